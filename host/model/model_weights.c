@@ -1,0 +1,212 @@
+#include "host/model/model_weights.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/model/config_file.h"
+#include "io/file.h"
+
+#define WEIGHTS_FILE "model.safetensors"
+#define WEIGHTS_INDEX "model.safetensors.index.json"
+#define WEIGHT_FILES_MAX 4096
+
+#define TENSOR_NAME_MAX 128
+
+static const char *const prefixes[] = {"", "roberta.", "bert.", "model."};
+
+struct binder {
+  const char *folder;
+  const struct model *model;
+  const char *prefix;
+  struct error *error;
+};
+
+static bool file_add(const char *folder, const char *name, struct model *model, struct error *error) {
+  char *path = file_join(folder, name);
+  if (!path) return error_set_memory(error, strlen(folder) + strlen(name) + 2, "a path");
+  struct safetensors *file = safetensors_open(path, error);
+  free(path);
+  if (file) model->file[model->file_count++] = file;
+  return file != NULL;
+}
+
+static int name_compare(const void *left, const void *right) {
+  return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+/* names [json_object_size(map)] get the file names, sorted; many tensors share a file, so names repeat. */
+static bool index_names(const struct config_file *index, const json_t *map, const char **names,
+                        struct error *error) {
+  const char *tensor;
+  json_t *value;
+  size_t count = 0;
+  json_object_foreach((json_t *)map, tensor, value) {
+    const char *name = json_string_value(value);
+    if (!name || !config_name_is_plain(name))
+      return config_refuse(index, ERROR_INPUT, tensor, value, "the name of a file in the same folder", error);
+    names[count++] = name;
+  }
+  qsort(names, count, sizeof *names, name_compare);
+  return true;
+}
+
+static bool index_open(const char *folder, struct model *model, struct error *error) {
+  struct config_file index;
+  const char **names = NULL;
+  bool done = false;
+  if (!config_file_read(folder, WEIGHTS_INDEX, CONFIG_REQUIRED, &index, error)) return false;
+  const json_t *map = config_member(&index, "weight_map");
+  const size_t count = json_object_size(map);
+  if (!count) {
+    config_refuse(&index, ERROR_INPUT, "weight_map", map, "an object of tensor and file names", error);
+    goto out;
+  }
+  names = calloc(count, sizeof *names);
+  model->file = calloc(count, sizeof *model->file);
+  if (!names || !model->file) {
+    error_set_memory(error, count * sizeof *names, "the list of weight files");
+    goto out;
+  }
+  if (!index_names(&index, map, names, error)) goto out;
+  for (size_t i = 0; i < count; i++) {
+    if (i && !strcmp(names[i], names[i - 1])) continue;
+    if (model->file_count == WEIGHT_FILES_MAX) {
+      error_set(error, ERROR_INPUT, "%s: names more than %d files", index.path, WEIGHT_FILES_MAX);
+      goto out;
+    }
+    if (!file_add(folder, names[i], model, error)) goto out;
+  }
+  done = true;
+out:
+  free(names);
+  config_file_free(&index);
+  return done;
+}
+
+bool model_weights_open(const char *folder, struct model *model, struct error *error) {
+  if (config_file_exists(folder, WEIGHTS_FILE)) {
+    model->file = calloc(1, sizeof *model->file);
+    if (!model->file) return error_set_memory(error, sizeof *model->file, "the list of weight files");
+    return file_add(folder, WEIGHTS_FILE, model, error);
+  }
+  if (config_file_exists(folder, WEIGHTS_INDEX)) return index_open(folder, model, error);
+  if (config_file_exists(folder, "pytorch_model.bin") || config_file_exists(folder, "pytorch_model.bin.index.json"))
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "%s: the weights are in pytorch_model.bin; expected " WEIGHTS_FILE " or " WEIGHTS_INDEX
+                     " (scripts/convert-model turns one into the other)",
+                     folder);
+  return error_set(error, ERROR_INPUT, "%s: no weights; expected " WEIGHTS_FILE " or " WEIGHTS_INDEX, folder);
+}
+
+static const struct tensor *tensor_find(const struct model *model, const char *name) {
+  for (int32_t i = 0; i < model->file_count; i++) {
+    const struct tensor *tensor = safetensors_find(model->file[i], name);
+    if (tensor) return tensor;
+  }
+  return NULL;
+}
+
+static void shape_print(const int64_t *shape, int dimensions, char text[96]) {
+  size_t used = 0;
+  text[0] = '\0';
+  for (int i = 0; i < dimensions && used < 72; i++)
+    used += (size_t)snprintf(text + used, 96 - used, "%s%" PRId64, i ? ", " : "", shape[i]);
+}
+
+/* columns 0: a vector of `rows` numbers. */
+static bool tensor_bind(const struct binder *binder, const char *name, int64_t rows, int64_t columns,
+                        const struct tensor **bound) {
+  char full[TENSOR_NAME_MAX];
+  char found[96], expected[96];
+  const int64_t shape[] = {rows, columns};
+  const int dimensions = columns ? 2 : 1;
+  snprintf(full, sizeof full, "%s%s", binder->prefix, name);
+  const struct tensor *tensor = tensor_find(binder->model, full);
+  shape_print(shape, dimensions, expected);
+  if (!tensor)
+    return error_set(binder->error, ERROR_INPUT, "%s: the weights hold no tensor %s; expected one of shape [%s]",
+                     binder->folder, full, expected);
+  bool same = tensor->dimensions == dimensions;
+  for (int i = 0; same && i < dimensions; i++) same = tensor->shape[i] == shape[i];
+  shape_print(tensor->shape, tensor->dimensions, found);
+  if (!same)
+    return error_set(binder->error, ERROR_INPUT, "%s: tensor %s has shape [%s]; expected [%s], as config.json says",
+                     binder->folder, full, found, expected);
+  if (tensor->dtype == DTYPE_OTHER)
+    return error_set(binder->error, ERROR_UNSUPPORTED, "%s: tensor %s is %s; expected F32, F16 or BF16",
+                     binder->folder, full, tensor->dtype_name);
+  *bound = tensor;
+  return true;
+}
+
+static bool linear_bind(const struct binder *binder, int32_t layer, const char *name, int32_t outputs, int32_t inputs,
+                        struct linear *linear) {
+  char full[TENSOR_NAME_MAX];
+  snprintf(full, sizeof full, "encoder.layer.%d.%s.weight", layer, name);
+  if (!tensor_bind(binder, full, outputs, inputs, &linear->weight)) return false;
+  snprintf(full, sizeof full, "encoder.layer.%d.%s.bias", layer, name);
+  return tensor_bind(binder, full, outputs, 0, &linear->bias);
+}
+
+static bool norm_bind(const struct binder *binder, int32_t layer, const char *name, struct norm *norm) {
+  const int32_t hidden = binder->model->shape.hidden;
+  char full[TENSOR_NAME_MAX];
+  snprintf(full, sizeof full, "encoder.layer.%d.%s.weight", layer, name);
+  if (!tensor_bind(binder, full, hidden, 0, &norm->weight)) return false;
+  snprintf(full, sizeof full, "encoder.layer.%d.%s.bias", layer, name);
+  return tensor_bind(binder, full, hidden, 0, &norm->bias);
+}
+
+static bool layer_bind(const struct binder *binder, int32_t index, struct layer *layer) {
+  const int32_t hidden = binder->model->shape.hidden, ffn = binder->model->shape.ffn;
+  return linear_bind(binder, index, "attention.self.query", hidden, hidden, &layer->query) &&
+         linear_bind(binder, index, "attention.self.key", hidden, hidden, &layer->key) &&
+         linear_bind(binder, index, "attention.self.value", hidden, hidden, &layer->value) &&
+         linear_bind(binder, index, "attention.output.dense", hidden, hidden, &layer->attention_output) &&
+         norm_bind(binder, index, "attention.output.LayerNorm", &layer->attention_norm) &&
+         linear_bind(binder, index, "intermediate.dense", ffn, hidden, &layer->intermediate) &&
+         linear_bind(binder, index, "output.dense", hidden, ffn, &layer->output) &&
+         norm_bind(binder, index, "output.LayerNorm", &layer->output_norm);
+}
+
+/* BertModel's type table has one or two rows, and of them only the first is used, so its height is its own. */
+static bool type_bind(const struct binder *binder, const struct tensor **bound) {
+  char full[TENSOR_NAME_MAX];
+  snprintf(full, sizeof full, "%sembeddings.token_type_embeddings.weight", binder->prefix);
+  const struct tensor *tensor = tensor_find(binder->model, full);
+  const int64_t rows = tensor && tensor->dimensions == 2 && tensor->shape[0] > 0 ? tensor->shape[0] : 1;
+  return tensor_bind(binder, full + strlen(binder->prefix), rows, binder->model->shape.hidden, bound);
+}
+
+static bool embeddings_bind(const struct binder *binder, struct model *model) {
+  const struct model_shape *shape = &model->shape;
+  return tensor_bind(binder, "embeddings.word_embeddings.weight", shape->vocabulary, shape->hidden,
+                     &model->word_embedding) &&
+         tensor_bind(binder, "embeddings.position_embeddings.weight", shape->positions, shape->hidden,
+                     &model->position_embedding) &&
+         type_bind(binder, &model->type_embedding) &&
+         tensor_bind(binder, "embeddings.LayerNorm.weight", shape->hidden, 0, &model->embedding_norm.weight) &&
+         tensor_bind(binder, "embeddings.LayerNorm.bias", shape->hidden, 0, &model->embedding_norm.bias);
+}
+
+static const char *prefix_find(const struct model *model) {
+  for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+    char full[TENSOR_NAME_MAX];
+    snprintf(full, sizeof full, "%sembeddings.word_embeddings.weight", prefixes[i]);
+    if (tensor_find(model, full)) return prefixes[i];
+  }
+  return "";
+}
+
+bool model_weights_bind(const char *folder, struct model *model, struct error *error) {
+  const struct binder binder = {folder, model, prefix_find(model), error};
+  const size_t bytes = (size_t)model->shape.layers * sizeof *model->layer;
+  model->layer = calloc((size_t)model->shape.layers, sizeof *model->layer);
+  if (!model->layer) return error_set_memory(error, bytes, "the table of layers");
+  if (!embeddings_bind(&binder, model)) return false;
+  for (int32_t i = 0; i < model->shape.layers; i++)
+    if (!layer_bind(&binder, i, &model->layer[i])) return false;
+  return true;
+}

@@ -1,0 +1,43 @@
+/* Text to token ids: the ids that sentence-transformers computes for the XLM-RoBERTa tokenizer.
+ *
+ * The model is sentencepiece.bpe.model, or the Unigram model of tokenizer.json (pieces, scores, precompiled normaliser map)
+ * made into a sentencepiece model in memory. The text is cut at the characters that the model's normaliser maps to a space; each word is normalised
+ * and encoded by itself; ids follow fairseq: <s> 0, <pad> 1, </s> 2, <unk> 3, any other piece its sentencepiece id + 1.
+ *
+ * Encoding stops when `max_tokens` is reached, so a long text costs its first page. A run of more than TOKENIZER_RUN_BYTES bytes without
+ * white space is cut there, at the last character border before it, and encoded in pieces.
+ *
+ * Known differences from Hugging Face's tokenizer: a text that spells a special token (`</s>`, `<mask>`) keeps its characters; ties inside long
+ * runs of one letter; a few combining sequences; runs past TOKENIZER_RUN_BYTES. */
+#pragma once
+
+#include <stdint.h>
+
+#include "io/error.h"
+
+#define TOKENIZER_RUN_BYTES 65536
+
+struct tokenizer;
+
+/* Opens the tokenizer of a model folder. NULL on error (no tokenizer that is supported: what was found and expected). */
+struct tokenizer *tokenizer_open(const char *folder, struct error *error);
+void tokenizer_close(struct tokenizer *tokenizer);
+
+/* XXH3-128 of the sentencepiece model that is used (its serialised bytes), in hexadecimal. */
+void tokenizer_hash(const struct tokenizer *tokenizer, char hash[33]);
+
+/* Pieces of the vocabulary, special tokens counted: ids are below this number. */
+int32_t tokenizer_pieces(const struct tokenizer *tokenizer);
+
+/* "sentencepiece.bpe.model" or "tokenizer.json"; static. */
+const char *tokenizer_source(const struct tokenizer *tokenizer);
+
+/* One thread's view of a tokenizer: scratch memory and a bounded cache of words. The tokenizer itself is shared and immutable. */
+struct token_encoder;
+struct token_encoder *token_encoder_open(const struct tokenizer *tokenizer, struct error *error);
+void token_encoder_close(struct token_encoder *encoder);
+
+/* Writes at most max_tokens ids (at least 2) to `ids`: <s>, the text's ids, </s>. `text` is UTF-8 and may hold NULs. *truncated is set only
+ * where a further token exists. Returns false when memory is short or sentencepiece fails. */
+bool token_encoder_encode(struct token_encoder *encoder, const char *text, int64_t length, int32_t max_tokens,
+                          int32_t *ids, int32_t *count, bool *truncated, struct error *error);

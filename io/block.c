@@ -1,0 +1,393 @@
+#include "io/block.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "io/byte_source.h"
+
+#define READ_SIZE \
+  ((size_t)256 * 1024)      /* stays in the second-level cache between the read and the search for lines */
+#define MARK "\xef\xbb\xbf" /* the byte order mark that may open a shard */
+#define MARK_SIZE 3
+/* What a line's text may lack of the bytes up to its LF: the mark and a CR. */
+#define TRIM_MAX (MARK_SIZE + 1)
+
+/* What the last attempt to read on gave. */
+enum tail { TAIL_OPEN, TAIL_END, TAIL_DAMAGED, TAIL_FAILED };
+
+struct block_reader {
+  struct byte_source *source;
+  char *path;
+  struct block_limits limits;
+  int32_t shard;
+
+  /* The block to come. */
+  int32_t index;
+  int64_t first_line;
+  int64_t first_offset;
+  bool done;
+
+  /* Bytes of the shard from first_offset on: always whole from the block's start, except while a line is
+   * passed over. */
+  char *buffer;
+  size_t size, capacity;
+
+  enum tail tail;
+  struct error failure; /* of TAIL_DAMAGED and TAIL_FAILED */
+  XXH3_state_t *hash;
+};
+
+void block_free(struct block *block) {
+  free(block->line);
+  free(block->text);
+  memset(block, 0, sizeof *block);
+}
+
+size_t block_memory(const struct block *block) {
+  return block->text_capacity + (size_t)block->line_capacity * sizeof *block->line;
+}
+
+static size_t saturating_add(size_t a, size_t b) {
+  return a > SIZE_MAX - b ? SIZE_MAX : a + b;
+}
+
+/* What a buffer needs where no line is longer than a block. */
+static size_t usual_capacity(const struct block_reader *reader) {
+  return saturating_add((size_t)reader->limits.bytes, READ_SIZE);
+}
+
+/* The longest stretch of one line that is held. A line of more bytes than this is too long and a block of its
+ * own, so that nothing else depends on its bytes. (A line that is too long but fits a block is held like any
+ * other: until its end is seen, nobody knows whether it belongs to this block or to the next.) */
+static size_t hold_limit(const struct block_reader *reader) {
+  const struct block_limits *limits = &reader->limits;
+  return saturating_add((size_t)(limits->bytes > limits->max_line ? limits->bytes : limits->max_line),
+                        TRIM_MAX);
+}
+
+/* Makes room for one more read: by doubling, but not past what the limits can ask for. */
+static bool reader_reserve(struct block_reader *reader) {
+  const size_t needed = reader->size + READ_SIZE;
+  if (needed <= reader->capacity) return true;
+  const size_t usual = usual_capacity(reader);
+  const size_t bound = needed <= usual ? usual : saturating_add(hold_limit(reader), READ_SIZE);
+  size_t capacity = saturating_add(reader->capacity, reader->capacity);
+  if (capacity > bound) capacity = bound;
+  if (capacity < needed) capacity = needed;
+  char *buffer = realloc(reader->buffer, capacity);
+  if (!buffer) return error_set_memory(&reader->failure, capacity, "a block of a shard");
+  reader->buffer = buffer;
+  reader->capacity = capacity;
+  return true;
+}
+
+/* Adds one read to the buffer. TAIL_OPEN: bytes came. Any other answer stays. */
+static enum tail reader_fill(struct block_reader *reader) {
+  if (reader->tail != TAIL_OPEN) return reader->tail;
+  if (!reader_reserve(reader)) return reader->tail = TAIL_FAILED;
+  const int64_t count =
+      byte_source_read(reader->source, reader->buffer + reader->size, READ_SIZE, &reader->failure);
+  if (count > 0) {
+    reader->size += (size_t)count;
+  } else if (count == 0) {
+    reader->tail = TAIL_END;
+  } else {
+    reader->tail = reader->failure.code == ERROR_INPUT ? TAIL_DAMAGED : TAIL_FAILED;
+  }
+  return reader->tail;
+}
+
+enum line_result {
+  LINE_WHOLE,  /* a line, with its end or ended by the shard's end */
+  LINE_BEYOND, /* the next line does not fit into the block */
+  LINE_LONG,   /* more bytes than are held, without an end so far */
+  LINE_NONE,   /* the shard has ended */
+  LINE_CUT,    /* damage comes before the line's end */
+  LINE_FAILED,
+};
+
+static enum line_result line_result_of(enum tail tail) {
+  return tail == TAIL_END ? LINE_NONE : tail == TAIL_DAMAGED ? LINE_CUT : LINE_FAILED;
+}
+
+/* Finds the line that begins at `start` in the buffer, reading on as needed. *next is where the one after it
+ * begins, `limit` where the block must have ended. */
+static enum line_result line_find(struct block_reader *reader, size_t start, size_t limit, size_t *next) {
+  size_t searched = start;
+  for (;;) {
+    const char *end = NULL;
+    if (searched < reader->size) end = memchr(reader->buffer + searched, '\n', reader->size - searched);
+    *next = end ? (size_t)(end + 1 - reader->buffer) : reader->size;
+    if (*next > limit) return LINE_BEYOND;
+    if (end) return LINE_WHOLE;
+    searched = reader->size;
+    if (searched - start > hold_limit(reader)) return LINE_LONG;
+    const enum tail tail = reader_fill(reader);
+    if (tail == TAIL_END && searched > start) return LINE_WHOLE;
+    if (tail != TAIL_OPEN) return line_result_of(tail);
+  }
+}
+
+/* Passes over the line that fills the buffer and goes on beyond it. *total counts its bytes, *trimmed those
+ * that are no text: mark, CR and LF. reader->hash takes all of it, the buffer keeps what follows. */
+static enum line_result line_pass(struct block_reader *reader, size_t *total, size_t *trimmed) {
+  XXH3_128bits_reset(reader->hash);
+  *total = 0;
+  *trimmed = reader->first_offset == 0 && memcmp(reader->buffer, MARK, MARK_SIZE) == 0 ? MARK_SIZE : 0;
+  char last = 0;
+  for (;;) {
+    const char *end = memchr(reader->buffer, '\n', reader->size);
+    const size_t text = end ? (size_t)(end - reader->buffer) : reader->size;
+    const size_t taken = end ? text + 1 : text;
+    if (text > 0) last = reader->buffer[text - 1];
+    XXH3_128bits_update(reader->hash, reader->buffer, taken);
+    *total += taken;
+    reader->size -= taken;
+    memmove(reader->buffer, reader->buffer + taken, reader->size);
+    const enum tail tail = end ? TAIL_END : reader_fill(reader);
+    if (tail == TAIL_END) {
+      *trimmed += (last == '\r') + (end != NULL);
+      return LINE_WHOLE;
+    }
+    if (tail != TAIL_OPEN) return line_result_of(tail);
+  }
+}
+
+static bool block_add_line(struct block *block, int64_t index, int64_t offset, struct error *error) {
+  if (index == block->line_capacity) {
+    const int64_t capacity = index < 512 ? 1024 : index * 2;
+    struct line *line = realloc(block->line, (size_t)capacity * sizeof *line);
+    if (!line) return error_set_memory(error, (size_t)capacity * sizeof *line, "the lines of a block");
+    block->line = line;
+    block->line_capacity = capacity;
+  }
+  block->line[index] = (struct line){.offset = offset};
+  return true;
+}
+
+static void border_set_hash(struct block_border *border, XXH128_hash_t hash) {
+  snprintf(border->hash, sizeof border->hash, "%016llx%016llx", (unsigned long long)hash.high64,
+           (unsigned long long)hash.low64);
+}
+
+/* A block that the reader has found: its bytes are the first `held` of the buffer, unless it is one line that
+ * was passed over. */
+struct found {
+  struct block_border border;
+  size_t held;
+  bool passed;
+  int64_t passed_length;
+};
+
+/* The block is one line that is not held: finds its end. */
+static enum line_result found_pass_line(struct block_reader *reader, struct found *found) {
+  size_t total, trimmed;
+  const enum line_result result = line_pass(reader, &total, &trimmed);
+  if (result != LINE_WHOLE) return result;
+  found->passed = true;
+  found->passed_length = (int64_t)(total - trimmed);
+  found->border.lines = 1;
+  found->border.next_offset += (int64_t)total;
+  border_set_hash(&found->border, XXH3_128bits_digest(reader->hash));
+  return result;
+}
+
+/* Finds the next block's border. `block` takes the offsets of its lines; NULL where nobody asks for them. */
+static bool reader_find(struct block_reader *reader, struct block *block, struct found *found,
+                        struct error *error) {
+  struct block_border *border = &found->border;
+  *found = (struct found){.border = {.shard = reader->shard,
+                                     .index = reader->index,
+                                     .first_line = reader->first_line,
+                                     .first_offset = reader->first_offset,
+                                     .next_offset = reader->first_offset}};
+  enum line_result result = LINE_WHOLE;
+  while (result == LINE_WHOLE && border->lines < reader->limits.lines) {
+    size_t next;
+    result =
+        line_find(reader, found->held, border->lines > 0 ? (size_t)reader->limits.bytes : SIZE_MAX, &next);
+    if (result != LINE_WHOLE) break;
+    if (block && !block_add_line(block, border->lines, border->next_offset, error)) return false;
+    border->lines++;
+    border->next_offset += (int64_t)(next - found->held);
+    found->held = next;
+  }
+  if (result == LINE_LONG) {
+    if (block && !block_add_line(block, 0, border->first_offset, error)) return false;
+    result = found_pass_line(reader, found);
+  }
+  if (result == LINE_FAILED) {
+    *error = reader->failure;
+    return false;
+  }
+  if (!found->passed) border_set_hash(border, XXH3_128bits(found->held ? reader->buffer : "", found->held));
+  border->incomplete = result == LINE_CUT;
+  /* The last block must say so: where no byte is left, looks whether one follows. A failure of that look is
+   * the next block's. */
+  if (!border->incomplete && reader->size == found->held)
+    border->end_of_shard = reader_fill(reader) == TAIL_END;
+  return true;
+}
+
+/* Sets every line's text, from where it and the next one begin. */
+static void block_set_lines(struct block *block, int64_t max_line) {
+  const struct block_border *border = &block->border;
+  for (int64_t i = 0; i < border->lines; i++) {
+    struct line *line = &block->line[i];
+    const int64_t next = i + 1 < border->lines ? block->line[i + 1].offset : border->next_offset;
+    char *text = block->text + (line->offset - border->first_offset);
+    char *end = block->text + (next - border->first_offset);
+    if (end > text && end[-1] == '\n') end--;
+    if (end > text && end[-1] == '\r') end--;
+    if (line->offset == 0 && end - text >= MARK_SIZE && memcmp(text, MARK, MARK_SIZE) == 0) text += MARK_SIZE;
+    line->length = end - text;
+    line->too_long = line->length > max_line;
+    line->text = line->too_long ? NULL : text;
+  }
+}
+
+/* Gives back what one long line made a buffer grow by. */
+static void buffer_trim(char **buffer, size_t *capacity, size_t size, size_t usual) {
+  if (*capacity <= usual || size > usual) return;
+  char *smaller = realloc(*buffer, usual);
+  if (!smaller) return; /* a larger buffer does as well */
+  *buffer = smaller;
+  *capacity = usual;
+}
+
+/* Hands the found block's text over: the two exchange buffers, and only what follows the block is copied. */
+static bool block_take(struct block *block, struct block_reader *reader, const struct found *found,
+                       struct error *error) {
+  const size_t usual = usual_capacity(reader);
+  const size_t rest = reader->size - found->held;
+  buffer_trim(&block->text, &block->text_capacity, rest, usual);
+  if (block->text_capacity < rest) {
+    char *text = realloc(block->text, rest);
+    if (!text) return error_set_memory(error, rest, "a block of a shard");
+    block->text = text;
+    block->text_capacity = rest;
+  }
+  if (rest > 0) memcpy(block->text, reader->buffer + found->held, rest);
+  char *buffer = block->text;
+  const size_t capacity = block->text_capacity;
+  block->text = reader->buffer;
+  block->text_capacity = reader->capacity;
+  block->text_size = found->held;
+  reader->buffer = buffer;
+  reader->capacity = capacity;
+  reader->size = rest;
+  buffer_trim(&block->text, &block->text_capacity, block->text_size, usual);
+  block->border = found->border;
+  if (found->passed) {
+    block->line[0].length = found->passed_length;
+    block->line[0].too_long = true;
+  } else {
+    block_set_lines(block, reader->limits.max_line);
+  }
+  return true;
+}
+
+/* The damage that ends the shard, with the last line that is whole. */
+static void block_set_damage(struct block *block, const struct block_reader *reader) {
+  const struct block_border *border = &block->border;
+  block->damage.code = ERROR_NONE;
+  block->damage.message[0] = 0;
+  if (!border->incomplete) return;
+  block->damage = reader->failure;
+  error_prefix(&block->damage, "shard %s is damaged after line %lld (byte %lld of its text)", reader->path,
+               (long long)(border->first_line + border->lines - 1), (long long)border->next_offset);
+  const size_t used = strlen(block->damage.message);
+  snprintf(block->damage.message + used, sizeof block->damage.message - used,
+           "; repair or replace it and start the same command again");
+}
+
+static void reader_advance(struct block_reader *reader, const struct block_border *border) {
+  reader->index = border->index + 1;
+  reader->first_line = border->first_line + border->lines;
+  reader->first_offset = border->next_offset;
+  reader->done = border->end_of_shard || border->incomplete;
+}
+
+static bool reader_may_go_on(const struct block_reader *reader, struct error *error) {
+  if (reader->index < INT32_MAX) return true;
+  return error_set(error, ERROR_INPUT, "shard %s has more than %d blocks: make blocks larger", reader->path,
+                   INT32_MAX);
+}
+
+enum block_result block_reader_next(struct block_reader *reader, struct block *block, struct error *error) {
+  if (reader->done) return BLOCK_END;
+  struct found found;
+  if (!reader_may_go_on(reader, error) || !reader_find(reader, block, &found, error)) return BLOCK_FAILED;
+  if (!block_take(block, reader, &found, error)) return BLOCK_FAILED;
+  block_set_damage(block, reader);
+  reader_advance(reader, &block->border);
+  return BLOCK_READ;
+}
+
+enum block_result block_reader_skip(struct block_reader *reader, struct block_border *border,
+                                    struct error *error) {
+  if (reader->done) return BLOCK_END;
+  struct found found;
+  if (!reader_may_go_on(reader, error) || !reader_find(reader, NULL, &found, error)) return BLOCK_FAILED;
+  reader->size -= found.held;
+  if (reader->size > 0) memmove(reader->buffer, reader->buffer + found.held, reader->size);
+  buffer_trim(&reader->buffer, &reader->capacity, reader->size, usual_capacity(reader));
+  *border = found.border;
+  reader_advance(reader, border);
+  return BLOCK_READ;
+}
+
+bool block_reader_seek(struct block_reader *reader, const struct block_border *previous,
+                       struct error *error) {
+  error->code = ERROR_NONE;
+  const bool last = previous->end_of_shard || previous->incomplete;
+  if (!last) {
+    if (!byte_source_can_seek(reader->source)) return false;
+    if (!byte_source_seek(reader->source, previous->next_offset, error)) return false;
+    reader->tail = TAIL_OPEN;
+    reader->size = 0;
+  }
+  reader_advance(reader, previous);
+  return true;
+}
+
+int32_t block_reader_position(const struct block_reader *reader) {
+  return reader->index;
+}
+
+int64_t block_reader_consumed(const struct block_reader *reader) {
+  return byte_source_consumed(reader->source);
+}
+
+struct block_reader *block_reader_open(int32_t shard, const char *path, const struct block_limits *limits,
+                                       struct error *error) {
+  if (limits->lines < 1 || limits->bytes < 1 || limits->max_line < 1) {
+    error_set(error, ERROR_USAGE, "a block needs limits of at least 1 line, 1 byte and lines of 1 byte");
+    return NULL;
+  }
+  struct block_reader *reader = calloc(1, sizeof *reader);
+  if (!reader) goto no_memory;
+  *reader = (struct block_reader){.shard = shard, .limits = *limits, .first_line = 1};
+  reader->path = strdup(path);
+  reader->hash = XXH3_createState();
+  if (!reader->path || !reader->hash) goto no_memory;
+  reader->source = byte_source_open(path, error);
+  if (reader->source) return reader;
+  block_reader_close(reader);
+  return NULL;
+no_memory:
+  error_set_memory(error, sizeof *reader, "reading a shard");
+  block_reader_close(reader);
+  return NULL;
+}
+
+void block_reader_close(struct block_reader *reader) {
+  if (!reader) return;
+  byte_source_close(reader->source);
+  XXH3_freeState(reader->hash);
+  free(reader->buffer);
+  free(reader->path);
+  free(reader);
+}

@@ -1,0 +1,35 @@
+/* A shard as one stream of decompressed bytes: a plain file, gzip (RFC 1952, any number of members), zstd
+ * (RFC 8878, any number of frames, skippable ones too), or standard input. The format follows from the first
+ * bytes, not from the name; a file of 0 bytes is an empty plain one. Damage can be seen in compressed files
+ * only. */
+#pragma once
+
+#include <stdint.h>
+
+#include "io/error.h"
+
+struct byte_source;
+
+/* `path` is a file, or "-" for standard input. NULL on error: ERROR_IO, or ERROR_USAGE for a folder. */
+struct byte_source *byte_source_open(const char *path, struct error *error);
+
+/* Reads up to `capacity` bytes into `buffer`. Returns their number (at least 1), 0 at the end, or -1 on an
+ * I/O error (ERROR_IO), on damage (ERROR_INPUT: a truncated or corrupt stream, garbage after the last member)
+ * or where memory for the decompressor is short (ERROR_MEMORY). All bytes before the damage have been
+ * returned by earlier calls, and where it is depends on the file alone, not on the capacities asked for.
+ * After -1 every further call returns -1 with the same error. Messages name the file and the byte of it (not
+ * of its text). */
+int64_t byte_source_read(struct byte_source *source, void *buffer, size_t capacity, struct error *error);
+
+/* True where byte_source_seek works: a plain regular file, opened by its name. */
+bool byte_source_can_seek(const struct byte_source *source);
+
+/* Goes to a byte offset of the stream. An offset past the end is ERROR_INPUT: the file is shorter than it
+ * was. */
+bool byte_source_seek(struct byte_source *source, int64_t offset, struct error *error);
+
+/* Bytes taken from the file or pipe so far (compressed ones where it is compressed), and after a seek the
+ * place in the file: for progress. */
+int64_t byte_source_consumed(const struct byte_source *source);
+
+void byte_source_close(struct byte_source *source);

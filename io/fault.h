@@ -1,0 +1,22 @@
+/* The fault switch: how a test makes the n-th write, fsync, rename or read fail, or the process die there.
+ *
+ * NINA_FAULT holds a comma-separated list of SITE:N:ACTION. SITE is write, sync, rename or read; N counts
+ * that site's calls from 1, over all threads; ACTION is ENOSPC, EIO, EACCES, or `kill` (SIGKILL to this
+ * process). `SITE:N+:ACTION` acts on the n-th call and every one after it. Unset, the switch costs one load
+ * per call.
+ *
+ * The variable is read once, at the first call of either function. Its counters are this project's only
+ * global mutable state: they belong to the process, as the environment does. */
+#pragma once
+
+#include "io/error.h"
+
+enum fault_site { FAULT_WRITE, FAULT_SYNC, FAULT_RENAME, FAULT_READ, FAULT_SITES };
+
+/* To be called before the system call of that kind. Returns 0, or the errno with which the call is to fail.
+ */
+int fault_point(enum fault_site site);
+
+/* False, with ERROR_USAGE, where NINA_FAULT does not read as above: a test with a slip in it must not pass in
+ * silence. Then no fault is armed at all. A program asks once, when it starts. */
+bool fault_check(struct error *error);

@@ -1,0 +1,318 @@
+#include "io/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "io/fault.h"
+
+#define PIECE_BYTES \
+  (1 << 20)                 /* of a file being digested: large against a system call, small against a cache */
+#define WRITE_MAX (1 << 30) /* Linux writes at most 2^31 - 4096 bytes in one call */
+#define HOST_BYTES 65       /* HOST_NAME_MAX of Linux and a NUL */
+
+/* read(2) or, from an offset of 0 or more, pread(2), repeated where a signal broke in. */
+static ssize_t descriptor_read(int descriptor, void *bytes, size_t size, int64_t offset) {
+  errno = fault_point(FAULT_READ);
+  if (errno) return -1;
+  ssize_t got;
+  do got = offset < 0 ? read(descriptor, bytes, size) : pread(descriptor, bytes, size, (off_t)offset);
+  while (got < 0 && errno == EINTR);
+  return got;
+}
+
+static bool file_open_read(const char *path, int *descriptor, struct error *error) {
+  *descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  return *descriptor >= 0 || error_set_errno(error, "cannot open %s", path);
+}
+
+bool file_read(const char *path, size_t limit, char **data, size_t *size, struct error *error) {
+  bool ok = false;
+  char *bytes = NULL;
+  size_t used = 0, capacity = 4096;
+  int descriptor;
+  if (!file_open_read(path, &descriptor, error)) return false;
+  struct stat status;
+  if (fstat(descriptor, &status) == 0 && status.st_size > 0 && (uintmax_t)status.st_size <= limit)
+    capacity = (size_t)status.st_size + 1;
+  for (;;) {
+    /* One byte more than the file should have tells its end from its growth, and leaves room for the NUL. */
+    char *larger = realloc(bytes, capacity);
+    if (!larger) {
+      error_set_memory(error, capacity, path);
+      goto out;
+    }
+    bytes = larger;
+    const ssize_t got = descriptor_read(descriptor, bytes + used, capacity - used, -1);
+    if (got < 0) {
+      error_set_errno(error, "cannot read %s", path);
+      goto out;
+    }
+    if (got == 0) break;
+    used += (size_t)got;
+    if (used > limit) {
+      error_set(error, ERROR_INPUT, "%s is larger than the %zu bytes that such a file may have", path, limit);
+      goto out;
+    }
+    if (used == capacity) capacity *= 2;
+  }
+  bytes[used] = '\0';
+  *data = bytes;
+  *size = used;
+  bytes = NULL;
+  ok = true;
+out:
+  free(bytes);
+  close(descriptor);
+  return ok;
+}
+
+static void digest_fill(struct digest *digest, int64_t size, const XXH3_state_t *state) {
+  const XXH128_hash_t hash = XXH3_128bits_digest(state);
+  digest->size = size;
+  snprintf(digest->hash, sizeof digest->hash, "%016llx%016llx", (unsigned long long)hash.high64,
+           (unsigned long long)hash.low64);
+}
+
+bool file_digest(const char *path, struct digest *digest, struct error *error) {
+  bool ok = false;
+  int64_t size = 0;
+  int descriptor;
+  if (!file_open_read(path, &descriptor, error)) return false;
+  XXH3_state_t *state = XXH3_createState();
+  char *piece = malloc(PIECE_BYTES);
+  if (!state || !piece) {
+    error_set_memory(error, PIECE_BYTES, "the digest of a file");
+    goto out;
+  }
+  XXH3_128bits_reset(state);
+  for (;;) {
+    const ssize_t got = descriptor_read(descriptor, piece, PIECE_BYTES, -1);
+    if (got < 0) {
+      error_set_errno(error, "cannot read %s", path);
+      goto out;
+    }
+    if (got == 0) break;
+    XXH3_128bits_update(state, piece, (size_t)got);
+    size += got;
+  }
+  digest_fill(digest, size, state);
+  ok = true;
+out:
+  free(piece);
+  XXH3_freeState(state);
+  close(descriptor);
+  return ok;
+}
+
+bool file_read_at(int descriptor, const char *path, int64_t offset, void *bytes, size_t size,
+                  struct error *error) {
+  char *to = bytes;
+  while (size > 0) {
+    const ssize_t got = descriptor_read(descriptor, to, size, offset);
+    if (got < 0) return error_set_errno(error, "cannot read %s at byte %lld", path, (long long)offset);
+    if (got == 0)
+      return error_set(error, ERROR_INPUT, "%s ends at byte %lld, %zu bytes too early", path,
+                       (long long)offset, size);
+    to += got;
+    size -= (size_t)got;
+    offset += got;
+  }
+  return true;
+}
+
+/* Makes `path`, whose parent is there, and syncs the parent where it was not yet there. */
+static bool folder_make_one(char *path, struct error *error) {
+  if (mkdir(path, 0777) != 0) {
+    if (errno == EEXIST) return true; /* a file in the way shows when something is made inside it */
+    return error_set_errno(error, "cannot make the folder %s", path);
+  }
+  char *slash = strrchr(path, '/');
+  if (!slash) return file_sync_folder(".", error);
+  if (slash == path) return file_sync_folder("/", error);
+  *slash = '\0';
+  const bool ok = file_sync_folder(path, error);
+  *slash = '/';
+  return ok;
+}
+
+bool file_make_folder(const char *path, struct error *error) {
+  struct stat status;
+  if (stat(path, &status) == 0) {
+    if (S_ISDIR(status.st_mode)) return true;
+    return error_set(error, ERROR_IO, "%s is not a folder: give another name, or move it away", path);
+  }
+  char *copy = strdup(path);
+  if (!copy) return error_set_memory(error, strlen(path), "a path");
+  for (size_t end = strlen(copy); end > 1 && copy[end - 1] == '/';) copy[--end] = '\0';
+  bool ok = true;
+  for (char *slash = copy; ok && (slash = strchr(slash + 1, '/'));) {
+    if (slash[-1] == '/') continue;
+    *slash = '\0';
+    ok = folder_make_one(copy, error);
+    *slash = '/';
+  }
+  ok = ok && folder_make_one(copy, error);
+  free(copy);
+  return ok;
+}
+
+bool file_sync_folder(const char *path, struct error *error) {
+  const int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return error_set_errno(error, "cannot open the folder %s", path);
+  errno = fault_point(FAULT_SYNC);
+  /* EINVAL: a file system that keeps folders in order by itself and has no fsync for them. */
+  const bool ok = (errno == 0 && fsync(descriptor) == 0) || errno == EINVAL;
+  if (!ok) error_set_errno(error, "cannot sync the folder %s", path);
+  close(descriptor);
+  return ok;
+}
+
+char *file_join(const char *folder, const char *name) {
+  char *path;
+  return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
+}
+
+static void host_name(char host[HOST_BYTES]) {
+  if (gethostname(host, HOST_BYTES) != 0) strcpy(host, "host");
+  host[HOST_BYTES - 1] = '\0';
+}
+
+/* Opens writer->temporary, a new name at every try. */
+static bool temporary_open(struct file_writer *writer, struct error *error) {
+  const char *slash = strrchr(writer->path, '/');
+  const char *name = slash ? slash + 1 : writer->path;
+  const int folder = (int)(name - writer->path);
+  char host[HOST_BYTES];
+  host_name(host);
+  do {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    free(writer->temporary);
+    if (asprintf(&writer->temporary, "%.*s.%s.%s-%ld-%lld%09ld.tmp", folder, writer->path, name, host,
+                 (long)getpid(), (long long)now.tv_sec, now.tv_nsec) < 0) {
+      writer->temporary = NULL;
+      return error_set_memory(error, PATH_MAX, "a path");
+    }
+    writer->descriptor = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (writer->descriptor < 0 && errno == EEXIST); /* another thread in the same nanosecond */
+  return writer->descriptor >= 0 || error_set_errno(error, "cannot write %s", writer->path);
+}
+
+static void writer_release(struct file_writer *writer) {
+  if (writer->descriptor >= 0) close(writer->descriptor);
+  XXH3_freeState(writer->hash);
+  free(writer->path);
+  free(writer->temporary);
+  *writer = (struct file_writer){.descriptor = -1};
+}
+
+bool file_writer_open(struct file_writer *writer, const char *path, struct error *error) {
+  *writer = (struct file_writer){.descriptor = -1};
+  writer->path = strdup(path);
+  writer->hash = XXH3_createState();
+  if (!writer->path || !writer->hash) {
+    error_set_memory(error, strlen(path), "a file to write");
+    goto fail;
+  }
+  XXH3_128bits_reset(writer->hash);
+  if (temporary_open(writer, error)) return true;
+fail:
+  writer_release(writer);
+  return false;
+}
+
+bool file_writer_write(struct file_writer *writer, const void *bytes, size_t size, struct error *error) {
+  const char *from = bytes;
+  for (size_t left = size; left > 0;) {
+    errno = fault_point(FAULT_WRITE);
+    const ssize_t put = errno ? -1 : write(writer->descriptor, from, left < WRITE_MAX ? left : WRITE_MAX);
+    if (put < 0) {
+      if (errno == EINTR) continue;
+      return error_set_errno(error, "cannot write %s", writer->path);
+    }
+    from += put;
+    left -= (size_t)put;
+  }
+  XXH3_128bits_update(writer->hash, bytes, size);
+  writer->size += (int64_t)size;
+  return true;
+}
+
+bool file_writer_commit(struct file_writer *writer, struct digest *digest, struct error *error) {
+  errno = fault_point(FAULT_SYNC);
+  if (errno || fsync(writer->descriptor) != 0) {
+    error_set_errno(error, "cannot sync %s", writer->path);
+    goto fail;
+  }
+  const int descriptor = writer->descriptor;
+  writer->descriptor = -1;
+  if (close(descriptor) != 0) { /* NFS may report a full disk only here */
+    error_set_errno(error, "cannot close %s", writer->path);
+    goto fail;
+  }
+  errno = fault_point(FAULT_RENAME);
+  if (errno || rename(writer->temporary, writer->path) != 0) {
+    error_set_errno(error, "cannot rename a finished file to %s", writer->path);
+    goto fail;
+  }
+  if (digest) digest_fill(digest, writer->size, writer->hash);
+  writer_release(writer);
+  return true;
+fail:
+  file_writer_abandon(writer);
+  return false;
+}
+
+void file_writer_abandon(struct file_writer *writer) {
+  if (!writer->temporary) return;
+  unlink(writer->temporary);
+  writer_release(writer);
+}
+
+/* Takes the decimal digits that end `name[0 … *length)` and the `before` in front of them off it. */
+static bool digits_take_back(const char *name, size_t *length, char before, long long *value) {
+  size_t first = *length;
+  while (first > 0 && name[first - 1] >= '0' && name[first - 1] <= '9') first--;
+  if (first == *length || first == 0 || name[first - 1] != before) return false;
+  errno = 0;
+  *value = strtoll(name + first, NULL, 10);
+  *length = first - 1;
+  return errno == 0;
+}
+
+/* .NAME.HOST-PID-N.tmp: *length becomes that of `.NAME.HOST`. */
+static bool temporary_parse(const char *name, size_t *length, long long *process) {
+  long long try;
+  *length = strlen(name);
+  if (name[0] != '.' || *length < 5 || strcmp(name + *length - 4, ".tmp") != 0) return false;
+  *length -= 4;
+  return digits_take_back(name, length, '-', &try) && digits_take_back(name, length, '-', process);
+}
+
+bool file_is_temporary(const char *name) {
+  size_t length;
+  long long process;
+  return temporary_parse(name, &length, &process);
+}
+
+bool file_is_left_over(const char *name) {
+  size_t length;
+  long long process;
+  if (!temporary_parse(name, &length, &process) || process < 1 || process > INT_MAX) return false;
+  char host[HOST_BYTES];
+  host_name(host);
+  const size_t host_length = strlen(host);
+  if (length < host_length + 2 || memcmp(name + length - host_length, host, host_length) != 0 ||
+      name[length - host_length - 1] != '.')
+    return false;
+  return process == getpid() || (kill((pid_t)process, 0) != 0 && errno == ESRCH);
+}

@@ -1,0 +1,148 @@
+#include "io/npy_zst.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/seekable_zst.h"
+
+#define NPY_MAGIC "\x93NUMPY\x01\x00"
+#define NPY_PREFIX 10 /* magic, version, u16 length of the text that follows */
+#define NPY_ALIGN 64
+#define NPY_FORMAT "{'descr': '<f2', 'fortran_order': False, 'shape': (%lld, %ld), }"
+
+/* Content of a frame, in bytes, before it is rounded down to whole rows: a random row of 2 KiB costs one such
+ * read, and smaller frames compress no worse but make the table longer. It is also zstd's largest block. */
+#define FRAME_BYTES (128 * 1024)
+
+/* Writes the header as numpy.save does; returns its size, a multiple of NPY_ALIGN. */
+static size_t header_format(char header[2 * NPY_ALIGN], int64_t rows, int32_t width) {
+  /* Text of at most 84 characters, so that two alignments always hold it. */
+  char text[2 * NPY_ALIGN];
+  const size_t length = (size_t)snprintf(text, sizeof text, NPY_FORMAT, (long long)rows, (long)width);
+  const size_t size = (NPY_PREFIX + length + NPY_ALIGN) / NPY_ALIGN * NPY_ALIGN;
+  memset(header, ' ', size);
+  memcpy(header, NPY_MAGIC, sizeof NPY_MAGIC - 1);
+  header[8] = (char)((size - NPY_PREFIX) & 0xff);
+  header[9] = (char)((size - NPY_PREFIX) >> 8);
+  memcpy(header + NPY_PREFIX, text, length);
+  header[size - 1] = '\n';
+  return size;
+}
+
+bool npy_zst_write(struct file_writer *file, const uint16_t *values, int64_t rows, int32_t width, int level,
+                   struct error *error) {
+  bool ok = false;
+  char header[2 * NPY_ALIGN];
+  const size_t header_size = header_format(header, rows, width);
+  const size_t row_bytes = (size_t)width * sizeof *values;
+  const int64_t frame_rows = row_bytes < FRAME_BYTES ? (int64_t)(FRAME_BYTES / row_bytes) : 1;
+  struct seekable_zst_writer *writer = seekable_zst_writer_open(file, level, error);
+  if (!writer) return false;
+  if (!seekable_zst_writer_frame(writer, header, header_size, error)) goto out;
+  for (int64_t row = 0; row < rows; row += frame_rows) {
+    const int64_t count = rows - row < frame_rows ? rows - row : frame_rows;
+    if (!seekable_zst_writer_frame(writer, values + row * width, (size_t)count * row_bytes, error)) goto out;
+  }
+  ok = seekable_zst_writer_finish(writer, error);
+out:
+  seekable_zst_writer_close(writer);
+  return ok;
+}
+
+struct npy_zst_reader {
+  struct seekable_zst_reader *content;
+  char *path;
+  int64_t data; /* where the first row begins */
+  int64_t rows;
+  int32_t width;
+};
+
+/* Takes the shape out of the header's text; false where it is anything but rows of fp16 as npy_zst_write has
+ * them. */
+static bool header_parse(const char *text, struct npy_zst_reader *reader) {
+  long long rows;
+  long width;
+  char spelled[2 * NPY_ALIGN];
+  if (sscanf(text, NPY_FORMAT, &rows, &width) != 2) return false;
+  if (rows < 0 || width < 1 || width > INT32_MAX) return false;
+  const int length = snprintf(spelled, sizeof spelled, NPY_FORMAT, rows, width);
+  if (strncmp(text, spelled, (size_t)length) != 0) return false;
+  if (text[(size_t)length + strspn(text + length, " ")] != '\n') return false;
+  reader->rows = rows;
+  reader->width = (int32_t)width;
+  return true;
+}
+
+static bool header_read(struct npy_zst_reader *reader, struct error *error) {
+  bool ok = false;
+  char prefix[NPY_PREFIX];
+  char *text = NULL;
+  const int64_t size = seekable_zst_reader_size(reader->content);
+  if (size < NPY_PREFIX) goto format;
+  if (!seekable_zst_reader_read(reader->content, 0, prefix, sizeof prefix, error)) return false;
+  if (memcmp(prefix, NPY_MAGIC, sizeof NPY_MAGIC - 1) != 0) goto format;
+  const size_t length = (unsigned char)prefix[8] | (size_t)(unsigned char)prefix[9] << 8;
+  reader->data = NPY_PREFIX + (int64_t)length;
+  if (reader->data > size) goto format;
+  text = calloc(1, length + 1);
+  if (!text) return error_set_memory(error, length + 1, "the header of a vector file");
+  if (!seekable_zst_reader_read(reader->content, NPY_PREFIX, text, length, error)) goto out;
+  if (!header_parse(text, reader)) goto format;
+  int64_t bytes;
+  if (__builtin_mul_overflow(reader->rows, (int64_t)reader->width * 2, &bytes) ||
+      bytes != size - reader->data) {
+    error_set(error, ERROR_INPUT, "%s: its header says %lld rows of %d numbers, but %lld bytes follow it",
+              reader->path, (long long)reader->rows, reader->width, (long long)(size - reader->data));
+    goto out;
+  }
+  ok = true;
+out:
+  free(text);
+  return ok;
+format:
+  free(text);
+  return error_set(error, ERROR_INPUT,
+                   "%s does not hold rows of fp16 as this program writes them (.npy 1.0, <f2, "
+                   "C order, two dimensions)",
+                   reader->path);
+}
+
+struct npy_zst_reader *npy_zst_reader_open(const char *path, struct error *error) {
+  struct npy_zst_reader *reader = calloc(1, sizeof *reader);
+  if (!reader || !(reader->path = strdup(path))) {
+    error_set_memory(error, sizeof *reader, "a reader of vectors");
+    goto fail;
+  }
+  reader->content = seekable_zst_reader_open(path, error);
+  if (reader->content && header_read(reader, error)) return reader;
+fail:
+  npy_zst_reader_close(reader);
+  return NULL;
+}
+
+int64_t npy_zst_reader_rows(const struct npy_zst_reader *reader) {
+  return reader->rows;
+}
+
+int32_t npy_zst_reader_width(const struct npy_zst_reader *reader) {
+  return reader->width;
+}
+
+bool npy_zst_reader_read(struct npy_zst_reader *reader, int64_t first, int64_t count, uint16_t *values,
+                         struct error *error) {
+  if (first < 0 || count < 0 || first > reader->rows || count > reader->rows - first)
+    return error_set(error, ERROR_USAGE, "%s holds %lld rows: it has no %lld rows from row %lld",
+                     reader->path, (long long)reader->rows, (long long)count, (long long)first);
+  const int64_t row_bytes = (int64_t)reader->width * 2;
+  return seekable_zst_reader_read(reader->content, reader->data + first * row_bytes, values,
+                                  (size_t)(count * row_bytes), error);
+}
+
+void npy_zst_reader_close(struct npy_zst_reader *reader) {
+  if (!reader) return;
+  seekable_zst_reader_close(reader->content);
+  free(reader->path);
+  free(reader);
+}

@@ -1,0 +1,134 @@
+/* What a run has committed: OUT's manifest, its part records, resume, and verification.
+ *
+ *     OUT/w<width>/part-SSSSS-BBBBB.npy.zst     vectors of shard S, block B (numbers of five or more digits)
+ *     OUT/ids/part-SSSSS-BBBBB.jsonl.zst        one object per row, in the order of the rows
+ *     OUT/text/part-SSSSS-BBBBB.jsonl.zst       {"title":…,"text":…} per row, where the run stores texts; 64 rows a frame
+ *     OUT/rejects/part-SSSSS-BBBBB.jsonl        one object per line that could not be embedded; only where there is one
+ *     OUT/parts/part-SSSSS-BBBBB.json           the commit record
+ *     OUT/manifest.json                         what the run is; completed last
+ *
+ * A part exists when its record does: its files are renamed and their folders synced first, its record last. Commits
+ * are idempotent: the same block gives the same bytes, so committing it twice changes nothing. */
+#pragma once
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "io/block.h"
+#include "io/error.h"
+#include "io/file.h"
+
+#define RUN_LOG_FORMAT 1 /* of manifest.json and of part records; a reader refuses a higher one */
+
+struct shard {
+  char *path;           /* as the user gave it, folders expanded */
+  int64_t size;         /* bytes of the file; -1 for standard input */
+  char fingerprint[33]; /* XXH3-128 of the first and last 64 KiB (of all, when shorter than both); empty for standard input */
+};
+
+/* Size and fingerprint of shard->path; the path stays the caller's. */
+bool shard_examine(struct shard *shard, struct error *error);
+
+/* What makes two runs the same run: all of it must agree for a resume. The JSON values are objects of scalars, arrays or
+ * objects; a difference is reported by its key and both values. Not owned. */
+struct run_identity {
+  json_t *model;         /* name, hashes of weights and tokenizer */
+  json_t *settings;      /* every resolved setting that changes the bytes that come out */
+  json_t *compute_class; /* encoder, precision, instruction set or GPU, library versions */
+  const struct shard *shards;
+  int32_t shard_count;
+};
+
+enum run_mode { RUN_RESUME, RUN_APPEND, RUN_OVERWRITE };
+
+#define PART_FILES_MAX 20
+
+struct part_file {
+  char path[64]; /* relative to OUT: "w1024/part-00003-00017.npy.zst" */
+  struct digest digest;
+};
+
+struct part_record {
+  struct block_border border;
+  int64_t rows, rejected, truncated, tokens, blank;
+  int64_t vector_bytes; /* rows × Σ widths × 2: what the vector files hold, for the compression ratio */
+  int file_count;
+  struct part_file files[PART_FILES_MAX];
+};
+
+/* Sums over part records. */
+struct run_totals {
+  int64_t parts, lines, rows, rejected, truncated, tokens, blank;
+  int64_t vector_bytes;      /* decompressed */
+  int64_t vector_file_bytes; /* as stored in w<width> */
+  int64_t file_bytes;        /* of all files */
+  int64_t incomplete;        /* shards whose last part is incomplete */
+};
+
+struct run_log;
+
+/* Reads OUT/manifest.json. *manifest is NULL, without an error, where there is none. The caller owns the reference. */
+bool run_log_manifest(const char *out, json_t **manifest, struct error *error);
+
+/* Starts or resumes a run in OUT, which is made where missing; reads the records of all parts and drops those whose files are
+ * missing or of another size. Refuses with ERROR_CONFLICT, saying what differs:
+ *   RUN_RESUME     another identity, fewer or more shards, a shard whose size or fingerprint changed (unless its last part is incomplete:
+ *                  a repaired shard; its manifest entry is then renewed);
+ *   RUN_APPEND     another identity; a shard of the manifest is recognised by its path; shards that are new go to the end of the list;
+ *   RUN_OVERWRITE  never: what an earlier run wrote (files of the layout above, nothing else) is removed first;
+ *   any mode       an OUT that holds files but no manifest. */
+struct run_log *run_log_open(const char *out, const struct run_identity *identity, enum run_mode mode,
+                             struct error *error);
+
+void run_log_close(struct run_log *log);
+
+/* The shard list of the manifest: the given one, or under RUN_APPEND the longer one. Valid until close. */
+const struct shard *run_log_shards(const struct run_log *log, int32_t *count);
+
+/* True where the run had committed parts when it was opened. */
+bool run_log_resumed(const struct run_log *log);
+
+/* Border of a committed part, or NULL. A part that is incomplete counts as not committed: it is to be done again. Thread-safe. */
+const struct block_border *run_log_part(const struct run_log *log, int32_t shard, int32_t block);
+
+/* Number of blocks of a shard, or -1 while the part with end_of_shard is not committed. Thread-safe. */
+int32_t run_log_shard_blocks(const struct run_log *log, int32_t shard);
+
+/* Opens the file OUT/<folder>/part-SSSSS-BBBBB<suffix> for writing. Thread-safe. */
+bool run_log_file_open(const struct run_log *log, const char *folder, const char *suffix, int32_t shard, int32_t block,
+                       struct file_writer *writer, struct error *error);
+
+/* Closes such a file under its final name and adds it to the record. */
+bool run_log_file_commit(const struct run_log *log, struct file_writer *writer, struct part_record *record,
+                         struct error *error);
+
+/* Commits a part whose files are all in the record: syncs their folders, writes the record, syncs its folder. Thread-safe. */
+bool run_log_commit(struct run_log *log, const struct part_record *record, struct error *error);
+
+/* Totals of all parts so far, incomplete ones too. Thread-safe. */
+void run_log_totals(const struct run_log *log, struct run_totals *totals);
+
+/* True when every block of every shard is committed. */
+bool run_log_complete(const struct run_log *log);
+
+/* Completes the manifest: totals, the list of parts, and "state": "complete", or "incomplete" where a block is missing. */
+bool run_log_finish(struct run_log *log, struct error *error);
+
+/* Verification: one call per finding, in no set order. `path` is relative to OUT. */
+enum finding_kind {
+  FINDING_MISSING,    /* a file of a record, a part before a shard's last, or a shard's end is not there */
+  FINDING_DAMAGED,    /* size or hash differ from the record, or a record cannot be read */
+  FINDING_INCOMPLETE, /* a shard that ends in an incomplete part, or a run that was not finished */
+  FINDING_FOREIGN,    /* a file that no record names (temporary files of dead processes among them) */
+};
+struct finding {
+  enum finding_kind kind;
+  const char *path;
+  const char *detail;
+};
+typedef void finding_fn(void *context, const struct finding *finding);
+
+/* Rereads every file of OUT against its record. Returns false only when it cannot be done at all (no manifest, unreadable folder);
+ * findings are not errors. *totals sums the readable records; *files counts the files that were read. */
+bool run_log_verify(const char *out, finding_fn *report, void *context, struct run_totals *totals, int64_t *files,
+                    struct error *error);

@@ -1,0 +1,39 @@
+/* A safetensors file, mapped read-only: u64 little-endian header length, a JSON header, then the tensors' bytes. Every
+ * offset, size and shape of the header is checked against the file before it is used. */
+#pragma once
+
+#include <stdint.h>
+
+#include "io/error.h"
+
+enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_OTHER };
+
+#define TENSOR_DIMENSIONS_MAX 8
+
+struct tensor {
+  const char *name; /* owned by the file */
+  enum dtype dtype;
+  char dtype_name[8];
+  int dimensions;
+  int64_t shape[TENSOR_DIMENSIONS_MAX];
+  int64_t elements;
+  const void *data; /* in the mapping; little-endian, aligned to nothing in particular */
+  int64_t bytes;
+};
+
+struct safetensors;
+
+struct safetensors *safetensors_open(const char *path, struct error *error);
+int64_t safetensors_count(const struct safetensors *file);
+const struct tensor *safetensors_at(const struct safetensors *file, int64_t index);
+
+/* NULL where there is no tensor of that name. */
+const struct tensor *safetensors_find(const struct safetensors *file, const char *name);
+
+/* The whole mapped file, for hashing. */
+const void *safetensors_bytes(const struct safetensors *file, int64_t *size);
+
+void safetensors_close(struct safetensors *file);
+
+/* output[i] = tensor elements [first, first + count) as fp32; DTYPE_OTHER is not allowed. */
+void tensor_to_f32(const struct tensor *tensor, int64_t first, int64_t count, float *output);

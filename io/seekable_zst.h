@@ -1,0 +1,43 @@
+/* The zstd seekable format (version 0.1.0 of its specification, in zstd's contrib/seekable_format):
+ * independent zstd frames, then one skippable frame (magic 0x184D2A5E) with a table of their sizes, without
+ * checksums in the table (each frame has its own). `zstd -d` reads it as an ordinary file; a reader goes
+ * straight to any frame. */
+#pragma once
+
+#include <stdint.h>
+
+#include "io/error.h"
+#include "io/file.h"
+
+struct seekable_zst_writer;
+
+/* Writes compressed frames to `file`, which stays the caller's to commit or abandon. */
+struct seekable_zst_writer *seekable_zst_writer_open(struct file_writer *file, int level,
+                                                     struct error *error);
+
+/* Appends one frame that holds exactly these bytes (fewer than 2 GiB; 0 bytes: no frame). */
+bool seekable_zst_writer_frame(struct seekable_zst_writer *writer, const void *bytes, size_t size,
+                               struct error *error);
+
+/* Appends the seek table. */
+bool seekable_zst_writer_finish(struct seekable_zst_writer *writer, struct error *error);
+
+void seekable_zst_writer_close(struct seekable_zst_writer *writer);
+
+/* A reader is for one thread at a time. */
+struct seekable_zst_reader;
+
+/* Opens a file and reads its seek table; every number in it is checked against the file's size. A zstd file
+ * without a seek table is ERROR_INPUT. */
+struct seekable_zst_reader *seekable_zst_reader_open(const char *path, struct error *error);
+
+/* Size of the whole decompressed content. */
+int64_t seekable_zst_reader_size(const struct seekable_zst_reader *reader);
+
+/* Reads bytes [offset, offset + size) of the content, decompressing only the frames that hold them. A frame
+ * that was read in part is kept for the next call; one that was read whole went straight to `bytes`. Bytes
+ * past the end are ERROR_USAGE. */
+bool seekable_zst_reader_read(struct seekable_zst_reader *reader, int64_t offset, void *bytes, size_t size,
+                              struct error *error);
+
+void seekable_zst_reader_close(struct seekable_zst_reader *reader);

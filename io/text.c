@@ -1,0 +1,86 @@
+#include "io/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool text_reserve(struct text *text, size_t more) {
+  if (text->failed) return false;
+  if (more <= text->capacity - text->size) return true;
+  size_t capacity = text->capacity ? text->capacity : 4096;
+  while (capacity - text->size < more) capacity *= 2;
+  char *bytes = realloc(text->bytes, capacity);
+  if (!bytes) {
+    text->failed = true;
+    return false;
+  }
+  text->bytes = bytes;
+  text->capacity = capacity;
+  return true;
+}
+
+void text_append(struct text *text, const char *bytes, size_t size) {
+  if (size == 0 || !text_reserve(text, size)) return;
+  memcpy(text->bytes + text->size, bytes, size);
+  text->size += size;
+}
+
+void text_append_string(struct text *text, const char *string) {
+  text_append(text, string, strlen(string));
+}
+
+void text_append_integer(struct text *text, int64_t number) {
+  char digits[24];
+  char *end = digits + sizeof digits, *first = end;
+  uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+  do *--first = (char)('0' + rest % 10);
+  while (rest /= 10);
+  if (number < 0) *--first = '-';
+  text_append(text, first, (size_t)(end - first));
+}
+
+/* The byte has to be escaped inside a JSON string. */
+static bool json_is_special(unsigned char byte) {
+  return byte < 0x20 || byte == '"' || byte == '\\';
+}
+
+static void text_append_escape(struct text *text, unsigned char byte) {
+  static const char short_form[] = "btn\0fr"; /* of 0x08 … 0x0d */
+  static const char digits[] = "0123456789abcdef";
+  char escape[6] = {'\\', (char)byte};
+  if (byte >= 0x08 && byte <= 0x0d && short_form[byte - 0x08]) escape[1] = short_form[byte - 0x08];
+  if (escape[1] != (char)byte || byte >= 0x20) {
+    text_append(text, escape, 2);
+    return;
+  }
+  memcpy(escape + 1, "u00", 3);
+  escape[4] = digits[byte >> 4];
+  escape[5] = digits[byte & 15];
+  text_append(text, escape, 6);
+}
+
+void text_append_json(struct text *text, const char *bytes, size_t size) {
+  text_append(text, "\"", 1);
+  size_t plain = 0; /* start of the stretch that can be copied as it is */
+  for (size_t i = 0; i < size; i++) {
+    if (!json_is_special((unsigned char)bytes[i])) continue;
+    text_append(text, bytes + plain, i - plain);
+    text_append_escape(text, (unsigned char)bytes[i]);
+    plain = i + 1;
+  }
+  text_append(text, bytes + plain, size - plain);
+  text_append(text, "\"", 1);
+}
+
+void text_clear(struct text *text, size_t keep) {
+  if (text->capacity > keep) {
+    text_free(text);
+    return;
+  }
+  text->size = 0;
+  text->failed = false;
+}
+
+void text_free(struct text *text) {
+  free(text->bytes);
+  *text = (struct text){0};
+}
