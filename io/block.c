@@ -7,8 +7,8 @@
 
 #include "io/byte_source.h"
 
-#define READ_SIZE \
-  ((size_t)256 * 1024)      /* stays in the second-level cache between the read and the search for lines */
+/* One read: small enough to stay in the second-level cache until its lines have been found. */
+#define READ_SIZE ((size_t)256 * 1024)
 #define MARK "\xef\xbb\xbf" /* the byte order mark that may open a shard */
 #define MARK_SIZE 3
 /* What a line's text may lack of the bytes up to its LF: the mark and a CR. */
@@ -260,9 +260,7 @@ static void buffer_trim(char **buffer, size_t *capacity, size_t size, size_t usu
 /* Hands the found block's text over: the two exchange buffers, and only what follows the block is copied. */
 static bool block_take(struct block *block, struct block_reader *reader, const struct found *found,
                        struct error *error) {
-  const size_t usual = usual_capacity(reader);
   const size_t rest = reader->size - found->held;
-  buffer_trim(&block->text, &block->text_capacity, rest, usual);
   if (block->text_capacity < rest) {
     char *text = realloc(block->text, rest);
     if (!text) return error_set_memory(error, rest, "a block of a shard");
@@ -278,7 +276,7 @@ static bool block_take(struct block *block, struct block_reader *reader, const s
   reader->buffer = buffer;
   reader->capacity = capacity;
   reader->size = rest;
-  buffer_trim(&block->text, &block->text_capacity, block->text_size, usual);
+  buffer_trim(&block->text, &block->text_capacity, block->text_size, usual_capacity(reader));
   block->border = found->border;
   if (found->passed) {
     block->line[0].length = found->passed_length;
@@ -362,7 +360,7 @@ int64_t block_reader_consumed(const struct block_reader *reader) {
 }
 
 struct block_reader *block_reader_open(int32_t shard, const char *path, const struct block_limits *limits,
-                                       struct error *error) {
+                                       const atomic_bool *stop, struct error *error) {
   if (limits->lines < 1 || limits->bytes < 1 || limits->max_line < 1) {
     error_set(error, ERROR_USAGE, "a block needs limits of at least 1 line, 1 byte and lines of 1 byte");
     return NULL;
@@ -370,10 +368,10 @@ struct block_reader *block_reader_open(int32_t shard, const char *path, const st
   struct block_reader *reader = calloc(1, sizeof *reader);
   if (!reader) goto no_memory;
   *reader = (struct block_reader){.shard = shard, .limits = *limits, .first_line = 1};
-  reader->path = strdup(path);
+  reader->path = strdup(strcmp(path, "-") == 0 ? "standard input" : path);
   reader->hash = XXH3_createState();
   if (!reader->path || !reader->hash) goto no_memory;
-  reader->source = byte_source_open(path, error);
+  reader->source = byte_source_open_until(path, stop, error);
   if (reader->source) return reader;
   block_reader_close(reader);
   return NULL;

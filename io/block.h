@@ -6,6 +6,7 @@
  * that will be rejected belong to their block. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "io/error.h"
@@ -13,10 +14,13 @@
 struct block_limits {
   int64_t lines;    /* at least 1 */
   int64_t bytes;    /* at least 1 */
-  int64_t max_line; /* a longer line is passed over, never held: its struct line has too_long set */
+  int64_t max_line; /* at least 1; a line with a longer text is passed over: its struct line has too_long set.
+                       No more of any line is held than the larger of this and `bytes`, so memory is bounded
+                       whatever a shard holds. */
 };
 
-/* One line, without its LF or CRLF, and without the byte order mark that may open a shard. */
+/* One line, without its LF or CRLF, and without the byte order mark that may open a shard. The last line of a
+ * shard may lack its LF; a lone CR at its end is then taken off as well. */
 struct line {
   char *text; /* inside block.text; not NUL-terminated; may be changed in place by whoever holds the block */
   int64_t length; /* bytes; where too_long, the line's length while text is empty (NULL) */
@@ -57,9 +61,10 @@ size_t block_memory(const struct block *block);
 
 struct block_reader;
 
-/* `shard` is the shard's number, put into every border; `path` as in byte_source_open. */
+/* `shard` is the shard's number, put into every border; `path` as in byte_source_open. Setting *stop, which
+ * may be NULL, ends a wait for standard input: BLOCK_FAILED. */
 struct block_reader *block_reader_open(int32_t shard, const char *path, const struct block_limits *limits,
-                                       struct error *error);
+                                       const atomic_bool *stop, struct error *error);
 
 enum block_result { BLOCK_READ, BLOCK_END, BLOCK_FAILED };
 

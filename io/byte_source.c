@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "io/fault.h"
 
 #define INPUT_CAPACITY ((size_t)256 * 1024) /* one read of a compressed file */
+#define STOP_INTERVAL_MS 100                /* how often a wait for a pipe looks whether it should end */
 #define MAGIC_SIZE 4
 #define OUTPUT_MAX ((size_t)1 << 30) /* zlib counts in 32 bits */
 #define GZIP_WINDOW (16 + MAX_WBITS) /* 16: a gzip header, as zlib's manual has it */
@@ -30,6 +32,7 @@ struct byte_source {
   int descriptor;
   bool owned; /* the descriptor is ours to close */
   bool regular;
+  const atomic_bool *stop; /* ends a wait for a pipe; may be NULL */
   enum byte_format format;
   enum place place;
 
@@ -46,9 +49,22 @@ struct byte_source {
   struct error failure; /* what every further read returns */
 };
 
+/* Waits until a pipe has something to read; false when *stop was set before that. */
+static bool source_wait(const struct byte_source *source) {
+  struct pollfd pipe = {.fd = source->descriptor, .events = POLLIN};
+  if (!source->stop || source->regular) return true;
+  while (poll(&pipe, 1, STOP_INTERVAL_MS) == 0)
+    if (atomic_load(source->stop)) return false;
+  return true;
+}
+
 /* The system call, with its faults and interruptions: -1 sets `failure`. */
 static ssize_t source_read(struct byte_source *source, void *buffer, size_t capacity) {
   ssize_t count;
+  if (!source_wait(source)) {
+    error_set(&source->failure, ERROR_IO, "stopped while waiting for %s", source->name);
+    return -1;
+  }
   do {
     errno = fault_point(FAULT_READ);
     count = errno ? -1 : read(source->descriptor, buffer, capacity);
@@ -261,8 +277,6 @@ static bool source_detect(struct byte_source *source) {
     source->input_size += (size_t)count;
     source->input_ended = count == 0;
   }
-  /* The end counts as reached only once the bytes at hand are taken. */
-  if (source->input_size > 0) source->input_ended = false;
   source->format = format_of(source->input, source->input_size);
   if (source->format == FORMAT_GZIP) {
     if (inflateInit2(&source->gzip, GZIP_WINDOW) != Z_OK)
@@ -300,12 +314,17 @@ static bool source_open_file(struct byte_source *source, const char *path) {
 }
 
 struct byte_source *byte_source_open(const char *path, struct error *error) {
+  return byte_source_open_until(path, NULL, error);
+}
+
+struct byte_source *byte_source_open_until(const char *path, const atomic_bool *stop, struct error *error) {
   struct byte_source *source = calloc(1, sizeof *source);
   if (!source) {
     error_set_memory(error, sizeof *source, "reading a shard");
     return NULL;
   }
   source->descriptor = -1;
+  source->stop = stop;
   if (source_open_file(source, path) && source_detect(source)) return source;
   *error = source->failure;
   byte_source_close(source);

@@ -4,6 +4,7 @@
  * only. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "io/error.h"
@@ -12,6 +13,10 @@ struct byte_source;
 
 /* `path` is a file, or "-" for standard input. NULL on error: ERROR_IO, or ERROR_USAGE for a folder. */
 struct byte_source *byte_source_open(const char *path, struct error *error);
+
+/* As byte_source_open, and what waits for a pipe ends soon after *stop is set: with -1 and ERROR_IO,
+ * "stopped". */
+struct byte_source *byte_source_open_until(const char *path, const atomic_bool *stop, struct error *error);
 
 /* Reads up to `capacity` bytes into `buffer`. Returns their number (at least 1), 0 at the end, or -1 on an
  * I/O error (ERROR_IO), on damage (ERROR_INPUT: a truncated or corrupt stream, garbage after the last member)

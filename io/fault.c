@@ -16,7 +16,7 @@ struct fault_rule {
   int number;            /* errno, or 0 for kill */
 };
 
-/* Written once under `once`, read-only after `armed` or `malformed` has been published by it. */
+/* Written under `once`, then read only; `idle` may be read before that. The counters change at every call. */
 static struct {
   pthread_once_t once;
   atomic_bool idle; /* the variable has been read, and no rule came of it */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -182,8 +183,8 @@ char *file_join(const char *folder, const char *name) {
 }
 
 static void host_name(char host[HOST_BYTES]) {
-  if (gethostname(host, HOST_BYTES) != 0) strcpy(host, "host");
-  host[HOST_BYTES - 1] = '\0';
+  struct utsname name;
+  snprintf(host, HOST_BYTES, "%s", uname(&name) == 0 ? name.nodename : "host");
 }
 
 /* Opens writer->temporary, a new name at every try. */

@@ -12,6 +12,7 @@
 bool npy_zst_write(struct file_writer *file, const uint16_t *values, int64_t rows, int32_t width, int level,
                    struct error *error);
 
+/* A reader is for one thread at a time. */
 struct npy_zst_reader;
 
 struct npy_zst_reader *npy_zst_reader_open(const char *path, struct error *error);

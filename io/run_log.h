@@ -1,14 +1,14 @@
 /* What a run has committed: OUT's manifest, its part records, resume, and verification.
  *
- *     OUT/w<width>/part-SSSSS-BBBBB.npy.zst     vectors of shard S, block B (numbers of five or more digits)
- *     OUT/ids/part-SSSSS-BBBBB.jsonl.zst        one object per row, in the order of the rows
- *     OUT/text/part-SSSSS-BBBBB.jsonl.zst       {"title":…,"text":…} per row, where the run stores texts; 64 rows a frame
- *     OUT/rejects/part-SSSSS-BBBBB.jsonl        one object per line that could not be embedded; only where there is one
- *     OUT/parts/part-SSSSS-BBBBB.json           the commit record
- *     OUT/manifest.json                         what the run is; completed last
+ *     OUT/w<width>/part-SSSSS-BBBBB.npy.zst   vectors of shard S, block B (numbers of five or more digits)
+ *     OUT/ids/part-SSSSS-BBBBB.jsonl.zst      one object per row, in the order of the rows
+ *     OUT/text/part-SSSSS-BBBBB.jsonl.zst     {"title":…,"text":…} per row, 64 rows a frame; optional
+ *     OUT/rejects/part-SSSSS-BBBBB.jsonl      one object per line without a row; only where there is one
+ *     OUT/parts/part-SSSSS-BBBBB.json         the commit record
+ *     OUT/manifest.json                       what the run is; completed last
  *
- * A part exists when its record does: its files are renamed and their folders synced first, its record last. Commits
- * are idempotent: the same block gives the same bytes, so committing it twice changes nothing. */
+ * A part exists when its record does: its files are renamed and their folders synced first, its record last.
+ * Commits are idempotent: the same block gives the same bytes, so committing it twice changes nothing. */
 #pragma once
 
 #include <jansson.h>
@@ -23,14 +23,15 @@
 struct shard {
   char *path;           /* as the user gave it, folders expanded */
   int64_t size;         /* bytes of the file; -1 for standard input */
-  char fingerprint[33]; /* XXH3-128 of the first and last 64 KiB (of all, when shorter than both); empty for standard input */
+  char fingerprint[33]; /* XXH3-128 of the first and last 64 KiB (of all, when shorter than both); empty for
+                           standard input */
 };
 
 /* Size and fingerprint of shard->path; the path stays the caller's. */
 bool shard_examine(struct shard *shard, struct error *error);
 
-/* What makes two runs the same run: all of it must agree for a resume. The JSON values are objects of scalars, arrays or
- * objects; a difference is reported by its key and both values. Not owned. */
+/* What makes two runs the same run: all of it must agree for a resume. The JSON values are objects of
+ * scalars, arrays or objects; a difference is reported by its key and both values. Not owned. */
 struct run_identity {
   json_t *model;         /* name, hashes of weights and tokenizer */
   json_t *settings;      /* every resolved setting that changes the bytes that come out */
@@ -67,16 +68,21 @@ struct run_totals {
 
 struct run_log;
 
-/* Reads OUT/manifest.json. *manifest is NULL, without an error, where there is none. The caller owns the reference. */
+/* Reads OUT/manifest.json. *manifest is NULL, without an error, where there is none. The caller owns the
+ * reference. */
 bool run_log_manifest(const char *out, json_t **manifest, struct error *error);
 
-/* Starts or resumes a run in OUT, which is made where missing; reads the records of all parts and drops those whose files are
- * missing or of another size. Refuses with ERROR_CONFLICT, saying what differs:
- *   RUN_RESUME     another identity, fewer or more shards, a shard whose size or fingerprint changed (unless its last part is incomplete:
- *                  a repaired shard; its manifest entry is then renewed);
- *   RUN_APPEND     another identity; a shard of the manifest is recognised by its path; shards that are new go to the end of the list;
- *   RUN_OVERWRITE  never: what an earlier run wrote (files of the layout above, nothing else) is removed first;
- *   any mode       an OUT that holds files but no manifest. */
+/* Starts or resumes a run in OUT, which is made where missing; reads the records of all parts and drops those
+ * whose files are missing or of another size. Refuses with ERROR_CONFLICT, saying what differs:
+ * - RUN_RESUME: another identity, fewer or more shards, a shard whose size or fingerprint changed (unless
+ *   its last part is incomplete: a repaired shard; its manifest entry is then renewed). A shard that only
+ *   bears another path is the same shard.
+ * - RUN_APPEND: another identity; a shard of the manifest is recognised by its path; shards that are new
+ *   go to the end of the list.
+ * - RUN_OVERWRITE: never; what an earlier run wrote (files of the layout above, nothing else) is removed
+ *   first, its manifest replaced.
+ * - any mode: an OUT that holds files but no manifest.
+ * The manifest is a new run's first file. Temporary files of dead processes are removed. */
 struct run_log *run_log_open(const char *out, const struct run_identity *identity, enum run_mode mode,
                              struct error *error);
 
@@ -88,21 +94,34 @@ const struct shard *run_log_shards(const struct run_log *log, int32_t *count);
 /* True where the run had committed parts when it was opened. */
 bool run_log_resumed(const struct run_log *log);
 
-/* Border of a committed part, or NULL. A part that is incomplete counts as not committed: it is to be done again. Thread-safe. */
+/* Border of a committed part, or NULL. A part that is incomplete counts as not committed: it is to be done
+ * again. Valid until the part is committed again with another border, forgotten, or the log closed.
+ * Thread-safe. */
 const struct block_border *run_log_part(const struct run_log *log, int32_t shard, int32_t block);
 
 /* Number of blocks of a shard, or -1 while the part with end_of_shard is not committed. Thread-safe. */
 int32_t run_log_shard_blocks(const struct run_log *log, int32_t shard);
 
-/* Opens the file OUT/<folder>/part-SSSSS-BBBBB<suffix> for writing. Thread-safe. */
-bool run_log_file_open(const struct run_log *log, const char *folder, const char *suffix, int32_t shard, int32_t block,
-                       struct file_writer *writer, struct error *error);
+/* True where the last part of a shard is incomplete: the shard was damaged when it was read. Thread-safe. */
+bool run_log_shard_damaged(const struct run_log *log, int32_t shard);
 
-/* Closes such a file under its final name and adds it to the record. */
+/* Takes back the parts of a shard from `block` on: their records are removed, and they count as not
+ * committed. For a repaired shard that turns out to be another one from there on. */
+bool run_log_forget(struct run_log *log, int32_t shard, int32_t block, struct error *error);
+
+/* Opens the file OUT/<folder>/part-SSSSS-BBBBB<suffix> for writing; the folder is one of the layout. As after
+ * file_writer_open, exactly one of run_log_file_commit or file_writer_abandon must follow. Thread-safe. */
+bool run_log_file_open(const struct run_log *log, const char *folder, const char *suffix, int32_t shard,
+                       int32_t block, struct file_writer *writer, struct error *error);
+
+/* Closes such a file under its final name and adds it to the record. On failure the file is abandoned. */
 bool run_log_file_commit(const struct run_log *log, struct file_writer *writer, struct part_record *record,
                          struct error *error);
 
-/* Commits a part whose files are all in the record: syncs their folders, writes the record, syncs its folder. Thread-safe. */
+/* Commits a part whose files are all in the record: syncs their folders, writes the record, syncs its folder.
+ * Where the part had a record before, files that only that one names are removed; where it ends its shard, so
+ * are parts beyond it. A commit waits for the disk some 15 times: several threads may commit at once.
+ * Thread-safe. */
 bool run_log_commit(struct run_log *log, const struct part_record *record, struct error *error);
 
 /* Totals of all parts so far, incomplete ones too. Thread-safe. */
@@ -111,7 +130,8 @@ void run_log_totals(const struct run_log *log, struct run_totals *totals);
 /* True when every block of every shard is committed. */
 bool run_log_complete(const struct run_log *log);
 
-/* Completes the manifest: totals, the list of parts, and "state": "complete", or "incomplete" where a block is missing. */
+/* Completes the manifest: totals, the list of parts, and "state": "complete", or "incomplete" where a block
+ * is missing. */
 bool run_log_finish(struct run_log *log, struct error *error);
 
 /* Verification: one call per finding, in no set order. `path` is relative to OUT. */
@@ -128,7 +148,8 @@ struct finding {
 };
 typedef void finding_fn(void *context, const struct finding *finding);
 
-/* Rereads every file of OUT against its record. Returns false only when it cannot be done at all (no manifest, unreadable folder);
- * findings are not errors. *totals sums the readable records; *files counts the files that were read. */
-bool run_log_verify(const char *out, finding_fn *report, void *context, struct run_totals *totals, int64_t *files,
-                    struct error *error);
+/* Rereads every file of OUT against its record. Returns false only when it cannot be done at all (no
+ * manifest, unreadable folder); findings are not errors. *totals sums the readable records; *files counts the
+ * files that were read. */
+bool run_log_verify(const char *out, finding_fn *report, void *context, struct run_totals *totals,
+                    int64_t *files, struct error *error);

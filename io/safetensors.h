@@ -1,5 +1,5 @@
-/* A safetensors file, mapped read-only: u64 little-endian header length, a JSON header, then the tensors' bytes. Every
- * offset, size and shape of the header is checked against the file before it is used. */
+/* A safetensors file, mapped read-only: u64 little-endian header length, a JSON header, then the tensors'
+ * bytes. Every offset, size and shape of the header is checked against the file before it is used. */
 #pragma once
 
 #include <stdint.h>

@@ -1,6 +1,9 @@
-/* The encoder for CPUs: oneDNN GEMMs in fp32 or bf16 over weights that are packed once and shared by all slots; attention, LayerNorm,
- * embeddings and pooling in vectorised C, chosen at run time among AVX-512-BF16, AVX-512, AVX2 and plain C. Each slot is
- * single-threaded, and its memory is bounded by batch_tokens. The model may be closed once this has returned. */
+/* The encoder for CPUs: oneDNN GEMMs in fp32 or bf16 over weights that are packed once and shared by all
+ * slots; attention, LayerNorm, embeddings, GELU and pooling in vectorised C, chosen at run time among
+ * AVX-512-BF16, AVX-512, AVX2 and plain C. Each slot is single-threaded: its work is done inside wait, in the
+ * calling thread. Its memory is bounded by max_tokens.
+ *
+ * The word table is read from the model's mapping, so the model must outlive the encoder. */
 #pragma once
 
 #include "host/model/encoder.h"

@@ -20,8 +20,8 @@ static json_t *json_parse(const char *path, const char *text, size_t size, struc
   if (json_error_code(&detail) == json_error_out_of_memory)
     error_set_memory(error, size, path);
   else
-    error_set(error, ERROR_INPUT, "%s: line %d, column %d: not valid JSON: %s", path, detail.line, detail.column,
-              detail.text);
+    error_set(error, ERROR_INPUT, "%s: line %d, column %d: not valid JSON: %s", path, detail.line,
+              detail.column, detail.text);
   return NULL;
 }
 
@@ -60,8 +60,7 @@ const json_t *config_member(const struct config_file *file, const char *key) {
 
 bool config_refuse(const struct config_file *file, enum error_code code, const char *key, const json_t *value,
                    const char *expected, struct error *error) {
-  if (!value)
-    return error_set(error, code, "%s: \"%s\" is missing; expected %s", file->path, key, expected);
+  if (!value) return error_set(error, code, "%s: \"%s\" is missing; expected %s", file->path, key, expected);
   char *found = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
   const bool cut = found && strlen(found) > FOUND_BYTES;
   error_set(error, code, "%s: \"%s\" is %.*s%s; expected %s", file->path, key, FOUND_BYTES,
@@ -84,8 +83,8 @@ bool config_number(const struct config_file *file, const char *key, double low, 
   return config_refuse(file, ERROR_INPUT, key, member, expected, error);
 }
 
-bool config_integer(const struct config_file *file, const char *key, int32_t low, int32_t high, int32_t *value,
-                    struct error *error) {
+bool config_integer(const struct config_file *file, const char *key, int32_t low, int32_t high,
+                    int32_t *value, struct error *error) {
   const json_t *member = config_member(file, key);
   if (!member) return true;
   const double number = json_is_number(member) ? json_number_value(member) : 0;
@@ -107,8 +106,7 @@ bool config_integer_required(const struct config_file *file, const char *key, in
 bool config_flag(const struct config_file *file, const char *key, bool *value, struct error *error) {
   const json_t *member = config_member(file, key);
   if (!member) return true;
-  if (!json_is_boolean(member))
-    return config_refuse(file, ERROR_INPUT, key, member, "true or false", error);
+  if (!json_is_boolean(member)) return config_refuse(file, ERROR_INPUT, key, member, "true or false", error);
   *value = json_is_true(member);
   return true;
 }

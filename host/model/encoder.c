@@ -2,8 +2,10 @@
 
 #include <string.h>
 
-static const char *const precision_names[] = {
-    [PRECISION_AUTO] = "auto", [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16", [PRECISION_FP16] = "fp16"};
+static const char *const precision_names[] = {[PRECISION_AUTO] = "auto",
+                                              [PRECISION_FP32] = "fp32",
+                                              [PRECISION_BF16] = "bf16",
+                                              [PRECISION_FP16] = "fp16"};
 
 #define PRECISIONS (sizeof precision_names / sizeof *precision_names)
 

@@ -1,9 +1,10 @@
-/* The one interface of all encoders: packed batches of token ids in, fp16 rows per width out. The pipeline does not know
- * which encoder it drives.
+/* The one interface of all encoders: packed batches of token ids in, fp16 rows per width out. The pipeline
+ * does not know which encoder it drives.
  *
- * An encoder has a few slots. A slot is driven by one thread at a time: submit a batch, wait, read its rows, submit the next.
- * Different slots may be driven by different threads at the same time; that is how a CPU uses its cores (a slot per core; the work is done inside
- * wait) and how a GPU keeps two batches in flight (a slot per stream). */
+ * An encoder has a few slots. A slot is driven by one thread at a time: submit a batch, wait, read its rows,
+ * submit the next. Different slots may be driven by different threads at the same time; that is how a CPU
+ * uses its cores (a slot per core; the work is done inside wait) and how a GPU keeps two batches in flight (a
+ * slot per stream). */
 #pragma once
 
 #include <jansson.h>
@@ -25,14 +26,15 @@ struct batch {
   const int32_t *ids;     /* [tokens] */
   const int32_t *offsets; /* [sequences + 1]: first token of each; offsets[sequences] == tokens */
   int32_t sequences;      /* at least 1; each of 1 … max_tokens tokens */
-  int32_t prompt_tokens;  /* leading tokens of every sequence that mean pooling leaves out (pool_prompt false); otherwise 0 */
+  int32_t prompt_tokens; /* leading tokens of every sequence that mean pooling leaves out (pool_prompt false);
+                            otherwise 0 */
 };
 
 struct encoder_options {
   enum precision precision; /* AUTO: the fastest that this machine has in hardware */
   int32_t slots;            /* wanted; 0: the encoder's own choice */
-  int32_t batch_tokens;     /* tokens of the largest batch; 0: the encoder's own choice; never below max_tokens */
-  int32_t max_tokens;       /* tokens of the longest sequence */
+  int32_t batch_tokens; /* tokens of the largest batch; 0: the encoder's own choice; never below max_tokens */
+  int32_t max_tokens;   /* tokens of the longest sequence */
   int32_t width_count;
   int32_t widths[WIDTHS_MAX]; /* strictly decreasing; widths[0] ≤ hidden */
   int64_t null_rate;          /* encoder_null: tokens per second of each slot; 0: memory speed */
@@ -40,7 +42,7 @@ struct encoder_options {
 
 /* What an encoder has resolved. */
 struct encoder_info {
-  const char *name;         /* "cpu", "cuda", "null" */
+  const char *name; /* "cpu", "cuda", "null" */
   enum precision precision;
   int32_t slots, batch_tokens;
   int64_t block_lines, block_bytes; /* defaults for blocks that suit this encoder */
@@ -65,12 +67,15 @@ static inline bool encoder_submit(struct encoder *encoder, int32_t slot, const s
   return encoder->vtable->submit(encoder, slot, batch, error);
 }
 
-/* Waits for the slot's batch; rows[w] [sequences, widths[w]] fp16 are written, nested as host/model/widths.h says. */
-static inline bool encoder_wait(struct encoder *encoder, int32_t slot, uint16_t *const *rows, struct error *error) {
+/* Waits for the slot's batch; rows[w] [sequences, widths[w]] fp16 are written, nested as host/model/widths.h
+ * says. */
+static inline bool encoder_wait(struct encoder *encoder, int32_t slot, uint16_t *const *rows,
+                                struct error *error) {
   return encoder->vtable->wait(encoder, slot, rows, error);
 }
 
-/* A new object: all that decides the bits of a row besides the model and the batch. NULL when memory is short. */
+/* A new object: all that decides the bits of a row besides the model and the batch. NULL when memory is
+ * short. */
 static inline json_t *encoder_compute_class(const struct encoder *encoder) {
   return encoder->vtable->compute_class(encoder);
 }

@@ -1,4 +1,5 @@
-/* fp16 (IEEE binary16) and bf16 as bits in uint16_t; conversions round to nearest, ties to even; NaN stays NaN. */
+/* fp16 (IEEE binary16) and bf16 as bits in uint16_t; conversions round to nearest, ties to even; NaN stays
+ * NaN. */
 #pragma once
 
 #include <stddef.h>

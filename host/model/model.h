@@ -1,9 +1,11 @@
 /* A model folder as sentence-transformers saves it (versions 3 and 6): shape, weights, pooling, prompts.
  *
- * Read: config.json, modules.json, <pooling module>/config.json, config_sentence_transformers.json, sentence_bert_config.json,
- * tokenizer_config.json, model.safetensors or model.safetensors.index.json with its shards. Supported: model_type xlm-roberta, roberta (with
- * a sentencepiece tokenizer) and bert; hidden_act gelu; absolute positions; cls or mean pooling; with or without a Normalize module (rows are normalised
- * in either case, as the output format says). Anything else is ERROR_UNSUPPORTED with the file, what it says and what was expected. */
+ * Read: config.json, modules.json, <pooling module>/config.json, config_sentence_transformers.json,
+ * sentence_bert_config.json, tokenizer_config.json, model.safetensors or model.safetensors.index.json with
+ * its shards. Supported: model_type xlm-roberta, roberta (with a sentencepiece tokenizer) and bert;
+ * hidden_act gelu; absolute positions; cls or mean pooling; with or without a Normalize module (rows are
+ * normalised in either case, as the output format says). Anything else is ERROR_UNSUPPORTED with the file,
+ * what it says and what was expected. */
 #pragma once
 
 #include <jansson.h>
@@ -16,13 +18,14 @@ enum pooling { POOLING_CLS, POOLING_MEAN };
 
 struct model_shape {
   int32_t layers, hidden, heads, head_size, ffn;
-  int32_t vocabulary;      /* rows of the word table; an id past it is an error */
-  int32_t positions;       /* rows of the position table */
-  int32_t first_position;  /* position id of the first token: pad_token_id + 1 for XLM-R and RoBERTa, 0 for BERT */
+  int32_t vocabulary; /* rows of the word table; an id past it is an error */
+  int32_t positions;  /* rows of the position table */
+  int32_t
+      first_position; /* position id of the first token: pad_token_id + 1 for XLM-R and RoBERTa, 0 for BERT */
   float layer_norm_eps;
   enum pooling pooling;
-  bool pool_prompt;        /* include_prompt: false only when the pooling leaves the prompt's tokens out */
-  int32_t max_tokens;      /* longest input, special tokens counted: the least of the three limits in the folder */
+  bool pool_prompt;   /* include_prompt: false only when the pooling leaves the prompt's tokens out */
+  int32_t max_tokens; /* longest input, special tokens counted: the least of the three limits in the folder */
 };
 
 /* y = W x + b; weight [outputs, inputs], bias [outputs], as PyTorch stores them. */
@@ -37,8 +40,8 @@ struct layer {
   struct linear query, key, value; /* [hidden, hidden] */
   struct linear attention_output;  /* [hidden, hidden] */
   struct norm attention_norm;
-  struct linear intermediate;      /* [ffn, hidden] */
-  struct linear output;            /* [hidden, ffn] */
+  struct linear intermediate; /* [ffn, hidden] */
+  struct linear output;       /* [hidden, ffn] */
   struct norm output_norm;
 };
 

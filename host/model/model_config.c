@@ -46,7 +46,8 @@ static bool position_read(const struct config_file *file, struct model *model, s
     return false;
   shape->first_position = strcmp(model->model_type, "bert") == 0 ? 0 : pad + 1;
   if (shape->positions - shape->first_position < 2)
-    return config_refuse(file, ERROR_INPUT, "max_position_embeddings", config_member(file, "max_position_embeddings"),
+    return config_refuse(file, ERROR_INPUT, "max_position_embeddings",
+                         config_member(file, "max_position_embeddings"),
                          "at least two more than the first position (pad_token_id + 1)", error);
   return true;
 }
@@ -84,10 +85,12 @@ static bool shape_read(const char *folder, struct model *model, struct error *er
   return done;
 }
 
-/* pooling_mode of sentence-transformers 5 and later: a name, or a list of names whose vectors are concatenated. */
+/* pooling_mode of sentence-transformers 5 and later: a name, or a list of names whose vectors are
+ * concatenated. */
 static bool pooling_by_name(const struct config_file *file, enum pooling *pooling, struct error *error) {
   const json_t *member = config_member(file, "pooling_mode");
-  const json_t *name = json_is_array(member) && json_array_size(member) == 1 ? json_array_get(member, 0) : member;
+  const json_t *name =
+      json_is_array(member) && json_array_size(member) == 1 ? json_array_get(member, 0) : member;
   const char *value = json_string_value(name);
   if (value && !strcmp(value, "cls"))
     *pooling = POOLING_CLS;
@@ -98,7 +101,8 @@ static bool pooling_by_name(const struct config_file *file, enum pooling *poolin
   return true;
 }
 
-/* One flag per mode, as earlier versions wrote them; where none is set they pool by the mean, and so do we. */
+/* One flag per mode, as earlier versions wrote them; where none is set they pool by the mean, and so do we.
+ */
 static bool pooling_by_flags(const struct config_file *file, enum pooling *pooling, struct error *error) {
   static const char prefix[] = "pooling_mode_";
   const char *key;
@@ -109,7 +113,8 @@ static bool pooling_by_flags(const struct config_file *file, enum pooling *pooli
     const bool known = !strcmp(key, "pooling_mode_cls_token") || !strcmp(key, "pooling_mode_mean_tokens");
     if (!known || found)
       return config_refuse(file, ERROR_UNSUPPORTED, key, value,
-                           "exactly one of pooling_mode_cls_token and pooling_mode_mean_tokens to be true", error);
+                           "exactly one of pooling_mode_cls_token and pooling_mode_mean_tokens to be true",
+                           error);
     found = key;
   }
   *pooling = found && !strcmp(found, "pooling_mode_cls_token") ? POOLING_CLS : POOLING_MEAN;
@@ -174,18 +179,20 @@ static bool limit_read(const char *folder, struct model_shape *shape, struct err
   if (!done) return false;
   shape->max_tokens = shape->positions - shape->first_position;
   if (sentence < shape->max_tokens) shape->max_tokens = sentence;
-  if (tokenizer <= MODEL_MAX_LENGTH_SANE && tokenizer < shape->max_tokens) shape->max_tokens = (int32_t)tokenizer;
+  if (tokenizer <= MODEL_MAX_LENGTH_SANE && tokenizer < shape->max_tokens)
+    shape->max_tokens = (int32_t)tokenizer;
   return true;
 }
 
-static bool prompt_add(const struct config_file *file, const char *name, const json_t *value, struct model *model,
-                       struct error *error) {
+static bool prompt_add(const struct config_file *file, const char *name, const json_t *value,
+                       struct model *model, struct error *error) {
   const char *text = json_is_null(value) ? "" : json_string_value(value);
   if (!text) return config_refuse(file, ERROR_INPUT, name, value, "the text of a prompt", error);
   struct prompt *prompt = &model->prompt[model->prompt_count++];
   prompt->name = strdup(name);
   prompt->text = strdup(text);
-  return (prompt->name && prompt->text) || error_set_memory(error, strlen(name) + strlen(text) + 2, "a prompt");
+  return (prompt->name && prompt->text) ||
+         error_set_memory(error, strlen(name) + strlen(text) + 2, "a prompt");
 }
 
 static bool prompts_fill(const struct config_file *file, struct model *model, struct error *error) {
@@ -212,13 +219,16 @@ static bool prompts_fill(const struct config_file *file, struct model *model, st
 
 static bool prompts_read(const char *folder, struct model *model, struct error *error) {
   struct config_file file;
-  if (!config_file_read(folder, "config_sentence_transformers.json", CONFIG_OPTIONAL, &file, error)) return false;
+  if (!config_file_read(folder, "config_sentence_transformers.json", CONFIG_OPTIONAL, &file, error))
+    return false;
   const bool done = prompts_fill(&file, model, error);
   config_file_free(&file);
   return done;
 }
 
-bool model_config_read(const char *folder, const struct modules *modules, struct model *model, struct error *error) {
-  return shape_read(modules->transformer, model, error) && pooling_read(modules->pooling, &model->shape, error) &&
+bool model_config_read(const char *folder, const struct modules *modules, struct model *model,
+                       struct error *error) {
+  return shape_read(modules->transformer, model, error) &&
+         pooling_read(modules->pooling, &model->shape, error) &&
          limit_read(modules->transformer, &model->shape, error) && prompts_read(folder, model, error);
 }

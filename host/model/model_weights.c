@@ -92,7 +92,8 @@ bool model_weights_open(const char *folder, struct model *model, struct error *e
     return file_add(folder, WEIGHTS_FILE, model, error);
   }
   if (config_file_exists(folder, WEIGHTS_INDEX)) return index_open(folder, model, error);
-  if (config_file_exists(folder, "pytorch_model.bin") || config_file_exists(folder, "pytorch_model.bin.index.json"))
+  if (config_file_exists(folder, "pytorch_model.bin") ||
+      config_file_exists(folder, "pytorch_model.bin.index.json"))
     return error_set(error, ERROR_UNSUPPORTED,
                      "%s: the weights are in pytorch_model.bin; expected " WEIGHTS_FILE " or " WEIGHTS_INDEX
                      " (scripts/convert-model turns one into the other)",
@@ -126,14 +127,16 @@ static bool tensor_bind(const struct binder *binder, const char *name, int64_t r
   const struct tensor *tensor = tensor_find(binder->model, full);
   shape_print(shape, dimensions, expected);
   if (!tensor)
-    return error_set(binder->error, ERROR_INPUT, "%s: the weights hold no tensor %s; expected one of shape [%s]",
-                     binder->folder, full, expected);
+    return error_set(binder->error, ERROR_INPUT,
+                     "%s: the weights hold no tensor %s; expected one of shape [%s]", binder->folder, full,
+                     expected);
   bool same = tensor->dimensions == dimensions;
   for (int i = 0; same && i < dimensions; i++) same = tensor->shape[i] == shape[i];
   shape_print(tensor->shape, tensor->dimensions, found);
   if (!same)
-    return error_set(binder->error, ERROR_INPUT, "%s: tensor %s has shape [%s]; expected [%s], as config.json says",
-                     binder->folder, full, found, expected);
+    return error_set(binder->error, ERROR_INPUT,
+                     "%s: tensor %s has shape [%s]; expected [%s], as config.json says", binder->folder, full,
+                     found, expected);
   if (tensor->dtype == DTYPE_OTHER)
     return error_set(binder->error, ERROR_UNSUPPORTED, "%s: tensor %s is %s; expected F32, F16 or BF16",
                      binder->folder, full, tensor->dtype_name);
@@ -141,8 +144,8 @@ static bool tensor_bind(const struct binder *binder, const char *name, int64_t r
   return true;
 }
 
-static bool linear_bind(const struct binder *binder, int32_t layer, const char *name, int32_t outputs, int32_t inputs,
-                        struct linear *linear) {
+static bool linear_bind(const struct binder *binder, int32_t layer, const char *name, int32_t outputs,
+                        int32_t inputs, struct linear *linear) {
   char full[TENSOR_NAME_MAX];
   snprintf(full, sizeof full, "encoder.layer.%d.%s.weight", layer, name);
   if (!tensor_bind(binder, full, outputs, inputs, &linear->weight)) return false;
@@ -171,7 +174,8 @@ static bool layer_bind(const struct binder *binder, int32_t index, struct layer 
          norm_bind(binder, index, "output.LayerNorm", &layer->output_norm);
 }
 
-/* BertModel's type table has one or two rows, and of them only the first is used, so its height is its own. */
+/* BertModel's type table has one or two rows, and of them only the first is used, so its height is its own.
+ */
 static bool type_bind(const struct binder *binder, const struct tensor **bound) {
   char full[TENSOR_NAME_MAX];
   snprintf(full, sizeof full, "%sembeddings.token_type_embeddings.weight", binder->prefix);
@@ -187,7 +191,8 @@ static bool embeddings_bind(const struct binder *binder, struct model *model) {
          tensor_bind(binder, "embeddings.position_embeddings.weight", shape->positions, shape->hidden,
                      &model->position_embedding) &&
          type_bind(binder, &model->type_embedding) &&
-         tensor_bind(binder, "embeddings.LayerNorm.weight", shape->hidden, 0, &model->embedding_norm.weight) &&
+         tensor_bind(binder, "embeddings.LayerNorm.weight", shape->hidden, 0,
+                     &model->embedding_norm.weight) &&
          tensor_bind(binder, "embeddings.LayerNorm.bias", shape->hidden, 0, &model->embedding_norm.bias);
 }
 

@@ -3,10 +3,11 @@
 
 #include "host/model/model.h"
 
-/* Maps model.safetensors, or the files that model.safetensors.index.json names, into model->file, in the order of their names.
- * What it allocates is the model's, freed by model_close. */
+/* Maps model.safetensors, or the files that model.safetensors.index.json names, into model->file, in the
+ * order of their names. What it allocates is the model's, freed by model_close. */
 bool model_weights_open(const char *folder, struct model *model, struct error *error);
 
-/* Finds every tensor of the model's shape under the names of BertModel, RobertaModel and XLMRobertaModel, with or without one
- * of the prefixes "roberta.", "bert.", "model."; checks its shape and that it is F32, F16 or BF16. */
+/* Finds every tensor of the model's shape under the names of BertModel, RobertaModel and XLMRobertaModel,
+ * with or without one of the prefixes "roberta.", "bert.", "model."; checks its shape and that it is F32, F16
+ * or BF16. */
 bool model_weights_bind(const char *folder, struct model *model, struct error *error);

@@ -35,14 +35,17 @@ static bool modules_check(const struct config_file *file, struct error *error) {
     const char *name = json_string_value(type);
     if (!name) return config_refuse(file, ERROR_INPUT, "type", type, "the module's class", error);
     if (i >= MODULES_MAX || strcmp(last_component(name), module_order[i]) != 0)
-      return error_set(error, ERROR_UNSUPPORTED,
-                       "%s: module %zu is %s; supported are the modules Transformer, Pooling and, optionally, "
-                       "Normalize, in this order",
-                       file->path, i, name);
+      return error_set(
+          error, ERROR_UNSUPPORTED,
+          "%s: module %zu is %s; supported are the modules Transformer, Pooling and, optionally, "
+          "Normalize, in this order",
+          file->path, i, name);
   }
   if (count < MODULES_REQUIRED)
-    return error_set(error, ERROR_INPUT, "%s: %zu modules; expected a list of Transformer, Pooling and, optionally, "
-                     "Normalize", file->path, count);
+    return error_set(error, ERROR_INPUT,
+                     "%s: %zu modules; expected a list of Transformer, Pooling and, optionally, "
+                     "Normalize",
+                     file->path, count);
   return true;
 }
 
@@ -51,10 +54,11 @@ bool modules_read(const char *folder, struct modules *modules, struct error *err
   bool done = false;
   *modules = (struct modules){0};
   if (!config_file_exists(folder, "modules.json"))
-    return error_set(error, ERROR_INPUT,
-                     "%s: no modules.json; expected a model folder that sentence-transformers has saved (a bare "
-                     "transformers folder does not say how to pool: load it with SentenceTransformer and save it)",
-                     folder);
+    return error_set(
+        error, ERROR_INPUT,
+        "%s: no modules.json; expected a model folder that sentence-transformers has saved (a bare "
+        "transformers folder does not say how to pool: load it with SentenceTransformer and save it)",
+        folder);
   if (!config_file_read(folder, "modules.json", CONFIG_REQUIRED, &file, error)) return false;
   if (!modules_check(&file, error)) goto out;
   modules->transformer = module_folder(&file, folder, json_array_get(file.root, MODULE_TRANSFORMER), error);

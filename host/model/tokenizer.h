@@ -1,14 +1,19 @@
 /* Text to token ids: the ids that sentence-transformers computes for the XLM-RoBERTa tokenizer.
  *
- * The model is sentencepiece.bpe.model, or the Unigram model of tokenizer.json (pieces, scores, precompiled normaliser map)
- * made into a sentencepiece model in memory. The text is cut at the characters that the model's normaliser maps to a space; each word is normalised
- * and encoded by itself; ids follow fairseq: <s> 0, <pad> 1, </s> 2, <unk> 3, any other piece its sentencepiece id + 1.
+ * The model is sentencepiece.bpe.model, or the Unigram model of tokenizer.json (pieces, scores, precompiled
+ * normaliser map) made into a sentencepiece model in memory. The text is cut at the characters that the
+ * model's normaliser maps to a space, and at white space that it leaves alone (U+0085 in XLM-R's map); each
+ * word is normalised and encoded by itself. From sentencepiece.bpe.model the ids follow fairseq: <s> 0, <pad>
+ * 1, </s> 2, <unk> 3, any other piece its sentencepiece id + 1; from tokenizer.json they are the places in
+ * its vocabulary, which for XLM-R are the same.
  *
- * Encoding stops when `max_tokens` is reached, so a long text costs its first page. A run of more than TOKENIZER_RUN_BYTES bytes without
- * white space is cut there, at the last character border before it, and encoded in pieces.
+ * Encoding stops when `max_tokens` is reached, so a long text costs its first page. A run of more than
+ * TOKENIZER_RUN_BYTES bytes without white space is cut there, at the last character border before it, and
+ * encoded in pieces.
  *
- * Known differences from Hugging Face's tokenizer: a text that spells a special token (`</s>`, `<mask>`) keeps its characters; ties inside long
- * runs of one letter; a few combining sequences; runs past TOKENIZER_RUN_BYTES. */
+ * Known differences from Hugging Face's tokenizer: a text that spells a special token (`</s>`, `<mask>`)
+ * keeps its characters; ties inside long runs of one character (rows of dots or dashes: the same pieces in
+ * another order); a few combining sequences; runs past TOKENIZER_RUN_BYTES. */
 #pragma once
 
 #include <stdint.h>
@@ -19,7 +24,10 @@
 
 struct tokenizer;
 
-/* Opens the tokenizer of a model folder. NULL on error (no tokenizer that is supported: what was found and expected). */
+/* Opens the tokenizer of a model folder, or of a folder that holds a tokenizer alone. sentencepiece.bpe.model
+ * is taken where tokenizer_class in tokenizer_config.json is XLM-RoBERTa's, tokenizer.json otherwise, and for
+ * a class that says nothing (TokenizersBackend, PreTrainedTokenizerFast, none). NULL on error; any other
+ * tokenizer is ERROR_UNSUPPORTED: what was found and expected. */
 struct tokenizer *tokenizer_open(const char *folder, struct error *error);
 void tokenizer_close(struct tokenizer *tokenizer);
 
@@ -32,12 +40,14 @@ int32_t tokenizer_pieces(const struct tokenizer *tokenizer);
 /* "sentencepiece.bpe.model" or "tokenizer.json"; static. */
 const char *tokenizer_source(const struct tokenizer *tokenizer);
 
-/* One thread's view of a tokenizer: scratch memory and a bounded cache of words. The tokenizer itself is shared and immutable. */
+/* One thread's view of a tokenizer: scratch memory and a bounded cache of words. The tokenizer itself is
+ * shared and immutable. */
 struct token_encoder;
 struct token_encoder *token_encoder_open(const struct tokenizer *tokenizer, struct error *error);
 void token_encoder_close(struct token_encoder *encoder);
 
-/* Writes at most max_tokens ids (at least 2) to `ids`: <s>, the text's ids, </s>. `text` is UTF-8 and may hold NULs. *truncated is set only
- * where a further token exists. Returns false when memory is short or sentencepiece fails. */
+/* Writes at most max_tokens ids (at least 2) to `ids`: <s>, the text's ids, </s>. `text` is UTF-8 and may
+ * hold NULs. *truncated is set only where a further token exists. Returns false when memory is short or
+ * sentencepiece fails. */
 bool token_encoder_encode(struct token_encoder *encoder, const char *text, int64_t length, int32_t max_tokens,
                           int32_t *ids, int32_t *count, bool *truncated, struct error *error);

@@ -9,12 +9,13 @@
 #include <immintrin.h>
 #endif
 
-/* The sum of squares is kept in eight lanes, lane i % 8 for number i, and the lanes are added in one fixed order: that is how eight
- * numbers are handled at once and the plain code still gives the same bits. */
+/* The sum of squares is kept in eight lanes, lane i % 8 for number i, and the lanes are added in one fixed
+ * order: that is how eight numbers are handled at once and the plain code still gives the same bits. */
 #define LANES 8
 
 static float inverse_norm(const double lane[LANES]) {
-  const double sum = ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+  const double sum =
+      ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
   return sum == 0 ? 0 : (float)(1 / sqrt(sum));
 }
 

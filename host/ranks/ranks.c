@@ -55,3 +55,7 @@ void ranks_shard_ends(struct ranks *ranks, int32_t shard, int32_t blocks) {
   if (ranks->next.shard == shard && ranks->next.block >= blocks)
     ranks->next = (struct claim){.shard = shard + 1};
 }
+
+void ranks_shard_restarts(struct ranks *ranks, int32_t shard, int32_t block) {
+  ranks->next = (struct claim){shard, block};
+}

@@ -32,3 +32,6 @@ bool ranks_claim(struct ranks *ranks, struct claim *claim);
 /* Says that a shard ends after `blocks` blocks, or cannot be read further in this run (damage): no later
  * block of it is handed out. */
 void ranks_shard_ends(struct ranks *ranks, int32_t shard, int32_t blocks);
+
+/* Says that the blocks of a shard from `block` on are to be done again, whatever was committed or claimed. */
+void ranks_shard_restarts(struct ranks *ranks, int32_t shard, int32_t block);

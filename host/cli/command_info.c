@@ -1,0 +1,100 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/cli/commands.h"
+#include "host/cli/human.h"
+#include "host/cli/options.h"
+#include "host/model/model.h"
+#include "host/model/tokenizer.h"
+#include "io/file.h"
+#include "io/run_log.h"
+
+static const struct option_spec specs[] = {{0, OPTION_FLAG, 0, NULL, NULL, NULL}};
+
+static const char *weights_dtype(const struct model *model) {
+  return model->word_embedding->dtype_name;
+}
+
+static bool info_model(const char *folder, struct error *error) {
+  struct model *model = model_open(folder, error);
+  if (!model) return false;
+  struct tokenizer *tokenizer = tokenizer_open(folder, error);
+  const struct model_shape *shape = &model->shape;
+  char count[32];
+  human_count(model_parameters(model), count);
+  printf("model       %s (%s), %s parameters in %s, %d file%s\n", model->name, model->model_type, count,
+         weights_dtype(model), model->file_count, model->file_count == 1 ? "" : "s");
+  printf("shape       %d layers, hidden %d, %d heads of %d, FFN %d\n", shape->layers, shape->hidden,
+         shape->heads, shape->head_size, shape->ffn);
+  printf("pooling     %s%s, rows normalised\n", shape->pooling == POOLING_CLS ? "cls" : "mean",
+         shape->pool_prompt ? "" : ", prompt left out");
+  printf("input       up to %d tokens\n", shape->max_tokens);
+  for (int32_t i = 0; i < model->prompt_count; i++)
+    printf("prompt      %s: \"%s\"%s\n", model->prompt[i].name, model->prompt[i].text,
+           model->default_prompt && strcmp(model->default_prompt, model->prompt[i].name) == 0 ? " (default)"
+                                                                                              : "");
+  if (tokenizer)
+    printf("tokenizer   %s, %d pieces\n", tokenizer_source(tokenizer), tokenizer_pieces(tokenizer));
+  const bool done = tokenizer != NULL;
+  tokenizer_close(tokenizer);
+  model_close(model);
+  return done;
+}
+
+/* One line a value of an object of the manifest. */
+static void print_object(const char *heading, const json_t *object) {
+  const char *key;
+  json_t *value;
+  json_object_foreach((json_t *)object, key, value) {
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    printf("%-11s %s: %s\n", heading, key, text ? text : "?");
+    free(text);
+    heading = "";
+  }
+}
+
+static void info_output(const char *folder, const json_t *manifest) {
+  const char *state = json_string_value(json_object_get(manifest, "state"));
+  const json_t *shards = json_object_get(manifest, "shards"), *totals = json_object_get(manifest, "totals");
+  printf("output      %s, %s%s\n", folder, state ? state : "?",
+         totals ? "" : " (not finished: start the same command again, or see nina verify)");
+  print_object("model", json_object_get(manifest, "model"));
+  print_object("settings", json_object_get(manifest, "settings"));
+  print_object("computed", json_object_get(manifest, "compute_class"));
+  printf("shards      %zu\n", json_array_size(shards));
+  if (totals) print_object("totals", totals);
+}
+
+/* A folder with a manifest is an output; any other is tried as a model. */
+static bool info(const char *folder, struct error *error) {
+  char *manifest_path = file_join(folder, "manifest.json");
+  if (!manifest_path) return error_set_memory(error, strlen(folder), "a path");
+  const bool is_output = access(manifest_path, F_OK) == 0;
+  free(manifest_path);
+  if (!is_output) return info_model(folder, error);
+  json_t *manifest;
+  if (!run_log_manifest(folder, &manifest, error)) return false;
+  info_output(folder, manifest);
+  json_decref(manifest);
+  return true;
+}
+
+int command_info(int argc, char **argv) {
+  struct error error = {0};
+  int first, unused;
+  bool help;
+  if (!options_parse("info", specs, argc, argv, &unused, NULL, &first, &help, &error))
+    return command_fail(&error);
+  if (help) {
+    puts("Usage: nina info DIR\n\nDescribes a model folder, or an output folder of nina.");
+    return EXIT_DONE;
+  }
+  if (argc - first != 1) {
+    error_set(&error, ERROR_USAGE, "name one folder: nina info DIR");
+    return command_fail(&error);
+  }
+  return info(argv[first], &error) ? EXIT_DONE : command_fail(&error);
+}

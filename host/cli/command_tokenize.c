@@ -1,0 +1,121 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/cli/commands.h"
+#include "host/cli/options.h"
+#include "host/model/model.h"
+#include "host/model/tokenizer.h"
+
+struct tokenize_arguments {
+  const char *model;
+  int32_t max_tokens;
+};
+
+static const struct option_spec specs[] = {
+    {NULL, OPTION_HEADING, 0, NULL, "Options", NULL},
+    {"model", OPTION_STRING, offsetof(struct tokenize_arguments, model), "DIR", "model folder (required)",
+     NULL},
+    {"max-tokens", OPTION_INT, offsetof(struct tokenize_arguments, max_tokens), "N",
+     "cut at N tokens (default: the model's limit)", NULL},
+    {0, OPTION_FLAG, 0, NULL, NULL, NULL},
+};
+
+static void print_help(void) {
+  puts(
+      "Usage: nina tokenize --model DIR [--max-tokens N] < LINES\n"
+      "\n"
+      "Prints the token ids of each line of standard input as one JSON array a line.\n"
+      "A line that is a JSON string (it starts with a double quote) stands for the text it spells, so that a "
+      "text\n"
+      "may hold line breaks; any other line is taken as it is.");
+  options_print(specs, stdout);
+}
+
+static void print_ids(const int32_t *ids, int32_t count) {
+  putchar('[');
+  for (int32_t i = 0; i < count; i++) printf(i ? ",%d" : "%d", ids[i]);
+  puts("]");
+}
+
+/* The text of a line: the string it spells, or the line itself. *owned must be freed. */
+static bool line_text(char *line, size_t length, int64_t number, const char **text, size_t *size,
+                      json_t **owned, struct error *error) {
+  *owned = NULL;
+  *text = line;
+  *size = length;
+  if (length == 0 || line[0] != '"') return true;
+  json_error_t details;
+  *owned = json_loadb(line, length, JSON_DECODE_ANY | JSON_ALLOW_NUL, &details);
+  if (!*owned)
+    return error_set(error, ERROR_INPUT, "standard input, line %lld: not a JSON string: %s",
+                     (long long)number, details.text);
+  *text = json_string_value(*owned);
+  *size = json_string_length(*owned);
+  return true;
+}
+
+static bool tokenize_lines(struct token_encoder *encoder, int32_t max_tokens, int32_t *ids,
+                           struct error *error) {
+  char *line = NULL;
+  size_t capacity = 0;
+  ssize_t length;
+  bool done = true;
+  for (int64_t number = 1; done && (length = getline(&line, &capacity, stdin)) >= 0; number++) {
+    if (length > 0 && line[length - 1] == '\n') length--;
+    if (length > 0 && line[length - 1] == '\r') length--;
+    const char *text;
+    size_t size;
+    json_t *owned;
+    int32_t count;
+    bool truncated;
+    done = line_text(line, (size_t)length, number, &text, &size, &owned, error) &&
+           token_encoder_encode(encoder, text, (int64_t)size, max_tokens, ids, &count, &truncated, error);
+    if (done) print_ids(ids, count);
+    json_decref(owned);
+  }
+  free(line);
+  return done;
+}
+
+static bool tokenize(const struct tokenize_arguments *arguments, struct error *error) {
+  struct model *model = model_open(arguments->model, error);
+  if (!model) return false;
+  const int32_t limit = model->shape.max_tokens;
+  model_close(model);
+  const int32_t max_tokens = arguments->max_tokens ? arguments->max_tokens : limit;
+  if (max_tokens < 2 || max_tokens > limit)
+    return error_set(error, ERROR_USAGE, "--max-tokens %d: the model takes from 2 to %d tokens", max_tokens,
+                     limit);
+  struct tokenizer *tokenizer = tokenizer_open(arguments->model, error);
+  struct token_encoder *encoder = tokenizer ? token_encoder_open(tokenizer, error) : NULL;
+  int32_t *ids = malloc((size_t)max_tokens * sizeof *ids);
+  bool done = encoder && ids;
+  if (encoder && !ids) error_set_memory(error, (size_t)max_tokens * sizeof *ids, "token ids");
+  done = done && tokenize_lines(encoder, max_tokens, ids, error);
+  free(ids);
+  token_encoder_close(encoder);
+  tokenizer_close(tokenizer);
+  return done;
+}
+
+int command_tokenize(int argc, char **argv) {
+  struct tokenize_arguments arguments = {0};
+  struct error error = {0};
+  int first;
+  bool help;
+  if (!options_parse("tokenize", specs, argc, argv, &arguments, NULL, &first, &help, &error))
+    return command_fail(&error);
+  if (help) {
+    print_help();
+    return EXIT_DONE;
+  }
+  if (!arguments.model || first < argc) {
+    error_set(&error, ERROR_USAGE,
+              arguments.model ? "tokenize reads standard input and takes no INPUT: %s"
+                              : "--model is required (nina tokenize --help)%s",
+              arguments.model ? argv[first] : "");
+    return command_fail(&error);
+  }
+  return tokenize(&arguments, &error) ? EXIT_DONE : command_fail(&error);
+}

@@ -1,0 +1,49 @@
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "host/cli/commands.h"
+#include "host/cli/human.h"
+#include "host/cli/options.h"
+#include "io/run_log.h"
+
+static const struct option_spec specs[] = {{0, OPTION_FLAG, 0, NULL, NULL, NULL}};
+
+static void print_finding(void *context, const struct finding *finding) {
+  static const char *const kinds[] = {"missing", "damaged", "incomplete", "foreign"};
+  int64_t *findings = context;
+  (*findings)++;
+  printf("%-10s %s: %s\n", kinds[finding->kind], finding->path, finding->detail);
+}
+
+int command_verify(int argc, char **argv) {
+  struct error error = {0};
+  struct run_totals totals;
+  int64_t findings = 0, files = 0;
+  int first, unused;
+  bool help;
+  if (!options_parse("verify", specs, argc, argv, &unused, NULL, &first, &help, &error))
+    return command_fail(&error);
+  if (help) {
+    puts(
+        "Usage: nina verify OUT\n"
+        "\n"
+        "Rereads every file of an output folder against its record, and prints one line for everything that "
+        "is\n"
+        "missing, damaged, incomplete or foreign. Exit status: 0 nothing found; 1 something found; 2 wrong "
+        "usage.");
+    return EXIT_DONE;
+  }
+  if (argc - first != 1) {
+    error_set(&error, ERROR_USAGE, "name one output folder: nina verify OUT");
+    return command_fail(&error);
+  }
+  if (!run_log_verify(argv[first], print_finding, &findings, &totals, &files, &error))
+    return command_fail(&error);
+  char documents[32], bytes[32];
+  human_count(totals.rows, documents);
+  human_bytes(totals.file_bytes, bytes);
+  printf("%s: %s documents in %" PRId64 " parts; %" PRId64 " files with %s read; %s\n", argv[first],
+         documents, totals.parts, files, bytes,
+         findings ? "see above for what is wrong" : "all is as recorded");
+  return findings ? EXIT_FAILED : EXIT_DONE;
+}

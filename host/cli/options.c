@@ -1,0 +1,279 @@
+#include "host/cli/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <ini.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/job/embed.h"
+
+#define OPTIONS_MAX 64
+
+static bool spec_ends(const struct option_spec *spec) {
+  return !spec->name && spec->type != OPTION_HEADING;
+}
+
+static const struct option_spec *spec_find(const struct option_spec *specs, const char *name) {
+  for (; !spec_ends(specs); specs++)
+    if (specs->name && strcmp(specs->name, name) == 0) return specs;
+  return NULL;
+}
+
+/* Edit distance (Levenshtein), for names of at most 63 bytes. */
+static int name_distance(const char *a, const char *b) {
+  int row[64];
+  const int length = (int)strlen(b);
+  if (length > 63) return 64;
+  for (int j = 0; j <= length; j++) row[j] = j;
+  for (int i = 1; a[i - 1]; i++) {
+    int diagonal = row[0];
+    row[0] = i;
+    for (int j = 1; j <= length; j++) {
+      const int change = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      int best = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+      row[j] = change < best ? change : best;
+    }
+  }
+  return row[length];
+}
+
+static bool unknown_name(const struct option_spec *specs, const char *kind, const char *name,
+                         const char *command, struct error *error) {
+  const char *nearest = NULL;
+  int distance = 4; /* farther names are no help */
+  for (; !spec_ends(specs); specs++) {
+    if (!specs->name) continue;
+    const int d = name_distance(name, specs->name);
+    if (d < distance) {
+      distance = d;
+      nearest = specs->name;
+    }
+  }
+  if (nearest)
+    return error_set(error, ERROR_USAGE, "unknown %s %s; did you mean %s? (nina %s --help lists all)", kind,
+                     name, nearest, command);
+  return error_set(error, ERROR_USAGE, "unknown %s %s (nina %s --help lists all)", kind, name, command);
+}
+
+/* A number from 0 to `most`, with a suffix where `suffixes` allows one. */
+static bool parse_number(const char *name, const char *value, int64_t most, bool suffixes, int64_t *number,
+                         struct error *error) {
+  char *end;
+  errno = 0;
+  *number = strtoll(value, &end, 10);
+  int shift = 0;
+  if (suffixes && *end) {
+    const char *units = "KMG", *unit = strchr(units, *end & ~0x20);
+    if (unit && end[1] == '\0') {
+      shift = 10 * (int)(unit - units + 1);
+      end++;
+    }
+  }
+  if (end == value || *end || errno || *number < 0 || *number > (most >> shift))
+    return error_set(error, ERROR_USAGE, "%s: \"%s\" is not a whole number from 0 to %" PRId64 "%s", name,
+                     value, most, suffixes ? " (K, M and G may follow it)" : "");
+  *number <<= shift;
+  return true;
+}
+
+static bool parse_widths(const char *name, const char *value, struct embed_options *options,
+                         struct error *error) {
+  options->width_count = 0;
+  for (const char *at = value;; at++) {
+    char *end;
+    const long width = strtol(at, &end, 10);
+    if (end == at || width < 1 || width > INT32_MAX || (*end && *end != ',') ||
+        options->width_count == WIDTHS_MAX)
+      return error_set(error, ERROR_USAGE,
+                       "%s: \"%s\" is not a list of at most %d widths such as 1024,256,64", name, value,
+                       WIDTHS_MAX);
+    options->widths[options->width_count++] = (int32_t)width;
+    at = end;
+    if (!*end) return true;
+  }
+}
+
+static bool parse_choice(const struct option_spec *spec, const char *value, int *choice,
+                         struct error *error) {
+  char known[128] = "";
+  for (int i = 0; spec->choices[i]; i++) {
+    if (strcmp(value, spec->choices[i]) == 0) {
+      *choice = i;
+      return true;
+    }
+    const size_t used = strlen(known);
+    snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", spec->choices[i]);
+  }
+  return error_set(error, ERROR_USAGE, "%s: \"%s\" is none of %s", spec->name, value, known);
+}
+
+static bool parse_flag(const struct option_spec *spec, const char *value, bool *flag, struct error *error) {
+  *flag = !value || strcmp(value, "true") == 0 || strcmp(value, "yes") == 0 || strcmp(value, "1") == 0;
+  if (*flag || strcmp(value, "false") == 0 || strcmp(value, "no") == 0 || strcmp(value, "0") == 0)
+    return true;
+  return error_set(error, ERROR_USAGE, "%s: \"%s\" is neither true nor false", spec->name, value);
+}
+
+/* Stores one value. `value` is NULL for a flag that stands alone. */
+static bool option_store(const struct option_spec *spec, const char *value, void *target,
+                         struct error *error) {
+  char *field = (char *)target + spec->offset;
+  int64_t number;
+  switch (spec->type) {
+    case OPTION_FLAG:
+      return parse_flag(spec, value, (bool *)field, error);
+    case OPTION_STRING:
+      *(const char **)field = value;
+      return true;
+    case OPTION_INT:
+      if (!parse_number(spec->name, value, INT32_MAX, false, &number, error)) return false;
+      *(int32_t *)field = (int32_t)number;
+      return true;
+    case OPTION_SIZE:
+      if (!parse_number(spec->name, value, INT64_MAX, true, &number, error)) return false;
+      *(int64_t *)field = number;
+      return true;
+    case OPTION_WIDTHS:
+      return parse_widths(spec->name, value, target, error);
+    case OPTION_CHOICE:
+      return parse_choice(spec, value, (int *)field, error);
+    case OPTION_CONFIG:
+    case OPTION_HEADING:
+      break;
+  }
+  return true;
+}
+
+struct ini_context {
+  const char *command;
+  const struct option_spec *specs;
+  void *target;
+  struct option_strings *kept;
+  struct error *error;
+  bool failed;
+};
+
+/* A copy of `value` that lives as long as `kept`; NULL when memory is short. */
+static char *option_strings_add(struct option_strings *kept, const char *value) {
+  char **grown = realloc(kept->string, (kept->count + 1) * sizeof *grown);
+  if (!grown) return NULL;
+  kept->string = grown;
+  char *copy = strdup(value);
+  if (copy) kept->string[kept->count++] = copy;
+  return copy;
+}
+
+void option_strings_free(struct option_strings *kept) {
+  for (size_t i = 0; i < kept->count; i++) free(kept->string[i]);
+  free(kept->string);
+  *kept = (struct option_strings){0};
+}
+
+/* inih's callback: 0 is an error. */
+static int ini_value(void *user, const char *section, const char *name, const char *value) {
+  struct ini_context *context = user;
+  if (*section && strcmp(section, context->command) != 0) return 1; /* another command's */
+  const struct option_spec *spec = spec_find(context->specs, name);
+  if (!spec || spec->type == OPTION_CONFIG) {
+    unknown_name(context->specs, "key", name, context->command, context->error);
+  } else {
+    char *kept = option_strings_add(context->kept, value);
+    if (!kept)
+      error_set_memory(context->error, strlen(value), "an .ini value");
+    else if (option_store(spec, kept, context->target, context->error))
+      return 1;
+  }
+  context->failed = true;
+  return 0;
+}
+
+static bool options_read_ini(const char *command, const struct option_spec *specs, const char *path,
+                             void *target, struct option_strings *kept, struct error *error) {
+  struct ini_context context = {command, specs, target, kept, error, false};
+  const int status = ini_parse(path, ini_value, &context);
+  if (status == 0) return true;
+  if (status < 0) return error_set_errno(error, "cannot read the configuration %s", path);
+  if (context.failed) {
+    error_prefix(error, "%s, line %d", path, status);
+    error->code = ERROR_USAGE;
+    return false;
+  }
+  return error_set(error, ERROR_USAGE, "%s, line %d: neither `key = value`, a [section] nor a comment", path,
+                   status);
+}
+
+/* getopt's table; entry i is spec i without the headings, its val the index in specs plus OPTIONS_BASE. */
+#define OPTIONS_BASE 1000
+
+static void getopt_table(const struct option_spec *specs, struct option table[OPTIONS_MAX + 2]) {
+  int count = 0;
+  for (int i = 0; !spec_ends(&specs[i]) && count < OPTIONS_MAX; i++) {
+    if (!specs[i].name) continue;
+    const int argument = specs[i].type == OPTION_FLAG ? no_argument : required_argument;
+    table[count++] = (struct option){specs[i].name, argument, NULL, OPTIONS_BASE + i};
+  }
+  table[count++] = (struct option){"help", no_argument, NULL, 'h'};
+  table[count] = (struct option){0};
+}
+
+/* One pass over the arguments: only --config when `configuration`, all but it otherwise. */
+static bool options_pass(const char *command, const struct option_spec *specs, int argc, char **argv,
+                         bool configuration, void *target, struct option_strings *kept, bool *help,
+                         struct error *error) {
+  struct option table[OPTIONS_MAX + 2];
+  getopt_table(specs, table);
+  opterr = 0;
+  optind = 0; /* start anew */
+  int found;
+  while ((found = getopt_long(argc, argv, ":h", table, NULL)) != -1) {
+    if (found == 'h') {
+      *help = true;
+      return true;
+    }
+    if (found == ':')
+      return error_set(error, ERROR_USAGE, "%s needs a value (nina %s --help)", argv[optind - 1], command);
+    if (found == '?') {
+      const char *name = argv[optind - 1];
+      return unknown_name(specs, "option", name + strspn(name, "-"), command, error);
+    }
+    const struct option_spec *spec = &specs[found - OPTIONS_BASE];
+    if ((spec->type == OPTION_CONFIG) != configuration) continue;
+    if (configuration ? !options_read_ini(command, specs, optarg, target, kept, error)
+                      : !option_store(spec, optarg, target, error))
+      return false;
+  }
+  return true;
+}
+
+bool options_parse(const char *command, const struct option_spec *specs, int argc, char **argv, void *target,
+                   struct option_strings *kept, int *first, bool *help, struct error *error) {
+  *help = false;
+  if (!options_pass(command, specs, argc, argv, true, target, kept, help, error)) return false;
+  if (*help) return true;
+  if (!options_pass(command, specs, argc, argv, false, target, kept, help, error)) return false;
+  *first = optind;
+  return true;
+}
+
+void options_print(const struct option_spec *specs, FILE *stream) {
+  for (; !spec_ends(specs); specs++) {
+    if (specs->type == OPTION_HEADING) {
+      fprintf(stream, "\n%s:\n", specs->help);
+      continue;
+    }
+    char left[64];
+    snprintf(left, sizeof left, "  --%s %s", specs->name, specs->argument ? specs->argument : "");
+    const char *text = specs->help;
+    /* The help is a column of its own: its line breaks are continued under it. */
+    for (bool first_line = true; text; first_line = false) {
+      const char *end = strchr(text, '\n');
+      const int length = end ? (int)(end - text) : (int)strlen(text);
+      fprintf(stream, "%-26s %.*s\n", first_line ? left : "", length, text);
+      text = end ? end + 1 : NULL;
+    }
+  }
+}

@@ -1,0 +1,48 @@
+/* Command-line options and keys of .ini files, from one table a command. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "io/error.h"
+
+enum option_type {
+  OPTION_HEADING, /* not an option: a line of the help between groups */
+  OPTION_FLAG,    /* bool */
+  OPTION_STRING,  /* const char * */
+  OPTION_INT,     /* int32_t, above 0; 0 is accepted as "the default" */
+  OPTION_SIZE,    /* int64_t, above 0, with an optional K, M or G (powers of 1,024) */
+  OPTION_WIDTHS,  /* struct embed_options: width_count and widths, from a list with commas */
+  OPTION_CHOICE,  /* int: index in choices */
+  OPTION_CONFIG,  /* the .ini file itself */
+};
+
+struct option_spec {
+  const char *name; /* without the dashes; also the key in an .ini file */
+  enum option_type type;
+  size_t offset;        /* of the field in the command's options */
+  const char *argument; /* name of its value in the help */
+  const char *help;
+  const char *const *choices; /* OPTION_CHOICE: names, then NULL */
+};
+
+/* The strings of an .ini file; zeroed at first. */
+struct option_strings {
+  char **string;
+  size_t count;
+};
+
+/* Parses a command's arguments into `target`. The .ini file that --config names is read first, so the command
+ * line wins. An .ini file has keys `name = value` (flags: true or false), before any section or in one named
+ * after the command. `specs` ends with a NULL name and heading. Positional arguments are left in argv[*first
+ * …]. Strings point into argv or, from the
+ * file, into *kept, which the caller frees when `target` is no longer used (NULL for a command without
+ * --config). ERROR_USAGE on anything unknown, with the nearest name. *help is set by -h and --help. */
+bool options_parse(const char *command, const struct option_spec *specs, int argc, char **argv, void *target,
+                   struct option_strings *kept, int *first, bool *help, struct error *error);
+
+void option_strings_free(struct option_strings *kept);
+
+/* Prints the table as help. */
+void options_print(const struct option_spec *specs, FILE *stream);

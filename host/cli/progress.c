@@ -1,0 +1,160 @@
+#include "host/cli/progress.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "host/cli/human.h"
+#include "host/flow/queue.h"
+
+#define BAR_INTERVAL 200000000LL     /* 5 a second: smooth, and cheap over a slow line */
+#define LINES_INTERVAL 10000000000LL /* a log of a night stays readable */
+#define JSON_INTERVAL 1000000000LL
+
+void progress_init(struct progress *progress, enum progress_mode mode) {
+  if (mode == PROGRESS_AUTO) mode = isatty(STDERR_FILENO) ? PROGRESS_BAR : PROGRESS_LINES;
+  *progress = (struct progress){.mode = mode};
+  if (mode == PROGRESS_LINES) progress->next = clock_now() + LINES_INTERVAL;
+}
+
+/* Seconds of a state; never 0, so that rates can be taken. */
+static double status_seconds(const struct embed_status *status) {
+  return status->flow.nanoseconds > 0 ? (double)status->flow.nanoseconds / 1e9 : 1e-9;
+}
+
+/* 0 … 1, or -1 where the total is not known. */
+static double status_share(const struct embed_status *status) {
+  if (status->source_bytes_total < 0) return -1;
+  if (status->source_bytes_total == 0) return 1;
+  const double done = (double)(status->flow.source_bytes + status->flow.source_bytes_before);
+  const double share = done / (double)status->source_bytes_total;
+  return share > 1 ? 1 : share;
+}
+
+/* Seconds that remain at the rate so far, or -1. */
+static double status_eta(const struct embed_status *status) {
+  const double left =
+      (double)(status->source_bytes_total - status->flow.source_bytes - status->flow.source_bytes_before);
+  if (status->source_bytes_total < 0 || status->flow.source_bytes == 0) return -1;
+  return left <= 0 ? 0 : left / ((double)status->flow.source_bytes / status_seconds(status));
+}
+
+static void show_line(struct progress *progress, const struct embed_status *status) {
+  char documents[32], rate[32], eta[32] = "?", line[256], bar[21];
+  const double share = status_share(status), left = status_eta(status);
+  human_count(status->flow.documents, documents);
+  human_count((int64_t)((double)status->flow.tokens / status_seconds(status)), rate);
+  if (left >= 0) human_seconds(left, eta);
+  memset(bar, '.', 20);
+  bar[20] = '\0';
+  if (share > 0) memset(bar, '#', (size_t)(share * 20));
+  if (share < 0)
+    snprintf(line, sizeof line, "%s documents, %s tokens/s", documents, rate);
+  else
+    snprintf(line, sizeof line, "[%s] %5.1f %%  %s documents  %s tokens/s  ETA %s", bar, share * 100,
+             documents, rate, eta);
+  if (progress->mode == PROGRESS_LINES) {
+    fprintf(stderr, "nina: %s\n", line);
+    return;
+  }
+  struct winsize window;
+  const int columns =
+      ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1 ? window.ws_col - 1 : 79;
+  fprintf(stderr, "\r\033[K%.*s", columns, line);
+  fflush(stderr);
+  progress->bar_shown = true;
+}
+
+static void show_json(const struct embed_status *status, const char *event) {
+  const struct flow_progress *flow = &status->flow;
+  fprintf(stderr,
+          "{\"event\":\"%s\",\"seconds\":%.3f,\"documents\":%" PRId64 ",\"tokens\":%" PRId64
+          ",\"rejected\":%" PRId64 ",\"truncated\":%" PRId64 ",\"blocks\":%" PRId64
+          ",\"tokens_per_second\":%.1f",
+          event, status_seconds(status), flow->documents, flow->tokens, flow->rejected, flow->truncated,
+          flow->blocks, (double)flow->tokens / status_seconds(status));
+  const double share = status_share(status), eta = status_eta(status);
+  if (share >= 0) fprintf(stderr, ",\"share\":%.4f", share);
+  if (eta >= 0) fprintf(stderr, ",\"eta_seconds\":%.1f", eta);
+}
+
+void progress_show(struct progress *progress, const struct embed_status *status) {
+  const int64_t now = clock_now();
+  if (progress->mode == PROGRESS_NONE || now < progress->next) return;
+  if (progress->mode == PROGRESS_JSON) {
+    show_json(status, "progress");
+    fputs("}\n", stderr);
+    progress->next = now + JSON_INTERVAL;
+    return;
+  }
+  show_line(progress, status);
+  progress->next = now + (progress->mode == PROGRESS_BAR ? BAR_INTERVAL : LINES_INTERVAL);
+}
+
+void progress_clear(struct progress *progress) {
+  if (progress->bar_shown) fputs("\r\033[K", stderr);
+  progress->bar_shown = false;
+}
+
+void progress_notice(struct progress *progress, const char *sentence) {
+  progress_clear(progress);
+  fprintf(stderr, "nina: %s\n", sentence);
+}
+
+static enum flow_stage bottleneck(const struct flow_progress *flow) {
+  int slowest = 0;
+  for (int stage = 1; stage < STAGES; stage++)
+    if (flow->busy[stage] > flow->busy[slowest]) slowest = stage;
+  return (enum flow_stage)slowest;
+}
+
+static void summary_json(const struct embed_report *report) {
+  const struct run_totals *totals = &report->totals;
+  show_json(&report->status, "end");
+  fprintf(stderr,
+          ",\"complete\":%s,\"bottleneck\":\"%s\",\"totals\":{\"parts\":%" PRId64 ",\"documents\":%" PRId64
+          ",\"rejected\":%" PRId64 ",\"truncated\":%" PRId64 ",\"tokens\":%" PRId64
+          ",\"vector_bytes\":%" PRId64 ",\"vector_file_bytes\":%" PRId64 ",\"file_bytes\":%" PRId64 "}}\n",
+          report->complete ? "true" : "false", flow_stage_name(bottleneck(&report->status.flow)),
+          totals->parts, totals->rows, totals->rejected, totals->truncated, totals->tokens,
+          totals->vector_bytes, totals->vector_file_bytes, totals->file_bytes);
+}
+
+static void summary_bottleneck(const struct flow_progress *flow) {
+  fprintf(stderr, "  bottleneck  %s; busy:", flow_stage_name(bottleneck(flow)));
+  for (int stage = 0; stage < STAGES; stage++)
+    fprintf(stderr, "%s %s %.0f %%", stage ? "," : "", flow_stage_name((enum flow_stage)stage),
+            100 * flow->busy[stage]);
+  fputs("\n", stderr);
+}
+
+void progress_summary(const struct progress *progress, const char *out, const struct embed_report *report) {
+  if (progress->mode == PROGRESS_JSON) {
+    summary_json(report);
+    return;
+  }
+  const struct flow_progress *flow = &report->status.flow;
+  const struct run_totals *totals = &report->totals;
+  char a[32], b[32], c[32];
+  human_seconds(status_seconds(&report->status), a);
+  fprintf(stderr, "nina: %s after %s\n", report->complete ? "complete" : "not complete", a);
+  human_count(flow->documents, a);
+  human_count(flow->tokens, b);
+  human_count((int64_t)((double)flow->tokens / status_seconds(&report->status)), c);
+  fprintf(stderr, "  this run    %s documents, %s tokens, %s tokens/s\n", a, b, c);
+  human_count(totals->rows, a);
+  human_count(totals->tokens, b);
+  fprintf(stderr,
+          "  in all      %s documents, %s tokens, %" PRId64 " rejected, %" PRId64 " truncated, %" PRId64
+          " parts\n",
+          a, b, totals->rejected, totals->truncated, totals->parts);
+  human_bytes(totals->vector_bytes, a);
+  human_bytes(totals->vector_file_bytes, b);
+  human_bytes(totals->file_bytes, c);
+  fprintf(stderr, "  vectors     %s stored in %s (%.2f : 1); all files %s in %s\n", a, b,
+          totals->vector_file_bytes ? (double)totals->vector_bytes / (double)totals->vector_file_bytes : 1.0,
+          c, out);
+  if (flow->documents > 0) summary_bottleneck(flow);
+}

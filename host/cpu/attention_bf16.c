@@ -1,0 +1,356 @@
+/* As attention_body.h, with products of bf16 pairs summed in fp32. One vdpbf16ps multiplies 16 lanes of two
+ * numbers each: two components of 16 keys for the logits, two keys of 16 components for the weighted sum. So
+ * K is packed by pairs of components and transposed, and V by pairs of keys. */
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")
+
+#include "host/cpu/attention_bf16.h"
+
+#include <float.h>
+#include <immintrin.h>
+#include <string.h>
+
+#define INLINE __attribute__((always_inline)) static inline
+
+enum {
+  LANES = 16,
+  QUERIES =
+      4, /* four queries by four vectors of keys: 16 sums, so that no vdpbf16ps waits for the one before */
+  VECTORS = 4,
+  QUERY_BLOCK = 64,
+};
+
+/* One head of one sequence. Logits are in units of the exponent of two. */
+struct head {
+  const uint16_t *query, *key, *value; /* of token 0; the next token is `stride` numbers on */
+  uint16_t *context;                   /* [queries, context_stride], of this head */
+  int64_t stride, context_stride;
+  int32_t tokens, queries;
+  float factor;      /* logits = factor · (q · k) */
+  __m512i *keys;     /* [⌈tokens / 16⌉, size / 2]: lane l is the pair of components of key 16 b + l */
+  __m512i *values;   /* [⌈tokens / 2⌉, size / 16]: lanes as unpack_lo and unpack_hi leave them */
+  float *logits;     /* [QUERIES, ATTENTION_TILE] */
+  uint16_t *weights; /* [QUERIES, ATTENTION_TILE] */
+  float *sums; /* [QUERY_BLOCK, size]: weighted sums of the tiles so far, where there is more than one */
+  _Alignas(16) float top[QUERY_BLOCK]; /* of the logits so far, and the sum of their exponentials */
+  _Alignas(16) float sum[QUERY_BLOCK];
+};
+
+/* Rows to columns for 16 by 16 numbers of 32 bits. */
+INLINE void transpose(__m512i r[16]) {
+  __m512i t[16];
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4) {
+    r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+    r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+    r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+    r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+  }
+  for (int c = 0; c < 4; c++) {
+    t[c] = _mm512_shuffle_i32x4(r[c], r[4 + c], 0x88);
+    t[4 + c] = _mm512_shuffle_i32x4(r[c], r[4 + c], 0xdd);
+    t[8 + c] = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0x88);
+    t[12 + c] = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0xdd);
+  }
+  for (int c = 0; c < 4; c++) {
+    r[c] = _mm512_shuffle_i32x4(t[c], t[8 + c], 0x88);
+    r[4 + c] = _mm512_shuffle_i32x4(t[4 + c], t[12 + c], 0x88);
+    r[8 + c] = _mm512_shuffle_i32x4(t[c], t[8 + c], 0xdd);
+    r[12 + c] = _mm512_shuffle_i32x4(t[4 + c], t[12 + c], 0xdd);
+  }
+}
+
+INLINE void pack_keys(const struct head *head, const int size) {
+  for (int32_t first = 0; first < head->tokens; first += LANES) {
+    __m512i *keys = head->keys + (int64_t)(first / LANES) * (size / 2);
+    for (int part = 0; part < size / 32; part++) {
+      __m512i r[16];
+      for (int t = 0; t < 16; t++)
+        r[t] = first + t < head->tokens
+                   ? _mm512_loadu_si512(head->key + (first + t) * head->stride + part * 32)
+                   : _mm512_setzero_si512();
+      transpose(r);
+      for (int i = 0; i < 16; i++) _mm512_store_si512(keys + part * 16 + i, r[i]);
+    }
+  }
+}
+
+INLINE void pack_values(const struct head *head, const int size) {
+  for (int32_t t = 0; t < head->tokens; t += 2) {
+    const uint16_t *row = head->value + t * head->stride;
+    __m512i *values = head->values + (int64_t)(t / 2) * (size / LANES);
+    for (int part = 0; part < size / 32; part++) {
+      const __m512i a = _mm512_loadu_si512(row + part * 32);
+      const __m512i b =
+          t + 1 < head->tokens ? _mm512_loadu_si512(row + head->stride + part * 32) : _mm512_setzero_si512();
+      _mm512_store_si512(values + part * 2, _mm512_unpacklo_epi16(a, b));
+      _mm512_store_si512(values + part * 2 + 1, _mm512_unpackhi_epi16(a, b));
+    }
+  }
+}
+
+INLINE __m512bh pair_broadcast(const uint16_t *pair) {
+  int32_t bits;
+  memcpy(&bits, pair, sizeof bits);
+  return (__m512bh)_mm512_set1_epi32(bits);
+}
+
+/* Logits of four queries against `vectors` · 16 keys, of which the lanes of the last vector outside `inside`
+ * are past the end: they get a number that no logit is below. `top` collects the highest of each lane. */
+INLINE void logits_tile(const uint16_t *const query[QUERIES], const __m512i *keys, const int size,
+                        const int vectors, __mmask16 inside, float *logits, __m512 top[QUERIES]) {
+  __m512 sum[QUERIES][VECTORS];
+  for (int q = 0; q < QUERIES; q++)
+    for (int v = 0; v < vectors; v++) sum[q][v] = _mm512_setzero_ps();
+#pragma GCC unroll 2
+  for (int i = 0; i < size / 2; i++) {
+    __m512bh key[VECTORS];
+    for (int v = 0; v < vectors; v++) key[v] = (__m512bh)_mm512_load_si512(keys + v * (size / 2) + i);
+    for (int q = 0; q < QUERIES; q++) {
+      const __m512bh pair = pair_broadcast(query[q] + 2 * i);
+      for (int v = 0; v < vectors; v++) sum[q][v] = _mm512_dpbf16_ps(sum[q][v], pair, key[v]);
+    }
+  }
+  for (int q = 0; q < QUERIES; q++) {
+    sum[q][vectors - 1] = _mm512_mask_mov_ps(_mm512_set1_ps(-FLT_MAX), inside, sum[q][vectors - 1]);
+    for (int v = 0; v < vectors; v++) {
+      _mm512_store_ps(logits + q * ATTENTION_TILE + v * LANES, sum[q][v]);
+      top[q] = _mm512_max_ps(top[q], sum[q][v]);
+    }
+  }
+}
+
+INLINE void logits_compute(const struct head *head, const uint16_t *const query[QUERIES], int32_t first,
+                           int32_t count, const int size, __m512 top[QUERIES]) {
+  const int32_t vectors = (count + LANES - 1) / LANES;
+  const __mmask16 inside = (__mmask16)(0xffff >> (vectors * LANES - count));
+  const __m512i *keys = head->keys + (int64_t)(first / LANES) * (size / 2);
+  float *logits = head->logits;
+  for (int q = 0; q < QUERIES; q++) top[q] = _mm512_set1_ps(-FLT_MAX);
+  for (int32_t left = vectors; left > 0; left -= VECTORS) {
+    switch (left) {
+      case 1:
+        logits_tile(query, keys, size, 1, inside, logits, top);
+        break;
+      case 2:
+        logits_tile(query, keys, size, 2, inside, logits, top);
+        break;
+      case 3:
+        logits_tile(query, keys, size, 3, inside, logits, top);
+        break;
+      case 4:
+        logits_tile(query, keys, size, 4, inside, logits, top);
+        break;
+      default:
+        logits_tile(query, keys, size, 4, 0xffff, logits, top);
+    }
+    keys += VECTORS * (size / 2);
+    logits += VECTORS * LANES;
+  }
+}
+
+/* Lane l of the result is the highest (the sum) of x[l % 4]'s lanes. */
+INLINE __m512 highest_of_four(const __m512 x[4]) {
+  const __m512 ab = _mm512_max_ps(_mm512_unpacklo_ps(x[0], x[1]), _mm512_unpackhi_ps(x[0], x[1]));
+  const __m512 cd = _mm512_max_ps(_mm512_unpacklo_ps(x[2], x[3]), _mm512_unpackhi_ps(x[2], x[3]));
+  __m512 y = _mm512_max_ps(_mm512_shuffle_ps(ab, cd, 0x44), _mm512_shuffle_ps(ab, cd, 0xee));
+  y = _mm512_max_ps(y, _mm512_shuffle_f32x4(y, y, 0x4e));
+  return _mm512_max_ps(y, _mm512_shuffle_f32x4(y, y, 0xb1));
+}
+
+INLINE __m512 sum_of_four(const __m512 x[4]) {
+  const __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(x[0], x[1]), _mm512_unpackhi_ps(x[0], x[1]));
+  const __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(x[2], x[3]), _mm512_unpackhi_ps(x[2], x[3]));
+  __m512 y = _mm512_add_ps(_mm512_shuffle_ps(ab, cd, 0x44), _mm512_shuffle_ps(ab, cd, 0xee));
+  y = _mm512_add_ps(y, _mm512_shuffle_f32x4(y, y, 0x4e));
+  return _mm512_add_ps(y, _mm512_shuffle_f32x4(y, y, 0xb1));
+}
+
+/* x[q] = every lane of the result holds lane q. */
+INLINE void spread(__m512 lanes, __m512 x[4]) {
+  x[0] = _mm512_permute_ps(lanes, 0x00);
+  x[1] = _mm512_permute_ps(lanes, 0x55);
+  x[2] = _mm512_permute_ps(lanes, 0xaa);
+  x[3] = _mm512_permute_ps(lanes, 0xff);
+}
+
+/* 2^x: a cubic in x - ⌊x⌋ with the least worst relative error, 7.5e-5, a twentieth of rounding a weight to
+ * bf16. */
+INLINE __m512 exp2_short(__m512 x) {
+  const __m512 rest = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+  __m512 y = _mm512_fmadd_ps(_mm512_set1_ps(0.07802452f), rest, _mm512_set1_ps(0.22606716f));
+  y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(0.69583356f));
+  y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(0.9999252f));
+  return _mm512_scalef_ps(y, x);
+}
+
+/* weights = 2^(factor · logits - shift) in bf16, zeros up to a whole number of 32 keys; sum[q] collects them
+ * in fp32. */
+INLINE void weights_compute(const struct head *head, int32_t count, const __m512 shift[QUERIES],
+                            __m512 sum[QUERIES]) {
+  const __m512 factor = _mm512_set1_ps(head->factor);
+  for (int q = 0; q < QUERIES; q++) {
+    const float *logits = head->logits + q * ATTENTION_TILE;
+    uint16_t *weights = head->weights + q * ATTENTION_TILE;
+    sum[q] = _mm512_setzero_ps();
+    for (int32_t k = 0; k < count; k += 2 * LANES) {
+      const __m512 low = exp2_short(_mm512_fmsub_ps(_mm512_load_ps(logits + k), factor, shift[q]));
+      __m512 high = _mm512_setzero_ps();
+      if (k + LANES < count)
+        high = exp2_short(_mm512_fmsub_ps(_mm512_load_ps(logits + k + LANES), factor, shift[q]));
+      sum[q] = _mm512_add_ps(sum[q], _mm512_add_ps(low, high));
+      _mm512_store_si512(weights + k, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+    }
+  }
+}
+
+/* sum[q] += Σ_k weights[q, k] · values[k] for `count` keys. */
+INLINE void values_sum(const struct head *head, int32_t first, int32_t count, const int size,
+                       __m512 sum[QUERIES][VECTORS]) {
+  const __m512i *values = head->values + (int64_t)(first / 2) * (size / LANES);
+#pragma GCC unroll 2
+  for (int32_t k = 0; k < count; k += 2, values += size / LANES) {
+    __m512bh value[VECTORS];
+    for (int v = 0; v < size / LANES; v++) value[v] = (__m512bh)_mm512_load_si512(values + v);
+    for (int q = 0; q < QUERIES; q++) {
+      const __m512bh pair = pair_broadcast(head->weights + q * ATTENTION_TILE + k);
+      for (int v = 0; v < size / LANES; v++) sum[q][v] = _mm512_dpbf16_ps(sum[q][v], value[v], pair);
+    }
+  }
+}
+
+/* Writes four queries' rows, the components back in order. Rows past the last query are not written.
+ */
+INLINE void context_store(const struct head *head, int32_t first, const int size,
+                          __m512 sum[QUERIES][VECTORS], __m512 total) {
+  /* unpack_lo left components 8 l … 8 l + 3 in lane l of 128 bits, unpack_hi the four after them. */
+  const __m512i order = _mm512_set_epi16(31, 30, 29, 28, 15, 14, 13, 12, 27, 26, 25, 24, 11, 10, 9, 8, 23, 22,
+                                         21, 20, 7, 6, 5, 4, 19, 18, 17, 16, 3, 2, 1, 0);
+  __m512 share[QUERIES];
+  spread(_mm512_div_ps(_mm512_set1_ps(1), total), share);
+  for (int q = 0; q < QUERIES; q++) {
+    if (first + q >= head->queries) break;
+    for (int v = 0; v < size / LANES; v += 2) {
+      const __m512 low = _mm512_mul_ps(sum[q][v], share[q]), high = _mm512_mul_ps(sum[q][v + 1], share[q]);
+      const __m512i row = _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+      _mm512_storeu_si512(head->context + (first + q) * head->context_stride + v * LANES, row);
+    }
+  }
+}
+
+INLINE void queries_find(const struct head *head, int32_t first, const uint16_t *query[QUERIES]) {
+  for (int32_t q = 0; q < QUERIES; q++) {
+    const int32_t t = first + q < head->tokens ? first + q : head->tokens - 1;
+    query[q] = head->query + t * head->stride;
+  }
+}
+
+/* Four queries of a sequence of one tile: nothing but K, V, the logits and the weights is ever in memory. */
+INLINE void attend_tile(const struct head *head, int32_t first, const int size) {
+  const uint16_t *query[QUERIES];
+  __m512 top[QUERIES], shift[QUERIES], total[QUERIES], sum[QUERIES][VECTORS];
+  queries_find(head, first, query);
+  logits_compute(head, query, 0, head->tokens, size, top);
+  spread(_mm512_mul_ps(highest_of_four(top), _mm512_set1_ps(head->factor)), shift);
+  weights_compute(head, head->tokens, shift, total);
+  for (int q = 0; q < QUERIES; q++)
+    for (int v = 0; v < size / LANES; v++) sum[q][v] = _mm512_setzero_ps();
+  values_sum(head, 0, head->tokens, size, sum);
+  context_store(head, first, size, sum, sum_of_four(total));
+}
+
+/* One more tile of keys for four queries of a longer sequence, `row` being the first one's place in the
+ * block. */
+INLINE void attend_step(struct head *head, int32_t first, int32_t row, int32_t key, int32_t keys,
+                        const int size) {
+  const uint16_t *query[QUERIES];
+  __m512 top[QUERIES], shift[QUERIES], total[QUERIES], keep[QUERIES], sum[QUERIES][VECTORS];
+  queries_find(head, first + row, query);
+  logits_compute(head, query, key, keys, size, top);
+  const __m512 before = _mm512_broadcast_f32x4(_mm_load_ps(head->top + row));
+  const __m512 now = _mm512_max_ps(before, _mm512_mul_ps(highest_of_four(top), _mm512_set1_ps(head->factor)));
+  const __m512 share = exp2_short(_mm512_sub_ps(before, now));
+  spread(now, shift);
+  spread(share, keep);
+  weights_compute(head, keys, shift, total);
+  const __m512 old = _mm512_broadcast_f32x4(_mm_load_ps(head->sum + row));
+  const __m512 all = _mm512_fmadd_ps(old, share, sum_of_four(total));
+  _mm_store_ps(head->top + row, _mm512_castps512_ps128(now));
+  _mm_store_ps(head->sum + row, _mm512_castps512_ps128(all));
+  float *sums = head->sums + row * size;
+  for (int q = 0; q < QUERIES; q++)
+    for (int v = 0; v < size / LANES; v++)
+      sum[q][v] = _mm512_mul_ps(_mm512_load_ps(sums + q * size + v * LANES), keep[q]);
+  values_sum(head, key, keys, size, sum);
+  for (int q = 0; q < QUERIES; q++)
+    for (int v = 0; v < size / LANES; v++) _mm512_store_ps(sums + q * size + v * LANES, sum[q][v]);
+}
+
+/* `count` queries from `first` of a sequence of several tiles. */
+INLINE void attend_block(struct head *head, int32_t first, int32_t count, const int size) {
+  memset(head->sums, 0, sizeof(float) * (size_t)(count + QUERIES - 1) * (size_t)size);
+  for (int32_t q = 0; q < QUERY_BLOCK; q++) {
+    head->top[q] = -FLT_MAX;
+    head->sum[q] = 0;
+  }
+  for (int32_t key = 0; key < head->tokens; key += ATTENTION_TILE) {
+    const int32_t keys = head->tokens - key < ATTENTION_TILE ? head->tokens - key : ATTENTION_TILE;
+    for (int32_t row = 0; row < count; row += QUERIES) attend_step(head, first, row, key, keys, size);
+  }
+  for (int32_t row = 0; row < count; row += QUERIES) {
+    __m512 sum[QUERIES][VECTORS];
+    for (int q = 0; q < QUERIES; q++)
+      for (int v = 0; v < size / LANES; v++)
+        sum[q][v] = _mm512_load_ps(head->sums + (row + q) * size + v * LANES);
+    context_store(head, first + row, size, sum, _mm512_broadcast_f32x4(_mm_load_ps(head->sum + row)));
+  }
+}
+
+INLINE void attend_head(struct head *head, const int size) {
+  pack_keys(head, size);
+  pack_values(head, size);
+  if (head->tokens <= ATTENTION_TILE) {
+    for (int32_t first = 0; first < head->queries; first += QUERIES) attend_tile(head, first, size);
+    return;
+  }
+  for (int32_t first = 0; first < head->queries; first += QUERY_BLOCK) {
+    const int32_t count = head->queries - first < QUERY_BLOCK ? head->queries - first : QUERY_BLOCK;
+    attend_block(head, first, count, size);
+  }
+}
+
+/* The loops over a head's components have a known length, so that its sums stay in registers. */
+static void attend_head_32(struct head *head) {
+  attend_head(head, 32);
+}
+static void attend_head_64(struct head *head) {
+  attend_head(head, 64);
+}
+
+void attention_bf16_pairs(const struct attention_shape *shape, const uint16_t *qkv, int32_t tokens,
+                          int32_t queries, uint16_t *context, void *scratch) {
+  const int32_t size = shape->head_size;
+  const int64_t hidden = (int64_t)shape->heads * size;
+  struct head head = {.stride = 3 * hidden,
+                      .context_stride = hidden,
+                      .tokens = tokens,
+                      .queries = queries,
+                      .factor = shape->scale * 1.44269504f /* log2 e */};
+  head.keys = scratch;
+  head.values = head.keys + (int64_t)((tokens + LANES - 1) / LANES) * (size / 2);
+  head.logits = (float *)(head.values + (int64_t)((tokens + 1) / 2) * (size / LANES));
+  head.weights = (uint16_t *)(head.logits + QUERIES * ATTENTION_TILE);
+  head.sums = (float *)(head.weights + QUERIES * ATTENTION_TILE);
+  for (int32_t h = 0; h < shape->heads; h++) {
+    head.query = qkv + h * size;
+    head.key = head.query + hidden;
+    head.value = head.key + hidden;
+    head.context = context + h * size;
+    if (size == 32)
+      attend_head_32(&head);
+    else
+      attend_head_64(&head);
+  }
+}

@@ -1,0 +1,6 @@
+/* Attention over bf16 with AVX-512-BF16's dot product of pairs (vdpbf16ps), for heads of 32 or 64. */
+#pragma once
+
+#include "host/cpu/kernels.h"
+
+attention_bf16_fn attention_bf16_pairs;

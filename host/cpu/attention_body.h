@@ -1,0 +1,253 @@
+/* Attention in fp32 over the vector words, for activations stored as fp32 or bf16; included once per
+ * instruction set.
+ *
+ * Per head, K is packed so that a vector holds one component of VEC_LANES keys, and V as whole rows. Then
+ * four queries at a time: their logits against a tile of keys, the softmax over that tile, and the weighted
+ * sum of its values. */
+#pragma once
+
+#include <float.h>
+#include <string.h>
+
+#include "host/cpu/kernels.h"
+
+enum {
+  QUERIES = 4, /* a register tile is four queries by four vectors: 16 sums that hide the latency of an FMA */
+  VECTORS = 4,
+  QUERY_BLOCK = 64, /* queries that share a walk over the tiles of K and V */
+};
+
+/* Rows of activations in either type, for the inlined bodies below. */
+struct rows {
+  const float *f32;
+  const uint16_t *bf16; /* where f32 is NULL */
+};
+
+static inline vec rows_load(struct rows rows, int64_t element) {
+  return rows.f32 ? vec_load(rows.f32 + element) : vec_load_bf16(rows.bf16 + element);
+}
+
+/* One head of one sequence, in scratch memory. */
+struct head {
+  int32_t size, tokens;
+  int64_t stride;    /* numbers from one token to the next in qkv */
+  struct rows query; /* of token 0 */
+  float *keys;       /* [⌈tokens / VEC_LANES⌉, size, VEC_LANES], zeros past the end */
+  float *values;     /* [tokens, size] */
+  float *queries;    /* [QUERIES, size], scaled */
+  float *logits;     /* [QUERIES, ATTENTION_TILE] */
+  float *context;    /* [QUERY_BLOCK, size], not yet divided by the sum */
+  float top[QUERY_BLOCK], sum[QUERY_BLOCK];
+};
+
+/* 2^x for x ≤ 0; the polynomial is the least worst relative error's, 7.5e-8. Below 2^-126 it stays there. */
+static inline vec vec_exp2(vec x) {
+  static const float p[] = {1.0f, 0.69314694f, 0.2402212f, 0.05550713f, 0.00967554f, 0.0013276471f};
+  const vec bounded = vec_max(x, vec_set(-126));
+  const vec whole = vec_round(bounded);
+  const vec rest = vec_sub(bounded, whole);
+  vec y = vec_set(p[5]);
+  for (int i = 4; i >= 0; i--) y = vec_fma(y, rest, vec_set(p[i]));
+  return vec_scale(y, whole);
+}
+
+static void pack_head(struct head *head, struct rows key, struct rows value) {
+  const int32_t size = head->size;
+  for (int32_t t = 0; t < head->tokens; t++) {
+    const int64_t from = t * head->stride;
+    float row[VEC_LANES];
+    float *keys = head->keys + (int64_t)(t / VEC_LANES) * size * VEC_LANES + t % VEC_LANES;
+    for (int32_t i = 0; i < size; i += VEC_LANES) {
+      vec_store(row, rows_load(key, from + i));
+      for (int32_t j = 0; j < VEC_LANES; j++) keys[(i + j) * VEC_LANES] = row[j];
+      vec_store(head->values + (int64_t)t * size + i, rows_load(value, from + i));
+    }
+  }
+  for (int32_t t = head->tokens; t % VEC_LANES; t++) {
+    float *keys = head->keys + (int64_t)(t / VEC_LANES) * size * VEC_LANES + t % VEC_LANES;
+    for (int32_t i = 0; i < size; i++) keys[i * VEC_LANES] = 0;
+  }
+}
+
+/* logits[q, 0 … vectors · VEC_LANES) of four queries; inlined for each count of vectors. */
+__attribute__((always_inline)) static inline void logits_tile(const struct head *head, const float *keys,
+                                                              const int vectors, float *logits) {
+  const int32_t size = head->size;
+  vec sum[QUERIES][VECTORS];
+  for (int q = 0; q < QUERIES; q++)
+    for (int v = 0; v < vectors; v++) sum[q][v] = vec_set(0);
+  for (int32_t i = 0; i < size; i++) {
+    vec key[VECTORS];
+    for (int v = 0; v < vectors; v++) key[v] = vec_load(keys + ((int64_t)v * size + i) * VEC_LANES);
+    for (int q = 0; q < QUERIES; q++) {
+      const vec query = vec_set(head->queries[q * size + i]);
+      for (int v = 0; v < vectors; v++) sum[q][v] = vec_fma(query, key[v], sum[q][v]);
+    }
+  }
+  for (int q = 0; q < QUERIES; q++)
+    for (int v = 0; v < vectors; v++) vec_store(logits + q * ATTENTION_TILE + v * VEC_LANES, sum[q][v]);
+}
+
+/* Logits of `count` keys from `first`; those past the end are set to a number whose exponential is nothing.
+ */
+static void logits_compute(const struct head *head, int32_t first, int32_t count) {
+  const int32_t vectors = (count + VEC_LANES - 1) / VEC_LANES;
+  for (int32_t v = 0; v < vectors; v += VECTORS) {
+    const float *keys = head->keys + (int64_t)(first / VEC_LANES + v) * head->size * VEC_LANES;
+    float *logits = head->logits + v * VEC_LANES;
+    switch (vectors - v) {
+      case 1:
+        logits_tile(head, keys, 1, logits);
+        break;
+      case 2:
+        logits_tile(head, keys, 2, logits);
+        break;
+      case 3:
+        logits_tile(head, keys, 3, logits);
+        break;
+      default:
+        logits_tile(head, keys, VECTORS, logits);
+    }
+  }
+  for (int q = 0; q < QUERIES; q++)
+    for (int32_t k = count; k < vectors * VEC_LANES; k++) head->logits[q * ATTENTION_TILE + k] = -FLT_MAX;
+}
+
+/* logits = 2^(logits - top), with top and sum of query `q` of the block brought up to date. Returns what the
+ * context so far is to be multiplied by. */
+static float softmax_update(struct head *head, int32_t count, float *logits, int32_t q) {
+  vec top = vec_set(head->top[q]);
+  for (int32_t k = 0; k < count; k += VEC_LANES) top = vec_max(top, vec_load(logits + k));
+  const float highest = vec_top(top);
+  const vec shift = vec_set(highest);
+  vec sum = vec_set(0);
+  for (int32_t k = 0; k < count; k += VEC_LANES) {
+    const vec weight = vec_exp2(vec_sub(vec_load(logits + k), shift));
+    vec_store(logits + k, weight);
+    sum = vec_add(sum, weight);
+  }
+  const float keep = vec_top(vec_exp2(vec_set(head->top[q] - highest)));
+  head->top[q] = highest;
+  head->sum[q] = head->sum[q] * keep + vec_sum(sum);
+  return keep;
+}
+
+/* context[q] = context[q] · keep[q] + Σ_k weights[q, k] · values[k], `vectors` vectors of components at a
+ * time. */
+__attribute__((always_inline)) static inline void values_tile(const struct head *head, const float *values,
+                                                              int32_t count, const float *keep,
+                                                              const int vectors, float *context) {
+  const int32_t size = head->size;
+  vec sum[QUERIES][VECTORS];
+  for (int q = 0; q < QUERIES; q++)
+    for (int v = 0; v < vectors; v++)
+      sum[q][v] = vec_mul(vec_load(context + q * size + v * VEC_LANES), vec_set(keep[q]));
+  for (int32_t k = 0; k < count; k++) {
+    vec value[VECTORS];
+    for (int v = 0; v < vectors; v++) value[v] = vec_load(values + (int64_t)k * size + v * VEC_LANES);
+    for (int q = 0; q < QUERIES; q++) {
+      const vec weight = vec_set(head->logits[q * ATTENTION_TILE + k]);
+      for (int v = 0; v < vectors; v++) sum[q][v] = vec_fma(weight, value[v], sum[q][v]);
+    }
+  }
+  for (int q = 0; q < QUERIES; q++)
+    for (int v = 0; v < vectors; v++) vec_store(context + q * size + v * VEC_LANES, sum[q][v]);
+}
+
+static void values_compute(const struct head *head, int32_t first, int32_t count, const float *keep,
+                           float *context) {
+  const int32_t vectors = head->size / VEC_LANES;
+  for (int32_t v = 0; v < vectors;) {
+    const float *values = head->values + (int64_t)first * head->size + v * VEC_LANES;
+    const int step = vectors - v >= VECTORS ? VECTORS : vectors - v >= 2 ? 2 : 1;
+    switch (step) {
+      case 1:
+        values_tile(head, values, count, keep, 1, context + v * VEC_LANES);
+        break;
+      case 2:
+        values_tile(head, values, count, keep, 2, context + v * VEC_LANES);
+        break;
+      default:
+        values_tile(head, values, count, keep, VECTORS, context + v * VEC_LANES);
+    }
+    v += step;
+  }
+}
+
+/* Queries first … first + QUERIES - 1 of the sequence as scaled fp32; past its end, its last one again. */
+static void queries_load(const struct head *head, int32_t first, float scale) {
+  for (int32_t q = 0; q < QUERIES; q++) {
+    const int32_t t = first + q < head->tokens ? first + q : head->tokens - 1;
+    for (int32_t i = 0; i < head->size; i += VEC_LANES)
+      vec_store(head->queries + q * head->size + i,
+                vec_mul(rows_load(head->query, t * head->stride + i), vec_set(scale)));
+  }
+}
+
+/* context of queries first … first + count - 1, count ≤ QUERY_BLOCK, left undivided in head->context. */
+static void attend_block(struct head *head, int32_t first, int32_t count, float scale) {
+  memset(head->context, 0, sizeof(float) * (size_t)(count + QUERIES - 1) * (size_t)head->size);
+  for (int32_t q = 0; q < QUERY_BLOCK; q++) {
+    head->top[q] = -FLT_MAX;
+    head->sum[q] = 0;
+  }
+  for (int32_t key = 0; key < head->tokens; key += ATTENTION_TILE) {
+    const int32_t keys = head->tokens - key < ATTENTION_TILE ? head->tokens - key : ATTENTION_TILE;
+    for (int32_t block = 0; block < count; block += QUERIES) {
+      float keep[QUERIES];
+      queries_load(head, first + block, scale);
+      logits_compute(head, key, keys);
+      for (int32_t q = 0; q < QUERIES; q++)
+        keep[q] = softmax_update(head, keys, head->logits + q * ATTENTION_TILE, block + q);
+      values_compute(head, key, keys, keep, head->context + (int64_t)block * head->size);
+    }
+  }
+}
+
+/* scratch: keys, values, then the tiles; attention_scratch() counts the same numbers. */
+__attribute__((always_inline)) static inline void attend(const struct attention_shape *shape, struct rows qkv,
+                                                         int32_t tokens, int32_t queries, float *context_f32,
+                                                         uint16_t *context_bf16, void *scratch) {
+  const int64_t hidden = (int64_t)shape->heads * shape->head_size;
+  const float log2_e = 1.44269504f; /* the softmax is taken with powers of two */
+  struct head head = {.size = shape->head_size, .tokens = tokens, .stride = 3 * hidden};
+  head.keys = scratch;
+  head.values = head.keys + (int64_t)((tokens + VEC_LANES - 1) / VEC_LANES) * VEC_LANES * head.size;
+  head.queries = head.values + (int64_t)tokens * head.size;
+  head.logits = head.queries + QUERIES * head.size;
+  head.context = head.logits + QUERIES * ATTENTION_TILE;
+  for (int32_t h = 0; h < shape->heads; h++) {
+    struct rows part[3];
+    for (int64_t i = 0; i < 3; i++) {
+      const int64_t from = i * hidden + h * head.size;
+      part[i] = qkv.f32 ? (struct rows){qkv.f32 + from, NULL} : (struct rows){NULL, qkv.bf16 + from};
+    }
+    head.query = part[0];
+    pack_head(&head, part[1], part[2]);
+    for (int32_t first = 0; first < queries; first += QUERY_BLOCK) {
+      const int32_t count = queries - first < QUERY_BLOCK ? queries - first : QUERY_BLOCK;
+      attend_block(&head, first, count, shape->scale * log2_e);
+      for (int32_t q = 0; q < count; q++) {
+        const vec factor = vec_set(1 / head.sum[q]);
+        const int64_t to = (first + q) * hidden + h * head.size;
+        for (int32_t i = 0; i < head.size; i += VEC_LANES) {
+          const vec x = vec_mul(vec_load(head.context + q * head.size + i), factor);
+          if (context_f32)
+            vec_store(context_f32 + to + i, x);
+          else
+            vec_store_bf16(context_bf16 + to + i, x);
+        }
+      }
+    }
+  }
+}
+
+static void attention_f32(const struct attention_shape *shape, const float *qkv, int32_t tokens,
+                          int32_t queries, float *context, void *scratch) {
+  attend(shape, (struct rows){qkv, NULL}, tokens, queries, context, NULL, scratch);
+}
+
+static void attention_bf16(const struct attention_shape *shape, const uint16_t *qkv, int32_t tokens,
+                           int32_t queries, uint16_t *context, void *scratch) {
+  attend(shape, (struct rows){NULL, qkv}, tokens, queries, NULL, context, scratch);
+}

@@ -1,0 +1,187 @@
+#include "host/cpu/encoder_cpu.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/cpu/slot.h"
+#include "host/model/widths.h"
+
+#define BATCH_TOKENS 1024 /* enough for the products to run at full speed; more changes nothing */
+#define BLOCK_LINES 2048
+#define BLOCK_BYTES (1 << 20)
+
+struct cpu_slot {
+  struct slot *slot;
+  struct batch batch;
+  bool submitted;
+};
+
+struct encoder_cpu {
+  struct encoder encoder; /* first: the pipeline's pointer is a pointer to this */
+  struct forward forward;
+  int32_t width_count, widths[WIDTHS_MAX];
+  struct cpu_slot *slot; /* [encoder.info.slots] */
+};
+
+static struct encoder_cpu *cpu_of(struct encoder *encoder) {
+  return (struct encoder_cpu *)encoder;
+}
+
+/* Every number of a batch that an address is computed from. */
+static bool batch_check(const struct encoder_cpu *cpu, const struct batch *batch, struct error *error) {
+  const struct model_shape *shape = &cpu->forward.shape;
+  const int32_t tokens = batch->sequences > 0 ? batch->offsets[batch->sequences] : 0;
+  if (batch->sequences < 1 || batch->offsets[0] != 0 || tokens > cpu->encoder.info.batch_tokens)
+    return error_set(error, ERROR_USAGE,
+                     "a batch of %d sequences and %d tokens: expected 1 or more, and at most %d",
+                     batch->sequences, tokens, cpu->encoder.info.batch_tokens);
+  for (int32_t s = 0; s < batch->sequences; s++) {
+    const int64_t length = (int64_t)batch->offsets[s + 1] - batch->offsets[s];
+    if (length < 1 || length > cpu->forward.max_tokens)
+      return error_set(error, ERROR_USAGE, "sequence %d of a batch has %lld tokens: expected 1 to %d", s,
+                       (long long)length, cpu->forward.max_tokens);
+  }
+  for (int32_t t = 0; t < tokens; t++)
+    if (batch->ids[t] < 0 || batch->ids[t] >= shape->vocabulary)
+      return error_set(error, ERROR_INPUT,
+                       "token id %d is not in the model's word table of %d rows: tokenizer and model do not "
+                       "belong together",
+                       batch->ids[t], shape->vocabulary);
+  return true;
+}
+
+static bool encoder_cpu_submit(struct encoder *encoder, int32_t slot, const struct batch *batch,
+                               struct error *error) {
+  struct encoder_cpu *cpu = cpu_of(encoder);
+  if (!batch_check(cpu, batch, error)) return false;
+  cpu->slot[slot].batch = *batch;
+  cpu->slot[slot].submitted = true;
+  return true;
+}
+
+struct rows_out {
+  const struct encoder_cpu *cpu;
+  uint16_t *const *rows;
+};
+
+static void row_write(void *context, int32_t sequence, const float *pooled) {
+  const struct rows_out *out = context;
+  const int32_t *widths = out->cpu->widths;
+  uint16_t *widest = out->rows[0] + (int64_t)sequence * widths[0];
+  width_normalise(pooled, widths[0], widest);
+  for (int32_t w = 1; w < out->cpu->width_count; w++)
+    width_derive(widest, widths[w], out->rows[w] + (int64_t)sequence * widths[w]);
+}
+
+static bool encoder_cpu_wait(struct encoder *encoder, int32_t slot, uint16_t *const *rows,
+                             struct error *error) {
+  struct encoder_cpu *cpu = cpu_of(encoder);
+  struct rows_out out = {cpu, rows};
+  if (!cpu->slot[slot].submitted)
+    return error_set(error, ERROR_USAGE, "slot %d has no batch to wait for: submit comes first", slot);
+  cpu->slot[slot].submitted = false;
+  return slot_run(cpu->slot[slot].slot, &cpu->slot[slot].batch, row_write, &out, error);
+}
+
+static json_t *encoder_cpu_compute_class(const struct encoder *encoder) {
+  const struct encoder_cpu *cpu = (const struct encoder_cpu *)encoder;
+  char version[32];
+  gemm_library_version(version);
+  return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "encoder", "cpu", "precision",
+                   precision_name(encoder->info.precision), "isa", isa_name(cpu->forward.kernels->isa),
+                   "onednn", version, "onednn_isa", gemm_library_isa(), "batch_tokens",
+                   (int)encoder->info.batch_tokens);
+}
+
+static void encoder_cpu_close(struct encoder *encoder) {
+  struct encoder_cpu *cpu = cpu_of(encoder);
+  for (int32_t s = 0; cpu->slot && s < encoder->info.slots; s++) slot_close(cpu->slot[s].slot);
+  free(cpu->slot);
+  weights_close(&cpu->forward.weights);
+  free(cpu);
+}
+
+static const struct encoder_vtable encoder_cpu_vtable = {
+    .submit = encoder_cpu_submit,
+    .wait = encoder_cpu_wait,
+    .compute_class = encoder_cpu_compute_class,
+    .close = encoder_cpu_close,
+};
+
+static bool options_check(const struct model_shape *shape, const struct encoder_options *options,
+                          struct error *error) {
+  if (options->precision == PRECISION_FP16)
+    return error_set(error, ERROR_USAGE,
+                     "the cpu encoder computes in fp32 or bf16, not fp16: pass auto, fp32 or bf16");
+  if (options->width_count < 1 || options->width_count > WIDTHS_MAX || options->widths[0] > shape->hidden)
+    return error_set(error, ERROR_USAGE, "%d widths, the widest %d: expected 1 to %d of at most %d",
+                     options->width_count, options->widths[0], WIDTHS_MAX, shape->hidden);
+  for (int32_t w = 0; w < options->width_count; w++)
+    if (options->widths[w] < 1 || (w && options->widths[w] >= options->widths[w - 1]))
+      return error_set(error, ERROR_USAGE, "width %d: widths must be positive and strictly decreasing",
+                       options->widths[w]);
+  if (options->max_tokens < 1 || options->max_tokens > shape->positions - shape->first_position)
+    return error_set(error, ERROR_USAGE, "a longest input of %d tokens: the model has positions for 1 to %d",
+                     options->max_tokens, shape->positions - shape->first_position);
+  return true;
+}
+
+/* Processors that this process may run on. */
+static int32_t processors_allowed(void) {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+static void info_resolve(struct encoder_cpu *cpu, const struct encoder_options *options, enum isa isa) {
+  struct encoder_info *info = &cpu->encoder.info;
+  const bool bf16 = isa == ISA_AVX512_BF16;
+  const int32_t batch_tokens = options->batch_tokens ? options->batch_tokens : BATCH_TOKENS;
+  info->name = "cpu";
+  info->precision = options->precision;
+  if (info->precision == PRECISION_AUTO) info->precision = bf16 ? PRECISION_BF16 : PRECISION_FP32;
+  info->slots = options->slots ? options->slots : processors_allowed();
+  info->batch_tokens = batch_tokens > options->max_tokens ? batch_tokens : options->max_tokens;
+  info->block_lines = BLOCK_LINES;
+  info->block_bytes = BLOCK_BYTES;
+  snprintf(info->description, sizeof info->description, "cpu, %s (%s), %d thread%s",
+           precision_name(info->precision), isa_name(cpu->forward.kernels->isa), info->slots,
+           info->slots == 1 ? "" : "s");
+}
+
+struct encoder *encoder_cpu_open_isa(const struct model *model, const struct encoder_options *options,
+                                     enum isa isa, struct error *error) {
+  const struct model_shape *shape = &model->shape;
+  if (!options_check(shape, options, error)) return NULL;
+  struct encoder_cpu *cpu = calloc(1, sizeof *cpu);
+  if (!cpu) {
+    error_set_memory(error, sizeof *cpu, "an encoder");
+    return NULL;
+  }
+  cpu->encoder.vtable = &encoder_cpu_vtable;
+  cpu->width_count = options->width_count;
+  memcpy(cpu->widths, options->widths, sizeof cpu->widths);
+  cpu->forward.shape = *shape;
+  cpu->forward.kernels = kernels_for(isa, shape->hidden, shape->head_size, shape->ffn);
+  cpu->forward.max_tokens = options->max_tokens;
+  info_resolve(cpu, options, isa);
+  cpu->forward.precision = cpu->encoder.info.precision;
+  if (!weights_open(&cpu->forward.weights, model, cpu->forward.precision, FORWARD_ROWS, error)) goto failed;
+  cpu->slot = calloc((size_t)cpu->encoder.info.slots, sizeof *cpu->slot);
+  if (!cpu->slot) {
+    error_set_memory(error, (size_t)cpu->encoder.info.slots * sizeof *cpu->slot, "slots");
+    goto failed;
+  }
+  for (int32_t s = 0; s < cpu->encoder.info.slots; s++)
+    if (!(cpu->slot[s].slot = slot_open(&cpu->forward, error))) goto failed;
+  return &cpu->encoder;
+failed:
+  encoder_cpu_close(&cpu->encoder);
+  return NULL;
+}
+
+struct encoder *encoder_cpu_open(const struct model *model, const struct encoder_options *options,
+                                 struct error *error) {
+  return encoder_cpu_open_isa(model, options, isa_detect(), error);
+}

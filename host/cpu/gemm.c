@@ -1,0 +1,344 @@
+#include "host/cpu/gemm.h"
+
+#include <omp.h>
+#include <oneapi/dnnl/dnnl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* inner_product rather than matmul: both run the same brgemm code at the processor's peak, but this one
+ * reaches it from 64 rows on, and its fp32 form has no slow shapes (measured with 2.6.3). */
+
+#define ALIGNMENT 64 /* bytes: a cache line, and the widest vector */
+
+struct gemm_engine {
+  dnnl_engine_t engine;
+};
+
+struct gemm_thread {
+  struct gemm_engine *engine;
+  dnnl_stream_t stream;
+  void *scratch;
+  size_t scratch_bytes;
+};
+
+/* The code for one number of rows. */
+struct product {
+  dnnl_primitive_t primitive;
+  dnnl_memory_desc_t input, output;
+  dnnl_memory_desc_t scratch;
+};
+
+struct gemm {
+  struct gemm_engine *engine;
+  struct gemm_shape shape;
+  dnnl_memory_desc_t packed, bias;
+  pthread_mutex_t generate;           /* held while a product is made */
+  _Atomic(struct product *) *product; /* [max_rows + 1]; NULL until first needed, then never changed */
+};
+
+struct gemm_weights {
+  dnnl_memory_t weight, bias;
+  void *weight_bytes, *bias_bytes;
+};
+
+static bool library_check(dnnl_status_t status, const char *action, struct error *error) {
+  if (status == dnnl_success) return true;
+  if (status == dnnl_out_of_memory)
+    return error_set(error, ERROR_MEMORY, "oneDNN is out of memory: %s", action);
+  return error_set(error, ERROR_DEVICE, "oneDNN failed (status %d): %s", (int)status, action);
+}
+
+static void *aligned_allocate(size_t bytes, const char *purpose, struct error *error) {
+  void *memory = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+  if (!memory) error_set_memory(error, bytes, purpose);
+  return memory;
+}
+
+void gemm_library_version(char version[32]) {
+  const dnnl_version_t *library = dnnl_version();
+  snprintf(version, 32, "%d.%d.%d", library->major, library->minor, library->patch);
+}
+
+const char *gemm_library_isa(void) {
+  switch (dnnl_get_effective_cpu_isa()) {
+    case dnnl_cpu_isa_sse41:
+      return "sse41";
+    case dnnl_cpu_isa_avx:
+      return "avx";
+    case dnnl_cpu_isa_avx2:
+      return "avx2";
+    case dnnl_cpu_isa_avx2_vnni:
+      return "avx2_vnni";
+    case dnnl_cpu_isa_avx512_core:
+      return "avx512_core";
+    case dnnl_cpu_isa_avx512_core_vnni:
+      return "avx512_core_vnni";
+    case dnnl_cpu_isa_avx512_core_bf16:
+      return "avx512_core_bf16";
+    case dnnl_cpu_isa_avx512_core_amx:
+      return "avx512_core_amx";
+    default:
+      return "other";
+  }
+}
+
+struct gemm_engine *gemm_engine_open(struct error *error) {
+  struct gemm_engine *engine = calloc(1, sizeof *engine);
+  if (!engine) {
+    error_set_memory(error, sizeof *engine, "the GEMM engine");
+    return NULL;
+  }
+  if (library_check(dnnl_engine_create(&engine->engine, dnnl_cpu, 0), "creating its CPU engine", error))
+    return engine;
+  free(engine);
+  return NULL;
+}
+
+void gemm_engine_close(struct gemm_engine *engine) {
+  if (!engine) return;
+  dnnl_engine_destroy(engine->engine);
+  free(engine);
+}
+
+/* Describes the product for `rows` rows with weights in the form `weight`. The caller destroys *description.
+ */
+static bool product_describe(const struct gemm *gemm, int32_t rows, const dnnl_memory_desc_t *weight,
+                             struct product *product, dnnl_primitive_desc_t *description,
+                             struct error *error) {
+  const struct gemm_shape *shape = &gemm->shape;
+  const bool bf16 = shape->precision == PRECISION_BF16;
+  const dnnl_dims_t input_dims = {rows, shape->inputs}, output_dims = {rows, shape->outputs};
+  const dnnl_data_type_t input_type = bf16 ? dnnl_bf16 : dnnl_f32;
+  const dnnl_data_type_t output_type = bf16 && !shape->fp32_output ? dnnl_bf16 : dnnl_f32;
+  dnnl_primitive_attr_t attributes = NULL;
+  dnnl_inner_product_desc_t operation;
+  bool done = false;
+  if (!library_check(dnnl_primitive_attr_create(&attributes), "creating attributes", error)) goto out;
+  dnnl_status_t status = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
+  if (status == dnnl_success)
+    status = dnnl_memory_desc_init_by_tag(&product->input, 2, input_dims, input_type, dnnl_ab);
+  if (status == dnnl_success)
+    status = dnnl_memory_desc_init_by_tag(&product->output, 2, output_dims, output_type, dnnl_ab);
+  if (status == dnnl_success)
+    status = dnnl_inner_product_forward_desc_init(&operation, dnnl_forward_inference, &product->input, weight,
+                                                  &gemm->bias, &product->output);
+  if (!library_check(status, "describing a matrix product", error)) goto out;
+  status = dnnl_primitive_desc_create(description, &operation, attributes, gemm->engine->engine, NULL);
+  if (status == dnnl_unimplemented) {
+    error_set(error, ERROR_DEVICE, "oneDNN has no %s matrix product for this processor (%s): use fp32",
+              precision_name(shape->precision), gemm_library_isa());
+    goto out;
+  }
+  done = library_check(status, "choosing a matrix product", error);
+out:
+  dnnl_primitive_attr_destroy(attributes);
+  return done;
+}
+
+static struct product *product_make(const struct gemm *gemm, int32_t rows, struct error *error) {
+  dnnl_primitive_desc_t description = NULL;
+  struct product *product = calloc(1, sizeof *product);
+  if (!product) {
+    error_set_memory(error, sizeof *product, "a matrix product");
+    return NULL;
+  }
+  bool done = product_describe(gemm, rows, &gemm->packed, product, &description, error);
+  if (done) {
+    product->scratch = *dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
+    done = library_check(dnnl_primitive_create(&product->primitive, description),
+                         "generating a matrix product", error);
+    dnnl_primitive_desc_destroy(description);
+  }
+  if (done) return product;
+  free(product);
+  return NULL;
+}
+
+/* The product for `rows` rows, made when it is first needed. */
+static struct product *product_find(struct gemm *gemm, int32_t rows, struct error *error) {
+  struct product *product = atomic_load_explicit(&gemm->product[rows], memory_order_acquire);
+  if (product) return product;
+  pthread_mutex_lock(&gemm->generate);
+  product = atomic_load_explicit(&gemm->product[rows], memory_order_relaxed);
+  if (!product) {
+    product = product_make(gemm, rows, error);
+    if (product) atomic_store_explicit(&gemm->product[rows], product, memory_order_release);
+  }
+  pthread_mutex_unlock(&gemm->generate);
+  return product;
+}
+
+/* Lets oneDNN choose the form of the weights, for the most rows, which is what nearly all products have. */
+static bool packed_choose(struct gemm *gemm, struct error *error) {
+  const dnnl_dims_t dims = {gemm->shape.outputs, gemm->shape.inputs};
+  const dnnl_data_type_t type = gemm->shape.precision == PRECISION_BF16 ? dnnl_bf16 : dnnl_f32;
+  struct product product;
+  dnnl_memory_desc_t any;
+  dnnl_primitive_desc_t description = NULL;
+  dnnl_status_t status = dnnl_memory_desc_init_by_tag(&any, 2, dims, type, dnnl_format_tag_any);
+  if (status == dnnl_success) status = dnnl_memory_desc_init_by_tag(&gemm->bias, 1, dims, dnnl_f32, dnnl_a);
+  if (!library_check(status, "describing weights", error)) return false;
+  if (!product_describe(gemm, gemm->shape.max_rows, &any, &product, &description, error)) return false;
+  gemm->packed = *dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0);
+  dnnl_primitive_desc_destroy(description);
+  return true;
+}
+
+struct gemm *gemm_open(struct gemm_engine *engine, const struct gemm_shape *shape, struct error *error) {
+  struct gemm *gemm = calloc(1, sizeof *gemm);
+  const size_t products = (size_t)shape->max_rows + 1;
+  if (!gemm) {
+    error_set_memory(error, sizeof *gemm, "a matrix product");
+    return NULL;
+  }
+  gemm->engine = engine;
+  gemm->shape = *shape;
+  pthread_mutex_init(&gemm->generate, NULL);
+  gemm->product = calloc(products, sizeof *gemm->product);
+  if (!gemm->product) {
+    error_set_memory(error, products * sizeof *gemm->product, "a matrix product");
+  } else if (packed_choose(gemm, error)) {
+    return gemm;
+  }
+  gemm_close(gemm);
+  return NULL;
+}
+
+void gemm_close(struct gemm *gemm) {
+  if (!gemm) return;
+  for (int32_t rows = 0; gemm->product && rows <= gemm->shape.max_rows; rows++) {
+    struct product *product = atomic_load_explicit(&gemm->product[rows], memory_order_relaxed);
+    if (product) dnnl_primitive_destroy(product->primitive);
+    free(product);
+  }
+  free(gemm->product);
+  pthread_mutex_destroy(&gemm->generate);
+  free(gemm);
+}
+
+/* Runs oneDNN's own conversion from fp32 rows to the packed form. */
+static bool weight_reorder(const struct gemm *gemm, const float *weight, dnnl_memory_t packed,
+                           struct error *error) {
+  const dnnl_dims_t dims = {gemm->shape.outputs, gemm->shape.inputs};
+  const dnnl_engine_t engine = gemm->engine->engine;
+  dnnl_memory_desc_t plain;
+  dnnl_memory_t source = NULL;
+  dnnl_primitive_desc_t description = NULL;
+  dnnl_primitive_t reorder = NULL;
+  dnnl_stream_t stream = NULL;
+  dnnl_status_t status = dnnl_memory_desc_init_by_tag(&plain, 2, dims, dnnl_f32, dnnl_ab);
+  if (status == dnnl_success) status = dnnl_memory_create(&source, &plain, engine, (void *)(uintptr_t)weight);
+  if (status == dnnl_success)
+    status = dnnl_reorder_primitive_desc_create(&description, &plain, engine, &gemm->packed, engine, NULL);
+  if (status == dnnl_success) status = dnnl_primitive_create(&reorder, description);
+  if (status == dnnl_success) status = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
+  if (status == dnnl_success) {
+    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, packed}};
+    status = dnnl_primitive_execute(reorder, stream, 2, arguments);
+  }
+  if (status == dnnl_success) status = dnnl_stream_wait(stream);
+  dnnl_stream_destroy(stream);
+  dnnl_primitive_destroy(reorder);
+  dnnl_primitive_desc_destroy(description);
+  dnnl_memory_destroy(source);
+  return library_check(status, "packing weights", error);
+}
+
+struct gemm_weights *gemm_weights_pack(struct gemm *gemm, const float *weight, const float *bias,
+                                       struct error *error) {
+  const size_t bias_bytes = (size_t)gemm->shape.outputs * sizeof *bias;
+  const dnnl_engine_t engine = gemm->engine->engine;
+  struct gemm_weights *weights = calloc(1, sizeof *weights);
+  if (!weights) {
+    error_set_memory(error, sizeof *weights, "weights");
+    return NULL;
+  }
+  weights->weight_bytes = aligned_allocate(dnnl_memory_desc_get_size(&gemm->packed), "packed weights", error);
+  weights->bias_bytes = aligned_allocate(bias_bytes, "packed weights", error);
+  if (!weights->weight_bytes || !weights->bias_bytes) goto failed;
+  memcpy(weights->bias_bytes, bias, bias_bytes);
+  dnnl_status_t status = dnnl_memory_create(&weights->weight, &gemm->packed, engine, weights->weight_bytes);
+  if (status == dnnl_success)
+    status = dnnl_memory_create(&weights->bias, &gemm->bias, engine, weights->bias_bytes);
+  if (!library_check(status, "describing weights", error)) goto failed;
+  const int threads =
+      omp_get_max_threads(); /* a team made for this alone would go on spinning between the calls */
+  gemm_thread_enter();
+  const bool done = weight_reorder(gemm, weight, weights->weight, error);
+  omp_set_num_threads(threads);
+  if (done) return weights;
+failed:
+  gemm_weights_free(weights);
+  return NULL;
+}
+
+void gemm_weights_free(struct gemm_weights *weights) {
+  if (!weights) return;
+  dnnl_memory_destroy(weights->weight);
+  dnnl_memory_destroy(weights->bias);
+  free(weights->weight_bytes);
+  free(weights->bias_bytes);
+  free(weights);
+}
+
+struct gemm_thread *gemm_thread_open(struct gemm_engine *engine, struct error *error) {
+  struct gemm_thread *thread = calloc(1, sizeof *thread);
+  if (!thread) {
+    error_set_memory(error, sizeof *thread, "a GEMM thread");
+    return NULL;
+  }
+  thread->engine = engine;
+  const dnnl_status_t status = dnnl_stream_create(&thread->stream, engine->engine, dnnl_stream_default_flags);
+  if (library_check(status, "creating a stream", error)) return thread;
+  free(thread);
+  return NULL;
+}
+
+void gemm_thread_close(struct gemm_thread *thread) {
+  if (!thread) return;
+  dnnl_stream_destroy(thread->stream);
+  free(thread->scratch);
+  free(thread);
+}
+
+void gemm_thread_enter(void) {
+  if (omp_get_max_threads() != 1) omp_set_num_threads(1);
+}
+
+static bool scratch_reserve(struct gemm_thread *thread, size_t bytes, struct error *error) {
+  if (bytes <= thread->scratch_bytes) return true;
+  free(thread->scratch);
+  thread->scratch_bytes = 0;
+  thread->scratch = aligned_allocate(bytes, "a matrix product's scratch", error);
+  if (!thread->scratch) return false;
+  thread->scratch_bytes = bytes;
+  return true;
+}
+
+bool gemm_run(struct gemm *gemm, const struct gemm_weights *weights, struct gemm_thread *thread, int32_t rows,
+              const void *input, void *output, struct error *error) {
+  const dnnl_engine_t engine = gemm->engine->engine;
+  struct product *product = product_find(gemm, rows, error);
+  if (!product || !scratch_reserve(thread, dnnl_memory_desc_get_size(&product->scratch), error)) return false;
+  dnnl_memory_t from = NULL, to = NULL, scratch = NULL;
+  dnnl_status_t status = dnnl_memory_create(&from, &product->input, engine, (void *)(uintptr_t)input);
+  if (status == dnnl_success) status = dnnl_memory_create(&to, &product->output, engine, output);
+  if (status == dnnl_success)
+    status = dnnl_memory_create(&scratch, &product->scratch, engine, thread->scratch);
+  if (status == dnnl_success) {
+    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, from},
+                                         {DNNL_ARG_WEIGHTS, weights->weight},
+                                         {DNNL_ARG_BIAS, weights->bias},
+                                         {DNNL_ARG_DST, to},
+                                         {DNNL_ARG_SCRATCHPAD, scratch}};
+    status = dnnl_primitive_execute(product->primitive, thread->stream, 5, arguments);
+  }
+  if (status == dnnl_success) status = dnnl_stream_wait(thread->stream);
+  dnnl_memory_destroy(from);
+  dnnl_memory_destroy(to);
+  dnnl_memory_destroy(scratch);
+  return library_check(status, "running a matrix product", error);
+}

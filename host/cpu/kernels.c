@@ -1,0 +1,21 @@
+#include "host/cpu/kernels.h"
+
+const struct kernels *kernels_for(enum isa isa, int32_t hidden, int32_t head_size, int32_t ffn) {
+  const struct kernels *const tables[] = {&kernels_plain, &kernels_avx2, &kernels_avx512,
+                                          &kernels_avx512_bf16};
+  for (int i = (int)isa; i > 0; i--) {
+    const int32_t lanes = tables[i]->lanes;
+    if (hidden % lanes == 0 && head_size % lanes == 0 && ffn % lanes == 0) return tables[i];
+  }
+  return &kernels_plain;
+}
+
+/* Both forms of attention need less: K and V of the sequence up to a whole number of the widest vectors, and
+ * the tiles. */
+size_t attention_scratch(const struct attention_shape *shape, int32_t tokens) {
+  const size_t size = (size_t)shape->head_size;
+  const size_t packed = 2 * (((size_t)tokens + 15) / 16 * 16) * size;
+  const size_t tiles =
+      4 * (size + 2 * ATTENTION_TILE) + 64 * size; /* queries, logits, weights; context of a block */
+  return (packed + tiles) * sizeof(float);
+}

@@ -1,0 +1,78 @@
+/* What an encoder computes besides its GEMMs, one table of functions per instruction set.
+ *
+ * Every kernel is written once over the few vector words of vec_<isa>.h, and compiled once per instruction
+ * set; attention over bf16 has a second form with AVX-512-BF16's own dot product. A kernel works on whole
+ * vectors: sizes are multiples of `lanes`. Nothing in a row depends on the rows around it, so that a text's
+ * vector does not depend on its batch. Rows are packed: no padding. */
+#pragma once
+
+#include <stdint.h>
+
+#include "host/cpu/isa.h"
+#include "io/safetensors.h"
+
+/* The tables that a token's first state is summed from. */
+struct embedding {
+  const void *word; /* [vocabulary, hidden] of `dtype`, aligned to nothing */
+  enum dtype dtype;
+  const float *position; /* [positions, hidden], row 0 of the type table added */
+};
+
+/* Layer normalisation: (x - mean) / sqrt(variance + epsilon) · weight + bias, over `hidden` numbers. */
+struct norm_weights {
+  const float *weight, *bias; /* [hidden] */
+  float epsilon;
+  int32_t hidden;
+};
+
+struct attention_shape {
+  int32_t heads, head_size;
+  float scale; /* of the logits: 1 / sqrt(head_size) */
+};
+
+/* Attention of one sequence, for its first `queries` tokens: context[t, h] = Σ_s softmax_s(scale · q[t, h] ·
+ * k[s, h]) v[s, h].
+ *
+ * qkv      [tokens, 3, heads, head_size]
+ * context  [queries, heads, head_size]
+ * scratch  attention_scratch() bytes, aligned to 64
+ *
+ * Keys are taken in tiles of ATTENTION_TILE with a running maximum and sum, as in Dao et al. 2022
+ * (arXiv:2205.14135), so memory grows with tokens, never with their square. */
+typedef void attention_f32_fn(const struct attention_shape *shape, const float *qkv, int32_t tokens,
+                              int32_t queries, float *context, void *scratch);
+typedef void attention_bf16_fn(const struct attention_shape *shape, const uint16_t *qkv, int32_t tokens,
+                               int32_t queries, uint16_t *context, void *scratch);
+
+#define ATTENTION_TILE \
+  512 /* keys: their K and V fit the L2 cache, their logits for four queries the L1 cache */
+
+size_t attention_scratch(const struct attention_shape *shape, int32_t tokens);
+
+struct kernels {
+  enum isa isa;
+  int32_t lanes; /* numbers in a vector */
+
+  /* state [tokens, hidden] = norm(word[ids[t]] + position[first_position + t]); `copy`, where not NULL, is
+   * the same in bf16. */
+  void (*embed)(const struct embedding *embedding, const struct norm_weights *norm, const int32_t *ids,
+                int32_t first_position, int32_t tokens, float *state, uint16_t *copy);
+
+  /* state [rows, hidden] = norm(state + addend); `copy` as above. */
+  void (*add_norm)(const struct norm_weights *norm, const float *addend, int32_t rows, float *state,
+                   uint16_t *copy);
+
+  /* x = x · Φ(x), the exact (erf) GELU. In fp32 the error is below 2e-7 · max(1, |x|); in bf16 it is far
+   * below the format's own step. */
+  void (*gelu_f32)(float *values, size_t count);
+  void (*gelu_bf16)(uint16_t *values, size_t count);
+
+  attention_f32_fn *attention_f32;
+  attention_bf16_fn *attention_bf16;
+};
+
+/* The kernels of the best instruction set, `isa` or below, whose vectors divide all three sizes. */
+const struct kernels *kernels_for(enum isa isa, int32_t hidden, int32_t head_size, int32_t ffn);
+
+/* One table per instruction set; for kernels_for and for tests. */
+extern const struct kernels kernels_plain, kernels_avx2, kernels_avx512, kernels_avx512_bf16;

@@ -1,0 +1,10 @@
+#pragma GCC target("avx2,fma,f16c")
+
+#include "host/cpu/vec_avx2.h"
+
+#include "host/cpu/attention_body.h"
+#include "host/cpu/kernels_body.h"
+
+const struct kernels kernels_avx2 = {
+    ISA_AVX2, VEC_LANES, embed, add_norm, gelu_f32, gelu_bf16, attention_f32, attention_bf16,
+};

@@ -1,0 +1,18 @@
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")
+
+#include "host/cpu/vec_avx512.h"
+
+#include "host/cpu/attention_bf16.h"
+#include "host/cpu/attention_body.h"
+#include "host/cpu/kernels_body.h"
+
+/* The form by pairs where it fits the head, which is nearly always. */
+static void attention_bf16_any(const struct attention_shape *shape, const uint16_t *qkv, int32_t tokens,
+                               int32_t queries, uint16_t *context, void *scratch) {
+  const bool fits = shape->head_size == 32 || shape->head_size == 64;
+  (fits ? attention_bf16_pairs : attention_bf16)(shape, qkv, tokens, queries, context, scratch);
+}
+
+const struct kernels kernels_avx512_bf16 = {
+    ISA_AVX512_BF16, VEC_LANES, embed, add_norm, gelu_f32, gelu_bf16, attention_f32, attention_bf16_any,
+};

@@ -1,0 +1,236 @@
+#include "host/cpu/slot.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Sequences are carried through the layers in groups of at most this many tokens (a longer sequence is a
+ * group of its own), so that a large batch does not push a group's state out of the caches. */
+#define GROUP_TOKENS 1024
+
+struct slot {
+  const struct forward *forward;
+  struct gemm_thread *thread;
+  int32_t capacity; /* tokens */
+  float *state;     /* [capacity, hidden]: the residual stream, fp32 in every precision */
+  uint16_t *copy;   /* [capacity, hidden]: the same in bf16, what the products read; NULL in fp32 */
+  void *projected;  /* [capacity, 3, heads, head_size] in the precision, as are the next two */
+  void *context;    /* [capacity, hidden] */
+  void *inner;      /* [FORWARD_ROWS, ffn] */
+  float *addend;    /* [FORWARD_ROWS, hidden] */
+  void *scratch;    /* of attention */
+  float *pooled;    /* [hidden] */
+};
+
+static void *slot_allocate(size_t rows, size_t columns, size_t size, struct error *error) {
+  const size_t bytes = (rows * columns * size + 63) / 64 * 64;
+  void *memory = aligned_alloc(64, bytes);
+  if (!memory) error_set_memory(error, bytes, "activations (a smaller --max-tokens needs less)");
+  return memory;
+}
+
+struct slot *slot_open(const struct forward *forward, struct error *error) {
+  const struct model_shape *shape = &forward->shape;
+  const struct attention_shape attention = {shape->heads, shape->head_size, 0};
+  const bool bf16 = forward->precision == PRECISION_BF16;
+  const size_t size = bf16 ? sizeof(uint16_t) : sizeof(float);
+  const size_t hidden = (size_t)shape->hidden;
+  struct slot *slot = calloc(1, sizeof *slot);
+  if (!slot) {
+    error_set_memory(error, sizeof *slot, "a slot");
+    return NULL;
+  }
+  slot->forward = forward;
+  slot->capacity = forward->max_tokens > GROUP_TOKENS ? forward->max_tokens : GROUP_TOKENS;
+  const size_t tokens = (size_t)slot->capacity;
+  if (!(slot->thread = gemm_thread_open(forward->weights.engine, error)) ||
+      !(slot->state = slot_allocate(tokens, hidden, sizeof(float), error)) ||
+      (bf16 && !(slot->copy = slot_allocate(tokens, hidden, size, error))) ||
+      !(slot->projected = slot_allocate(tokens, 3 * hidden, size, error)) ||
+      !(slot->context = slot_allocate(tokens, hidden, size, error)) ||
+      !(slot->inner = slot_allocate(FORWARD_ROWS, (size_t)shape->ffn, size, error)) ||
+      !(slot->addend = slot_allocate(FORWARD_ROWS, hidden, sizeof(float), error)) ||
+      !(slot->scratch = slot_allocate(1, attention_scratch(&attention, slot->capacity), 1, error)) ||
+      !(slot->pooled = slot_allocate(1, hidden, sizeof(float), error))) {
+    slot_close(slot);
+    return NULL;
+  }
+  return slot;
+}
+
+void slot_close(struct slot *slot) {
+  if (!slot) return;
+  gemm_thread_close(slot->thread);
+  free(slot->state);
+  free(slot->copy);
+  free(slot->projected);
+  free(slot->context);
+  free(slot->inner);
+  free(slot->addend);
+  free(slot->scratch);
+  free(slot->pooled);
+  free(slot);
+}
+
+/* Row `row` of activations in the encoder's precision. */
+static void *row_at(const struct slot *slot, void *rows, int64_t row, int64_t columns) {
+  const int64_t size = slot->forward->precision == PRECISION_BF16 ? sizeof(uint16_t) : sizeof(float);
+  return (char *)rows + row * columns * size;
+}
+
+static uint16_t *copy_at(const struct slot *slot, int64_t row) {
+  return slot->copy ? slot->copy + row * slot->forward->shape.hidden : NULL;
+}
+
+/* The state as the products read it. */
+static const void *input_at(const struct slot *slot, int64_t row) {
+  return slot->copy ? (const void *)copy_at(slot, row) : slot->state + row * slot->forward->shape.hidden;
+}
+
+/* Number of pieces of nearly equal size, none above FORWARD_ROWS, that `tokens` rows are multiplied in: no
+ * row is padding. */
+static int64_t pieces_of(int64_t tokens) {
+  return (tokens + FORWARD_ROWS - 1) / FORWARD_ROWS;
+}
+
+/* A group's queries, keys and values. */
+static bool project(struct slot *slot, const struct layer_weights *layer, int64_t tokens,
+                    struct error *error) {
+  const struct forward *forward = slot->forward;
+  const int64_t hidden = forward->shape.hidden, pieces = pieces_of(tokens);
+  for (int64_t i = 0; i < pieces; i++) {
+    const int64_t first = tokens * i / pieces, rows = tokens * (i + 1) / pieces - first;
+    if (!gemm_run(forward->weights.projection, layer->projection, slot->thread, (int32_t)rows,
+                  input_at(slot, first), row_at(slot, slot->projected, first, 3 * hidden), error))
+      return false;
+  }
+  return true;
+}
+
+/* Attention of every sequence. Where `first_only`, just its first token asks, and the contexts are those of
+ * the sequences. */
+static void attend(struct slot *slot, const int32_t *offsets, int32_t sequences, bool first_only) {
+  const struct forward *forward = slot->forward;
+  const struct model_shape *shape = &forward->shape;
+  const struct attention_shape attention = {shape->heads, shape->head_size,
+                                            1 / sqrtf((float)shape->head_size)};
+  for (int32_t s = 0; s < sequences; s++) {
+    const int64_t first = offsets[s] - offsets[0];
+    const int32_t tokens = offsets[s + 1] - offsets[s];
+    const void *projected = row_at(slot, slot->projected, first, 3 * shape->hidden);
+    const int32_t queries = first_only ? 1 : tokens;
+    void *context = row_at(slot, slot->context, first_only ? s : first, shape->hidden);
+    if (forward->precision == PRECISION_BF16)
+      forward->kernels->attention_bf16(&attention, projected, tokens, queries, context, slot->scratch);
+    else
+      forward->kernels->attention_f32(&attention, projected, tokens, queries, context, slot->scratch);
+  }
+}
+
+/* What follows attention, for one piece: rows do not see each other, so the wide inner activations never
+ * leave the cache. */
+static bool transform(struct slot *slot, const struct layer_weights *layer, int64_t first, int32_t rows,
+                      struct error *error) {
+  const struct forward *forward = slot->forward;
+  const struct weights *weights = &forward->weights;
+  const struct kernels *kernels = forward->kernels;
+  const int64_t hidden = forward->shape.hidden;
+  const size_t inner = (size_t)rows * (size_t)forward->shape.ffn;
+  float *state = slot->state + first * hidden;
+  if (!gemm_run(weights->attention_output, layer->attention_output, slot->thread, rows,
+                row_at(slot, slot->context, first, hidden), slot->addend, error))
+    return false;
+  kernels->add_norm(&layer->attention_norm, slot->addend, rows, state, copy_at(slot, first));
+  if (!gemm_run(weights->intermediate, layer->intermediate, slot->thread, rows, input_at(slot, first),
+                slot->inner, error))
+    return false;
+  if (forward->precision == PRECISION_BF16)
+    kernels->gelu_bf16(slot->inner, inner);
+  else
+    kernels->gelu_f32(slot->inner, inner);
+  if (!gemm_run(weights->output, layer->output, slot->thread, rows, slot->inner, slot->addend, error))
+    return false;
+  kernels->add_norm(&layer->output_norm, slot->addend, rows, state, copy_at(slot, first));
+  return true;
+}
+
+/* Rows 0 … count - 1 of the state become those of the sequences' first tokens. */
+static void firsts_gather(struct slot *slot, const int32_t *offsets, int32_t count) {
+  const int64_t hidden = slot->forward->shape.hidden;
+  for (int64_t s = 1; s < count; s++)
+    memmove(slot->state + s * hidden, slot->state + (offsets[s] - offsets[0]) * hidden,
+            (size_t)hidden * sizeof(float));
+}
+
+/* One layer over a group. Of a last layer that is pooled by its first tokens only those are carried past
+ * attention: rows 0 … sequences - 1 of the state are theirs. */
+static bool layer_run(struct slot *slot, const struct layer_weights *layer, const int32_t *offsets,
+                      int32_t sequences, bool first_only, struct error *error) {
+  const int64_t tokens = offsets[sequences] - offsets[0], left = first_only ? sequences : tokens;
+  const int64_t pieces = pieces_of(left);
+  if (!project(slot, layer, tokens, error)) return false;
+  attend(slot, offsets, sequences, first_only);
+  if (first_only) firsts_gather(slot, offsets, sequences);
+  for (int64_t i = 0; i < pieces; i++) {
+    const int64_t row = left * i / pieces, rows = left * (i + 1) / pieces - row;
+    if (!transform(slot, layer, row, (int32_t)rows, error)) return false;
+  }
+  return true;
+}
+
+/* Sequences first … first + count - 1 of the batch through all layers. */
+static bool group_run(struct slot *slot, const struct batch *batch, int32_t first, int32_t count,
+                      struct error *error) {
+  const struct forward *forward = slot->forward;
+  const int32_t *offsets = batch->offsets + first, layers = forward->shape.layers;
+  const bool cls = forward->shape.pooling == POOLING_CLS;
+  for (int32_t s = 0; s < count; s++) {
+    const int64_t row = offsets[s] - offsets[0];
+    forward->kernels->embed(&forward->weights.embedding, &forward->weights.embedding_norm,
+                            batch->ids + offsets[s], forward->shape.first_position,
+                            offsets[s + 1] - offsets[s], slot->state + row * forward->shape.hidden,
+                            copy_at(slot, row));
+  }
+  for (int32_t l = 0; l < layers; l++)
+    if (!layer_run(slot, &forward->weights.layer[l], offsets, count, cls && l == layers - 1, error))
+      return false;
+  return true;
+}
+
+/* pooled [hidden] = mean of the sequence's rows of the state but the prompt's; of nothing it is zero. */
+static void mean_pool(const float *state, int32_t hidden, int32_t tokens, int32_t prompt_tokens,
+                      float *pooled) {
+  memset(pooled, 0, (size_t)hidden * sizeof *pooled);
+  for (int64_t t = prompt_tokens; t < tokens; t++)
+    for (int32_t i = 0; i < hidden; i++) pooled[i] += state[t * hidden + i];
+  if (tokens <= prompt_tokens) return;
+  const float share = 1 / (float)(tokens - prompt_tokens);
+  for (int32_t i = 0; i < hidden; i++) pooled[i] *= share;
+}
+
+static void group_pool(struct slot *slot, const struct batch *batch, int32_t first, int32_t count,
+                       slot_row_fn *row, void *context) {
+  const int64_t hidden = slot->forward->shape.hidden;
+  const int32_t *offsets = batch->offsets + first;
+  for (int32_t s = 0; s < count; s++) {
+    if (slot->forward->shape.pooling == POOLING_CLS) {
+      row(context, first + s, slot->state + s * hidden);
+      continue;
+    }
+    mean_pool(slot->state + (offsets[s] - offsets[0]) * hidden, (int32_t)hidden, offsets[s + 1] - offsets[s],
+              batch->prompt_tokens, slot->pooled);
+    row(context, first + s, slot->pooled);
+  }
+}
+
+bool slot_run(struct slot *slot, const struct batch *batch, slot_row_fn *row, void *context,
+              struct error *error) {
+  gemm_thread_enter();
+  for (int32_t first = 0, last = 0; first < batch->sequences; first = last) {
+    for (last = first + 1; last < batch->sequences; last++)
+      if (batch->offsets[last + 1] - batch->offsets[first] > GROUP_TOKENS) break;
+    if (!group_run(slot, batch, first, last - first, error)) return false;
+    group_pool(slot, batch, first, last - first, row, context);
+  }
+  return true;
+}

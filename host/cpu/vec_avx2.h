@@ -1,0 +1,84 @@
+/* The vector words for AVX2 with FMA and F16C; the including file sets the target. */
+#pragma once
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#define VEC_LANES 8
+
+typedef __m256 vec;
+
+static inline vec vec_set(float x) {
+  return _mm256_set1_ps(x);
+}
+static inline vec vec_load(const float *p) {
+  return _mm256_loadu_ps(p);
+}
+static inline void vec_store(float *p, vec x) {
+  _mm256_storeu_ps(p, x);
+}
+static inline vec vec_load_f16(const void *p) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(p));
+}
+static inline vec vec_load_bf16(const void *p) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(p)), 16));
+}
+static inline vec vec_load_unaligned(const void *p) {
+  return _mm256_castsi256_ps(_mm256_loadu_si256(p));
+}
+
+/* Rounds to nearest, ties to even. No kernel stores a NaN that its input did not hold, and a NaN stays one.
+ */
+static inline void vec_store_bf16(uint16_t *p, vec x) {
+  const __m256i bits = _mm256_castps_si256(x);
+  const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+  const __m256i sum = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+  const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+  const __m256i high = _mm256_srli_epi32(_mm256_blendv_epi8(sum, bits, nan), 16);
+  const __m256i packed = _mm256_packus_epi32(high, high);
+  _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(_mm256_permute4x64_epi64(packed, 0x08)));
+}
+
+static inline vec vec_add(vec a, vec b) {
+  return _mm256_add_ps(a, b);
+}
+static inline vec vec_sub(vec a, vec b) {
+  return _mm256_sub_ps(a, b);
+}
+static inline vec vec_mul(vec a, vec b) {
+  return _mm256_mul_ps(a, b);
+}
+static inline vec vec_div(vec a, vec b) {
+  return _mm256_div_ps(a, b);
+}
+static inline vec vec_fma(vec a, vec b, vec c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
+static inline vec vec_max(vec a, vec b) {
+  return _mm256_max_ps(a, b);
+}
+static inline vec vec_min(vec a, vec b) {
+  return _mm256_min_ps(a, b);
+}
+
+static inline float vec_sum(vec x) {
+  __m128 y = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+  y = _mm_add_ps(y, _mm_movehl_ps(y, y));
+  return _mm_cvtss_f32(_mm_add_ss(y, _mm_movehdup_ps(y)));
+}
+
+static inline float vec_top(vec x) {
+  __m128 y = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+  y = _mm_max_ps(y, _mm_movehl_ps(y, y));
+  return _mm_cvtss_f32(_mm_max_ss(y, _mm_movehdup_ps(y)));
+}
+
+static inline vec vec_round(vec x) {
+  return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+/* x · 2^n for whole n of -126 … 127. */
+static inline vec vec_scale(vec x, vec n) {
+  const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+  return _mm256_mul_ps(x, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
+}

@@ -1,0 +1,77 @@
+/* The vector words for AVX-512 (F, BW, DQ, VL), with AVX-512-BF16's conversion where the including file sets
+ * that target. */
+#pragma once
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#define VEC_LANES 16
+
+typedef __m512 vec;
+
+static inline vec vec_set(float x) {
+  return _mm512_set1_ps(x);
+}
+static inline vec vec_load(const float *p) {
+  return _mm512_loadu_ps(p);
+}
+static inline void vec_store(float *p, vec x) {
+  _mm512_storeu_ps(p, x);
+}
+static inline vec vec_load_f16(const void *p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(p));
+}
+static inline vec vec_load_bf16(const void *p) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(p)), 16));
+}
+static inline vec vec_load_unaligned(const void *p) {
+  return _mm512_loadu_ps(p);
+}
+
+/* Rounds to nearest, ties to even; a NaN stays one. */
+static inline void vec_store_bf16(uint16_t *p, vec x) {
+#ifdef __AVX512BF16__
+  _mm256_storeu_si256((__m256i *)p, (__m256i)_mm512_cvtneps_pbh(x));
+#else
+  const __m512i bits = _mm512_castps_si512(x);
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const __m512i sum = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+  const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+  const __m512i high = _mm512_srli_epi32(_mm512_mask_mov_epi32(sum, nan, bits), 16);
+  _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(high));
+#endif
+}
+
+static inline vec vec_add(vec a, vec b) {
+  return _mm512_add_ps(a, b);
+}
+static inline vec vec_sub(vec a, vec b) {
+  return _mm512_sub_ps(a, b);
+}
+static inline vec vec_mul(vec a, vec b) {
+  return _mm512_mul_ps(a, b);
+}
+static inline vec vec_div(vec a, vec b) {
+  return _mm512_div_ps(a, b);
+}
+static inline vec vec_fma(vec a, vec b, vec c) {
+  return _mm512_fmadd_ps(a, b, c);
+}
+static inline vec vec_max(vec a, vec b) {
+  return _mm512_max_ps(a, b);
+}
+static inline vec vec_min(vec a, vec b) {
+  return _mm512_min_ps(a, b);
+}
+static inline float vec_sum(vec x) {
+  return _mm512_reduce_add_ps(x);
+}
+static inline float vec_top(vec x) {
+  return _mm512_reduce_max_ps(x);
+}
+static inline vec vec_round(vec x) {
+  return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+static inline vec vec_scale(vec x, vec n) {
+  return _mm512_scalef_ps(x, n);
+}

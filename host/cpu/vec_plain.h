@@ -1,0 +1,76 @@
+/* The vector words in plain C: vectors of one number. What the other instruction sets are tested against. */
+#pragma once
+
+#include <math.h>
+
+#include "host/model/half.h"
+
+#define VEC_LANES 1
+
+typedef float vec;
+
+static inline vec vec_set(float x) {
+  return x;
+}
+static inline vec vec_load(const float *p) {
+  return *p;
+}
+static inline void vec_store(float *p, vec x) {
+  *p = x;
+}
+static inline vec vec_load_f16(const void *p) {
+  uint16_t bits;
+  memcpy(&bits, p, sizeof bits);
+  return half_to_float(bits);
+}
+static inline vec vec_load_bf16(const void *p) {
+  uint16_t bits;
+  memcpy(&bits, p, sizeof bits);
+  return bfloat_to_float(bits);
+}
+static inline vec vec_load_unaligned(const void *p) {
+  vec x;
+  memcpy(&x, p, sizeof x);
+  return x;
+}
+static inline void vec_store_bf16(uint16_t *p, vec x) {
+  *p = bfloat_from_float(x);
+}
+static inline vec vec_add(vec a, vec b) {
+  return a + b;
+}
+static inline vec vec_sub(vec a, vec b) {
+  return a - b;
+}
+static inline vec vec_mul(vec a, vec b) {
+  return a * b;
+}
+static inline vec vec_div(vec a, vec b) {
+  return a / b;
+}
+static inline vec vec_fma(vec a, vec b, vec c) {
+  return a * b + c;
+}
+static inline vec vec_max(vec a, vec b) {
+  return a > b ? a : b;
+}
+static inline vec vec_min(vec a, vec b) {
+  return a < b ? a : b;
+}
+static inline float vec_sum(vec x) {
+  return x;
+}
+static inline float vec_top(vec x) {
+  return x;
+}
+static inline vec vec_round(vec x) {
+  return rintf(x);
+}
+
+/* x · 2^n for whole n of -126 … 127. */
+static inline vec vec_scale(vec x, vec n) {
+  const uint32_t bits = (uint32_t)((int32_t)n + 127) << 23;
+  float power;
+  memcpy(&power, &bits, sizeof power);
+  return x * power;
+}

@@ -1,0 +1,140 @@
+#include "host/cpu/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool gemms_open(struct weights *weights, const struct model_shape *shape, enum precision precision,
+                       int32_t max_rows, struct error *error) {
+  const struct {
+    struct gemm **gemm;
+    int32_t outputs, inputs;
+    bool fp32_output;
+  } gemms[] = {{&weights->projection, 3 * shape->hidden, shape->hidden, false},
+               {&weights->attention_output, shape->hidden, shape->hidden, true},
+               {&weights->intermediate, shape->ffn, shape->hidden, false},
+               {&weights->output, shape->hidden, shape->ffn, true}};
+  weights->engine = gemm_engine_open(error);
+  if (!weights->engine) return false;
+  for (size_t i = 0; i < sizeof gemms / sizeof *gemms; i++) {
+    const struct gemm_shape wanted = {gemms[i].outputs, gemms[i].inputs, max_rows, precision,
+                                      gemms[i].fp32_output};
+    *gemms[i].gemm = gemm_open(weights->engine, &wanted, error);
+    if (!*gemms[i].gemm) return false;
+  }
+  return true;
+}
+
+/* Takes the next `hidden` numbers of *at for a tensor. */
+static const float *norm_vector(const struct tensor *tensor, float **at) {
+  float *vector = *at;
+  tensor_to_f32(tensor, 0, tensor->elements, vector);
+  *at += tensor->elements;
+  return vector;
+}
+
+static struct norm_weights norm_read(const struct norm *norm, const struct model_shape *shape, float **at) {
+  const float *weight = norm_vector(norm->weight, at);
+  return (struct norm_weights){weight, norm_vector(norm->bias, at), shape->layer_norm_eps, shape->hidden};
+}
+
+/* Everything that is not multiplied by a matrix: norms, and the position table with row 0 of the type table
+ * added. */
+static bool numbers_read(struct weights *weights, const struct model *model, struct error *error) {
+  const struct model_shape *shape = &model->shape;
+  const size_t hidden = (size_t)shape->hidden, positions = (size_t)shape->positions;
+  const size_t count = (positions + 2 * (1 + 2 * (size_t)shape->layers) + 1) * hidden;
+  float *at = weights->numbers = malloc(count * sizeof *at);
+  if (!at) return error_set_memory(error, count * sizeof *at, "norms and positions");
+  weights->embedding_norm = norm_read(&model->embedding_norm, shape, &at);
+  for (int32_t l = 0; l < shape->layers; l++) {
+    weights->layer[l].attention_norm = norm_read(&model->layer[l].attention_norm, shape, &at);
+    weights->layer[l].output_norm = norm_read(&model->layer[l].output_norm, shape, &at);
+  }
+  float *position = at, *type = at + positions * hidden;
+  tensor_to_f32(model->position_embedding, 0, model->position_embedding->elements, position);
+  tensor_to_f32(model->type_embedding, 0, shape->hidden, type);
+  for (size_t p = 0; p < positions; p++)
+    for (size_t i = 0; i < hidden; i++) position[p * hidden + i] += type[i];
+  weights->embedding =
+      (struct embedding){model->word_embedding->data, model->word_embedding->dtype, position};
+  return true;
+}
+
+/* Packs `count` linear layers of the same inputs, one below the other. `buffer` holds their fp32 weights and
+ * biases. */
+static struct gemm_weights *linears_pack(struct gemm *gemm, const struct linear *const *linear, int count,
+                                         float *buffer, struct error *error) {
+  int64_t weights = 0, biases = 0;
+  for (int i = 0; i < count; i++) weights += linear[i]->weight->elements;
+  float *weight = buffer, *bias = buffer + weights;
+  for (int i = 0; i < count; i++) {
+    tensor_to_f32(linear[i]->weight, 0, linear[i]->weight->elements, weight);
+    tensor_to_f32(linear[i]->bias, 0, linear[i]->bias->elements, bias + biases);
+    weight += linear[i]->weight->elements;
+    biases += linear[i]->bias->elements;
+  }
+  return gemm_weights_pack(gemm, buffer, bias, error);
+}
+
+static bool layer_pack(struct weights *weights, const struct layer *from, struct layer_weights *to,
+                       float *buffer, struct error *error) {
+  const struct linear *const projection[] = {&from->query, &from->key, &from->value};
+  const struct linear *const attention_output = &from->attention_output;
+  const struct linear *const intermediate = &from->intermediate;
+  const struct linear *const output = &from->output;
+  to->projection = linears_pack(weights->projection, projection, 3, buffer, error);
+  if (!to->projection) return false;
+  to->attention_output = linears_pack(weights->attention_output, &attention_output, 1, buffer, error);
+  if (!to->attention_output) return false;
+  to->intermediate = linears_pack(weights->intermediate, &intermediate, 1, buffer, error);
+  if (!to->intermediate) return false;
+  to->output = linears_pack(weights->output, &output, 1, buffer, error);
+  return to->output;
+}
+
+bool weights_open(struct weights *weights, const struct model *model, enum precision precision,
+                  int32_t max_rows, struct error *error) {
+  const struct model_shape *shape = &model->shape;
+  const size_t hidden = (size_t)shape->hidden, ffn = (size_t)shape->ffn;
+  const size_t most = (hidden > ffn ? 3 * hidden : 3 * ffn) * (hidden + 1);
+  float *buffer = NULL;
+  bool done = false;
+  memset(weights, 0, sizeof *weights);
+  weights->layers = shape->layers;
+  weights->layer = calloc((size_t)shape->layers, sizeof *weights->layer);
+  if (!weights->layer) {
+    error_set_memory(error, (size_t)shape->layers * sizeof *weights->layer, "layers");
+    goto out;
+  }
+  if (!gemms_open(weights, shape, precision, max_rows, error)) goto out;
+  if (!numbers_read(weights, model, error)) goto out;
+  buffer = malloc(most * sizeof *buffer);
+  if (!buffer) {
+    error_set_memory(error, most * sizeof *buffer, "converting weights");
+    goto out;
+  }
+  for (int32_t l = 0; l < shape->layers; l++)
+    if (!layer_pack(weights, &model->layer[l], &weights->layer[l], buffer, error)) goto out;
+  done = true;
+out:
+  free(buffer);
+  if (!done) weights_close(weights);
+  return done;
+}
+
+void weights_close(struct weights *weights) {
+  for (int32_t l = 0; weights->layer && l < weights->layers; l++) {
+    gemm_weights_free(weights->layer[l].projection);
+    gemm_weights_free(weights->layer[l].attention_output);
+    gemm_weights_free(weights->layer[l].intermediate);
+    gemm_weights_free(weights->layer[l].output);
+  }
+  free(weights->layer);
+  free(weights->numbers);
+  gemm_close(weights->projection);
+  gemm_close(weights->attention_output);
+  gemm_close(weights->intermediate);
+  gemm_close(weights->output);
+  gemm_engine_close(weights->engine);
+  memset(weights, 0, sizeof *weights);
+}

@@ -1,0 +1,50 @@
+#include "host/flow/pack.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* order [rows]: a counting sort by length, longest first; stable, so that equal lengths keep the order of the
+ * lines. */
+static bool pack_sort(struct work *work) {
+  int32_t longest = 0;
+  for (int64_t i = 0; i < work->rows; i++)
+    if (work->row[i].tokens > longest) longest = work->row[i].tokens;
+  int64_t *place = calloc((size_t)longest + 2, sizeof *place);
+  if (!place) return false;
+  for (int64_t i = 0; i < work->rows; i++) place[work->row[i].tokens]++;
+  int64_t before = 0; /* rows that are longer */
+  for (int32_t length = longest; length >= 0; length--) {
+    const int64_t count = place[length];
+    place[length] = before;
+    before += count;
+  }
+  for (int64_t i = 0; i < work->rows; i++) work->order[place[work->row[i].tokens]++] = (int32_t)i;
+  free(place);
+  return true;
+}
+
+bool pack_batches(struct work *work, int32_t batch_tokens) {
+  const int64_t rows = work->rows;
+  if (!work_reserve(&work->order, &work->order_capacity, rows, sizeof *work->order) ||
+      !work_reserve(&work->packed, &work->packed_capacity, work->tokens, sizeof *work->packed) ||
+      !work_reserve(&work->offsets, &work->offset_capacity, 2 * rows, sizeof *work->offsets) ||
+      !work_reserve(&work->batch, &work->batch_capacity, rows, sizeof *work->batch) || !pack_sort(work))
+    return false;
+
+  struct work_batch *batch = NULL;
+  int64_t packed = 0, offsets = 0;
+  for (int64_t i = 0; i < rows; i++) {
+    const struct row *row = &work->row[work->order[i]];
+    if (!batch || packed - batch->first_token + row->tokens > batch_tokens) {
+      batch = &work->batch[work->batch_count++];
+      *batch = (struct work_batch){
+          .work = work, .first_row = (int32_t)i, .first_token = packed, .first_offset = offsets};
+      work->offsets[offsets++] = 0;
+    }
+    memcpy(work->packed + packed, work->ids + row->first_token, (size_t)row->tokens * sizeof *work->ids);
+    packed += row->tokens;
+    batch->sequences++;
+    work->offsets[offsets++] = (int32_t)(packed - batch->first_token);
+  }
+  return true;
+}

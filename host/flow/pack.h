@@ -1,0 +1,9 @@
+/* Packing: the rows of one block, longest first, cut into batches of at most `batch_tokens` tokens, without
+ * padding. A pure function of the rows' lengths, so the same block gives the same batches everywhere. */
+#pragma once
+
+#include "host/flow/work.h"
+
+/* Fills order, packed, offsets and batch from row and ids. No row is longer than batch_tokens. False when
+ * memory is short. */
+bool pack_batches(struct work *work, int32_t batch_tokens);

@@ -1,0 +1,111 @@
+/* The committers: a finished block to its files and its part record. */
+#include <stdio.h>
+#include <string.h>
+
+#include "host/flow/stages.h"
+#include "io/npy_zst.h"
+#include "io/seekable_zst.h"
+
+struct committing {
+  struct flow *flow;
+  struct work *work;
+  struct part_record *record;
+};
+
+/* Opens OUT/<folder>/part…<suffix>. */
+static bool file_open(const struct committing *commit, const char *folder, const char *suffix,
+                      struct file_writer *file, struct error *error) {
+  const struct block_border *border = &commit->work->block.border;
+  return run_log_file_open(commit->flow->parts.log, folder, suffix, border->shard, border->index, file,
+                           error);
+}
+
+/* Closes a file under its name if `written`, otherwise removes it. */
+static bool file_close(const struct committing *commit, struct file_writer *file, bool written,
+                       struct error *error) {
+  if (written) return run_log_file_commit(commit->flow->parts.log, file, commit->record, error);
+  file_writer_abandon(file);
+  return false;
+}
+
+static bool commit_vectors(const struct committing *commit, int32_t w, struct error *error) {
+  const struct flow_options *options = &commit->flow->options;
+  char folder[16];
+  struct file_writer file;
+  snprintf(folder, sizeof folder, "w%d", options->widths[w]);
+  if (!file_open(commit, folder, ".npy.zst", &file, error)) return false;
+  const bool written = npy_zst_write(&file, commit->work->vectors[w], commit->work->rows, options->widths[w],
+                                     options->zstd_level, error);
+  return file_close(commit, &file, written, error);
+}
+
+/* Lines in frames that end at frames[i]; an empty last frame is left out. */
+static bool commit_lines(const struct committing *commit, const char *folder, const struct text *lines,
+                         const int64_t *frames, int64_t frame_count, struct error *error) {
+  struct file_writer file;
+  if (!file_open(commit, folder, ".jsonl.zst", &file, error)) return false;
+  struct seekable_zst_writer *writer =
+      seekable_zst_writer_open(&file, commit->flow->options.zstd_level, error);
+  bool written = writer != NULL;
+  int64_t start = 0;
+  for (int64_t i = 0; written && i < frame_count; i++) {
+    if (frames[i] > start)
+      written = seekable_zst_writer_frame(writer, lines->bytes + start, (size_t)(frames[i] - start), error);
+    start = frames[i];
+  }
+  written = written && seekable_zst_writer_finish(writer, error);
+  seekable_zst_writer_close(writer);
+  return file_close(commit, &file, written, error);
+}
+
+static bool commit_rejects(const struct committing *commit, struct error *error) {
+  const struct text *lines = &commit->work->reject_lines;
+  struct file_writer file;
+  if (lines->size == 0) return true;
+  if (!file_open(commit, "rejects", ".jsonl", &file, error)) return false;
+  return file_close(commit, &file, file_writer_write(&file, lines->bytes, lines->size, error), error);
+}
+
+static bool commit_block(const struct committing *commit, struct error *error) {
+  const struct flow_options *options = &commit->flow->options;
+  const struct work *work = commit->work;
+  struct part_record *record = commit->record;
+  *record = (struct part_record){.border = work->block.border,
+                                 .rows = work->rows,
+                                 .rejected = work->rejected,
+                                 .truncated = work->truncated,
+                                 .tokens = work->tokens,
+                                 .blank = work->blank};
+  for (int32_t w = 0; w < options->width_count; w++) {
+    record->vector_bytes += work->rows * options->widths[w] * (int64_t)sizeof(uint16_t);
+    if (!commit_vectors(commit, w, error)) return false;
+  }
+  if (!commit_lines(commit, "ids", &work->id_lines, work->id_frames, work->id_frame_count, error))
+    return false;
+  if (options->store_text &&
+      !commit_lines(commit, "text", &work->text_lines, work->text_frames, work->text_frame_count, error))
+    return false;
+  return commit_rejects(commit, error) && run_log_commit(commit->flow->parts.log, record, error);
+}
+
+void *stage_commit(void *argument) {
+  struct flow *flow = argument;
+  struct error error = {0};
+  struct part_record record;
+  int64_t waited = 0;
+  void *item;
+  while (queue_pop(&flow->encoded, &item, &waited)) {
+    struct work *work = item;
+    const struct committing commit = {.flow = flow, .work = work, .record = &record};
+    /* A block that is encoded is worth its commit, even when the run is being stopped. */
+    if (!commit_block(&commit, &error)) {
+      flow_fail(flow, &error);
+    } else {
+      atomic_fetch_add(&flow->blocks, 1);
+      if (work->tokens == 0) atomic_fetch_add(&flow->source_bytes, work->source_bytes);
+    }
+    flow_release(flow, work);
+  }
+  flow_thread_ends(flow, STAGE_COMMIT, waited);
+  return NULL;
+}

@@ -1,0 +1,81 @@
+#include "host/flow/work.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool work_reserve(void *array, int64_t *capacity, int64_t count, size_t size) {
+  if (count <= *capacity) return true;
+  int64_t wanted = *capacity > 0 ? *capacity : 64;
+  while (wanted < count) wanted *= 2;
+  void *old;
+  memcpy(&old, array, sizeof old);
+  void *grown = realloc(old, (size_t)wanted * size);
+  if (!grown) return false;
+  memcpy(array, &grown, sizeof grown);
+  *capacity = wanted;
+  return true;
+}
+
+static void work_free_vectors(struct work *work) {
+  for (int w = 0; w < WIDTHS_MAX; w++) {
+    free(work->vectors[w]);
+    work->vectors[w] = NULL;
+  }
+  work->vector_capacity = 0;
+}
+
+bool work_reserve_vectors(struct work *work, const int32_t *widths, int32_t width_count) {
+  if (work->rows <= work->vector_capacity) return true;
+  work_free_vectors(work);
+  for (int32_t w = 0; w < width_count; w++) {
+    work->vectors[w] = malloc((size_t)work->rows * (size_t)widths[w] * sizeof(uint16_t));
+    if (!work->vectors[w]) return false;
+  }
+  work->vector_capacity = work->rows;
+  return true;
+}
+
+/* Gives a buffer back when it holds more than `keep` bytes. */
+static void work_trim(void *array, int64_t *capacity, size_t size, size_t keep) {
+  if ((size_t)*capacity * size <= keep) return;
+  void *old;
+  memcpy(&old, array, sizeof old);
+  free(old);
+  memset(array, 0, sizeof old);
+  *capacity = 0;
+}
+
+void work_clear(struct work *work, size_t keep) {
+  if (block_memory(&work->block) > keep) block_free(&work->block);
+  work_trim(&work->row, &work->row_capacity, sizeof *work->row, keep);
+  work_trim(&work->ids, &work->token_capacity, sizeof *work->ids, keep);
+  work_trim(&work->order, &work->order_capacity, sizeof *work->order, keep);
+  work_trim(&work->packed, &work->packed_capacity, sizeof *work->packed, keep);
+  work_trim(&work->offsets, &work->offset_capacity, sizeof *work->offsets, keep);
+  work_trim(&work->batch, &work->batch_capacity, sizeof *work->batch, keep);
+  text_clear(&work->id_lines, keep);
+  text_clear(&work->text_lines, keep);
+  text_clear(&work->reject_lines, keep);
+  work->source_bytes = 0;
+  work->rows = work->tokens = work->rejected = work->blank = work->truncated = 0;
+  work->id_frame_count = work->text_frame_count = 0;
+  work->batch_count = 0;
+  atomic_store(&work->batches_left, 0);
+}
+
+void work_free(struct work *work) {
+  block_free(&work->block);
+  free(work->row);
+  free(work->ids);
+  text_free(&work->id_lines);
+  text_free(&work->text_lines);
+  text_free(&work->reject_lines);
+  free(work->id_frames);
+  free(work->text_frames);
+  free(work->order);
+  free(work->packed);
+  free(work->offsets);
+  free(work->batch);
+  work_free_vectors(work);
+  memset(work, 0, sizeof *work);
+}

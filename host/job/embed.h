@@ -1,0 +1,68 @@
+/* The job `embed`: from what the user asked for to a complete OUT. */
+#pragma once
+
+#include <signal.h>
+#include <stdint.h>
+
+#include "host/flow/flow.h"
+#include "host/model/encoder.h"
+#include "io/error.h"
+#include "io/run_log.h"
+
+enum device { DEVICE_AUTO, DEVICE_CPU, DEVICE_NULL };
+
+/* Zero or NULL means: the default, or what the run in OUT already has. */
+struct embed_options {
+  const char *model, *out;
+  const char *const *input;
+  int32_t input_count;
+  int32_t width_count; /* 0: the model's full width */
+  int32_t widths[WIDTHS_MAX];
+  enum device device;
+  enum precision precision;
+  const char *text_field; /* NULL: "text" */
+  const char *id_field;   /* NULL: ids are shard:line */
+  const char *title_field;
+  const char *prompt;      /* a text; at most one of the two; neither: the model's default prompt */
+  const char *prompt_name; /* one of the model's prompts */
+  int32_t max_tokens;      /* 0: the model's own */
+  int64_t max_line;        /* 0: 128 MiB */
+  int32_t batch_tokens;
+  int64_t block_lines, block_bytes;
+  int32_t threads;    /* 0: the processors that this process may use */
+  int32_t zstd_level; /* 0: EMBED_ZSTD_LEVEL */
+  bool store_text;
+  bool append, overwrite;
+  int64_t null_rate; /* tokens per second of each slot of the null encoder; 0: memory speed */
+};
+
+#define EMBED_ZSTD_LEVEL 1
+#define EMBED_MAX_LINE ((int64_t)128 << 20)
+
+/* The state of a run, for its progress display; called a few times a second from the thread that called
+ * embed_run. */
+struct embed_status {
+  struct flow_progress flow;
+  int64_t source_bytes_total; /* -1 where it is not known: standard input */
+  const char *encoder;        /* for people */
+};
+
+struct embed_callbacks {
+  void *context;
+  void (*progress)(void *context, const struct embed_status *status);
+  void (*notice)(void *context,
+                 const char *sentence); /* one line for people: a resume, a damaged shard, a warning */
+};
+
+struct embed_report {
+  struct embed_status status; /* of this run */
+  struct run_totals totals;   /* of OUT */
+  int32_t damaged_shards;
+  bool complete;    /* every document of every shard is in OUT or in rejects */
+  bool interrupted; /* *stop was set */
+};
+
+/* Runs, or resumes. Setting *stop from a signal handler ends the run early, with what is finished committed.
+ * False on error; *report is filled as far as the run came, and what was committed before stays. */
+bool embed_run(const struct embed_options *options, const struct embed_callbacks *callbacks,
+               const volatile sig_atomic_t *stop, struct embed_report *report, struct error *error);

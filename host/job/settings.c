@@ -1,0 +1,150 @@
+#include "host/job/settings.h"
+
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int32_t processors(void) {
+  cpu_set_t mask;
+  return sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
+}
+
+/* A number of the manifest: of one of its objects. 0 where it is not there. */
+static int64_t manifest_number(const json_t *manifest, const char *object, const char *key) {
+  return json_integer_value(json_object_get(json_object_get(manifest, object), key));
+}
+
+static int64_t first_nonzero(int64_t a, int64_t b, int64_t c) {
+  return a ? a : b ? b : c;
+}
+
+static int widest_first(const void *a, const void *b) {
+  const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+  return (x < y) - (x > y);
+}
+
+/* widths, strictly decreasing, each at most `hidden`. */
+static bool settings_widths(const struct embed_options *options, const struct model *model,
+                            struct encoder_options *encoder, struct error *error) {
+  const int32_t hidden = model->shape.hidden;
+  if (options->width_count == 0) {
+    encoder->width_count = 1;
+    encoder->widths[0] = hidden;
+    return true;
+  }
+  int32_t sorted[WIDTHS_MAX];
+  memcpy(sorted, options->widths, sizeof sorted);
+  qsort(sorted, (size_t)options->width_count, sizeof *sorted, widest_first);
+  for (int32_t i = 0; i < options->width_count; i++) {
+    if (sorted[i] < 1 || sorted[i] > hidden)
+      return error_set(error, ERROR_USAGE,
+                       "width %d is not one that %s has: it gives vectors of 1 to %d numbers", sorted[i],
+                       model->name, hidden);
+    if (i == 0 || sorted[i] != sorted[i - 1]) encoder->widths[encoder->width_count++] = sorted[i];
+  }
+  return true;
+}
+
+static bool settings_max_tokens(const struct embed_options *options, const struct model *model,
+                                struct encoder_options *encoder, struct error *error) {
+  encoder->max_tokens = options->max_tokens ? options->max_tokens : model->shape.max_tokens;
+  if (encoder->max_tokens < 2 || encoder->max_tokens > model->shape.max_tokens)
+    return error_set(error, ERROR_USAGE, "--max-tokens %d: %s takes from 2 to %d tokens", encoder->max_tokens,
+                     model->name, model->shape.max_tokens);
+  return true;
+}
+
+bool settings_for_encoder(const struct embed_options *options, const struct model *model,
+                          const json_t *manifest, struct settings *settings, struct error *error) {
+  *settings = (struct settings){.null_encoder = options->device == DEVICE_NULL};
+  struct encoder_options *encoder = &settings->encoder;
+  encoder->precision = options->precision;
+  const char *used =
+      json_string_value(json_object_get(json_object_get(manifest, "compute_class"), "precision"));
+  if (encoder->precision == PRECISION_AUTO && used) precision_parse(used, &encoder->precision);
+  encoder->slots = options->threads ? options->threads : processors();
+  encoder->batch_tokens = (int32_t)first_nonzero(
+      options->batch_tokens, manifest_number(manifest, "compute_class", "batch_tokens"), 0);
+  encoder->null_rate = options->null_rate;
+  return settings_max_tokens(options, model, encoder, error) &&
+         settings_widths(options, model, encoder, error);
+}
+
+/* The prompt's text: given, named, or the model's default. */
+static bool settings_prompt(const struct embed_options *options, const struct model *model,
+                            struct flow_options *flow, struct error *error) {
+  flow->prompt = "";
+  if (options->prompt && options->prompt_name)
+    return error_set(error, ERROR_USAGE, "--prompt and --prompt-name exclude each other: pass one of them");
+  if (options->prompt) {
+    flow->prompt = options->prompt;
+    return true;
+  }
+  const char *name = options->prompt_name ? options->prompt_name : model->default_prompt;
+  if (!name) return true;
+  flow->prompt = model_prompt(model, name);
+  if (flow->prompt) return true;
+  char known[256] = "";
+  for (int32_t i = 0; i < model->prompt_count; i++) {
+    const size_t used = strlen(known);
+    snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", model->prompt[i].name);
+  }
+  return error_set(error, ERROR_USAGE, "%s has no prompt \"%s\"; its prompts: %s", model->name, name,
+                   *known ? known : "none");
+}
+
+/* Where the model's pooling leaves the prompt out: the tokens of <s> and the prompt. */
+static bool settings_prompt_tokens(const struct model *model, const struct tokenizer *tokenizer,
+                                   struct flow_options *flow, struct error *error) {
+  flow->prompt_tokens = 0;
+  if (model->shape.pool_prompt || !*flow->prompt) return true;
+  struct token_encoder *encoder = token_encoder_open(tokenizer, error);
+  int32_t *ids = malloc((size_t)flow->max_tokens * sizeof *ids);
+  int32_t count;
+  bool truncated;
+  bool encoded = encoder && ids;
+  if (encoder && !ids) error_set_memory(error, (size_t)flow->max_tokens * sizeof *ids, "the prompt's tokens");
+  encoded = encoded && token_encoder_encode(encoder, flow->prompt, (int64_t)strlen(flow->prompt),
+                                            flow->max_tokens, ids, &count, &truncated, error);
+  if (encoded) flow->prompt_tokens = count - 1;
+  free(ids);
+  token_encoder_close(encoder);
+  return encoded;
+}
+
+bool settings_for_flow(const struct embed_options *options, const struct model *model,
+                       const struct tokenizer *tokenizer, const struct encoder *encoder,
+                       const json_t *manifest, struct settings *settings, struct error *error) {
+  struct flow_options *flow = &settings->flow;
+  flow->limits.lines = first_nonzero(
+      options->block_lines, manifest_number(manifest, "settings", "block_lines"), encoder->info.block_lines);
+  flow->limits.bytes = first_nonzero(
+      options->block_bytes, manifest_number(manifest, "settings", "block_bytes"), encoder->info.block_bytes);
+  flow->limits.max_line = first_nonzero(options->max_line, EMBED_MAX_LINE, 0);
+  flow->fields = (struct document_fields){.text = options->text_field ? options->text_field : "text",
+                                          .id = options->id_field,
+                                          .title = options->title_field};
+  flow->max_tokens = settings->encoder.max_tokens;
+  flow->width_count = settings->encoder.width_count;
+  memcpy(flow->widths, settings->encoder.widths, sizeof flow->widths);
+  flow->threads = settings->encoder.slots;
+  flow->zstd_level = (int32_t)first_nonzero(options->zstd_level, EMBED_ZSTD_LEVEL, 0);
+  flow->store_text = options->store_text;
+  return settings_prompt(options, model, flow, error) &&
+         settings_prompt_tokens(model, tokenizer, flow, error);
+}
+
+json_t *settings_json(const struct settings *settings) {
+  const struct flow_options *flow = &settings->flow;
+  json_t *widths = json_array();
+  for (int32_t w = 0; w < flow->width_count; w++)
+    json_array_append_new(widths, json_integer(flow->widths[w]));
+  return json_pack("{s:o, s:s, s:s?, s:s?, s:s, s:i, s:I, s:I, s:I, s:i, s:b}", "widths", widths,
+                   "text_field", flow->fields.text, "id_field", flow->fields.id, "title_field",
+                   flow->fields.title, "prompt", flow->prompt, "max_tokens", flow->max_tokens, "max_line",
+                   (json_int_t)flow->limits.max_line, "block_lines", (json_int_t)flow->limits.lines,
+                   "block_bytes", (json_int_t)flow->limits.bytes, "zstd_level", flow->zstd_level,
+                   "store_text", flow->store_text);
+}

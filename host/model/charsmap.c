@@ -1,0 +1,115 @@
+#include "host/model/charsmap.h"
+
+#include <string.h>
+
+/* A Darts-clone unit. The children of a node lie at node ^ offset ^ label; the value of a key at node ^
+ * offset. */
+#define UNIT_HAS_VALUE (1u << 8)
+#define UNIT_IS_VALUE (1u << 31)
+#define UNIT_LABEL (UNIT_IS_VALUE | 0xffu)
+
+static uint32_t read_u32(const unsigned char *bytes) {
+  return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+}
+
+static uint32_t unit_at(const struct charsmap *map, size_t index) {
+  return read_u32(map->units + 4 * index);
+}
+
+static size_t unit_offset(uint32_t unit) {
+  return (size_t)(unit >> 10) << ((unit & (1u << 9)) >> 6);
+}
+
+/* The first unit is the root, which no label leads to; any other unit is followed only where its label says
+ * that it is a node. */
+static bool units_check(const struct charsmap *map) {
+  if (unit_at(map, 0) & UNIT_IS_VALUE) return false;
+  for (size_t i = 0; i < map->count; i++) {
+    const uint32_t unit = unit_at(map, i);
+    const bool inside = unit & UNIT_IS_VALUE ? (unit & ~UNIT_IS_VALUE) < map->replacements_size
+                                             : ((i ^ unit_offset(unit)) | 0xff) < map->count;
+    if (!inside) return false;
+  }
+  return true;
+}
+
+bool charsmap_open(const void *bytes, size_t size, struct charsmap *map, struct error *error) {
+  *map = (struct charsmap){0};
+  if (!size) return true;
+  const unsigned char *start = bytes;
+  const size_t trie = size < 4 ? 0 : read_u32(start);
+  if (!trie || trie % 4 || trie > size - 4 || trie == size - 4 || start[size - 1] != '\0')
+    return error_set(error, ERROR_INPUT, "the normaliser map (%zu bytes) is cut or damaged", size);
+  map->units = start + 4;
+  map->count = trie / 4;
+  map->replacements = (const char *)start + 4 + trie;
+  map->replacements_size = size - 4 - trie;
+  return units_check(map) ||
+         error_set(error, ERROR_INPUT, "the normaliser map (%zu bytes) leads outside of itself", size);
+}
+
+/* A place in the trie: the bytes of a key that led there. */
+struct cursor {
+  size_t node;
+  uint32_t unit;
+};
+
+static bool cursor_step(const struct charsmap *map, struct cursor *cursor, unsigned char label) {
+  cursor->node ^= unit_offset(cursor->unit) ^ label;
+  cursor->unit = unit_at(map, cursor->node);
+  return (cursor->unit & UNIT_LABEL) == label;
+}
+
+/* NULL where no key ends. */
+static const char *cursor_replacement(const struct charsmap *map, const struct cursor *cursor) {
+  if (!(cursor->unit & UNIT_HAS_VALUE)) return NULL;
+  const uint32_t value = unit_at(map, cursor->node ^ unit_offset(cursor->unit));
+  return value & UNIT_IS_VALUE ? map->replacements + (value & ~UNIT_IS_VALUE) : NULL;
+}
+
+static size_t utf8_write(uint32_t code_point, char bytes[4]) {
+  static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+  const size_t length = code_point < 0x80 ? 1 : code_point < 0x800 ? 2 : code_point < 0x10000 ? 3 : 4;
+  for (size_t i = length; i-- > 1; code_point >>= 6) bytes[i] = (char)(0x80 | (code_point & 0x3f));
+  bytes[0] = (char)(lead[length] | code_point);
+  return length;
+}
+
+#define WHITE_SPACE_LAST 0x3000
+
+/* Unicode's property White_Space (PropList.txt; unchanged since Unicode 6.3). */
+static bool is_white_space(uint32_t code_point) {
+  return (code_point >= 0x09 && code_point <= 0x0d) || code_point == 0x20 || code_point == 0x85 ||
+         code_point == 0xa0 || code_point == 0x1680 || (code_point >= 0x2000 && code_point <= 0x200a) ||
+         code_point == 0x2028 || code_point == 0x2029 || code_point == 0x202f || code_point == 0x205f ||
+         code_point == WHITE_SPACE_LAST;
+}
+
+static void border_set_put(struct border_set *set, uint32_t code_point, bool border) {
+  const uint64_t bit = (uint64_t)1 << (code_point % 64);
+  if (border)
+    set->bits[code_point / 64] |= bit;
+  else
+    set->bits[code_point / 64] &= ~bit;
+}
+
+/* The keys of one character among the 64 from `first`, whose UTF-8 differs in the last byte alone. */
+static void block_fill(struct border_set *set, const struct charsmap *map, uint32_t first) {
+  struct cursor cursor = {0, unit_at(map, 0)};
+  char bytes[4];
+  const size_t last = utf8_write(first, bytes) - 1;
+  for (size_t i = 0; i < last; i++)
+    if (!cursor_step(map, &cursor, (unsigned char)bytes[i])) return;
+  for (uint32_t i = 0; i < 64; i++) {
+    struct cursor leaf = cursor;
+    const unsigned char label = (unsigned char)((unsigned char)bytes[last] + i);
+    const char *replacement = label && cursor_step(map, &leaf, label) ? cursor_replacement(map, &leaf) : NULL;
+    if (replacement) border_set_put(set, first + i, strcmp(replacement, " ") == 0);
+  }
+}
+
+void border_set_fill(struct border_set *set, const struct charsmap *map) {
+  memset(set, 0, sizeof *set);
+  for (uint32_t c = 0; c <= WHITE_SPACE_LAST; c++) border_set_put(set, c, is_white_space(c));
+  for (uint32_t c = 0; map->count && c < CODE_POINTS; c += 64) block_fill(set, map, c);
+}

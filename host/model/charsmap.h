@@ -1,0 +1,37 @@
+/* The precompiled normaliser map of sentencepiece, read only as far as to tell where words end.
+ *
+ * Layout (sentencepiece, normalizer.cc): u32 size of the trie in bytes; a Darts-clone double array of u32
+ * units whose keys are UTF-8 strings and whose values are offsets into what follows; NUL-terminated
+ * replacements. All little-endian, at any alignment. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io/error.h"
+
+struct charsmap {
+  const unsigned char *units; /* [count] u32 */
+  size_t count;
+  const char *replacements;
+  size_t replacements_size;
+};
+
+/* `bytes` must outlive the map. Size 0 is the map that changes nothing. Every unit is checked, so that no key
+ * can lead out of the array, ours or sentencepiece's. */
+bool charsmap_open(const void *bytes, size_t size, struct charsmap *map, struct error *error);
+
+#define CODE_POINTS 0x110000
+
+/* The characters at which a text is cut into words, one bit each. */
+struct border_set {
+  uint64_t bits[CODE_POINTS / 64];
+};
+
+/* Borders are the characters that the map turns into a space, and those of Unicode's White_Space that it
+ * leaves alone (it may delete one: then the letters around it belong together). */
+void border_set_fill(struct border_set *set, const struct charsmap *map);
+
+static inline bool border_set_has(const struct border_set *set, uint32_t code_point) {
+  return set->bits[code_point / 64] >> (code_point % 64) & 1;
+}

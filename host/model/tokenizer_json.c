@@ -1,0 +1,251 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/model/config_file.h"
+#include "host/model/protobuf.h"
+#include "host/model/tokenizer_source.h"
+
+#define PIECES_MAX (1 << 24)
+
+/* What is read of tokenizer.json on the way to a sentencepiece model. */
+struct reader {
+  struct config_file file;
+  const json_t *vocabulary; /* [[piece, score], …]; a piece's index is its id */
+  int32_t count;
+  int32_t unknown, first, last;
+  unsigned char *is_special; /* [count] */
+  unsigned char *charsmap;
+  size_t charsmap_size;
+};
+
+static bool type_is(const json_t *object, const char *type) {
+  const char *found = json_string_value(json_object_get(object, "type"));
+  return found && !strcmp(found, type);
+}
+
+static bool string_is(const json_t *value, const char *expected) {
+  const char *found = json_string_value(value);
+  return found && !strcmp(found, expected);
+}
+
+static bool refuse(const struct reader *reader, const char *key, const json_t *value, const char *expected,
+                   struct error *error) {
+  return config_refuse(&reader->file, ERROR_UNSUPPORTED, key, value, expected, error);
+}
+
+static bool vocabulary_read(struct reader *reader, struct error *error) {
+  const json_t *model = config_member(&reader->file, "model");
+  if (!type_is(model, "Unigram"))
+    return refuse(
+        reader, "model.type", json_object_get(model, "type"),
+        "\"Unigram\": only XLM-RoBERTa's tokenizer is supported, and nothing converts another into it",
+        error);
+  if (json_is_true(json_object_get(model, "byte_fallback")))
+    return refuse(reader, "model.byte_fallback", json_object_get(model, "byte_fallback"), "false", error);
+  reader->vocabulary = json_object_get(model, "vocab");
+  const size_t count = json_array_size(reader->vocabulary);
+  if (!count || count > PIECES_MAX)
+    return config_refuse(&reader->file, ERROR_INPUT, "model.vocab", NULL,
+                         "a list of pieces with their scores", error);
+  reader->count = (int32_t)count;
+  const json_t *unknown = json_object_get(model, "unk_id");
+  const double id = json_is_number(unknown) ? json_number_value(unknown) : -1;
+  if (!(id >= 0 && id < reader->count))
+    return config_refuse(&reader->file, ERROR_INPUT, "model.unk_id", unknown, "the index of a piece", error);
+  reader->unknown = (int32_t)id;
+  return true;
+}
+
+static const char *piece_text(const struct reader *reader, int32_t id) {
+  return json_string_value(json_array_get(json_array_get(reader->vocabulary, (size_t)id), 0));
+}
+
+/* Special tokens become control pieces, which no text can produce. A token that is added and not special
+ * would be matched before the model sees the text. */
+static bool added_tokens_read(struct reader *reader, struct error *error) {
+  const json_t *tokens = config_member(&reader->file, "added_tokens");
+  reader->is_special = calloc((size_t)reader->count, 1);
+  if (!reader->is_special) return error_set_memory(error, (size_t)reader->count, "the special tokens");
+  for (size_t i = 0; i < json_array_size(tokens); i++) {
+    const json_t *token = json_array_get(tokens, i);
+    const double id = json_number_value(json_object_get(token, "id"));
+    if (!json_is_true(json_object_get(token, "special")))
+      return refuse(reader, "added_tokens", token, "special tokens only", error);
+    if (id >= 0 && id < reader->count) reader->is_special[(int32_t)id] = 1;
+  }
+  return true;
+}
+
+static int32_t piece_find(const struct reader *reader, const char *text) {
+  for (int32_t i = 0; i < reader->count; i++) {
+    const char *piece = text ? piece_text(reader, i) : NULL;
+    if (piece && !strcmp(piece, text)) return i;
+  }
+  return -1;
+}
+
+static const char *template_special(const json_t *single, size_t index) {
+  const json_t *token = json_object_get(json_array_get(single, index), "SpecialToken");
+  return json_string_value(json_object_get(token, "id"));
+}
+
+/* <s> text </s>, as either of the two processors writes it. */
+static bool post_processor_read(struct reader *reader, struct error *error) {
+  const json_t *processor = config_member(&reader->file, "post_processor");
+  const char *first = NULL, *last = NULL;
+  if (type_is(processor, "TemplateProcessing")) {
+    const json_t *single = json_object_get(processor, "single");
+    if (json_array_size(single) == 3 && json_object_get(json_array_get(single, 1), "Sequence")) {
+      first = template_special(single, 0);
+      last = template_special(single, 2);
+    }
+  } else if (type_is(processor, "RobertaProcessing")) {
+    first = json_string_value(json_array_get(json_object_get(processor, "cls"), 0));
+    last = json_string_value(json_array_get(json_object_get(processor, "sep"), 0));
+  }
+  reader->first = piece_find(reader, first);
+  reader->last = piece_find(reader, last);
+  if (reader->first < 0 || reader->last < 0)
+    return refuse(reader, "post_processor", processor,
+                  "TemplateProcessing or RobertaProcessing that puts one token of the vocabulary before the "
+                  "text and one after it",
+                  error);
+  return true;
+}
+
+static int base64_digit(char c) {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* RFC 4648, without line breaks. Returns false on any other character and on a length that cannot be. `bytes`
+ * has room for 3/4 of the text. */
+static bool base64_decode(const char *text, size_t length, unsigned char *bytes, size_t *size) {
+  if (length % 4) return false;
+  while (length && text[length - 1] == '=' && length % 4 != 2) length--;
+  if (length % 4 == 1) return false;
+  uint32_t bits = 0;
+  *size = 0;
+  for (size_t i = 0; i < length; i++) {
+    const int digit = base64_digit(text[i]);
+    if (digit < 0) return false;
+    bits = bits << 6 | (uint32_t)digit;
+    if (i % 4) bytes[(*size)++] = (unsigned char)(bits >> (6 - 2 * (i % 4)));
+  }
+  return true;
+}
+
+static bool charsmap_read(struct reader *reader, const json_t *normaliser, struct error *error) {
+  const json_t *value = json_object_get(normaliser, "precompiled_charsmap");
+  const char *text = json_string_value(value);
+  const size_t length = json_string_length(value);
+  if (!text || reader->charsmap)
+    return config_refuse(&reader->file, ERROR_INPUT, "normalizer.precompiled_charsmap", value,
+                         "one map in base64", error);
+  reader->charsmap = malloc(length / 4 * 3 + 1);
+  if (!reader->charsmap) return error_set_memory(error, length / 4 * 3 + 1, "the normaliser map");
+  return base64_decode(text, length, reader->charsmap, &reader->charsmap_size) ||
+         config_refuse(&reader->file, ERROR_INPUT, "normalizer.precompiled_charsmap", value, "base64", error);
+}
+
+/* Besides the map, Hugging Face's converter writes Strip and a Replace of runs of spaces: cutting into words
+ * does what they do. */
+static bool normaliser_read_one(struct reader *reader, const json_t *normaliser, struct error *error) {
+  if (type_is(normaliser, "Precompiled")) return charsmap_read(reader, normaliser, error);
+  const json_t *pattern = json_object_get(normaliser, "pattern");
+  const bool spaces = string_is(json_object_get(pattern, "Regex"), " {2,}") ||
+                      string_is(json_object_get(pattern, "String"), " ");
+  if (type_is(normaliser, "Strip") || (type_is(normaliser, "Replace") && spaces)) return true;
+  return refuse(reader, "normalizer", normaliser, "Precompiled, Strip, and Replace of spaces", error);
+}
+
+static bool normaliser_read(struct reader *reader, struct error *error) {
+  const json_t *normaliser = config_member(&reader->file, "normalizer");
+  if (!normaliser) return true;
+  if (!type_is(normaliser, "Sequence")) return normaliser_read_one(reader, normaliser, error);
+  const json_t *list = json_object_get(normaliser, "normalizers");
+  for (size_t i = 0; i < json_array_size(list); i++)
+    if (!normaliser_read_one(reader, json_array_get(list, i), error)) return false;
+  return true;
+}
+
+/* Metaspace puts a mark before every word; with "first", or none, only some words would have it. */
+static bool pre_tokenizer_is_known(const json_t *one) {
+  if (type_is(one, "WhitespaceSplit")) return true;
+  if (!type_is(one, "Metaspace") || json_is_false(json_object_get(one, "split"))) return false;
+  const json_t *scheme = json_object_get(one, "prepend_scheme");
+  return scheme ? string_is(scheme, "always") : json_is_true(json_object_get(one, "add_prefix_space"));
+}
+
+static bool pre_tokenizer_read(const struct reader *reader, struct error *error) {
+  const json_t *whole = config_member(&reader->file, "pre_tokenizer");
+  const json_t *list = type_is(whole, "Sequence") ? json_object_get(whole, "pretokenizers") : NULL;
+  const size_t count = list ? json_array_size(list) : 1;
+  bool known = count > 0;
+  for (size_t i = 0; i < count; i++)
+    known = known && pre_tokenizer_is_known(list ? json_array_get(list, i) : whole);
+  const json_t *last = list ? json_array_get(list, count - 1) : whole;
+  return (known && type_is(last, "Metaspace")) ||
+         refuse(reader, "pre_tokenizer", whole,
+                "Metaspace with prepend_scheme \"always\", alone or after WhitespaceSplit", error);
+}
+
+static bool piece_put(const struct reader *reader, int32_t id, struct proto_buffer *piece,
+                      struct proto_buffer *model, struct error *error) {
+  const json_t *entry = json_array_get(reader->vocabulary, (size_t)id);
+  const json_t *text = json_array_get(entry, 0), *score = json_array_get(entry, 1);
+  if (!json_is_string(text) || !json_is_number(score))
+    return error_set(error, ERROR_INPUT, "%s: model.vocab[%d] is not a piece and its score",
+                     reader->file.path, id);
+  const enum piece_type type = id == reader->unknown    ? PIECE_UNKNOWN
+                               : reader->is_special[id] ? PIECE_CONTROL
+                                                        : PIECE_NORMAL;
+  piece->size = 0;
+  proto_put_bytes(piece, PIECE_TEXT, json_string_value(text), json_string_length(text));
+  proto_put_float(piece, PIECE_SCORE, (float)json_number_value(score));
+  proto_put_integer(piece, PIECE_TYPE, type);
+  proto_put_bytes(model, MODEL_PIECE, piece->bytes, piece->size);
+  model->failed = model->failed || piece->failed;
+  return true;
+}
+
+static bool model_put(const struct reader *reader, struct proto_buffer *model, struct error *error) {
+  struct proto_buffer part = {0};
+  bool done = true;
+  for (int32_t id = 0; done && id < reader->count; id++) done = piece_put(reader, id, &part, model, error);
+  const char *unknown = piece_text(reader, reader->unknown);
+  part.size = 0;
+  proto_put_integer(&part, TRAINER_MODEL_TYPE, TRAINER_UNIGRAM);
+  proto_put_integer(&part, TRAINER_UNKNOWN_ID, (uint64_t)reader->unknown);
+  if (unknown) proto_put_bytes(&part, TRAINER_UNKNOWN_PIECE, unknown, strlen(unknown));
+  proto_put_bytes(model, MODEL_TRAINER, part.bytes, part.size);
+  part.size = 0;
+  proto_put_bytes(&part, NORMALISER_CHARSMAP, reader->charsmap, reader->charsmap_size);
+  proto_put_bytes(model, MODEL_NORMALISER, part.bytes, part.size);
+  if (done && (part.failed || model->failed))
+    done = error_set_memory(error, model->capacity, "the tokenizer's model");
+  free(part.bytes);
+  return done;
+}
+
+bool tokenizer_json_read(const char *folder, struct tokenizer_source *source, struct error *error) {
+  struct reader reader = {0};
+  struct proto_buffer model = {0};
+  *source = (struct tokenizer_source){0};
+  if (!config_file_read(folder, TOKENIZER_JSON, CONFIG_REQUIRED, &reader.file, error)) return false;
+  bool done = vocabulary_read(&reader, error) && added_tokens_read(&reader, error) &&
+              post_processor_read(&reader, error) && normaliser_read(&reader, error) &&
+              pre_tokenizer_read(&reader, error) && model_put(&reader, &model, error);
+  source->model = model.bytes;
+  source->size = model.size;
+  source->ids = (struct token_ids){
+      .unknown = reader.unknown, .first = reader.first, .last = reader.last, .pieces = reader.count};
+  done = done && tokenizer_source_examine(reader.file.path, source, error);
+  if (!done) tokenizer_source_free(source);
+  free(reader.charsmap);
+  free(reader.is_special);
+  config_file_free(&reader.file);
+  return done;
+}

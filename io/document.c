@@ -1,0 +1,129 @@
+#include "io/document.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "io/json_scan.h"
+
+enum { FIELD_TEXT, FIELD_TITLE, FIELD_ID, FIELDS };
+
+struct field {
+  const char *name; /* NULL: not asked for */
+  bool there;
+  struct json_value value;
+};
+
+/* "field "NAME" …". A long name is cut, at the border of a character: reasons are written as JSON, which is
+ * UTF-8. */
+static enum document_result reject(char reason[256], const char *before, const char *name,
+                                   const char *after) {
+  size_t shown = strnlen(name, 161);
+  if (shown > 160) {
+    shown = 160;
+    while (shown > 0 && ((unsigned char)name[shown] & 0xc0) == 0x80) shown--;
+  }
+  snprintf(reason, 256, "%sfield \"%.*s\"%s", before, (int)shown, name, after);
+  return DOCUMENT_REJECTED;
+}
+
+static enum document_result reject_malformed(char reason[256], const struct json_scan *scan) {
+  json_scan_explain(scan, reason);
+  return DOCUMENT_REJECTED;
+}
+
+static bool scan_members(struct json_scan *scan, struct field field[FIELDS]) {
+  if (!json_scan_byte(scan, '{', "expected '{'")) return false;
+  if (json_scan_space(scan) && *scan->at == '}') {
+    scan->at++;
+    return true;
+  }
+  for (;;) {
+    struct json_value name, value;
+    if (!json_scan_name(scan, &name) || !json_scan_value(scan, &value)) return false;
+    for (int i = 0; i < FIELDS; i++) {
+      if (!field[i].name || !json_string_is(&name, field[i].name)) continue;
+      field[i].there = true;
+      field[i].value = value;
+    }
+    json_scan_space(scan);
+    if (scan->at < scan->end && *scan->at == '}') break;
+    if (!json_scan_byte(scan, ',', "expected ',' or '}'")) return false;
+    json_scan_space(scan);
+  }
+  scan->at++;
+  return true;
+}
+
+/* The line must end here. */
+static bool scan_end(struct json_scan *scan) {
+  if (!json_scan_space(scan)) return true;
+  scan->problem = "expected the end of the line";
+  return false;
+}
+
+/* A line that does not begin an object: well-formed or not? */
+static enum document_result reject_other(char reason[256], struct json_scan *scan) {
+  struct json_value value;
+  if (!json_scan_value(scan, &value) || !scan_end(scan)) return reject_malformed(reason, scan);
+  snprintf(reason, 256, "not a JSON object");
+  return DOCUMENT_REJECTED;
+}
+
+static enum document_result check_fields(const struct field field[FIELDS], char reason[256]) {
+  const struct field *text = &field[FIELD_TEXT], *title = &field[FIELD_TITLE], *id = &field[FIELD_ID];
+  if (!text->there) return reject(reason, "no ", text->name, "");
+  if (text->value.kind != JSON_STRING) return reject(reason, "", text->name, " is not a string");
+  if (title->there && title->value.kind != JSON_STRING)
+    return reject(reason, "", title->name, " is neither a string nor null");
+  if (id->name && !id->there) return reject(reason, "no ", id->name, "");
+  if (id->there && id->value.kind != JSON_STRING && id->value.kind != JSON_INTEGER)
+    return reject(reason, "", id->name, " is neither a string nor an integer");
+  for (int i = 0; i < FIELDS; i++)
+    if (field[i].there && field[i].value.lone_surrogate)
+      return reject(reason, "", field[i].name, " has a lone surrogate escape, which is not a character");
+  return DOCUMENT_READ;
+}
+
+/* Decodes the fields where they stand. Two of them can be the same value, where they were given the same
+ * name. */
+static void decode_fields(struct field field[FIELDS], char *line, struct span span[FIELDS]) {
+  for (int i = 0; i < FIELDS; i++) {
+    const struct json_value *value = &field[i].value;
+    span[i] = (struct span){NULL, 0};
+    if (!field[i].there) continue;
+    int same = 0;
+    while (same < i && span[same].bytes != value->bytes) same++;
+    if (same < i) {
+      span[i] = span[same];
+      continue;
+    }
+    span[i] = (struct span){value->bytes, value->length};
+    if (value->escaped) span[i].length = json_string_decode(line + (value->bytes - line), value->length);
+  }
+}
+
+enum document_result document_parse(const struct document_fields *fields, char *line, int64_t length,
+                                    struct document *document, char reason[256]) {
+  struct field field[FIELDS] = {
+      [FIELD_TEXT] = {.name = fields->text},
+      [FIELD_TITLE] = {.name = fields->title},
+      [FIELD_ID] = {.name = fields->id},
+  };
+  struct json_scan scan;
+  json_scan_start(&scan, line, length);
+  if (!json_scan_space(&scan)) return DOCUMENT_BLANK;
+  if (*scan.at != '{') return reject_other(reason, &scan);
+  if (!scan_members(&scan, field) || !scan_end(&scan)) return reject_malformed(reason, &scan);
+  if (field[FIELD_TITLE].there && field[FIELD_TITLE].value.kind == JSON_NULL)
+    field[FIELD_TITLE].there = false;
+  if (check_fields(field, reason) != DOCUMENT_READ) return DOCUMENT_REJECTED;
+  struct span span[FIELDS];
+  decode_fields(field, line, span);
+  *document = (struct document){
+      .text = span[FIELD_TEXT],
+      .title = span[FIELD_TITLE],
+      .id = span[FIELD_ID],
+      .id_is_integer = field[FIELD_ID].there && field[FIELD_ID].value.kind == JSON_INTEGER,
+  };
+  return DOCUMENT_READ;
+}

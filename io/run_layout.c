@@ -1,0 +1,155 @@
+#include "io/run_layout.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "io/file.h"
+
+#define PART_NAME_FORMAT "part-%05ld-%05ld"
+
+bool layout_has_folder(const char *name) {
+  static const char *const fixed[] = {"ids", "text", "rejects", RECORD_FOLDER};
+  for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+    if (strcmp(name, fixed[i]) == 0) return true;
+  const size_t digits = name[0] == 'w' ? strspn(name + 1, "0123456789") : 0;
+  return digits > 0 && name[1 + digits] == '\0';
+}
+
+bool part_path_format(char path[PART_PATH_MAX], const char *folder, int32_t shard, int32_t block,
+                      const char *suffix) {
+  const int length =
+      snprintf(path, PART_PATH_MAX, "%s/" PART_NAME_FORMAT "%s", folder, (long)shard, (long)block, suffix);
+  return length < PART_PATH_MAX;
+}
+
+bool part_name_parse(const char *name, int32_t *shard, int32_t *block, const char **suffix) {
+  long numbers[2];
+  int length = 0;
+  char spelled[PART_PATH_MAX];
+  if (sscanf(name, "part-%10ld-%10ld%n", &numbers[0], &numbers[1], &length) != 2 || length == 0) return false;
+  if (numbers[0] < 0 || numbers[0] > INT32_MAX || numbers[1] < 0 || numbers[1] > INT32_MAX) return false;
+  /* Spelled back, so that blanks, signs and spare zeros do not pass. */
+  if (snprintf(spelled, sizeof spelled, PART_NAME_FORMAT, numbers[0], numbers[1]) != length) return false;
+  if (strncmp(name, spelled, (size_t)length) != 0 || name[length] != '.') return false;
+  *shard = (int32_t)numbers[0];
+  *block = (int32_t)numbers[1];
+  *suffix = name + length;
+  return true;
+}
+
+bool folder_visit(const char *path, folder_fn *visit, void *context, struct error *error) {
+  DIR *folder = opendir(path);
+  if (!folder) return errno == ENOENT || error_set_errno(error, "cannot read the folder %s", path);
+  bool ok = true;
+  const struct dirent *entry;
+  while (ok && (errno = 0, entry = readdir(folder)))
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+      ok = visit(context, entry->d_name, error);
+  if (ok && errno) ok = error_set_errno(error, "cannot read the folder %s", path);
+  closedir(folder);
+  return ok;
+}
+
+struct layout_walk {
+  const char *out;
+  const char *folder;
+  layout_fn *visit;
+  void *context;
+};
+
+static bool walk_folder_entry(void *context, const char *name, struct error *error) {
+  const struct layout_walk *walk = context;
+  char *path = file_join(walk->folder, name);
+  if (!path) return error_set_memory(error, PATH_MAX, "a path");
+  const bool ok = walk->visit(walk->context, path, walk->folder, name, error);
+  free(path);
+  return ok;
+}
+
+static bool walk_out_entry(void *context, const char *name, struct error *error) {
+  struct layout_walk *walk = context;
+  if (!layout_has_folder(name)) return walk->visit(walk->context, name, "", name, error);
+  char *path = file_join(walk->out, name);
+  if (!path) return error_set_memory(error, PATH_MAX, "a path");
+  walk->folder = name;
+  const bool ok = folder_visit(path, walk_folder_entry, walk, error);
+  free(path);
+  return ok;
+}
+
+bool layout_visit(const char *out, layout_fn *visit, void *context, struct error *error) {
+  struct layout_walk walk = {.out = out, .visit = visit, .context = context};
+  return folder_visit(out, walk_out_entry, &walk, error);
+}
+
+bool layout_remove_file(const char *out, const char *path, struct error *error) {
+  char *whole = file_join(out, path);
+  if (!whole) return error_set_memory(error, PATH_MAX, "a path");
+  const bool ok = unlink(whole) == 0 || errno == ENOENT || error_set_errno(error, "cannot remove %s", whole);
+  free(whole);
+  return ok;
+}
+
+static bool entry_refuse(void *context, const char *path, const char *folder, const char *name,
+                         struct error *error) {
+  (void)folder;
+  if (file_is_temporary(name)) return true;
+  return error_set(error, ERROR_CONFLICT,
+                   "%s holds %s but no " MANIFEST_NAME
+                   ": it is not the output of a run; give another --out, or "
+                   "empty it",
+                   (const char *)context, path);
+}
+
+bool layout_check_empty(const char *out, struct error *error) {
+  return layout_visit(out, entry_refuse, (void *)out, error);
+}
+
+static bool entry_remove_left_over(void *context, const char *path, const char *folder, const char *name,
+                                   struct error *error) {
+  (void)folder;
+  return !file_is_left_over(name) || layout_remove_file(context, path, error);
+}
+
+bool layout_remove_left_over(const char *out, struct error *error) {
+  return layout_visit(out, entry_remove_left_over, (void *)out, error);
+}
+
+static bool entry_remove_part(void *context, const char *path, const char *folder, const char *name,
+                              struct error *error) {
+  int32_t shard, block;
+  const char *suffix;
+  if (*folder == '\0' || !part_name_parse(name, &shard, &block, &suffix)) return true;
+  return layout_remove_file(context, path, error);
+}
+
+/* rmdir of a width's folder: the next run may have other widths. One that still holds a stranger's file
+ * stays. */
+static bool entry_remove_width(void *context, const char *name, struct error *error) {
+  if (name[0] != 'w' || !layout_has_folder(name)) return true;
+  char *path = file_join(context, name);
+  if (!path) return error_set_memory(error, PATH_MAX, "a path");
+  rmdir(path);
+  free(path);
+  return true;
+}
+
+bool layout_remove_run(const char *out, struct error *error) {
+  bool ok = false;
+  struct layout_walk records = {
+      .out = out, .folder = RECORD_FOLDER, .visit = entry_remove_part, .context = (void *)out};
+  char *path = file_join(out, RECORD_FOLDER);
+  if (!path) return error_set_memory(error, PATH_MAX, "a path");
+  if (!folder_visit(path, walk_folder_entry, &records, error)) goto out;
+  if (access(path, F_OK) == 0 && !file_sync_folder(path, error)) goto out;
+  if (!layout_visit(out, entry_remove_part, (void *)out, error)) goto out;
+  ok = folder_visit(out, entry_remove_width, (void *)out, error);
+out:
+  free(path);
+  return ok;
+}

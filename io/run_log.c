@@ -1,0 +1,191 @@
+#include "io/run_log.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/run_layout.h"
+#include "io/run_record.h"
+#include "io/run_state.h"
+
+bool run_state_save(struct run_log *log, const char *state, struct error *error) {
+  const struct manifest manifest = {.version = log->version,
+                                    .state = state,
+                                    .model = log->model,
+                                    .settings = log->settings,
+                                    .compute_class = log->compute_class,
+                                    .shards = log->shards,
+                                    .parts = strcmp(state, "running") == 0 ? NULL : &log->parts};
+  return manifest_write(log->out, &manifest, error);
+}
+
+bool run_state_cut(struct run_log *log, int32_t shard, int32_t first, struct error *error) {
+  const struct shard_parts *list = &log->parts.shard[shard];
+  for (int32_t block = first; block < list->end; block++) {
+    struct part_record record;
+    if (!list->part[block]) continue;
+    if (record_read(log->out, shard, block, &record, error)) {
+      if (!record_remove(log->out, &record, error)) return false;
+    } else if (error->code != ERROR_INPUT) {
+      return false;
+    }
+    part_table_remove(&log->parts, shard, block);
+  }
+  return true;
+}
+
+bool run_state_cut_end(struct run_log *log, int32_t shard, struct error *error) {
+  const int32_t blocks = log->parts.shard[shard].blocks;
+  return blocks < 0 || run_state_cut(log, shard, blocks, error);
+}
+
+const struct shard *run_log_shards(const struct run_log *log, int32_t *count) {
+  *count = log->shards.count;
+  return log->shards.shard;
+}
+
+bool run_log_resumed(const struct run_log *log) {
+  return log->resumed;
+}
+
+/* The lock is the one thing that looking up changes. */
+static void log_lock(const struct run_log *log) {
+  pthread_mutex_lock((pthread_mutex_t *)&log->lock);
+}
+
+static void log_unlock(const struct run_log *log) {
+  pthread_mutex_unlock((pthread_mutex_t *)&log->lock);
+}
+
+const struct block_border *run_log_part(const struct run_log *log, int32_t shard, int32_t block) {
+  log_lock(log);
+  const struct part *part = part_table_find(&log->parts, shard, block);
+  const struct block_border *border = part && !part->border.incomplete ? &part->border : NULL;
+  log_unlock(log);
+  return border;
+}
+
+int32_t run_log_shard_blocks(const struct run_log *log, int32_t shard) {
+  log_lock(log);
+  const int32_t blocks = log->parts.shard[shard].blocks;
+  log_unlock(log);
+  return blocks;
+}
+
+bool run_log_shard_damaged(const struct run_log *log, int32_t shard) {
+  log_lock(log);
+  const struct part *last = part_table_last(&log->parts, shard);
+  const bool damaged = last && last->border.incomplete;
+  log_unlock(log);
+  return damaged;
+}
+
+bool run_log_forget(struct run_log *log, int32_t shard, int32_t block, struct error *error) {
+  log_lock(log);
+  const bool ok = run_state_cut(log, shard, block, error);
+  log_unlock(log);
+  return ok;
+}
+
+bool run_log_file_open(const struct run_log *log, const char *folder, const char *suffix, int32_t shard,
+                       int32_t block, struct file_writer *writer, struct error *error) {
+  char name[PART_PATH_MAX];
+  *writer = (struct file_writer){.descriptor = -1};
+  if (!part_path_format(name, folder, shard, block, suffix))
+    return error_set(error, ERROR_USAGE, "the name %s is too long for a record", name);
+  char *path = file_join(log->out, name);
+  const bool ok = path ? file_writer_open(writer, path, error) : error_set_memory(error, PATH_MAX, "a path");
+  free(path);
+  return ok;
+}
+
+bool run_log_file_commit(const struct run_log *log, struct file_writer *writer, struct part_record *record,
+                         struct error *error) {
+  if (record->file_count == PART_FILES_MAX) {
+    file_writer_abandon(writer);
+    return error_set(error, ERROR_USAGE, "a part of more than %d files", PART_FILES_MAX);
+  }
+  struct part_file *file = &record->files[record->file_count];
+  snprintf(file->path, sizeof file->path, "%s", writer->path + strlen(log->out) + 1);
+  if (!file_writer_commit(writer, &file->digest, error)) return false;
+  record->file_count++;
+  return true;
+}
+
+/* Syncs the folders of the record's files, each once. */
+static bool folders_sync(const struct run_log *log, const struct part_record *record, struct error *error) {
+  bool ok = true;
+  for (int i = 0; ok && i < record->file_count; i++) {
+    const char *path = record->files[i].path;
+    const size_t folder = strcspn(path, "/") + 1;
+    bool done = false;
+    for (int j = 0; j < i; j++) done |= strncmp(record->files[j].path, path, folder) == 0;
+    if (done) continue;
+    char *whole;
+    if (asprintf(&whole, "%s/%.*s", log->out, (int)folder, path) < 0)
+      return error_set_memory(error, PATH_MAX, "a path");
+    ok = file_sync_folder(whole, error);
+    free(whole);
+  }
+  return ok;
+}
+
+static bool record_names(const struct part_record *record, const char *path) {
+  for (int i = 0; i < record->file_count; i++)
+    if (strcmp(record->files[i].path, path) == 0) return true;
+  return false;
+}
+
+/* Removes the files of a part's earlier record that its new one no longer names. Nothing depends on it:
+ * should it fail, they are strangers' files to `verify`. */
+static void files_remove_left_over(const struct run_log *log, const struct part_record *before,
+                                   const struct part_record *now) {
+  struct error ignored;
+  for (int i = 0; i < before->file_count; i++)
+    if (!record_names(now, before->files[i].path))
+      layout_remove_file(log->out, before->files[i].path, &ignored);
+}
+
+bool run_log_commit(struct run_log *log, const struct part_record *record, struct error *error) {
+  const int32_t shard = record->border.shard, block = record->border.index;
+  struct part_record before;
+  struct error unread;
+  if (shard < 0 || shard >= log->shards.count || block < 0)
+    return error_set(error, ERROR_USAGE, "no shard %d of the run's %d can have a block %d", shard,
+                     log->shards.count, block);
+  const bool again =
+      record_exists(log->out, shard, block) && record_read(log->out, shard, block, &before, &unread);
+  if (!folders_sync(log, record, error) || !record_write(log->out, record, error)) return false;
+  if (again) files_remove_left_over(log, &before, record);
+  log_lock(log);
+  log->finished = false;
+  const bool ok = part_table_put(&log->parts, record, error) &&
+                  (!record->border.end_of_shard || run_state_cut_end(log, shard, error));
+  log_unlock(log);
+  return ok;
+}
+
+void run_log_totals(const struct run_log *log, struct run_totals *totals) {
+  log_lock(log);
+  *totals = log->parts.totals;
+  log_unlock(log);
+}
+
+bool run_log_complete(const struct run_log *log) {
+  bool complete = true;
+  log_lock(log);
+  for (int32_t shard = 0; complete && shard < log->shards.count; shard++)
+    complete = part_table_complete(&log->parts, shard);
+  log_unlock(log);
+  return complete;
+}
+
+bool run_log_finish(struct run_log *log, struct error *error) {
+  if (log->finished) return true;
+  const char *state = run_log_complete(log) ? "complete" : "incomplete";
+  log_lock(log);
+  const bool ok = run_state_save(log, state, error);
+  log_unlock(log);
+  return ok;
+}

@@ -1,0 +1,34 @@
+/* OUT/manifest.json: written, read, and compared with the run that wants to go on. Private to the run log. */
+#pragma once
+
+#include "io/part_table.h"
+#include "io/run_log.h"
+
+struct shard_list {
+  struct shard *shard; /* [count], the paths owned */
+  int32_t count;
+};
+
+/* An empty list may be zeroed. */
+void shard_list_free(struct shard_list *list);
+
+/* Appends a copy. */
+bool shard_list_add(struct shard_list *list, const struct shard *shard, struct error *error);
+
+struct manifest {
+  const char *version; /* of the program that began the run */
+  const char *state;   /* "running", "complete", "incomplete" */
+  const json_t *model, *settings, *compute_class;
+  struct shard_list shards;
+  const struct part_table *parts; /* NULL while running: totals and the list of parts come last */
+};
+
+/* Writes it durably. A member a line, then a shard, a setting or a part a line: to be read by people too. */
+bool manifest_write(const char *out, const struct manifest *manifest, struct error *error);
+
+/* Appends the shards of a manifest that run_log_manifest read. */
+bool manifest_shards(const json_t *manifest, struct shard_list *list, struct error *error);
+
+/* ERROR_CONFLICT with the first differences in model, settings and compute class. */
+bool manifest_check_identity(const char *out, const json_t *manifest, const struct run_identity *identity,
+                             struct error *error);

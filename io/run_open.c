@@ -1,0 +1,229 @@
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "io/run_layout.h"
+#include "io/run_record.h"
+#include "io/run_state.h"
+
+/* True where every file of the record is there in its recorded size: what a resume trusts. */
+static bool files_are_there(const char *out, const struct part_record *record) {
+  for (int i = 0; i < record->file_count; i++) {
+    struct stat status;
+    char *path = file_join(out, record->files[i].path);
+    const bool there = path && stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
+                       status.st_size == record->files[i].digest.size;
+    free(path);
+    if (!there) return false;
+  }
+  return true;
+}
+
+/* A record that cannot be trusted is left where it is and not entered: its part is done again and replaces
+ * it. */
+static bool part_load(void *context, const char *name, struct error *error) {
+  struct run_log *log = context;
+  int32_t shard, block;
+  const char *suffix;
+  struct part_record record;
+  if (!part_name_parse(name, &shard, &block, &suffix) || strcmp(suffix, RECORD_SUFFIX) != 0) return true;
+  if (shard >= log->parts.shard_count) return true;
+  if (!record_read(log->out, shard, block, &record, error)) return error->code == ERROR_INPUT;
+  return !files_are_there(log->out, &record) || part_table_put(&log->parts, &record, error);
+}
+
+static bool parts_load(struct run_log *log, struct error *error) {
+  char *folder = file_join(log->out, RECORD_FOLDER);
+  if (!folder) return error_set_memory(error, PATH_MAX, "a path");
+  bool ok = folder_visit(folder, part_load, log, error);
+  for (int32_t shard = 0; ok && shard < log->parts.shard_count; shard++)
+    ok = run_state_cut_end(log, shard, error);
+  free(folder);
+  return ok;
+}
+
+/* Takes over the size and the fingerprint that shard `i` has now. A change is accepted where the shard was
+ * damaged: somebody has repaired it. */
+static bool shard_renew(struct run_log *log, int32_t i, const struct shard *now, bool *changed,
+                        struct error *error) {
+  struct shard *then = &log->shards.shard[i];
+  if (then->size == now->size && strcmp(then->fingerprint, now->fingerprint) == 0) return true;
+  const struct part *last = i < log->parts.shard_count ? part_table_last(&log->parts, i) : NULL;
+  if (last && last->border.incomplete) {
+    then->size = now->size;
+    memcpy(then->fingerprint, now->fingerprint, sizeof then->fingerprint);
+    *changed = true;
+    return true;
+  }
+  char what[128], name[300] = "";
+  if (then->size != now->size)
+    snprintf(what, sizeof what, "size %lld → %lld", (long long)then->size, (long long)now->size);
+  else
+    snprintf(what, sizeof what, "fingerprint %s → %s", then->fingerprint, now->fingerprint);
+  if (strcmp(then->path, now->path) != 0) snprintf(name, sizeof name, ", when it was %.280s", then->path);
+  return error_set(
+      error, ERROR_CONFLICT,
+      "shard %d (%.400s) has changed since this run began%s: %s; use --overwrite to start anew, or another "
+      "--out",
+      i, now->path, name, what);
+}
+
+static bool shards_resume(struct run_log *log, const struct run_identity *identity, bool *changed,
+                          struct error *error) {
+  const int32_t then = log->shards.count, now = identity->shard_count;
+  if (now > then)
+    return error_set(
+        error, ERROR_CONFLICT,
+        "%d shards, but the run in %s has %d: use --append to add shards at the end of its list, or "
+        "another --out",
+        now, log->out, then);
+  if (now < then)
+    return error_set(
+        error, ERROR_CONFLICT,
+        "%d shards, but the run in %s has %d (its shard %d is %s): give all of them, in the same order, "
+        "or another --out",
+        now, log->out, then, now, log->shards.shard[now].path);
+  for (int32_t i = 0; i < now; i++) {
+    if (!shard_renew(log, i, &identity->shards[i], changed, error)) return false;
+    char *path = strdup(identity->shards[i].path);
+    if (!path) return error_set_memory(error, strlen(identity->shards[i].path), "a path");
+    free(log->shards.shard[i].path);
+    log->shards.shard[i].path = path;
+  }
+  return true;
+}
+
+static bool shards_append(struct run_log *log, const struct run_identity *identity, bool *changed,
+                          struct error *error) {
+  bool ok = false;
+  int failed = 0;
+  json_t *number = json_object(); /* path → number in the list */
+  for (int32_t i = log->shards.count; i > 0; i--)
+    failed |= json_object_set_new(number, log->shards.shard[i - 1].path, json_integer(i - 1));
+  for (int32_t i = 0; i < identity->shard_count && !failed; i++) {
+    const struct shard *shard = &identity->shards[i];
+    const json_t *known = json_object_get(number, shard->path);
+    if (known) {
+      if (!shard_renew(log, (int32_t)json_integer_value(known), shard, changed, error)) goto out;
+      continue;
+    }
+    failed |= json_object_set_new(number, shard->path, json_integer(log->shards.count));
+    if (!shard_list_add(&log->shards, shard, error)) goto out;
+    *changed = true;
+  }
+  ok = !failed ||
+       error_set(error, ERROR_USAGE, "a shard's path is not valid UTF-8 (or memory is short): rename it");
+out:
+  json_decref(number);
+  return ok;
+}
+
+/* Makes OUT/name where missing; *made tells that OUT is to be synced. */
+static bool folder_make(const char *out, const char *name, bool *made, struct error *error) {
+  char *path = file_join(out, name);
+  if (!path) return error_set_memory(error, PATH_MAX, "a path");
+  const bool fresh = mkdir(path, 0777) == 0;
+  const bool ok = fresh || errno == EEXIST || error_set_errno(error, "cannot make the folder %s", path);
+  *made |= fresh;
+  free(path);
+  return ok;
+}
+
+static bool folders_make(const struct run_log *log, struct error *error) {
+  static const char *const fixed[] = {"ids", "rejects", RECORD_FOLDER};
+  bool made = false;
+  for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+    if (!folder_make(log->out, fixed[i], &made, error)) return false;
+  if (json_is_true(json_object_get(log->settings, "store_text")) &&
+      !folder_make(log->out, "text", &made, error))
+    return false;
+  size_t i;
+  json_t *width;
+  json_array_foreach(json_object_get(log->settings, "widths"), i, width) {
+    char name[32];
+    snprintf(name, sizeof name, "w%lld", (long long)json_integer_value(width));
+    if (!folder_make(log->out, name, &made, error)) return false;
+  }
+  return !made || file_sync_folder(log->out, error);
+}
+
+static bool run_begin(struct run_log *log, const struct run_identity *identity, struct error *error) {
+  log->version = strdup(NINA_VERSION);
+  if (!log->version) return error_set_memory(error, sizeof NINA_VERSION, "a version");
+  for (int32_t i = 0; i < identity->shard_count; i++)
+    if (!shard_list_add(&log->shards, &identity->shards[i], error)) return false;
+  return part_table_reach(&log->parts, log->shards.count, error) && run_state_save(log, "running", error) &&
+         folders_make(log, error);
+}
+
+static bool run_continue(struct run_log *log, const struct run_identity *identity, enum run_mode mode,
+                         const json_t *manifest, struct error *error) {
+  bool changed = false;
+  const char *state = json_string_value(json_object_get(manifest, "state"));
+  if (!manifest_check_identity(log->out, manifest, identity, error)) return false;
+  log->version = strdup(json_string_value(json_object_get(manifest, "nina")));
+  if (!log->version) return error_set_memory(error, sizeof NINA_VERSION, "a version");
+  if (!manifest_shards(manifest, &log->shards, error)) return error_prefix(error, "%s", log->out);
+  if (!part_table_reach(&log->parts, log->shards.count, error)) return false;
+  if (!folders_make(log, error)) return false;
+  if (!parts_load(log, error)) return false;
+  log->resumed = log->parts.totals.parts > 0;
+  if (mode == RUN_APPEND ? !shards_append(log, identity, &changed, error)
+                         : !shards_resume(log, identity, &changed, error))
+    return false;
+  if (!part_table_reach(&log->parts, log->shards.count, error)) return false;
+  log->finished = strcmp(state, "complete") == 0 && !changed && run_log_complete(log);
+  if (log->finished || (strcmp(state, "running") == 0 && !changed)) return true;
+  return run_state_save(log, "running", error);
+}
+
+static struct run_log *log_new(const char *out, const struct run_identity *identity, struct error *error) {
+  struct run_log *log = calloc(1, sizeof *log);
+  if (!log || !(log->out = strdup(out))) {
+    error_set_memory(error, sizeof *log, "the log of a run");
+    free(log);
+    return NULL;
+  }
+  pthread_mutex_init(&log->lock, NULL);
+  for (size_t end = strlen(log->out); end > 1 && log->out[end - 1] == '/';) log->out[--end] = '\0';
+  log->model = json_incref(identity->model);
+  log->settings = json_incref(identity->settings);
+  log->compute_class = json_incref(identity->compute_class);
+  return log;
+}
+
+struct run_log *run_log_open(const char *out, const struct run_identity *identity, enum run_mode mode,
+                             struct error *error) {
+  bool ok = false;
+  json_t *manifest = NULL;
+  struct run_log *log = log_new(out, identity, error);
+  if (!log) return NULL;
+  if (!file_make_folder(log->out, error)) goto out;
+  if (!run_log_manifest(log->out, &manifest, error)) goto out;
+  if (!manifest && !layout_check_empty(log->out, error)) goto out;
+  if (!layout_remove_left_over(log->out, error)) goto out;
+  if (manifest && mode == RUN_OVERWRITE && !layout_remove_run(log->out, error)) goto out;
+  ok = manifest && mode != RUN_OVERWRITE ? run_continue(log, identity, mode, manifest, error)
+                                         : run_begin(log, identity, error);
+out:
+  json_decref(manifest);
+  if (ok) return log;
+  run_log_close(log);
+  return NULL;
+}
+
+void run_log_close(struct run_log *log) {
+  if (!log) return;
+  pthread_mutex_destroy(&log->lock);
+  part_table_free(&log->parts);
+  shard_list_free(&log->shards);
+  json_decref(log->model);
+  json_decref(log->settings);
+  json_decref(log->compute_class);
+  free(log->version);
+  free(log->out);
+  free(log);
+}

@@ -1,0 +1,29 @@
+/* What a run log holds, for the two files that make it: run_open.c and run_log.c. */
+#pragma once
+
+#include <pthread.h>
+
+#include "io/part_table.h"
+#include "io/run_log.h"
+#include "io/run_manifest.h"
+
+struct run_log {
+  char *out;
+  struct shard_list shards;
+  char *version; /* of the program that began the run */
+  json_t *model, *settings, *compute_class;
+  bool resumed;
+  bool finished; /* the manifest says "complete", and nothing has changed since */
+  pthread_mutex_t lock;
+  struct part_table parts; /* under `lock` */
+};
+
+/* Writes the manifest; with totals and parts, unless `state` is "running". */
+bool run_state_save(struct run_log *log, const char *state, struct error *error);
+
+/* Removes the parts of a shard from block `first` on, with their records. */
+bool run_state_cut(struct run_log *log, int32_t shard, int32_t first, struct error *error);
+
+/* The same for what an earlier, longer reading left after the part that is now known to be the shard's last.
+ */
+bool run_state_cut_end(struct run_log *log, int32_t shard, struct error *error);

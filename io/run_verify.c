@@ -1,0 +1,307 @@
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "io/part_table.h"
+#include "io/run_layout.h"
+#include "io/run_log.h"
+#include "io/run_manifest.h"
+#include "io/run_record.h"
+
+/* Kinds of file, by folder and suffix, are bits of struct part.files: a run has one a width and three more.
+ */
+#define FILE_KINDS_MAX 64
+#define FILES_ANY                                                                                            \
+  UINT64_MAX /* of a forged record with more kinds than that: whatever bears the part's name counts as named \
+              */
+
+struct file_kind {
+  char folder[PART_PATH_MAX], suffix[PART_PATH_MAX];
+};
+
+struct verification {
+  const char *out;
+  finding_fn *report;
+  void *context;
+  struct shard_list shards;
+  struct part_table parts;
+  uint64_t
+      *unread; /* [unread_count] part_key of the records that cannot be read, sorted once all are known */
+  int64_t unread_count;
+  struct file_kind kind[FILE_KINDS_MAX];
+  int kind_count;
+  int64_t files;
+  int64_t losses; /* findings that already say why the totals cannot agree */
+};
+
+__attribute__((format(printf, 4, 5))) static void finding_report(struct verification *verification,
+                                                                 enum finding_kind kind, const char *path,
+                                                                 const char *format, ...) {
+  char detail[1280];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(detail, sizeof detail, format, arguments);
+  va_end(arguments);
+  const struct finding finding = {.kind = kind, .path = path, .detail = detail};
+  if (kind == FINDING_MISSING || kind == FINDING_DAMAGED) verification->losses++;
+  verification->report(verification->context, &finding);
+}
+
+static uint64_t part_key(int32_t shard, int32_t block) {
+  return (uint64_t)shard << 32 | (uint64_t)block;
+}
+
+static int key_compare(const void *a, const void *b) {
+  const uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+  return (left > right) - (left < right);
+}
+
+/* True for a part whose record is there but cannot be read: that has been reported, and its files are not
+ * strangers. */
+static bool part_is_unread(const struct verification *verification, int32_t shard, int32_t block) {
+  const uint64_t key = part_key(shard, block);
+  return verification->unread_count > 0 &&
+         bsearch(&key, verification->unread, (size_t)verification->unread_count, sizeof key, key_compare);
+}
+
+static bool unread_add(struct verification *verification, int32_t shard, int32_t block, struct error *error) {
+  const int64_t count = verification->unread_count;
+  if ((count & (count - 1)) == 0) { /* room doubles at every power of two */
+    const size_t bytes = (count ? 2 * (size_t)count : 1) * sizeof *verification->unread;
+    uint64_t *larger = realloc(verification->unread, bytes);
+    if (!larger) return error_set_memory(error, bytes, "a list of parts");
+    verification->unread = larger;
+  }
+  verification->unread[verification->unread_count++] = part_key(shard, block);
+  return true;
+}
+
+/* The bit of a kind of file; 0 where it is new and `add` is false, or there is no room for it. */
+static uint64_t kind_bit(struct verification *verification, const char *folder, const char *suffix,
+                         bool add) {
+  for (int i = 0; i < verification->kind_count; i++)
+    if (strcmp(verification->kind[i].folder, folder) == 0 &&
+        strcmp(verification->kind[i].suffix, suffix) == 0)
+      return (uint64_t)1 << i;
+  if (!add || verification->kind_count == FILE_KINDS_MAX) return 0;
+  struct file_kind *kind = &verification->kind[verification->kind_count];
+  snprintf(kind->folder, sizeof kind->folder, "%s", folder);
+  snprintf(kind->suffix, sizeof kind->suffix, "%s", suffix);
+  return (uint64_t)1 << verification->kind_count++;
+}
+
+/* Rereads one file of a record. */
+static void file_check(struct verification *verification, const struct part_file *file, const char *path) {
+  struct stat status;
+  struct digest digest;
+  struct error error;
+  if (stat(path, &status) != 0) {
+    finding_report(verification, FINDING_MISSING, file->path,
+                   "its part's record names it, but it is not there");
+    return;
+  }
+  if (status.st_size != file->digest.size) {
+    finding_report(verification, FINDING_DAMAGED, file->path,
+                   "it has %lld bytes; its part's record says %lld", (long long)status.st_size,
+                   (long long)file->digest.size);
+    return;
+  }
+  verification->files++;
+  if (!file_digest(path, &digest, &error))
+    finding_report(verification, FINDING_DAMAGED, file->path, "%s", error.message);
+  else if (strcmp(digest.hash, file->digest.hash) != 0)
+    finding_report(verification, FINDING_DAMAGED, file->path, "its XXH3-128 is %s; its part's record says %s",
+                   digest.hash, file->digest.hash);
+}
+
+static bool record_check_files(struct verification *verification, const struct part_record *record,
+                               struct part *part, struct error *error) {
+  for (int i = 0; i < record->file_count; i++) {
+    const struct part_file *file = &record->files[i];
+    char folder[PART_PATH_MAX];
+    int32_t shard, block;
+    const char *suffix;
+    const size_t length = strcspn(file->path, "/");
+    snprintf(folder, sizeof folder, "%.*s", (int)length, file->path);
+    part_name_parse(file->path + length + 1, &shard, &block, &suffix);
+    const uint64_t bit = kind_bit(verification, folder, suffix, true);
+    part->files |= bit ? bit : FILES_ANY;
+
+    char *path = file_join(verification->out, file->path);
+    if (!path) return error_set_memory(error, PATH_MAX, "a path");
+    file_check(verification, file, path);
+    free(path);
+  }
+  return true;
+}
+
+static bool record_check(void *context, const char *name, struct error *error) {
+  struct verification *verification = context;
+  int32_t shard, block;
+  const char *suffix;
+  struct part_record record;
+  struct error wrong;
+  char path[PART_PATH_MAX];
+  if (!part_name_parse(name, &shard, &block, &suffix) || strcmp(suffix, RECORD_SUFFIX) != 0) return true;
+  if (shard >= verification->shards.count) return true;
+  part_path_format(path, RECORD_FOLDER, shard, block, suffix);
+  if (!record_read(verification->out, shard, block, &record, &wrong)) {
+    finding_report(verification, FINDING_DAMAGED, path, "%s", wrong.message);
+    return unread_add(verification, shard, block, error);
+  }
+  struct part *part = part_table_put(&verification->parts, &record, error);
+  return part && record_check_files(verification, &record, part, error);
+}
+
+/* Parts first … last of a shard have no record. */
+static void gap_report(struct verification *verification, int32_t shard, int32_t first, int32_t last) {
+  char path[PART_PATH_MAX];
+  part_path_format(path, RECORD_FOLDER, shard, first, RECORD_SUFFIX);
+  finding_report(verification, FINDING_MISSING, path, "blocks %d to %d of shard %d (%s) are not committed",
+                 first, last, shard, verification->shards.shard[shard].path);
+}
+
+/* A part must begin where the one before it, or the shard, does end. */
+static void border_check(struct verification *verification, const struct part *before,
+                         const struct part *part) {
+  char path[PART_PATH_MAX];
+  const struct block_border *border = &part->border;
+  const int64_t line = before ? before->border.first_line + before->border.lines : 1;
+  const int64_t offset = before ? before->border.next_offset : 0;
+  part_path_format(path, RECORD_FOLDER, border->shard, border->index, RECORD_SUFFIX);
+  if (border->first_line != line || border->first_offset != offset)
+    finding_report(verification, FINDING_DAMAGED, path,
+                   "it begins at line %lld, byte %lld; expected line %lld, byte %lld",
+                   (long long)border->first_line, (long long)border->first_offset, (long long)line,
+                   (long long)offset);
+  if (border->incomplete)
+    finding_report(verification, FINDING_INCOMPLETE, path,
+                   "shard %d (%s) was damaged here: repair it and start the run again", border->shard,
+                   verification->shards.shard[border->shard].path);
+}
+
+/* What must stand at the end of a shard's parts. */
+static void shard_check_end(struct verification *verification, int32_t shard) {
+  const struct shard_parts *list = &verification->parts.shard[shard];
+  char path[PART_PATH_MAX];
+  if (list->blocks < 0) {
+    const struct part *last = part_table_last(&verification->parts, shard);
+    if ((last && last->border.incomplete) || part_is_unread(verification, shard, list->end)) return;
+    part_path_format(path, RECORD_FOLDER, shard, list->end, RECORD_SUFFIX);
+    finding_report(
+        verification, FINDING_MISSING, path, "shard %d (%s) has %s", shard,
+        verification->shards.shard[shard].path,
+        list->end == 0 ? "no committed block" : "no last part: its blocks from here on are not committed");
+    return;
+  }
+  for (int32_t block = list->blocks; block < list->end; block++) {
+    if (!list->part[block]) continue;
+    part_path_format(path, RECORD_FOLDER, shard, block, RECORD_SUFFIX);
+    finding_report(verification, FINDING_FOREIGN, path, "the shard's last part is %d", list->blocks - 1);
+  }
+}
+
+static void shard_check(struct verification *verification, int32_t shard) {
+  const struct shard_parts *list = &verification->parts.shard[shard];
+  const int32_t end = list->blocks >= 0 ? list->blocks : list->end;
+  int32_t gap = -1;
+  for (int32_t block = 0; block < end; block++) {
+    const struct part *part = list->part[block];
+    if (!part && !part_is_unread(verification, shard, block)) {
+      if (gap < 0) gap = block;
+      continue;
+    }
+    if (gap >= 0) gap_report(verification, shard, gap, block - 1);
+    gap = -1;
+    if (part && (block == 0 || list->part[block - 1]))
+      border_check(verification, block == 0 ? NULL : list->part[block - 1], part);
+  }
+  shard_check_end(verification, shard);
+}
+
+/* True where a record names the file, or is itself meant. */
+static bool entry_is_known(struct verification *verification, const char *folder, const char *name) {
+  int32_t shard, block;
+  const char *suffix;
+  if (*folder == '\0') return strcmp(name, MANIFEST_NAME) == 0;
+  if (!part_name_parse(name, &shard, &block, &suffix) || shard >= verification->shards.count) return false;
+  if (part_is_unread(verification, shard, block)) return true;
+  const struct part *part = part_table_find(&verification->parts, shard, block);
+  if (!part) return false;
+  if (strcmp(folder, RECORD_FOLDER) == 0) return strcmp(suffix, RECORD_SUFFIX) == 0;
+  return part->files & kind_bit(verification, folder, suffix, false) || part->files == FILES_ANY;
+}
+
+static bool entry_check(void *context, const char *path, const char *folder, const char *name,
+                        struct error *error) {
+  struct verification *verification = context;
+  (void)error;
+  if (!entry_is_known(verification, folder, name))
+    finding_report(verification, FINDING_FOREIGN, path, "%s",
+                   file_is_temporary(name)
+                       ? "a temporary file: of a process that died, unless a run is going on"
+                       : "no commit record names it");
+  return true;
+}
+
+static bool manifest_check(struct verification *verification, const json_t *manifest, struct error *error) {
+  const char *state = json_string_value(json_object_get(manifest, "state"));
+  if (strcmp(state, "complete") != 0)
+    finding_report(verification, FINDING_INCOMPLETE, MANIFEST_NAME,
+                   "the run's state is \"%s\": start the same command again to complete it", state);
+  const json_t *then = json_object_get(manifest, "totals");
+  if (!then || verification->losses > 0) return true;
+  json_t *now = totals_to_json(&verification->parts.totals);
+  if (!now) return error_set_memory(error, sizeof verification->parts.totals, "totals");
+  const char *key;
+  json_t *value;
+  json_object_foreach(now, key, value) {
+    const json_t *stated = json_object_get(then, key);
+    if (json_equal(stated, value)) continue;
+    finding_report(verification, FINDING_DAMAGED, MANIFEST_NAME,
+                   "totals: %s is %lld, but the records add up to %lld", key,
+                   (long long)json_integer_value(stated), (long long)json_integer_value(value));
+  }
+  json_decref(now);
+  return true;
+}
+
+static bool verification_run(struct verification *verification, const json_t *manifest, struct error *error) {
+  bool ok = false;
+  char *folder = file_join(verification->out, RECORD_FOLDER);
+  if (!folder) return error_set_memory(error, PATH_MAX, "a path");
+  if (!manifest_shards(manifest, &verification->shards, error)) goto out;
+  if (!part_table_reach(&verification->parts, verification->shards.count, error)) goto out;
+  if (!folder_visit(folder, record_check, verification, error)) goto out;
+  if (verification->unread)
+    qsort(verification->unread, (size_t)verification->unread_count, sizeof *verification->unread,
+          key_compare);
+  for (int32_t shard = 0; shard < verification->shards.count; shard++) shard_check(verification, shard);
+  if (!layout_visit(verification->out, entry_check, verification, error)) goto out;
+  ok = manifest_check(verification, manifest, error);
+out:
+  free(folder);
+  return ok;
+}
+
+bool run_log_verify(const char *out, finding_fn *report, void *context, struct run_totals *totals,
+                    int64_t *files, struct error *error) {
+  json_t *manifest;
+  struct verification verification = {.out = out, .report = report, .context = context};
+  *totals = (struct run_totals){0};
+  *files = 0;
+  if (!run_log_manifest(out, &manifest, error)) return false;
+  if (!manifest)
+    return error_set(error, ERROR_INPUT, "%s has no " MANIFEST_NAME ": it is not the output of a run", out);
+  const bool ok = verification_run(&verification, manifest, error);
+  *totals = verification.parts.totals;
+  *files = verification.files;
+  free(verification.unread);
+  part_table_free(&verification.parts);
+  shard_list_free(&verification.shards);
+  json_decref(manifest);
+  return ok;
+}

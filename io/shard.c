@@ -1,0 +1,62 @@
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "io/run_log.h"
+
+#define FINGERPRINT_BYTES \
+  (64 * 1024) /* of either end of the file: one read each, whatever the shard's size */
+
+/* Reads the file's two ends, or all of a short file, into bytes [2 * FINGERPRINT_BYTES]; *used is how much.
+ */
+static bool ends_read(int descriptor, const char *path, int64_t size, char *bytes, size_t *used,
+                      struct error *error) {
+  if (size <= 2 * FINGERPRINT_BYTES) {
+    *used = (size_t)size;
+    return file_read_at(descriptor, path, 0, bytes, *used, error);
+  }
+  *used = 2 * FINGERPRINT_BYTES;
+  return file_read_at(descriptor, path, 0, bytes, FINGERPRINT_BYTES, error) &&
+         file_read_at(descriptor, path, size - FINGERPRINT_BYTES, bytes + FINGERPRINT_BYTES,
+                      FINGERPRINT_BYTES, error);
+}
+
+bool shard_examine(struct shard *shard, struct error *error) {
+  bool ok = false;
+  shard->size = -1;
+  shard->fingerprint[0] = '\0';
+  if (strcmp(shard->path, "-") == 0) return true;
+
+  char *bytes = NULL;
+  struct stat status;
+  const int descriptor = open(shard->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe must not block */
+  if (descriptor < 0 || fstat(descriptor, &status) != 0) {
+    error_set_errno(error, "cannot open %s", shard->path);
+    goto out;
+  }
+  if (!S_ISREG(status.st_mode)) {
+    error_set(error, ERROR_USAGE, "%s is not a file: a pipe can be given as standard input, by the name -",
+              shard->path);
+    goto out;
+  }
+  bytes = malloc(2 * FINGERPRINT_BYTES);
+  if (!bytes) {
+    error_set_memory(error, 2 * FINGERPRINT_BYTES, "a fingerprint");
+    goto out;
+  }
+  size_t used;
+  if (!ends_read(descriptor, shard->path, status.st_size, bytes, &used, error)) goto out;
+  const XXH128_hash_t hash = XXH3_128bits(bytes, used);
+  snprintf(shard->fingerprint, sizeof shard->fingerprint, "%016llx%016llx", (unsigned long long)hash.high64,
+           (unsigned long long)hash.low64);
+  shard->size = status.st_size;
+  ok = true;
+out:
+  free(bytes);
+  if (descriptor >= 0) close(descriptor);
+  return ok;
+}

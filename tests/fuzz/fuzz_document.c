@@ -1,0 +1,118 @@
+/* Fuzzes document_parse, and holds it against jansson, which reads the same grammar by building every value.
+ *
+ * The first byte of an input picks the fields; the rest is the line. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/document.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define REQUIRE(condition)                                                      \
+  do {                                                                          \
+    if (!(condition)) {                                                         \
+      fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
+      abort();                                                                  \
+    }                                                                           \
+  } while (0)
+
+static const struct document_fields choices[] = {
+    {"text", NULL, NULL}, {"text", "id", "title"}, {"text", "id", "id"}, {"t\xc3\xa0/", "", "text"}};
+
+/* What jansson refuses and RFC 8259 does not: numbers too large for C, depth, a NUL in a key, lone
+ * surrogates. */
+static bool is_limit_of_jansson(const json_error_t *error) {
+  switch (json_error_code(error)) {
+    case json_error_numeric_overflow:
+    case json_error_stack_overflow:
+    case json_error_null_byte_in_key:
+      return true;
+    default:
+      return strstr(error->text, "invalid Unicode") != NULL;
+  }
+}
+
+static void check_string(struct span span, const json_t *value) {
+  REQUIRE(span.bytes && (size_t)span.length == json_string_length(value));
+  REQUIRE(memcmp(span.bytes, json_string_value(value), (size_t)span.length) == 0);
+}
+
+/* The result that an object must give, and the fields of one that is read. */
+static void check_object(const struct document_fields *fields, json_t *object, enum document_result result,
+                         const struct document *document) {
+  const json_t *text = json_object_get(object, fields->text);
+  const json_t *title = fields->title ? json_object_get(object, fields->title) : NULL;
+  const json_t *id = fields->id ? json_object_get(object, fields->id) : NULL;
+  const bool good = json_is_string(text) && (!title || json_is_null(title) || json_is_string(title)) &&
+                    (!fields->id || json_is_string(id) || json_is_integer(id));
+  REQUIRE(result == (good ? DOCUMENT_READ : DOCUMENT_REJECTED));
+  if (!good) return;
+  check_string(document->text, text);
+  if (json_is_string(title)) check_string(document->title, title);
+  if (!json_is_string(title)) REQUIRE(!document->title.bytes);
+  REQUIRE(document->id_is_integer == (id && json_is_integer(id)));
+  if (json_is_string(id)) check_string(document->id, id);
+  if (json_is_integer(id)) {
+    char digits[32] = "";
+    REQUIRE(document->id.length > 0 && document->id.length < 32);
+    memcpy(digits, document->id.bytes, (size_t)document->id.length);
+    REQUIRE(strtoll(digits, NULL, 10) == json_integer_value(id));
+  }
+  if (!id) REQUIRE(!document->id.bytes);
+}
+
+static void check_against_jansson(const struct document_fields *fields, const char *line, size_t length,
+                                  enum document_result result, const struct document *document,
+                                  const char *reason) {
+  const bool malformed =
+      result == DOCUMENT_REJECTED && (strncmp(reason, "malformed JSON at byte ", 23) == 0 ||
+                                      strncmp(reason, "invalid UTF-8 at byte ", 22) == 0);
+  /* jansson's reader keeps its look-ahead as a C string, so that a NUL after a token is lost. */
+  if (memchr(line, '\0', length)) return;
+  json_error_t error;
+  json_t *root = json_loadb(line, length, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+  if (!root) {
+    REQUIRE(malformed || result == DOCUMENT_BLANK || is_limit_of_jansson(&error));
+    return;
+  }
+  REQUIRE(!malformed && result != DOCUMENT_BLANK);
+  if (json_is_object(root)) {
+    check_object(fields, root, result, document);
+  } else {
+    REQUIRE(result == DOCUMENT_REJECTED && strcmp(reason, "not a JSON object") == 0);
+  }
+  json_decref(root);
+}
+
+static void check_inside(struct span span, const char *line, size_t length) {
+  if (!span.bytes) return;
+  REQUIRE(span.length >= 0 && span.bytes >= line && span.bytes + span.length <= line + length);
+  json_t *text = json_stringn(span.bytes, (size_t)span.length);
+  REQUIRE(text); /* it is valid UTF-8 */
+  json_decref(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  if (size < 1) return 0;
+  const struct document_fields *fields = &choices[data[0] % 4];
+  const char *original = (const char *)data + 1;
+  const size_t length = size - 1;
+  char *line = malloc(length > 0 ? length : 1);
+  if (!line) return 0;
+  memcpy(line, original, length);
+  struct document document = {0};
+  char reason[256] = "";
+  const enum document_result result = document_parse(fields, line, (int64_t)length, &document, reason);
+  if (result == DOCUMENT_REJECTED) {
+    REQUIRE(reason[0] != '\0' && memchr(reason, '\0', sizeof reason));
+    REQUIRE(memcmp(line, original, length) == 0);
+  }
+  check_inside(document.text, line, length);
+  check_inside(document.title, line, length);
+  check_inside(document.id, line, length);
+  check_against_jansson(fields, original, length, result, &document, reason);
+  free(line);
+  return 0;
+}

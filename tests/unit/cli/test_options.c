@@ -1,0 +1,155 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+/* cmocka wants the four above it */
+#include <cmocka.h>
+
+#include "host/cli/options.h"
+#include "host/job/embed.h"
+
+struct target {
+  struct embed_options embed; /* OPTION_WIDTHS stores here */
+  const char *name;
+  int32_t count;
+  int64_t size;
+  bool flag;
+  int colour;
+  struct option_strings kept;
+};
+
+static const char *const colours[] = {"red", "green", NULL};
+
+static const struct option_spec specs[] = {
+    {NULL, OPTION_HEADING, 0, NULL, "Group", NULL},
+    {"name", OPTION_STRING, offsetof(struct target, name), "NAME", "a name", NULL},
+    {"count", OPTION_INT, offsetof(struct target, count), "N", "a count", NULL},
+    {"size", OPTION_SIZE, offsetof(struct target, size), "BYTES", "a size", NULL},
+    {"flag", OPTION_FLAG, offsetof(struct target, flag), NULL, "a flag", NULL},
+    {"colour", OPTION_CHOICE, offsetof(struct target, colour), "C", "a colour", colours},
+    {"widths", OPTION_WIDTHS, offsetof(struct target, embed.width_count), "LIST", "widths", NULL},
+    {"config", OPTION_CONFIG, 0, "FILE", "a file", NULL},
+    {0, OPTION_FLAG, 0, NULL, NULL, NULL},
+};
+
+/* Parses up to 8 arguments that end with NULL; returns what options_parse does. */
+static bool parse(struct target *target, char **arguments, int *first, struct error *error) {
+  char *argv[10] = {(char *)"test"};
+  int argc = 1;
+  bool help;
+  while (arguments[argc - 1]) {
+    argv[argc] = arguments[argc - 1];
+    argc++;
+  }
+  *target = (struct target){0};
+  return options_parse("test", specs, argc, argv, target, &target->kept, first, &help, error);
+}
+
+#define PARSE(...) parse(&target, (char *[]){__VA_ARGS__, NULL}, &first, &error)
+
+static void every_type_is_stored(void **state) {
+  (void)state;
+  struct target target;
+  struct error error;
+  int first;
+  assert_true(PARSE("--name", "n", "--count=3", "--size", "2K", "--flag", "--colour", "green"));
+  assert_string_equal(target.name, "n");
+  assert_int_equal(target.count, 3);
+  assert_int_equal(target.size, 2048);
+  assert_true(target.flag);
+  assert_int_equal(target.colour, 1);
+  assert_true(PARSE("--widths", "1024,64", "input"));
+  assert_int_equal(target.embed.width_count, 2);
+  assert_int_equal(target.embed.widths[0], 1024);
+  assert_int_equal(target.embed.widths[1], 64);
+  assert_int_equal(first, 3);
+}
+
+static void wrong_values_name_the_option_and_the_value(void **state) {
+  (void)state;
+  char *wrong[][2] = {{"--count", "three"},        {"--count", "-1"},   {"--count", "99999999999"},
+                      {"--size", "12Q"},           {"--size", ""},      {"--size", "9999999G9"},
+                      {"--colour", "blue"},        {"--widths", "12,"}, {"--widths", "0"},
+                      {"--size", "9999999999999G"}};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    struct target target;
+    struct error error = {0};
+    int first;
+    assert_false(PARSE(wrong[i][0], wrong[i][1]));
+    assert_int_equal(error.code, ERROR_USAGE);
+    assert_non_null(strstr(error.message, wrong[i][0] + 2));
+    assert_non_null(strstr(error.message, wrong[i][1]));
+  }
+}
+
+static void unknown_option_suggests_the_nearest(void **state) {
+  (void)state;
+  struct target target;
+  struct error error = {0};
+  int first;
+  assert_false(PARSE("--cuont", "3"));
+  assert_non_null(strstr(error.message, "did you mean count?"));
+  assert_false(PARSE("--something-else"));
+  assert_null(strstr(error.message, "did you mean"));
+  assert_false(PARSE("--count"));
+  assert_non_null(strstr(error.message, "needs a value"));
+}
+
+/* Writes an .ini file; the path is static. */
+static char *ini_write(const char *text) {
+  static char path[64];
+  snprintf(path, sizeof path, "/tmp/nina-options-%d.ini", (int)getpid());
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  fputs(text, file);
+  fclose(file);
+  return path;
+}
+
+static void command_line_wins_over_the_file(void **state) {
+  (void)state;
+  struct target target;
+  struct error error = {0};
+  int first;
+  char *path =
+      ini_write("; a comment\nname = from file\nflag = true\n[test]\ncount = 7\n[other]\nunknown = 1\n");
+  assert_true(PARSE("--count", "8", "--config", path));
+  assert_string_equal(target.name, "from file");
+  assert_int_equal(target.count, 8);
+  assert_true(target.flag);
+  option_strings_free(&target.kept);
+  unlink(path);
+}
+
+static void file_errors_name_file_and_line(void **state) {
+  (void)state;
+  const char *const wrong[] = {"count = 1\nname = a\ncuont = 3\n", "count = 1\n\nflag = maybe\n",
+                               "\n\nno value here\n"};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    struct target target;
+    struct error error = {0};
+    int first;
+    char *path = ini_write(wrong[i]);
+    assert_false(PARSE("--config", path));
+    assert_int_equal(error.code, ERROR_USAGE);
+    assert_non_null(strstr(error.message, path));
+    assert_non_null(strstr(error.message, "line 3"));
+    option_strings_free(&target.kept);
+    unlink(path);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_type_is_stored),
+      cmocka_unit_test(wrong_values_name_the_option_and_the_value),
+      cmocka_unit_test(unknown_option_suggests_the_nearest),
+      cmocka_unit_test(command_line_wins_over_the_file),
+      cmocka_unit_test(file_errors_name_file_and_line),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

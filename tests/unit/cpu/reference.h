@@ -1,0 +1,136 @@
+/* The forward pass of a BERT-like encoder as its definition reads, in fp64, one loop per sum: what the
+ * encoder is tested against. */
+#pragma once
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "host/model/encoder.h"
+
+static inline float *reference_numbers(const struct tensor *tensor) {
+  float *numbers = malloc((size_t)tensor->elements * sizeof *numbers);
+  if (!numbers) abort();
+  tensor_to_f32(tensor, 0, tensor->elements, numbers);
+  return numbers;
+}
+
+/* y [tokens, outputs] = x [tokens, inputs] · Wᵀ + b */
+static inline double *reference_linear(const struct linear *linear, const double *x, int32_t tokens) {
+  const int64_t outputs = linear->weight->shape[0], inputs = linear->weight->shape[1];
+  float *weight = reference_numbers(linear->weight), *bias = reference_numbers(linear->bias);
+  double *y = malloc((size_t)(tokens * outputs) * sizeof *y);
+  if (!y) abort();
+  for (int32_t t = 0; t < tokens; t++)
+    for (int64_t o = 0; o < outputs; o++) {
+      double sum = bias[o];
+      for (int64_t i = 0; i < inputs; i++) sum += x[t * inputs + i] * weight[o * inputs + i];
+      y[t * outputs + o] = sum;
+    }
+  free(weight);
+  free(bias);
+  return y;
+}
+
+static inline void reference_norm(const struct norm *norm, double epsilon, int32_t hidden, double *x,
+                                  int32_t tokens) {
+  float *weight = reference_numbers(norm->weight), *bias = reference_numbers(norm->bias);
+  for (int64_t t = 0; t < tokens; t++) {
+    double *row = x + t * hidden, mean = 0, variance = 0;
+    for (int32_t i = 0; i < hidden; i++) mean += row[i] / hidden;
+    for (int32_t i = 0; i < hidden; i++) variance += (row[i] - mean) * (row[i] - mean) / hidden;
+    for (int32_t i = 0; i < hidden; i++)
+      row[i] = (row[i] - mean) / sqrt(variance + epsilon) * weight[i] + bias[i];
+  }
+  free(weight);
+  free(bias);
+}
+
+/* context [tokens, hidden] of one sequence. */
+static inline double *reference_attention(const struct model_shape *shape, const double *query,
+                                          const double *key, const double *value, int32_t tokens) {
+  const int32_t hidden = shape->hidden, size = shape->head_size;
+  double *context = calloc((size_t)tokens * (size_t)hidden, sizeof *context),
+         *weight = calloc((size_t)tokens, sizeof *weight);
+  if (!context || !weight) abort();
+  for (int32_t head = 0; head < shape->heads; head++)
+    for (int32_t t = 0; t < tokens; t++) {
+      const double *q = query + (int64_t)t * hidden + head * size;
+      double top = -INFINITY, sum = 0;
+      for (int32_t s = 0; s < tokens; s++) {
+        weight[s] = 0;
+        for (int32_t i = 0; i < size; i++)
+          weight[s] += q[i] * key[(int64_t)s * hidden + head * size + i] / sqrt(size);
+        top = fmax(top, weight[s]);
+      }
+      for (int32_t s = 0; s < tokens; s++) sum += weight[s] = exp(weight[s] - top);
+      for (int32_t s = 0; s < tokens; s++)
+        for (int32_t i = 0; i < size; i++)
+          context[(int64_t)t * hidden + head * size + i] +=
+              weight[s] / sum * value[(int64_t)s * hidden + head * size + i];
+    }
+  free(weight);
+  return context;
+}
+
+static inline void reference_add(double *x, double *y, int64_t count) {
+  for (int64_t i = 0; i < count; i++) x[i] += y[i];
+  free(y);
+}
+
+static inline void reference_layer(const struct model_shape *shape, const struct layer *layer, double *state,
+                                   int32_t tokens) {
+  double *query = reference_linear(&layer->query, state, tokens),
+         *key = reference_linear(&layer->key, state, tokens);
+  double *value = reference_linear(&layer->value, state, tokens);
+  double *context = reference_attention(shape, query, key, value, tokens);
+  reference_add(state, reference_linear(&layer->attention_output, context, tokens),
+                (int64_t)tokens * shape->hidden);
+  reference_norm(&layer->attention_norm, shape->layer_norm_eps, shape->hidden, state, tokens);
+  double *inner = reference_linear(&layer->intermediate, state, tokens);
+  for (int64_t i = 0; i < (int64_t)tokens * shape->ffn; i++) inner[i] *= 0.5 * (1 + erf(inner[i] / sqrt(2)));
+  reference_add(state, reference_linear(&layer->output, inner, tokens), (int64_t)tokens * shape->hidden);
+  reference_norm(&layer->output_norm, shape->layer_norm_eps, shape->hidden, state, tokens);
+  free(query);
+  free(key);
+  free(value);
+  free(context);
+  free(inner);
+}
+
+/* pooled [hidden] of one sequence, not normalised. */
+static inline void reference_pooled(const struct model *model, const int32_t *ids, int32_t tokens,
+                                    int32_t prompt_tokens, double *pooled) {
+  const struct model_shape *shape = &model->shape;
+  const int64_t hidden = shape->hidden;
+  float *word = reference_numbers(model->word_embedding),
+        *position = reference_numbers(model->position_embedding);
+  float *type = reference_numbers(model->type_embedding);
+  double *state = malloc((size_t)(tokens * hidden) * sizeof *state);
+  if (!state) abort();
+  for (int64_t t = 0; t < tokens; t++)
+    for (int64_t i = 0; i < hidden; i++)
+      state[t * hidden + i] =
+          (double)word[ids[t] * hidden + i] + position[(shape->first_position + t) * hidden + i] + type[i];
+  reference_norm(&model->embedding_norm, shape->layer_norm_eps, shape->hidden, state, tokens);
+  for (int32_t l = 0; l < shape->layers; l++) reference_layer(shape, &model->layer[l], state, tokens);
+  for (int64_t i = 0; i < hidden; i++) {
+    pooled[i] = shape->pooling == POOLING_CLS ? state[i] : 0;
+    for (int64_t t = prompt_tokens; shape->pooling == POOLING_MEAN && t < tokens; t++)
+      pooled[i] += state[t * hidden + i] / (tokens - prompt_tokens);
+  }
+  free(word);
+  free(position);
+  free(type);
+  free(state);
+}
+
+/* Cosine of a stored fp16 row and a reference row, both of `width`. */
+static inline double reference_cosine(const float *row, const double *reference, int32_t width) {
+  double product = 0, a = 0, b = 0;
+  for (int32_t i = 0; i < width; i++) {
+    product += row[i] * reference[i];
+    a += (double)row[i] * row[i];
+    b += reference[i] * reference[i];
+  }
+  return product / sqrt(a * b);
+}

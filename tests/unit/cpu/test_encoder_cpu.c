@@ -1,0 +1,336 @@
+/* The whole encoder on small random models. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* After the headers whose types it uses. */
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#include "host/cpu/encoder_cpu.h"
+#include "host/cpu/isa.h"
+#include "tests/unit/cpu/random_model.h"
+#include "tests/unit/cpu/reference.h"
+
+#define TEXTS_MAX 64
+
+/* A batch of random texts of the given lengths. */
+struct texts {
+  int32_t *ids, offsets[TEXTS_MAX + 1], count;
+};
+
+static struct texts texts_make(const int32_t *lengths, int32_t count, int32_t vocabulary, uint64_t seed) {
+  struct texts texts = {.count = count};
+  uint64_t state = seed * 2 + 1;
+  for (int32_t t = 0; t < count; t++) texts.offsets[t + 1] = texts.offsets[t] + lengths[t];
+  texts.ids = malloc((size_t)texts.offsets[count] * sizeof *texts.ids);
+  assert_non_null(texts.ids);
+  for (int32_t i = 0; i < texts.offsets[count]; i++)
+    texts.ids[i] = (int32_t)(random_bits(&state) % (uint64_t)vocabulary);
+  return texts;
+}
+
+/* rows [count, widest] of texts first … first + count - 1 as one batch. */
+static uint16_t *texts_encode(struct encoder *encoder, const struct texts *texts, int32_t first,
+                              int32_t count, int32_t prompt_tokens, int32_t widest) {
+  struct error error = {.message = ""};
+  int32_t offsets[TEXTS_MAX + 1];
+  uint16_t *rows = malloc((size_t)count * (size_t)widest * sizeof *rows);
+  assert_non_null(rows);
+  for (int32_t t = 0; t <= count; t++) offsets[t] = texts->offsets[first + t] - texts->offsets[first];
+  const struct batch batch = {texts->ids + texts->offsets[first], offsets, count, prompt_tokens};
+  if (!encoder_submit(encoder, 0, &batch, &error) || !encoder_wait(encoder, 0, &rows, &error))
+    fail_msg("%s", error.message);
+  return rows;
+}
+
+static struct encoder *encoder_make(const struct model *model, enum precision precision, enum isa isa) {
+  struct error error = {.message = ""};
+  const struct encoder_options options = {.precision = precision,
+                                          .slots = 2,
+                                          .max_tokens = model->shape.max_tokens,
+                                          .width_count = 1,
+                                          .widths = {model->shape.hidden}};
+  struct encoder *encoder = encoder_cpu_open_isa(model, &options, isa, &error);
+  if (!encoder) fail_msg("%s", error.message);
+  return encoder;
+}
+
+static bool bf16_runs(void) {
+  return isa_detect() >= ISA_AVX512;
+}
+
+static const struct model_shape shape_32 = {2, 64, 2, 32, 160, 100, 80, 0, 1e-12f, POOLING_MEAN, true, 80};
+static const struct model_shape shape_64 = {2, 128, 2, 64, 192, 100, 82, 2, 1e-5f, POOLING_CLS, true, 80};
+static const struct model_shape shape_24 = {2, 72, 3, 24, 96, 100, 80, 0, 1e-5f, POOLING_MEAN, false, 80};
+
+/* Every row of a batch against the reference; returns the worst cosine. */
+static double worst_cosine(const struct model_shape *shape, enum dtype dtype, enum precision precision,
+                           enum isa isa, int32_t prompt_tokens) {
+  static const int32_t lengths[] = {1, 2, 5, 17, 80, 33, 64, 16, 7, 1};
+  struct random_model *random = random_model_open(shape, dtype, 7);
+  struct encoder *encoder = encoder_make(&random->model, precision, isa);
+  struct texts texts = texts_make(lengths, 10, shape->vocabulary, 3);
+  uint16_t *rows = texts_encode(encoder, &texts, 0, texts.count, prompt_tokens, shape->hidden);
+  double worst = 1, pooled[128];
+  float row[128];
+  for (int32_t t = 0; t < texts.count; t++) {
+    const int32_t length = texts.offsets[t + 1] - texts.offsets[t];
+    for (int32_t i = 0; i < shape->hidden; i++) row[i] = half_to_float(rows[t * shape->hidden + i]);
+    if (shape->pooling == POOLING_MEAN && length <= prompt_tokens) {
+      for (int32_t i = 0; i < shape->hidden; i++) assert_int_equal(rows[t * shape->hidden + i], 0);
+      continue;
+    }
+    reference_pooled(&random->model, texts.ids + texts.offsets[t], length, prompt_tokens, pooled);
+    worst = fmin(worst, reference_cosine(row, pooled, shape->hidden));
+  }
+  free(rows);
+  free(texts.ids);
+  encoder_close(encoder);
+  random_model_close(random);
+  return worst;
+}
+
+static void assert_above(double value, double bound) {
+  if (!(value >= bound)) fail_msg("%.9f is not above %.9f", value, bound);
+}
+
+static void fp32_rows_are_the_reference_s(void **state) {
+  (void)state;
+  for (int isa = ISA_PLAIN; isa <= (int)isa_detect(); isa++) {
+    assert_above(worst_cosine(&shape_32, DTYPE_F32, PRECISION_FP32, (enum isa)isa, 0), 0.999999);
+    assert_above(worst_cosine(&shape_64, DTYPE_F16, PRECISION_FP32, (enum isa)isa, 0), 0.999999);
+    assert_above(worst_cosine(&shape_24, DTYPE_BF16, PRECISION_FP32, (enum isa)isa, 0), 0.999999);
+  }
+}
+
+static void bf16_rows_are_near_the_reference_s(void **state) {
+  (void)state;
+  if (!bf16_runs()) skip();
+  for (int isa = ISA_PLAIN; isa <= (int)isa_detect(); isa++) {
+    assert_above(worst_cosine(&shape_32, DTYPE_BF16, PRECISION_BF16, (enum isa)isa, 0), 0.9999);
+    assert_above(worst_cosine(&shape_64, DTYPE_BF16, PRECISION_BF16, (enum isa)isa, 0), 0.9999);
+    assert_above(worst_cosine(&shape_24, DTYPE_F32, PRECISION_BF16, (enum isa)isa, 0), 0.9999);
+  }
+}
+
+static void mean_leaves_the_prompt_out(void **state) {
+  (void)state;
+  assert_above(worst_cosine(&shape_24, DTYPE_F32, PRECISION_FP32, isa_detect(), 5), 0.999999);
+}
+
+/* Lengths around every border: of vectors, of four queries, of the pieces that products are cut to, and of a
+ * group. */
+static void row_is_the_same_in_any_batch(void **state) {
+  (void)state;
+  static const int32_t lengths[] = {80, 3,  16, 1, 31, 32, 33, 64, 65, 79, 5,  48, 15, 17, 2, 80,
+                                    80, 80, 71, 4, 80, 80, 63, 8,  80, 80, 29, 80, 11, 80, 49};
+  const int32_t count = sizeof lengths / sizeof *lengths;
+  for (int bf16 = 0; bf16 <= bf16_runs(); bf16++) {
+    struct random_model *random = random_model_open(&shape_64, DTYPE_BF16, 11);
+    struct encoder *encoder =
+        encoder_make(&random->model, bf16 ? PRECISION_BF16 : PRECISION_FP32, isa_detect());
+    struct texts texts = texts_make(lengths, count, shape_64.vocabulary, 5);
+    const size_t row = (size_t)shape_64.hidden;
+    int32_t all = count;
+    while (texts.offsets[all] > encoder->info.batch_tokens) all--;
+    uint16_t *together = texts_encode(encoder, &texts, 0, all, 0, shape_64.hidden);
+    for (int32_t t = 0; t < all; t++) {
+      uint16_t *alone = texts_encode(encoder, &texts, t, 1, 0, shape_64.hidden);
+      assert_memory_equal(alone, together + (size_t)t * row, row * sizeof *alone);
+      free(alone);
+    }
+    for (int32_t first = 1; first < all; first += 5) {
+      uint16_t *some = texts_encode(encoder, &texts, first, all - first, 0, shape_64.hidden);
+      assert_memory_equal(some, together + (size_t)first * row, row * (size_t)(all - first) * sizeof *some);
+      free(some);
+    }
+    free(together);
+    free(texts.ids);
+    encoder_close(encoder);
+    random_model_close(random);
+  }
+}
+
+struct driver {
+  struct encoder *encoder;
+  const struct texts *texts;
+  int32_t slot;
+  uint16_t *rows;
+  bool done;
+};
+
+static void *driver_run(void *context) {
+  struct driver *self = context;
+  struct error error;
+  const struct batch batch = {self->texts->ids, self->texts->offsets, self->texts->count, 0};
+  self->done = true;
+  for (int repeat = 0; repeat < 3 && self->done; repeat++)
+    self->done = encoder_submit(self->encoder, self->slot, &batch, &error) &&
+                 encoder_wait(self->encoder, self->slot, &self->rows, &error);
+  return NULL;
+}
+
+static void slots_work_at_the_same_time(void **state) {
+  (void)state;
+  static const int32_t lengths[] = {20, 33, 50, 80, 7};
+  struct random_model *random = random_model_open(&shape_32, DTYPE_F32, 23);
+  struct encoder *encoder = encoder_make(&random->model, PRECISION_AUTO, isa_detect());
+  struct texts texts = texts_make(lengths, 5, shape_32.vocabulary, 9);
+  const size_t bytes = 5 * (size_t)shape_32.hidden * sizeof(uint16_t);
+  struct driver driver[2];
+  pthread_t thread[2];
+  assert_int_equal(encoder->info.slots, 2);
+  for (int32_t t = 0; t < 2; t++) {
+    driver[t] = (struct driver){encoder, &texts, t, calloc(1, bytes), false};
+    assert_int_equal(pthread_create(&thread[t], NULL, driver_run, &driver[t]), 0);
+  }
+  for (int32_t t = 0; t < 2; t++) pthread_join(thread[t], NULL);
+  assert_true(driver[0].done && driver[1].done);
+  assert_memory_equal(driver[0].rows, driver[1].rows, bytes);
+  for (int32_t t = 0; t < 2; t++) free(driver[t].rows);
+  free(texts.ids);
+  encoder_close(encoder);
+  random_model_close(random);
+}
+
+static void longest_input_of_8192_tokens_works(void **state) {
+  (void)state;
+  static const struct model_shape shape = {1, 32, 1, 32, 32, 50, 8194, 2, 1e-5f, POOLING_CLS, true, 8192};
+  static const int32_t lengths[] = {8192, 700};
+  for (int bf16 = 0; bf16 <= bf16_runs(); bf16++) {
+    struct random_model *random = random_model_open(&shape, DTYPE_F32, 31);
+    struct encoder *encoder =
+        encoder_make(&random->model, bf16 ? PRECISION_BF16 : PRECISION_FP32, isa_detect());
+    struct texts texts = texts_make(lengths, 2, shape.vocabulary, 13);
+    assert_int_equal(encoder->info.batch_tokens, 8192);
+    uint16_t *longest = texts_encode(encoder, &texts, 0, 1, 0, shape.hidden);
+    uint16_t *shorter = texts_encode(encoder, &texts, 1, 1, 0, shape.hidden);
+    double pooled[32], norm = 0;
+    float row[32];
+    for (int32_t i = 0; i < 32; i++) row[i] = half_to_float(shorter[i]);
+    reference_pooled(&random->model, texts.ids + 8192, 700, 0, pooled);
+    assert_above(reference_cosine(row, pooled, 32), bf16 ? 0.9999 : 0.999999);
+    for (int32_t i = 0; i < 32; i++) norm += half_to_float(longest[i]) * half_to_float(longest[i]);
+    assert_true(fabs(norm - 1) < 1e-3);
+    free(longest);
+    free(shorter);
+    free(texts.ids);
+    encoder_close(encoder);
+    random_model_close(random);
+  }
+}
+
+static void narrow_widths_derive_from_the_widest(void **state) {
+  (void)state;
+  static const int32_t length = 20;
+  struct random_model *random = random_model_open(&shape_64, DTYPE_F32, 41);
+  const struct encoder_options options = {
+      .precision = PRECISION_FP32, .max_tokens = 80, .width_count = 2, .widths = {96, 32}};
+  struct error error = {.message = ""};
+  struct encoder *encoder = encoder_cpu_open(&random->model, &options, &error);
+  struct texts texts = texts_make(&length, 1, shape_64.vocabulary, 1);
+  const struct batch batch = {texts.ids, texts.offsets, 1, 0};
+  uint16_t wide[96], narrow[32], *rows[] = {wide, narrow};
+  assert_non_null(encoder);
+  assert_true(encoder->info.slots >= 1 && encoder->info.batch_tokens >= 80);
+  assert_true(encoder_submit(encoder, 0, &batch, &error) && encoder_wait(encoder, 0, rows, &error));
+  double sum = 0;
+  for (int i = 0; i < 32; i++) sum += (double)half_to_float(wide[i]) * half_to_float(wide[i]);
+  for (int i = 0; i < 32; i++)
+    assert_int_equal(narrow[i], half_from_float(half_to_float(wide[i]) * (float)(1 / sqrt(sum))));
+  free(texts.ids);
+  encoder_close(encoder);
+  random_model_close(random);
+}
+
+static void ids_past_the_word_table_are_an_error(void **state) {
+  (void)state;
+  struct random_model *random = random_model_open(&shape_32, DTYPE_F32, 1);
+  struct encoder *encoder = encoder_make(&random->model, PRECISION_FP32, isa_detect());
+  const int32_t offsets[] = {0, 3}, bad[] = {100, -1};
+  for (int i = 0; i < 2; i++) {
+    const int32_t ids[] = {0, bad[i], 2};
+    const struct batch batch = {ids, offsets, 1, 0};
+    struct error error = {.message = ""};
+    char number[16];
+    snprintf(number, sizeof number, "%d", bad[i]);
+    assert_false(encoder_submit(encoder, 0, &batch, &error));
+    assert_int_equal(error.code, ERROR_INPUT);
+    assert_non_null(strstr(error.message, number));
+  }
+  encoder_close(encoder);
+  random_model_close(random);
+}
+
+static void batches_out_of_bounds_are_errors(void **state) {
+  (void)state;
+  struct random_model *random = random_model_open(&shape_32, DTYPE_F32, 1);
+  struct encoder *encoder = encoder_make(&random->model, PRECISION_FP32, isa_detect());
+  static const int32_t ids[2000];
+  const int32_t empty[] = {0, 0}, longer[] = {0, 81}, many[] = {0, 80, 2000};
+  const struct batch batches[] = {
+      {ids, empty, 0, 0}, {ids, empty, 1, 0}, {ids, longer, 1, 0}, {ids, many, 2, 0}};
+  struct error error;
+  uint16_t row[64], *rows[] = {row};
+  for (int i = 0; i < 4; i++) {
+    assert_false(encoder_submit(encoder, 0, &batches[i], &error));
+    assert_int_equal(error.code, ERROR_USAGE);
+  }
+  assert_false(encoder_wait(encoder, 0, rows, &error));
+  encoder_close(encoder);
+  random_model_close(random);
+}
+
+static void options_that_cannot_be_are_refused(void **state) {
+  (void)state;
+  struct random_model *random = random_model_open(&shape_32, DTYPE_F32, 1);
+  const struct encoder_options options[] = {
+      {.precision = PRECISION_FP16, .max_tokens = 80, .width_count = 1, .widths = {64}},
+      {.max_tokens = 80, .width_count = 1, .widths = {65}},
+      {.max_tokens = 80, .width_count = 0},
+      {.max_tokens = 80, .width_count = 2, .widths = {32, 32}},
+      {.max_tokens = 81, .width_count = 1, .widths = {64}}};
+  for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+    struct error error = {.message = ""};
+    assert_null(encoder_cpu_open(&random->model, &options[i], &error));
+    assert_int_equal(error.code, ERROR_USAGE);
+    assert_true(strlen(error.message) > 10);
+  }
+  random_model_close(random);
+}
+
+static void compute_class_names_what_decides_the_bits(void **state) {
+  (void)state;
+  struct random_model *random = random_model_open(&shape_32, DTYPE_F32, 1);
+  struct encoder *encoder = encoder_make(&random->model, PRECISION_AUTO, isa_detect());
+  json_t *class = encoder_compute_class(encoder);
+  const char *precision = isa_detect() == ISA_AVX512_BF16 ? "bf16" : "fp32";
+  assert_string_equal(json_string_value(json_object_get(class, "encoder")), "cpu");
+  assert_string_equal(json_string_value(json_object_get(class, "precision")), precision);
+  assert_string_equal(json_string_value(json_object_get(class, "isa")), isa_name(isa_detect()));
+  assert_true(json_string_length(json_object_get(class, "onednn")) >= 5);
+  assert_true(json_string_length(json_object_get(class, "onednn_isa")) > 0);
+  assert_int_equal(json_integer_value(json_object_get(class, "batch_tokens")), encoder->info.batch_tokens);
+  json_decref(class);
+  encoder_close(encoder);
+  random_model_close(random);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(fp32_rows_are_the_reference_s),
+      cmocka_unit_test(bf16_rows_are_near_the_reference_s),
+      cmocka_unit_test(mean_leaves_the_prompt_out),
+      cmocka_unit_test(row_is_the_same_in_any_batch),
+      cmocka_unit_test(slots_work_at_the_same_time),
+      cmocka_unit_test(longest_input_of_8192_tokens_works),
+      cmocka_unit_test(narrow_widths_derive_from_the_widest),
+      cmocka_unit_test(ids_past_the_word_table_are_an_error),
+      cmocka_unit_test(batches_out_of_bounds_are_errors),
+      cmocka_unit_test(options_that_cannot_be_are_refused),
+      cmocka_unit_test(compute_class_names_what_decides_the_bits),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

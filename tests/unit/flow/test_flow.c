@@ -1,0 +1,203 @@
+/* The pipeline with an encoder that can be told to fail: what the command line cannot provoke. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+/* cmocka wants the four above it */
+#include <cmocka.h>
+
+#include "host/flow/flow.h"
+#include "io/npy_zst.h"
+
+#define WIDTH 4
+#define LINES 400
+#define BLOCK_LINES 32
+
+/* A row holds the number of its tokens, its last id but one, and the number of sequences in its batch. */
+struct fake_encoder {
+  struct encoder encoder;
+  struct batch batch[4]; /* by slot */
+  atomic_int batches;
+  int fail_at; /* number of the batch that fails, from 1; 0: none */
+};
+
+static bool fake_submit(struct encoder *encoder, int32_t slot, const struct batch *batch,
+                        struct error *error) {
+  struct fake_encoder *fake = (struct fake_encoder *)encoder;
+  fake->batch[slot] = *batch;
+  if (atomic_fetch_add(&fake->batches, 1) + 1 != fake->fail_at) return true;
+  return error_set(error, ERROR_DEVICE, "the card fell off the bus");
+}
+
+static bool fake_wait(struct encoder *encoder, int32_t slot, uint16_t *const *rows, struct error *error) {
+  (void)error;
+  const struct batch *batch = &((struct fake_encoder *)encoder)->batch[slot];
+  for (int32_t i = 0; i < batch->sequences; i++) {
+    const int32_t *offsets = batch->offsets + i;
+    const uint16_t row[WIDTH] = {(uint16_t)(offsets[1] - offsets[0]), (uint16_t)batch->ids[offsets[1] - 2], 0,
+                                 0};
+    memcpy(rows[0] + (size_t)i * WIDTH, row, sizeof row);
+  }
+  return true;
+}
+
+static const struct encoder_vtable fake_vtable = {.submit = fake_submit, .wait = fake_wait};
+
+struct fixture {
+  char folder[64], shard[96], out[96];
+  struct shard shards[1];
+  struct run_identity identity;
+  struct tokenizer *tokenizer;
+};
+
+static int fixture_open(void **state) {
+  struct fixture *fixture = calloc(1, sizeof *fixture);
+  struct error error;
+  strcpy(fixture->folder, "/tmp/nina-flow-XXXXXX");
+  if (!mkdtemp(fixture->folder)) return -1;
+  snprintf(fixture->shard, sizeof fixture->shard, "%s/a.jsonl", fixture->folder);
+  snprintf(fixture->out, sizeof fixture->out, "%s/out", fixture->folder);
+  FILE *file = fopen(fixture->shard, "w");
+  if (!file) return -1;
+  for (int i = 0; i < LINES; i++) fprintf(file, "{\"text\":\"%.*s\"}\n", i % 23, "a b c d e f g h i j k l");
+  fclose(file);
+  fixture->shards[0].path = fixture->shard;
+  if (!shard_examine(&fixture->shards[0], &error)) return -1;
+  fixture->identity = (struct run_identity){.model = json_object(),
+                                            .settings = json_pack("{s:[i]}", "widths", WIDTH),
+                                            .compute_class = json_object(),
+                                            .shards = fixture->shards,
+                                            .shard_count = 1};
+  fixture->tokenizer = tokenizer_open(NINA_SOURCE_DIR "/tests/golden/xlmr-cls-v3", &error);
+  *state = fixture;
+  return fixture->tokenizer ? 0 : -1;
+}
+
+static int fixture_close(void **state) {
+  struct fixture *fixture = *state;
+  char command[96];
+  tokenizer_close(fixture->tokenizer);
+  json_decref(fixture->identity.model);
+  json_decref(fixture->identity.settings);
+  json_decref(fixture->identity.compute_class);
+  snprintf(command, sizeof command, "rm -r %s", fixture->folder);
+  free(fixture);
+  return system(command);
+}
+
+static void ignore_damage(void *context, const struct error *damage) {
+  (void)context;
+  (void)damage;
+}
+
+/* Runs the flow over the shard; `stop` asks it to stop at once. Returns what flow_finish does; *totals is
+ * what OUT then holds. */
+static bool run(struct fixture *fixture, int fail_at, bool stop, struct run_totals *totals,
+                struct error *error) {
+  struct fake_encoder fake = {.encoder = {.vtable = &fake_vtable, .info = {.slots = 3, .batch_tokens = 64}},
+                              .fail_at = fail_at};
+  const struct flow_options options = {.limits = {BLOCK_LINES, 1 << 20, 1 << 20},
+                                       .fields = {.text = "text"},
+                                       .prompt = "",
+                                       .max_tokens = 64,
+                                       .width_count = 1,
+                                       .widths = {WIDTH},
+                                       .threads = 3,
+                                       .zstd_level = 1};
+  struct flow_progress progress;
+  struct run_log *log = run_log_open(fixture->out, &fixture->identity, RUN_RESUME, error);
+  struct ranks *ranks = ranks_open(error);
+  assert_true(log && ranks && ranks_begin(ranks, log, error));
+  struct flow *flow =
+      flow_start(&options, &(struct flow_parts){ranks, log, fixture->tokenizer, &fake.encoder}, error);
+  assert_non_null(flow);
+  if (stop) flow_stop(flow);
+  const struct timespec pause = {.tv_nsec = 1000000};
+  while (flow_running(flow)) nanosleep(&pause, NULL);
+  const bool done = flow_finish(flow, &progress, ignore_damage, NULL, error);
+  run_log_totals(log, totals);
+  ranks_close(ranks);
+  run_log_close(log);
+  return done;
+}
+
+/* Row i of the output is that of line i. */
+static void check_rows(struct fixture *fixture) {
+  struct error error;
+  struct token_encoder *encoder = token_encoder_open(fixture->tokenizer, &error);
+  assert_non_null(encoder);
+  for (int i = 0; i < LINES; i++) {
+    char path[160];
+    uint16_t row[WIDTH];
+    int32_t ids[64], count;
+    bool truncated;
+    snprintf(path, sizeof path, "%s/w%d/part-00000-%05d.npy.zst", fixture->out, WIDTH, i / BLOCK_LINES);
+    struct npy_zst_reader *reader = npy_zst_reader_open(path, &error);
+    assert_non_null(reader);
+    assert_true(npy_zst_reader_read(reader, i % BLOCK_LINES, 1, row, &error));
+    npy_zst_reader_close(reader);
+    assert_true(token_encoder_encode(encoder, "a b c d e f g h i j k l", i % 23, 64, ids, &count, &truncated,
+                                     &error));
+    assert_int_equal(row[0], count);
+    assert_int_equal(row[1], (uint16_t)ids[count - 2]);
+  }
+  token_encoder_close(encoder);
+}
+
+static void every_row_is_at_its_line(void **state) {
+  struct fixture *fixture = *state;
+  struct run_totals totals;
+  struct error error = {0};
+  assert_true(run(fixture, 0, false, &totals, &error));
+  assert_int_equal(totals.rows, LINES);
+  check_rows(fixture);
+}
+
+static void failed_batch_ends_the_run_and_what_is_committed_stays(void **state) {
+  struct fixture *fixture = *state;
+  struct run_totals totals;
+  const int fail_at[] = {1, 2, 9,
+                         20}; /* few enough that the blocks that they let through leave work for the last */
+  for (int i = 0; i < 4; i++) {
+    struct error error = {0};
+    assert_false(run(fixture, fail_at[i], false, &totals, &error));
+    assert_int_equal(error.code, ERROR_DEVICE);
+    assert_non_null(strstr(error.message, "of shard 0: the card fell off the bus"));
+    assert_true(totals.rows < LINES);
+  }
+  struct error error = {0};
+  assert_true(run(fixture, 0, false, &totals, &error));
+  assert_int_equal(totals.rows, LINES);
+  check_rows(fixture);
+}
+
+static void stopped_run_commits_whole_blocks_only(void **state) {
+  struct fixture *fixture = *state;
+  struct run_totals totals;
+  struct error error = {0};
+  for (int round = 0; round < 8; round++) {
+    assert_true(run(fixture, 0, true, &totals, &error));
+    assert_int_equal(totals.rows, totals.lines);
+    assert_true(totals.rows % BLOCK_LINES == 0 || totals.rows == LINES ||
+                totals.rows % BLOCK_LINES == LINES % BLOCK_LINES);
+  }
+  assert_true(run(fixture, 0, false, &totals, &error));
+  assert_int_equal(totals.rows, LINES);
+  check_rows(fixture);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(every_row_is_at_its_line, fixture_open, fixture_close),
+      cmocka_unit_test_setup_teardown(failed_batch_ends_the_run_and_what_is_committed_stays, fixture_open,
+                                      fixture_close),
+      cmocka_unit_test_setup_teardown(stopped_run_commits_whole_blocks_only, fixture_open, fixture_close),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,127 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka wants the four above it */
+#include <cmocka.h>
+
+#include "host/flow/pack.h"
+
+/* A block whose row i has lengths[i] tokens; token j of row i is 1000 · i + j. */
+static void work_fill(struct work *work, const int32_t *lengths, int64_t rows) {
+  work->rows = rows;
+  assert_true(work_reserve(&work->row, &work->row_capacity, rows, sizeof *work->row));
+  for (int64_t i = 0; i < rows; i++) {
+    work->row[i] = (struct row){work->tokens, lengths[i]};
+    assert_true(
+        work_reserve(&work->ids, &work->token_capacity, work->tokens + lengths[i], sizeof *work->ids));
+    for (int32_t j = 0; j < lengths[i]; j++) work->ids[work->tokens + j] = (int32_t)(1000 * i + j);
+    work->tokens += lengths[i];
+  }
+}
+
+/* Every row is in exactly one batch, whole, at the offsets that say so, and no batch holds more than
+ * `batch_tokens`. */
+static void check_batches(const struct work *work, int32_t batch_tokens) {
+  bool *seen = calloc((size_t)work->rows + 1, sizeof *seen);
+  int64_t rows = 0;
+  for (int32_t b = 0; b < work->batch_count; b++) {
+    const struct work_batch *batch = &work->batch[b];
+    const int32_t *offsets = work->offsets + batch->first_offset;
+    const int32_t *ids = work->packed + batch->first_token;
+    assert_ptr_equal(batch->work, work);
+    assert_int_equal(offsets[0], 0);
+    assert_true(batch->sequences > 0);
+    assert_true(offsets[batch->sequences] <= batch_tokens);
+    for (int32_t i = 0; i < batch->sequences; i++, rows++) {
+      const int32_t number = work->order[batch->first_row + i];
+      const struct row *row = &work->row[number];
+      assert_false(seen[number]);
+      seen[number] = true;
+      assert_int_equal(offsets[i + 1] - offsets[i], row->tokens);
+      assert_memory_equal(ids + offsets[i], work->ids + row->first_token, (size_t)row->tokens * sizeof *ids);
+    }
+  }
+  assert_int_equal(rows, work->rows);
+  free(seen);
+}
+
+static void batches_hold_every_row_once(void **state) {
+  (void)state;
+  uint32_t random = 1;
+  for (int round = 0; round < 50; round++) {
+    struct work work = {0};
+    int32_t lengths[300];
+    const int64_t rows = 1 + round * 6 % 300;
+    for (int64_t i = 0; i < rows; i++) {
+      random = random * 1664525u + 1013904223u;
+      lengths[i] = 2 + (int32_t)(random >> 16) % 127;
+    }
+    work_fill(&work, lengths, rows);
+    assert_true(pack_batches(&work, 128));
+    check_batches(&work, 128);
+    work_free(&work);
+  }
+}
+
+static void rows_come_longest_first_and_ties_in_line_order(void **state) {
+  (void)state;
+  const int32_t lengths[] = {3, 5, 3, 9, 5, 2};
+  const int32_t expected[] = {3, 1, 4, 0, 2, 5};
+  struct work work = {0};
+  work_fill(&work, lengths, 6);
+  assert_true(pack_batches(&work, 16));
+  assert_memory_equal(work.order, expected, sizeof expected);
+  work_free(&work);
+}
+
+static void batch_is_filled_to_its_limit(void **state) {
+  (void)state;
+  const int32_t lengths[] = {8, 8, 8, 8, 1};
+  struct work work = {0};
+  work_fill(&work, lengths, 5);
+  assert_true(pack_batches(&work, 16));
+  assert_int_equal(work.batch_count, 3);
+  assert_int_equal(work.batch[0].sequences, 2);
+  assert_int_equal(work.batch[1].sequences, 2);
+  assert_int_equal(work.batch[2].sequences, 1);
+  work_free(&work);
+}
+
+static void block_without_rows_has_no_batch(void **state) {
+  (void)state;
+  struct work work = {0};
+  assert_true(pack_batches(&work, 16));
+  assert_int_equal(work.batch_count, 0);
+  work_free(&work);
+}
+
+static void work_is_as_new_after_a_clear(void **state) {
+  (void)state;
+  const int32_t lengths[] = {2, 4};
+  struct work work = {0};
+  work_fill(&work, lengths, 2);
+  assert_true(pack_batches(&work, 16));
+  work_clear(&work, 1 << 20);
+  assert_int_equal(work.rows + work.tokens + work.batch_count, 0);
+  assert_non_null(work.ids);
+  work_clear(&work, 0);
+  assert_null(work.ids);
+  work_fill(&work, lengths, 2);
+  assert_true(pack_batches(&work, 16));
+  check_batches(&work, 16);
+  work_free(&work);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(batches_hold_every_row_once),
+      cmocka_unit_test(rows_come_longest_first_and_ties_in_line_order),
+      cmocka_unit_test(batch_is_filled_to_its_limit),
+      cmocka_unit_test(block_without_rows_has_no_batch),
+      cmocka_unit_test(work_is_as_new_after_a_clear),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

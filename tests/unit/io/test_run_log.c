@@ -1,0 +1,443 @@
+/* The run log while a run goes on: what a commit writes, and in what order. */
+#include <pthread.h>
+
+#include "tests/unit/io/run_fixture.h"
+
+static const struct shard *two_shards(void) {
+  static struct shard shards[2];
+  shards[0] = shard_named("a.jsonl", 100);
+  shards[1] = shard_named("-", -1);
+  return shards;
+}
+
+static struct run_log *two_open(const void *folder) {
+  struct error error;
+  struct run_log *log = fixture_open(folder, two_shards(), 2, RUN_RESUME, &error);
+  assert_ok(log, &error);
+  return log;
+}
+
+static json_t *json_read(const void *folder, const char *name) {
+  size_t size;
+  unsigned char *text = scratch_read(folder, name, &size);
+  json_t *json = fixture_json((char *)text);
+  free(text);
+  return json;
+}
+
+static void assert_json(const json_t *json, const char *key, const char *expected) {
+  char *text = json_dumps(json_object_get(json, key), JSON_ENCODE_ANY | JSON_COMPACT);
+  if (!text) fail_msg("no %s", key);
+  assert_string_equal(text, expected);
+  free(text);
+}
+
+static void manifest_stands_before_the_first_part(void **state) {
+  struct run_log *log = two_open(*state);
+  assert_false(run_log_resumed(log));
+  assert_true(scratch_exists(*state, "out/w8/.") && scratch_exists(*state, "out/w4/.") &&
+              scratch_exists(*state, "out/ids/.") && scratch_exists(*state, "out/rejects/.") &&
+              scratch_exists(*state, "out/parts/."));
+  assert_false(scratch_exists(*state, "out/text"));
+  json_t *manifest = json_read(*state, "out/manifest.json");
+  assert_json(manifest, "format", "1");
+  assert_json(manifest, "nina", "\"" NINA_VERSION "\"");
+  assert_json(manifest, "state", "\"running\"");
+  assert_json(manifest, "model", "{\"name\":\"tiny\",\"weights\":\"0a\"}");
+  assert_json(manifest, "settings",
+              "{\"widths\":[8,4],\"batch\":{\"tokens\":64,\"rows\":2},\"store_text\":false}");
+  assert_json(manifest, "compute_class", "{\"encoder\":\"null\",\"precision\":\"bf16\"}");
+  assert_json(manifest, "shards",
+              "[{\"path\":\"a.jsonl\",\"size\":100,\"fingerprint\":\"00000000000000000000000000000064\"},"
+              "{\"path\":\"-\",\"size\":-1,\"fingerprint\":\"0000000000000000ffffffffffffffff\"}]");
+  assert_null(json_object_get(manifest, "parts"));
+  json_decref(manifest);
+  run_log_close(log);
+}
+
+static void record_holds_border_counts_and_digests(void **state) {
+  struct error error;
+  struct run_log *log = two_open(*state);
+  assert_ok(part_make(log, 1, 3, PART_REJECTS, &error), &error);
+  run_log_close(log);
+  json_t *record = json_read(*state, "out/parts/part-00001-00003.json");
+  static const struct {
+    const char *key, *value;
+  } expected[] = {
+      {"format", "1"},         {"shard", "1"},
+      {"block", "3"},          {"first_line", "31"},
+      {"lines", "10"},         {"first_offset", "3000"},
+      {"next_offset", "4000"}, {"rows", "8"},
+      {"rejected", "1"},       {"truncated", "2"},
+      {"tokens", "70"},        {"blank", "1"},
+      {"vector_bytes", "192"}, {"end_of_shard", "false"},
+      {"incomplete", "false"}, {"hash", "\"0123456789abcdef0123456789abcdef\""},
+  };
+  for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
+    assert_json(record, expected[i].key, expected[i].value);
+  const json_t *files = json_object_get(record, "files");
+  assert_int_equal(json_array_size(files), 4);
+  size_t i;
+  json_t *file;
+  json_array_foreach(files, i, file) {
+    struct digest digest;
+    char path[512];
+    const char *name = json_string_value(json_object_get(file, "path"));
+    snprintf(path, sizeof path, "%s/out/%s", (char *)*state, name);
+    assert_ok(file_digest(path, &digest, &error), &error);
+    assert_int_equal(json_integer_value(json_object_get(file, "size")), digest.size);
+    assert_string_equal(json_string_value(json_object_get(file, "hash")), digest.hash);
+  }
+  assert_true(scratch_exists(*state, "out/rejects/part-00001-00003.jsonl"));
+  json_decref(record);
+}
+
+static void totals_add_up_over_parts(void **state) {
+  struct run_totals totals;
+  struct error error;
+  struct run_log *log = two_open(*state);
+  shard_make(log, 0, 2);
+  assert_ok(part_make(log, 1, 0, PART_REJECTS, &error), &error);
+  run_log_totals(log, &totals);
+  assert_int_equal(totals.parts, 3);
+  assert_int_equal(totals.lines, 30);
+  assert_int_equal(totals.rows, 26);
+  assert_int_equal(totals.rejected, 1);
+  assert_int_equal(totals.truncated, 6);
+  assert_int_equal(totals.tokens, 210);
+  assert_int_equal(totals.blank, 3);
+  assert_int_equal(totals.vector_bytes, 26 * 24);
+  assert_int_equal(totals.vector_file_bytes, 3 * 120);
+  assert_int_equal(totals.file_bytes, 3 * 140 + 10);
+  assert_int_equal(totals.incomplete, 0);
+  run_log_close(log);
+}
+
+static void part_committed_twice_counts_once(void **state) {
+  struct run_totals once, twice;
+  struct error error;
+  struct run_log *log = two_open(*state);
+  shard_make(log, 0, 2);
+  run_log_totals(log, &once);
+  assert_ok(part_make(log, 0, 1, PART_END, &error), &error);
+  run_log_totals(log, &twice);
+  assert_memory_equal(&once, &twice, sizeof once);
+  assert_int_equal(run_log_shard_blocks(log, 0), 2);
+  assert_ok(part_make(log, 0, 1, PART_PLAIN, &error), &error);
+  assert_int_equal(run_log_shard_blocks(log, 0), -1);
+  run_log_close(log);
+}
+
+static void shard_is_known_by_its_last_part(void **state) {
+  struct error error;
+  struct run_log *log = two_open(*state);
+  assert_int_equal(run_log_shard_blocks(log, 0), -1);
+  assert_null(run_log_part(log, 0, 0));
+  assert_ok(part_make(log, 0, 2, PART_END, &error), &error);
+  assert_int_equal(run_log_shard_blocks(log, 0), 3);
+  assert_null(run_log_part(log, 0, 1));
+  assert_null(run_log_part(log, 0, 3));
+  assert_null(run_log_part(log, 0, -1));
+  assert_null(run_log_part(log, 2, 0));
+  const struct block_border *border = run_log_part(log, 0, 2);
+  assert_non_null(border);
+  assert_int_equal(border->first_offset, 2000);
+  shard_make(log, 1, 1);
+  assert_false(run_log_complete(log));
+  assert_ok(part_make(log, 0, 0, PART_PLAIN, &error), &error);
+  assert_false(run_log_complete(log));
+  assert_ok(part_make(log, 0, 1, PART_PLAIN, &error), &error);
+  assert_true(run_log_complete(log));
+  assert_ptr_equal(run_log_part(log, 0, 2), border);
+  run_log_close(log);
+}
+
+static void incomplete_part_counts_as_not_committed(void **state) {
+  struct run_totals totals;
+  struct error error;
+  struct run_log *log = two_open(*state);
+  shard_make(log, 1, 1);
+  assert_ok(part_make(log, 0, 0, PART_PLAIN, &error), &error);
+  assert_ok(part_make(log, 0, 1, PART_INCOMPLETE, &error), &error);
+  assert_null(run_log_part(log, 0, 1));
+  assert_int_equal(run_log_shard_blocks(log, 0), -1);
+  assert_false(run_log_complete(log));
+  run_log_totals(log, &totals);
+  assert_int_equal(totals.lines, 25);
+  assert_int_equal(totals.incomplete, 1);
+
+  assert_ok(part_make(log, 0, 1, PART_END, &error), &error);
+  assert_non_null(run_log_part(log, 0, 1));
+  assert_true(run_log_complete(log));
+  run_log_totals(log, &totals);
+  assert_int_equal(totals.parts, 3);
+  assert_int_equal(totals.lines, 30);
+  assert_int_equal(totals.incomplete, 0);
+  run_log_close(log);
+}
+
+static void file_that_a_part_no_longer_has_is_removed(void **state) {
+  struct error error;
+  struct run_log *log = two_open(*state);
+  assert_ok(part_make(log, 0, 0, PART_REJECTS, &error), &error);
+  assert_true(scratch_exists(*state, "out/rejects/part-00000-00000.jsonl"));
+  assert_ok(part_make(log, 0, 0, PART_PLAIN, &error), &error);
+  assert_false(scratch_exists(*state, "out/rejects/part-00000-00000.jsonl"));
+  assert_true(scratch_exists(*state, "out/w8/part-00000-00000.npy.zst"));
+  run_log_close(log);
+}
+
+/* A shard whose damage lay after its last whole line ends one part earlier once it is repaired. */
+static void parts_beyond_a_shards_end_are_removed(void **state) {
+  struct run_totals totals;
+  struct error error;
+  struct run_log *log = two_open(*state);
+  assert_ok(part_make(log, 0, 0, PART_PLAIN, &error), &error);
+  assert_ok(part_make(log, 0, 1, PART_INCOMPLETE, &error), &error);
+  assert_ok(part_make(log, 0, 0, PART_END, &error), &error);
+  assert_int_equal(run_log_shard_blocks(log, 0), 1);
+  run_log_totals(log, &totals);
+  assert_int_equal(totals.parts, 1);
+  assert_int_equal(totals.incomplete, 0);
+  assert_false(scratch_exists(*state, "out/parts/part-00000-00001.json"));
+  assert_false(scratch_exists(*state, "out/w8/part-00000-00001.npy.zst"));
+  assert_true(scratch_exists(*state, "out/w8/part-00000-00000.npy.zst"));
+  run_log_close(log);
+}
+
+static void forgotten_parts_count_as_not_committed(void **state) {
+  struct run_totals totals;
+  struct error error;
+  struct run_log *log = two_open(*state);
+  assert_ok(part_make(log, 0, 0, PART_PLAIN, &error), &error);
+  assert_ok(part_make(log, 0, 1, PART_REJECTS, &error), &error);
+  assert_false(run_log_shard_damaged(log, 0));
+  assert_ok(part_make(log, 0, 2, PART_INCOMPLETE, &error), &error);
+  assert_true(run_log_shard_damaged(log, 0));
+  assert_false(run_log_shard_damaged(log, 1));
+  assert_ok(run_log_forget(log, 0, 1, &error), &error);
+  assert_false(run_log_shard_damaged(log, 0));
+  assert_non_null(run_log_part(log, 0, 0));
+  assert_null(run_log_part(log, 0, 1));
+  run_log_totals(log, &totals);
+  assert_int_equal(totals.parts, 1);
+  assert_int_equal(totals.incomplete, 0);
+  assert_false(scratch_exists(*state, "out/parts/part-00000-00001.json"));
+  assert_false(scratch_exists(*state, "out/rejects/part-00000-00001.jsonl"));
+  assert_false(scratch_exists(*state, "out/parts/part-00000-00002.json"));
+  run_log_close(log);
+}
+
+static void finished_manifest_lists_totals_and_parts(void **state) {
+  struct error error;
+  struct run_log *log = two_open(*state);
+  shard_make(log, 0, 2);
+  assert_ok(part_make(log, 1, 0, PART_INCOMPLETE, &error), &error);
+  assert_ok(run_log_finish(log, &error), &error);
+  json_t *manifest = json_read(*state, "out/manifest.json");
+  assert_json(manifest, "state", "\"incomplete\"");
+  json_decref(manifest);
+
+  assert_ok(part_make(log, 1, 0, PART_END, &error), &error);
+  assert_ok(run_log_finish(log, &error), &error);
+  run_log_close(log);
+  assert_ok(run_log_manifest(fixture_out(*state), &manifest, &error), &error);
+  assert_json(manifest, "state", "\"complete\"");
+  assert_json(manifest, "parts", "[[\"00000-00000\",9],[\"00000-00001\",9],[\"00001-00000\",9]]");
+  assert_json(
+      manifest, "totals",
+      "{\"parts\":3,\"lines\":30,\"rows\":27,\"rejected\":0,\"truncated\":6,\"tokens\":210,\"blank\":3,"
+      "\"vector_bytes\":648,\"vector_file_bytes\":360,\"file_bytes\":420,\"incomplete\":0}");
+  json_decref(manifest);
+}
+
+static void numbers_past_five_digits_keep_all_of_them(void **state) {
+  struct error error;
+  struct file_writer writer;
+  struct run_log *log = two_open(*state);
+  assert_ok(run_log_file_open(log, "w8", ".npy.zst", 1, 1234567, &writer, &error), &error);
+  assert_true(strstr(writer.path, "/out/w8/part-00001-1234567.npy.zst"));
+  file_writer_abandon(&writer);
+  assert_false(run_log_file_open(log, "w8", ".a-suffix-that-is-longer-than-a-record-has-room-for", 1, 1,
+                                 &writer, &error));
+  file_writer_abandon(&writer);
+  run_log_close(log);
+}
+
+static void shard_that_the_run_does_not_have_is_refused(void **state) {
+  struct error error;
+  struct part_record record = {.border = {.shard = 2}};
+  struct run_log *log = two_open(*state);
+  assert_false(run_log_commit(log, &record, &error));
+  assert_int_equal(error.code, ERROR_USAGE);
+  run_log_close(log);
+}
+
+#define THREADS 3
+#define THREAD_BLOCKS 2
+
+struct committer {
+  struct run_log *log;
+  int first;
+  struct error error;
+  bool ok;
+};
+
+static void *committer_run(void *context) {
+  struct committer *committer = context;
+  committer->ok = true;
+  /* Every block is committed by two threads: a rank of a dying job may do that. */
+  for (int i = 0; i < 2 * THREAD_BLOCKS && committer->ok; i++) {
+    const int block = (committer->first * THREAD_BLOCKS + i) % (THREADS * THREAD_BLOCKS);
+    const enum part_kind kind = block == THREADS * THREAD_BLOCKS - 1 ? PART_END : PART_PLAIN;
+    committer->ok = part_make(committer->log, 0, block, kind, &committer->error);
+    const struct block_border *border = run_log_part(committer->log, 0, block);
+    if (committer->ok && (!border || border->first_offset != BLOCK_BYTES * block))
+      committer->ok = error_set(&committer->error, ERROR_CONFLICT, "block %d is not there", block);
+  }
+  return NULL;
+}
+
+static void threads_commit_side_by_side(void **state) {
+  pthread_t thread[THREADS];
+  struct committer committer[THREADS];
+  struct run_totals totals;
+  struct run_log *log = two_open(*state);
+  for (int i = 0; i < THREADS; i++) {
+    committer[i] = (struct committer){.log = log, .first = i};
+    assert_int_equal(pthread_create(&thread[i], NULL, committer_run, &committer[i]), 0);
+  }
+  for (int i = 0; i < THREADS; i++) {
+    pthread_join(thread[i], NULL);
+    assert_ok(committer[i].ok, &committer[i].error);
+  }
+  run_log_totals(log, &totals);
+  assert_int_equal(totals.parts, THREADS * THREAD_BLOCKS);
+  assert_int_equal(totals.lines, THREADS * THREAD_BLOCKS * BLOCK_LINES);
+  assert_int_equal(run_log_shard_blocks(log, 0), THREADS * THREAD_BLOCKS);
+  run_log_close(log);
+}
+
+static void shard_is_known_by_its_size_and_both_ends(void **state) {
+  const size_t size = 300000;
+  char *bytes = calloc(1, size);
+  char path[512];
+  struct error error;
+  struct shard before = {.path = (char *)scratch_path(path, *state, "a.jsonl")}, after = before;
+  struct digest digest;
+  for (size_t length = 0; length <= 131072; length += 32768) { /* of all, where the file is short */
+    bytes[length] = 1;
+    scratch_write(*state, "a.jsonl", bytes, length);
+    assert_ok(shard_examine(&before, &error), &error);
+    assert_ok(file_digest(path, &digest, &error), &error);
+    assert_int_equal(before.size, length);
+    assert_string_equal(before.fingerprint, digest.hash);
+  }
+  memset(bytes, 0, size);
+
+  scratch_write(*state, "a.jsonl", bytes, size);
+  assert_ok(shard_examine(&before, &error), &error);
+  assert_int_equal(before.size, size);
+  static const struct {
+    size_t at;
+    bool seen;
+  } change[] = {{0, true},     {65535, true}, {65536, false}, {299999 - 65536, false}, {300000 - 65536, true},
+                {299999, true}};
+  for (size_t i = 0; i < sizeof change / sizeof change[0]; i++) {
+    bytes[change[i].at] = 1;
+    scratch_write(*state, "a.jsonl", bytes, size);
+    assert_ok(shard_examine(&after, &error), &error);
+    assert_int_equal(strcmp(before.fingerprint, after.fingerprint) != 0, change[i].seen);
+    bytes[change[i].at] = 0;
+  }
+  free(bytes);
+}
+
+static void standard_input_has_no_fingerprint_and_a_folder_is_no_shard(void **state) {
+  struct error error;
+  struct shard shard = {.path = "-"};
+  assert_ok(shard_examine(&shard, &error), &error);
+  assert_int_equal(shard.size, -1);
+  assert_string_equal(shard.fingerprint, "");
+  shard.path = *state;
+  assert_false(shard_examine(&shard, &error));
+  assert_int_equal(error.code, ERROR_USAGE);
+  shard.path = "/none/such";
+  assert_false(shard_examine(&shard, &error));
+  assert_int_equal(error.code, ERROR_IO);
+}
+
+/* Children do all the work here: one makes OUT, others commit a part, 1 where that failed. */
+static int begin_only(void *folder) {
+  struct error error;
+  struct run_log *log = fixture_open(folder, two_shards(), 2, RUN_RESUME, &error);
+  run_log_close(log);
+  return log ? 0 : 1;
+}
+
+static int commit_one(void *folder) {
+  struct error error;
+  struct run_log *log = fixture_open(folder, two_shards(), 2, RUN_RESUME, &error);
+  if (!log) return 2;
+  const bool ok = part_make(log, 0, 0, PART_PLAIN, &error);
+  if (!ok && run_log_part(log, 0, 0)) return 3;
+  run_log_close(log);
+  return ok ? 0 : 1;
+}
+
+static void record_appears_after_all_else_is_synced(void **state) {
+  assert_int_equal(child_run("", begin_only, *state), 0);
+  /* Three files, three folders and the record's own bytes come before it; its folder comes after. */
+  for (int n = 1; n <= 8; n++) {
+    char fault[32];
+    snprintf(fault, sizeof fault, "sync:%d:EIO", n);
+    assert_int_equal(child_run(fault, commit_one, *state), 1);
+    assert_int_equal(scratch_exists(*state, "out/parts/part-00000-00000.json"), n == 8);
+  }
+  assert_int_equal(child_run("sync:9:EIO", commit_one, *state), 0);
+}
+
+static int entry_is_temporary(const char *path, const struct stat *status, int kind, struct FTW *walk) {
+  (void)status;
+  (void)kind;
+  return file_is_temporary(path + walk->base);
+}
+
+static void full_disk_fails_the_commit_and_leaves_no_temporary(void **state) {
+  static const int calls[] = {5, 4}; /* the record is written in two pieces */
+  assert_int_equal(child_run("", begin_only, *state), 0);
+  for (int site = 0; site < 2; site++)
+    for (int n = 1; n <= calls[site]; n++) {
+      char fault[32];
+      snprintf(fault, sizeof fault, site ? "rename:%d+:ENOSPC" : "write:%d+:ENOSPC", n);
+      assert_int_equal(child_run(fault, commit_one, *state), 1);
+      assert_false(scratch_exists(*state, "out/parts/part-00000-00000.json"));
+      assert_int_equal(nftw(*state, entry_is_temporary, 16, FTW_PHYS), 0);
+    }
+  assert_int_equal(child_run("write:6+:EIO,rename:5+:EIO", commit_one, *state), 0);
+}
+
+int main(void) {
+#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
+  const struct CMUnitTest tests[] = {
+      /* First those with faults: see child_run. */
+      IN_SCRATCH(record_appears_after_all_else_is_synced),
+      IN_SCRATCH(full_disk_fails_the_commit_and_leaves_no_temporary),
+      IN_SCRATCH(manifest_stands_before_the_first_part),
+      IN_SCRATCH(record_holds_border_counts_and_digests),
+      IN_SCRATCH(totals_add_up_over_parts),
+      IN_SCRATCH(part_committed_twice_counts_once),
+      IN_SCRATCH(shard_is_known_by_its_last_part),
+      IN_SCRATCH(incomplete_part_counts_as_not_committed),
+      IN_SCRATCH(file_that_a_part_no_longer_has_is_removed),
+      IN_SCRATCH(parts_beyond_a_shards_end_are_removed),
+      IN_SCRATCH(forgotten_parts_count_as_not_committed),
+      IN_SCRATCH(finished_manifest_lists_totals_and_parts),
+      IN_SCRATCH(numbers_past_five_digits_keep_all_of_them),
+      IN_SCRATCH(shard_that_the_run_does_not_have_is_refused),
+      IN_SCRATCH(threads_commit_side_by_side),
+      IN_SCRATCH(shard_is_known_by_its_size_and_both_ends),
+      IN_SCRATCH(standard_input_has_no_fingerprint_and_a_folder_is_no_shard),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,489 @@
+/* Starting again: what is taken over, what is done anew, what is refused. */
+#include <signal.h>
+
+#include "tests/unit/io/run_fixture.h"
+
+static struct run_log *must_open(const void *folder, const struct shard *shards, int32_t count,
+                                 enum run_mode mode) {
+  struct error error;
+  struct run_log *log = fixture_open(folder, shards, count, mode, &error);
+  assert_ok(log, &error);
+  return log;
+}
+
+static void must_refuse(const void *folder, const struct shard *shards, int32_t count, enum run_mode mode,
+                        const char *part) {
+  struct error error;
+  struct run_log *log = fixture_open(folder, shards, count, mode, &error);
+  if (log) fail_msg("opened; expected \"%s\"", part);
+  assert_int_equal(error.code, ERROR_CONFLICT);
+  assert_says(&error, part);
+}
+
+static void must_make(struct run_log *log, int32_t shard, int32_t block, enum part_kind kind) {
+  struct error error;
+  assert_ok(part_make(log, shard, block, kind, &error), &error);
+}
+
+static int64_t file_inode(const void *folder, const char *name) {
+  char path[512];
+  struct stat status;
+  assert_int_equal(stat(scratch_path(path, folder, name), &status), 0);
+  return (int64_t)status.st_ino;
+}
+
+static void committed_parts_are_taken_over(void **state) {
+  const struct shard shards[] = {shard_named("a", 1), shard_named("b", 2)};
+  struct run_totals before, after;
+  struct run_log *log = must_open(*state, shards, 2, RUN_RESUME);
+  must_make(log, 0, 0, PART_PLAIN);
+  must_make(log, 0, 1, PART_REJECTS);
+  must_make(log, 1, 0, PART_END);
+  run_log_totals(log, &before);
+  run_log_close(log);
+
+  log = must_open(*state, shards, 2, RUN_RESUME);
+  assert_true(run_log_resumed(log));
+  run_log_totals(log, &after);
+  assert_memory_equal(&before, &after, sizeof before);
+  assert_non_null(run_log_part(log, 0, 0));
+  assert_null(run_log_part(log, 0, 2));
+  assert_int_equal(run_log_shard_blocks(log, 0), -1);
+  assert_int_equal(run_log_shard_blocks(log, 1), 1);
+  const struct block_border *border = run_log_part(log, 0, 1);
+  assert_non_null(border);
+  assert_int_equal(border->shard, 0);
+  assert_int_equal(border->index, 1);
+  assert_int_equal(border->first_line, 11);
+  assert_int_equal(border->lines, 10);
+  assert_int_equal(border->next_offset, 2000);
+  assert_string_equal(border->hash, "0123456789abcdef0123456789abcdef");
+  run_log_close(log);
+}
+
+static void part_with_a_missing_or_short_file_is_done_again(void **state) {
+  const struct shard shard = shard_named("a", 1);
+  struct run_totals totals;
+  char path[512];
+  struct run_log *log = must_open(*state, &shard, 1, RUN_RESUME);
+  shard_make(log, 0, 4);
+  run_log_close(log);
+  assert_int_equal(unlink(scratch_path(path, *state, "out/w4/part-00000-00000.npy.zst")), 0);
+  assert_int_equal(truncate(scratch_path(path, *state, "out/ids/part-00000-00001.jsonl.zst"), 19), 0);
+  scratch_write(*state, "out/parts/part-00000-00003.json", "{\"format\": 1}", 13);
+
+  log = must_open(*state, &shard, 1, RUN_RESUME);
+  assert_null(run_log_part(log, 0, 0));
+  assert_null(run_log_part(log, 0, 1));
+  assert_non_null(run_log_part(log, 0, 2));
+  assert_null(run_log_part(log, 0, 3));
+  run_log_totals(log, &totals);
+  assert_int_equal(totals.parts, 1);
+  shard_make(log, 0, 4);
+  assert_true(run_log_complete(log));
+  run_log_totals(log, &totals);
+  assert_int_equal(totals.parts, 4);
+  run_log_close(log);
+}
+
+static void record_that_points_elsewhere_is_not_believed(void **state) {
+  const struct shard shard = shard_named("a", 1);
+  static const char *const paths[] = {
+      "../part-00000-00000.npy.zst", "w8/../part-00000-00000.npy.zst",  "parts/part-00000-00000.json",
+      "w8/part-00000-00001.npy.zst", "keep/part-00000-00000.npy.zst",   "w8/part-00000-00000",
+      "w8/part-0-0.npy.zst",         "w8/part-00000-00000./../../kept", "/part-00000-00000.npy.zst",
+  };
+  char path[512], bytes[80] = "";
+  struct run_log *log = must_open(*state, &shard, 1, RUN_RESUME);
+  must_make(log, 0, 0, PART_PLAIN);
+  run_log_close(log);
+  assert_int_equal(mkdir(scratch_path(path, *state, "out/keep"), 0777), 0);
+  assert_int_equal(mkdir(scratch_path(path, *state, "out/w8/part-00000-00000."), 0777), 0);
+  size_t size;
+  unsigned char *text = scratch_read(*state, "out/parts/part-00000-00000.json", &size);
+  json_t *record = fixture_json((char *)text);
+  for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+    json_object_set_new(json_array_get(json_object_get(record, "files"), 0), "path", json_string(paths[i]));
+    char *forged = json_dumps(record, 0);
+    scratch_write(*state, "out/parts/part-00000-00000.json", forged, strlen(forged));
+    free(forged);
+    /* There is a file of that size: only the path speaks against it. */
+    snprintf(path, sizeof path, "out/%s", paths[i]);
+    if (strncmp(paths[i], "parts/", 6) != 0) scratch_write(*state, path, bytes, sizeof bytes);
+    log = must_open(*state, &shard, 1, RUN_RESUME);
+    if (run_log_part(log, 0, 0)) fail_msg("%s was believed", paths[i]);
+    run_log_close(log);
+  }
+  json_decref(record);
+  free(text);
+}
+
+static void other_settings_are_refused_by_name_and_values(void **state) {
+  static const struct {
+    int object; /* 0 model, 1 settings, 2 compute class */
+    const char *key, *value, *expected;
+  } changes[] = {
+      {0, "weights", "\"0b\"", "model.weights: \"0a\" in the manifest, \"0b\" now"},
+      {1, "widths", "[8]", "settings.widths: [8, 4] in the manifest, [8] now"},
+      {1, "batch", "{\"tokens\": 32, \"rows\": 2}", "settings.batch.tokens: 64 in the manifest, 32 now"},
+      {1, "prompt", "\"query\"", "settings.prompt: nothing in the manifest, \"query\" now"},
+      {2, "precision", "\"fp32\"", "compute_class.precision: \"bf16\" in the manifest, \"fp32\" now"},
+  };
+  const struct shard shard = shard_named("a", 1);
+  run_log_close(must_open(*state, &shard, 1, RUN_RESUME));
+  for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+    struct error error;
+    struct run_identity identity = identity_make(&shard, 1);
+    json_t *const objects[] = {identity.model, identity.settings, identity.compute_class};
+    json_object_set_new(objects[changes[i].object], changes[i].key,
+                        json_loads(changes[i].value, JSON_DECODE_ANY, NULL));
+    assert_null(run_log_open(fixture_out(*state), &identity, i % 2 ? RUN_RESUME : RUN_APPEND, &error));
+    assert_int_equal(error.code, ERROR_CONFLICT);
+    assert_says(&error, changes[i].expected);
+    assert_says(&error, "--overwrite");
+    identity_free(&identity);
+  }
+  run_log_close(must_open(*state, &shard, 1, RUN_RESUME));
+}
+
+static void many_differences_are_counted(void **state) {
+  const struct shard shard = shard_named("a", 1);
+  struct error error;
+  run_log_close(must_open(*state, &shard, 1, RUN_RESUME));
+  struct run_identity identity = identity_make(&shard, 1);
+  for (int i = 0; i < 7; i++) {
+    char key[16];
+    snprintf(key, sizeof key, "new%d", i);
+    json_object_set_new(identity.settings, key, json_integer(i));
+  }
+  assert_null(run_log_open(fixture_out(*state), &identity, RUN_RESUME, &error));
+  assert_says(&error, "settings.new3");
+  assert_says(&error, "and 3 more");
+  assert_null(strstr(error.message, "new4"));
+  identity_free(&identity);
+}
+
+static void number_of_shards_must_agree(void **state) {
+  const struct shard shards[] = {shard_named("a", 1), shard_named("b", 2), shard_named("c", 3)};
+  run_log_close(must_open(*state, shards, 2, RUN_RESUME));
+  must_refuse(*state, shards, 3, RUN_RESUME, "--append");
+  must_refuse(*state, shards, 1, RUN_RESUME, "its shard 1 is b");
+}
+
+static void changed_shard_is_refused(void **state) {
+  struct shard shards[] = {shard_named("a", 1), shard_named("b", 100)};
+  struct run_log *log = must_open(*state, shards, 2, RUN_RESUME);
+  must_make(log, 1, 0, PART_PLAIN);
+  run_log_close(log);
+  shards[1].size = 200;
+  must_refuse(*state, shards, 2, RUN_RESUME, "shard 1 (b) has changed since this run began");
+  must_refuse(*state, shards, 2, RUN_APPEND, "size 100 → 200");
+  shards[1].size = 100;
+  shards[1].fingerprint[31] ^= 1;
+  must_refuse(*state, shards, 2, RUN_RESUME, "fingerprint");
+}
+
+static void repaired_shard_goes_on(void **state) {
+  struct shard shard = shard_named("a", 100);
+  struct run_log *log = must_open(*state, &shard, 1, RUN_RESUME);
+  must_make(log, 0, 0, PART_PLAIN);
+  must_make(log, 0, 1, PART_INCOMPLETE);
+  run_log_close(log);
+
+  shard = shard_named("a", 200);
+  log = must_open(*state, &shard, 1, RUN_RESUME);
+  assert_non_null(run_log_part(log, 0, 0));
+  assert_null(run_log_part(log, 0, 1));
+  run_log_close(log);
+
+  /* The manifest has the new size from now on, whether or not the shard has been read to its end. */
+  log = must_open(*state, &shard, 1, RUN_RESUME);
+  must_make(log, 0, 1, PART_END);
+  assert_true(run_log_complete(log));
+  run_log_close(log);
+  shard = shard_named("a", 100);
+  must_refuse(*state, &shard, 1, RUN_RESUME, "size 200 → 100");
+}
+
+static void moved_shard_is_the_same_shard(void **state) {
+  struct shard shard = shard_named("/old/a", 100);
+  struct run_log *log = must_open(*state, &shard, 1, RUN_RESUME);
+  must_make(log, 0, 0, PART_END);
+  run_log_close(log);
+  shard = shard_named("/new/a", 100);
+  log = must_open(*state, &shard, 1, RUN_RESUME);
+  assert_non_null(run_log_part(log, 0, 0));
+  int32_t count;
+  assert_string_equal(run_log_shards(log, &count)[0].path, "/new/a");
+  run_log_close(log);
+}
+
+static void append_adds_new_shards_at_the_end(void **state) {
+  const struct shard first[] = {shard_named("b", 2), shard_named("a", 1)};
+  const struct shard then[] = {shard_named("a", 1), shard_named("c", 3), shard_named("b", 2),
+                               shard_named("d", 4)};
+  struct error error;
+  int32_t count;
+  struct run_log *log = must_open(*state, first, 2, RUN_APPEND);
+  shard_make(log, 0, 1);
+  shard_make(log, 1, 1);
+  assert_ok(run_log_finish(log, &error), &error);
+  run_log_close(log);
+
+  log = must_open(*state, then, 4, RUN_APPEND);
+  const struct shard *shards = run_log_shards(log, &count);
+  assert_int_equal(count, 4);
+  static const char *const expected[] = {"b", "a", "c", "d"};
+  for (int i = 0; i < 4; i++) assert_string_equal(shards[i].path, expected[i]);
+  assert_false(run_log_complete(log));
+  assert_non_null(run_log_part(log, 1, 0));
+  shard_make(log, 2, 1);
+  run_log_close(log);
+
+  /* One shard given alone is recognised, and the longer list holds for a resume too. */
+  log = must_open(*state, &then[1], 1, RUN_APPEND);
+  run_log_shards(log, &count);
+  assert_int_equal(count, 4);
+  assert_non_null(run_log_part(log, 2, 0));
+  run_log_close(log);
+  must_refuse(*state, first, 2, RUN_RESUME, "has 4");
+}
+
+static void complete_run_is_left_as_it_is(void **state) {
+  const struct shard shard = shard_named("a", 1);
+  struct error error;
+  struct run_log *log = must_open(*state, &shard, 1, RUN_RESUME);
+  shard_make(log, 0, 2);
+  assert_ok(run_log_finish(log, &error), &error);
+  run_log_close(log);
+  const int64_t inode = file_inode(*state, "out/manifest.json");
+  log = must_open(*state, &shard, 1, RUN_RESUME);
+  assert_true(run_log_complete(log));
+  assert_ok(run_log_finish(log, &error), &error);
+  run_log_close(log);
+  assert_int_equal(file_inode(*state, "out/manifest.json"), inode);
+
+  /* Once a file is lost it is a running one again. */
+  char path[512];
+  assert_int_equal(unlink(scratch_path(path, *state, "out/w8/part-00000-00001.npy.zst")), 0);
+  log = must_open(*state, &shard, 1, RUN_RESUME);
+  assert_false(run_log_complete(log));
+  run_log_close(log);
+  json_t *manifest;
+  assert_ok(run_log_manifest(fixture_out(*state), &manifest, &error), &error);
+  assert_string_equal(json_string_value(json_object_get(manifest, "state")), "running");
+  json_decref(manifest);
+}
+
+static void overwrite_removes_the_run_and_nothing_else(void **state) {
+  const struct shard shards[] = {shard_named("a", 1), shard_named("b", 2)};
+  struct error error;
+  struct run_log *log = must_open(*state, shards, 2, RUN_RESUME);
+  must_make(log, 0, 0, PART_REJECTS);
+  must_make(log, 1, 0, PART_END);
+  run_log_close(log);
+  scratch_write(*state, "out/notes.txt", "mine", 4);
+  scratch_write(*state, "out/w8/notes.txt", "mine", 4);
+
+  struct run_identity identity = identity_make(shards, 1);
+  json_object_set_new(identity.settings, "widths", fixture_json("[16]"));
+  json_object_set_new(identity.settings, "store_text", json_true());
+  log = run_log_open(fixture_out(*state), &identity, RUN_OVERWRITE, &error);
+  assert_ok(log, &error);
+  assert_false(run_log_resumed(log));
+  assert_null(run_log_part(log, 1, 0));
+  static const char *const gone[] = {
+      "out/parts/part-00000-00000.json",    "out/parts/part-00001-00000.json",
+      "out/w8/part-00000-00000.npy.zst",    "out/ids/part-00001-00000.jsonl.zst",
+      "out/rejects/part-00000-00000.jsonl", "out/w4"};
+  static const char *const there[] = {"out/notes.txt", "out/w8/notes.txt", "out/w16/.", "out/text/.",
+                                      "out/manifest.json"};
+  for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++) assert_false(scratch_exists(*state, gone[i]));
+  for (size_t i = 0; i < sizeof there / sizeof there[0]; i++) assert_true(scratch_exists(*state, there[i]));
+  run_log_close(log);
+  identity_free(&identity);
+}
+
+static void folder_of_somebody_else_is_refused(void **state) {
+  const struct shard shard = shard_named("a", 1);
+  char path[512];
+  assert_int_equal(mkdir(scratch_path(path, *state, "out"), 0777), 0);
+  assert_int_equal(mkdir(scratch_path(path, *state, "out/ids"), 0777), 0);
+  scratch_write(*state, "out/ids/thesis.tex", "", 0);
+  for (int mode = RUN_RESUME; mode <= RUN_OVERWRITE; mode++)
+    must_refuse(*state, &shard, 1, (enum run_mode)mode, "ids/thesis.tex");
+  assert_int_equal(unlink(scratch_path(path, *state, "out/ids/thesis.tex")), 0);
+  scratch_write(*state, "out/.manifest.json.elsewhere-1-2.tmp", "{", 1);
+  run_log_close(must_open(*state, &shard, 1, RUN_RESUME));
+}
+
+static void damaged_or_newer_manifest_is_refused(void **state) {
+  static const struct {
+    const char *text, *part;
+  } wrong[] = {
+      {"", "manifest.json"},
+      {"[]", "no format"},
+      {"{\"format\": 2}", "newer version"},
+      {"{\"format\": 1, \"model\": {}, \"settings\": {}, \"compute_class\": {}}", "missing"},
+      {"{\"format\": 1, \"nina\": \"0\", \"state\": \"running\", \"model\": {\"name\": \"tiny\", "
+       "\"weights\": \"0a\"}, "
+       "\"settings\": {\"widths\": [8, 4], \"batch\": {\"tokens\": 64, \"rows\": 2}, \"store_text\": false}, "
+       "\"compute_class\": {\"encoder\": \"null\", \"precision\": \"bf16\"}, \"shards\": [{\"path\": "
+       "\"a\"}]}",
+       "shard 0"}};
+  const struct shard shard = shard_named("a", 1);
+  run_log_close(must_open(*state, &shard, 1, RUN_RESUME));
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    struct error error;
+    scratch_write(*state, "out/manifest.json", wrong[i].text, strlen(wrong[i].text));
+    assert_null(fixture_open(*state, &shard, 1, RUN_RESUME, &error));
+    assert_int_equal(error.code, ERROR_INPUT);
+    assert_says(&error, wrong[i].part);
+  }
+}
+
+static void path_that_is_not_utf8_is_refused_by_name(void **state) {
+  const struct shard shard = shard_named("caf\xe9.jsonl", 1);
+  struct error error;
+  assert_null(fixture_open(*state, &shard, 1, RUN_RESUME, &error));
+  assert_int_equal(error.code, ERROR_USAGE);
+  assert_says(&error, "UTF-8");
+  assert_false(scratch_exists(*state, "out/manifest.json"));
+}
+
+static void temporaries_of_dead_processes_are_removed(void **state) {
+  const struct shard shard = shard_named("a", 1);
+  char host[65], dead[512], alive[512];
+  assert_int_equal(gethostname(host, sizeof host), 0);
+  snprintf(dead, sizeof dead, "out/w8/.part-00000-00000.npy.zst.%s-%ld-1.tmp", host, (long)getpid());
+  snprintf(alive, sizeof alive, "out/w8/.part-00000-00000.npy.zst.%s-%ld-1.tmp", host, (long)getppid());
+  run_log_close(must_open(*state, &shard, 1, RUN_RESUME));
+  scratch_write(*state, dead, "x", 1);
+  scratch_write(*state, alive, "x", 1);
+  run_log_close(must_open(*state, &shard, 1, RUN_RESUME));
+  assert_false(scratch_exists(*state, dead));
+  assert_true(scratch_exists(*state, alive));
+}
+
+/* A whole run in a child: two shards, three parts. 1 where something failed. */
+static int run_whole(void *folder) {
+  const struct shard shards[] = {shard_named("a", 1), shard_named("b", 2)};
+  static const enum part_kind kinds[2][2] = {{PART_REJECTS, PART_END}, {PART_END, PART_END}};
+  struct error error;
+  struct run_log *log = fixture_open(folder, shards, 2, RUN_RESUME, &error);
+  if (!log) return 1;
+  bool ok = true;
+  for (int32_t shard = 0; shard < 2; shard++)
+    for (int32_t block = 0; block < 2 - shard && ok; block++)
+      if (!run_log_part(log, shard, block)) ok = part_make(log, shard, block, kinds[shard][block], &error);
+  ok = ok && run_log_finish(log, &error);
+  run_log_close(log);
+  return ok ? 0 : 1;
+}
+
+/* FNV-1a of every file's name and bytes, summed: the same for the same files, in whatever order they are met.
+ */
+static uint64_t tree_sum;
+static int entry_sum(const char *path, const struct stat *status, int kind, struct FTW *walk) {
+  (void)status;
+  if (kind != FTW_F) return 0;
+  uint64_t hash = 1469598103934665603u;
+  FILE *file = fopen(path, "rb");
+  for (const char *name = path + walk->base; *name; name++)
+    hash = (hash ^ (unsigned char)*name) * 1099511628211u;
+  for (int byte; file && (byte = getc(file)) != EOF;) hash = (hash ^ (uint64_t)byte) * 1099511628211u;
+  if (file) fclose(file);
+  tree_sum += hash;
+  return 0;
+}
+
+static uint64_t out_sum(const void *folder) {
+  tree_sum = 0;
+  assert_int_equal(nftw(fixture_out(folder), entry_sum, 16, FTW_PHYS), 0);
+  return tree_sum;
+}
+
+static void out_remove(const void *folder) {
+  assert_int_equal(nftw(fixture_out(folder), scratch_remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+static void death_at_any_rename_loses_nothing_and_doubles_nothing(void **state) {
+  assert_int_equal(child_run("", run_whole, *state), 0);
+  const uint64_t expected = out_sum(*state);
+  out_remove(*state);
+  /* Each life dies one rename later than the one before it did, and takes over what that left: in the
+   * manifest, between files, before a record and after one. */
+  int lives = 0;
+  for (int n = 1; n <= 15; n++) {
+    char fault[32];
+    snprintf(fault, sizeof fault, "rename:%d:kill", n);
+    const int result = child_run(fault, run_whole, *state);
+    if (result == 0) break;
+    assert_int_equal(result, -SIGKILL);
+    lives++;
+  }
+  assert_true(lives >= 3);
+  assert_int_equal(child_run("", run_whole, *state), 0);
+  assert_true(out_sum(*state) == expected);
+}
+
+static void failure_at_any_sync_is_reported_and_the_next_start_completes(void **state) {
+  assert_int_equal(child_run("", run_whole, *state), 0);
+  const uint64_t expected = out_sum(*state);
+  out_remove(*state);
+  int lives = 0, result = 1;
+  for (int n = 1; result != 0; n += 2, lives++) {
+    char fault[32];
+    snprintf(fault, sizeof fault, "sync:%d:EIO", n);
+    result = child_run(fault, run_whole, *state);
+    assert_true(result == 0 || result == 1);
+  }
+  assert_true(lives > 3);
+  assert_true(out_sum(*state) == expected);
+}
+
+static int run_over(void *folder) {
+  const struct shard shards[] = {shard_named("a", 1), shard_named("b", 2)};
+  struct error error;
+  struct run_log *log = fixture_open(folder, shards, 2, RUN_OVERWRITE, &error);
+  run_log_close(log);
+  return log ? 0 : 1;
+}
+
+static void overwrite_cut_short_leaves_no_valid_part(void **state) {
+  assert_int_equal(child_run("", run_whole, *state), 0);
+  assert_int_equal(child_run("sync:1:EIO", run_over, *state), 1);
+  assert_false(scratch_exists(*state, "out/parts/part-00000-00000.json"));
+  assert_false(scratch_exists(*state, "out/parts/part-00001-00000.json"));
+  assert_true(scratch_exists(*state, "out/w8/part-00000-00000.npy.zst"));
+  assert_true(scratch_exists(*state, "out/manifest.json"));
+  assert_int_equal(child_run("", run_over, *state), 0);
+  assert_false(scratch_exists(*state, "out/w8/part-00000-00000.npy.zst"));
+}
+
+int main(void) {
+#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
+  const struct CMUnitTest tests[] = {
+      /* First those with faults: see child_run. */
+      IN_SCRATCH(death_at_any_rename_loses_nothing_and_doubles_nothing),
+      IN_SCRATCH(failure_at_any_sync_is_reported_and_the_next_start_completes),
+      IN_SCRATCH(overwrite_cut_short_leaves_no_valid_part),
+      IN_SCRATCH(committed_parts_are_taken_over),
+      IN_SCRATCH(part_with_a_missing_or_short_file_is_done_again),
+      IN_SCRATCH(record_that_points_elsewhere_is_not_believed),
+      IN_SCRATCH(other_settings_are_refused_by_name_and_values),
+      IN_SCRATCH(many_differences_are_counted),
+      IN_SCRATCH(number_of_shards_must_agree),
+      IN_SCRATCH(changed_shard_is_refused),
+      IN_SCRATCH(repaired_shard_goes_on),
+      IN_SCRATCH(moved_shard_is_the_same_shard),
+      IN_SCRATCH(append_adds_new_shards_at_the_end),
+      IN_SCRATCH(complete_run_is_left_as_it_is),
+      IN_SCRATCH(overwrite_removes_the_run_and_nothing_else),
+      IN_SCRATCH(folder_of_somebody_else_is_refused),
+      IN_SCRATCH(damaged_or_newer_manifest_is_refused),
+      IN_SCRATCH(path_that_is_not_utf8_is_refused_by_name),
+      IN_SCRATCH(temporaries_of_dead_processes_are_removed),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

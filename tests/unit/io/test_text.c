@@ -1,0 +1,85 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka wants the four above it */
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "io/text.h"
+
+static void json_string_reads_back_as_it_was(void **state) {
+  (void)state;
+  char bytes[200];
+  size_t size = 0;
+  for (int i = 0; i < 128; i++) bytes[size++] = (char)i;
+  memcpy(bytes + size, "l·l \xf0\x9f\x8e\x89", 9);
+  size += 9;
+  struct text text = {0};
+  text_append_json(&text, bytes, size);
+  json_t *value = json_loadb(text.bytes, text.size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+  assert_non_null(value);
+  assert_int_equal(json_string_length(value), size);
+  assert_memory_equal(json_string_value(value), bytes, size);
+  json_decref(value);
+  text_free(&text);
+}
+
+static void json_escapes_are_the_short_ones(void **state) {
+  (void)state;
+  const char expected[] = "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\\u000b\\u0000\"";
+  struct text text = {0};
+  text_append_json(&text, "\"\\/\b\f\n\r\t\x01\x1f\v\0", 12);
+  assert_int_equal(text.size, sizeof expected - 1);
+  assert_memory_equal(text.bytes, expected, text.size);
+  text_free(&text);
+}
+
+static void integers_are_written_to_the_last_digit(void **state) {
+  (void)state;
+  const char expected[] = "0 -1 9223372036854775807 -9223372036854775808";
+  struct text text = {0};
+  text_append_integer(&text, 0);
+  text_append_string(&text, " ");
+  text_append_integer(&text, -1);
+  text_append_string(&text, " ");
+  text_append_integer(&text, INT64_MAX);
+  text_append_string(&text, " ");
+  text_append_integer(&text, INT64_MIN);
+  assert_int_equal(text.size, sizeof expected - 1);
+  assert_memory_equal(text.bytes, expected, text.size);
+  text_free(&text);
+}
+
+static void text_grows_without_losing_bytes(void **state) {
+  (void)state;
+  struct text text = {0};
+  for (int i = 0; i < 100000; i++) text_append(&text, (const char *)&i, sizeof i);
+  assert_false(text.failed);
+  for (int i = 0; i < 100000; i++) assert_memory_equal(text.bytes + (size_t)i * sizeof i, &i, sizeof i);
+  text_free(&text);
+}
+
+static void clear_keeps_a_small_buffer_and_gives_a_large_one_back(void **state) {
+  (void)state;
+  struct text text = {0};
+  text_append_string(&text, "abc");
+  text_clear(&text, 1 << 20);
+  assert_int_equal(text.size, 0);
+  assert_non_null(text.bytes);
+  text_clear(&text, 16);
+  assert_null(text.bytes);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(json_string_reads_back_as_it_was),
+      cmocka_unit_test(json_escapes_are_the_short_ones),
+      cmocka_unit_test(integers_are_written_to_the_last_digit),
+      cmocka_unit_test(text_grows_without_losing_bytes),
+      cmocka_unit_test(clear_keeps_a_small_buffer_and_gives_a_large_one_back),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,320 @@
+/* Model folders: what opens and with which shape, and that everything else is refused with the file and the
+ * reason. */
+#include "host/model/model.h"
+#include "tests/unit/model/tiny_model.h"
+
+static struct model *open_whole(const char *folder) {
+  struct error error = {0};
+  struct model *model = model_open(folder, &error);
+  if (!model) fail_msg("%s", error.message);
+  return model;
+}
+
+static void refuse_part(const char *folder, enum error_code code, const char *part) {
+  struct error error = {0};
+  struct model *model = model_open(folder, &error);
+  if (model) fail_msg("opened, and was to be refused with \"%s\"", part);
+  assert_error(&error, code, part);
+}
+
+static void folder_of_version_3_opens_with_its_shape(void **state) {
+  (void)state;
+  char *folder = tiny_folder();
+  struct model *model = open_whole(folder);
+  const struct model_shape *shape = &model->shape;
+  assert_string_equal(model->model_type, "xlm-roberta");
+  assert_string_equal(model->name, strrchr(folder, '/') + 1);
+  assert_int_equal(shape->layers, 2);
+  assert_int_equal(shape->hidden, 8);
+  assert_int_equal(shape->heads, 2);
+  assert_int_equal(shape->head_size, 4);
+  assert_int_equal(shape->ffn, 16);
+  assert_int_equal(shape->vocabulary, 12);
+  assert_int_equal(shape->positions, 34);
+  assert_int_equal(shape->first_position, 2);
+  assert_true(shape->layer_norm_eps == 1e-5f);
+  assert_int_equal(shape->pooling, POOLING_CLS);
+  assert_true(shape->pool_prompt);
+  assert_int_equal(model->layer[1].output.weight->shape[1], 16);
+  assert_string_equal(model->layer[1].key.bias->name, "encoder.layer.1.attention.self.key.bias");
+  const int64_t layer = 4 * (64 + 8) + 2 * 16 + (16 * 8 + 16) + (8 * 16 + 8);
+  assert_int_equal(model_parameters(model), 12 * 8 + 34 * 8 + 8 + 16 + 2 * layer);
+  model_close(model);
+  folder_remove(folder);
+}
+
+static void folder_of_version_6_opens_with_its_shape(void **state) {
+  (void)state;
+  char *folder = tiny_folder();
+  folder_put(folder, "modules.json",
+             "[{\"path\": \"\", \"type\": \"sentence_transformers.base.modules.transformer.Transformer\"},"
+             " {\"path\": \"1_Pooling\", \"type\": "
+             "\"sentence_transformers.sentence_transformer.modules.pooling.Pooling\"}]");
+  folder_put(folder, "1_Pooling/config.json",
+             "{\"embedding_dimension\": 8, \"pooling_mode\": \"mean\", \"include_prompt\": false}");
+  folder_put(folder, "sentence_bert_config.json", "{\"transformer_task\": \"feature-extraction\"}");
+  struct model *model = open_whole(folder);
+  assert_int_equal(model->shape.pooling, POOLING_MEAN);
+  assert_false(model->shape.pool_prompt);
+  assert_int_equal(model->shape.max_tokens, 30);
+  model_close(model);
+  folder_remove(folder);
+}
+
+static void bert_positions_start_at_zero(void **state) {
+  (void)state;
+  char *folder = tiny_folder();
+  folder_change(folder, "config.json",
+                "{\"model_type\": \"bert\", \"pad_token_id\": 0, \"position_embedding_type\": null}");
+  struct model *model = open_whole(folder);
+  assert_int_equal(model->shape.first_position, 0);
+  model_close(model);
+  folder_remove(folder);
+}
+
+static void longest_input_is_the_least_of_three_limits(void **state) {
+  (void)state;
+  static const struct {
+    const char *sentence, *tokenizer;
+    int32_t expected;
+  } cases[] = {
+      {"{\"max_seq_length\": 24}", "{\"model_max_length\": 30}", 24},
+      {"{\"max_seq_length\": 31}", "{\"model_max_length\": 30}", 30},
+      {"{\"max_seq_length\": 8192}", "{\"model_max_length\": 8192}", 32},
+      {"{}", "{\"model_max_length\": 1000000000000000019884624838656}", 32},
+      {"{\"max_seq_length\": null}", "{}", 32},
+  };
+  char *folder = tiny_folder();
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    folder_put(folder, "sentence_bert_config.json", cases[i].sentence);
+    folder_put(folder, "tokenizer_config.json", cases[i].tokenizer);
+    struct model *model = open_whole(folder);
+    assert_int_equal(model->shape.max_tokens, cases[i].expected);
+    model_close(model);
+  }
+  folder_drop(folder, "sentence_bert_config.json");
+  folder_put(folder, "sentence_xlm-roberta_config.json", "{\"max_seq_length\": 20}");
+  struct model *model = open_whole(folder);
+  assert_int_equal(model->shape.max_tokens, 20);
+  model_close(model);
+  folder_remove(folder);
+}
+
+static void tensors_are_found_under_every_prefix(void **state) {
+  (void)state;
+  static const char *const prefixes[] = {"", "roberta.", "bert.", "model."};
+  char *folder = tiny_folder();
+  for (int i = 0; i < 4; i++) {
+    tiny_weights(folder, prefixes[i]);
+    struct model *model = open_whole(folder);
+    assert_memory_equal(model->word_embedding->name, prefixes[i], strlen(prefixes[i]));
+    model_close(model);
+  }
+  tiny_weights(folder, "electra.");
+  refuse_part(folder, ERROR_INPUT, "embeddings.word_embeddings.weight");
+  folder_remove(folder);
+}
+
+static void modules_may_lie_in_folders_of_their_own(void **state) {
+  (void)state;
+  char *folder = tiny_folder();
+  char *inside = file_join(folder, "0_Transformer");
+  folder_put(folder, "modules.json",
+             "[{\"path\": \"0_Transformer\", \"type\": \"a.Transformer\"}, {\"path\": \"p\", \"type\": "
+             "\"b.Pooling\"}]");
+  folder_put(folder, "p/config.json", TINY_POOLING);
+  folder_put(folder, "0_Transformer/config.json", TINY_CONFIG);
+  folder_drop(folder, "config.json");
+  folder_drop(folder, "model.safetensors");
+  tiny_weights(inside, "");
+  struct model *model = open_whole(folder);
+  assert_int_equal(model->shape.max_tokens, 32);
+  model_close(model);
+  free(inside);
+  folder_remove(folder);
+}
+
+#define INDEX_HEAD "{\"weight_map\": {\"embeddings.word_embeddings.weight\": \"part-b.safetensors\", "
+
+static void sharded_weights_open_like_one_file(void **state) {
+  (void)state;
+  char *folder = tiny_folder();
+  struct tiny_tensor tensors[TINY_TENSORS];
+  tiny_tensors("", tensors);
+  folder_drop(folder, "model.safetensors");
+  tiny_safetensors(folder, "part-b.safetensors", tensors, 0, 9, "F16", 2, 0);
+  tiny_safetensors(folder, "part-a.safetensors", tensors, 9, TINY_TENSORS, "BF16", 2, 100);
+  folder_put(folder, "model.safetensors.index.json",
+             INDEX_HEAD "\"x\": \"part-a.safetensors\", \"y\": \"part-b.safetensors\"}}");
+  struct model *model = open_whole(folder);
+  assert_int_equal(model->file_count, 2);
+  assert_int_equal(model->word_embedding->dtype, DTYPE_F16);
+  assert_int_equal(model->layer[1].output_norm.bias->dtype, DTYPE_BF16);
+  model_close(model);
+
+  folder_put(folder, "model.safetensors.index.json", INDEX_HEAD "\"x\": \"../part-a.safetensors\"}}");
+  refuse_part(folder, ERROR_INPUT, "../part-a.safetensors");
+  folder_put(folder, "model.safetensors.index.json", INDEX_HEAD "\"x\": \"missing.safetensors\"}}");
+  refuse_part(folder, ERROR_IO, "missing.safetensors");
+  folder_put(folder, "model.safetensors.index.json", "{\"weight_map\": {}}");
+  refuse_part(folder, ERROR_INPUT, "model.safetensors.index.json: \"weight_map\"");
+  folder_remove(folder);
+}
+
+static void hash_tells_weights_apart_and_not_folders(void **state) {
+  (void)state;
+  char *one = tiny_folder(), *two = tiny_folder();
+  char first[33], second[33];
+  struct error error;
+  struct model *model = open_whole(one);
+  assert_true(model_hash(model, first, &error));
+  model_close(model);
+  model = open_whole(two);
+  assert_true(model_hash(model, second, &error));
+  model_close(model);
+  assert_string_equal(first, second);
+  assert_int_equal(strlen(first), 32);
+
+  struct tiny_tensor tensors[TINY_TENSORS];
+  tiny_tensors("", tensors);
+  tiny_safetensors(two, "model.safetensors", tensors, 0, TINY_TENSORS, "F32", 4, 1);
+  model = open_whole(two);
+  assert_true(model_hash(model, second, &error));
+  model_close(model);
+  assert_string_not_equal(first, second);
+  folder_remove(one);
+  folder_remove(two);
+}
+
+static void prompts_are_read_by_name(void **state) {
+  (void)state;
+  char *folder = tiny_folder();
+  struct model *model = open_whole(folder);
+  assert_int_equal(model->prompt_count, 3);
+  assert_string_equal(model_prompt(model, "query"), "query: ");
+  assert_string_equal(model_prompt(model, "document"), "");
+  assert_null(model_prompt(model, "other"));
+  assert_string_equal(model->default_prompt, "passage");
+  model_close(model);
+  folder_drop(folder, "config_sentence_transformers.json");
+  model = open_whole(folder);
+  assert_int_equal(model->prompt_count, 0);
+  assert_null(model->default_prompt);
+  model_close(model);
+  folder_remove(folder);
+}
+
+/* Each case changes one file of a folder that opens. */
+static void what_is_not_supported_is_named_with_its_file(void **state) {
+  (void)state;
+  static const struct {
+    const char *file, *changes;
+    enum error_code code;
+    const char *part;
+  } cases[] = {
+      {"config.json", "{\"model_type\": \"mpnet\"}", ERROR_UNSUPPORTED,
+       "config.json: \"model_type\" is \"mpnet\""},
+      {"config.json", "{\"model_type\": null}", ERROR_UNSUPPORTED, "\"model_type\" is missing"},
+      {"config.json", "{\"hidden_act\": \"gelu_new\"}", ERROR_UNSUPPORTED, "\"hidden_act\" is \"gelu_new\""},
+      {"config.json", "{\"position_embedding_type\": \"relative_key\"}", ERROR_UNSUPPORTED, "relative_key"},
+      {"config.json", "{\"is_decoder\": true}", ERROR_UNSUPPORTED, "\"is_decoder\""},
+      {"config.json", "{\"hidden_size\": 9}", ERROR_INPUT, "a divisor of hidden_size"},
+      {"config.json", "{\"hidden_size\": 70000}", ERROR_INPUT, "\"hidden_size\" is 70000"},
+      {"config.json", "{\"hidden_size\": 8.5}", ERROR_INPUT, "an integer"},
+      {"config.json", "{\"hidden_size\": \"8\"}", ERROR_INPUT, "\"hidden_size\" is \"8\""},
+      {"config.json", "{\"num_hidden_layers\": 0}", ERROR_INPUT, "\"num_hidden_layers\" is 0"},
+      {"config.json", "{\"num_hidden_layers\": 3}", ERROR_INPUT,
+       "no tensor encoder.layer.2.attention.self.query.weight"},
+      {"config.json", "{\"intermediate_size\": 24}", ERROR_INPUT, "has shape [16, 8]; expected [24, 8]"},
+      {"config.json", "{\"vocab_size\": 13}", ERROR_INPUT, "expected [13, 8], as config.json says"},
+      {"config.json", "{\"vocab_size\": null}", ERROR_INPUT, "\"vocab_size\" is missing"},
+      {"config.json", "{\"layer_norm_eps\": null}", ERROR_INPUT, "\"layer_norm_eps\" is missing"},
+      {"config.json", "{\"max_position_embeddings\": 3}", ERROR_INPUT, "\"max_position_embeddings\" is 3"},
+      {"1_Pooling/config.json", "{\"pooling_mode_cls_token\": false, \"pooling_mode_max_tokens\": true}",
+       ERROR_UNSUPPORTED, "\"pooling_mode_max_tokens\" is true"},
+      {"1_Pooling/config.json", "{\"pooling_mode_mean_tokens\": true}", ERROR_UNSUPPORTED, "exactly one"},
+      {"1_Pooling/config.json", "{\"pooling_mode\": \"lasttoken\"}", ERROR_UNSUPPORTED, "\"lasttoken\""},
+      {"1_Pooling/config.json", "{\"pooling_mode\": [\"cls\", \"mean\"]}", ERROR_UNSUPPORTED,
+       "\"pooling_mode\""},
+      {"1_Pooling/config.json", "{\"include_prompt\": false}", ERROR_UNSUPPORTED,
+       "\"include_prompt\" is false"},
+      {"1_Pooling/config.json", "{\"word_embedding_dimension\": 16}", ERROR_INPUT,
+       "word_embedding_dimension"},
+      {"sentence_bert_config.json", "{\"do_lower_case\": true}", ERROR_UNSUPPORTED,
+       "\"do_lower_case\" is true"},
+      {"sentence_bert_config.json", "{\"max_seq_length\": 1}", ERROR_INPUT, "\"max_seq_length\" is 1"},
+      {"tokenizer_config.json", "{\"model_max_length\": \"long\"}", ERROR_INPUT, "\"model_max_length\""},
+      {"config_sentence_transformers.json", "{\"default_prompt_name\": \"other\"}", ERROR_INPUT,
+       "\"default_prompt_name\""},
+      {"config_sentence_transformers.json", "{\"prompts\": {\"query\": 7}}", ERROR_INPUT,
+       "the text of a prompt"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char *folder = tiny_folder();
+    folder_change(folder, cases[i].file, cases[i].changes);
+    refuse_part(folder, cases[i].code, cases[i].part);
+    folder_remove(folder);
+  }
+}
+
+static void unknown_modules_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *modules;
+    enum error_code code;
+    const char *part;
+  } cases[] = {
+      {"[{\"path\": \"\", \"type\": \"a.Transformer\"}, {\"path\": \"1_Pooling\", \"type\": \"a.Pooling\"},"
+       " {\"path\": \"2_Dense\", \"type\": \"sentence_transformers.models.Dense\"}]",
+       ERROR_UNSUPPORTED, "module 2 is sentence_transformers.models.Dense"},
+      {"[{\"path\": \"\", \"type\": \"a.StaticEmbedding\"}]", ERROR_UNSUPPORTED,
+       "module 0 is a.StaticEmbedding"},
+      {"[{\"path\": \"\", \"type\": \"a.Transformer\"}]", ERROR_INPUT, "1 modules"},
+      {"[{\"path\": \"../x\", \"type\": \"a.Transformer\"}, {\"path\": \"p\", \"type\": \"a.Pooling\"}]",
+       ERROR_INPUT, "\"path\" is \"../x\""},
+      {"{}", ERROR_INPUT, "0 modules"},
+      {"[{\"path\": \"\"}", ERROR_INPUT, "not valid JSON"},
+  };
+  char *folder = tiny_folder();
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    folder_put(folder, "modules.json", cases[i].modules);
+    refuse_part(folder, cases[i].code, cases[i].part);
+  }
+  folder_drop(folder, "modules.json");
+  refuse_part(folder, ERROR_INPUT, "no modules.json");
+  folder_remove(folder);
+}
+
+static void weights_in_another_format_name_the_script_that_converts_them(void **state) {
+  (void)state;
+  char *folder = tiny_folder();
+  folder_drop(folder, "model.safetensors");
+  refuse_part(folder, ERROR_INPUT, "no weights; expected model.safetensors");
+  folder_put(folder, "pytorch_model.bin", "x");
+  refuse_part(folder, ERROR_UNSUPPORTED, "scripts/convert-model");
+  struct tiny_tensor tensors[TINY_TENSORS];
+  tiny_tensors("", tensors);
+  tiny_safetensors(folder, "model.safetensors", tensors, 0, TINY_TENSORS, "I8", 1, 0);
+  refuse_part(folder, ERROR_UNSUPPORTED, "is I8; expected F32, F16 or BF16");
+  folder_put(folder, "model.safetensors", "short");
+  refuse_part(folder, ERROR_INPUT, "model.safetensors");
+  folder_remove(folder);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(folder_of_version_3_opens_with_its_shape),
+      cmocka_unit_test(folder_of_version_6_opens_with_its_shape),
+      cmocka_unit_test(bert_positions_start_at_zero),
+      cmocka_unit_test(longest_input_is_the_least_of_three_limits),
+      cmocka_unit_test(tensors_are_found_under_every_prefix),
+      cmocka_unit_test(modules_may_lie_in_folders_of_their_own),
+      cmocka_unit_test(sharded_weights_open_like_one_file),
+      cmocka_unit_test(hash_tells_weights_apart_and_not_folders),
+      cmocka_unit_test(prompts_are_read_by_name),
+      cmocka_unit_test(what_is_not_supported_is_named_with_its_file),
+      cmocka_unit_test(unknown_modules_are_refused),
+      cmocka_unit_test(weights_in_another_format_name_the_script_that_converts_them),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

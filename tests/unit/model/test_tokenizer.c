@@ -1,0 +1,400 @@
+/* Token ids: those of Hugging Face on hard strings, whatever the words before them, and clear refusals of
+ * other tokenizers. */
+#include "host/model/tokenizer.h"
+#include "tests/unit/model/tiny_tokenizer.h"
+
+#define GOLDEN NINA_SOURCE_DIR "/tests/golden/"
+#define IDS_MAX 200000
+
+struct opened {
+  struct tokenizer *tokenizer;
+  struct token_encoder *encoder;
+  int32_t *ids;
+  int32_t count;
+  bool truncated;
+};
+
+static struct opened open_whole(const char *folder) {
+  struct error error = {0};
+  struct opened opened = {.tokenizer = tokenizer_open(folder, &error),
+                          .ids = malloc(IDS_MAX * sizeof(int32_t))};
+  if (!opened.tokenizer) fail_msg("%s", error.message);
+  opened.encoder = token_encoder_open(opened.tokenizer, &error);
+  assert_non_null(opened.encoder);
+  assert_non_null(opened.ids);
+  return opened;
+}
+
+static void close_whole(struct opened *opened) {
+  token_encoder_close(opened->encoder);
+  tokenizer_close(opened->tokenizer);
+  free(opened->ids);
+}
+
+static void encode(struct opened *opened, const char *text, int64_t length, int32_t max_tokens) {
+  struct error error = {0};
+  if (!token_encoder_encode(opened->encoder, text, length, max_tokens, opened->ids, &opened->count,
+                            &opened->truncated, &error))
+    fail_msg("%s", error.message);
+}
+
+static void expect_ids(struct opened *opened, const char *text, int64_t length, const int32_t *ids,
+                       int32_t count) {
+  encode(opened, text, length, IDS_MAX);
+  assert_int_equal(opened->count, count);
+  assert_memory_equal(opened->ids, ids, (size_t)count * sizeof *ids);
+  assert_false(opened->truncated);
+}
+
+#define EXPECT(opened, text, ...)                                             \
+  do {                                                                        \
+    const int32_t expected[] = {__VA_ARGS__};                                 \
+    expect_ids(opened, text, sizeof text - 1, expected, sizeof expected / 4); \
+  } while (0)
+
+static void refuse_part(const char *folder, enum error_code code, const char *part) {
+  struct error error = {0};
+  struct tokenizer *tokenizer = tokenizer_open(folder, &error);
+  if (tokenizer) fail_msg("opened, and was to be refused with \"%s\"", part);
+  assert_error(&error, code, part);
+}
+
+static json_t *next_line(FILE *file) {
+  static char line[1 << 20];
+  if (!fgets(line, sizeof line, file)) return NULL;
+  json_t *object = json_loads(line, JSON_ALLOW_NUL, NULL);
+  assert_non_null(object);
+  return object;
+}
+
+/* Returns the number of strings that have Hugging Face's ids; those marked as a known difference are left
+ * out. */
+static int golden_check(struct opened *opened, const char *strings, const char *ids) {
+  FILE *texts = fopen(strings, "r"), *references = fopen(ids, "r");
+  int same = 0;
+  assert_non_null(texts);
+  assert_non_null(references);
+  for (json_t *one; (one = next_line(texts)) != NULL;) {
+    json_t *reference = next_line(references);
+    const json_t *text = json_object_get(one, "text"), *expected = json_object_get(reference, "ids");
+    if (!json_object_get(reference, "known_difference")) {
+      encode(opened, json_string_value(text), (int64_t)json_string_length(text), IDS_MAX);
+      bool equal = (size_t)opened->count == json_array_size(expected);
+      for (int32_t i = 0; equal && i < opened->count; i++)
+        equal = opened->ids[i] == json_integer_value(json_array_get(expected, (size_t)i));
+      if (!equal) fail_msg("other ids than Hugging Face's: %s", json_string_value(text));
+      same++;
+    }
+    json_decref(one);
+    json_decref(reference);
+  }
+  fclose(texts);
+  fclose(references);
+  return same;
+}
+
+static void ids_are_those_of_hugging_face(void **state) {
+  (void)state;
+  static const char *const folders[] = {GOLDEN "xlmr-cls-v3", GOLDEN "bert-mean-v6"};
+  static const char *const sources[] = {"sentencepiece.bpe.model", "tokenizer.json"};
+  for (int i = 0; i < 2; i++) {
+    struct opened opened = open_whole(folders[i]);
+    assert_string_equal(tokenizer_source(opened.tokenizer), sources[i]);
+    assert_int_equal(tokenizer_pieces(opened.tokenizer), 640);
+    assert_true(golden_check(&opened, GOLDEN "tokenizer/strings.jsonl", GOLDEN "tokenizer/ids.jsonl") > 400);
+    close_whole(&opened);
+  }
+}
+
+/* Also what the longest input cuts off, and what says so. */
+static void texts_of_the_golden_models_have_their_ids(void **state) {
+  (void)state;
+  static const char *const folders[] = {GOLDEN "xlmr-cls-v3", GOLDEN "bert-mean-v6"};
+  static const int32_t longest[] = {768, 8192};
+  for (int i = 0; i < 2; i++) {
+    struct opened opened = open_whole(folders[i]);
+    char *text_path = file_join(folders[i], "texts.jsonl"), *ids_path = file_join(folders[i], "ids.jsonl");
+    FILE *texts = fopen(text_path, "r"), *references = fopen(ids_path, "r");
+    int count = 0;
+    assert_non_null(texts);
+    assert_non_null(references);
+    for (json_t *one; (one = next_line(texts)) != NULL; count++) {
+      json_t *reference = next_line(references);
+      const json_t *text = json_object_get(one, "text"), *expected = json_object_get(reference, "tokens");
+      encode(&opened, json_string_value(text), (int64_t)json_string_length(text), longest[i]);
+      assert_int_equal(opened.count, json_array_size(expected));
+      for (int32_t k = 0; k < opened.count; k++)
+        assert_int_equal(opened.ids[k], json_integer_value(json_array_get(expected, (size_t)k)));
+      assert_int_equal(opened.truncated, json_is_true(json_object_get(reference, "truncated")));
+      json_decref(one);
+      json_decref(reference);
+    }
+    assert_true(count > 50);
+    fclose(texts);
+    fclose(references);
+    free(text_path);
+    free(ids_path);
+    close_whole(&opened);
+  }
+}
+
+/* More other words than it holds pass through the cache, and the ids stay. */
+static void ids_do_not_depend_on_the_words_before(void **state) {
+  (void)state;
+  struct opened opened = open_whole(GOLDEN "xlmr-cls-v3");
+  golden_check(&opened, GOLDEN "tokenizer/strings.jsonl", GOLDEN "tokenizer/ids.jsonl");
+  char word[32];
+  for (int i = 0; i < 100000; i++) encode(&opened, word, snprintf(word, sizeof word, "z%x", i), IDS_MAX);
+  golden_check(&opened, GOLDEN "tokenizer/strings.jsonl", GOLDEN "tokenizer/ids.jsonl");
+  golden_check(&opened, GOLDEN "tokenizer/strings.jsonl", GOLDEN "tokenizer/ids.jsonl");
+  close_whole(&opened);
+}
+
+static void vocabulary_of_tokenizer_json_gives_its_own_ids(void **state) {
+  (void)state;
+  static const char *const classes[] = {"TokenizersBackend", "PreTrainedTokenizerFast", NULL};
+  for (int i = 0; i < 3; i++) {
+    char *folder = folder_make();
+    tiny_tokenizer(folder, classes[i]);
+    struct opened opened = open_whole(folder);
+    assert_int_equal(tokenizer_pieces(opened.tokenizer), 12);
+    EXPECT(&opened, "", TINY_FIRST, TINY_LAST);
+    EXPECT(&opened, "ab", TINY_FIRST, TINY_WORD_AB, TINY_LAST);
+    EXPECT(&opened, "abab", TINY_FIRST, TINY_WORD_AB, TINY_AB, TINY_LAST);
+    EXPECT(&opened, "xyab", TINY_FIRST, TINY_SPACE, TINY_UNKNOWN, TINY_AB, TINY_LAST);
+    close_whole(&opened);
+    folder_remove(folder);
+  }
+}
+
+static void words_end_where_the_map_says(void **state) {
+  (void)state;
+  char *folder = folder_make();
+  tiny_tokenizer(folder, "XLMRobertaTokenizer");
+  struct opened opened = open_whole(folder);
+  EXPECT(&opened, "a\tb c", TINY_FIRST, TINY_WORD_A, TINY_SPACE, TINY_B, TINY_SPACE, TINY_C, TINY_LAST);
+  EXPECT(&opened, " \t a \t", TINY_FIRST, TINY_WORD_A, TINY_LAST);
+  EXPECT(&opened, "a\vb", TINY_FIRST, TINY_WORD_AB, TINY_LAST);
+  EXPECT(&opened, "a \v b", TINY_FIRST, TINY_WORD_A, TINY_SPACE, TINY_B, TINY_LAST);
+  EXPECT(&opened, "Qc", TINY_FIRST, TINY_WORD_AB, TINY_C, TINY_LAST);
+  EXPECT(&opened, "a\u3000b\u00a0", TINY_FIRST, TINY_WORD_A, TINY_SPACE, TINY_B, TINY_LAST);
+  EXPECT(&opened,
+         "a\xc2\x85"
+         "b",
+         TINY_FIRST, TINY_WORD_A, TINY_SPACE, TINY_B, TINY_LAST);
+  EXPECT(&opened, "a\0b", TINY_FIRST, TINY_WORD_A, TINY_UNKNOWN, TINY_B, TINY_LAST);
+  EXPECT(&opened, "<mask>", TINY_FIRST, TINY_SPACE, TINY_UNKNOWN, 5, TINY_UNKNOWN, TINY_LAST);
+  close_whole(&opened);
+  folder_remove(folder);
+}
+
+static void longest_input_keeps_the_last_token(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    int32_t max_tokens, count;
+    bool truncated;
+  } cases[] = {
+      {"ab ab ab", 5, 5, false}, {"ab ab ab", 4, 4, true}, {"ab ab ab", 2, 2, true},
+      {"ab ab ab", 3, 3, true},  {"abab", 3, 3, true},     {"ab ab \t  ", 4, 4, false},
+      {"ab \v \v", 3, 3, false}, {"ab \v c", 3, 3, true},  {" \t ", 2, 2, false},
+      {"", 2, 2, false},
+  };
+  char *folder = folder_make();
+  tiny_tokenizer(folder, NULL);
+  struct opened opened = open_whole(folder);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    encode(&opened, cases[i].text, (int64_t)strlen(cases[i].text), cases[i].max_tokens);
+    assert_int_equal(opened.count, cases[i].count);
+    assert_int_equal(opened.truncated, cases[i].truncated);
+    assert_int_equal(opened.ids[0], TINY_FIRST);
+    assert_int_equal(opened.ids[opened.count - 1], TINY_LAST);
+  }
+  close_whole(&opened);
+  folder_remove(folder);
+}
+
+/* "c" then "é" of two bytes, so that the cut at an even number of bytes would fall inside a character. */
+static void run_without_spaces_is_cut_at_a_character(void **state) {
+  (void)state;
+  char *folder = folder_make();
+  const int64_t length = 2 * TOKENIZER_RUN_BYTES + 1;
+  char *text = malloc((size_t)length);
+  tiny_tokenizer(folder, NULL);
+  struct opened opened = open_whole(folder);
+  assert_non_null(text);
+  text[0] = 'c';
+  for (int64_t i = 1; i < length; i += 2) memcpy(text + i, "é", 2);
+  /* c and a run of unknown characters; twice the mark and a run. A character cut in two would be two runs
+   * more. */
+  const int32_t expected[] = {TINY_FIRST,   TINY_SPACE, TINY_C,       TINY_UNKNOWN, TINY_SPACE,
+                              TINY_UNKNOWN, TINY_SPACE, TINY_UNKNOWN, TINY_LAST};
+  expect_ids(&opened, text, length, expected, 9);
+  free(text);
+  close_whole(&opened);
+  folder_remove(folder);
+}
+
+/* Text is UTF-8 by contract; other bytes must still be read inside their bounds. */
+static void bytes_that_are_no_text_are_read_within_bounds(void **state) {
+  (void)state;
+  char *folder = folder_make();
+  tiny_tokenizer(folder, NULL);
+  struct opened opened = open_whole(folder);
+  uint32_t seed = 1;
+  for (int i = 0; i < 2000; i++) {
+    const size_t length = (size_t)(i % 40);
+    char *text = malloc(length + 1);
+    for (size_t k = 0; k < length; k++) {
+      seed = seed * 1664525 + 1013904223;
+      text[k] = (char)(seed >> 24 | (seed & 0x80));
+    }
+    char *exact = realloc(text, length ? length : 1);
+    assert_non_null(exact);
+    encode(&opened, exact, (int64_t)length, 16);
+    assert_in_range(opened.count, 2, 16);
+    free(exact);
+  }
+  close_whole(&opened);
+  folder_remove(folder);
+}
+
+static void hash_follows_the_model(void **state) {
+  (void)state;
+  char *folder = folder_make();
+  char first[33], second[33];
+  tiny_tokenizer(folder, NULL);
+  struct opened opened = open_whole(folder);
+  tokenizer_hash(opened.tokenizer, first);
+  close_whole(&opened);
+  opened = open_whole(GOLDEN "xlmr-cls-v3");
+  tokenizer_hash(opened.tokenizer, second);
+  close_whole(&opened);
+  assert_int_equal(strlen(first), 32);
+  assert_string_not_equal(first, second);
+  folder_remove(folder);
+}
+
+static void other_tokenizers_are_refused_by_name(void **state) {
+  (void)state;
+  static const struct {
+    const char *file, *changes;
+    enum error_code code;
+    const char *part;
+  } cases[] = {
+      {"tokenizer_config.json", "{\"tokenizer_class\": \"BertTokenizer\"}", ERROR_UNSUPPORTED,
+       "tokenizer_config.json: \"tokenizer_class\" is \"BertTokenizer\""},
+      {"tokenizer_config.json",
+       "{\"added_tokens_decoder\": {\"12\": {\"content\": \"x\", \"special\": false}}}", ERROR_UNSUPPORTED,
+       "\"added_tokens_decoder\""},
+      {"tokenizer.json", "{\"model\": {\"type\": \"WordPiece\", \"vocab\": {}}}", ERROR_UNSUPPORTED,
+       "tokenizer.json: \"model.type\" is \"WordPiece\""},
+      {"tokenizer.json", "{\"model\": null}", ERROR_UNSUPPORTED, "\"model.type\" is missing"},
+      {"tokenizer.json",
+       "{\"model\": {\"type\": \"Unigram\", \"unk_id\": 1, \"vocab\": [], \"byte_fallback\": true}}",
+       ERROR_UNSUPPORTED, "\"model.byte_fallback\""},
+      {"tokenizer.json", "{\"model\": {\"type\": \"Unigram\", \"unk_id\": 1, \"vocab\": []}}", ERROR_INPUT,
+       "\"model.vocab\""},
+      {"tokenizer.json", "{\"model\": {\"type\": \"Unigram\", \"unk_id\": 9, \"vocab\": [[\"<s>\", 0]]}}",
+       ERROR_INPUT, "\"model.unk_id\" is 9"},
+      {"tokenizer.json",
+       "{\"model\": {\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": [[\"u\", 0], [\"<s>\", 0], [\"</s>\", "
+       "0], [\"a\"]]}}",
+       ERROR_INPUT, "model.vocab[3]"},
+      {"tokenizer.json",
+       "{\"model\": {\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": [[\"u\", 0], [\"<s>\", 0], [\"</s>\", "
+       "0], [\"\", 0]]}}",
+       ERROR_INPUT, "tokenizer.json: sentencepiece: "},
+      {"tokenizer.json", "{\"added_tokens\": [{\"id\": 12, \"content\": \"x\", \"special\": false}]}",
+       ERROR_UNSUPPORTED, "\"added_tokens\""},
+      {"tokenizer.json", "{\"post_processor\": null}", ERROR_UNSUPPORTED, "\"post_processor\" is missing"},
+      {"tokenizer.json",
+       "{\"post_processor\": {\"type\": \"RobertaProcessing\", \"cls\": [\"<cls>\", 0], \"sep\": [\"</s>\", "
+       "3]}}",
+       ERROR_UNSUPPORTED, "\"post_processor\""},
+      {"tokenizer.json",
+       "{\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Lowercase\"}]}}",
+       ERROR_UNSUPPORTED, "Lowercase"},
+      {"tokenizer.json", "{\"normalizer\": {\"type\": \"Precompiled\", \"precompiled_charsmap\": \"AA*A\"}}",
+       ERROR_INPUT, "precompiled_charsmap"},
+      {"tokenizer.json", "{\"normalizer\": {\"type\": \"Precompiled\", \"precompiled_charsmap\": \"AAAA\"}}",
+       ERROR_INPUT, "cut or damaged"},
+      {"tokenizer.json", "{\"pre_tokenizer\": {\"type\": \"ByteLevel\"}}", ERROR_UNSUPPORTED,
+       "\"pre_tokenizer\""},
+      {"tokenizer.json", "{\"pre_tokenizer\": {\"type\": \"Metaspace\", \"prepend_scheme\": \"first\"}}",
+       ERROR_UNSUPPORTED, "\"pre_tokenizer\""},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char *folder = folder_make();
+    tiny_tokenizer(folder, "XLMRobertaTokenizer");
+    folder_change(folder, cases[i].file, cases[i].changes);
+    refuse_part(folder, cases[i].code, cases[i].part);
+    folder_remove(folder);
+  }
+}
+
+static void folder_without_a_tokenizer_says_what_it_holds(void **state) {
+  (void)state;
+  char *folder = folder_make();
+  refuse_part(folder, ERROR_UNSUPPORTED, "found no tokenizer; expected XLM-RoBERTa's tokenizer");
+  folder_put(folder, "vocab.txt", "a\n");
+  refuse_part(folder, ERROR_UNSUPPORTED, "found vocab.txt (WordPiece)");
+  folder_put(folder, "sentencepiece.bpe.model", "a");
+  refuse_part(folder, ERROR_UNSUPPORTED, "names no class");
+  folder_put(folder, "tokenizer_config.json", "{\"tokenizer_class\": \"XLMRobertaTokenizer\"}");
+  refuse_part(folder, ERROR_INPUT, "sentencepiece.bpe.model: not a sentencepiece model");
+  folder_remove(folder);
+}
+
+/* Cut short anywhere, or with any byte of its first part and of its map changed, a model file is refused or
+ * read, and nothing worse. */
+static void damaged_sentencepiece_models_do_no_harm(void **state) {
+  (void)state;
+  char *folder = folder_make();
+  struct error error = {0};
+  char *bytes;
+  size_t size;
+  assert_true(file_read(GOLDEN "xlmr-cls-v3/sentencepiece.bpe.model", 1 << 20, &bytes, &size, &error));
+  folder_put(folder, "tokenizer_config.json", "{\"tokenizer_class\": \"XLMRobertaTokenizer\"}");
+  for (size_t i = 0; i < 8; i++) {
+    folder_put_bytes(folder, "sentencepiece.bpe.model", bytes, size * i / 8);
+    tokenizer_close(tokenizer_open(folder, &error));
+  }
+  for (size_t i = 0; i < 40; i++) {
+    const size_t place = i < 20 ? i : size * i / 40;
+    const char before = bytes[place];
+    bytes[place] = (char)(before ^ (1 << (i % 8)));
+    folder_put_bytes(folder, "sentencepiece.bpe.model", bytes, size);
+    struct tokenizer *tokenizer = tokenizer_open(folder, &error);
+    if (tokenizer) {
+      struct token_encoder *encoder = token_encoder_open(tokenizer, &error);
+      int32_t ids[64], count;
+      bool truncated;
+      assert_non_null(encoder);
+      token_encoder_encode(encoder, "l’àmbit ½ ﬁ ㌔ x", 20, 64, ids, &count, &truncated, &error);
+      token_encoder_close(encoder);
+      tokenizer_close(tokenizer);
+    }
+    bytes[place] = before;
+  }
+  free(bytes);
+  folder_remove(folder);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(ids_are_those_of_hugging_face),
+      cmocka_unit_test(texts_of_the_golden_models_have_their_ids),
+      cmocka_unit_test(ids_do_not_depend_on_the_words_before),
+      cmocka_unit_test(vocabulary_of_tokenizer_json_gives_its_own_ids),
+      cmocka_unit_test(words_end_where_the_map_says),
+      cmocka_unit_test(longest_input_keeps_the_last_token),
+      cmocka_unit_test(run_without_spaces_is_cut_at_a_character),
+      cmocka_unit_test(bytes_that_are_no_text_are_read_within_bounds),
+      cmocka_unit_test(hash_follows_the_model),
+      cmocka_unit_test(other_tokenizers_are_refused_by_name),
+      cmocka_unit_test(folder_without_a_tokenizer_says_what_it_holds),
+      cmocka_unit_test(damaged_sentencepiece_models_do_no_harm),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
