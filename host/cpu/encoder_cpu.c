@@ -1,6 +1,5 @@
 #include "host/cpu/encoder_cpu.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,33 +28,12 @@ static struct encoder_cpu *cpu_of(struct encoder *encoder) {
   return (struct encoder_cpu *)encoder;
 }
 
-/* Every number of a batch that an address is computed from. */
-static bool batch_check(const struct encoder_cpu *cpu, const struct batch *batch, struct error *error) {
-  const struct model_shape *shape = &cpu->forward.shape;
-  const int32_t tokens = batch->sequences > 0 ? batch->offsets[batch->sequences] : 0;
-  if (batch->sequences < 1 || batch->offsets[0] != 0 || tokens > cpu->encoder.info.batch_tokens)
-    return error_set(error, ERROR_USAGE,
-                     "a batch of %d sequences and %d tokens: expected 1 or more, and at most %d",
-                     batch->sequences, tokens, cpu->encoder.info.batch_tokens);
-  for (int32_t s = 0; s < batch->sequences; s++) {
-    const int64_t length = (int64_t)batch->offsets[s + 1] - batch->offsets[s];
-    if (length < 1 || length > cpu->forward.max_tokens)
-      return error_set(error, ERROR_USAGE, "sequence %d of a batch has %lld tokens: expected 1 to %d", s,
-                       (long long)length, cpu->forward.max_tokens);
-  }
-  for (int32_t t = 0; t < tokens; t++)
-    if (batch->ids[t] < 0 || batch->ids[t] >= shape->vocabulary)
-      return error_set(error, ERROR_INPUT,
-                       "token id %d is not in the model's word table of %d rows: tokenizer and model do not "
-                       "belong together",
-                       batch->ids[t], shape->vocabulary);
-  return true;
-}
-
 static bool encoder_cpu_submit(struct encoder *encoder, int32_t slot, const struct batch *batch,
                                struct error *error) {
   struct encoder_cpu *cpu = cpu_of(encoder);
-  if (!batch_check(cpu, batch, error)) return false;
+  if (!batch_check(batch, cpu->forward.shape.vocabulary, encoder->info.batch_tokens, cpu->forward.max_tokens,
+                   error))
+    return false;
   cpu->slot[slot].batch = *batch;
   cpu->slot[slot].submitted = true;
   return true;
@@ -115,23 +93,7 @@ static bool options_check(const struct model_shape *shape, const struct encoder_
   if (options->precision == PRECISION_FP16)
     return error_set(error, ERROR_USAGE,
                      "the cpu encoder computes in fp32 or bf16, not fp16: pass auto, fp32 or bf16");
-  if (options->width_count < 1 || options->width_count > WIDTHS_MAX || options->widths[0] > shape->hidden)
-    return error_set(error, ERROR_USAGE, "%d widths, the widest %d: expected 1 to %d of at most %d",
-                     options->width_count, options->widths[0], WIDTHS_MAX, shape->hidden);
-  for (int32_t w = 0; w < options->width_count; w++)
-    if (options->widths[w] < 1 || (w && options->widths[w] >= options->widths[w - 1]))
-      return error_set(error, ERROR_USAGE, "width %d: widths must be positive and strictly decreasing",
-                       options->widths[w]);
-  if (options->max_tokens < 1 || options->max_tokens > shape->positions - shape->first_position)
-    return error_set(error, ERROR_USAGE, "a longest input of %d tokens: the model has positions for 1 to %d",
-                     options->max_tokens, shape->positions - shape->first_position);
-  return true;
-}
-
-/* Processors that this process may run on. */
-static int32_t processors_allowed(void) {
-  cpu_set_t set;
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  return encoder_options_check(options, shape, error);
 }
 
 static void info_resolve(struct encoder_cpu *cpu, const struct encoder_options *options, enum isa isa) {

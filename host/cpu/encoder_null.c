@@ -5,6 +5,7 @@
 #include <time.h>
 #include <xxhash.h>
 
+#include "host/cpu/isa.h"
 #include "host/model/widths.h"
 
 #define BATCH_TOKENS 16384
@@ -117,7 +118,7 @@ static const struct encoder_vtable encoder_null_vtable = {
 };
 
 struct encoder *encoder_null_open(const struct encoder_options *options, struct error *error) {
-  const int32_t slots = options->slots ? options->slots : 2;
+  const int32_t slots = options->slots ? options->slots : processors_allowed();
   const int32_t batch_tokens = options->batch_tokens ? options->batch_tokens : BATCH_TOKENS;
   if (options->width_count < 1 || options->width_count > WIDTHS_MAX || options->widths[0] < 1) {
     error_set(error, ERROR_USAGE, "the null encoder needs 1 to %d widths, got %d", WIDTHS_MAX,

@@ -1,5 +1,7 @@
 #include "host/cpu/isa.h"
 
+#include <sched.h>
+
 enum isa isa_detect(void) {
   __builtin_cpu_init();
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("f16c"))
@@ -21,4 +23,9 @@ const char *isa_name(enum isa isa) {
     default:
       return "plain";
   }
+}
+
+int32_t processors_allowed(void) {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }

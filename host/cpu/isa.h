@@ -12,6 +12,9 @@ enum isa isa_detect(void);
 /* "plain", "avx2" (with FMA and F16C), "avx512" (F, BW, DQ, VL), "avx512-bf16". */
 const char *isa_name(enum isa isa);
 
+/* Processors that this process may run on, by its affinity mask. */
+int32_t processors_allowed(void);
+
 /* encoder_cpu_open with kernels of at most this instruction set, for tests. oneDNN goes on choosing for
  * itself, and AUTO precision is bf16 at ISA_AVX512_BF16 only. */
 struct encoder *encoder_cpu_open_isa(const struct model *model, const struct encoder_options *options,

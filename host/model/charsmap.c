@@ -20,13 +20,19 @@ static size_t unit_offset(uint32_t unit) {
   return (size_t)(unit >> 10) << ((unit & (1u << 9)) >> 6);
 }
 
+/* The last byte of all is a NUL. */
+static bool replacement_check(const struct charsmap *map, size_t start) {
+  if (start >= map->replacements_size) return false;
+  return strnlen(map->replacements + start, CHARSMAP_REPLACEMENT_BYTES + 1) <= CHARSMAP_REPLACEMENT_BYTES;
+}
+
 /* The first unit is the root, which no label leads to; any other unit is followed only where its label says
  * that it is a node. */
 static bool units_check(const struct charsmap *map) {
   if (unit_at(map, 0) & UNIT_IS_VALUE) return false;
   for (size_t i = 0; i < map->count; i++) {
     const uint32_t unit = unit_at(map, i);
-    const bool inside = unit & UNIT_IS_VALUE ? (unit & ~UNIT_IS_VALUE) < map->replacements_size
+    const bool inside = unit & UNIT_IS_VALUE ? replacement_check(map, unit & ~UNIT_IS_VALUE)
                                              : ((i ^ unit_offset(unit)) | 0xff) < map->count;
     if (!inside) return false;
   }
@@ -65,6 +71,25 @@ static const char *cursor_replacement(const struct charsmap *map, const struct c
   if (!(cursor->unit & UNIT_HAS_VALUE)) return NULL;
   const uint32_t value = unit_at(map, cursor->node ^ unit_offset(cursor->unit));
   return value & UNIT_IS_VALUE ? map->replacements + (value & ~UNIT_IS_VALUE) : NULL;
+}
+
+size_t charsmap_match(const struct charsmap *map, const char *text, size_t length, const char **replacement,
+                      size_t *size) {
+  if (!map->count) return 0;
+  struct cursor cursor = {0, unit_at(map, 0)};
+  const char *longest = NULL;
+  size_t matched = 0;
+  /* No key holds a NUL: its label is that of free units. */
+  for (size_t i = 0; i < length && text[i] && cursor_step(map, &cursor, (unsigned char)text[i]); i++) {
+    const char *found = cursor_replacement(map, &cursor);
+    if (!found) continue;
+    longest = found;
+    matched = i + 1;
+  }
+  if (!matched) return 0;
+  *replacement = longest;
+  *size = strlen(longest);
+  return matched;
 }
 
 static size_t utf8_write(uint32_t code_point, char bytes[4]) {

@@ -1,4 +1,4 @@
-/* The precompiled normaliser map of sentencepiece, read only as far as to tell where words end.
+/* The precompiled normaliser map of sentencepiece: what it replaces, and where it makes words end.
  *
  * Layout (sentencepiece, normalizer.cc): u32 size of the trie in bytes; a Darts-clone double array of u32
  * units whose keys are UTF-8 strings and whose values are offsets into what follows; NUL-terminated
@@ -18,8 +18,16 @@ struct charsmap {
 };
 
 /* `bytes` must outlive the map. Size 0 is the map that changes nothing. Every unit is checked, so that no key
- * can lead out of the array, ours or sentencepiece's. */
+ * can lead out of the array, and every replacement, so that a word grows by no more than
+ * CHARSMAP_REPLACEMENT_BYTES for a byte (33 for three bytes is the most that Unicode's NFKC asks for). */
 bool charsmap_open(const void *bytes, size_t size, struct charsmap *map, struct error *error);
+
+#define CHARSMAP_REPLACEMENT_BYTES 255
+
+/* The longest key with which `text` begins: returns its bytes, and its replacement in `replacement` (NUL
+ * after its *size bytes). 0: no key. */
+size_t charsmap_match(const struct charsmap *map, const char *text, size_t length, const char **replacement,
+                      size_t *size);
 
 #define CODE_POINTS 0x110000
 

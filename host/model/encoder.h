@@ -30,6 +30,11 @@ struct batch {
                             otherwise 0 */
 };
 
+/* Every number of a batch that an address is computed from: what an encoder's submit checks first.
+ * batch_tokens and max_tokens are those that the encoder has resolved. */
+bool batch_check(const struct batch *batch, int32_t vocabulary, int32_t batch_tokens, int32_t max_tokens,
+                 struct error *error);
+
 struct encoder_options {
   enum precision precision; /* AUTO: the fastest that this machine has in hardware */
   int32_t slots;            /* wanted; 0: the encoder's own choice */
@@ -39,6 +44,10 @@ struct encoder_options {
   int32_t widths[WIDTHS_MAX]; /* strictly decreasing; widths[0] ≤ hidden */
   int64_t null_rate;          /* encoder_null: tokens per second of each slot; 0: memory speed */
 };
+
+/* Widths and longest input against the model's shape. */
+bool encoder_options_check(const struct encoder_options *options, const struct model_shape *shape,
+                           struct error *error);
 
 /* What an encoder has resolved. */
 struct encoder_info {

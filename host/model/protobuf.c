@@ -1,8 +1,5 @@
 #include "host/model/protobuf.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 enum wire_type { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
 
 static bool varint_read(struct proto_reader *reader, uint64_t *value) {
@@ -45,48 +42,4 @@ enum proto_result proto_next(struct proto_reader *reader, struct proto_field *fi
   if ((tag & 7) == WIRE_32) whole = fixed_read(reader, 4, &field->value);
   if ((tag & 7) == WIRE_BYTES) whole = bytes_read(reader, field);
   return whole ? PROTO_FIELD : PROTO_DAMAGED;
-}
-
-static void append(struct proto_buffer *buffer, const void *bytes, size_t size) {
-  if (buffer->failed) return;
-  if (buffer->capacity - buffer->size < size) {
-    const size_t capacity = 2 * buffer->capacity + size + 256;
-    unsigned char *grown = realloc(buffer->bytes, capacity);
-    if (!grown) {
-      buffer->failed = true;
-      return;
-    }
-    buffer->bytes = grown;
-    buffer->capacity = capacity;
-  }
-  if (size) memcpy(buffer->bytes + buffer->size, bytes, size);
-  buffer->size += size;
-}
-
-static void varint_put(struct proto_buffer *buffer, uint64_t value) {
-  unsigned char bytes[10];
-  size_t size = 0;
-  for (; value >= 0x80; value >>= 7) bytes[size++] = (unsigned char)(value | 0x80);
-  bytes[size++] = (unsigned char)value;
-  append(buffer, bytes, size);
-}
-
-void proto_put_integer(struct proto_buffer *buffer, uint32_t number, uint64_t value) {
-  varint_put(buffer, (uint64_t)number << 3 | WIRE_VARINT);
-  varint_put(buffer, value);
-}
-
-void proto_put_float(struct proto_buffer *buffer, uint32_t number, float value) {
-  uint32_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  const unsigned char bytes[] = {(unsigned char)bits, (unsigned char)(bits >> 8), (unsigned char)(bits >> 16),
-                                 (unsigned char)(bits >> 24)};
-  varint_put(buffer, (uint64_t)number << 3 | WIRE_32);
-  append(buffer, bytes, sizeof bytes);
-}
-
-void proto_put_bytes(struct proto_buffer *buffer, uint32_t number, const void *bytes, size_t size) {
-  varint_put(buffer, (uint64_t)number << 3 | WIRE_BYTES);
-  varint_put(buffer, size);
-  append(buffer, bytes, size);
 }

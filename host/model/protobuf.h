@@ -1,5 +1,5 @@
 /* As much of the Protocol Buffers wire format (protobuf.dev/programming-guides/encoding) as a sentencepiece
- * model needs: walking the fields of a message in memory, and appending fields to one. */
+ * model needs: walking the fields of a message in memory. */
 #pragma once
 
 #include <stddef.h>
@@ -23,15 +23,3 @@ struct proto_field {
 enum proto_result { PROTO_FIELD, PROTO_END, PROTO_DAMAGED };
 
 enum proto_result proto_next(struct proto_reader *reader, struct proto_field *field);
-
-/* A zeroed buffer is empty; its bytes are freed by whoever holds it. Once memory has run out, `failed` stays
- * set and appending does nothing. */
-struct proto_buffer {
-  unsigned char *bytes;
-  size_t size, capacity;
-  bool failed;
-};
-
-void proto_put_integer(struct proto_buffer *buffer, uint32_t number, uint64_t value);
-void proto_put_float(struct proto_buffer *buffer, uint32_t number, float value);
-void proto_put_bytes(struct proto_buffer *buffer, uint32_t number, const void *bytes, size_t size);

@@ -1,15 +1,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/model/normaliser.h"
 #include "host/model/tokenizer_shared.h"
+#include "host/model/utf8.h"
 #include "host/model/word_cache.h"
 
 struct token_encoder {
   const struct tokenizer *tokenizer;
-  struct piece_ids *library_ids;
   struct word_cache *cache;
-  int32_t *ids; /* [capacity] of the word encoded last */
-  size_t capacity;
+  struct word_text text; /* the word encoded last, normalised */
+  struct lattice lattice;
 };
 
 struct token_encoder *token_encoder_open(const struct tokenizer *tokenizer, struct error *error) {
@@ -19,8 +20,7 @@ struct token_encoder *token_encoder_open(const struct tokenizer *tokenizer, stru
     return NULL;
   }
   encoder->tokenizer = tokenizer;
-  encoder->library_ids = piece_ids_open(error);
-  encoder->cache = encoder->library_ids ? word_cache_open(error) : NULL;
+  encoder->cache = word_cache_open(error);
   if (encoder->cache) return encoder;
   token_encoder_close(encoder);
   return NULL;
@@ -28,9 +28,9 @@ struct token_encoder *token_encoder_open(const struct tokenizer *tokenizer, stru
 
 void token_encoder_close(struct token_encoder *encoder) {
   if (!encoder) return;
-  piece_ids_close(encoder->library_ids);
   word_cache_close(encoder->cache);
-  free(encoder->ids);
+  word_text_free(&encoder->text);
+  lattice_free(&encoder->lattice);
   free(encoder);
 }
 
@@ -39,7 +39,7 @@ void token_encoder_close(struct token_encoder *encoder) {
  * has size 0. */
 static uint32_t character_read(const char *at, const char *end, int *size) {
   const unsigned char *bytes = (const unsigned char *)at;
-  *size = bytes[0] < 0xe0 ? 2 : bytes[0] < 0xf0 ? 3 : 4;
+  *size = (int)utf8_size(bytes[0]);
   if (end - at < *size) {
     *size = 0;
     return 0;
@@ -76,18 +76,18 @@ static const char *word_end(const struct border_set *borders, const char *at, co
   return at;
 }
 
-/* Room for `count` ids of a word, which are then converted from the library's. */
-static bool ids_convert(struct token_encoder *encoder, const int32_t *library_ids, size_t count,
-                        struct error *error) {
-  const struct token_ids *map = &encoder->tokenizer->ids;
-  if (count > encoder->capacity) {
-    int32_t *grown = realloc(encoder->ids, count * sizeof *grown);
-    if (!grown) return error_set_memory(error, count * sizeof *grown, "the ids of a word");
-    encoder->ids = grown;
-    encoder->capacity = count;
+/* Normalises a word and puts its ids into the lattice. */
+static bool word_segment(struct token_encoder *encoder, const char *word, size_t length,
+                         struct error *error) {
+  struct word_text *text = &encoder->text;
+  encoder->lattice.count = 0;
+  if (!word_normalise(&encoder->tokenizer->map, word, length, text, error)) return false;
+  for (size_t at = 0; at < text->length;) {
+    const size_t part = word_part(text->bytes + at, text->length - at);
+    if (!unigram_encode(encoder->tokenizer->source.pieces, &encoder->lattice, text->bytes + at, part, error))
+      return false;
+    at += part;
   }
-  for (size_t i = 0; i < count; i++)
-    encoder->ids[i] = library_ids[i] == map->library_unknown ? map->unknown : library_ids[i] + map->shift;
   return true;
 }
 
@@ -100,13 +100,10 @@ static bool word_encode(struct token_encoder *encoder, const char *word, size_t 
     *count = known->count;
     return true;
   }
-  const int32_t *library_ids = NULL;
-  if (!piece_model_encode(encoder->tokenizer->model, word, length, encoder->library_ids, &library_ids, count,
-                          error) ||
-      !ids_convert(encoder, library_ids, *count, error))
-    return false;
-  word_cache_put(encoder->cache, word, length, encoder->ids, *count);
-  *ids = encoder->ids;
+  if (!word_segment(encoder, word, length, error)) return false;
+  *ids = encoder->lattice.ids;
+  *count = encoder->lattice.count;
+  word_cache_put(encoder->cache, word, length, *ids, *count);
   return true;
 }
 
@@ -115,7 +112,7 @@ bool token_encoder_encode(struct token_encoder *encoder, const char *text, int64
   const struct border_set *borders = &encoder->tokenizer->borders;
   const char *end = text + length;
   size_t used = 0, room = (size_t)max_tokens - 2;
-  ids[used++] = encoder->tokenizer->ids.first;
+  ids[used++] = encoder->tokenizer->source.first;
   *truncated = false;
   for (const char *at = borders_skip(borders, text, end); at < end && !*truncated;) {
     const char *next = word_end(borders, at, end);
@@ -129,7 +126,7 @@ bool token_encoder_encode(struct token_encoder *encoder, const char *text, int64
     room -= size;
     at = borders_skip(borders, next, end);
   }
-  ids[used++] = encoder->tokenizer->ids.last;
+  ids[used++] = encoder->tokenizer->source.last;
   *count = (int32_t)used;
   return true;
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "host/model/config_file.h"
 #include "host/model/modules.h"
@@ -79,19 +78,6 @@ static bool source_read(const char *folder, struct tokenizer_source *source, con
                                                     : source_missing(folder, kind, error);
 }
 
-static bool tokenizer_load(struct tokenizer *tokenizer, const struct tokenizer_source *source,
-                           struct error *error) {
-  struct charsmap map;
-  if (!charsmap_open(source->charsmap, source->charsmap_size, &map, error)) return false;
-  border_set_fill(&tokenizer->borders, &map);
-  const XXH128_hash_t digest = XXH3_128bits(source->model, source->size);
-  snprintf(tokenizer->hash, sizeof tokenizer->hash, "%016" PRIx64 "%016" PRIx64, (uint64_t)digest.high64,
-           (uint64_t)digest.low64);
-  tokenizer->ids = source->ids;
-  tokenizer->model = piece_model_open(source->model, source->size, error);
-  return tokenizer->model != NULL;
-}
-
 /* The tokenizer lies with the transformer module; a folder without modules.json may be a tokenizer's own. */
 static char *tokenizer_folder(const char *folder, struct error *error) {
   struct modules modules = {0};
@@ -107,41 +93,49 @@ static char *tokenizer_folder(const char *folder, struct error *error) {
   return found;
 }
 
+static bool tokenizer_read(const char *folder, struct tokenizer *tokenizer, struct error *error) {
+  struct tokenizer_source *source = &tokenizer->source;
+  if (!source_read(folder, source, &tokenizer->file, error)) return false;
+  if (!charsmap_open(source->charsmap, source->charsmap_size, &tokenizer->map, error))
+    return error_prefix(error, "%s/%s", folder, tokenizer->file);
+  border_set_fill(&tokenizer->borders, &tokenizer->map);
+  return true;
+}
+
 struct tokenizer *tokenizer_open(const char *folder, struct error *error) {
-  struct tokenizer_source source = {0};
-  struct tokenizer *tokenizer = NULL;
-  bool done = false;
   char *place = tokenizer_folder(folder, error);
   if (!place) return NULL;
-  tokenizer = calloc(1, sizeof *tokenizer);
-  if (!tokenizer) {
-    error_set_memory(error, sizeof *tokenizer, "the tokenizer");
-    goto out;
+  struct tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
+  if (!tokenizer) error_set_memory(error, sizeof *tokenizer, "the tokenizer");
+  if (tokenizer && !tokenizer_read(place, tokenizer, error)) {
+    tokenizer_close(tokenizer);
+    tokenizer = NULL;
   }
-  if (!source_read(place, &source, &tokenizer->source, error)) goto out;
-  done = tokenizer_load(tokenizer, &source, error) || error_prefix(error, "%s/%s", place, tokenizer->source);
-out:
-  tokenizer_source_free(&source);
   free(place);
-  if (done) return tokenizer;
-  tokenizer_close(tokenizer);
-  return NULL;
+  return tokenizer;
 }
 
 void tokenizer_close(struct tokenizer *tokenizer) {
   if (!tokenizer) return;
-  piece_model_close(tokenizer->model);
+  tokenizer_source_free(&tokenizer->source);
   free(tokenizer);
 }
 
+void tokenizer_source_free(struct tokenizer_source *source) {
+  unigram_close(source->pieces);
+  free(source->charsmap);
+  *source = (struct tokenizer_source){0};
+}
+
 void tokenizer_hash(const struct tokenizer *tokenizer, char hash[33]) {
-  memcpy(hash, tokenizer->hash, sizeof tokenizer->hash);
+  const XXH128_hash_t digest = tokenizer->source.digest;
+  snprintf(hash, 33, "%016" PRIx64 "%016" PRIx64, (uint64_t)digest.high64, (uint64_t)digest.low64);
 }
 
 int32_t tokenizer_pieces(const struct tokenizer *tokenizer) {
-  return tokenizer->ids.pieces;
+  return tokenizer->source.count;
 }
 
 const char *tokenizer_source(const struct tokenizer *tokenizer) {
-  return tokenizer->source;
+  return tokenizer->file;
 }

@@ -1,19 +1,19 @@
 /* Text to token ids: the ids that sentence-transformers computes for the XLM-RoBERTa tokenizer.
  *
- * The model is sentencepiece.bpe.model, or the Unigram model of tokenizer.json (pieces, scores, precompiled
- * normaliser map) made into a sentencepiece model in memory. The text is cut at the characters that the
- * model's normaliser maps to a space, and at white space that it leaves alone (U+0085 in XLM-R's map); each
- * word is normalised and encoded by itself. From sentencepiece.bpe.model the ids follow fairseq: <s> 0, <pad>
- * 1, </s> 2, <unk> 3, any other piece its sentencepiece id + 1; from tokenizer.json they are the places in
- * its vocabulary, which for XLM-R are the same.
+ * The model is the Unigram model of sentencepiece.bpe.model or of tokenizer.json: pieces, scores and a
+ * precompiled normaliser map. The text is cut at the characters that the map turns into a space, and at white
+ * space that it leaves alone (U+0085 in XLM-R's map); each word is normalised and segmented by itself. From
+ * sentencepiece.bpe.model the ids follow fairseq: <s> 0, <pad> 1, </s> 2, <unk> 3, any other piece its
+ * sentencepiece id + 1; from tokenizer.json they are the places in its vocabulary, which for XLM-R are the
+ * same.
  *
  * Encoding stops when `max_tokens` is reached, so a long text costs its first page. A run of more than
  * TOKENIZER_RUN_BYTES bytes without white space is cut there, at the last character border before it, and
  * encoded in pieces.
  *
- * Known differences from Hugging Face's tokenizer: a text that spells a special token (`</s>`, `<mask>`)
- * keeps its characters; ties inside long runs of one character (rows of dots or dashes: the same pieces in
- * another order); a few combining sequences; runs past TOKENIZER_RUN_BYTES. */
+ * Known differences from Hugging Face's tokenizer: a text that spells a special token (`</s>`, `<mask>`, also
+ * in characters that are normalised to these) keeps its characters; a few combining sequences, which they
+ * normalise by grapheme cluster and we by the longest key of the map; runs past TOKENIZER_RUN_BYTES. */
 #pragma once
 
 #include <stdint.h>
@@ -31,7 +31,8 @@ struct tokenizer;
 struct tokenizer *tokenizer_open(const char *folder, struct error *error);
 void tokenizer_close(struct tokenizer *tokenizer);
 
-/* XXH3-128 of the sentencepiece model that is used (its serialised bytes), in hexadecimal. */
+/* XXH3-128 in hexadecimal of what the ids follow from: the bytes of sentencepiece.bpe.model, or the ids,
+ * pieces, scores and map of tokenizer.json. */
 void tokenizer_hash(const struct tokenizer *tokenizer, char hash[33]);
 
 /* Pieces of the vocabulary, special tokens counted: ids are below this number. */
@@ -47,7 +48,6 @@ struct token_encoder *token_encoder_open(const struct tokenizer *tokenizer, stru
 void token_encoder_close(struct token_encoder *encoder);
 
 /* Writes at most max_tokens ids (at least 2) to `ids`: <s>, the text's ids, </s>. `text` is UTF-8 and may
- * hold NULs. *truncated is set only where a further token exists. Returns false when memory is short or
- * sentencepiece fails. */
+ * hold NULs. *truncated is set only where a further token exists. Returns false when memory is short. */
 bool token_encoder_encode(struct token_encoder *encoder, const char *text, int64_t length, int32_t max_tokens,
                           int32_t *ids, int32_t *count, bool *truncated, struct error *error);

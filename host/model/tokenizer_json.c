@@ -2,20 +2,15 @@
 #include <string.h>
 
 #include "host/model/config_file.h"
-#include "host/model/protobuf.h"
 #include "host/model/tokenizer_source.h"
 
-#define PIECES_MAX (1 << 24)
-
-/* What is read of tokenizer.json on the way to a sentencepiece model. */
 struct reader {
   struct config_file file;
   const json_t *vocabulary; /* [[piece, score], …]; a piece's index is its id */
   int32_t count;
-  int32_t unknown, first, last;
+  int32_t unknown;
   unsigned char *is_special; /* [count] */
-  unsigned char *charsmap;
-  size_t charsmap_size;
+  struct tokenizer_source *source;
 };
 
 static bool type_is(const json_t *object, const char *type) {
@@ -44,7 +39,7 @@ static bool vocabulary_read(struct reader *reader, struct error *error) {
     return refuse(reader, "model.byte_fallback", json_object_get(model, "byte_fallback"), "false", error);
   reader->vocabulary = json_object_get(model, "vocab");
   const size_t count = json_array_size(reader->vocabulary);
-  if (!count || count > PIECES_MAX)
+  if (!count || count > TOKENIZER_PIECES_MAX)
     return config_refuse(&reader->file, ERROR_INPUT, "model.vocab", NULL,
                          "a list of pieces with their scores", error);
   reader->count = (int32_t)count;
@@ -60,7 +55,7 @@ static const char *piece_text(const struct reader *reader, int32_t id) {
   return json_string_value(json_array_get(json_array_get(reader->vocabulary, (size_t)id), 0));
 }
 
-/* Special tokens become control pieces, which no text can produce. A token that is added and not special
+/* Special tokens are pieces that no text can produce. A token that is added and not special
  * would be matched before the model sees the text. */
 static bool added_tokens_read(struct reader *reader, struct error *error) {
   const json_t *tokens = config_member(&reader->file, "added_tokens");
@@ -103,9 +98,9 @@ static bool post_processor_read(struct reader *reader, struct error *error) {
     first = json_string_value(json_array_get(json_object_get(processor, "cls"), 0));
     last = json_string_value(json_array_get(json_object_get(processor, "sep"), 0));
   }
-  reader->first = piece_find(reader, first);
-  reader->last = piece_find(reader, last);
-  if (reader->first < 0 || reader->last < 0)
+  reader->source->first = piece_find(reader, first);
+  reader->source->last = piece_find(reader, last);
+  if (reader->source->first < 0 || reader->source->last < 0)
     return refuse(reader, "post_processor", processor,
                   "TemplateProcessing or RobertaProcessing that puts one token of the vocabulary before the "
                   "text and one after it",
@@ -141,12 +136,13 @@ static bool charsmap_read(struct reader *reader, const json_t *normaliser, struc
   const json_t *value = json_object_get(normaliser, "precompiled_charsmap");
   const char *text = json_string_value(value);
   const size_t length = json_string_length(value);
-  if (!text || reader->charsmap)
+  struct tokenizer_source *source = reader->source;
+  if (!text || source->charsmap)
     return config_refuse(&reader->file, ERROR_INPUT, "normalizer.precompiled_charsmap", value,
                          "one map in base64", error);
-  reader->charsmap = malloc(length / 4 * 3 + 1);
-  if (!reader->charsmap) return error_set_memory(error, length / 4 * 3 + 1, "the normaliser map");
-  return base64_decode(text, length, reader->charsmap, &reader->charsmap_size) ||
+  source->charsmap = malloc(length / 4 * 3 + 1);
+  if (!source->charsmap) return error_set_memory(error, length / 4 * 3 + 1, "the normaliser map");
+  return base64_decode(text, length, source->charsmap, &source->charsmap_size) ||
          config_refuse(&reader->file, ERROR_INPUT, "normalizer.precompiled_charsmap", value, "base64", error);
 }
 
@@ -192,59 +188,51 @@ static bool pre_tokenizer_read(const struct reader *reader, struct error *error)
                 "Metaspace with prepend_scheme \"always\", alone or after WhitespaceSplit", error);
 }
 
-static bool piece_put(const struct reader *reader, int32_t id, struct proto_buffer *piece,
-                      struct proto_buffer *model, struct error *error) {
+static bool piece_put(const struct reader *reader, int32_t id, XXH3_state_t *hash, struct error *error) {
+  struct unigram *pieces = reader->source->pieces;
   const json_t *entry = json_array_get(reader->vocabulary, (size_t)id);
   const json_t *text = json_array_get(entry, 0), *score = json_array_get(entry, 1);
   if (!json_is_string(text) || !json_is_number(score))
     return error_set(error, ERROR_INPUT, "%s: model.vocab[%d] is not a piece and its score",
                      reader->file.path, id);
-  const enum piece_type type = id == reader->unknown    ? PIECE_UNKNOWN
-                               : reader->is_special[id] ? PIECE_CONTROL
-                                                        : PIECE_NORMAL;
-  piece->size = 0;
-  proto_put_bytes(piece, PIECE_TEXT, json_string_value(text), json_string_length(text));
-  proto_put_float(piece, PIECE_SCORE, (float)json_number_value(score));
-  proto_put_integer(piece, PIECE_TYPE, type);
-  proto_put_bytes(model, MODEL_PIECE, piece->bytes, piece->size);
-  model->failed = model->failed || piece->failed;
+  const bool is_special = id == reader->unknown || reader->is_special[id];
+  const struct {
+    double score;
+    uint64_t length, is_special;
+  } facts = {json_number_value(score), json_string_length(text), is_special};
+  XXH3_128bits_update(hash, &facts, sizeof facts);
+  XXH3_128bits_update(hash, json_string_value(text), facts.length);
+  if (is_special)
+    unigram_add_special(pieces, facts.score);
+  else if (!unigram_add(pieces, json_string_value(text), facts.length, facts.score, id, error))
+    return error_prefix(error, "%s: model.vocab[%d]", reader->file.path, id);
   return true;
 }
 
-static bool model_put(const struct reader *reader, struct proto_buffer *model, struct error *error) {
-  struct proto_buffer part = {0};
-  bool done = true;
-  for (int32_t id = 0; done && id < reader->count; id++) done = piece_put(reader, id, &part, model, error);
-  const char *unknown = piece_text(reader, reader->unknown);
-  part.size = 0;
-  proto_put_integer(&part, TRAINER_MODEL_TYPE, TRAINER_UNIGRAM);
-  proto_put_integer(&part, TRAINER_UNKNOWN_ID, (uint64_t)reader->unknown);
-  if (unknown) proto_put_bytes(&part, TRAINER_UNKNOWN_PIECE, unknown, strlen(unknown));
-  proto_put_bytes(model, MODEL_TRAINER, part.bytes, part.size);
-  part.size = 0;
-  proto_put_bytes(&part, NORMALISER_CHARSMAP, reader->charsmap, reader->charsmap_size);
-  proto_put_bytes(model, MODEL_NORMALISER, part.bytes, part.size);
-  if (done && (part.failed || model->failed))
-    done = error_set_memory(error, model->capacity, "the tokenizer's model");
-  free(part.bytes);
+/* The digest is of all that the ids follow from. */
+static bool pieces_put(const struct reader *reader, struct error *error) {
+  struct tokenizer_source *source = reader->source;
+  const int32_t special[] = {reader->unknown, source->first, source->last};
+  XXH3_state_t *hash = XXH3_createState();
+  if (!hash) return error_set(error, ERROR_MEMORY, "out of memory for the hash of the tokenizer");
+  XXH3_128bits_reset(hash);
+  XXH3_128bits_update(hash, special, sizeof special);
+  source->pieces = unigram_open(reader->unknown, error);
+  bool done = source->pieces != NULL;
+  for (int32_t id = 0; done && id < reader->count; id++) done = piece_put(reader, id, hash, error);
+  if (source->charsmap) XXH3_128bits_update(hash, source->charsmap, source->charsmap_size);
+  source->digest = XXH3_128bits_digest(hash);
+  source->count = reader->count;
+  XXH3_freeState(hash);
   return done;
 }
 
 bool tokenizer_json_read(const char *folder, struct tokenizer_source *source, struct error *error) {
-  struct reader reader = {0};
-  struct proto_buffer model = {0};
-  *source = (struct tokenizer_source){0};
+  struct reader reader = {.source = source};
   if (!config_file_read(folder, TOKENIZER_JSON, CONFIG_REQUIRED, &reader.file, error)) return false;
-  bool done = vocabulary_read(&reader, error) && added_tokens_read(&reader, error) &&
-              post_processor_read(&reader, error) && normaliser_read(&reader, error) &&
-              pre_tokenizer_read(&reader, error) && model_put(&reader, &model, error);
-  source->model = model.bytes;
-  source->size = model.size;
-  source->ids = (struct token_ids){
-      .unknown = reader.unknown, .first = reader.first, .last = reader.last, .pieces = reader.count};
-  done = done && tokenizer_source_examine(reader.file.path, source, error);
-  if (!done) tokenizer_source_free(source);
-  free(reader.charsmap);
+  const bool done = vocabulary_read(&reader, error) && added_tokens_read(&reader, error) &&
+                    post_processor_read(&reader, error) && normaliser_read(&reader, error) &&
+                    pre_tokenizer_read(&reader, error) && pieces_put(&reader, error);
   free(reader.is_special);
   config_file_free(&reader.file);
   return done;

@@ -2,14 +2,12 @@
 #pragma once
 
 #include "host/model/charsmap.h"
-#include "host/model/sentencepiece.h"
 #include "host/model/tokenizer.h"
 #include "host/model/tokenizer_source.h"
 
 struct tokenizer {
-  struct piece_model *model;
-  const char *source;
-  char hash[33];
-  struct token_ids ids;
+  struct tokenizer_source source;
+  const char *file; /* the source's name */
+  struct charsmap map;
   struct border_set borders;
 };

@@ -6,17 +6,47 @@
 #include "io/file.h"
 
 #define SPM_BYTES_MAX ((size_t)256 << 20)
-#define PIECES_MAX (1 << 24)
 
-/* fairseq's ids, which XLM-RoBERTa's tokenizer keeps: four special tokens of its own order, then the
- * library's pieces from its third on, each one higher; <mask> after the last. */
+/* sentencepiece_model.proto: the fields of the messages that are read here. */
+enum model_field { MODEL_PIECE = 1, MODEL_TRAINER = 2, MODEL_NORMALISER = 3 };
+enum piece_field { PIECE_TEXT = 1, PIECE_SCORE = 2, PIECE_TYPE = 3 };
+enum piece_type {
+  PIECE_NORMAL = 1,
+  PIECE_UNKNOWN = 2,
+  PIECE_CONTROL = 3,
+  PIECE_USER_DEFINED = 4,
+  PIECE_UNUSED = 5,
+  PIECE_BYTE = 6,
+};
+enum trainer_field {
+  TRAINER_MODEL_TYPE = 3,
+  TRAINER_SPACE_IS_SUFFIX = 24,
+  TRAINER_BYTE_FALLBACK = 35,
+};
+enum trainer_model { TRAINER_UNIGRAM = 1 };
+enum normaliser_field {
+  NORMALISER_CHARSMAP = 2,
+  NORMALISER_DUMMY_PREFIX = 3,
+  NORMALISER_REMOVE_SPACES = 4,
+  NORMALISER_ESCAPE_SPACES = 5,
+};
+
+/* fairseq's ids, which XLM-RoBERTa's tokenizer keeps: four special tokens of its own order in the place of
+ * the file's three, then the file's pieces, each one higher than there; <mask> after the last. */
 enum { FAIRSEQ_FIRST = 0, FAIRSEQ_LAST = 2, FAIRSEQ_UNKNOWN = 3, FAIRSEQ_SHIFT = 1, FAIRSEQ_ADDED = 2 };
-static const char *const fairseq_library_pieces[] = {"<unk>", "<s>", "</s>"};
-#define FAIRSEQ_LIBRARY_PIECES 3
+static const char *const special_pieces[] = {"<unk>", "<s>", "</s>"};
+#define SPECIAL_PIECES 3
 
-static bool damaged(const char *path, struct error *error) {
+struct reader {
+  const char *path; /* for sentences */
+  struct tokenizer_source *source;
+  int32_t pieces; /* of the file, so far */
+};
+
+static bool damaged(const struct reader *reader, struct error *error) {
   return error_set(error, ERROR_INPUT,
-                   "%s: not a sentencepiece model, or damaged; expected a serialised ModelProto", path);
+                   "%s: not a sentencepiece model, or damaged; expected a serialised ModelProto",
+                   reader->path);
 }
 
 static struct proto_reader reader_of(const struct proto_field *field) {
@@ -24,8 +54,9 @@ static struct proto_reader reader_of(const struct proto_field *field) {
 }
 
 struct piece {
-  const unsigned char *text;
+  const char *text;
   size_t length;
+  float score;
   uint64_t type;
 };
 
@@ -36,123 +67,133 @@ static bool piece_read(const struct proto_field *message, struct piece *piece) {
   *piece = (struct piece){.type = PIECE_NORMAL};
   while ((result = proto_next(&reader, &field)) == PROTO_FIELD) {
     if (field.number == PIECE_TEXT && field.is_bytes) {
-      piece->text = field.bytes;
+      piece->text = (const char *)field.bytes;
       piece->length = field.size;
+    }
+    if (field.number == PIECE_SCORE && !field.is_bytes) {
+      const uint32_t bits = (uint32_t)field.value;
+      memcpy(&piece->score, &bits, sizeof bits);
     }
     if (field.number == PIECE_TYPE && !field.is_bytes) piece->type = field.value;
   }
   return message->is_bytes && result == PROTO_END;
 }
 
-static bool piece_examine(const char *path, const struct proto_field *message,
-                          struct tokenizer_source *source, struct error *error) {
+/* What a text could spell and Hugging Face would segment otherwise, or NULL. */
+static const char *piece_trouble(const struct piece *piece) {
+  return piece->type == PIECE_USER_DEFINED ? "user-defined"
+         : piece->type == PIECE_UNUSED     ? "unused"
+         : piece->type == PIECE_BYTE       ? "a byte"
+                                           : NULL;
+}
+
+/* The first three must be those that the special ids stand for. */
+static bool special_check(const struct reader *reader, const struct piece *piece, struct error *error) {
+  const char *expected = special_pieces[reader->pieces];
+  return (piece->length == strlen(expected) && memcmp(piece->text, expected, piece->length) == 0) ||
+         error_set(error, ERROR_UNSUPPORTED,
+                   "%s: piece %d is not %s; expected XLM-RoBERTa's model, which begins with <unk>, <s>, </s>",
+                   reader->path, reader->pieces, expected);
+}
+
+static bool piece_put(struct reader *reader, const struct proto_field *message, struct error *error) {
+  struct unigram *pieces = reader->source->pieces;
   struct piece piece;
-  if (!piece_read(message, &piece)) return damaged(path, error);
-  if (source->library_pieces == PIECES_MAX)
-    return error_set(error, ERROR_INPUT, "%s: more than %d pieces", path, PIECES_MAX);
-  if (piece.type == PIECE_USER_DEFINED || piece.type == PIECE_BYTE)
+  if (!piece_read(message, &piece)) return damaged(reader, error);
+  if (reader->pieces == TOKENIZER_PIECES_MAX)
+    return error_set(error, ERROR_INPUT, "%s: more than %d pieces", reader->path, TOKENIZER_PIECES_MAX);
+  const char *trouble = piece_trouble(&piece);
+  if (trouble)
     return error_set(error, ERROR_UNSUPPORTED,
-                     "%s: piece %d (\"%.*s\") is %s; expected a Unigram model without such pieces", path,
-                     source->library_pieces, (int)(piece.length < 60 ? piece.length : 60),
-                     (const char *)piece.text, piece.type == PIECE_BYTE ? "a byte" : "user-defined");
-  if (piece.type == PIECE_UNKNOWN) source->ids.library_unknown = source->library_pieces;
-  source->library_pieces++;
+                     "%s: piece %d (\"%.*s\") is %s; expected a Unigram model without such pieces",
+                     reader->path, reader->pieces, (int)(piece.length < 60 ? piece.length : 60), piece.text,
+                     trouble);
+  if (reader->pieces < SPECIAL_PIECES) {
+    if (!special_check(reader, &piece, error)) return false;
+    unigram_add_special(pieces, 0.0);
+  } else if (piece.type == PIECE_NORMAL) {
+    if (!unigram_add(pieces, piece.text, piece.length, piece.score, reader->pieces + FAIRSEQ_SHIFT, error))
+      return error_prefix(error, "%s: piece %d", reader->path, reader->pieces);
+  }
+  reader->pieces++;
   return true;
 }
 
-static bool trainer_examine(const char *path, const struct proto_field *message, struct error *error) {
-  struct proto_reader reader = reader_of(message);
+static bool trainer_examine(const struct reader *reader, const struct proto_field *message,
+                            struct error *error) {
+  struct proto_reader fields = reader_of(message);
   struct proto_field field;
   enum proto_result result;
-  while ((result = proto_next(&reader, &field)) == PROTO_FIELD) {
+  while ((result = proto_next(&fields, &field)) == PROTO_FIELD) {
     if (field.number == TRAINER_MODEL_TYPE && field.value != TRAINER_UNIGRAM)
       return error_set(error, ERROR_UNSUPPORTED,
-                       "%s: a sentencepiece model of type %d (2 is BPE); expected 1, Unigram", path,
+                       "%s: a sentencepiece model of type %d (2 is BPE); expected 1, Unigram", reader->path,
                        (int)field.value);
     if ((field.number == TRAINER_BYTE_FALLBACK || field.number == TRAINER_SPACE_IS_SUFFIX) && field.value)
       return error_set(
-          error, ERROR_UNSUPPORTED, "%s: trained with %s; expected a model without it", path,
+          error, ERROR_UNSUPPORTED, "%s: trained with %s; expected a model without it", reader->path,
           field.number == TRAINER_BYTE_FALLBACK ? "byte_fallback" : "treat_whitespace_as_suffix");
   }
-  return (message->is_bytes && result == PROTO_END) || damaged(path, error);
+  return (message->is_bytes && result == PROTO_END) || damaged(reader, error);
 }
 
-static bool normaliser_examine(const char *path, const struct proto_field *message,
-                               struct tokenizer_source *source, struct error *error) {
-  struct proto_reader reader = reader_of(message);
+static bool charsmap_copy(struct tokenizer_source *source, const struct proto_field *field,
+                          struct error *error) {
+  free(source->charsmap);
+  source->charsmap_size = field->size;
+  source->charsmap = malloc(field->size + 1);
+  if (!source->charsmap) return error_set_memory(error, field->size + 1, "the normaliser map");
+  memcpy(source->charsmap, field->bytes, field->size);
+  return true;
+}
+
+static bool normaliser_read(const struct reader *reader, const struct proto_field *message,
+                            struct error *error) {
+  struct proto_reader fields = reader_of(message);
   struct proto_field field;
   enum proto_result result;
-  while ((result = proto_next(&reader, &field)) == PROTO_FIELD) {
-    if (field.number == NORMALISER_CHARSMAP && field.is_bytes) {
-      source->charsmap = field.bytes;
-      source->charsmap_size = field.size;
-    }
+  while ((result = proto_next(&fields, &field)) == PROTO_FIELD) {
+    if (field.number == NORMALISER_CHARSMAP && field.is_bytes && field.size &&
+        !charsmap_copy(reader->source, &field, error))
+      return false;
     if (field.number >= NORMALISER_DUMMY_PREFIX && field.number <= NORMALISER_ESCAPE_SPACES && !field.value)
       return error_set(error, ERROR_UNSUPPORTED,
                        "%s: its normaliser does not add a prefix, remove extra spaces and escape spaces; "
                        "expected all three",
-                       path);
+                       reader->path);
   }
-  return (message->is_bytes && result == PROTO_END) || damaged(path, error);
+  return (message->is_bytes && result == PROTO_END) || damaged(reader, error);
 }
 
-bool tokenizer_source_examine(const char *path, struct tokenizer_source *source, struct error *error) {
-  struct proto_reader reader = {source->model, source->model + source->size};
+static bool model_read(struct reader *reader, const char *bytes, size_t size, struct error *error) {
+  const unsigned char *start = (const unsigned char *)bytes;
+  struct proto_reader fields = {start, start + size};
   struct proto_field field;
   enum proto_result result;
-  source->ids.library_unknown = -1;
-  while ((result = proto_next(&reader, &field)) == PROTO_FIELD) {
-    if (field.number == MODEL_PIECE && !piece_examine(path, &field, source, error)) return false;
-    if (field.number == MODEL_TRAINER && !trainer_examine(path, &field, error)) return false;
-    if (field.number == MODEL_NORMALISER && !normaliser_examine(path, &field, source, error)) return false;
+  while ((result = proto_next(&fields, &field)) == PROTO_FIELD) {
+    if (field.number == MODEL_PIECE && !piece_put(reader, &field, error)) return false;
+    if (field.number == MODEL_TRAINER && !trainer_examine(reader, &field, error)) return false;
+    if (field.number == MODEL_NORMALISER && !normaliser_read(reader, &field, error)) return false;
   }
-  if (result != PROTO_END || !source->library_pieces) return damaged(path, error);
-  return source->ids.library_unknown >= 0 ||
-         error_set(error, ERROR_INPUT, "%s: holds no unknown piece; expected one", path);
-}
-
-/* The library's first three pieces must be those that the fairseq ids stand for. */
-static bool fairseq_check(const char *path, const struct tokenizer_source *source, struct error *error) {
-  struct proto_reader reader = {source->model, source->model + source->size};
-  struct proto_field field;
-  int found = 0;
-  while (found < FAIRSEQ_LIBRARY_PIECES && proto_next(&reader, &field) == PROTO_FIELD) {
-    struct piece piece;
-    const char *expected = fairseq_library_pieces[found];
-    if (field.number != MODEL_PIECE || !piece_read(&field, &piece)) continue;
-    if (piece.length != strlen(expected) || memcmp(piece.text, expected, piece.length) != 0) break;
-    found++;
-  }
-  return found == FAIRSEQ_LIBRARY_PIECES ||
-         error_set(error, ERROR_UNSUPPORTED,
-                   "%s: piece %d is not %s; expected XLM-RoBERTa's model, which begins with "
-                   "<unk>, <s>, </s>",
-                   path, found, fairseq_library_pieces[found]);
+  return (result == PROTO_END && reader->pieces > SPECIAL_PIECES) || damaged(reader, error);
 }
 
 bool tokenizer_spm_read(const char *folder, struct tokenizer_source *source, struct error *error) {
   char *path = file_join(folder, TOKENIZER_SPM);
+  struct reader reader = {.path = path, .source = source};
   char *bytes = NULL;
-  *source = (struct tokenizer_source){0};
+  size_t size;
   if (!path) return error_set_memory(error, strlen(folder) + sizeof TOKENIZER_SPM + 1, "a path");
-  const bool read = file_read(path, SPM_BYTES_MAX, &bytes, &source->size, error);
-  source->model = (unsigned char *)bytes;
-  const bool done =
-      read && tokenizer_source_examine(path, source, error) && fairseq_check(path, source, error);
-  free(path);
-  if (!done) {
-    tokenizer_source_free(source);
-    return false;
+  source->pieces = unigram_open(FAIRSEQ_UNKNOWN, error);
+  const bool done = source->pieces && file_read(path, SPM_BYTES_MAX, &bytes, &size, error) &&
+                    model_read(&reader, bytes, size, error);
+  if (done) {
+    source->first = FAIRSEQ_FIRST;
+    source->last = FAIRSEQ_LAST;
+    source->count = reader.pieces + FAIRSEQ_ADDED;
+    source->digest = XXH3_128bits(bytes, size);
   }
-  source->ids.first = FAIRSEQ_FIRST;
-  source->ids.last = FAIRSEQ_LAST;
-  source->ids.unknown = FAIRSEQ_UNKNOWN;
-  source->ids.shift = FAIRSEQ_SHIFT;
-  source->ids.pieces = source->library_pieces + FAIRSEQ_ADDED;
-  return true;
-}
-
-void tokenizer_source_free(struct tokenizer_source *source) {
-  free(source->model);
-  *source = (struct tokenizer_source){0};
+  free(bytes);
+  free(path);
+  return done;
 }

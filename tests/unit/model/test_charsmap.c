@@ -67,12 +67,51 @@ static void map_that_leads_out_of_itself_is_refused(void **state) {
   refuse(bytes, sizeof bytes);
 }
 
+static void expect_match(const char *text, size_t length, size_t taken, const char *expected) {
+  unsigned char bytes[TINY_MAP_BYTES];
+  struct charsmap map;
+  struct error error;
+  const char *replacement = NULL;
+  size_t size = 0;
+  tiny_map(bytes);
+  assert_true(charsmap_open(bytes, sizeof bytes, &map, &error));
+  assert_int_equal(charsmap_match(&map, text, length, &replacement, &size), taken);
+  if (!taken) return;
+  assert_string_equal(replacement, expected);
+  assert_int_equal(size, strlen(expected));
+}
+
+static void longest_key_is_matched(void **state) {
+  (void)state;
+  expect_match("Qa", 2, 1, "ab");
+  expect_match("\v", 1, 1, "");
+  expect_match("R", 1, 1, "x");
+  expect_match("RR", 2, 2, "y");
+  expect_match("RRR", 3, 2, "y");
+  expect_match("RR", 1, 1, "x"); /* nothing is read past the end */
+  expect_match("RS", 2, 1, "x");
+  expect_match("a", 1, 0, NULL);
+  expect_match("\0", 1, 0, NULL);
+  expect_match("\0Q", 2, 0, NULL); /* a free unit would lead back to the root's children */
+  expect_match("", 0, 0, NULL);
+}
+
+static void replacement_without_measure_is_refused(void **state) {
+  (void)state;
+  unsigned char bytes[TINY_MAP_BYTES + CHARSMAP_REPLACEMENT_BYTES + 2] = {0};
+  tiny_map(bytes);
+  memset(bytes + 4 + 4 * TINY_MAP_UNITS + 3, 'a', CHARSMAP_REPLACEMENT_BYTES + 1);
+  refuse(bytes, sizeof bytes);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(borders_are_what_the_map_turns_into_a_space),
       cmocka_unit_test(without_a_map_white_space_ends_words),
       cmocka_unit_test(map_cut_anywhere_is_refused),
       cmocka_unit_test(map_that_leads_out_of_itself_is_refused),
+      cmocka_unit_test(longest_key_is_matched),
+      cmocka_unit_test(replacement_without_measure_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -106,6 +106,14 @@ static void ids_are_those_of_hugging_face(void **state) {
   }
 }
 
+/* Rows of dots, lines of forms: most have several best segmentations. */
+static void runs_have_the_ids_of_hugging_face(void **state) {
+  (void)state;
+  struct opened opened = open_whole(GOLDEN "runs");
+  assert_true(golden_check(&opened, GOLDEN "runs/strings.jsonl", GOLDEN "runs/ids.jsonl") > 300);
+  close_whole(&opened);
+}
+
 /* Also what the longest input cuts off, and what says so. */
 static void texts_of_the_golden_models_have_their_ids(void **state) {
   (void)state;
@@ -303,8 +311,12 @@ static void other_tokenizers_are_refused_by_name(void **state) {
        ERROR_INPUT, "model.vocab[3]"},
       {"tokenizer.json",
        "{\"model\": {\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": [[\"u\", 0], [\"<s>\", 0], [\"</s>\", "
-       "0], [\"\", 0]]}}",
-       ERROR_INPUT, "tokenizer.json: sentencepiece: "},
+       "0], [\"p\", 0], [\"\", 0]]}}",
+       ERROR_INPUT, "tokenizer.json: model.vocab[4]: the piece is empty"},
+      {"tokenizer.json",
+       "{\"model\": {\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": [[\"u\", 0], [\"<s>\", 0], [\"</s>\", "
+       "0], [\"p\", 0], [\"a\", 0], [\"a\", 0]]}}",
+       ERROR_INPUT, "tokenizer.json: model.vocab[5]: the piece \"a\" is there twice"},
       {"tokenizer.json", "{\"added_tokens\": [{\"id\": 12, \"content\": \"x\", \"special\": false}]}",
        ERROR_UNSUPPORTED, "\"added_tokens\""},
       {"tokenizer.json", "{\"post_processor\": null}", ERROR_UNSUPPORTED, "\"post_processor\" is missing"},
@@ -384,6 +396,7 @@ static void damaged_sentencepiece_models_do_no_harm(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(ids_are_those_of_hugging_face),
+      cmocka_unit_test(runs_have_the_ids_of_hugging_face),
       cmocka_unit_test(texts_of_the_golden_models_have_their_ids),
       cmocka_unit_test(ids_do_not_depend_on_the_words_before),
       cmocka_unit_test(vocabulary_of_tokenizer_json_gives_its_own_ids),

@@ -1,17 +1,18 @@
 /* A tokenizer.json with a dozen pieces and a normaliser map made by hand: tab to space, vertical tab to
- * nothing, "Q" to "ab". */
+ * nothing, "Q" to "ab", "R" to "x" and "RR" to "y", "T" to " a  b ". */
 #pragma once
 
 #include "tests/unit/model/folder.h"
 
 #define TINY_MAP_UNITS 1024
 #define TINY_MAP_REPLACEMENTS \
-  "\0 \0ab\0" /* at 0: nothing; at 1: a space; at 3: ab; a NUL follows from the literal */
+  "\0 \0ab\0x\0y\0 a  b " /* at 0: nothing; 1: a space; 3: ab; 6: x; 8: y; 10; a NUL follows */
 
 /* Units of a Darts-clone double array: the children of unit 0 lie at 256 ^ label, each with its value in a
- * place of its own. */
-static inline void tiny_map_put(uint32_t *units, unsigned char label, uint32_t value_place, uint32_t value) {
-  const uint32_t node = 256u ^ label;
+ * place of its own, and its children around that place. */
+static inline void tiny_map_put(uint32_t *units, uint32_t parent_place, unsigned char label,
+                                uint32_t value_place, uint32_t value) {
+  const uint32_t node = parent_place ^ label;
   units[node] = (node ^ value_place) << 10 | 1u << 8 | label;
   units[value_place] = 1u << 31 | value;
 }
@@ -22,9 +23,12 @@ static inline void tiny_map_put(uint32_t *units, unsigned char label, uint32_t v
 static inline void tiny_map(unsigned char *bytes) {
   static const char replacements[] = TINY_MAP_REPLACEMENTS;
   uint32_t units[TINY_MAP_UNITS] = {256u << 10};
-  tiny_map_put(units, '\t', 512, 1);
-  tiny_map_put(units, '\v', 513, 0);
-  tiny_map_put(units, 'Q', 514, 3);
+  tiny_map_put(units, 256, '\t', 512, 1);
+  tiny_map_put(units, 256, '\v', 513, 0);
+  tiny_map_put(units, 256, 'Q', 514, 3);
+  tiny_map_put(units, 256, 'R', 515, 6);
+  tiny_map_put(units, 515, 'R', 516, 8);
+  tiny_map_put(units, 256, 'T', 517, 10);
   const uint32_t size = sizeof units;
   for (int i = 0; i < 4; i++) bytes[i] = (unsigned char)(size >> (8 * i));
   for (int i = 0; i < 4 * TINY_MAP_UNITS; i++) bytes[4 + i] = (unsigned char)(units[i / 4] >> (8 * (i % 4)));

@@ -1,0 +1,164 @@
+/* Matrix products over packed weights. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* After the headers whose types it uses. */
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "host/cpu/gemm.h"
+#include "host/cpu/isa.h"
+#include "tests/unit/cpu/random_model.h"
+
+struct product {
+  struct gemm_engine *engine;
+  struct gemm *gemm;
+  struct gemm_weights *weights;
+  struct gemm_thread *thread;
+  struct gemm_shape shape;
+  float *weight, *bias;
+};
+
+static float *numbers_make(size_t count, float spread, uint64_t *state) {
+  float *numbers = malloc(count * sizeof *numbers);
+  assert_non_null(numbers);
+  for (size_t i = 0; i < count; i++) numbers[i] = spread * random_number(state);
+  return numbers;
+}
+
+static struct product product_open(const struct gemm_shape *shape) {
+  struct error error = {.message = ""};
+  struct product product = {.shape = *shape};
+  uint64_t state = 99;
+  product.weight = numbers_make((size_t)shape->outputs * (size_t)shape->inputs, 0.1f, &state);
+  product.bias = numbers_make((size_t)shape->outputs, 1, &state);
+  if (!(product.engine = gemm_engine_open(&error)) ||
+      !(product.gemm = gemm_open(product.engine, shape, &error)) ||
+      !(product.weights = gemm_weights_pack(product.gemm, product.weight, product.bias, &error)) ||
+      !(product.thread = gemm_thread_open(product.engine, &error)))
+    fail_msg("%s", error.message);
+  return product;
+}
+
+static void product_close(struct product *product) {
+  gemm_thread_close(product->thread);
+  gemm_weights_free(product->weights);
+  gemm_close(product->gemm);
+  gemm_engine_close(product->engine);
+  free(product->weight);
+  free(product->bias);
+}
+
+static void product_run(struct product *product, int32_t rows, const void *input, void *output) {
+  struct error error = {.message = ""};
+  gemm_thread_enter();
+  if (!gemm_run(product->gemm, product->weights, product->thread, rows, input, output, &error))
+    fail_msg("%s", error.message);
+}
+
+/* The sum that row and output stand for, from the numbers as the product reads them. */
+static double expected(const struct product *product, const float *input, int32_t row, int32_t output,
+                       bool bf16) {
+  const int32_t inputs = product->shape.inputs;
+  double sum = product->bias[output];
+  for (int32_t i = 0; i < inputs; i++) {
+    float x = input[row * inputs + i], w = product->weight[output * inputs + i];
+    if (bf16) {
+      x = bfloat_to_float(bfloat_from_float(x));
+      w = bfloat_to_float(bfloat_from_float(w));
+    }
+    sum += (double)x * w;
+  }
+  return sum;
+}
+
+static void products_are_right(enum precision precision, bool fp32_output) {
+  static const int32_t sizes[][2] = {{48, 80}, {24, 40}, {192, 64}, {1, 8}};
+  const bool bf16 = precision == PRECISION_BF16;
+  for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+    const struct gemm_shape shape = {sizes[s][0], sizes[s][1], 33, precision, fp32_output};
+    struct product product = product_open(&shape);
+    uint64_t state = 5;
+    const size_t inputs = 33 * (size_t)shape.inputs, outputs = 33 * (size_t)shape.outputs;
+    float *input = numbers_make(inputs, 2, &state), *output = numbers_make(outputs, 0, &state);
+    uint16_t *narrow = malloc((inputs + outputs) * sizeof *narrow);
+    assert_non_null(narrow);
+    for (size_t i = 0; i < inputs; i++) narrow[i] = bfloat_from_float(input[i]);
+    void *to = bf16 && !fp32_output ? (void *)(narrow + inputs) : output;
+    for (int32_t rows = 33; rows > 0; rows -= 8) {
+      product_run(&product, rows, bf16 ? (void *)narrow : input, to);
+      for (int32_t r = 0; r < rows; r++)
+        for (int32_t o = 0; o < shape.outputs; o++) {
+          const int32_t at = r * shape.outputs + o;
+          const double wanted = expected(&product, input, r, o, bf16);
+          const double got = to == output ? output[at] : bfloat_to_float(narrow[inputs + (size_t)at]);
+          const double slack = to == output ? 2e-5 : fabs(wanted) / 256 + 2e-5;
+          if (!(fabs(got - wanted) <= slack)) fail_msg("row %d, output %d: %f, not %f", r, o, got, wanted);
+        }
+    }
+    free(input);
+    free(output);
+    free(narrow);
+    product_close(&product);
+  }
+}
+
+static void fp32_products_are_right(void **state) {
+  (void)state;
+  products_are_right(PRECISION_FP32, true);
+}
+
+static void bf16_products_are_right(void **state) {
+  (void)state;
+  if (isa_detect() < ISA_AVX512) skip();
+  products_are_right(PRECISION_BF16, false);
+  products_are_right(PRECISION_BF16, true);
+}
+
+/* What makes a text's vector independent of its batch. */
+static void row_bits_do_not_depend_on_the_number_of_rows(void **state) {
+  (void)state;
+  static const int32_t sizes[][2] = {{384, 1536}, {1152, 384}};
+  enum { ROWS = 128 };
+  for (int bf16 = 0; bf16 <= (isa_detect() >= ISA_AVX512); bf16++)
+    for (int s = 0; s < 2; s++) {
+      const struct gemm_shape shape = {sizes[s][0], sizes[s][1], ROWS, bf16 ? PRECISION_BF16 : PRECISION_FP32,
+                                       true};
+      struct product product = product_open(&shape);
+      uint64_t seed = 17;
+      const size_t inputs = ROWS * (size_t)shape.inputs, outputs = ROWS * (size_t)shape.outputs;
+      float *input = numbers_make(inputs, 2, &seed);
+      float *all = numbers_make(outputs, 0, &seed), *some = numbers_make(outputs, 0, &seed);
+      for (size_t i = 0; bf16 && i < inputs; i++) ((uint16_t *)input)[i] = bfloat_from_float(input[i]);
+      product_run(&product, ROWS, input, all);
+      for (int32_t rows = 1; rows < ROWS; rows += rows < 20 ? 1 : 7) {
+        product_run(&product, rows, input, some);
+        assert_memory_equal(some, all, (size_t)rows * (size_t)shape.outputs * sizeof *all);
+      }
+      free(input);
+      free(all);
+      free(some);
+      product_close(&product);
+    }
+}
+
+static void library_names_itself(void **state) {
+  (void)state;
+  char version[32];
+  int numbers[3];
+  gemm_library_version(version);
+  assert_int_equal(sscanf(version, "%d.%d.%d", &numbers[0], &numbers[1], &numbers[2]), 3);
+  assert_true(strlen(gemm_library_isa()) > 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(fp32_products_are_right),
+      cmocka_unit_test(bf16_products_are_right),
+      cmocka_unit_test(row_bits_do_not_depend_on_the_number_of_rows),
+      cmocka_unit_test(library_names_itself),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,149 @@
+/* Our normaliser and segmentation against the sentencepiece library's: the same text, and a segmentation with
+ * the same sum of scores. The pieces themselves may differ only where two segmentations share that sum. */
+#include "tests/unit/model/sentencepiece.h"
+
+#include <math.h>
+
+#include "host/model/normaliser.h"
+#include "host/model/tokenizer_source.h"
+#include "tests/unit/model/folder.h"
+
+#define MODEL_FOLDER NINA_SOURCE_DIR "/tests/golden/xlmr-cls-v3"
+#define WORDS 12000
+/* The library adds in single precision, at most some hundred scores of about -10. */
+#define SUM_TOLERANCE 2e-3
+
+struct both {
+  struct piece_model *library;
+  struct tokenizer_source source;
+  struct charsmap map;
+  struct word_text text;
+  struct lattice lattice;
+  double lowest; /* score of a piece */
+};
+
+static void both_open(struct both *both) {
+  struct error error = {0};
+  char *bytes;
+  size_t size;
+  *both = (struct both){.lowest = INFINITY};
+  assert_true(file_read(MODEL_FOLDER "/" TOKENIZER_SPM, 1 << 20, &bytes, &size, &error));
+  both->library = piece_model_open(bytes, size, &error);
+  assert_non_null(both->library);
+  free(bytes);
+  assert_true(tokenizer_spm_read(MODEL_FOLDER, &both->source, &error));
+  assert_true(charsmap_open(both->source.charsmap, both->source.charsmap_size, &both->map, &error));
+  for (int32_t id = 0; id < piece_model_count(both->library); id++) {
+    float score;
+    piece_model_piece(both->library, id, &score);
+    both->lowest = fmin(both->lowest, score);
+  }
+}
+
+static void both_close(struct both *both) {
+  piece_model_close(both->library);
+  tokenizer_source_free(&both->source);
+  word_text_free(&both->text);
+  lattice_free(&both->lattice);
+}
+
+static void encode_ours(struct both *both, const char *word, size_t length) {
+  struct error error = {0};
+  both->lattice.count = 0;
+  assert_true(word_normalise(&both->map, word, length, &both->text, &error));
+  for (size_t at = 0; at < both->text.length;) {
+    const size_t part = word_part(both->text.bytes + at, both->text.length - at);
+    assert_true(unigram_encode(both->source.pieces, &both->lattice, both->text.bytes + at, part, &error));
+    at += part;
+  }
+}
+
+static int characters(const char *text, size_t length) {
+  int count = 0;
+  for (size_t i = 0; i < length; i++) count += (text[i] & 0xc0) != 0x80;
+  return count;
+}
+
+/* The sum of a segmentation's scores; what its pieces do not cover is unknown, character by character.
+ * `shift` is what our ids are above the library's. */
+static double segmentation_score(const struct both *both, const int32_t *ids, size_t count, int32_t unknown,
+                                 int32_t shift, int length) {
+  double sum = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (ids[i] == unknown) continue;
+    float score;
+    const char *piece = piece_model_piece(both->library, ids[i] - shift, &score);
+    sum += score;
+    length -= characters(piece, strlen(piece));
+  }
+  return sum + length * (both->lowest - 10.0);
+}
+
+/* Returns whether the pieces are the same. */
+static bool word_compare(struct both *both, const char *word, size_t length) {
+  static struct piece_word library;
+  struct error error = {0};
+  encode_ours(both, word, length);
+  if (!piece_model_encode(both->library, word, length, &library, &error)) fail_msg("%s", error.message);
+  if (both->text.length != library.length || memcmp(both->text.bytes, library.text, library.length) != 0)
+    fail_msg("\"%.*s\" is normalised to \"%.*s\", by the library to \"%.*s\"", (int)length, word,
+             (int)both->text.length, both->text.bytes, (int)library.length, library.text);
+  bool same = both->lattice.count == library.count;
+  for (size_t i = 0; same && i < library.count; i++)
+    same = both->lattice.ids[i] == (library.ids[i] ? library.ids[i] + 1 : 3);
+  if (same) return true;
+  const int size = characters(library.text, library.length);
+  const double ours = segmentation_score(both, both->lattice.ids, both->lattice.count, 3, 1, size);
+  const double theirs = segmentation_score(both, library.ids, library.count, 0, 0, size);
+  if (fabs(ours - theirs) > SUM_TOLERANCE)
+    fail_msg("\"%.*s\" has the score %f, by the library %f", (int)length, word, ours, theirs);
+  return false;
+}
+
+static uint32_t next_random(uint32_t *seed, uint32_t below) {
+  *seed = *seed * 1664525 + 1013904223;
+  return (uint32_t)((uint64_t)(*seed >> 8) * below >> 24);
+}
+
+/* No part of it holds a border, as token_encoder.c cuts there. */
+static const char *random_part(const struct both *both, uint32_t *seed) {
+  static const char *const hard[] = {"e\u0301", "\u0301", "c\u0327", "½",    "´",      "¨",  "ﬁ", "Ⅷ",
+                                     "㌔",      "ｶﾞ",     "\ufdfa",  "\v",   "\u00ad", "字", "😀", "ŀ",
+                                     "…",       "ª",      "ก",       "\x01", "Ω",      "x"};
+  if (next_random(seed, 4) == 0) return hard[next_random(seed, sizeof hard / sizeof *hard)];
+  float score;
+  const int32_t id = 3 + (int32_t)next_random(seed, (uint32_t)piece_model_count(both->library) - 3);
+  const char *piece = piece_model_piece(both->library, id, &score);
+  return strncmp(piece, WORD_MARK, WORD_MARK_BYTES) == 0 ? piece + WORD_MARK_BYTES : piece;
+}
+
+static void segmentation_is_as_good_as_the_library_s(void **state) {
+  (void)state;
+  struct both both;
+  uint32_t seed = 7;
+  int other = 0;
+  both_open(&both);
+  for (int i = 0; i < WORDS; i++) {
+    char word[2048];
+    size_t length = 0;
+    for (uint32_t parts = 1 + next_random(&seed, 12); parts > 0; parts--) {
+      const char *part = random_part(&both, &seed);
+      const size_t size = strlen(part);
+      for (uint32_t times = next_random(&seed, 8) ? 1 : 1 + next_random(&seed, 9); times > 0; times--) {
+        assert_true(length + size <= sizeof word);
+        memcpy(word + length, part, size);
+        length += size;
+      }
+    }
+    other += !word_compare(&both, word, length);
+  }
+  assert_in_range(other, 0, WORDS / 20);
+  both_close(&both);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(segmentation_is_as_good_as_the_library_s),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
