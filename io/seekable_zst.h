@@ -9,6 +9,8 @@
 #include "io/error.h"
 #include "io/file.h"
 
+#define ZST_LEVEL_MAX 22 /* ZSTD_maxCLevel() of zstd 1.x */
+
 struct seekable_zst_writer;
 
 /* Writes compressed frames to `file`, which stays the caller's to commit or abandon. */

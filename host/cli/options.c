@@ -11,6 +11,7 @@
 #include "host/job/embed.h"
 
 #define OPTIONS_MAX 64
+#define OPTIONS_BASE 1000 /* getopt's val of spec i is OPTIONS_BASE + i: above every character */
 
 static bool spec_ends(const struct option_spec *spec) {
   return !spec->name && spec->type != OPTION_HEADING;
@@ -41,10 +42,13 @@ static int name_distance(const char *a, const char *b) {
   return row[length];
 }
 
+/* Names beyond this distance, or as far from the name as it is long, are no help. */
+#define NAME_DISTANCE_MAX 3
+
 static bool unknown_name(const struct option_spec *specs, const char *kind, const char *name,
                          const char *command, struct error *error) {
   const char *nearest = NULL;
-  int distance = 4; /* farther names are no help */
+  int distance = (int)strlen(name) <= NAME_DISTANCE_MAX ? (int)strlen(name) : NAME_DISTANCE_MAX + 1;
   for (; !spec_ends(specs); specs++) {
     if (!specs->name) continue;
     const int d = name_distance(name, specs->name);
@@ -57,6 +61,22 @@ static bool unknown_name(const struct option_spec *specs, const char *kind, cons
     return error_set(error, ERROR_USAGE, "unknown %s %s; did you mean %s? (nina %s --help lists all)", kind,
                      name, nearest, command);
   return error_set(error, ERROR_USAGE, "unknown %s %s (nina %s --help lists all)", kind, name, command);
+}
+
+/* What getopt_long could not take: `argument` is where it stands, or, for a short option, the one after it.
+ */
+static bool unknown_option(const struct option_spec *specs, const char *argument, const char *command,
+                           struct error *error) {
+  char name[64];
+  if (optopt > 0 && optopt < OPTIONS_BASE) {
+    snprintf(name, sizeof name, "-%c", optopt);
+    return error_set(error, ERROR_USAGE, "unknown option %s (nina %s --help lists all)", name, command);
+  }
+  argument += strspn(argument, "-");
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(argument, "="), argument);
+  if (optopt >= OPTIONS_BASE)
+    return error_set(error, ERROR_USAGE, "--%s takes no value (nina %s --help)", name, command);
+  return unknown_name(specs, "option", name, command, error);
 }
 
 /* A number from 0 to `most`, with a suffix where `suffixes` allows one. */
@@ -206,9 +226,7 @@ static bool options_read_ini(const char *command, const struct option_spec *spec
                    status);
 }
 
-/* getopt's table; entry i is spec i without the headings, its val the index in specs plus OPTIONS_BASE. */
-#define OPTIONS_BASE 1000
-
+/* getopt's table of the specs without the headings. */
 static void getopt_table(const struct option_spec *specs, struct option table[OPTIONS_MAX + 2]) {
   int count = 0;
   for (int i = 0; !spec_ends(&specs[i]) && count < OPTIONS_MAX; i++) {
@@ -236,10 +254,7 @@ static bool options_pass(const char *command, const struct option_spec *specs, i
     }
     if (found == ':')
       return error_set(error, ERROR_USAGE, "%s needs a value (nina %s --help)", argv[optind - 1], command);
-    if (found == '?') {
-      const char *name = argv[optind - 1];
-      return unknown_name(specs, "option", name + strspn(name, "-"), command, error);
-    }
+    if (found == '?') return unknown_option(specs, argv[optind - 1], command, error);
     const struct option_spec *spec = &specs[found - OPTIONS_BASE];
     if ((spec->type == OPTION_CONFIG) != configuration) continue;
     if (configuration ? !options_read_ini(command, specs, optarg, target, kept, error)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/seekable_zst.h"
+
 static int32_t processors(void) {
   cpu_set_t mask;
   return sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
@@ -131,6 +133,9 @@ bool settings_for_flow(const struct embed_options *options, const struct model *
   memcpy(flow->widths, settings->encoder.widths, sizeof flow->widths);
   flow->threads = settings->encoder.slots;
   flow->zstd_level = (int32_t)first_nonzero(options->zstd_level, EMBED_ZSTD_LEVEL, 0);
+  if (flow->zstd_level > ZST_LEVEL_MAX)
+    return error_set(error, ERROR_USAGE, "--zstd-level %d: zstd's levels go up to %d", flow->zstd_level,
+                     ZST_LEVEL_MAX);
   flow->store_text = options->store_text;
   return settings_prompt(options, model, flow, error) &&
          settings_prompt_tokens(model, tokenizer, flow, error);

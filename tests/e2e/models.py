@@ -1,0 +1,85 @@
+"""Model folders for a test to change: links to a golden one, of which single files are replaced."""
+
+import json
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Change = Callable[[Path], None]  # of a model folder
+
+
+def copy_model(folder: Path, source: Path) -> Path:
+    """`folder`/NAME with a link to every file of the model `source`."""
+    for path in source.rglob("*"):
+        target = folder / source.name / path.relative_to(source)
+        if path.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.symlink(path, target)
+    return folder / source.name
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Writes a file of its own in the place of a link."""
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+
+
+def remove(name: str) -> Change:
+    return lambda model: (model / name).unlink()
+
+
+def rename(name: str, other: str) -> Change:
+    return lambda model: (model / name).rename(model / other)
+
+
+def write(name: str, content: bytes) -> Change:
+    return lambda model: replace(model / name, content)
+
+
+def edit(name: str, change: Callable[[bytes], bytes]) -> Change:
+    return lambda model: replace(model / name, change((model / name).read_bytes()))
+
+
+def edit_json(name: str, change: Callable[[Any], None]) -> Change:
+    """`change` works on the value in its place."""
+
+    def whole(content: bytes) -> bytes:
+        value = json.loads(content)
+        change(value)
+        return json.dumps(value).encode()
+
+    return edit(name, whole)
+
+
+def set_json(name: str, **members: Any) -> Change:
+    """Sets members of an object; None takes one out."""
+
+    def change(value: dict[str, Any]) -> None:
+        value |= members
+        for key in [key for key, member in members.items() if member is None]:
+            del value[key]
+
+    return edit_json(name, change)
+
+
+def join_weights(header: dict[str, Any] | bytes, data: bytes, size: int | None = None) -> bytes:
+    """A safetensors file; `size` is a header's length that is not true."""
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text) if size is None else size) + text + data
+
+
+def edit_weights(change: Callable[[dict[str, Any], bytes], bytes]) -> Change:
+    """Puts what `change` makes of header and data in the place of the weights."""
+
+    def whole(content: bytes) -> bytes:
+        (size,) = struct.unpack("<Q", content[:8])
+        return change(json.loads(content[8 : 8 + size]), content[8 + size :])
+
+    return edit("model.safetensors", whole)
+
+
+def set_tensor(name: str, **members: Any) -> Change:
+    """Sets members of a tensor's entry in the header."""
+    return edit_weights(lambda header, data: join_weights(header | {name: header[name] | members}, data))

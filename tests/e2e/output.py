@@ -1,0 +1,109 @@
+"""Reads what a run wrote, by the format that README promises and with nothing of nina's own."""
+
+import io
+import json
+import struct
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xxhash
+
+SEEK_TABLE_MAGIC, SKIPPABLE_MAGIC = 0x8F92EAB1, 0x184D2A5E  # zstd's seekable format, version 0.1.0
+
+
+def unzstd(paths: Sequence[Path]) -> bytes:
+    """The decompressed content of .zst files, end to end."""
+    if not paths:
+        return b""
+    return subprocess.run(["zstd", "-dcq", "--", *paths], check=True, capture_output=True).stdout
+
+
+def unzstd_bytes(content: bytes) -> bytes:
+    return subprocess.run(["zstd", "-dcq"], input=content, check=True, capture_output=True).stdout
+
+
+def hash128(content: bytes) -> str:
+    return xxhash.xxh3_128_hexdigest(content)
+
+
+def seek_table(content: bytes) -> list[tuple[int, int]]:
+    """(compressed, decompressed) size of every frame, from the table that ends a seekable .zst file."""
+    count, descriptor, magic = struct.unpack("<IBI", content[-9:])
+    assert magic == SEEK_TABLE_MAGIC and descriptor == 0
+    table = content[-(8 * count + 17) :]
+    assert struct.unpack("<II", table[:8]) == (SKIPPABLE_MAGIC, 8 * count + 9)
+    frames = list(struct.iter_unpack("<II", table[8 : 8 + 8 * count]))
+    assert sum(compressed for compressed, _ in frames) == len(content) - len(table)
+    return frames
+
+
+def frame_texts(content: bytes) -> list[bytes]:
+    """Every frame, decompressed by itself."""
+    texts, at = [], 0
+    for compressed, decompressed in seek_table(content):
+        texts.append(unzstd_bytes(content[at : at + compressed]))
+        assert len(texts[-1]) == decompressed
+        at += compressed
+    return texts
+
+
+def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays of fp16 are equal to the last bit."""
+    return np.array_equal(a.view(np.uint16), b.view(np.uint16))
+
+
+def derive(h: np.ndarray, width: int) -> np.ndarray:
+    """Rows of a narrower width from h, those of the widest: README's three lines."""
+    x = h[:, :width].astype(np.float32)
+    s = (1 / np.sqrt(np.square(x.astype(np.float64)).sum(axis=1, keepdims=True))).astype(np.float32)
+    return (x * s).astype(np.float16)
+
+
+class Output:
+    """An OUT folder. Everything comes in the order of shards and blocks."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def parts(self, folder: str) -> list[Path]:
+        return sorted((self.path / folder).glob("part-*"))
+
+    def files(self, *patterns: str) -> dict[str, bytes]:
+        """Content of every file that matches a pattern such as `w*/*`, by its path inside OUT."""
+        found = (path for pattern in patterns for path in self.path.glob(pattern) if path.is_file())
+        return {str(path.relative_to(self.path)): path.read_bytes() for path in found}
+
+    def embedding(self) -> dict[str, bytes]:
+        """What must not depend on threads, kills and restarts: vectors, ids, texts, rejects, records."""
+        return self.files("w*/*", "ids/*", "text/*", "rejects/*", "parts/*")
+
+    def temporaries(self) -> list[str]:
+        return [str(path) for path in self.path.rglob("*.tmp")]
+
+    def manifest(self) -> dict[str, Any]:
+        return json.loads((self.path / "manifest.json").read_text())
+
+    def records(self) -> list[dict[str, Any]]:
+        return [json.loads(path.read_text()) for path in self.parts("parts")]
+
+    def ids(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in unzstd(self.parts("ids")).splitlines()]
+
+    def texts(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in unzstd(self.parts("text")).splitlines()]
+
+    def rejects(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for path in self.parts("rejects") for line in path.read_text().splitlines()]
+
+    def part_vectors(self, width: int) -> list[np.ndarray]:
+        """The array of every part."""
+        stream, arrays = io.BytesIO(unzstd(self.parts(f"w{width}"))), []
+        while stream.tell() < len(stream.getbuffer()):
+            arrays.append(np.load(stream))
+        return arrays
+
+    def vectors(self, width: int) -> np.ndarray:
+        return np.concatenate(self.part_vectors(width))

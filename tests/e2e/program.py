@@ -1,0 +1,117 @@
+"""Runs nina. Whatever a test is about, a crash or a sanitizer's report in any of its runs fails it."""
+
+import json
+import os
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = Path(os.environ.get("NINA", ROOT / "build" / "nina"))
+GOLDEN = ROOT / "tests" / "golden"
+MODEL = GOLDEN / "xlmr-cls-v3"
+FULL = os.environ.get("NINA_FULL_TESTS", "") not in ("", "0")
+LONGEST_RUN = 300  # seconds after which a run counts as hanging
+
+DONE, FAILED, USAGE, REJECTS = ANY = 0, 1, 2, 3
+SANITIZER_WORDS = ("Sanitizer", "runtime error:")
+# An exit status that nina never has, so that a report cannot pass for a failed run.
+SANITIZER_OPTIONS = {
+    "ASAN_OPTIONS": "exitcode=99",
+    "LSAN_OPTIONS": "exitcode=99",
+    "TSAN_OPTIONS": "exitcode=99",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:exitcode=99",
+}
+
+Argument = str | int | Path | bool | None
+Status = int | tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def error(self) -> str:
+        """The sentence of a run that failed, which comes last."""
+        sentence = self.stderr.rstrip("\n").split("\n")[-1]
+        assert sentence.startswith("nina: "), self.stderr
+        return sentence.removeprefix("nina: ")
+
+    def says(self, *phrases: str) -> None:
+        for phrase in phrases:
+            assert phrase in self.stderr, f"{phrase!r} is not in:\n{self.stderr}"
+
+
+def environment(fault: str | None = None) -> dict[str, str]:
+    variables = {name: value for name, value in os.environ.items() if name != "NINA_FAULT"}
+    for name, options in SANITIZER_OPTIONS.items():
+        variables[name] = f"{variables[name]}:{options}" if variables.get(name) else options
+    return variables | ({"NINA_FAULT": fault} if fault else {})
+
+
+def checked(result: Result, status: Status) -> Result:
+    output = f"{result.stdout[-2000:]}\n{result.stderr[-8000:]}"
+    report = f"exit status {result.status}, expected {status}\n{output}"
+    assert not any(word in result.stderr for word in SANITIZER_WORDS), report
+    assert result.status in (status if isinstance(status, tuple) else (status,)), report
+    return result
+
+
+def nina(*arguments: Argument, stdin: bytes = b"", fault: str | None = None, status: Status = DONE) -> Result:
+    """Runs nina to its end, which must be `status`, or one of several."""
+    command, variables = [str(PROGRAM), *map(str, arguments)], environment(fault)
+    done = subprocess.run(command, input=stdin, capture_output=True, env=variables, timeout=LONGEST_RUN)
+    return checked(Result(done.returncode, done.stdout.decode(), done.stderr.decode()), status)
+
+
+def embed_arguments(
+    out: Path, *inputs: Argument, model: Path = MODEL, device: str = "null", **options: Argument
+) -> list[str]:
+    """Arguments of `nina embed`: block_lines=20 is `--block-lines 20`, store_text=True is `--store-text`."""
+    arguments = ["embed", "--model", str(model), "--out", str(out), "--device", device]
+    for name, value in options.items():
+        flag = "--" + name.replace("_", "-")
+        if value is True:
+            arguments.append(flag)
+        elif value is not None and value is not False:
+            arguments += [flag, str(value)]
+    return arguments + [str(path) for path in inputs]
+
+
+def embed(
+    out: Path,
+    *inputs: Argument,
+    stdin: bytes = b"",
+    fault: str | None = None,
+    status: Status = DONE,
+    **options: Argument,
+) -> Result:
+    """Runs `nina embed` on the tiny golden model, by default with the null encoder."""
+    return nina(*embed_arguments(out, *inputs, **options), stdin=stdin, fault=fault, status=status)
+
+
+def start_embed(
+    out: Path, *inputs: Argument, stdin: int = subprocess.DEVNULL, **options: Argument
+) -> subprocess.Popen[bytes]:
+    """Starts such a run and leaves it to the test to end it by `stop`."""
+    command = [str(PROGRAM), *embed_arguments(out, *inputs, **options)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=stdin, stdout=pipe, stderr=pipe, env=environment())
+
+
+def stop(process: subprocess.Popen[bytes], number: signal.Signals, status: Status) -> Result:
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=LONGEST_RUN)
+    return checked(Result(process.returncode, stdout.decode(), stderr.decode()), status)
+
+
+def tokenize(texts: list[str], model: Path = MODEL, max_tokens: int | None = None) -> list[list[int]]:
+    """Token ids of each text by `nina tokenize`."""
+    lines = "".join(json.dumps(text) + "\n" for text in texts)
+    limit = ["--max-tokens", max_tokens] if max_tokens else []
+    printed = nina("tokenize", "--model", model, *limit, stdin=lines.encode()).stdout
+    return [json.loads(line) for line in printed.splitlines()]

@@ -1,0 +1,281 @@
+"""The face of the program: help, options, configuration files, errors, exit statuses, progress, descriptions.
+
+NINA_UPDATE_GOLDEN=1 writes the texts in golden/ anew; look at the difference before it is kept."""
+
+import itertools
+import json
+import os
+import pty
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from output import Output
+from program import (
+    DONE,
+    FAILED,
+    FULL,
+    GOLDEN,
+    LONGEST_RUN,
+    MODEL,
+    PROGRAM,
+    REJECTS,
+    USAGE,
+    embed,
+    embed_arguments,
+    environment,
+    nina,
+    tokenize,
+)
+from shards import make_archive, make_documents, write_shard
+
+TEXTS = Path(__file__).parent / "golden"
+
+
+def check_golden(name: str, text: str) -> None:
+    path = TEXTS / name
+    if os.environ.get("NINA_UPDATE_GOLDEN"):
+        path.write_text(text)
+    assert text == path.read_text()
+
+
+@pytest.mark.parametrize("command", ["", "embed", "info", "verify", "tokenize"])
+def test_help_is_as_agreed(command: str) -> None:
+    text = nina(*command.split(), "--help").stdout
+    check_golden(f"help-{command or 'nina'}.txt", text)
+    assert nina(*command.split(), "-h").stdout == text
+    assert max(map(len, text.splitlines())) <= 110
+
+
+def test_version_and_plain_call() -> None:
+    assert re.fullmatch(r"nina \d+\.\d+\.\d+\n", nina("--version").stdout)
+    assert nina(status=USAGE).stderr == nina("help").stdout
+    assert nina("embedd", status=USAGE).error == "unknown command embedd (nina --help lists all)"
+
+
+NUMBER = "is not a whole number from 0 to"
+LIST = "is not a list of at most 16 widths such as 1024,256,64"
+USAGE_ERRORS = {
+    "--model is required (nina embed --help)": ["embed", "--out", "o", "x.jsonl"],
+    "--out is required (nina embed --help)": ["embed", "--model", "m", "x.jsonl"],
+    "unknown option widhts; did you mean widths? (nina embed --help lists all)": ["embed", "--widhts=4"],
+    "unknown option colour (nina embed --help lists all)": ["embed", "--colour"],
+    "unknown option quite; did you mean quiet? (nina embed --help lists all)": ["embed", "--quite"],
+    "unknown option -x (nina embed --help lists all)": ["embed", "-xyz"],
+    "--model needs a value (nina embed --help)": ["embed", "--model"],
+    "--quiet takes no value (nina embed --help)": ["embed", "--quiet=true"],
+    f'threads: "two" {NUMBER} 2147483647': ["embed", "--threads", "two"],
+    f'threads: "-1" {NUMBER} 2147483647': ["embed", "--threads", "-1"],
+    f'threads: "" {NUMBER} 2147483647': ["embed", "--threads", ""],
+    f'max-line: "4T" {NUMBER} {2**63 - 1} (K, M and G may follow it)': ["embed", "--max-line", "4T"],
+    f'widths: "64,,8" {LIST}': ["embed", "--widths", "64,,8"],
+    f'widths: "0" {LIST}': ["embed", "--widths", "0"],
+    'device: "gpu" is none of auto, cpu, null': ["embed", "--device", "gpu"],
+    'precision: "int8" is none of auto, fp32, bf16': ["embed", "--precision", "int8"],
+    'progress: "lots" is none of auto, bar, json, none': ["embed", "--progress", "lots"],
+    "name one folder: nina info DIR": ["info"],
+    "name one output folder: nina verify OUT": ["verify", "a", "b"],
+    "tokenize reads standard input and takes no INPUT: x": ["tokenize", "--model", "m", "x"],
+    "--model is required (nina tokenize --help)": ["tokenize"],
+}
+
+
+@pytest.mark.parametrize("sentence", USAGE_ERRORS)
+def test_wrong_usage_is_told_with_the_way_out(sentence: str) -> None:
+    result = nina(*USAGE_ERRORS[sentence], status=USAGE)
+    assert result.stderr == f"nina: {sentence}\n" and result.stdout == ""
+
+
+@pytest.fixture
+def shard(tmp_path: Path) -> Path:
+    return write_shard(tmp_path / "a.jsonl", make_documents(40, 1))
+
+
+def test_option_may_be_cut_short_where_it_is_clear(tmp_path: Path, shard: Path) -> None:
+    nina("embed", "--mod", MODEL, f"--out={tmp_path}/out", "--dev=null", "--wid", "8", shard)
+    assert Output(tmp_path / "out").vectors(8).shape == (40, 8)
+    assert "unknown option block" in nina("embed", "--block", "3", status=USAGE).error
+
+
+@pytest.mark.sanitize
+def test_widths_may_come_in_any_order_and_twice(tmp_path: Path, shard: Path) -> None:
+    embed(tmp_path / "out", shard, widths="8,128,8,32")
+    assert Output(tmp_path / "out").manifest()["settings"]["widths"] == [128, 32, 8]
+    embed(tmp_path / "full", shard)
+    assert Output(tmp_path / "full").manifest()["settings"]["widths"] == [128]
+    error = embed(tmp_path / "wide", shard, widths="129,8", status=USAGE).error
+    assert error == "width 129 is not one that xlmr-cls-v3 has: it gives vectors of 1 to 128 numbers"
+    error = embed(tmp_path / "long", shard, max_tokens=769, status=USAGE).error
+    assert error == "--max-tokens 769: xlmr-cls-v3 takes from 2 to 768 tokens"
+    assert not (tmp_path / "wide").exists() and not (tmp_path / "long").exists()
+
+
+def test_size_may_have_a_unit(tmp_path: Path, shard: Path) -> None:
+    embed(tmp_path / "out", shard, widths=8, max_line="3k", block_bytes="2M", block_lines="1G")
+    settings = Output(tmp_path / "out").manifest()["settings"]
+    assert settings["max_line"] == 3 << 10
+    assert settings["block_bytes"] == 2 << 20 and settings["block_lines"] == 1 << 30
+
+
+@pytest.mark.sanitize
+def test_configuration_file_gives_options_and_the_command_line_wins(tmp_path: Path, shard: Path) -> None:
+    config = tmp_path / "run.ini"
+    config.write_text(
+        f"; a comment\nmodel = {MODEL}\ndevice = null\nwidths = 32,8\nstore-text = true\n\n"
+        "[embed]\nthreads = 2\nprompt = consulta:\n[search]\nunheard-of = 1\n"
+    )
+    nina("embed", "--config", config, "--out", tmp_path / "out", "--widths", "16", shard)
+    settings = Output(tmp_path / "out").manifest()["settings"]
+    assert (settings["widths"], settings["store_text"], settings["prompt"]) == ([16], True, "consulta:")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("device = null\nwidth = 8\n", "line 2: unknown key width; did you mean widths?"),
+        ("\n\nthreads = many\n", f'line 3: threads: "many" {NUMBER} 2147483647'),
+        ("quiet = perhaps\n", 'line 1: quiet: "perhaps" is neither true nor false'),
+        ("config = other.ini\n", "line 1: unknown key config"),
+        ("[embed\n", "line 1: neither `key = value`, a [section] nor a comment"),
+        ("device = null\nwidths\n", "line 2: neither `key = value`, a [section] nor a comment"),
+    ],
+)
+def test_slip_in_a_configuration_file_is_told_with_its_line(tmp_path: Path, text: str, sentence: str) -> None:
+    config = tmp_path / "run.ini"
+    config.write_text(text)
+    assert f"{config}, {sentence}" in nina("embed", "--config", config, status=USAGE).error
+
+
+def test_missing_configuration_file_is_named(tmp_path: Path) -> None:
+    error = nina("embed", "--config", tmp_path / "no.ini", status=(FAILED, USAGE)).error
+    assert f"{tmp_path}/no.ini: No such file" in error
+
+
+@pytest.mark.sanitize
+def test_summary_tells_documents_tokens_bottleneck_and_sizes(tmp_path: Path) -> None:
+    documents = [*make_documents(1234, 1), {"text": "plaça " * 2000}, "no document"]
+    shard = write_shard(tmp_path / "a.jsonl", documents)
+    result = embed(tmp_path / "out", shard, widths="128,8", status=REJECTS)
+    totals = Output(tmp_path / "out").manifest()["totals"]
+    assert result.stdout == ""
+    tokens, ratio = f"{totals['tokens']:,}", totals["vector_bytes"] / totals["vector_file_bytes"]
+    patterns = [
+        r"nina: complete after [\d.]+ s",
+        rf"  this run    1,235 documents, {tokens} tokens, [\d,]+ tokens/s",
+        rf"  in all      1,235 documents, {tokens} tokens, 1 rejected, 1 truncated, 1 parts",
+        rf"  vectors     [\d.]+ KiB stored in [\d.]+ KiB \({ratio:.2f} : 1\); "
+        rf"all files [\d.]+ KiB in {tmp_path}/out",
+        r"  bottleneck  (reader|tokenizers|encoder|committers); "
+        r"busy: reader \d+ %, tokenizers \d+ %, encoder \d+ %, committers \d+ %",
+        rf"nina: 1 lines could not be embedded; {tmp_path}/out/rejects says which and why",
+    ]
+    for line, pattern in zip(result.stderr.splitlines(), patterns, strict=True):
+        assert re.fullmatch(pattern, line), line
+
+
+def test_quiet_prints_errors_only(tmp_path: Path, shard: Path) -> None:
+    for _ in range(2):
+        result = embed(tmp_path / "out", shard, widths=8, quiet=True)
+        assert result.stdout == result.stderr == ""
+    with shard.open("ab") as file:
+        file.write(b"no document\n")
+    assert embed(tmp_path / "bad", shard, widths=8, quiet=True, status=REJECTS).stderr == ""
+    assert embed(tmp_path / "out", shard, widths=8, quiet=True, status=USAGE).stderr.startswith("nina: ")
+
+
+def test_progress_json_is_one_object_a_line(tmp_path: Path) -> None:
+    shards = make_archive(tmp_path / "in", (400, 400))
+    slow = {"widths": 8, "block_lines": 20, "threads": 2, "null_rate": 8000}
+    result = embed(tmp_path / "out", *shards, progress="json", **slow)
+    events = [json.loads(line) for line in result.stderr.splitlines()]
+    kinds = [event["event"] for event in events]
+    assert kinds == ["progress"] * (len(kinds) - 1) + ["end"] and len(kinds) >= 2
+    for before, after in itertools.pairwise(events):
+        assert all(before[key] <= after[key] for key in ("seconds", "documents", "tokens", "blocks", "share"))
+    totals = Output(tmp_path / "out").manifest()["totals"]
+    end = events[-1]
+    assert (end["documents"], end["tokens"], end["blocks"]) == (800, totals["tokens"], 40)
+    assert end["share"] == 1 and end["complete"] is True
+    assert end["totals"].pop("documents") == 800
+    assert end["totals"] == {key: totals[key] for key in end["totals"]} and len(end["totals"]) == 7
+    assert end["bottleneck"] in ("reader", "tokenizers", "encoder", "committers")
+
+
+BAR = r"\[#*\.*\] +[\d.]+ %  [\d,]+ documents  [\d,]+ tokens/s  ETA (\?|[\d.]+ s|[\d:]+)"
+
+
+@pytest.mark.skipif(not FULL, reason="takes more than 10 s; NINA_FULL_TESTS=1")
+def test_without_a_terminal_a_line_tells_every_ten_seconds(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", make_documents(900, 1))
+    result = embed(tmp_path / "out", shard, widths=8, block_lines=50, threads=1, null_rate=4000)
+    assert re.match(f"nina: {BAR}\nnina: complete", result.stderr)
+
+
+def run_on_terminal(arguments: list[str]) -> str:
+    """Runs nina with a terminal as standard error; returns what it wrote there."""
+    master, slave = pty.openpty()
+    command, null = [str(PROGRAM), *arguments], subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=null, stdout=null, stderr=slave, env=environment()) as process:
+        os.close(slave)
+        content, end = b"", time.monotonic() + LONGEST_RUN
+        while time.monotonic() < end:
+            try:
+                piece = os.read(master, 65536)
+            except OSError:  # how Linux tells the end of a terminal
+                break
+            content += piece
+    os.close(master)
+    assert process.returncode == DONE
+    return content.decode()
+
+
+def test_bar_on_a_terminal_shows_documents_rate_share_and_eta(tmp_path: Path) -> None:
+    shards = make_archive(tmp_path / "in", (300, 300))
+    slow = {"widths": 8, "block_lines": 10, "threads": 2, "null_rate": 8000}
+    shown = run_on_terminal(embed_arguments(tmp_path / "out", *shards, **slow))
+    bars = [line for line in shown.split("\r\x1b[K") if line.startswith("[")]
+    assert len(bars) >= 2
+    for bar in bars:
+        assert re.match(BAR, bar) and len(bar.splitlines()[0]) < 80, bar
+    summary = shown.rsplit("\r\x1b[K", 1)[1]
+    assert summary.startswith("nina: complete after") and "\x1b" not in summary
+    quiet = run_on_terminal(embed_arguments(tmp_path / "quiet", *shards, widths=8, quiet=True))
+    none = run_on_terminal(embed_arguments(tmp_path / "none", *shards, widths=8, progress="none"))
+    assert quiet == "" and none.startswith("nina: complete") and "\r\x1b" not in none
+
+
+def test_info_describes_a_model() -> None:
+    check_golden("info-xlmr-cls-v3.txt", nina("info", MODEL).stdout)
+    check_golden("info-bert-mean-v6.txt", nina("info", GOLDEN / "bert-mean-v6").stdout)
+
+
+def test_info_describes_an_output(tmp_path: Path, shard: Path) -> None:
+    embed(tmp_path / "out", shard, widths="32,8")
+    text = nina("info", tmp_path / "out").stdout
+    assert text.startswith(f"output      {tmp_path}/out, complete\n")
+    for line in (
+        'model       name: "xlmr-cls-v3"',
+        "settings    widths: [32,8]",
+        'computed    encoder: "null"',
+        "shards      1",
+        "            rows: 40",
+    ):
+        assert f"{line}\n" in text or f"{line}," in text, text
+    assert nina("info", tmp_path, status=FAILED).error.startswith(f"{tmp_path}: no modules.json")
+    assert str(tmp_path / "none") in nina("info", tmp_path / "none", status=FAILED).error
+    error = nina("verify", tmp_path, status=FAILED).error
+    assert error == f"{tmp_path} has no manifest.json: it is not the output of a run"
+
+
+def test_tokenize_takes_plain_lines_and_json_strings() -> None:
+    lines = b'carrer\r\n"carrer"\n"car\\u0072er"\n\n"a\\nb"\n\'carrer\'\n carrer'
+    ids = [json.loads(line) for line in nina("tokenize", "--model", MODEL, stdin=lines).stdout.splitlines()]
+    assert ids[0] == ids[1] == ids[2] == ids[6] == [0, 68, 2] and ids[3] == [0, 2]
+    assert ids[4] == tokenize(["a b"])[0] and len(ids) == 7
+    error = nina("tokenize", "--model", MODEL, stdin=b'a\n"open\n', status=FAILED).error
+    assert error.startswith("standard input, line 2: not a JSON string")
+    assert "--max-tokens 1" in nina("tokenize", "--model", MODEL, "--max-tokens", "1", status=USAGE).error
+    assert "--max-tokens 769" in nina("tokenize", "--model", MODEL, "--max-tokens", "769", status=USAGE).error

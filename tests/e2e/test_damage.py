@@ -1,0 +1,156 @@
+"""A shard cut short or corrupted: the rows before the damage are kept, the run fails and says so, and a repaired shard
+completes it."""
+
+import zlib
+from pathlib import Path
+
+import pytest
+
+from output import Output, same_bits
+from program import DONE, FAILED, REJECTS, embed, nina
+from shards import compress, lines_of, make_archive, make_documents
+
+ROWS = (30, 400, 30)
+OPTIONS = {"widths": "32,8", "block_lines": 64, "store_text": True}
+WHOLE = lines_of(make_documents(ROWS[1], 1))
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Output:
+    """A run over undamaged shards."""
+    folder = tmp_path_factory.mktemp("straight")
+    embed(folder / "out", *archive(folder, ".gz", compress(WHOLE, ".gz")), **OPTIONS)
+    return Output(folder / "out")
+
+
+def archive(folder: Path, ending: str, content: bytes) -> list[Path]:
+    """Three shards, of which the middle one has this content."""
+    shards = make_archive(folder / "in", (ROWS[0], 0, ROWS[2]))
+    shards[1].unlink()
+    shards[1] = folder / "in" / f"middle.jsonl{ending}"
+    shards[1].write_bytes(content)
+    return shards
+
+
+def whole_lines(damaged: bytes) -> int:
+    """Lines that a .gz file still gives."""
+    inflate, text = zlib.decompressobj(31), b""
+    for at in range(len(damaged)):  # a byte at a time, so that what comes before an error counts
+        try:
+            text += inflate.decompress(damaged[at : at + 1])
+        except zlib.error:
+            break
+    return text.count(b"\n")
+
+
+def damage(ending: str, kind: str) -> bytes:
+    content = bytearray(compress(WHOLE, ending))
+    if kind == "corrupt":
+        content[len(content) // 2] ^= 0x55
+    elif kind == "bad checksum":
+        content[-6 if ending == ".gz" else -2] ^= 0x55
+    elif kind == "garbage after":
+        content += b"garbage"
+    else:
+        del content[int(len(content) * float(kind)) :]
+    return bytes(content)
+
+
+CASES = {
+    (".gz", "0.01"): "ends inside a member: the file is truncated",
+    (".gz", "0.5"): "ends inside a member: the file is truncated",
+    (".gz", "0.999"): "ends inside a member: the file is truncated",
+    (".gz", "corrupt"): "is corrupt",
+    (".gz", "bad checksum"): "is corrupt",
+    (".gz", "garbage after"): "has garbage after its last member",
+    (".zst", "0.01"): "ends inside a frame: the file is truncated",
+    (".zst", "0.5"): "ends inside a frame: the file is truncated",
+    (".zst", "0.999"): "ends inside a frame: the file is truncated",
+    (".zst", "corrupt"): "is corrupt",
+    (".zst", "bad checksum"): "is corrupt",
+    (".zst", "garbage after"): "has garbage after its last frame",
+}
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize(("ending", "kind"), CASES, ids=lambda value: value.strip("."))
+def test_rows_before_the_damage_are_kept_and_a_repaired_shard_completes(
+    tmp_path: Path, straight: Output, ending: str, kind: str
+) -> None:
+    content = damage(ending, kind)
+    shards = archive(tmp_path, ending, content)
+    result = embed(tmp_path / "out", *shards, status=FAILED, **OPTIONS)
+    result.says(f"shard {shards[1]} is damaged after line ", CASES[ending, kind])
+    result.says("start the same command again", "is not complete")
+
+    output = Output(tmp_path / "out")
+    last = [record for record in output.records() if record["shard"] == 1][-1]
+    assert last["incomplete"] and not last["end_of_shard"] and output.manifest()["state"] == "incomplete"
+    kept = last["first_line"] - 1 + last["lines"]
+    assert f"after line {kept} " in result.stderr
+    if ending == ".gz":
+        assert kept == whole_lines(content)
+    numbers = [*range(ROWS[0] + kept), *range(ROWS[0] + ROWS[1], sum(ROWS))]
+    if kind != "corrupt":  # wrong bytes can come out for a while before a decompressor notices
+        assert same_bits(output.vectors(32), straight.vectors(32)[numbers])
+        ids = straight.ids()
+        assert output.ids() == [ids[number] for number in numbers]
+    assert f"parts/part-00001-{last['block']:05d}.json" in nina("verify", output.path, status=FAILED).stdout
+
+    before = output.embedding()
+    embed(tmp_path / "out", *shards, status=FAILED, **OPTIONS)
+    assert output.embedding() == before
+
+    shards[1].write_bytes(compress(WHOLE, ending))
+    embed(tmp_path / "out", *shards, **OPTIONS)
+    assert output.embedding() == straight.embedding() and output.manifest()["state"] == "complete"
+    nina("verify", output.path)
+
+
+def test_cut_file_of_plain_text_is_a_rejected_line(tmp_path: Path) -> None:
+    """Nothing but its last line tells that a plain file was cut."""
+    shard = tmp_path / "a.jsonl"
+    shard.write_bytes(WHOLE[:-20])
+    embed(tmp_path / "out", shard, widths=8, status=REJECTS)
+    assert [row["line"] for row in Output(tmp_path / "out").rejects()] == [ROWS[1]]
+
+
+def test_line_that_the_damage_cut_is_neither_row_nor_reject(tmp_path: Path) -> None:
+    shard = tmp_path / "a.jsonl.gz"
+    content = compress(b'{"text":"a"}\n{"text":"b"}', ".gz")
+    shard.write_bytes(content[:-4])
+    embed(tmp_path / "out", shard, widths=8, status=FAILED)
+    output = Output(tmp_path / "out")
+    assert [row["id"] for row in output.ids()] == ["0:1"] and output.rejects() == []
+
+
+REPLACEMENTS = {
+    "other": lines_of(make_documents(ROWS[1], 5)),
+    "shorter": WHOLE[: WHOLE.index(b"\n", len(WHOLE) // 4) + 1],
+    "shifted": b'{"text":"one more"}\n' + WHOLE,
+    "other from the middle on": WHOLE[: len(WHOLE) // 2] + b"\n" + lines_of(make_documents(50, 5)),
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("replacement", REPLACEMENTS)
+def test_damaged_shard_may_be_replaced_by_another(tmp_path: Path, replacement: str) -> None:
+    """Nobody knows which of a corrupt shard's lines were right, so all that differs is done again."""
+    shard, options = tmp_path / "a.jsonl.gz", OPTIONS | {"block_lines": 10}
+    shard.write_bytes(compress(WHOLE, ".gz")[:-20])
+    embed(tmp_path / "out", shard, status=FAILED, **options)
+    shard.write_bytes(compress(REPLACEMENTS[replacement], ".gz"))
+    status = embed(tmp_path / "fresh", shard, status=(DONE, REJECTS), **options).status
+    embed(tmp_path / "out", shard, status=status, **options)
+    output, fresh = Output(tmp_path / "out"), Output(tmp_path / "fresh")
+    assert output.files("*/*", "manifest.json") == fresh.files("*/*", "manifest.json")
+    nina("verify", output.path)
+
+
+def test_damage_on_standard_input_is_completed_by_a_whole_one(tmp_path: Path, straight: Output) -> None:
+    content = compress(WHOLE, ".gz")
+    result = embed(tmp_path / "out", "-", stdin=content[: len(content) // 2], status=FAILED, **OPTIONS)
+    result.says("standard input")
+    embed(tmp_path / "out", "-", stdin=content, **OPTIONS)
+    whole = straight.vectors(32)[ROWS[0] : ROWS[0] + ROWS[1]]
+    assert same_bits(Output(tmp_path / "out").vectors(32), whole)

@@ -1,0 +1,172 @@
+"""Model folders that cannot be used: never a crash, always a sentence that names the file and says what was expected."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models import (
+    Change,
+    copy_model,
+    edit,
+    edit_json,
+    edit_weights,
+    join_weights,
+    remove,
+    rename,
+    replace,
+    set_json,
+    set_tensor,
+    write,
+)
+from program import DONE, FAILED, FULL, GOLDEN, USAGE, embed, nina
+from shards import write_shard
+
+OLD, NEW = GOLDEN / "xlmr-cls-v3", GOLDEN / "bert-mean-v6"
+CONFIG, POOLING, MODULES = "config.json", "1_Pooling/config.json", "modules.json"
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+PIECES, TOKENIZER = "sentencepiece.bpe.model", "tokenizer.json"
+QUERY = "roberta.encoder.layer.0.attention.self.query.weight"
+WORDS = "roberta.embeddings.word_embeddings.weight"
+
+
+def set_module(index: int, **members: Any) -> Change:
+    return edit_json(MODULES, lambda modules: modules[index].update(members))
+
+
+def set_pieces(change: Callable[[list[Any]], Any]) -> Change:
+    return edit_json(TOKENIZER, lambda value: value["model"].update(vocab=change(value["model"]["vocab"])))
+
+
+def rename_tensor(header: dict[str, Any], data: bytes) -> bytes:
+    return join_weights({"other" if name == QUERY else name: header[name] for name in header}, data)
+
+
+# Model, what is done to it, and words of the sentence.
+CASES: dict[str, tuple[Path, Change, *tuple[str, ...]]] = {
+    # Configuration
+    "no_config": (OLD, remove(CONFIG), CONFIG),
+    "config_is_no_json": (OLD, write(CONFIG, b'{"model_type": '), CONFIG, "not valid JSON"),
+    "config_is_a_list": (OLD, write(CONFIG, b"[]"), CONFIG),
+    "unknown_type": (OLD, set_json(CONFIG, model_type="llama"), CONFIG, '"model_type" is "llama"', '"bert"'),
+    "no_type": (OLD, set_json(CONFIG, model_type=None), CONFIG, '"model_type" is missing'),
+    "other_activation": (OLD, set_json(CONFIG, hidden_act="relu"), CONFIG, '"hidden_act" is "relu"', "gelu"),
+    "relative": (NEW, set_json(CONFIG, position_embedding_type="relative_key"), CONFIG, "relative_key"),
+    "decoder": (NEW, set_json(CONFIG, is_decoder=True), CONFIG, "is_decoder"),
+    "heads_do_not_divide": (OLD, set_json(CONFIG, num_attention_heads=3), CONFIG, "num_attention_heads"),
+    "layers_of_no_tensor": (OLD, set_json(CONFIG, num_hidden_layers=3), "no tensor", "encoder.layer.2."),
+    "hidden_of_another": (OLD, set_json(CONFIG, hidden_size=64), POOLING, "hidden_size"),
+    "huge_hidden": (OLD, set_json(CONFIG, hidden_size=2**31), CONFIG, "hidden_size"),
+    "negative_layers": (OLD, set_json(CONFIG, num_hidden_layers=-1), CONFIG, "num_hidden_layers"),
+    "half_a_layer": (OLD, set_json(CONFIG, num_hidden_layers=2.5), CONFIG, "num_hidden_layers"),
+    "rows_of_another": (OLD, set_json(CONFIG, vocab_size=641), "word_embeddings.weight"),
+    # Modules and pooling
+    "no_modules": (OLD, remove(MODULES), "no modules.json", "sentence-transformers"),
+    "modules_is_an_object": (OLD, write(MODULES, b"{}"), MODULES),
+    "unknown_module": (OLD, set_module(2, type="sentence_transformers.models.Dense"), MODULES, "Dense"),
+    "module_outside": (OLD, set_module(1, path="../elsewhere"), MODULES, '"path"'),
+    "no_pooling": (OLD, remove(POOLING), POOLING),
+    "two_poolings": (OLD, set_json(POOLING, pooling_mode_mean_tokens=True), POOLING, "exactly one"),
+    "max_pooling": (OLD, set_json(POOLING, pooling_mode_max_tokens=True), POOLING, "pooling_mode_max_tokens"),
+    "unknown_pooling": (NEW, set_json(POOLING, pooling_mode="lasttoken"), POOLING, "lasttoken"),
+    # Weights
+    "no_weights": (OLD, remove(WEIGHTS), WEIGHTS),
+    "pytorch_weights": (OLD, rename(WEIGHTS, "pytorch_model.bin"), "pytorch_model.bin", WEIGHTS),
+    "weights_are_a_pointer": (
+        OLD,
+        write(WEIGHTS, b"version https://git-lfs.github.com/"),
+        WEIGHTS,
+        "Git LFS",
+    ),
+    "weights_empty": (OLD, write(WEIGHTS, b""), WEIGHTS, "empty"),
+    "weights_of_three_bytes": (OLD, write(WEIGHTS, b"\x08\0\0"), WEIGHTS, "it has 3 bytes"),
+    "weights_cut": (OLD, edit(WEIGHTS, lambda content: content[:-1]), WEIGHTS, "cut short"),
+    "weights_too_long": (OLD, edit(WEIGHTS, lambda content: content + b"x"), WEIGHTS, "last 1 bytes"),
+    "header_past_the_end": (OLD, edit_weights(lambda h, d: join_weights(h, d, 2**40)), WEIGHTS, "header"),
+    "header_of_ones": (OLD, edit_weights(lambda h, d: join_weights(h, d, 2**64 - 1)), WEIGHTS, "header"),
+    "header_is_no_json": (OLD, edit_weights(lambda _, d: join_weights(b"{" * 100_000, d)), "not JSON"),
+    "header_is_a_list": (
+        OLD,
+        edit_weights(lambda _, d: join_weights(b"[]", d)),
+        WEIGHTS,
+        "not a JSON object",
+    ),
+    "tensor_past_the_end": (OLD, set_tensor(QUERY, data_offsets=[0, 2**40]), WEIGHTS, QUERY, "said to lie"),
+    "tensor_backwards": (OLD, set_tensor(QUERY, data_offsets=[8, 4]), WEIGHTS, QUERY, "said to lie"),
+    "tensor_below_0": (OLD, set_tensor(QUERY, data_offsets=[-4, 4]), WEIGHTS, QUERY, "data_offsets"),
+    "tensor_over_another": (OLD, set_tensor(QUERY, data_offsets=[0, 4 * 128 * 128]), WEIGHTS, "overlaps"),
+    "tensor_of_another_shape": (OLD, set_tensor(QUERY, shape=[128, 127]), WEIGHTS, QUERY, "do not take"),
+    "tensor_of_a_huge_shape": (OLD, set_tensor(QUERY, shape=[2**62, 2**62]), WEIGHTS, QUERY, "64 bits"),
+    "tensor_turned": (OLD, set_tensor(WORDS, shape=[128, 640]), WORDS, "[640, 128]"),
+    "tensor_of_integers": (OLD, set_tensor(QUERY, dtype="I32"), QUERY, "I32"),
+    "tensor_of_no_type": (OLD, set_tensor(QUERY, dtype=None), WEIGHTS, QUERY, "dtype"),
+    "tensor_missing": (OLD, edit_weights(rename_tensor), "layer.0.attention.self.query.weight"),
+    "index_is_no_json": (NEW, write(INDEX, b"nothing"), INDEX, "not valid JSON"),
+    "index_leads_outside": (NEW, set_json(INDEX, weight_map={"a": "../../x"}), INDEX, "../../x"),
+    "half_of_the_weights": (NEW, remove("model-00002-of-00002.safetensors"), "model-00002-of-00002"),
+    # Tokenizer
+    "no_tokenizer": (OLD, remove(PIECES), PIECES),
+    "other_tokenizer": (OLD, rename(PIECES, "sentencepiece.model"), PIECES),
+    "pieces_are_no_model": (OLD, write(PIECES, b"not a model"), PIECES),
+    "pieces_empty": (OLD, write(PIECES, b""), PIECES),
+    "pieces_cut": (OLD, edit(PIECES, lambda content: content[:100_000]), PIECES),
+    "bpe": (NEW, edit_json(TOKENIZER, lambda value: value["model"].update(type="BPE")), TOKENIZER, "BPE"),
+    "tokenizer_cut": (NEW, write(TOKENIZER, b'{"model":{"type":"Unigram"'), TOKENIZER, "not valid JSON"),
+    "tokenizer_without_model": (NEW, write(TOKENIZER, b"{}"), TOKENIZER),
+    "pieces_without_scores": (NEW, set_pieces(lambda pieces: [piece for piece, _ in pieces]), TOKENIZER),
+    "pieces_are_no_list": (NEW, set_pieces(lambda pieces: {}), TOKENIZER),
+    "more_pieces_than_rows": (
+        NEW,
+        set_pieces(lambda pieces: [*pieces[:-1], *([f"▁x{i}", -9.0] for i in range(50)), pieces[-1]]),
+        TOKENIZER,
+        "word table",
+    ),
+}
+
+
+@pytest.fixture
+def shard(tmp_path: Path) -> Path:
+    return write_shard(tmp_path / "a.jsonl", [{"text": "a"}])
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize("case", CASES)
+def test_folder_that_cannot_be_used_is_told_by_file(tmp_path: Path, shard: Path, case: str) -> None:
+    source, change, *words = CASES[case]
+    model = copy_model(tmp_path, source)
+    change(model)
+    error = embed(tmp_path / "out", shard, model=model, status=(FAILED, USAGE)).error
+    assert all(word in error for word in (str(model), *words)), error
+    assert not (tmp_path / "out").exists()
+    if case != "more_pieces_than_rows":  # nothing that info would not describe
+        assert nina("info", model, status=FAILED).error == error
+
+
+def test_missing_model_folder_is_named(tmp_path: Path, shard: Path) -> None:
+    for path in (tmp_path / "none", shard):
+        assert str(path) in embed(tmp_path / "out", shard, model=path, status=FAILED).error
+        assert str(path) in nina("tokenize", "--model", path, status=FAILED).error
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        *((OLD, name) for name in (WEIGHTS, CONFIG, MODULES, POOLING, PIECES)),
+        *((NEW, name) for name in (TOKENIZER, INDEX, "tokenizer_config.json")),
+    ],
+)
+def test_file_with_flipped_bytes_is_used_or_refused(tmp_path: Path, source: Path, name: str) -> None:
+    model, rng = copy_model(tmp_path, source), random.Random(name)
+    whole = (model / name).read_bytes()
+    header = 20_000 if name == WEIGHTS else len(whole)  # any number will do as a weight
+    for _ in range(200 if FULL else 8):
+        content = bytearray(whole)
+        for _ in range(rng.randint(1, 4)):
+            content[rng.randrange(header)] = rng.randrange(256)
+        replace(model / name, bytes(content))
+        result = nina("tokenize", "--model", model, stdin="l'ajuntament 😀\n".encode(), status=(DONE, FAILED))
+        assert result.status == DONE or (str(model) in result.error and result.stdout == "")
+        nina("info", model, status=(DONE, FAILED))

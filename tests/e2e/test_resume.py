@@ -1,0 +1,315 @@
+"""The same command goes on where a run stopped, whatever stopped it, and ends in the same bytes; another one is
+refused."""
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from output import Output, same_bits
+from program import DONE, FAILED, FULL, GOLDEN, LONGEST_RUN, REJECTS, USAGE, embed, nina, start_embed, stop
+from shards import compress, lines_of, make_archive, make_documents, write_shard
+
+OPTIONS: dict[str, Any] = {"widths": "32,8", "block_lines": 20, "store_text": True}
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> tuple[Output, list[Path]]:
+    """A small complete run with a rejected line, and its shards."""
+    shards = make_archive(tmp_path / "in", (50, 30))
+    with shards[0].open("ab") as file:
+        file.write(b"no document\n")
+    embed(tmp_path / "out", *shards, status=REJECTS, **OPTIONS)
+    return Output(tmp_path / "out"), shards
+
+
+def snapshot(output: Output) -> dict[str, tuple[int, bytes]]:
+    """Content and time of every file."""
+    files = output.files("*", "*/*")
+    return {name: ((output.path / name).stat().st_mtime_ns, files[name]) for name in files}
+
+
+@pytest.mark.sanitize
+def test_same_command_again_changes_nothing(small: tuple[Output, list[Path]]) -> None:
+    output, shards = small
+    before = snapshot(output)
+    result = embed(output.path, *shards, status=REJECTS, **OPTIONS)
+    result.says(f"{output.path} is already complete: 80 documents in 5 parts; nothing to do")
+    result.says("1 lines could not be embedded")
+    assert snapshot(output) == before
+
+
+def test_resume_reuses_what_the_run_resolved(small: tuple[Output, list[Path]]) -> None:
+    output, shards = small
+    before = snapshot(output)
+    embed(output.path, *shards, status=REJECTS, threads=3, quiet=True, **{**OPTIONS, "block_lines": None})
+    assert snapshot(output) == before
+
+
+def test_moved_archive_is_still_the_same_input(small: tuple[Output, list[Path]]) -> None:
+    output, shards = small
+    before = output.embedding()
+    moved = shards[0].parent.rename(shards[0].parent.with_name("moved"))
+    embed(output.path, *(moved / path.name for path in shards), status=REJECTS, **OPTIONS)
+    assert output.embedding() == before
+
+
+CHANGES = [
+    ("widths", "32,16", "settings.widths: [32, 8] in the manifest, [32, 16] now"),
+    ("max_tokens", 100, "settings.max_tokens: 768 in the manifest, 100 now"),
+    ("prompt", "p: ", 'settings.prompt: "" in the manifest, "p: " now'),
+    ("prompt_name", "query", 'settings.prompt: "" in the manifest, "consulta: " now'),
+    ("text_field", "body", 'settings.text_field: "text" in the manifest, "body" now'),
+    ("id_field", "id", 'settings.id_field: null in the manifest, "id" now'),
+    ("title_field", "t", 'settings.title_field: null in the manifest, "t" now'),
+    ("max_line", "1K", "settings.max_line: 134217728 in the manifest, 1024 now"),
+    ("block_lines", 30, "settings.block_lines: 20 in the manifest, 30 now"),
+    ("block_bytes", "1K", "settings.block_bytes: "),
+    ("zstd_level", 3, "settings.zstd_level: 1 in the manifest, 3 now"),
+    ("store_text", False, "settings.store_text: true in the manifest, false now"),
+    ("batch_tokens", 4096, "compute_class.batch_tokens: "),
+    ("model", GOLDEN / "bert-mean-v6", 'model.name: "xlmr-cls-v3" in the manifest, "bert-mean-v6" now'),
+]
+
+
+@pytest.mark.parametrize(("option", "value", "difference"), CHANGES, ids=[change[0] for change in CHANGES])
+def test_changed_setting_is_refused_by_name(
+    small: tuple[Output, list[Path]], option: str, value: object, difference: str
+) -> None:
+    output, shards = small
+    before = snapshot(output)
+    error = embed(output.path, *shards, status=USAGE, **{**OPTIONS, option: value}).error
+    assert f"{output.path} holds another run" in error and difference in error and "--overwrite" in error
+    assert snapshot(output) == before
+
+
+def test_changed_input_is_refused_by_name(small: tuple[Output, list[Path]]) -> None:
+    output, shards = small
+    before = snapshot(output)
+
+    def refused(*inputs: Path) -> str:
+        error = embed(output.path, *inputs, status=USAGE, **OPTIONS).error
+        assert snapshot(output) == before
+        return error
+
+    more = write_shard(output.path.parent / "more.jsonl", [{"text": "a"}])
+    assert "3 shards, but the run" in (error := refused(*shards, more)) and "--append" in error
+    assert "1 shards, but the run" in (error := refused(shards[0])) and str(shards[1]) in error
+    assert "shard 0" in (error := refused(*reversed(shards))) and "has changed" in error
+    content = shards[0].read_bytes()
+    shards[0].write_bytes(content[:-2] + b"x\n")
+    changed = f"shard 0 ({shards[0]}) has changed since this run began"
+    assert changed in (error := refused(*shards)) and "fingerprint" in error
+    shards[0].write_bytes(content + b"\n")
+    assert f"size {len(content)} → {len(content) + 1}" in refused(*shards)
+
+
+def test_overwrite_starts_anew_and_leaves_strangers_alone(
+    small: tuple[Output, list[Path]], tmp_path: Path
+) -> None:
+    output, shards = small
+    (output.path / "notes.txt").write_text("mine")
+    anew = {"widths": "16", "block_lines": 50}
+    embed(output.path, *shards, status=REJECTS, overwrite=True, **anew)
+    embed(tmp_path / "fresh", *shards, status=REJECTS, **anew)
+    assert output.embedding() == Output(tmp_path / "fresh").embedding()
+    assert (output.path / "notes.txt").read_text() == "mine" and not (output.path / "w32").exists()
+    assert output.manifest() == Output(tmp_path / "fresh").manifest()
+    error = embed(output.path, *shards, status=USAGE, overwrite=True, append=True, **anew).error
+    assert "exclude each other" in error
+
+
+@pytest.mark.sanitize
+def test_append_adds_shards_at_the_end(small: tuple[Output, list[Path]]) -> None:
+    output, shards = small
+    before = output.embedding()
+    more = [write_shard(output.path.parent / f"{name}.jsonl", make_documents(25, name)) for name in (7, 8)]
+    embed(output.path, more[0], status=REJECTS, append=True, **OPTIONS)
+    embed(output.path, shards[1], more[1], shards[0], status=REJECTS, append=True, **OPTIONS)
+    listed = [Path(shard["path"]) for shard in output.manifest()["shards"]]
+    assert listed == [*shards, *more]
+    after = output.embedding()
+    assert {name: after[name] for name in before} == before
+    assert [row["id"] for row in output.ids()[-25:]] == [f"3:{line}" for line in range(1, 26)]
+    embed(output.path, *shards, *more, status=REJECTS, **OPTIONS).says("nothing to do")
+    assert output.embedding() == after
+    assert output.manifest()["state"] == "complete" and output.manifest()["totals"]["rows"] == 130
+
+
+def test_append_refuses_changed_shards_and_settings(small: tuple[Output, list[Path]]) -> None:
+    output, shards = small
+    assert "settings.widths" in embed(output.path, shards[1], status=USAGE, append=True, widths=8).error
+    write_shard(shards[1], make_documents(31, 5))
+    assert "has changed" in embed(output.path, shards[1], status=USAGE, append=True, **OPTIONS).error
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "phrase", "status"),
+    [
+        ("notes.txt", "mine", "holds notes.txt but no manifest.json", USAGE),
+        ("w8/part-00000-00000.npy.zst", "", "holds w8/part-00000-00000.npy.zst but no manifest.json", USAGE),
+        ("manifest.json", "{", "manifest.json is not a manifest that this program reads", FAILED),
+        ("manifest.json", "[]", "manifest.json is not a manifest that this program reads", FAILED),
+        ("manifest.json", '{"format": 99}', "a newer version of this program wrote it", FAILED),
+    ],
+)
+def test_folder_of_something_else_is_left_alone(
+    tmp_path: Path, name: str, content: str, phrase: str, status: int
+) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", [{"text": "a"}])
+    path = tmp_path / "out" / name
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    assert phrase in embed(tmp_path / "out", shard, status=status, **OPTIONS).error
+    assert [found for found in (tmp_path / "out").rglob("*") if found.is_file()] == [path]
+
+
+def test_files_left_by_dead_processes_vanish_and_those_of_living_ones_stay(
+    small: tuple[Output, list[Path]],
+) -> None:
+    output, shards = small
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    host = socket.gethostname()
+    makers = (f"{host}-{dead.pid}", f"{host}-{os.getpid()}", f"elsewhere-{dead.pid}")
+    names = [f".part-00000-00001.npy.zst.{maker}-1700000000123456789.tmp" for maker in makers]
+    for name in names:
+        (output.path / "w8" / name).write_bytes(b"half")
+    assert nina("verify", output.path, status=FAILED).stdout.count("foreign") == 3
+    embed(output.path, *shards, status=REJECTS, **OPTIONS)
+    assert sorted(Path(path).name for path in output.temporaries()) == sorted(names[1:])
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> tuple[Output, list[Path]]:
+    """An uninterrupted run of 200 blocks over three shards."""
+    folder = tmp_path_factory.mktemp("straight")
+    shards = make_archive(folder / "in", (1300, 1300, 1400))
+    embed(folder / "out", *shards, threads=1, **OPTIONS)
+    return Output(folder / "out"), shards
+
+
+@pytest.mark.threads
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_bytes_do_not_depend_on_threads(
+    tmp_path: Path, straight: tuple[Output, list[Path]], threads: int
+) -> None:
+    whole, shards = straight
+    embed(tmp_path / "out", *shards, threads=threads, **OPTIONS)
+    assert Output(tmp_path / "out").files("*/*", "manifest.json") == whole.files("*/*", "manifest.json")
+
+
+def wait_for_parts(output: Output, count: int, process: subprocess.Popen[bytes]) -> None:
+    """Waits until the run has committed so many parts, or has ended."""
+    end = time.monotonic() + LONGEST_RUN
+    while process.poll() is None and len(output.parts("parts")) < count and time.monotonic() < end:
+        time.sleep(0.001)
+
+
+@pytest.mark.threads
+@pytest.mark.sanitize
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_killed_run_ends_in_the_bytes_of_a_straight_one(
+    tmp_path: Path, straight: tuple[Output, list[Path]], threads: int
+) -> None:
+    """SIGKILL at random moments: at once, or some parts and some milliseconds later than the last time."""
+    whole, shards = straight
+    output, rng = Output(tmp_path / "out"), random.Random(threads)
+    left = 100 if FULL else 20
+    while left > 0:
+        process = start_embed(output.path, *shards, threads=threads, null_rate=60_000 // threads, **OPTIONS)
+        wait_for_parts(output, len(output.parts("parts")) + rng.randint(0, 3), process)
+        time.sleep(rng.random() * 0.02)
+        if stop(process, signal.SIGKILL, (-signal.SIGKILL, DONE)).status == DONE:
+            assert output.embedding() == whole.embedding()
+            shutil.rmtree(output.path)
+        else:
+            left -= 1
+    embed(output.path, *shards, threads=threads, **OPTIONS)
+    assert output.embedding() == whole.embedding()
+    assert output.manifest() == whole.manifest() and output.temporaries() == []
+    nina("verify", output.path)
+
+
+@pytest.mark.threads
+@pytest.mark.sanitize
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_stops_in_order_and_the_same_command_goes_on(
+    tmp_path: Path, straight: tuple[Output, list[Path]], number: signal.Signals
+) -> None:
+    whole, shards = straight
+    output = Output(tmp_path / "out")
+    process = start_embed(output.path, *shards, threads=2, null_rate=8_000, **OPTIONS)
+    wait_for_parts(output, 5, process)
+    stop(process, number, FAILED).says("nina: stopped; start the same command again to go on")
+    assert output.manifest()["state"] == "incomplete" and output.temporaries() == []
+    done = len(output.records())
+    assert 5 <= done < len(whole.records())
+    report = nina("verify", output.path, status=FAILED).stdout
+    assert "incomplete manifest.json" in report and "foreign" not in report and "damaged" not in report
+    embed(output.path, *shards, **OPTIONS).says(f"documents in {done} parts are already there")
+    assert output.files("*/*", "manifest.json") == whole.files("*/*", "manifest.json")
+
+
+def test_signal_before_the_first_row_of_a_block_loses_none(tmp_path: Path) -> None:
+    """A block that is stopped while it has no rows yet must not be committed as if it had none."""
+    shard = tmp_path / "a.jsonl"
+    slow_line = b'{"x":[' + b"0," * 10_000_000 + b"0]}\n"
+    shard.write_bytes(slow_line + b'{"text":"a"}\n')
+    for i in range(8):
+        output = Output(tmp_path / f"out{i}")
+        process = start_embed(output.path, shard, threads=1, widths=8, block_bytes="1G")
+        while process.poll() is None and not (output.path / "ids").exists():
+            time.sleep(0.001)
+        time.sleep(i * 0.01)
+        stop(process, signal.SIGTERM, (FAILED, REJECTS))
+        for record in output.records():
+            assert (record["lines"], record["rejected"], record["rows"]) == (2, 1, 1)
+
+
+@pytest.mark.threads
+def test_signal_ends_a_run_that_waits_for_standard_input(tmp_path: Path) -> None:
+    lines = lines_of(make_documents(100, 1))
+    output = Output(tmp_path / "out")
+    process = start_embed(output.path, "-", stdin=subprocess.PIPE, **OPTIONS)
+    try:
+        process.stdin.write(lines)
+        process.stdin.flush()
+        wait_for_parts(output, 3, process)
+        process.send_signal(signal.SIGTERM)
+        process.wait(LONGEST_RUN)  # while the pipe is still open
+    finally:
+        process.kill()
+        process.stdin.close()
+    assert process.returncode == FAILED and b"stopped" in process.stderr.read()
+    embed(output.path, "-", stdin=lines, **OPTIONS).says("are already there")
+    assert len(output.ids()) == 100
+
+
+def test_standard_input_resumes_by_passing_over_what_is_done(tmp_path: Path) -> None:
+    content = lines_of(make_documents(300, 1))
+    embed(tmp_path / "straight", "-", stdin=content, **OPTIONS)
+    embed(tmp_path / "out", "-", stdin=content, fault="rename:30:EIO", status=FAILED, threads=1, **OPTIONS)
+    output = Output(tmp_path / "out")
+    assert 0 < len(output.records()) < 15
+    other = embed(tmp_path / "out", "-", stdin=b"{}\n" + content, status=USAGE, **OPTIONS)
+    other.says("shard 0 (-)", "lines 1 to 20 have changed")
+    embed(tmp_path / "out", "-", stdin=compress(content, ".gz"), **OPTIONS)
+    assert output.embedding() == Output(tmp_path / "straight").embedding()
+
+
+def test_row_of_a_text_does_not_depend_on_its_place(
+    tmp_path: Path, straight: tuple[Output, list[Path]]
+) -> None:
+    whole, shards = straight
+    embed(tmp_path / "out", *reversed(shards), **OPTIONS)
+    there, back = Output(tmp_path / "out"), {row["text"]: i for i, row in enumerate(whole.texts())}
+    numbers = [back[row["text"]] for row in there.texts()]
+    assert same_bits(there.vectors(32), whole.vectors(32)[numbers])
