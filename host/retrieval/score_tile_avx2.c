@@ -1,0 +1,72 @@
+#include "host/retrieval/score_tile.h"
+
+#include <stddef.h>
+
+#if defined(__x86_64__)
+
+#pragma GCC target("avx2,fma,f16c")
+
+#include <immintrin.h>
+
+#define VEC_LANES 8
+#define VEC_QUERIES 6
+
+typedef __m256 vec;
+
+static inline vec vec_set(float x) {
+  return _mm256_set1_ps(x);
+}
+static inline vec vec_load(const float *p) {
+  return _mm256_loadu_ps(p);
+}
+static inline void vec_store(float *p, vec x) {
+  _mm256_storeu_ps(p, x);
+}
+static inline vec vec_fma(vec a, vec b, vec c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
+static inline uint32_t vec_reaches(vec x, float least) {
+  return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_set1_ps(least), _CMP_GE_OQ));
+}
+
+#include "host/retrieval/score_tile_body.h"
+
+/* Half of the tile's queries, or one, by half of its passages at a time. */
+static void half_score(const float *queries, const float *passages, int32_t width, int32_t count,
+                       const float *least, float *scores, uint32_t *hits) {
+  uint32_t low[VEC_QUERIES], high[VEC_QUERIES];
+  const int half = TILE_PASSAGES / 2;
+  if (count == 1) {
+    tile_score(queries, passages, width, 1, least, scores, low);
+    tile_score(queries, passages + half, width, 1, least, scores + half, high);
+  } else {
+    tile_score(queries, passages, width, VEC_QUERIES, least, scores, low);
+    tile_score(queries, passages + half, width, VEC_QUERIES, least, scores + half, high);
+  }
+  for (int32_t q = 0; q < count; q++) hits[q] = low[q] | high[q] << half;
+}
+
+static void score(const float *queries, const float *passages, int32_t width, int32_t count,
+                  const float least[TILE_QUERIES], struct tile_scores *tile) {
+  for (int32_t q = 0; q < count; q += VEC_QUERIES) {
+    const int32_t rest = count - q < VEC_QUERIES ? count - q : VEC_QUERIES;
+    half_score(queries + q, passages, width, rest, least + q, tile->score[q], tile->hits + q);
+  }
+}
+
+static const struct score_kernels kernels = {"avx2", pack, score};
+
+const struct score_kernels *score_kernels_avx2(void) {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")
+             ? &kernels
+             : NULL;
+}
+
+#else
+
+const struct score_kernels *score_kernels_avx2(void) {
+  return NULL;
+}
+
+#endif

@@ -1,0 +1,141 @@
+#include "host/retrieval/vector_files.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "io/npy_zst.h"
+
+/* Decompressed bytes that a worker reads at a time: whole frames of npy_zst_write (128 KiB each), few enough
+ * that every core gets a share of a small run. */
+#define PIECE_BYTES (1024 * 1024)
+
+/* Each worker's own: the file that it read from last, and what it read. */
+struct file_worker {
+  struct npy_zst_reader *reader;
+  int64_t file; /* of the reader */
+  uint16_t *values;
+};
+
+struct vector_files {
+  const struct vector_file *files;
+  int64_t count;
+  int32_t width, threads;
+  int64_t piece_rows;
+  struct file_worker *workers; /* [threads] */
+  atomic_llong done;
+
+  pthread_mutex_t lock; /* for the place of the next piece */
+  int64_t file, row;
+};
+
+static struct npy_zst_reader *file_open(const char *path, int32_t width, struct error *error) {
+  struct npy_zst_reader *reader = npy_zst_reader_open(path, error);
+  if (!reader || npy_zst_reader_width(reader) == width) return reader;
+  error_set(error, ERROR_INPUT, "%s holds vectors of width %d: expected %d", path,
+            npy_zst_reader_width(reader), width);
+  npy_zst_reader_close(reader);
+  return NULL;
+}
+
+bool vector_file_rows(const char *path, int32_t width, int64_t *rows, struct error *error) {
+  struct npy_zst_reader *reader = file_open(path, width, error);
+  if (!reader) return false;
+  *rows = npy_zst_reader_rows(reader);
+  npy_zst_reader_close(reader);
+  return true;
+}
+
+struct vector_files *vector_files_open(const struct vector_file *files, int64_t count, int32_t width,
+                                       int32_t threads, struct error *error) {
+  struct vector_files *all = calloc(1, sizeof *all);
+  struct file_worker *workers = calloc((size_t)threads, sizeof *workers);
+  if (!all || !workers) {
+    error_set_memory(error, sizeof *all + (size_t)threads * sizeof *workers, "readers of vectors");
+    free(all);
+    free(workers);
+    return NULL;
+  }
+  const int64_t row_bytes = (int64_t)width * (int64_t)sizeof(uint16_t);
+  *all = (struct vector_files){
+      .files = files,
+      .count = count,
+      .width = width,
+      .threads = threads,
+      .piece_rows = row_bytes < PIECE_BYTES ? PIECE_BYTES / row_bytes : 1,
+      .workers = workers,
+  };
+  pthread_mutex_init(&all->lock, NULL);
+  for (int32_t t = 0; t < threads; t++) {
+    workers[t].values = malloc((size_t)(all->piece_rows * row_bytes));
+    if (workers[t].values) continue;
+    error_set_memory(error, (size_t)(all->piece_rows * row_bytes), "vectors");
+    vector_files_close(all);
+    return NULL;
+  }
+  return all;
+}
+
+/* Claims the next piece: *rows of file *file from its row *row on; no rows when nothing is left. */
+static void piece_claim(struct vector_files *all, int64_t *file, int64_t *row, int64_t *rows) {
+  pthread_mutex_lock(&all->lock);
+  while (all->file < all->count && all->row >= all->files[all->file].rows) {
+    all->file++;
+    all->row = 0;
+  }
+  *rows = 0;
+  if (all->file < all->count) {
+    const int64_t rest = all->files[all->file].rows - all->row;
+    *file = all->file;
+    *row = all->row;
+    *rows = rest < all->piece_rows ? rest : all->piece_rows;
+    all->row += *rows;
+  }
+  pthread_mutex_unlock(&all->lock);
+}
+
+static bool worker_open(struct vector_files *all, struct file_worker *worker, int64_t file,
+                        struct error *error) {
+  if (worker->reader && worker->file == file) return true;
+  const struct vector_file *wanted = &all->files[file];
+  npy_zst_reader_close(worker->reader);
+  worker->reader = file_open(wanted->path, all->width, error);
+  worker->file = file;
+  if (!worker->reader) return false;
+  const int64_t rows = npy_zst_reader_rows(worker->reader);
+  if (rows == wanted->rows) return true;
+  return error_set(error, ERROR_INPUT, "%s holds %lld vectors: its run's record says %lld", wanted->path,
+                   (long long)rows, (long long)wanted->rows);
+}
+
+static bool piece_next(void *context, int32_t worker, struct passages *piece, struct error *error) {
+  struct vector_files *all = context;
+  struct file_worker *own = &all->workers[worker];
+  int64_t file, row, rows;
+  piece_claim(all, &file, &row, &rows);
+  if (rows == 0) return true;
+  if (!worker_open(all, own, file, error)) return false;
+  if (!npy_zst_reader_read(own->reader, row, rows, own->values, error)) return false;
+  *piece = (struct passages){own->values, all->files[file].first_row + row, rows};
+  atomic_fetch_add_explicit(&all->done, rows, memory_order_relaxed);
+  return true;
+}
+
+struct passage_source vector_files_source(struct vector_files *files) {
+  return (struct passage_source){files, piece_next};
+}
+
+int64_t vector_files_done(const struct vector_files *files) {
+  return atomic_load_explicit(&files->done, memory_order_relaxed);
+}
+
+void vector_files_close(struct vector_files *files) {
+  if (!files) return;
+  for (int32_t t = 0; t < files->threads; t++) {
+    npy_zst_reader_close(files->workers[t].reader);
+    free(files->workers[t].values);
+  }
+  pthread_mutex_destroy(&files->lock);
+  free(files->workers);
+  free(files);
+}

@@ -1,0 +1,76 @@
+#include <math.h>
+
+#include "host/retrieval/trec_run.h"
+#include "tests/unit/io/scratch.h"
+
+static struct id_map *map_of(const char *first_id, const char *second_id, const char *third_id) {
+  const char *const ids[] = {first_id, second_id, third_id};
+  struct error error;
+  struct id_map *map = id_map_open(&error);
+  assert_non_null(map);
+  for (int i = 0; i < 3; i++) {
+    int64_t first;
+    assert_ok(id_map_add(map, ids[i], strlen(ids[i]), &first, &error), &error);
+  }
+  return map;
+}
+
+static void lines_are_in_trec_form(void **state) {
+  (void)state;
+  struct id_map *map = map_of("a", "b", "c");
+  struct text text = {0};
+  const struct hit hits[] = {{2, 0.5f}, {0, 0.25f}, {1, -1e-3f}};
+  assert_int_equal(trec_run_append(&text, "q1", hits, 3, map, "nina-w64"), 0);
+  assert_int_equal(trec_run_append(&text, "q2", hits, 0, map, "nina-w64"), 0);
+  text_append(&text, "", 1);
+  assert_string_equal(text.bytes,
+                      "q1 Q0 c 1 0.5 nina-w64\n"
+                      "q1 Q0 a 2 0.25 nina-w64\n"
+                      "q1 Q0 b 3 -0.00100000005 nina-w64\n");
+  text_free(&text);
+  id_map_close(map);
+}
+
+/* trec_eval sorts by score alone, then by its own order of ids: ours has to be in the scores. */
+static void scores_fall_strictly_through_ties(void **state) {
+  (void)state;
+  struct id_map *map = map_of("a", "b", "c");
+  struct text text = {0};
+  const float tied = 0.7f, next = nextafterf(tied, -INFINITY);
+  const struct hit hits[] = {{0, tied}, {1, tied}, {2, next}};
+  trec_run_append(&text, "q", hits, 3, map, "t");
+  text_append(&text, "", 1);
+  float last = INFINITY;
+  char *line = text.bytes;
+  for (int i = 0; i < 3; i++) {
+    float score;
+    assert_int_equal(sscanf(line, "q Q0 %*s %*d %f t", &score), 1);
+    assert_true(score < last);
+    assert_true(fabsf(score - tied) < 3e-7f);
+    last = score;
+    line = strchr(line, '\n') + 1;
+  }
+  text_free(&text);
+  id_map_close(map);
+}
+
+static void white_space_in_ids_becomes_an_underscore(void **state) {
+  (void)state;
+  struct id_map *map = map_of("acta 12", "b", "\tc\n");
+  struct text text = {0};
+  const struct hit hits[] = {{0, 3}, {1, 2}, {2, 1}};
+  assert_int_equal(trec_run_append(&text, "q", hits, 3, map, "t"), 2);
+  text_append(&text, "", 1);
+  assert_string_equal(text.bytes, "q Q0 acta_12 1 3 t\nq Q0 b 2 2 t\nq Q0 _c_ 3 1 t\n");
+  text_free(&text);
+  id_map_close(map);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(lines_are_in_trec_form),
+      cmocka_unit_test(scores_fall_strictly_through_ties),
+      cmocka_unit_test(white_space_in_ids_becomes_an_underscore),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

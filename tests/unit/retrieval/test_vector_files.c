@@ -1,0 +1,140 @@
+#include "host/retrieval/vector_files.h"
+#include "io/npy_zst.h"
+#include "tests/unit/retrieval/vectors.h"
+
+#define WIDTH 40
+#define ROWS 60000 /* 4.6 MiB: the largest file is read in several pieces */
+#define FILES 4
+#define K 9
+#define QUERIES 2
+
+static const int64_t border[FILES + 1] = {0, 100, 100, 59999, ROWS}; /* the second file is empty */
+
+struct fixture {
+  void *folder;
+  char paths[FILES][512];
+  struct vector_file files[FILES];
+  uint16_t *rows;
+  float *queries;
+};
+
+static void file_write(const char *path, const uint16_t *rows, int64_t count, int32_t width) {
+  struct error error;
+  struct file_writer writer;
+  assert_ok(file_writer_open(&writer, path, &error), &error);
+  assert_ok(npy_zst_write(&writer, rows, count, width, 1, &error), &error);
+  assert_ok(file_writer_commit(&writer, NULL, &error), &error);
+}
+
+static int fixture_make(void **state) {
+  struct fixture *fixture = calloc(1, sizeof *fixture);
+  if (!fixture || scratch_make(&fixture->folder) != 0) return -1;
+  fixture->rows = vectors_make(7, ROWS, WIDTH);
+  fixture->queries = queries_make(8, QUERIES, WIDTH);
+  for (int f = 0; f < FILES; f++) {
+    char name[32];
+    sprintf(name, "part-%d.npy.zst", f);
+    const char *path = scratch_path(fixture->paths[f], fixture->folder, name);
+    file_write(path, fixture->rows + border[f] * WIDTH, border[f + 1] - border[f], WIDTH);
+    fixture->files[f] = (struct vector_file){path, border[f], border[f + 1] - border[f]};
+  }
+  *state = fixture;
+  return 0;
+}
+
+static int fixture_remove(void **state) {
+  struct fixture *fixture = *state;
+  const int failed = scratch_remove(&fixture->folder);
+  free(fixture->rows);
+  free(fixture->queries);
+  free(fixture);
+  return failed;
+}
+
+static struct top_k *search_open(const struct fixture *fixture, int32_t threads) {
+  struct error error;
+  const struct top_k_options options = {.k = K,
+                                        .queries = QUERIES,
+                                        .threads = threads,
+                                        .passage_width = WIDTH,
+                                        .width_count = 1,
+                                        .widths = {WIDTH},
+                                        .query_rows = {fixture->queries}};
+  struct top_k *top_k = top_k_open(&options, &error);
+  assert_ok(top_k, &error);
+  return top_k;
+}
+
+static bool files_scan(const struct fixture *fixture, struct top_k *top_k, int32_t threads, int64_t *done,
+                       struct error *error) {
+  struct vector_files *files = vector_files_open(fixture->files, FILES, WIDTH, threads, error);
+  assert_ok(files, error);
+  const struct passage_source source = vector_files_source(files);
+  const bool ok = top_k_scan(top_k, &source, error);
+  *done = vector_files_done(files);
+  vector_files_close(files);
+  return ok;
+}
+
+static void scan_of_files_is_that_of_their_rows(void **state) {
+  struct fixture *fixture = *state;
+  struct error error;
+  struct hit from_files[K], from_memory[K];
+  const struct passages all = {fixture->rows, 0, ROWS};
+  struct top_k *memory = search_open(fixture, 1);
+  assert_ok(top_k_scan_rows(memory, &all, &error), &error);
+  for (int32_t threads = 1; threads <= 3; threads += 2) {
+    int64_t done;
+    struct top_k *top_k = search_open(fixture, threads);
+    assert_ok(files_scan(fixture, top_k, threads, &done, &error), &error);
+    assert_int_equal(done, ROWS);
+    for (int64_t q = 0; q < QUERIES; q++)
+      assert_hits(from_files, top_k_list(top_k, 0, q, from_files), from_memory,
+                  top_k_list(memory, 0, q, from_memory));
+    top_k_close(top_k);
+  }
+  top_k_close(memory);
+}
+
+static void scan_refuses(struct fixture *fixture, const char *part) {
+  struct error error;
+  int64_t done;
+  struct top_k *top_k = search_open(fixture, 2);
+  assert_false(files_scan(fixture, top_k, 2, &done, &error));
+  assert_says(&error, "part-3.npy.zst");
+  assert_says(&error, part);
+  top_k_close(top_k);
+}
+
+static void other_files_than_recorded_are_refused(void **state) {
+  struct fixture *fixture = *state;
+  file_write(fixture->paths[3], fixture->rows, 2, WIDTH);
+  scan_refuses(fixture, "holds 2 vectors: its run's record says 1");
+  file_write(fixture->paths[3], fixture->rows, 1, WIDTH / 2);
+  scan_refuses(fixture, "width 20: expected 40");
+  scratch_write(fixture->folder, "part-3.npy.zst", "damage", 6);
+  scan_refuses(fixture, "");
+  assert_int_equal(unlink(fixture->paths[3]), 0);
+  scan_refuses(fixture, "");
+}
+
+static void rows_of_a_file_are_read_from_its_header(void **state) {
+  struct fixture *fixture = *state;
+  struct error error;
+  int64_t rows;
+  assert_ok(vector_file_rows(fixture->paths[2], WIDTH, &rows, &error), &error);
+  assert_int_equal(rows, 59899);
+  assert_false(vector_file_rows(fixture->paths[2], WIDTH + 1, &rows, &error));
+  assert_says(&error, "width 40: expected 41");
+}
+
+#define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, fixture_make, fixture_remove)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      WITH_FIXTURE(scan_of_files_is_that_of_their_rows),
+      WITH_FIXTURE(other_files_than_recorded_are_refused),
+      WITH_FIXTURE(rows_of_a_file_are_read_from_its_header),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,61 @@
+/* For tests of searches: random vectors, and a search in the plainest way to hold the real one against. */
+#pragma once
+
+#include <math.h>
+
+#include "host/model/half.h"
+#include "host/model/widths.h"
+#include "host/retrieval/top_k.h"
+#include "tests/unit/io/scratch.h"
+
+/* Numbers of -1 … 1 in steps of 1/64: few enough that some scores tie where width is small. */
+static inline float vector_number(uint32_t *state) {
+  *state = *state * 1664525u + 1013904223u;
+  return (float)((int32_t)(*state >> 25) - 64) / 64;
+}
+
+/* [count, width] fp16 of norm 1, to be freed. */
+static inline uint16_t *vectors_make(uint32_t seed, int64_t count, int32_t width) {
+  float *row = calloc((size_t)width, sizeof *row);
+  uint16_t *rows = calloc((size_t)(count * width), sizeof *rows);
+  assert_true(row && rows);
+  for (int64_t r = 0; r < count; r++) {
+    for (int32_t i = 0; i < width; i++) row[i] = vector_number(&seed);
+    width_normalise(row, width, rows + r * width);
+  }
+  free(row);
+  return rows;
+}
+
+/* The same in fp32. */
+static inline float *queries_make(uint32_t seed, int64_t count, int32_t width) {
+  uint16_t *rows = vectors_make(seed, count, width);
+  float *wide = calloc((size_t)(count * width), sizeof *wide);
+  assert_non_null(wide);
+  for (int64_t i = 0; i < count * width; i++) wide[i] = half_to_float(rows[i]);
+  free(rows);
+  return wide;
+}
+
+/* The best k of `count` passages for one query, by the definition in host/retrieval/top_k.h: hits [count],
+ * best first. Returns their number. */
+static inline int32_t plain_search(const float *query, const uint16_t *rows, int64_t count, int32_t width,
+                                   int32_t k, const uint32_t *order, struct hit *hits) {
+  int32_t found = 0;
+  for (int64_t r = 0; r < count; r++) {
+    float score = 0;
+    for (int32_t i = 0; i < width; i++) score = fmaf(query[i], half_to_float(rows[r * width + i]), score);
+    if (!isnan(score)) hits[found++] = (struct hit){r, score};
+  }
+  hits_sort(hits, found, order);
+  return found < k ? found : k;
+}
+
+static inline void assert_hits(const struct hit *ours, int32_t our_count, const struct hit *theirs,
+                               int32_t their_count) {
+  assert_int_equal(our_count, their_count);
+  for (int32_t i = 0; i < our_count; i++)
+    if (ours[i].row != theirs[i].row || ours[i].score != theirs[i].score)
+      fail_msg("hit %d is row %lld with %.9g: expected row %lld with %.9g", i, (long long)ours[i].row,
+               ours[i].score, (long long)theirs[i].row, theirs[i].score);
+}
