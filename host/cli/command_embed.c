@@ -14,8 +14,8 @@ struct embed_arguments {
   struct option_strings strings;
 };
 
-static const char *const precisions[] = {"auto", "fp32", "bf16", NULL}; /* as enum precision */
-static const char *const devices[] = {"auto", "cpu", "null", NULL};     /* as enum device */
+static const char *const precisions[] = {"auto", "fp32", "bf16", "fp16", NULL}; /* as enum precision */
+static const char *const devices[] = {"auto", "cpu", "cuda", "null", NULL};     /* as enum device */
 static const char *const progresses[] = {"auto", "bar", "json", "none", NULL};
 
 #define EMBED(field) offsetof(struct embed_arguments, embed.field)
@@ -49,17 +49,18 @@ static const struct option_spec specs[] = {
     {"overwrite", OPTION_FLAG, EMBED(overwrite), NULL,
      "remove what an earlier run left in OUT, and start anew", NULL},
     {NULL, OPTION_HEADING, 0, NULL, "Computing", NULL},
-    {"device", OPTION_CHOICE, EMBED(device), "NAME", "auto, cpu, or null (no model: hashes, for benchmarks)",
+    {"device", OPTION_CHOICE, EMBED(device), "NAME",
+     "auto, cpu, cuda, or null (no model: hashes, for\nbenchmarks); auto: cuda where a usable card is found",
      devices},
     {"precision", OPTION_CHOICE, EMBED(precision), "NAME",
-     "auto, fp32 or bf16 (auto: bf16 where the CPU has it)", precisions},
+     "auto; cpu: fp32 or bf16; cuda: fp16\n(auto: bf16 where the CPU has it)", precisions},
     {"threads", OPTION_INT, EMBED(threads), "N", "worker threads (default: the processors it may use)", NULL},
     {"batch-tokens", OPTION_INT, EMBED(batch_tokens), "N",
      "tokens of a packed batch (default: suits the device)", NULL},
     {"block-lines", OPTION_SIZE, EMBED(block_lines), "N",
-     "lines of a block, the unit of commit and resume\n(default: suits the device; cpu: 2048)", NULL},
-    {"block-bytes", OPTION_SIZE, EMBED(block_bytes), "BYTES", "bytes of a block's lines (default: cpu: 1M)",
-     NULL},
+     "lines of a block, the unit of commit and resume\n(default: cpu: 2048, cuda: 16384)", NULL},
+    {"block-bytes", OPTION_SIZE, EMBED(block_bytes), "BYTES",
+     "bytes of a block's lines (default: cpu: 1M, cuda: 16M)", NULL},
     {"null-rate", OPTION_SIZE, EMBED(null_rate), "N",
      "device null: tokens/s of each thread (default: no limit)", NULL},
     {NULL, OPTION_HEADING, 0, NULL, "Display", NULL},

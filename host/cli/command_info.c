@@ -1,9 +1,11 @@
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cuda/cards.h"
 #include "host/cli/commands.h"
 #include "host/cli/human.h"
 #include "host/cli/options.h"
@@ -12,7 +14,15 @@
 #include "io/file.h"
 #include "io/run_log.h"
 
-static const struct option_spec specs[] = {{0, OPTION_FLAG, 0, NULL, NULL, NULL}};
+struct info_arguments {
+  bool devices;
+};
+
+static const struct option_spec specs[] = {
+    {"devices", OPTION_FLAG, offsetof(struct info_arguments, devices), NULL,
+     "list the CUDA cards of this machine, or why there is none", NULL},
+    {0, OPTION_FLAG, 0, NULL, NULL, NULL},
+};
 
 static const char *weights_dtype(const struct model *model) {
   return model->word_embedding->dtype_name;
@@ -82,17 +92,44 @@ static bool info(const char *folder, struct error *error) {
   return true;
 }
 
+static void info_devices(void) {
+  struct cuda_card cards[CUDA_CARDS_MAX];
+  struct error why = {0};
+  int32_t count;
+  if (!cuda_cards_list(cards, &count, &why)) {
+    printf("cuda        none: %s\n", why.message);
+    return;
+  }
+  for (int32_t i = 0; i < count; i++) {
+    char memory[32];
+    human_bytes(cards[i].memory, memory);
+    printf("cuda %-6d %s, compute capability %d.%d, %d multiprocessors, %s%s\n", cards[i].device,
+           cards[i].name, cards[i].major, cards[i].minor, cards[i].multiprocessors, memory,
+           cards[i].usable ? "" : "; too old for nina");
+  }
+}
+
 int command_info(int argc, char **argv) {
   struct error error = {0};
-  int first, unused;
+  struct info_arguments arguments = {0};
+  int first;
   bool help;
-  if (!options_parse("info", specs, argc, argv, &unused, NULL, &first, &help, &error))
+  if (!options_parse("info", specs, argc, argv, &arguments, NULL, &first, &help, &error))
     return command_fail(&error);
   if (help) {
-    puts("Usage: nina info DIR\n\nDescribes a model folder, or an output folder of nina.");
+    puts(
+        "Usage: nina info DIR\n"
+        "       nina info --devices\n"
+        "\n"
+        "Describes a model folder, an output folder of nina, or the machine's CUDA cards.");
+    options_print(specs, stdout);
     return EXIT_DONE;
   }
-  if (argc - first != 1) {
+  if (arguments.devices && argc == first) {
+    info_devices();
+    return EXIT_DONE;
+  }
+  if (argc - first != 1 || arguments.devices) {
     error_set(&error, ERROR_USAGE, "name one folder: nina info DIR");
     return command_fail(&error);
   }

@@ -6,8 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "host/cpu/encoder_cpu.h"
-#include "host/cpu/encoder_null.h"
+#include "host/job/device.h"
 #include "host/job/inputs.h"
 #include "host/job/settings.h"
 
@@ -42,9 +41,13 @@ static void notice(const struct embedding *run, const char *format, ...) {
 
 static bool open_encoder(struct embedding *run, struct error *error) {
   struct settings *settings = &run->settings;
-  if (!settings_for_encoder(run->options, run->model, run->manifest, settings, error)) return false;
-  run->encoder = settings->null_encoder ? encoder_null_open(&settings->encoder, error)
-                                        : encoder_cpu_open(run->model, &settings->encoder, error);
+  const struct device_choice choice = device_choose(run->options, run->manifest);
+  const bool free_choice = run->options->device == DEVICE_AUTO && !run->manifest;
+  struct error why;
+  if (!settings_for_encoder(run->options, run->model, run->manifest, choice.device, settings, error))
+    return false;
+  run->encoder = device_open_encoder(choice, free_choice, run->model, &settings->encoder, &why, error);
+  if (run->encoder && why.code) notice(run, "computing on the CPU: %s", why.message);
   return run->encoder != NULL;
 }
 

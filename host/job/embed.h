@@ -9,7 +9,7 @@
 #include "io/error.h"
 #include "io/run_log.h"
 
-enum device { DEVICE_AUTO, DEVICE_CPU, DEVICE_NULL };
+enum device { DEVICE_AUTO, DEVICE_CPU, DEVICE_CUDA, DEVICE_NULL };
 
 /* Zero or NULL means: the default, or what the run in OUT already has. */
 struct embed_options {

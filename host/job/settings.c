@@ -13,6 +13,10 @@ static int32_t processors(void) {
   return sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
 }
 
+static int32_t threads_of(const struct embed_options *options) {
+  return options->threads ? options->threads : processors();
+}
+
 /* A number of the manifest: of one of its objects. 0 where it is not there. */
 static int64_t manifest_number(const json_t *manifest, const char *object, const char *key) {
   return json_integer_value(json_object_get(json_object_get(manifest, object), key));
@@ -59,14 +63,16 @@ static bool settings_max_tokens(const struct embed_options *options, const struc
 }
 
 bool settings_for_encoder(const struct embed_options *options, const struct model *model,
-                          const json_t *manifest, struct settings *settings, struct error *error) {
-  *settings = (struct settings){.null_encoder = options->device == DEVICE_NULL};
+                          const json_t *manifest, enum device device, struct settings *settings,
+                          struct error *error) {
+  *settings = (struct settings){0};
   struct encoder_options *encoder = &settings->encoder;
   encoder->precision = options->precision;
   const char *used =
       json_string_value(json_object_get(json_object_get(manifest, "compute_class"), "precision"));
   if (encoder->precision == PRECISION_AUTO && used) precision_parse(used, &encoder->precision);
-  encoder->slots = options->threads ? options->threads : processors();
+  /* A slot of the GPU is a stream, of the others a thread. */
+  if (device != DEVICE_CUDA) encoder->slots = threads_of(options);
   encoder->batch_tokens = (int32_t)first_nonzero(
       options->batch_tokens, manifest_number(manifest, "compute_class", "batch_tokens"), 0);
   encoder->null_rate = options->null_rate;
@@ -131,7 +137,7 @@ bool settings_for_flow(const struct embed_options *options, const struct model *
   flow->max_tokens = settings->encoder.max_tokens;
   flow->width_count = settings->encoder.width_count;
   memcpy(flow->widths, settings->encoder.widths, sizeof flow->widths);
-  flow->threads = settings->encoder.slots;
+  flow->threads = threads_of(options);
   flow->zstd_level = (int32_t)first_nonzero(options->zstd_level, EMBED_ZSTD_LEVEL, 0);
   if (flow->zstd_level > ZST_LEVEL_MAX)
     return error_set(error, ERROR_USAGE, "--zstd-level %d: zstd's levels go up to %d", flow->zstd_level,

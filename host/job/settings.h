@@ -10,12 +10,12 @@
 struct settings {
   struct flow_options flow;
   struct encoder_options encoder;
-  bool null_encoder;
 };
 
-/* The part that the encoder is opened with. `manifest` is that of OUT, or NULL. */
+/* The part that the encoder is opened with. `manifest` is that of OUT, or NULL; `device` is resolved. */
 bool settings_for_encoder(const struct embed_options *options, const struct model *model,
-                          const json_t *manifest, struct settings *settings, struct error *error);
+                          const json_t *manifest, enum device device, struct settings *settings,
+                          struct error *error);
 
 /* The rest, once the encoder has said what suits it. */
 bool settings_for_flow(const struct embed_options *options, const struct model *model,

@@ -42,7 +42,7 @@ def check_golden(name: str, text: str) -> None:
     assert text == path.read_text()
 
 
-@pytest.mark.parametrize("command", ["", "embed", "info", "verify", "tokenize"])
+@pytest.mark.parametrize("command", ["", "embed", "eval", "search", "info", "verify", "tokenize"])
 def test_help_is_as_agreed(command: str) -> None:
     text = nina(*command.split(), "--help").stdout
     check_golden(f"help-{command or 'nina'}.txt", text)
@@ -73,8 +73,8 @@ USAGE_ERRORS = {
     f'max-line: "4T" {NUMBER} {2**63 - 1} (K, M and G may follow it)': ["embed", "--max-line", "4T"],
     f'widths: "64,,8" {LIST}': ["embed", "--widths", "64,,8"],
     f'widths: "0" {LIST}': ["embed", "--widths", "0"],
-    'device: "gpu" is none of auto, cpu, null': ["embed", "--device", "gpu"],
-    'precision: "int8" is none of auto, fp32, bf16': ["embed", "--precision", "int8"],
+    'device: "gpu" is none of auto, cpu, cuda, null': ["embed", "--device", "gpu"],
+    'precision: "int8" is none of auto, fp32, bf16, fp16': ["embed", "--precision", "int8"],
     'progress: "lots" is none of auto, bar, json, none': ["embed", "--progress", "lots"],
     "name one folder: nina info DIR": ["info"],
     "name one output folder: nina verify OUT": ["verify", "a", "b"],

@@ -1,0 +1,71 @@
+#include "cuda/cards.h"
+
+#include <cuda_runtime_api.h>
+#include <stdio.h>
+
+#include "cuda/check.h"
+
+/* CUDA's version numbers are 1000 · major + 10 · minor. */
+static int version_major(int version) {
+  return version / 1000;
+}
+static int version_minor(int version) {
+  return version % 1000 / 10;
+}
+
+/* One status stands for a driver that is missing and one that is too old; the driver's version tells. */
+static bool driver_refuse(struct error *error) {
+  int driver = 0, runtime = 0;
+  cudaDriverGetVersion(&driver);
+  cudaRuntimeGetVersion(&runtime);
+  if (driver == 0)
+    return error_set(error, ERROR_DEVICE, "no CUDA driver on this machine: install NVIDIA's driver");
+  return error_set(error, ERROR_DEVICE,
+                   "the CUDA driver is for CUDA %d.%d and this nina is built with CUDA %d.%d: update "
+                   "NVIDIA's driver",
+                   version_major(driver), version_minor(driver), version_major(runtime),
+                   version_minor(runtime));
+}
+
+static bool card_read(int32_t device, struct cuda_card *card, struct error *error) {
+  struct cudaDeviceProp properties;
+  if (!cuda_check(cudaGetDeviceProperties(&properties, device), error, "asking for the CUDA card %d", device))
+    return false;
+  *card = (struct cuda_card){.device = device,
+                             .major = properties.major,
+                             .minor = properties.minor,
+                             .multiprocessors = properties.multiProcessorCount,
+                             .memory = (int64_t)properties.totalGlobalMem,
+                             .usable = properties.major >= CUDA_MAJOR_LEAST};
+  snprintf(card->name, sizeof card->name, "%s", properties.name);
+  return true;
+}
+
+bool cuda_cards_list(struct cuda_card cards[CUDA_CARDS_MAX], int32_t *count, struct error *error) {
+  int present = 0;
+  const cudaError_t status = cudaGetDeviceCount(&present);
+  *count = 0;
+  if (status == cudaErrorInsufficientDriver) return driver_refuse(error);
+  if (status == cudaErrorNoDevice || (status == cudaSuccess && present == 0))
+    return error_set(error, ERROR_DEVICE, "the CUDA driver sees no card (is CUDA_VISIBLE_DEVICES set?)");
+  if (!cuda_check(status, error, "counting the CUDA cards")) return false;
+  for (int32_t i = 0; i < present && i < CUDA_CARDS_MAX; i++) {
+    if (!card_read(i, &cards[i], error)) return false;
+    (*count)++;
+  }
+  return true;
+}
+
+bool cuda_card_find(int32_t device, struct cuda_card *card, struct error *error) {
+  struct cuda_card cards[CUDA_CARDS_MAX];
+  int32_t count;
+  if (!cuda_cards_list(cards, &count, error)) return false;
+  if (device < 0 || device >= count)
+    return error_set(error, ERROR_DEVICE, "there is no CUDA card %d: this machine has %d, counted from 0",
+                     device, count);
+  *card = cards[device];
+  if (card->usable) return true;
+  return error_set(error, ERROR_DEVICE,
+                   "CUDA card %d (%s) has compute capability %d.%d and nina's kernels need %d.0 or newer",
+                   device, card->name, card->major, card->minor, CUDA_MAJOR_LEAST);
+}

@@ -1,0 +1,30 @@
+/* One slot of the CUDA encoder: a stream, its event, and memory sized once for the largest batch. In the
+ * steady state a batch is one copy up, the launches, one copy down for each width, and one wait. */
+#pragma once
+
+#include "cuda/cuda_weights.h"
+#include "host/model/encoder.h"
+
+/* What all slots of an encoder share; immutable while they run. */
+struct cuda_forward {
+  struct model_shape shape;
+  struct cuda_weights weights;
+  int32_t device, batch_tokens;
+  int32_t width_count, widths[WIDTHS_MAX];
+};
+
+struct cuda_slot;
+
+/* Bytes of device memory that a slot takes. */
+size_t cuda_slot_bytes(const struct cuda_forward *forward);
+
+struct cuda_slot *cuda_slot_open(const struct cuda_forward *forward, struct error *error);
+
+/* Waits for what is still under way. */
+void cuda_slot_close(struct cuda_slot *slot);
+
+/* Queues a checked batch, whose arrays are copied before it returns. An error names the kernel. */
+bool cuda_slot_submit(struct cuda_slot *slot, const struct batch *batch, struct error *error);
+
+/* Waits for it; rows as in encoder_wait. */
+bool cuda_slot_wait(struct cuda_slot *slot, uint16_t *const *rows, struct error *error);

@@ -1,0 +1,205 @@
+#include "cuda/encoder_cuda.h"
+
+#include <cuda_runtime_api.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cuda/cards.h"
+#include "cuda/check.h"
+#include "cuda/cuda_slot.h"
+#include "cuda/gemm.h"
+
+#define SLOTS 2
+/* 68 tokens a text make some 480 texts: enough rows for cuBLASLt to fill a card of 132 multiprocessors many
+ * times over, so that the last, partly filled wave of tiles costs little. */
+#define BATCH_TOKENS 32768
+#define BATCH_TOKENS_MAX (1 << 20) /* every index into [tokens, 4 · 2048] stays below 2^33, in 64 bits */
+#define BATCH_TOKENS_STEP 1024
+#define BLOCK_LINES 16384
+#define BLOCK_BYTES (16 << 20)
+#define MEMORY_SPARE                                                                     \
+  ((size_t)256 << 20) /* for the library's own needs, which come with the first launches \
+                       */
+
+struct encoder_cuda {
+  struct encoder encoder; /* first: the pipeline's pointer is a pointer to this */
+  struct cuda_forward forward;
+  int32_t max_tokens;
+  struct cuda_card card;
+  struct cuda_slot **slot; /* [encoder.info.slots] */
+};
+
+static struct encoder_cuda *cuda_of(struct encoder *encoder) {
+  return (struct encoder_cuda *)encoder;
+}
+
+static bool encoder_cuda_submit(struct encoder *encoder, int32_t slot, const struct batch *batch,
+                                struct error *error) {
+  struct encoder_cuda *cuda = cuda_of(encoder);
+  return batch_check(batch, cuda->forward.shape.vocabulary, encoder->info.batch_tokens, cuda->max_tokens,
+                     error) &&
+         cuda_slot_submit(cuda->slot[slot], batch, error);
+}
+
+static bool encoder_cuda_wait(struct encoder *encoder, int32_t slot, uint16_t *const *rows,
+                              struct error *error) {
+  return cuda_slot_wait(cuda_of(encoder)->slot[slot], rows, error);
+}
+
+static json_t *encoder_cuda_compute_class(const struct encoder *encoder) {
+  const struct encoder_cuda *cuda = (const struct encoder_cuda *)encoder;
+  char capability[16], library[32];
+  snprintf(capability, sizeof capability, "%d.%d", cuda->card.major, cuda->card.minor);
+  cuda_gemm_library_version(library);
+  return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "encoder", "cuda", "precision",
+                   precision_name(encoder->info.precision), "card", cuda->card.name, "compute_capability",
+                   capability, "cublaslt", library, "batch_tokens", (int)encoder->info.batch_tokens);
+}
+
+static void encoder_cuda_close(struct encoder *encoder) {
+  struct encoder_cuda *cuda = cuda_of(encoder);
+  cudaSetDevice(cuda->forward.device);
+  for (int32_t s = 0; cuda->slot && s < encoder->info.slots; s++) cuda_slot_close(cuda->slot[s]);
+  free(cuda->slot);
+  cuda_weights_close(&cuda->forward.weights);
+  free(cuda);
+}
+
+static const struct encoder_vtable encoder_cuda_vtable = {
+    .submit = encoder_cuda_submit,
+    .wait = encoder_cuda_wait,
+    .compute_class = encoder_cuda_compute_class,
+    .close = encoder_cuda_close,
+};
+
+/* What the kernels and cuBLASLt's fp16 paths ask of a model. */
+static bool shape_check(const struct model *model, struct error *error) {
+  const struct model_shape *shape = &model->shape;
+  if (shape->hidden % 8 != 0 || shape->hidden > KERNEL_HIDDEN_MAX || shape->ffn % 8 != 0)
+    return error_set(
+        error, ERROR_UNSUPPORTED,
+        "%s has hidden size %d and FFN %d; the cuda encoder takes multiples of 8, and hidden sizes "
+        "of at most %d: pass --device cpu",
+        model->name, shape->hidden, shape->ffn, KERNEL_HIDDEN_MAX);
+  if (shape->head_size != 32 && shape->head_size != 64 && shape->head_size != 128)
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "%s has heads of size %d; the cuda encoder has 32, 64 and 128: pass --device cpu",
+                     model->name, shape->head_size);
+  return true;
+}
+
+/* What is wrong with the card, and the way around it. */
+static bool card_find(struct cuda_card *card, int32_t device, struct error *error) {
+  if (cuda_card_find(device, card, error)) return true;
+  const struct error why = *error;
+  return error_set(error, why.code, "%.900s; --device cpu does without a card", why.message);
+}
+
+static bool options_check(const struct model *model, const struct encoder_options *options,
+                          struct error *error) {
+  if (options->precision != PRECISION_AUTO && options->precision != PRECISION_FP16)
+    return error_set(error, ERROR_USAGE, "the cuda encoder computes in fp16, not %s: pass auto or fp16",
+                     precision_name(options->precision));
+  if (options->batch_tokens > BATCH_TOKENS_MAX)
+    return error_set(error, ERROR_USAGE, "--batch-tokens %d: the cuda encoder takes up to %d",
+                     options->batch_tokens, BATCH_TOKENS_MAX);
+  return encoder_options_check(options, &model->shape, error) && shape_check(model, error);
+}
+
+static void info_resolve(struct encoder_cuda *cuda, const struct encoder_options *options) {
+  struct encoder_info *info = &cuda->encoder.info;
+  const int32_t batch_tokens = options->batch_tokens ? options->batch_tokens : BATCH_TOKENS;
+  info->name = "cuda";
+  info->precision = PRECISION_FP16;
+  info->slots = options->slots ? options->slots : SLOTS;
+  info->batch_tokens = batch_tokens > options->max_tokens ? batch_tokens : options->max_tokens;
+  info->block_lines = BLOCK_LINES;
+  info->block_bytes = BLOCK_BYTES;
+  snprintf(info->description, sizeof info->description, "cuda, fp16 (%.64s, compute capability %d.%d)",
+           cuda->card.name, cuda->card.major, cuda->card.minor);
+}
+
+/* The largest --batch-tokens with which all slots fit into `room` bytes, or 0. */
+static int32_t batch_tokens_fitting(const struct encoder_cuda *cuda, size_t room) {
+  struct cuda_forward forward = cuda->forward;
+  for (int32_t tokens = forward.batch_tokens / BATCH_TOKENS_STEP * BATCH_TOKENS_STEP;
+       tokens >= cuda->max_tokens && tokens > 0; tokens -= BATCH_TOKENS_STEP) {
+    forward.batch_tokens = tokens;
+    if ((size_t)cuda->encoder.info.slots * cuda_slot_bytes(&forward) <= room) return tokens;
+  }
+  return 0;
+}
+
+/* Asked before anything is allocated, so that the answer is a number to pass and not a failure half-way. */
+static bool memory_check(const struct encoder_cuda *cuda, const struct model *model, struct error *error) {
+  const size_t weights = cuda_weights_bytes(model) + MEMORY_SPARE;
+  const size_t slots = (size_t)cuda->encoder.info.slots * cuda_slot_bytes(&cuda->forward);
+  size_t free_bytes = 0, all_bytes = 0;
+  if (!cuda_check(cudaMemGetInfo(&free_bytes, &all_bytes), error, "asking for the card's memory"))
+    return false;
+  if (weights + slots <= free_bytes) return true;
+  const size_t mebi = 1 << 20;
+  const int32_t fitting = weights < free_bytes ? batch_tokens_fitting(cuda, free_bytes - weights) : 0;
+  if (fitting)
+    return error_set(
+        error, ERROR_MEMORY,
+        "%s with batches of %d tokens needs %zu MiB of the memory of CUDA card %d, of which %zu MiB "
+        "are free: pass --batch-tokens %d",
+        model->name, cuda->forward.batch_tokens, (weights + slots) / mebi, cuda->card.device,
+        free_bytes / mebi, fitting);
+  return error_set(
+      error, ERROR_MEMORY,
+      "%s with texts of up to %d tokens needs %zu MiB of the memory of CUDA card %d, of which %zu "
+      "MiB are free: pass a smaller --max-tokens and --batch-tokens, or --device cpu",
+      model->name, cuda->max_tokens, (weights + slots) / mebi, cuda->card.device, free_bytes / mebi);
+}
+
+static bool weights_load(struct encoder_cuda *cuda, const struct model *model, struct error *error) {
+  cudaStream_t stream = NULL;
+  bool done = false;
+  if (!cuda_check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), error, "making a stream"))
+    return false;
+  if (!cuda_weights_open(&cuda->forward.weights, model, error)) goto out;
+  done = cuda_weights_upload(&cuda->forward.weights, stream, error);
+out:
+  cudaStreamDestroy(stream);
+  return done;
+}
+
+static bool slots_open(struct encoder_cuda *cuda, struct error *error) {
+  const size_t count = (size_t)cuda->encoder.info.slots;
+  cuda->slot = calloc(count, sizeof *cuda->slot);
+  if (!cuda->slot) return error_set_memory(error, count * sizeof *cuda->slot, "slots");
+  for (size_t s = 0; s < count; s++) {
+    cuda->slot[s] = cuda_slot_open(&cuda->forward, error);
+    if (!cuda->slot[s]) return false;
+  }
+  return true;
+}
+
+struct encoder *encoder_cuda_open(const struct model *model, const struct encoder_options *options,
+                                  int32_t device, struct error *error) {
+  if (!options_check(model, options, error)) return NULL;
+  struct encoder_cuda *cuda = calloc(1, sizeof *cuda);
+  if (!cuda) {
+    error_set_memory(error, sizeof *cuda, "an encoder");
+    return NULL;
+  }
+  cuda->encoder.vtable = &encoder_cuda_vtable;
+  if (!card_find(&cuda->card, device, error)) goto failed;
+  info_resolve(cuda, options);
+  cuda->max_tokens = options->max_tokens;
+  cuda->forward.shape = model->shape;
+  cuda->forward.device = device;
+  cuda->forward.batch_tokens = cuda->encoder.info.batch_tokens;
+  cuda->forward.width_count = options->width_count;
+  memcpy(cuda->forward.widths, options->widths, sizeof cuda->forward.widths);
+  if (!cuda_check(cudaSetDevice(device), error, "turning to card %d", device) ||
+      !memory_check(cuda, model, error) || !weights_load(cuda, model, error) || !slots_open(cuda, error))
+    goto failed;
+  return &cuda->encoder;
+failed:
+  encoder_cuda_close(&cuda->encoder);
+  return NULL;
+}

@@ -1,0 +1,15 @@
+/* The encoder for NVIDIA cards of compute capability 8.0 and newer: fp16 with fp32 accumulation, cuBLASLt for
+ * the products, our own kernels (cuda/kernels.h) for the rest. Each slot is a stream with its own memory,
+ * sized once for batch_tokens: submit queues a whole batch and returns, wait sleeps on the one event that
+ * ends it. With two slots or more the card always has a batch to go on with.
+ *
+ * This header needs no CUDA. In a build without it open fails with a sentence that says so. */
+#pragma once
+
+#include "host/model/encoder.h"
+
+/* Opens the model on card `device`. The weights are on the card when it returns; the model may be closed
+ * then. ERROR_UNSUPPORTED: a model shape that the kernels do not have. Where the card's memory is short the
+ * error names the --batch-tokens that fits. */
+struct encoder *encoder_cuda_open(const struct model *model, const struct encoder_options *options,
+                                  int32_t device, struct error *error);

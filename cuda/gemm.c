@@ -1,0 +1,183 @@
+#include "cuda/gemm.h"
+
+#include <cublasLt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cuda/check.h"
+
+#define CLASS_LEAST 128 /* tokens of the smallest class: one tile of cuBLASLt's */
+#define CLASSES_MAX 32
+
+struct cuda_blas {
+  cublasLtHandle_t handle;
+  cudaStream_t stream;
+  void *workspace;
+};
+
+struct cuda_gemm {
+  struct cuda_blas *blas;
+  struct cuda_gemm_shape shape;
+  int32_t max_tokens;
+  cublasLtMatmulDesc_t operation;
+  cublasLtMatrixLayout_t weight, input, output;
+  cublasLtMatmulAlgo_t algorithm[CLASSES_MAX];
+};
+
+struct cuda_blas *cuda_blas_open(cudaStream_t stream, void *workspace, struct error *error) {
+  struct cuda_blas *blas = calloc(1, sizeof *blas);
+  if (!blas) {
+    error_set_memory(error, sizeof *blas, "cuBLASLt");
+    return NULL;
+  }
+  blas->stream = stream;
+  blas->workspace = workspace;
+  if (cublas_check(cublasLtCreate(&blas->handle), error, "starting cuBLASLt")) return blas;
+  free(blas);
+  return NULL;
+}
+
+void cuda_blas_close(struct cuda_blas *blas) {
+  if (!blas) return;
+  cublasLtDestroy(blas->handle);
+  free(blas);
+}
+
+/* Classes are CLASS_LEAST · 2^c; the last one ends at max_tokens. */
+static int class_of(int32_t tokens) {
+  int class = 0;
+  for (int64_t size = CLASS_LEAST; size < tokens; size *= 2) class ++;
+  return class;
+}
+
+static int32_t class_representative(int class, int32_t max_tokens) {
+  const int64_t size = (int64_t)CLASS_LEAST << class;
+  return size < max_tokens ? (int32_t)size : max_tokens;
+}
+
+int32_t cuda_gemm_representative(int32_t tokens, int32_t max_tokens) {
+  return class_representative(class_of(tokens), max_tokens);
+}
+
+static bool bias_set(struct cuda_gemm *gemm, const void *bias, struct error *error) {
+  return cublas_check(
+      cublasLtMatmulDescSetAttribute(gemm->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias),
+      error, "setting a product's bias");
+}
+
+static bool operation_open(struct cuda_gemm *gemm, struct error *error) {
+  static const cublasLtEpilogue_t epilogues[] = {[CUDA_GEMM_BIAS] = CUBLASLT_EPILOGUE_BIAS,
+                                                 [CUDA_GEMM_BIAS_GELU] = CUBLASLT_EPILOGUE_GELU_BIAS,
+                                                 [CUDA_GEMM_BIAS_ADD] = CUBLASLT_EPILOGUE_BIAS};
+  const cublasOperation_t transpose = CUBLAS_OP_T;
+  const cublasLtEpilogue_t epilogue = epilogues[gemm->shape.epilogue];
+  return cublas_check(cublasLtMatmulDescCreate(&gemm->operation, CUBLAS_COMPUTE_32F, CUDA_R_32F), error,
+                      "describing a product") &&
+         cublas_check(cublasLtMatmulDescSetAttribute(gemm->operation, CUBLASLT_MATMUL_DESC_TRANSA, &transpose,
+                                                     sizeof transpose),
+                      error, "setting a product's transposition") &&
+         cublas_check(cublasLtMatmulDescSetAttribute(gemm->operation, CUBLASLT_MATMUL_DESC_EPILOGUE,
+                                                     &epilogue, sizeof epilogue),
+                      error, "setting a product's epilogue") &&
+         bias_set(gemm, gemm->blas->workspace, error); /* the heuristic looks at its alignment */
+}
+
+static bool layout_open(cublasLtMatrixLayout_t *layout, int32_t rows, int32_t columns, struct error *error) {
+  return cublas_check(cublasLtMatrixLayoutCreate(layout, CUDA_R_16F, (uint64_t)rows, (uint64_t)columns, rows),
+                      error, "describing a matrix of %d columns of %d", columns, rows);
+}
+
+/* Layouts are the product's own and are changed in place: a batch allocates nothing, not even on the host. */
+static bool tokens_set(struct cuda_gemm *gemm, int32_t tokens, struct error *error) {
+  const uint64_t columns = (uint64_t)tokens;
+  return cublas_check(cublasLtMatrixLayoutSetAttribute(gemm->input, CUBLASLT_MATRIX_LAYOUT_COLS, &columns,
+                                                       sizeof columns),
+                      error, "setting a product's tokens") &&
+         cublas_check(cublasLtMatrixLayoutSetAttribute(gemm->output, CUBLASLT_MATRIX_LAYOUT_COLS, &columns,
+                                                       sizeof columns),
+                      error, "setting a product's tokens");
+}
+
+static bool algorithm_choose(struct cuda_gemm *gemm, cublasLtMatmulPreference_t preference, int class,
+                             struct error *error) {
+  const int32_t tokens = class_representative(class, gemm->max_tokens);
+  cublasLtMatmulHeuristicResult_t result;
+  int found = 0;
+  if (!tokens_set(gemm, tokens, error) ||
+      !cublas_check(
+          cublasLtMatmulAlgoGetHeuristic(gemm->blas->handle, gemm->operation, gemm->weight, gemm->input,
+                                         gemm->output, gemm->output, preference, 1, &result, &found),
+          error, "choosing an algorithm for a product of [%d, %d] and %d tokens", gemm->shape.outputs,
+          gemm->shape.inputs, tokens))
+    return false;
+  if (found < 1 || result.state != CUBLAS_STATUS_SUCCESS)
+    return error_set(error, ERROR_DEVICE, "cuBLASLt has no algorithm for a product of [%d, %d] and %d tokens",
+                     gemm->shape.outputs, gemm->shape.inputs, tokens);
+  gemm->algorithm[class] = result.algo;
+  return true;
+}
+
+static bool algorithms_choose(struct cuda_gemm *gemm, struct error *error) {
+  const size_t workspace = CUDA_BLAS_WORKSPACE;
+  const uint32_t schemes = CUBLASLT_REDUCTION_SCHEME_NONE;
+  cublasLtMatmulPreference_t preference = NULL;
+  bool done = false;
+  if (!cublas_check(cublasLtMatmulPreferenceCreate(&preference), error, "stating a preference") ||
+      !cublas_check(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+                                                         &workspace, sizeof workspace),
+                    error, "limiting the workspace") ||
+      !cublas_check(cublasLtMatmulPreferenceSetAttribute(
+                        preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &schemes, sizeof schemes),
+                    error, "pinning the reduction"))
+    goto out;
+  for (int class = 0; class <= class_of(gemm->max_tokens); class ++)
+    if (!algorithm_choose(gemm, preference, class, error)) goto out;
+  done = true;
+out:
+  if (preference) cublasLtMatmulPreferenceDestroy(preference);
+  return done;
+}
+
+struct cuda_gemm *cuda_gemm_open(struct cuda_blas *blas, const struct cuda_gemm_shape *shape,
+                                 int32_t max_tokens, struct error *error) {
+  struct cuda_gemm *gemm = calloc(1, sizeof *gemm);
+  if (!gemm) {
+    error_set_memory(error, sizeof *gemm, "a product");
+    return NULL;
+  }
+  gemm->blas = blas;
+  gemm->shape = *shape;
+  gemm->max_tokens = max_tokens;
+  if (operation_open(gemm, error) && layout_open(&gemm->weight, shape->inputs, shape->outputs, error) &&
+      layout_open(&gemm->input, shape->inputs, max_tokens, error) &&
+      layout_open(&gemm->output, shape->outputs, max_tokens, error) && algorithms_choose(gemm, error))
+    return gemm;
+  cuda_gemm_close(gemm);
+  return NULL;
+}
+
+void cuda_gemm_close(struct cuda_gemm *gemm) {
+  if (!gemm) return;
+  if (gemm->output) cublasLtMatrixLayoutDestroy(gemm->output);
+  if (gemm->input) cublasLtMatrixLayoutDestroy(gemm->input);
+  if (gemm->weight) cublasLtMatrixLayoutDestroy(gemm->weight);
+  if (gemm->operation) cublasLtMatmulDescDestroy(gemm->operation);
+  free(gemm);
+}
+
+bool cuda_gemm_run(struct cuda_gemm *gemm, const uint16_t *x, const uint16_t *weight, const uint16_t *bias,
+                   int32_t tokens, uint16_t *y, struct error *error) {
+  const float one = 1, added = gemm->shape.epilogue == CUDA_GEMM_BIAS_ADD ? 1 : 0;
+  const struct cuda_blas *blas = gemm->blas;
+  return tokens_set(gemm, tokens, error) && bias_set(gemm, bias, error) &&
+         cublas_check(
+             cublasLtMatmul(blas->handle, gemm->operation, &one, weight, gemm->weight, x, gemm->input, &added,
+                            y, gemm->output, y, gemm->output, &gemm->algorithm[class_of(tokens)],
+                            blas->workspace, CUDA_BLAS_WORKSPACE, blas->stream),
+             error, "the product of [%d, %d] and %d tokens", gemm->shape.outputs, gemm->shape.inputs, tokens);
+}
+
+void cuda_gemm_library_version(char version[32]) {
+  const size_t number = cublasLtGetVersion(); /* 10000 · major + 100 · minor + patch */
+  snprintf(version, 32, "%zu.%zu.%zu", number / 10000, number / 100 % 100, number % 100);
+}

@@ -1,0 +1,120 @@
+/* The kernels of the CUDA encoder, as the host sees them: one launcher each, in C, no CUDA C in sight.
+ *
+ * fp16 is uint16_t here, as everywhere on the host. All pointers but those said to be on the host are device
+ * memory, aligned to 16 bytes. Activations are row-major [tokens, columns], which is what cuBLASLt calls a
+ * column-major [columns, tokens]. Sequences lie end to end without padding; offsets [sequences + 1] holds the
+ * first token of each, and offsets[sequences] == tokens.
+ *
+ * A launcher checks what it can see (sizes, alignment) and returns cudaErrorInvalidValue, or what the launch
+ * returned; an error inside the kernel shows at the stream's next wait, as always with CUDA. Nothing is
+ * allocated and nothing waits. Given the same row, no result depends on the rows around it, on the batch or
+ * on the order in which blocks run.
+ *
+ * Supported: hidden a multiple of 8 up to KERNEL_HIDDEN_MAX; head sizes 32, 64 and 128. */
+#pragma once
+
+#include <cuda_runtime_api.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define KERNEL_HIDDEN_MAX 2048
+#define KERNEL_WIDTHS_MAX 16
+
+/* y = (x - mean) / sqrt(variance + epsilon) · weight + bias. The two vectors stay fp32: they are read from
+ * the cache, and rounding them would cost more than it saves. */
+struct kernel_norm {
+  const float *weight, *bias; /* [hidden] fp32 */
+  float epsilon;
+};
+
+struct kernel_embedding {
+  const uint16_t *word;     /* [vocabulary, hidden] fp16 */
+  const uint16_t *position; /* [positions, hidden] fp16 */
+  const uint16_t *type;     /* [hidden] fp16: row 0 of the token-type table */
+  int32_t first_position;   /* position id of a sequence's first token */
+};
+
+/* state [tokens, hidden] fp16 = norm(word[ids[t]] + position[first_position + index of t in its sequence] +
+ * type), summed in fp32.
+ *
+ * ids [tokens]: the caller has checked that every id is below the vocabulary, and that no sequence is longer
+ * than the position table. */
+cudaError_t kernel_embedding(const struct kernel_embedding *tables, const struct kernel_norm *norm,
+                             const int32_t *ids, const int32_t *offsets, int32_t sequences, int32_t tokens,
+                             int32_t hidden, uint16_t *state, cudaStream_t stream);
+
+/* y [tokens, hidden] fp16 = norm(x [tokens, hidden] fp16). y may be x. */
+cudaError_t kernel_layer_norm(const struct kernel_norm *norm, const uint16_t *x, int32_t tokens,
+                              int32_t hidden, uint16_t *y, cudaStream_t stream);
+
+/* One block's share of the attention of one head: `rows` queries of one sequence against all its keys. */
+struct __attribute__((aligned(16))) attention_tile {
+  int32_t first;  /* token in the batch that the sequence starts at */
+  int32_t tokens; /* of the sequence */
+  int32_t query;  /* index in the sequence of the tile's first query */
+  int32_t unused; /* zero; makes it one 16-byte load */
+};
+
+/* How the attention of one batch is cut into tiles: the same for all layers. */
+struct attention_plan {
+  int32_t rows;  /* queries in a tile: 64, or 128 where sequences are long */
+  int32_t tiles; /* Σ ceil(length / rows) over the sequences */
+};
+
+/* The plan of a batch; `offsets` is on the host. */
+struct attention_plan attention_plan_make(const int32_t *offsets, int32_t sequences, int32_t head_size);
+
+/* Entries that a tile list needs at most, for any batch of up to `tokens` tokens. Each sequence has one tile
+ * at least, so this is for batches of at most `sequences` sequences. */
+int32_t attention_tiles_max(int32_t tokens, int32_t sequences);
+
+/* tiles [plan.tiles], from offsets on the device: so the list need not go up with the batch. */
+cudaError_t kernel_attention_tiles(const struct attention_plan *plan, const int32_t *offsets,
+                                   int32_t sequences, struct attention_tile *tiles, cudaStream_t stream);
+
+/* context[t, h] = Σ_s softmax_s(scale · q[t, h] · k[s, h]) v[s, h], s over the tokens of t's sequence.
+ *
+ * qkv      [tokens, 3, heads, head_size] fp16
+ * tiles    [plan.tiles], as kernel_attention_tiles has written it for this plan
+ * context  [tokens, heads, head_size] fp16
+ * scale    of the logits, above zero: 1 / sqrt(head_size)
+ *
+ * The logits and the sums are fp32; the softmax's weights are rounded to fp16, and divided by the sum of the
+ * rounded ones. A row's bits do not depend on the plan. */
+cudaError_t kernel_attention(const struct attention_plan *plan, const struct attention_tile *tiles,
+                             const uint16_t *qkv, int32_t heads, int32_t head_size, float scale,
+                             uint16_t *context, cudaStream_t stream);
+
+/* y [sequences, hidden] fp16 = x[offsets[s]], the rows of the sequences' first tokens, out of x [tokens,
+ * hidden] fp16. CLS pooling needs no others of the last layer once its attention is done: gathered from the
+ * attention's result and from the residual, they are all that the rest of that layer has to work on. */
+cudaError_t kernel_first_rows(const uint16_t *x, const int32_t *offsets, int32_t sequences, int32_t hidden,
+                              uint16_t *y, cudaStream_t stream);
+
+/* Where the rows of each width go. */
+struct kernel_widths {
+  int32_t count;                     /* 1 … KERNEL_WIDTHS_MAX */
+  int32_t width[KERNEL_WIDTHS_MAX];  /* strictly decreasing; width[0] ≤ hidden */
+  uint16_t *rows[KERNEL_WIDTHS_MAX]; /* rows[w] [sequences, width[w]] fp16 */
+};
+
+/* Pools every sequence, cuts the vector to each width, normalises it and rounds it to fp16.
+ *
+ * state          [tokens, hidden] fp16, the last layer's output
+ * offsets        NULL: state is [sequences, hidden], as kernel_first_rows gives it; not with `mean`
+ * mean           false: the first token's row; true: the fp32 mean of the rows, without the first
+ *                prompt_tokens of every sequence (all zero where nothing is left)
+ *
+ * All rows are those that host/model/widths.h gives for the same pooled fp32 vector, bit for bit (a NaN is a
+ * NaN, with other bits perhaps). */
+cudaError_t kernel_pool(const uint16_t *state, const int32_t *offsets, int32_t sequences, int32_t hidden,
+                        bool mean, int32_t prompt_tokens, const struct kernel_widths *widths,
+                        cudaStream_t stream);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,38 @@
+/* What a kernel file includes first: CUDA C, from nvcc or from the emulator of tests/simt, and the three
+ * things that are written differently in the two: launching a kernel, and declaring shared memory. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __CUDACC__
+
+#include <cuda_runtime.h>
+
+/* type name[count] in the block's shared memory. */
+#define SHARED_ARRAY(type, name, count) __shared__ alignas(16) type name[count]
+
+/* `name` points to the bytes of shared memory that the launch asked for, aligned to 16. */
+#define SHARED_DYNAMIC(name) extern __shared__ uint4 name[]
+
+/* Runs kernel(arguments...) on `blocks` blocks of `threads` threads, with `shared` bytes of dynamic shared
+ * memory each. The status is this launch's own. */
+template <typename... Parameters, typename... Arguments>
+static cudaError_t kernel_launch(void (*kernel)(Parameters...), uint32_t blocks, uint32_t threads,
+                                 size_t shared, cudaStream_t stream, Arguments... arguments) {
+  cudaLaunchConfig_t config = {};
+  config.gridDim = dim3(blocks);
+  config.blockDim = dim3(threads);
+  config.dynamicSmemBytes = shared;
+  config.stream = stream;
+  return cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...);
+}
+
+#else
+#include <simt.h>
+#endif
+
+/* Launchers check their pointers with it: 16-byte accesses need it. */
+static inline bool is_aligned16(const void *pointer) {
+  return reinterpret_cast<uintptr_t>(pointer) % 16 == 0;
+}

@@ -1,0 +1,150 @@
+/* From the last layer to the rows of every width, in one launch: pool, cut, normalise, round.
+ *
+ *   state    [tokens, hidden] fp16
+ *   rows[w]  [sequences, width[w]] fp16; width[0] is the widest
+ *
+ * A block takes a sequence.
+ *
+ * 1. x = the first token's row, or the mean of the rows, cut to width[0], fp32, in shared memory. For the
+ *    mean a thread sums 8 columns; groups of threads share out the tokens, and the groups' sums are added in
+ *    order.
+ * 2. h = fp16(x · s), s = 1 / sqrt(Σ x²) with the sum in fp64 over the eight lanes of host/model/widths.h, in
+ *    their order: so h has the bits that the CPU gives for the same x.
+ * 3. For every narrower width, fp16(h · s) with s from the exact fp64 sum over h. Each warp takes widths of
+ * its own; an exact sum may be taken in any order.
+ *
+ * Traffic:   cls 2 · width[0] bytes a sequence, mean 2 · width[0] bytes a token; 2 · Σ width written.
+ * Occupancy: 8 warps a block, at most 64 registers: 4 blocks on an SM. */
+#include "cuda/device.h"
+#include "cuda/kernels.h"
+
+#define WARPS 8
+#define THREADS (WARPS * WARP_LANES)
+#define CHUNK 8     /* fp16 numbers in 16 bytes */
+#define SUM_LANES 8 /* LANES of host/model/widths.c */
+
+/* The token rows that go into a sequence's vector. */
+struct span {
+  int64_t first;
+  int count; /* 0: a mean of nothing */
+};
+
+__device__ __forceinline__ struct span span_pooled(const int32_t *offsets, int sequence, bool mean,
+                                                   int prompt_tokens) {
+  if (!offsets) return {sequence, 1};
+  const int first = offsets[sequence], tokens = offsets[sequence + 1] - first;
+  if (!mean) return {first, 1};
+  return {static_cast<int64_t>(first) + prompt_tokens, max(tokens - prompt_tokens, 0)};
+}
+
+/* x [groups, columns] fp32: the sum over tokens g, g + groups, … of the span in row g. */
+__device__ __forceinline__ void groups_sum(const uint16_t *state, int hidden, struct span span, int columns,
+                                           int groups, float *x) {
+  const int chunks = columns / CHUNK;
+  for (int i = threadIdx.x; i < groups * chunks; i += THREADS) {
+    const int column = i % chunks * CHUNK;
+    float sum[CHUNK] = {};
+#pragma unroll 4
+    for (int t = i / chunks; t < span.count; t += groups) {
+      float halves[CHUNK];
+      halves_unpack(load16(state + (span.first + t) * hidden + column), halves);
+      for (int k = 0; k < CHUNK; k++) sum[k] += halves[k];
+    }
+    for (int k = 0; k < CHUNK; k++) x[i / chunks * columns + column + k] = sum[k];
+  }
+}
+
+/* x [columns] = the groups' sums, added, over the count. */
+__device__ __forceinline__ void groups_mean(int columns, int groups, int count, float *x) {
+  for (int i = threadIdx.x; i < columns; i += THREADS) {
+    float sum = x[i];
+    for (int g = 1; g < groups; g++) sum += x[g * columns + i];
+    x[i] = sum / static_cast<float>(max(count, 1));
+  }
+}
+
+__device__ __forceinline__ float inverse_norm(double squares) {
+  return squares == 0 ? 0.0f : static_cast<float>(1.0 / sqrt(squares));
+}
+
+/* 1 / |x[0:width]|, in every thread: all warps do the same work. The product of two fp32 numbers is exact in
+ * fp64, so whether it is fused with the sum makes no difference. */
+__device__ __forceinline__ float scale_widest(const float *x, int width, int lane) {
+  double sum = 0;
+  for (int i = lane % SUM_LANES; i < width; i += SUM_LANES) sum = fma(double(x[i]), double(x[i]), sum);
+  for (int distance = 1; distance < SUM_LANES; distance *= 2)
+    sum += __shfl_xor_sync(ALL_LANES, sum, distance);
+  return inverse_norm(sum);
+}
+
+__device__ __forceinline__ uint16_t half_round(float value) {
+  return static_cast<uint16_t>(floats_to_halves(value, 0.0f));
+}
+
+/* One narrower width, by one warp. h is in shared memory. */
+__device__ __forceinline__ void row_derive(const uint16_t *h, int width, int lane, uint16_t *row) {
+  double sum = 0;
+  for (int i = lane; i < width; i += WARP_LANES) {
+    const double value = halves_to_floats(h[i]).x;
+    sum = fma(value, value, sum);
+  }
+  const float scale = inverse_norm(warp_sum(sum));
+  const int whole = width % CHUNK == 0 ? width : 0; /* only then do all rows begin at 16 bytes */
+  for (int i = lane * CHUNK; i < whole; i += WARP_LANES * CHUNK) {
+    float values[CHUNK];
+    halves_unpack(load16(h + i), values);
+    for (int k = 0; k < CHUNK; k++) values[k] *= scale;
+    store16(row + i, halves_pack(values));
+  }
+  for (int i = whole + lane; i < width; i += WARP_LANES)
+    row[i] = half_round(halves_to_floats(h[i]).x * scale);
+}
+
+__global__ void __launch_bounds__(THREADS)
+    pool(const uint16_t *state, const int32_t *offsets, int hidden, bool mean, int prompt_tokens, int groups,
+         struct kernel_widths widths) {
+  SHARED_DYNAMIC(shared);
+  const int sequence = static_cast<int>(blockIdx.x);
+  const int lane = threadIdx.x % WARP_LANES, warp = threadIdx.x / WARP_LANES;
+  const int width = widths.width[0], columns = (width + CHUNK - 1) / CHUNK * CHUNK;
+  float *const x = reinterpret_cast<float *>(shared);                     /* [groups, columns] */
+  uint16_t *const h = reinterpret_cast<uint16_t *>(x + groups * columns); /* [columns] */
+
+  const struct span span = span_pooled(offsets, sequence, mean, prompt_tokens);
+  groups_sum(state, hidden, span, columns, groups, x);
+  __syncthreads();
+  if (mean) {
+    groups_mean(columns, groups, span.count, x);
+    __syncthreads();
+  }
+
+  const float scale = scale_widest(x, width, lane);
+  for (int i = threadIdx.x; i < columns; i += THREADS) h[i] = half_round(x[i] * scale);
+  __syncthreads();
+  uint16_t *const widest = widths.rows[0] + static_cast<int64_t>(sequence) * width;
+  for (int i = threadIdx.x; i < width; i += THREADS) widest[i] = h[i];
+  for (int w = 1 + warp; w < widths.count; w += WARPS)
+    row_derive(h, widths.width[w], lane, widths.rows[w] + static_cast<int64_t>(sequence) * widths.width[w]);
+}
+
+static bool widths_are_valid(const struct kernel_widths *widths, int32_t hidden) {
+  if (widths->count < 1 || widths->count > KERNEL_WIDTHS_MAX || widths->width[0] > hidden) return false;
+  for (int32_t w = 0; w < widths->count; w++) {
+    if (widths->width[w] < 1 || !is_aligned16(widths->rows[w])) return false;
+    if (w > 0 && widths->width[w] >= widths->width[w - 1]) return false;
+  }
+  return true;
+}
+
+cudaError_t kernel_pool(const uint16_t *state, const int32_t *offsets, int32_t sequences, int32_t hidden,
+                        bool mean, int32_t prompt_tokens, const struct kernel_widths *widths,
+                        cudaStream_t stream) {
+  if (sequences < 1 || hidden < 1 || hidden % CHUNK != 0 || hidden > KERNEL_HIDDEN_MAX || prompt_tokens < 0 ||
+      (mean && !offsets) || !is_aligned16(state) || !widths_are_valid(widths, hidden))
+    return cudaErrorInvalidValue;
+  const int32_t chunks = (widths->width[0] + CHUNK - 1) / CHUNK;
+  const int32_t groups = mean && chunks < THREADS ? THREADS / chunks : 1;
+  const size_t shared = static_cast<size_t>(chunks) * CHUNK * (groups * sizeof(float) + sizeof(uint16_t));
+  return kernel_launch(pool, static_cast<uint32_t>(sequences), THREADS, shared, stream, state, offsets,
+                       hidden, mean, prompt_tokens, groups, *widths);
+}

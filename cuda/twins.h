@@ -1,0 +1,40 @@
+/* Plain C twins of the kernels (cuda/kernels.h): the same arguments less the stream, all memory on the host,
+ * and the answer that the tests hold the kernels against. They are also what the fake CUDA runtime of the
+ * tests runs in the kernels' place. Written to be seen to be right: each result is summed in fp64 and rounded
+ * at the end. */
+#pragma once
+
+#include "cuda/kernels.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+void twin_embedding(const struct kernel_embedding *tables, const struct kernel_norm *norm, const int32_t *ids,
+                    const int32_t *offsets, int32_t sequences, int32_t hidden, uint16_t *state);
+
+void twin_layer_norm(const struct kernel_norm *norm, const uint16_t *x, int32_t tokens, int32_t hidden,
+                     uint16_t *y);
+
+void twin_attention_tiles(const struct attention_plan *plan, const int32_t *offsets, int32_t sequences,
+                          struct attention_tile *tiles);
+
+/* False: memory was short. */
+bool twin_attention(const struct attention_plan *plan, const struct attention_tile *tiles,
+                    const uint16_t *qkv, int32_t heads, int32_t head_size, float scale, uint16_t *context);
+
+/* One query of one head of the above, not yet rounded: q [head_size], k and v [tokens, head_size] fp32,
+ * weight [tokens] scratch, out [head_size]. spread [head_size], where not NULL, gets softmax · |v|: what a
+ * relative error of all weights can do. */
+void twin_attention_query(const float *q, const float *k, const float *v, int32_t tokens, int32_t head_size,
+                          float scale, double *weight, double *out, double *spread);
+
+void twin_first_rows(const uint16_t *x, const int32_t *offsets, int32_t sequences, int32_t hidden,
+                     uint16_t *y);
+
+void twin_pool(const uint16_t *state, const int32_t *offsets, int32_t sequences, int32_t hidden, bool mean,
+               int32_t prompt_tokens, const struct kernel_widths *widths);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,155 @@
+"""`nina embed --device cuda`, end to end, on the CUDA runtime of tests/fake_cuda, which runs on the CPU.
+
+The twins of the kernels take their time (fp64), so most texts here are cut; NINA_FULL_TESTS takes them whole.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from output import Output, derive, same_bits
+from program import DONE, FAILED, FULL, GOLDEN, PROGRAM, ROOT, USAGE, embed, nina
+from shards import make_documents, write_shard
+
+pytestmark = pytest.mark.skipif(
+    "fake-cuda" not in PROGRAM.name, reason="needs nina on the fake CUDA runtime: NINA=…/nina-fake-cuda"
+)
+
+LEAST_COSINE = 0.9999
+WIDTHS = {"xlmr-cls-v3": (128, 64, 16), "bert-mean-v6": (64, 32, 8)}
+LONGEST = {"xlmr-cls-v3": 768, "bert-mean-v6": 8192 if FULL else 1100}
+ARCHIVE = ROOT / "tests" / "data" / "municipal" / "archive"
+Counts = dict[str, int]
+
+
+def cosines(rows: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    x, y = rows.astype(np.float64), reference.astype(np.float64)
+    return (x * y).sum(axis=1) / np.linalg.norm(x, axis=1) / np.linalg.norm(y, axis=1)
+
+
+def embed_cuda(out: Path, *inputs: Path, model: str = "bert-mean-v6", **options: Any) -> Output:
+    options = {"device": "cuda", "widths": ",".join(map(str, WIDTHS[model])), "batch_tokens": 2048} | options
+    embed(out, *inputs, model=GOLDEN / model, **options)
+    return Output(out)
+
+
+@pytest.mark.parametrize("model", [pytest.param("xlmr-cls-v3", marks=pytest.mark.sanitize), "bert-mean-v6"])
+def test_rows_are_those_of_sentence_transformers(tmp_path: Path, model: str) -> None:
+    """All but those of texts that are longer than this test takes; whether a text was cut, ids.jsonl tells."""
+    longest = LONGEST[model]
+    output = embed_cuda(
+        tmp_path / "out",
+        GOLDEN / model / "texts.jsonl",
+        model=model,
+        id_field="id",
+        max_tokens=longest,
+        batch_tokens=8192,
+    )
+    golden = [json.loads(line) for line in (GOLDEN / model / "ids.jsonl").read_text().splitlines()]
+    whole = np.array([len(row["tokens"]) <= longest for row in golden])
+    assert whole.sum() > 50
+    reference = np.load(GOLDEN / model / "rows.npy")
+    widest = output.vectors(WIDTHS[model][0])
+    for width in WIDTHS[model]:
+        rows = output.vectors(width)
+        assert width == WIDTHS[model][0] or same_bits(rows, derive(widest, width))
+        assert cosines(rows, reference[:, :width])[whole].min() >= LEAST_COSINE
+    computed = output.manifest()["compute_class"]
+    assert (computed["encoder"], computed["precision"]) == ("cuda", "fp16")
+
+
+@pytest.mark.threads
+def test_the_archive_gives_the_same_bytes_every_time(tmp_path: Path) -> None:
+    """Whatever the threads, and where auto chose the card."""
+    options: dict[str, Any] = {"id_field": "id", "max_tokens": 128, "block_lines": 16}
+    one = embed_cuda(tmp_path / "one", ARCHIVE, threads=1, **options)
+    two = embed_cuda(tmp_path / "two", ARCHIVE, threads=3, device="auto", **options)
+    assert one.files("*/*", "manifest.json") == two.files("*/*", "manifest.json")
+    assert len(one.vectors(8)) == 150
+    plain = tmp_path / "plain"
+    embed(plain, ARCHIVE, model=GOLDEN / "bert-mean-v6", device="cpu", precision="fp32", **options)
+    assert cosines(one.vectors(64), Output(plain).vectors(64)).min() >= LEAST_COSINE
+
+
+def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, documents: int) -> tuple[Output, Counts]:
+    log = tmp_path / f"{name}.json"
+    shard = write_shard(tmp_path / f"{name}.jsonl", make_documents(documents, 1))
+    monkeypatch.setenv("FAKE_CUDA_LOG", str(log))
+    output = embed_cuda(tmp_path / name, shard, batch_tokens=256, max_tokens=64)
+    return output, json.loads(log.read_text())
+
+
+@pytest.mark.sanitize
+def test_more_documents_cost_no_allocation_and_one_wait_a_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (few, a), (many, b) = (counted(tmp_path, monkeypatch, name, n) for name, n in [("few", 20), ("many", 400)])
+    more = {name: b[name] - a[name] for name in a}
+    batches = more["pool"]
+    assert batches > 20
+    made = ["device_allocations", "host_allocations", "streams", "events", "descriptors"]
+    assert {name: more[name] for name in [*made, "stream_waits"]} == dict.fromkeys([*made, "stream_waits"], 0)
+    assert more["event_waits"] == more["event_records"] == more["copies_up"] == batches
+    rows, tokens = (many.manifest()["totals"][key] - few.manifest()["totals"][key] for key in ("rows", "tokens"))
+    assert more["bytes_up"] == 4 * (tokens + rows + batches)
+    assert more["bytes_down"] == 2 * rows * sum(WIDTHS["bert-mean-v6"])
+
+
+def test_a_failure_on_the_card_names_the_batch_and_keeps_what_is_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", make_documents(200, 2))
+    options: dict[str, Any] = {"device": "cuda", "model": GOLDEN / "bert-mean-v6", "block_lines": 20}
+    monkeypatch.setenv("FAKE_CUDA_FAIL", "attention:15:run")
+    result = embed(tmp_path / "out", shard, status=FAILED, **options)
+    assert "of shard 0: a batch of 20 sequences and" in result.error
+    assert "cudaErrorLaunchFailure" in result.error and "CUDA_LAUNCH_BLOCKING=1" in result.error
+    kept = len(Output(tmp_path / "out").records())
+    assert kept < 10
+    monkeypatch.setenv("FAKE_CUDA_FAIL", "attention:3:launch")
+    result = embed(tmp_path / "launch", shard, status=FAILED, **options)
+    assert "layer 0: the attention kernel: cudaErrorInvalidValue" in result.error
+    monkeypatch.delenv("FAKE_CUDA_FAIL")
+    embed(tmp_path / "out", shard, **options)
+    embed(tmp_path / "again", shard, **options)
+    assert Output(tmp_path / "out").embedding() == Output(tmp_path / "again").embedding()
+
+
+def test_auto_without_a_usable_card_is_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", make_documents(3, 3))
+    monkeypatch.setenv("FAKE_CUDA_CAPABILITY", "7.5")
+    embed(tmp_path / "old", shard, device="auto")
+    monkeypatch.setenv("FAKE_CUDA_CARDS", "-1")
+    embed(tmp_path / "none", shard, device="auto")
+    for name in ("old", "none"):
+        assert Output(tmp_path / name).manifest()["compute_class"]["encoder"] == "cpu"
+    assert "no CUDA driver" in embed(tmp_path / "no", shard, device="cuda", status=FAILED).error
+
+
+def test_auto_goes_on_with_what_the_run_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", make_documents(3, 4))
+    embed(tmp_path / "out", shard, device="auto", precision="fp32")
+    embed(tmp_path / "out", shard, device="auto").says("nothing to do")
+    embed(tmp_path / "card", shard, device="auto")
+    assert Output(tmp_path / "card").manifest()["compute_class"]["encoder"] == "cuda"
+    result = embed(tmp_path / "out", shard, device="cuda", precision="fp16", status=USAGE)
+    result.says("compute_class.encoder")
+
+
+def test_devices_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = nina("info", "--devices", status=DONE).stdout
+    assert listed == "cuda 0      Fake card, compute capability 9.0, 132 multiprocessors, 4.0 GiB\n"
+    monkeypatch.setenv("FAKE_CUDA_CARDS", "-1")
+    assert nina("info", "--devices").stdout.startswith("cuda        none: no CUDA driver on this machine")
+
+
+def test_short_memory_names_the_batch_tokens_that_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", make_documents(3, 5))
+    monkeypatch.setenv("FAKE_CUDA_MEMORY", "384")
+    error = embed(tmp_path / "out", shard, device="cuda", status=FAILED).error
+    assert "of the memory of CUDA card 0" in error
+    fitting = error.rsplit("pass --batch-tokens ", 1)[1]
+    embed(tmp_path / "out", shard, device="cuda", batch_tokens=fitting)

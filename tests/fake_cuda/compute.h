@@ -1,0 +1,21 @@
+/* What a kernel of the fake runtime computes, all memory on the host: cuda/kernels.h's functions less the
+ * stream. There are two of each: compute_twins.c, quick, and compute_simt.c, the kernels themselves in the
+ * emulator. */
+#pragma once
+
+#include "cuda/kernels.h"
+
+cudaError_t compute_embedding(const struct kernel_embedding *tables, const struct kernel_norm *norm,
+                              const int32_t *ids, const int32_t *offsets, int32_t sequences, int32_t tokens,
+                              int32_t hidden, uint16_t *state);
+cudaError_t compute_layer_norm(const struct kernel_norm *norm, const uint16_t *x, int32_t tokens,
+                               int32_t hidden, uint16_t *y);
+cudaError_t compute_attention_tiles(const struct attention_plan *plan, const int32_t *offsets,
+                                    int32_t sequences, struct attention_tile *tiles);
+cudaError_t compute_attention(const struct attention_plan *plan, const struct attention_tile *tiles,
+                              const uint16_t *qkv, int32_t heads, int32_t head_size, float scale,
+                              uint16_t *context);
+cudaError_t compute_first_rows(const uint16_t *x, const int32_t *offsets, int32_t sequences, int32_t hidden,
+                               uint16_t *y);
+cudaError_t compute_pool(const uint16_t *state, const int32_t *offsets, int32_t sequences, int32_t hidden,
+                         bool mean, int32_t prompt_tokens, const struct kernel_widths *widths);

@@ -1,0 +1,70 @@
+/* What was called how often, and which call is to fail. */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/fake_cuda/fake.h"
+
+static const char *const names[FAKE_COUNTS] = {
+    [FAKE_DEVICE_ALLOCATIONS] = "device_allocations",
+    [FAKE_DEVICE_FREES] = "device_frees",
+    [FAKE_HOST_ALLOCATIONS] = "host_allocations",
+    [FAKE_HOST_FREES] = "host_frees",
+    [FAKE_STREAMS] = "streams",
+    [FAKE_EVENTS] = "events",
+    [FAKE_DESCRIPTORS] = "descriptors",
+    [FAKE_EVENT_RECORDS] = "event_records",
+    [FAKE_EVENT_WAITS] = "event_waits",
+    [FAKE_STREAM_WAITS] = "stream_waits",
+    [FAKE_DEVICE_WAITS] = "device_waits",
+    [FAKE_COPIES_UP] = "copies_up",
+    [FAKE_COPIES_DOWN] = "copies_down",
+    [FAKE_BYTES_UP] = "bytes_up",
+    [FAKE_BYTES_DOWN] = "bytes_down",
+    [FAKE_EMBEDDING] = "embedding",
+    [FAKE_LAYER_NORM] = "layer_norm",
+    [FAKE_ATTENTION_TILES] = "attention_tiles",
+    [FAKE_ATTENTION] = "attention",
+    [FAKE_FIRST_ROWS] = "first_rows",
+    [FAKE_POOL] = "pool",
+    [FAKE_MATMUL] = "matmul",
+};
+
+static _Atomic int64_t counts[FAKE_COUNTS];
+static _Atomic(cudaError_t) sticky;
+
+int64_t fake_counted(enum fake_count count) {
+  return atomic_load(&counts[count]);
+}
+
+void fake_add(enum fake_count count, int64_t amount) {
+  atomic_fetch_add(&counts[count], amount);
+}
+
+cudaError_t fake_sticky(void) {
+  return atomic_load(&sticky);
+}
+
+void fake_sticky_set(cudaError_t error) {
+  cudaError_t none = cudaSuccess;
+  atomic_compare_exchange_strong(&sticky, &none, error);
+}
+
+bool fake_fails(enum fake_count kind, int64_t number, const char *how) {
+  const char *wish = getenv("FAKE_CUDA_FAIL");
+  char this[64];
+  if (!wish) return false;
+  snprintf(this, sizeof this, "%s:%lld:%s", names[kind], (long long)number, how);
+  return strcmp(wish, this) == 0;
+}
+
+__attribute__((destructor)) static void log_write(void) {
+  const char *path = getenv("FAKE_CUDA_LOG");
+  FILE *file = path ? fopen(path, "w") : NULL;
+  if (!file) return;
+  for (int i = 0; i < FAKE_COUNTS; i++)
+    fprintf(file, "%s\"%s\": %lld", i ? ", " : "{", names[i], (long long)fake_counted((enum fake_count)i));
+  fprintf(file, "}\n");
+  fclose(file);
+}

@@ -1,0 +1,82 @@
+/* A CUDA runtime and a cuBLASLt on the CPU, so that cuda/ runs, as it stands, on machines without a card.
+ *
+ * It is as asynchronous as CUDA allows, and strict where CUDA is lenient:
+ *   - A stream is a thread with a queue. It works only as far as someone waits: what nobody waits for has not
+ *     happened. A missing wait shows every time, not now and then.
+ *   - A device address is no address of the host (a tag bit is set): dereferencing one crashes. Kernels and
+ *     copies turn addresses into memory, checked against the allocations: cudaErrorIllegalAddress otherwise.
+ *   - Copies are between device memory and pinned memory; pageable memory, with which CUDA would silently
+ *     wait, is cudaErrorInvalidValue.
+ *   - All memory starts as 0xff bytes, NaN in every format.
+ *   - An error in a queue is met at the next wait, and by every call after it, as CUDA's sticky errors are.
+ *
+ * Environment, read when it is needed:
+ *
+ *   FAKE_CUDA_CARDS       number of cards (1); 0: a driver without a card; -1: no driver
+ *   FAKE_CUDA_CAPABILITY  compute capability of the cards (9.0)
+ *   FAKE_CUDA_MEMORY      MiB of each card (4096)
+ *   FAKE_CUDA_FAIL        kernel:n:launch or kernel:n:run: its n-th launch (from 1) fails, at once or in the
+ * queue FAKE_CUDA_LOG         file that takes the counts, as one JSON object, when the process ends */
+#pragma once
+
+#include <cuda_runtime_api.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum fake_count {
+  FAKE_DEVICE_ALLOCATIONS,
+  FAKE_DEVICE_FREES,
+  FAKE_HOST_ALLOCATIONS,
+  FAKE_HOST_FREES,
+  FAKE_STREAMS,
+  FAKE_EVENTS,
+  FAKE_DESCRIPTORS, /* cuBLASLt's objects made */
+  FAKE_EVENT_RECORDS,
+  FAKE_EVENT_WAITS,
+  FAKE_STREAM_WAITS,
+  FAKE_DEVICE_WAITS,
+  FAKE_COPIES_UP,
+  FAKE_COPIES_DOWN,
+  FAKE_BYTES_UP,
+  FAKE_BYTES_DOWN,
+  FAKE_EMBEDDING,
+  FAKE_LAYER_NORM,
+  FAKE_ATTENTION_TILES,
+  FAKE_ATTENTION,
+  FAKE_FIRST_ROWS,
+  FAKE_POOL,
+  FAKE_MATMUL,
+  FAKE_COUNTS,
+};
+
+/* Counts since the process began. */
+int64_t fake_counted(enum fake_count count);
+
+/* A cudaEventSynchronize that does not wait: what a test builds into a slot that must fail then. */
+cudaError_t fake_event_no_wait(cudaEvent_t event);
+
+/* --- For the parts of the fake -------------------------------------------------------------------------- */
+
+void fake_add(enum fake_count count, int64_t amount);
+
+/* Work of a stream: gets a copy of what was queued with it. */
+typedef cudaError_t fake_work(const void *arguments);
+
+#define FAKE_ARGUMENTS_MAX 512
+
+/* Counts a kernel or product and queues it, unless it is the one that is to fail. */
+cudaError_t fake_launch(cudaStream_t stream, enum fake_count kind, fake_work *work, const void *arguments,
+                        size_t bytes);
+
+/* Queues work that is not a kernel. */
+cudaError_t fake_enqueue(cudaStream_t stream, fake_work *work, const void *arguments, size_t bytes);
+
+/* The memory behind `bytes` bytes at a device address; NULL where they are not inside one allocation. */
+void *fake_device(const void *address, size_t bytes);
+
+/* What every call returns since an error in a queue; cudaSuccess until then. */
+cudaError_t fake_sticky(void);
+void fake_sticky_set(cudaError_t error);
+
+/* Of FAKE_CUDA_FAIL: whether this launch, the `number`-th of its kind, fails in the way `how`. */
+bool fake_fails(enum fake_count kind, int64_t number, const char *how);

@@ -1,0 +1,175 @@
+/* The launchers of cuda/kernels.h: each queues what stands in for its kernel (compute.h). */
+#include "cuda/kernels.h"
+
+#include "tests/fake_cuda/compute.h"
+#include "tests/fake_cuda/fake.h"
+
+/* The memory behind a device address of that many elements; ends the kernel where it is none. */
+#define TO_MEMORY(pointer, elements)                                            \
+  do {                                                                          \
+    (pointer) = fake_device((pointer), (size_t)(elements) * sizeof *(pointer)); \
+    if (!(pointer)) return cudaErrorIllegalAddress;                             \
+  } while (0)
+
+static bool is_aligned16(const void *pointer) {
+  return (uintptr_t)pointer % 16 == 0;
+}
+
+struct embedding_call {
+  struct kernel_embedding tables;
+  struct kernel_norm norm;
+  const int32_t *ids, *offsets;
+  int32_t sequences, tokens, hidden;
+  uint16_t *state;
+};
+
+static cudaError_t embedding_run(const void *arguments) {
+  struct embedding_call call = *(const struct embedding_call *)arguments;
+  const int64_t hidden = call.hidden;
+  TO_MEMORY(call.ids, call.tokens);
+  TO_MEMORY(call.offsets, call.sequences + 1);
+  TO_MEMORY(call.tables.word, hidden);
+  TO_MEMORY(call.tables.position, hidden);
+  TO_MEMORY(call.tables.type, hidden);
+  TO_MEMORY(call.norm.weight, hidden);
+  TO_MEMORY(call.norm.bias, hidden);
+  TO_MEMORY(call.state, call.tokens * hidden);
+  return compute_embedding(&call.tables, &call.norm, call.ids, call.offsets, call.sequences, call.tokens,
+                           call.hidden, call.state);
+}
+
+cudaError_t kernel_embedding(const struct kernel_embedding *tables, const struct kernel_norm *norm,
+                             const int32_t *ids, const int32_t *offsets, int32_t sequences, int32_t tokens,
+                             int32_t hidden, uint16_t *state, cudaStream_t stream) {
+  const struct embedding_call call = {*tables, *norm, ids, offsets, sequences, tokens, hidden, state};
+  if (!is_aligned16(tables->word) || !is_aligned16(tables->position) || !is_aligned16(tables->type) ||
+      !is_aligned16(state))
+    return cudaErrorInvalidValue;
+  return fake_launch(stream, FAKE_EMBEDDING, embedding_run, &call, sizeof call);
+}
+
+struct layer_norm_call {
+  struct kernel_norm norm;
+  const uint16_t *x;
+  int32_t tokens, hidden;
+  uint16_t *y;
+};
+
+static cudaError_t layer_norm_run(const void *arguments) {
+  struct layer_norm_call call = *(const struct layer_norm_call *)arguments;
+  const int64_t hidden = call.hidden;
+  TO_MEMORY(call.norm.weight, hidden);
+  TO_MEMORY(call.norm.bias, hidden);
+  TO_MEMORY(call.x, call.tokens * hidden);
+  TO_MEMORY(call.y, call.tokens * hidden);
+  return compute_layer_norm(&call.norm, call.x, call.tokens, call.hidden, call.y);
+}
+
+cudaError_t kernel_layer_norm(const struct kernel_norm *norm, const uint16_t *x, int32_t tokens,
+                              int32_t hidden, uint16_t *y, cudaStream_t stream) {
+  const struct layer_norm_call call = {*norm, x, tokens, hidden, y};
+  if (!is_aligned16(norm->weight) || !is_aligned16(norm->bias) || !is_aligned16(x) || !is_aligned16(y))
+    return cudaErrorInvalidValue;
+  return fake_launch(stream, FAKE_LAYER_NORM, layer_norm_run, &call, sizeof call);
+}
+
+struct tiles_call {
+  struct attention_plan plan;
+  const int32_t *offsets;
+  int32_t sequences;
+  struct attention_tile *tiles;
+};
+
+static cudaError_t tiles_run(const void *arguments) {
+  struct tiles_call call = *(const struct tiles_call *)arguments;
+  TO_MEMORY(call.offsets, call.sequences + 1);
+  TO_MEMORY(call.tiles, call.plan.tiles);
+  return compute_attention_tiles(&call.plan, call.offsets, call.sequences, call.tiles);
+}
+
+cudaError_t kernel_attention_tiles(const struct attention_plan *plan, const int32_t *offsets,
+                                   int32_t sequences, struct attention_tile *tiles, cudaStream_t stream) {
+  const struct tiles_call call = {*plan, offsets, sequences, tiles};
+  if (!is_aligned16(tiles)) return cudaErrorInvalidValue;
+  return fake_launch(stream, FAKE_ATTENTION_TILES, tiles_run, &call, sizeof call);
+}
+
+struct attention_call {
+  struct attention_plan plan;
+  const struct attention_tile *tiles;
+  const uint16_t *qkv;
+  int32_t heads, head_size;
+  float scale;
+  uint16_t *context;
+};
+
+static cudaError_t attention_run(const void *arguments) {
+  struct attention_call call = *(const struct attention_call *)arguments;
+  const int64_t hidden = (int64_t)call.heads * call.head_size;
+  TO_MEMORY(call.tiles, call.plan.tiles);
+  const struct attention_tile *last = &call.tiles[call.plan.tiles - 1];
+  const int64_t tokens = (int64_t)last->first + last->tokens;
+  TO_MEMORY(call.qkv, 3 * tokens * hidden);
+  TO_MEMORY(call.context, tokens * hidden);
+  return compute_attention(&call.plan, call.tiles, call.qkv, call.heads, call.head_size, call.scale,
+                           call.context);
+}
+
+cudaError_t kernel_attention(const struct attention_plan *plan, const struct attention_tile *tiles,
+                             const uint16_t *qkv, int32_t heads, int32_t head_size, float scale,
+                             uint16_t *context, cudaStream_t stream) {
+  const struct attention_call call = {*plan, tiles, qkv, heads, head_size, scale, context};
+  if (!is_aligned16(tiles) || !is_aligned16(qkv) || !is_aligned16(context)) return cudaErrorInvalidValue;
+  return fake_launch(stream, FAKE_ATTENTION, attention_run, &call, sizeof call);
+}
+
+struct first_rows_call {
+  const uint16_t *x;
+  const int32_t *offsets;
+  int32_t sequences, hidden;
+  uint16_t *y;
+};
+
+static cudaError_t first_rows_run(const void *arguments) {
+  struct first_rows_call call = *(const struct first_rows_call *)arguments;
+  TO_MEMORY(call.offsets, call.sequences + 1);
+  TO_MEMORY(call.x, (int64_t)call.offsets[call.sequences] * call.hidden);
+  TO_MEMORY(call.y, (int64_t)call.sequences * call.hidden);
+  return compute_first_rows(call.x, call.offsets, call.sequences, call.hidden, call.y);
+}
+
+cudaError_t kernel_first_rows(const uint16_t *x, const int32_t *offsets, int32_t sequences, int32_t hidden,
+                              uint16_t *y, cudaStream_t stream) {
+  const struct first_rows_call call = {x, offsets, sequences, hidden, y};
+  if (!is_aligned16(x) || !is_aligned16(y)) return cudaErrorInvalidValue;
+  return fake_launch(stream, FAKE_FIRST_ROWS, first_rows_run, &call, sizeof call);
+}
+
+struct pool_call {
+  const uint16_t *state;
+  const int32_t *offsets;
+  int32_t sequences, hidden;
+  bool mean;
+  int32_t prompt_tokens;
+  struct kernel_widths widths;
+};
+
+static cudaError_t pool_run(const void *arguments) {
+  struct pool_call call = *(const struct pool_call *)arguments;
+  if (call.offsets) TO_MEMORY(call.offsets, call.sequences + 1);
+  TO_MEMORY(call.state,
+            (int64_t)(call.offsets ? call.offsets[call.sequences] : call.sequences) * call.hidden);
+  for (int32_t w = 0; w < call.widths.count; w++)
+    TO_MEMORY(call.widths.rows[w], (int64_t)call.sequences * call.widths.width[w]);
+  return compute_pool(call.state, call.offsets, call.sequences, call.hidden, call.mean, call.prompt_tokens,
+                      &call.widths);
+}
+
+cudaError_t kernel_pool(const uint16_t *state, const int32_t *offsets, int32_t sequences, int32_t hidden,
+                        bool mean, int32_t prompt_tokens, const struct kernel_widths *widths,
+                        cudaStream_t stream) {
+  const struct pool_call call = {state, offsets, sequences, hidden, mean, prompt_tokens, *widths};
+  for (int32_t w = 0; w < widths->count; w++)
+    if (!is_aligned16(widths->rows[w])) return cudaErrorInvalidValue;
+  return fake_launch(stream, FAKE_POOL, pool_run, &call, sizeof call);
+}

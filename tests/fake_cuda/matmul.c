@@ -1,0 +1,270 @@
+/* cuBLASLt's product in plain C, for the one form that cuda/gemm.c asks for: D = epilogue(Aᵀ B + beta C),
+ * fp16 with fp32 sums, alpha 1. Anything else is CUBLAS_STATUS_NOT_SUPPORTED. */
+#include <cublasLt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/model/half.h"
+#include "tests/fake_cuda/fake.h"
+
+#define ALIGNMENT 256 /* of operands: what an algorithm that the heuristic gives may count on */
+#define PANEL 16      /* outputs, and TOKENS tokens, that are summed at once */
+#define TOKENS 4
+#define ALGORITHM 0x6e696e61
+
+struct fake_handle {
+  int unused;
+};
+struct fake_operation {
+  cublasOperation_t transpose_a;
+  cublasLtEpilogue_t epilogue;
+  const uint16_t *bias;
+};
+struct fake_layout {
+  uint64_t rows, columns;
+};
+struct fake_preference {
+  uint64_t workspace;
+  uint32_t schemes;
+};
+
+struct product {
+  cublasLtEpilogue_t epilogue;
+  int64_t outputs, inputs, tokens;
+  float beta;
+  const uint16_t *weight, *bias, *x;
+  uint16_t *y;
+};
+
+/* panels [outputs / PANEL, inputs, PANEL] fp32 from weight [outputs, inputs], zeros where there is none. */
+static void weight_pack(const struct product *product, float *panels) {
+  for (int64_t n = 0; n < (product->outputs + PANEL - 1) / PANEL * PANEL; n++)
+    for (int64_t k = 0; k < product->inputs; k++)
+      panels[(n / PANEL * product->inputs + k) * PANEL + n % PANEL] =
+          n < product->outputs ? half_to_float(product->weight[n * product->inputs + k]) : 0;
+}
+
+/* sum [TOKENS, PANEL] of x [TOKENS, inputs] and one panel. */
+static void panel_multiply(const float *x, const float *panel, int64_t inputs, float sum[TOKENS][PANEL]) {
+  memset(sum, 0, sizeof(float[TOKENS][PANEL]));
+  for (int64_t k = 0; k < inputs; k++)
+    for (int t = 0; t < TOKENS; t++)
+      for (int n = 0; n < PANEL; n++) sum[t][n] += x[t * inputs + k] * panel[k * PANEL + n];
+}
+
+static float gelu_tanh(float x) {
+  const float root = 0.7978845608f; /* sqrt(2 / pi) */
+  return 0.5f * x * (1 + tanhf(root * (x + 0.044715f * x * x * x)));
+}
+
+static void outputs_write(const struct product *product, int64_t token, int64_t first, const float *sum) {
+  for (int64_t n = first; n < product->outputs && n < first + PANEL; n++) {
+    uint16_t *y = &product->y[token * product->outputs + n];
+    float value = sum[n - first] + half_to_float(product->bias[n]);
+    if (product->beta != 0) value += product->beta * half_to_float(*y);
+    if (product->epilogue == CUBLASLT_EPILOGUE_GELU_BIAS) value = gelu_tanh(value);
+    *y = half_from_float(value);
+  }
+}
+
+static void product_compute(const struct product *product, const float *panels, float *x) {
+  const int64_t inputs = product->inputs;
+  float sum[TOKENS][PANEL];
+  for (int64_t t = 0; t < product->tokens; t += TOKENS) {
+    const int64_t count = product->tokens - t < TOKENS ? product->tokens - t : TOKENS;
+    memset(x, 0, TOKENS * (size_t)inputs * sizeof *x);
+    for (int64_t i = 0; i < count * inputs; i++) x[i] = half_to_float(product->x[t * inputs + i]);
+    for (int64_t n = 0; n < product->outputs; n += PANEL) {
+      panel_multiply(x, panels + n * inputs, inputs, sum);
+      for (int64_t i = 0; i < count; i++) outputs_write(product, t + i, n, sum[i]);
+    }
+  }
+}
+
+static cudaError_t product_run(const void *arguments) {
+  struct product product = *(const struct product *)arguments;
+  const size_t outputs = (size_t)product.outputs, inputs = (size_t)product.inputs;
+  const size_t tokens = (size_t)product.tokens;
+  product.weight = fake_device(product.weight, outputs * inputs * 2);
+  product.bias = fake_device(product.bias, outputs * 2);
+  product.x = fake_device(product.x, tokens * inputs * 2);
+  product.y = fake_device(product.y, tokens * outputs * 2);
+  if (!product.weight || !product.bias || !product.x || !product.y) return cudaErrorIllegalAddress;
+  float *panels = malloc((outputs + PANEL) * inputs * sizeof *panels);
+  float *x = malloc(TOKENS * inputs * sizeof *x);
+  if (panels && x) {
+    weight_pack(&product, panels);
+    product_compute(&product, panels, x);
+  }
+  const cudaError_t status = panels && x ? cudaSuccess : cudaErrorMemoryAllocation;
+  free(panels);
+  free(x);
+  return status;
+}
+
+static bool is_aligned(const void *pointer) {
+  return (uintptr_t)pointer % ALIGNMENT == 0;
+}
+
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t operation, const void *alpha,
+                              const void *a, cublasLtMatrixLayout_t a_layout, const void *b,
+                              cublasLtMatrixLayout_t b_layout, const void *beta, const void *c,
+                              cublasLtMatrixLayout_t c_layout, void *d, cublasLtMatrixLayout_t d_layout,
+                              const cublasLtMatmulAlgo_t *algorithm, void *workspace, size_t workspace_bytes,
+                              cudaStream_t stream) {
+  const struct product product = {operation->epilogue,
+                                  (int64_t)a_layout->columns,
+                                  (int64_t)a_layout->rows,
+                                  (int64_t)b_layout->columns,
+                                  *(const float *)beta,
+                                  a,
+                                  operation->bias,
+                                  b,
+                                  d};
+  if (!handle || *(const float *)alpha != 1 || operation->transpose_a != CUBLAS_OP_T || c != d ||
+      c_layout != d_layout || a_layout->rows != b_layout->rows || d_layout->rows != a_layout->columns ||
+      d_layout->columns != b_layout->columns || algorithm->data[0] != ALGORITHM ||
+      !fake_device(workspace, workspace_bytes))
+    return CUBLAS_STATUS_INVALID_VALUE;
+  if (!is_aligned(a) || !is_aligned(b) || !is_aligned(d) || !is_aligned(operation->bias))
+    return CUBLAS_STATUS_NOT_SUPPORTED;
+  return fake_launch(stream, FAKE_MATMUL, product_run, &product, sizeof product) == cudaSuccess
+             ? CUBLAS_STATUS_SUCCESS
+             : CUBLAS_STATUS_EXECUTION_FAILED;
+}
+
+/* Refuses what would let the order of a sum change: a preference that does not pin the reduction. */
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t operation,
+                                              cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
+                                              cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
+                                              cublasLtMatmulPreference_t preference, int wanted,
+                                              cublasLtMatmulHeuristicResult_t results[], int *found) {
+  (void)c;
+  (void)d;
+  if (!handle || !operation->bias || a->rows != b->rows || wanted < 1 ||
+      preference->schemes != CUBLASLT_REDUCTION_SCHEME_NONE)
+    return CUBLAS_STATUS_INVALID_VALUE;
+  results[0] = (cublasLtMatmulHeuristicResult_t){.algo.data[0] = ALGORITHM, .state = CUBLAS_STATUS_SUCCESS};
+  *found = 1;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+/* --- Objects -------------------------------------------------------------------------------------------- */
+
+static void *object_make(size_t bytes) {
+  fake_add(FAKE_DESCRIPTORS, 1);
+  return calloc(1, bytes);
+}
+
+cublasStatus_t cublasLtCreate(cublasLtHandle_t *handle) {
+  *handle = object_make(sizeof **handle);
+  return *handle ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_ALLOC_FAILED;
+}
+
+cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
+  free(handle);
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *operation, cublasComputeType_t compute,
+                                        cudaDataType_t scale) {
+  if (compute != CUBLAS_COMPUTE_32F || scale != CUDA_R_32F) return CUBLAS_STATUS_NOT_SUPPORTED;
+  *operation = object_make(sizeof **operation);
+  return *operation ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_ALLOC_FAILED;
+}
+
+/* Copies an attribute whose size must be right. */
+static cublasStatus_t attribute_set(void *member, size_t size, const void *value, size_t bytes) {
+  if (bytes != size) return CUBLAS_STATUS_INVALID_VALUE;
+  memcpy(member, value, size);
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t operation,
+                                              cublasLtMatmulDescAttributes_t attribute, const void *value,
+                                              size_t bytes) {
+  switch (attribute) {
+    case CUBLASLT_MATMUL_DESC_TRANSA:
+      return attribute_set(&operation->transpose_a, sizeof operation->transpose_a, value, bytes);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE:
+      return attribute_set(&operation->epilogue, sizeof operation->epilogue, value, bytes);
+    case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
+      return attribute_set(&operation->bias, sizeof operation->bias, value, bytes);
+  }
+  return CUBLAS_STATUS_INVALID_VALUE;
+}
+
+cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t operation) {
+  free(operation);
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t *layout, cudaDataType_t type, uint64_t rows,
+                                          uint64_t columns, int64_t leading) {
+  if (type != CUDA_R_16F || leading != (int64_t)rows) return CUBLAS_STATUS_NOT_SUPPORTED;
+  *layout = object_make(sizeof **layout);
+  if (!*layout) return CUBLAS_STATUS_ALLOC_FAILED;
+  **layout = (struct fake_layout){rows, columns};
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout,
+                                                cublasLtMatrixLayoutAttribute_t attribute, const void *value,
+                                                size_t bytes) {
+  if (attribute != CUBLASLT_MATRIX_LAYOUT_COLS) return CUBLAS_STATUS_INVALID_VALUE;
+  return attribute_set(&layout->columns, sizeof layout->columns, value, bytes);
+}
+
+cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) {
+  free(layout);
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t *preference) {
+  *preference = object_make(sizeof **preference);
+  if (!*preference) return CUBLAS_STATUS_ALLOC_FAILED;
+  **preference = (struct fake_preference){0, UINT32_MAX};
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t preference,
+                                                    cublasLtMatmulPreferenceAttributes_t attribute,
+                                                    const void *value, size_t bytes) {
+  switch (attribute) {
+    case CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES:
+      return attribute_set(&preference->workspace, sizeof preference->workspace, value, bytes);
+    case CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK:
+      return attribute_set(&preference->schemes, sizeof preference->schemes, value, bytes);
+  }
+  return CUBLAS_STATUS_INVALID_VALUE;
+}
+
+cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t preference) {
+  free(preference);
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+const char *cublasLtGetStatusName(cublasStatus_t status) {
+  switch (status) {
+    case CUBLAS_STATUS_SUCCESS:
+      return "CUBLAS_STATUS_SUCCESS";
+    case CUBLAS_STATUS_ALLOC_FAILED:
+      return "CUBLAS_STATUS_ALLOC_FAILED";
+    case CUBLAS_STATUS_INVALID_VALUE:
+      return "CUBLAS_STATUS_INVALID_VALUE";
+    case CUBLAS_STATUS_EXECUTION_FAILED:
+      return "CUBLAS_STATUS_EXECUTION_FAILED";
+    case CUBLAS_STATUS_NOT_SUPPORTED:
+      return "CUBLAS_STATUS_NOT_SUPPORTED";
+  }
+  return "unknown";
+}
+
+const char *cublasLtGetStatusString(cublasStatus_t status) {
+  return status == CUBLAS_STATUS_SUCCESS ? "success" : "as the fake cuBLASLt has it";
+}
+
+size_t cublasLtGetVersion(void) {
+  return 130100;
+}

@@ -1,0 +1,215 @@
+/* Cards and memory. */
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/fake_cuda/fake.h"
+
+#define DEVICE_TAG ((uintptr_t)1 << 60) /* in no address that a process can have */
+#define POISON 0xff
+#define ALIGNMENT 256
+#define ALLOCATIONS_MAX 256
+#define MEBI ((size_t)1 << 20)
+#define VERSION 13000 /* CUDA 13.0 */
+
+struct allocation {
+  char *memory; /* NULL: a free entry */
+  size_t bytes;
+  bool device;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct allocation allocations[ALLOCATIONS_MAX]; /* by `lock` */
+static size_t device_used;                             /* by `lock` */
+
+static long environment_number(const char *name, long otherwise) {
+  const char *value = getenv(name);
+  return value ? strtol(value, NULL, 10) : otherwise;
+}
+
+static size_t device_all(void) {
+  return (size_t)environment_number("FAKE_CUDA_MEMORY", 4096) * MEBI;
+}
+
+/* --- Cards ---------------------------------------------------------------------------------------------- */
+
+cudaError_t cudaDriverGetVersion(int *version) {
+  *version = environment_number("FAKE_CUDA_CARDS", 1) < 0 ? 0 : VERSION;
+  return cudaSuccess;
+}
+
+cudaError_t cudaRuntimeGetVersion(int *version) {
+  *version = VERSION;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceCount(int *count) {
+  const long cards = environment_number("FAKE_CUDA_CARDS", 1);
+  *count = cards > 0 ? (int)cards : 0;
+  return cards < 0 ? cudaErrorInsufficientDriver : cards == 0 ? cudaErrorNoDevice : cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device) {
+  const char *capability = getenv("FAKE_CUDA_CAPABILITY");
+  if (device < 0 || device >= environment_number("FAKE_CUDA_CARDS", 1)) return cudaErrorInvalidDevice;
+  *properties = (struct cudaDeviceProp){
+      .totalGlobalMem = device_all(), .major = 9, .minor = 0, .multiProcessorCount = 132};
+  strcpy(properties->name, "Fake card");
+  if (capability && sscanf(capability, "%d.%d", &properties->major, &properties->minor) != 2)
+    return cudaErrorInvalidValue;
+  return cudaSuccess;
+}
+
+cudaError_t cudaSetDevice(int device) {
+  if (device < 0 || device >= environment_number("FAKE_CUDA_CARDS", 1)) return cudaErrorInvalidDevice;
+  return fake_sticky();
+}
+
+cudaError_t cudaGetLastError(void) {
+  return fake_sticky();
+}
+
+const char *cudaGetErrorName(cudaError_t error) {
+  switch (error) {
+    case cudaSuccess:
+      return "cudaSuccess";
+    case cudaErrorInvalidValue:
+      return "cudaErrorInvalidValue";
+    case cudaErrorMemoryAllocation:
+      return "cudaErrorMemoryAllocation";
+    case cudaErrorInsufficientDriver:
+      return "cudaErrorInsufficientDriver";
+    case cudaErrorNoDevice:
+      return "cudaErrorNoDevice";
+    case cudaErrorInvalidDevice:
+      return "cudaErrorInvalidDevice";
+    case cudaErrorIllegalAddress:
+      return "cudaErrorIllegalAddress";
+    case cudaErrorLaunchFailure:
+      return "cudaErrorLaunchFailure";
+  }
+  return "unknown";
+}
+
+const char *cudaGetErrorString(cudaError_t error) {
+  return error == cudaSuccess ? "no error" : "as the fake CUDA has it";
+}
+
+/* --- Memory --------------------------------------------------------------------------------------------- */
+
+static cudaError_t allocate(void **address, size_t bytes, bool device) {
+  int free_entry = -1;
+  char *memory = NULL;
+  pthread_mutex_lock(&lock);
+  for (int i = 0; i < ALLOCATIONS_MAX; i++)
+    if (!allocations[i].memory) free_entry = i;
+  if (bytes > 0 && free_entry >= 0 && (!device || bytes <= device_all() - device_used))
+    memory = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+  if (memory) {
+    memset(memory, POISON, bytes);
+    allocations[free_entry] = (struct allocation){memory, bytes, device};
+    if (device) device_used += bytes;
+    *address = (void *)((uintptr_t)memory | (device ? DEVICE_TAG : 0));
+  }
+  pthread_mutex_unlock(&lock);
+  return memory ? fake_sticky() : cudaErrorMemoryAllocation;
+}
+
+static cudaError_t release(const void *address, bool device) {
+  char *const memory = (char *)((uintptr_t)address & ~DEVICE_TAG);
+  cudaError_t status = memory ? cudaErrorInvalidValue : cudaSuccess;
+  pthread_mutex_lock(&lock);
+  for (int i = 0; memory && i < ALLOCATIONS_MAX; i++) {
+    if (allocations[i].memory != memory || allocations[i].device != device) continue;
+    if (device) device_used -= allocations[i].bytes;
+    allocations[i].memory = NULL;
+    free(memory);
+    status = fake_sticky();
+  }
+  pthread_mutex_unlock(&lock);
+  return status;
+}
+
+/* Whether the bytes lie in one allocation of that kind. */
+static bool is_inside(const char *memory, size_t bytes, bool device) {
+  bool inside = false;
+  pthread_mutex_lock(&lock);
+  for (int i = 0; i < ALLOCATIONS_MAX; i++) {
+    const struct allocation *at = &allocations[i];
+    if (at->memory && at->device == device && memory >= at->memory &&
+        (size_t)(memory - at->memory) <= at->bytes && bytes <= at->bytes - (size_t)(memory - at->memory))
+      inside = true;
+  }
+  pthread_mutex_unlock(&lock);
+  return inside;
+}
+
+void *fake_device(const void *address, size_t bytes) {
+  if (!((uintptr_t)address & DEVICE_TAG)) return NULL;
+  char *const memory = (char *)((uintptr_t)address & ~DEVICE_TAG);
+  return is_inside(memory, bytes, true) ? memory : NULL;
+}
+
+cudaError_t cudaMalloc(void **memory, size_t bytes) {
+  fake_add(FAKE_DEVICE_ALLOCATIONS, 1);
+  return allocate(memory, bytes, true);
+}
+
+cudaError_t cudaFree(void *memory) {
+  fake_add(FAKE_DEVICE_FREES, 1);
+  return release(memory, true);
+}
+
+cudaError_t cudaMallocHost(void **memory, size_t bytes) {
+  fake_add(FAKE_HOST_ALLOCATIONS, 1);
+  return allocate(memory, bytes, false);
+}
+
+cudaError_t cudaFreeHost(void *memory) {
+  fake_add(FAKE_HOST_FREES, 1);
+  return release(memory, false);
+}
+
+cudaError_t cudaMemGetInfo(size_t *available, size_t *all) {
+  pthread_mutex_lock(&lock);
+  *all = device_all();
+  *available = *all - device_used;
+  pthread_mutex_unlock(&lock);
+  return fake_sticky();
+}
+
+struct copy {
+  void *to;
+  const void *from;
+  size_t bytes;
+  enum cudaMemcpyKind kind;
+};
+
+static cudaError_t copy_run(const void *arguments) {
+  const struct copy *copy = arguments;
+  void *to = copy->kind == cudaMemcpyDeviceToHost ? copy->to : fake_device(copy->to, copy->bytes);
+  const void *from = copy->kind == cudaMemcpyHostToDevice ? copy->from : fake_device(copy->from, copy->bytes);
+  if (!to || !from) return cudaErrorIllegalAddress;
+  memcpy(to, from, copy->bytes);
+  return cudaSuccess;
+}
+
+static bool is_pinned_or_device(const void *address, size_t bytes, bool device) {
+  return device ? fake_device(address, bytes) != NULL : is_inside(address, bytes, false);
+}
+
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
+                            cudaStream_t stream) {
+  const struct copy copy = {to, from, bytes, kind};
+  if (!is_pinned_or_device(from, bytes, kind != cudaMemcpyHostToDevice) ||
+      !is_pinned_or_device(to, bytes, kind != cudaMemcpyDeviceToHost))
+    return cudaErrorInvalidValue;
+  if (kind != cudaMemcpyDeviceToDevice) {
+    const bool up = kind == cudaMemcpyHostToDevice;
+    fake_add(up ? FAKE_COPIES_UP : FAKE_COPIES_DOWN, 1);
+    fake_add(up ? FAKE_BYTES_UP : FAKE_BYTES_DOWN, (int64_t)bytes);
+  }
+  return fake_enqueue(stream, copy_run, &copy, sizeof copy);
+}

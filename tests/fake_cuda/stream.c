@@ -1,0 +1,184 @@
+/* Streams and events: each stream a thread that works only as far as someone waits. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tests/fake_cuda/fake.h"
+
+struct item {
+  struct item *next;
+  fake_work *work;
+  _Alignas(16) char arguments[FAKE_ARGUMENTS_MAX];
+};
+
+struct CUstream_st {
+  pthread_t thread;
+  pthread_mutex_t lock; /* for all below */
+  pthread_cond_t changed;
+  struct item *first, **last;
+  int64_t queued, wanted, done; /* items: put in; to be run, since someone waits; run */
+  bool closing;
+};
+
+struct CUevent_st {
+  cudaStream_t stream;  /* NULL until it is recorded */
+  int64_t ticket;       /* items of the stream that come before it */
+  double *milliseconds; /* of a timed one: when the stream came to it */
+};
+
+static void *stream_run(void *argument) {
+  cudaStream_t stream = argument;
+  pthread_mutex_lock(&stream->lock);
+  for (;;) {
+    while (stream->done == stream->wanted && !stream->closing)
+      pthread_cond_wait(&stream->changed, &stream->lock);
+    if (stream->done == stream->wanted) break;
+    struct item *item = stream->first;
+    stream->first = item->next;
+    if (!stream->first) stream->last = &stream->first;
+    pthread_mutex_unlock(&stream->lock);
+    const cudaError_t status = fake_sticky() == cudaSuccess ? item->work(item->arguments) : cudaSuccess;
+    if (status != cudaSuccess) fake_sticky_set(status);
+    free(item);
+    pthread_mutex_lock(&stream->lock);
+    stream->done++;
+    pthread_cond_broadcast(&stream->changed);
+  }
+  pthread_mutex_unlock(&stream->lock);
+  return NULL;
+}
+
+/* Has the stream run its first `count` items. */
+static cudaError_t stream_reach(cudaStream_t stream, int64_t count) {
+  pthread_mutex_lock(&stream->lock);
+  if (stream->wanted < count) stream->wanted = count;
+  pthread_cond_broadcast(&stream->changed);
+  while (stream->done < count) pthread_cond_wait(&stream->changed, &stream->lock);
+  pthread_mutex_unlock(&stream->lock);
+  return fake_sticky();
+}
+
+static int64_t stream_queued(cudaStream_t stream) {
+  pthread_mutex_lock(&stream->lock);
+  const int64_t queued = stream->queued;
+  pthread_mutex_unlock(&stream->lock);
+  return queued;
+}
+
+cudaError_t fake_enqueue(cudaStream_t stream, fake_work *work, const void *arguments, size_t bytes) {
+  struct item *item = bytes <= FAKE_ARGUMENTS_MAX ? malloc(sizeof *item) : NULL;
+  if (!item) return cudaErrorMemoryAllocation;
+  item->next = NULL;
+  item->work = work;
+  memcpy(item->arguments, arguments, bytes);
+  pthread_mutex_lock(&stream->lock);
+  *stream->last = item;
+  stream->last = &item->next;
+  stream->queued++;
+  pthread_mutex_unlock(&stream->lock);
+  return fake_sticky();
+}
+
+static cudaError_t failing_run(const void *arguments) {
+  (void)arguments;
+  return cudaErrorLaunchFailure;
+}
+
+cudaError_t fake_launch(cudaStream_t stream, enum fake_count kind, fake_work *work, const void *arguments,
+                        size_t bytes) {
+  fake_add(kind, 1);
+  const int64_t number = fake_counted(kind);
+  if (fake_fails(kind, number, "launch")) return cudaErrorInvalidValue;
+  return fake_enqueue(stream, fake_fails(kind, number, "run") ? failing_run : work, arguments, bytes);
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned int flags) {
+  cudaStream_t made = flags == cudaStreamNonBlocking ? calloc(1, sizeof *made) : NULL;
+  if (!made) return cudaErrorInvalidValue;
+  made->last = &made->first;
+  pthread_mutex_init(&made->lock, NULL);
+  pthread_cond_init(&made->changed, NULL);
+  if (pthread_create(&made->thread, NULL, stream_run, made) != 0) {
+    free(made);
+    return cudaErrorMemoryAllocation;
+  }
+  fake_add(FAKE_STREAMS, 1);
+  *stream = made;
+  return fake_sticky();
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  fake_add(FAKE_STREAM_WAITS, 1);
+  return stream_reach(stream, stream_queued(stream));
+}
+
+/* What is queued is run first, as CUDA does it. */
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  stream_reach(stream, stream_queued(stream));
+  pthread_mutex_lock(&stream->lock);
+  stream->closing = true;
+  pthread_cond_broadcast(&stream->changed);
+  pthread_mutex_unlock(&stream->lock);
+  pthread_join(stream->thread, NULL);
+  pthread_cond_destroy(&stream->changed);
+  pthread_mutex_destroy(&stream->lock);
+  free(stream);
+  return fake_sticky();
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned int flags) {
+  *event = calloc(1, sizeof **event);
+  if (!*event) return cudaErrorMemoryAllocation;
+  if (!(flags & cudaEventDisableTiming)) (*event)->milliseconds = calloc(1, sizeof(double));
+  fake_add(FAKE_EVENTS, 1);
+  return fake_sticky();
+}
+
+static cudaError_t time_run(const void *arguments) {
+  double *const *milliseconds = arguments;
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  **milliseconds = (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  fake_add(FAKE_EVENT_RECORDS, 1);
+  if (event->milliseconds) fake_enqueue(stream, time_run, &event->milliseconds, sizeof event->milliseconds);
+  event->stream = stream;
+  event->ticket = stream_queued(stream);
+  return fake_sticky();
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  fake_add(FAKE_EVENT_WAITS, 1);
+  return event->stream ? stream_reach(event->stream, event->ticket) : fake_sticky();
+}
+
+cudaError_t fake_event_no_wait(cudaEvent_t event) {
+  (void)event;
+  return fake_sticky();
+}
+
+cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t start, cudaEvent_t end) {
+  if (!start->milliseconds || !end->milliseconds) return cudaErrorInvalidValue;
+  *milliseconds = (float)(*end->milliseconds - *start->milliseconds);
+  return fake_sticky();
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  free(event->milliseconds);
+  free(event);
+  return fake_sticky();
+}
+
+static cudaError_t wait_run(const void *arguments) {
+  const struct CUevent_st *event = arguments;
+  return stream_reach(event->stream, event->ticket);
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned int flags) {
+  (void)flags;
+  return event->stream ? fake_enqueue(stream, wait_run, event, sizeof *event) : fake_sticky();
+}

@@ -1,0 +1,206 @@
+/* Opening the CUDA encoder where it cannot be had: what is wrong, and what to do, in a sentence. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* After the headers whose types it uses. */
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cuda/cards.h"
+#include "cuda/encoder_cuda.h"
+#include "cuda/gemm.h"
+#include "tests/fake_cuda/fake.h"
+
+static struct model *model_of_golden(void) {
+  struct error error = {.message = ""};
+  struct model *model = model_open(NINA_SOURCE_DIR "/tests/golden/xlmr-cls-v3", &error);
+  if (!model) fail_msg("%s", error.message);
+  return model;
+}
+
+static struct encoder_options options_of(const struct model *model) {
+  return (struct encoder_options){
+      .max_tokens = model->shape.max_tokens, .width_count = 1, .widths = {model->shape.hidden}};
+}
+
+static void check_says(const struct error *error, enum error_code code, const char *phrase) {
+  assert_int_equal(error->code, code);
+  if (!strstr(error->message, phrase)) fail_msg("\"%s\" is not in \"%s\"", phrase, error->message);
+}
+
+/* Opening must fail with that phrase, and leave nothing on the card. */
+static void check_refused(const struct model *model, const struct encoder_options *options, int32_t device,
+                          enum error_code code, const char *phrase) {
+  struct error error = {.message = ""};
+  const int64_t kept = fake_counted(FAKE_DEVICE_ALLOCATIONS) - fake_counted(FAKE_DEVICE_FREES);
+  const int64_t pinned = fake_counted(FAKE_HOST_ALLOCATIONS) - fake_counted(FAKE_HOST_FREES);
+  assert_null(encoder_cuda_open(model, options, device, &error));
+  check_says(&error, code, phrase);
+  assert_int_equal(fake_counted(FAKE_DEVICE_ALLOCATIONS) - fake_counted(FAKE_DEVICE_FREES), kept);
+  assert_int_equal(fake_counted(FAKE_HOST_ALLOCATIONS) - fake_counted(FAKE_HOST_FREES), pinned);
+}
+
+static void machine_without_a_usable_card_says_why(void **state) {
+  struct model *model = model_of_golden();
+  const struct encoder_options options = options_of(model);
+  (void)state;
+  setenv("FAKE_CUDA_CARDS", "-1", 1);
+  check_refused(model, &options, 0, ERROR_DEVICE, "no CUDA driver on this machine");
+  setenv("FAKE_CUDA_CARDS", "0", 1);
+  check_refused(model, &options, 0, ERROR_DEVICE, "sees no card");
+  setenv("FAKE_CUDA_CARDS", "2", 1);
+  check_refused(model, &options, 2, ERROR_DEVICE, "there is no CUDA card 2");
+  setenv("FAKE_CUDA_CAPABILITY", "7.5", 1);
+  check_refused(model, &options, 1, ERROR_DEVICE, "has compute capability 7.5 and nina's kernels need 8.0");
+  unsetenv("FAKE_CUDA_CAPABILITY");
+  unsetenv("FAKE_CUDA_CARDS");
+  model_close(model);
+}
+
+static void cards_are_listed_with_capability_and_memory(void **state) {
+  struct cuda_card cards[CUDA_CARDS_MAX];
+  struct error error;
+  int32_t count;
+  (void)state;
+  setenv("FAKE_CUDA_CARDS", "3", 1);
+  setenv("FAKE_CUDA_CAPABILITY", "7.5", 1);
+  setenv("FAKE_CUDA_MEMORY", "16", 1);
+  assert_true(cuda_cards_list(cards, &count, &error));
+  assert_int_equal(count, 3);
+  assert_int_equal(cards[2].device, 2);
+  assert_int_equal(cards[2].major * 10 + cards[2].minor, 75);
+  assert_int_equal(cards[2].memory, 16 << 20);
+  assert_false(cards[2].usable);
+  unsetenv("FAKE_CUDA_MEMORY");
+  unsetenv("FAKE_CUDA_CAPABILITY");
+  unsetenv("FAKE_CUDA_CARDS");
+}
+
+static void short_memory_names_the_batch_tokens_that_fit(void **state) {
+  static const char phrase[] = "pass --batch-tokens ";
+  struct model *model = model_of_golden();
+  struct encoder_options options = options_of(model);
+  struct error error = {.message = ""};
+  (void)state;
+  setenv("FAKE_CUDA_MEMORY", "384", 1);
+  check_refused(model, &options, 0, ERROR_MEMORY, phrase);
+  assert_null(encoder_cuda_open(model, &options, 0, &error));
+  options.batch_tokens = atoi(strstr(error.message, phrase) + strlen(phrase));
+  assert_true(options.batch_tokens > 8192 && options.batch_tokens < 32768);
+  struct encoder *encoder = encoder_cuda_open(model, &options, 0, &error);
+  if (!encoder) fail_msg("%s", error.message);
+  assert_int_equal(encoder->info.batch_tokens, options.batch_tokens);
+  encoder_close(encoder);
+  options.batch_tokens += 1024;
+  check_refused(model, &options, 0, ERROR_MEMORY, phrase);
+  setenv("FAKE_CUDA_MEMORY", "300", 1);
+  check_refused(model, &options, 0, ERROR_MEMORY, "pass a smaller --max-tokens");
+  unsetenv("FAKE_CUDA_MEMORY");
+  model_close(model);
+}
+
+static void weight_that_fp16_cannot_hold_names_its_tensor(void **state) {
+  struct model *model = model_of_golden();
+  const struct encoder_options options = options_of(model);
+  struct tensor bias = *model->layer[1].query.bias;
+  float *numbers = calloc((size_t)bias.elements, sizeof *numbers);
+  (void)state;
+  assert_non_null(numbers);
+  bias.dtype = DTYPE_F32;
+  bias.data = numbers;
+  model->layer[1].query.bias = &bias;
+  numbers[bias.elements - 1] = -65504;
+  struct error error = {.message = ""};
+  struct encoder *encoder = encoder_cuda_open(model, &options, 0, &error);
+  if (!encoder) fail_msg("%s", error.message);
+  encoder_close(encoder);
+  numbers[bias.elements - 1] = -65520;
+  check_refused(model, &options, 0, ERROR_UNSUPPORTED, bias.name);
+  numbers[bias.elements - 1] = (float)NAN;
+  check_refused(model, &options, 0, ERROR_UNSUPPORTED, "is nan");
+  free(numbers);
+  model_close(model);
+}
+
+static void model_that_the_kernels_do_not_have_is_refused(void **state) {
+  struct model *model = model_of_golden();
+  const struct model_shape shape = model->shape;
+  struct encoder_options options = options_of(model);
+  (void)state;
+  model->shape.head_size = 16;
+  check_refused(model, &options, 0, ERROR_UNSUPPORTED, "heads of size 16");
+  model->shape = shape;
+  model->shape.ffn = 100;
+  check_refused(model, &options, 0, ERROR_UNSUPPORTED, "FFN 100");
+  model->shape = shape;
+  options.precision = PRECISION_BF16;
+  check_refused(model, &options, 0, ERROR_USAGE, "computes in fp16, not bf16");
+  model_close(model);
+}
+
+static void batch_that_cannot_be_is_refused(void **state) {
+  static const int32_t ids[] = {0, 1 << 20, 2}, offsets[] = {0, 3}, backwards[] = {0, 3, 2};
+  struct model *model = model_of_golden();
+  const struct encoder_options options = options_of(model);
+  struct error error = {.message = ""};
+  struct encoder *encoder = encoder_cuda_open(model, &options, 0, &error);
+  (void)state;
+  if (!encoder) fail_msg("%s", error.message);
+  assert_false(encoder_submit(encoder, 0, &(struct batch){ids, offsets, 1, 0}, &error));
+  check_says(&error, ERROR_INPUT, "token id 1048576");
+  assert_false(encoder_submit(encoder, 0, &(struct batch){ids, backwards, 2, 0}, &error));
+  check_says(&error, ERROR_USAGE, "sequence 1 of a batch has -1 tokens");
+  assert_false(encoder_wait(encoder, 0, NULL, &error));
+  check_says(&error, ERROR_USAGE, "submit comes first");
+  encoder_close(encoder);
+  model_close(model);
+}
+
+/* The next launch fails at once: the error names kernel, layer and batch. */
+static void failed_launch_names_kernel_layer_and_batch(void **state) {
+  static const int32_t ids[] = {0, 5, 2}, offsets[] = {0, 3};
+  const struct batch batch = {ids, offsets, 1, 0};
+  struct model *model = model_of_golden();
+  const struct encoder_options options = options_of(model);
+  struct error error = {.message = ""};
+  struct encoder *encoder = encoder_cuda_open(model, &options, 0, &error);
+  char failing[64];
+  (void)state;
+  if (!encoder) fail_msg("%s", error.message);
+  snprintf(failing, sizeof failing, "attention:%lld:launch", (long long)fake_counted(FAKE_ATTENTION) + 2);
+  setenv("FAKE_CUDA_FAIL", failing, 1);
+  assert_false(encoder_submit(encoder, 0, &batch, &error));
+  check_says(&error, ERROR_DEVICE,
+             "a batch of 1 sequences and 3 tokens: layer 1: the attention kernel: cudaErrorInvalidValue");
+  unsetenv("FAKE_CUDA_FAIL");
+  encoder_close(encoder);
+  model_close(model);
+}
+
+static void shape_class_is_stood_for_by_one_number_of_tokens(void **state) {
+  (void)state;
+  assert_int_equal(cuda_gemm_representative(1, 32768), 128);
+  assert_int_equal(cuda_gemm_representative(128, 32768), 128);
+  assert_int_equal(cuda_gemm_representative(129, 32768), 256);
+  assert_int_equal(cuda_gemm_representative(16385, 32768), 32768);
+  assert_int_equal(cuda_gemm_representative(16385, 20000), 20000);
+  assert_int_equal(cuda_gemm_representative(20, 100), 100);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(machine_without_a_usable_card_says_why),
+      cmocka_unit_test(cards_are_listed_with_capability_and_memory),
+      cmocka_unit_test(short_memory_names_the_batch_tokens_that_fit),
+      cmocka_unit_test(weight_that_fp16_cannot_hold_names_its_tensor),
+      cmocka_unit_test(model_that_the_kernels_do_not_have_is_refused),
+      cmocka_unit_test(batch_that_cannot_be_is_refused),
+      cmocka_unit_test(failed_launch_names_kernel_layer_and_batch),
+      cmocka_unit_test(shape_class_is_stood_for_by_one_number_of_tokens),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,110 @@
+/* Device memory, random numbers and time. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cuda/check.h"
+#include "host/model/half.h"
+#include "tests/gpu_check/gpu_check.h"
+
+#define STAGING ((size_t)8 << 20) /* pinned; a multiple of every alignment */
+
+uint64_t random_next(uint64_t *state) {
+  uint64_t x = *state += 0x9e3779b97f4a7c15u; /* splitmix64 */
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+void halves_random(uint16_t *numbers, size_t count, float spread, uint64_t seed) {
+  for (size_t i = 0; i < count; i++) {
+    /* The sum of four even ones, near enough to normal, with variance 4 / 12. */
+    const uint64_t bits = random_next(&seed);
+    float sum = 0;
+    for (int k = 0; k < 4; k++) sum += (float)(bits >> (16 * k) & 0xffff) / 65536.0f - 0.5f;
+    numbers[i] = half_from_float(sum * spread * sqrtf(3.0f));
+  }
+}
+
+static bool staged_copy(struct check *check, void *to, const void *from, size_t bytes,
+                        enum cudaMemcpyKind kind, struct error *error) {
+  char *staging = NULL;
+  bool done = false;
+  if (!cuda_check(cudaMallocHost((void **)&staging, STAGING), error, "pinned memory")) return false;
+  for (size_t at = 0; at < bytes; at += STAGING) {
+    const size_t part = bytes - at < STAGING ? bytes - at : STAGING;
+    const bool up = kind == cudaMemcpyHostToDevice;
+    if (up) memcpy(staging, (const char *)from + at, part);
+    if (!cuda_check(cudaMemcpyAsync(up ? (char *)to + at : staging, up ? staging : (const char *)from + at,
+                                    part, kind, check->stream),
+                    error, "a copy") ||
+        !cuda_check(cudaStreamSynchronize(check->stream), error, "a copy"))
+      goto out;
+    if (!up) memcpy((char *)to + at, staging, part);
+  }
+  done = true;
+out:
+  cudaFreeHost(staging);
+  return done;
+}
+
+void *device_make(struct check *check, const void *from, size_t bytes, struct error *error) {
+  void *memory = NULL;
+  if (!cuda_check(cudaMalloc(&memory, bytes), error, "%zu bytes on the card", bytes)) return NULL;
+  if (!from || staged_copy(check, memory, from, bytes, cudaMemcpyHostToDevice, error)) return memory;
+  cudaFree(memory);
+  return NULL;
+}
+
+bool device_write(struct check *check, void *to, const void *from, size_t bytes, struct error *error) {
+  return staged_copy(check, to, from, bytes, cudaMemcpyHostToDevice, error);
+}
+
+bool device_read(struct check *check, const void *from, void *to, size_t bytes, struct error *error) {
+  return staged_copy(check, to, from, bytes, cudaMemcpyDeviceToHost, error);
+}
+
+/* One block is made here; the card copies it on and on. */
+bool device_fill(struct check *check, void *to, size_t bytes, float spread, uint64_t seed,
+                 struct error *error) {
+  const size_t first = bytes < STAGING ? bytes : STAGING;
+  uint16_t *numbers = malloc(first);
+  if (!numbers) return error_set_memory(error, first, "random numbers");
+  halves_random(numbers, first / sizeof *numbers, spread, seed);
+  bool done = staged_copy(check, to, numbers, first, cudaMemcpyHostToDevice, error);
+  free(numbers);
+  for (size_t at = first; at < bytes && done; at += first) {
+    const size_t part = bytes - at < first ? bytes - at : first;
+    done = cuda_check(cudaMemcpyAsync((char *)to + at, to, part, cudaMemcpyDeviceToDevice, check->stream),
+                      error, "filling memory");
+  }
+  return done && cuda_check(cudaStreamSynchronize(check->stream), error, "filling memory");
+}
+
+void *device_random(struct check *check, size_t bytes, float spread, uint64_t seed, struct error *error) {
+  void *memory = device_make(check, NULL, bytes, error);
+  if (!memory || device_fill(check, memory, bytes, spread, seed, error)) return memory;
+  cudaFree(memory);
+  return NULL;
+}
+
+bool time_measure(struct check *check, timed_work *work, void *context, int count, double *seconds,
+                  struct error *error) {
+  cudaEvent_t start = NULL, end = NULL;
+  float milliseconds = 0;
+  bool done = false;
+  if (!cuda_check(cudaEventCreateWithFlags(&start, 0), error, "making an event") ||
+      !cuda_check(cudaEventCreateWithFlags(&end, 0), error, "making an event") || !work(context, error) ||
+      !cuda_check(cudaEventRecord(start, check->stream), error, "recording an event"))
+    goto out;
+  for (int i = 0; i < count; i++)
+    if (!work(context, error)) goto out;
+  done = cuda_check(cudaEventRecord(end, check->stream), error, "recording an event") &&
+         cuda_check(cudaEventSynchronize(end), error, "a measurement") &&
+         cuda_check(cudaEventElapsedTime(&milliseconds, start, end), error, "a measurement");
+  *seconds = (double)milliseconds / 1000 / count;
+out:
+  if (start) cudaEventDestroy(start);
+  if (end) cudaEventDestroy(end);
+  return done;
+}

@@ -1,0 +1,117 @@
+# Kernels that were broken on purpose: the tests must notice each of them, or they prove nothing about the kernel
+# that is not. A copy differs from its kernel in one place; a place that is no longer there, or not once, fails
+# its test.
+
+# broken(name, test, kernel files, the file to break, what stands in it, what stands there instead)
+function(broken name test sources file good bad)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${kernels}/${file})
+  set(target simt_broken_${name})
+  file(READ ${kernels}/${file} text)
+  string(FIND "${text}" "${good}" first)
+  string(FIND "${text}" "${good}" last REVERSE)
+  if(first EQUAL -1 OR NOT first EQUAL last)
+    message(WARNING "tests/simt/broken.cmake: ${name}: cuda/${file} does not hold its text exactly once")
+    add_test(NAME ${target} COMMAND ${CMAKE_COMMAND} -E false)
+    return()
+  endif()
+  string(REPLACE "${good}" "${bad}" text "${text}")
+  set(folder ${CMAKE_CURRENT_BINARY_DIR}/broken/${name})
+  file(CONFIGURE OUTPUT ${folder}/cuda/${file} CONTENT "${text}" @ONLY)
+
+  set(paths)
+  foreach(source ${sources})
+    if(source STREQUAL file)
+      list(APPEND paths ${folder}/cuda/${source})
+    else()
+      list(APPEND paths ${kernels}/${source})
+    endif()
+  endforeach()
+  simt_program(${target} test_${test}.c ${paths})
+  target_include_directories(${target} BEFORE PRIVATE ${folder})
+  target_compile_options(${target} PRIVATE -O1)
+  add_test(NAME ${target} COMMAND ${target} --broken)
+  set_tests_properties(${target} PROPERTIES
+    PASS_REGULAR_EXPRESSION "FAILED TEST|ERROR: AddressSanitizer|runtime error")
+endfunction()
+
+# --- Attention ---------------------------------------------------------------------------------------------
+broken(attention_tile_barrier attention attention.cu attention.cu
+  [[__syncthreads(); /* tile j is here]]
+  [[/* tile j is here]])
+broken(attention_queries_barrier attention attention.cu attention.cu
+  [[__syncthreads(); /* every warp has its queries]]
+  [[/* every warp has its queries]])
+broken(attention_results_barrier attention attention.cu attention.cu
+  [[__syncthreads(); /* the last tile is done with]]
+  [[/* the last tile is done with]])
+broken(attention_wait attention attention.cu attention.cu
+  [[cp_async_wait();
+      __syncthreads();]]
+  [[__syncthreads();]])
+broken(attention_key_border attention attention.cu attention.cu
+  [[i % 2 >= present]]
+  [[i % 2 > present]])
+broken(attention_query_border attention attention.cu attention.cu
+  [[if (row < present) store16]]
+  [[if (row <= present) store16]])
+broken(attention_key_lane attention attention.cu attention.cu
+  [[16 * n + lane / 16 * 8 + lane % 8, 2 * k + lane / 8 % 2]]
+  [[16 * n + lane % 16, 2 * k + lane / 16]])
+broken(attention_value_lane attention attention.cu attention.cu
+  [[ldmatrix_x4_trans(values,]]
+  [[ldmatrix_x4(values,]])
+broken(attention_result_lane attention attention.cu attention.cu
+  [[8 * r + lane / 4, n)]]
+  [[8 * r + lane % 8, n)]])
+broken(attention_shrink attention attention.cu attention.cu
+  [[own.sum[m][n][i] *= shrink]]
+  [[own.sum[m][n][i] *= 1]])
+broken(attention_fused_logit attention attention.cu attention.cu
+  [[exp2_fast((s[m][n][i] - peak) * scale)]]
+  [[exp2_fast(fmaf(s[m][n][i], scale, -(peak * scale)))]])
+broken(attention_swizzle attention attention.cu attention.cu
+  [[(chunk ^ (row / layout<D>::line_rows & layout<D>::mix))]]
+  [[chunk]])
+
+# --- Attention's tiles -------------------------------------------------------------------------------------
+broken(tiles_barrier tiles attention_tiles.cu attention_tiles.cu
+  [[__syncthreads(); /* all have read what the next line changes */]]
+  [[]])
+broken(tiles_border tiles attention_tiles.cu attention_tiles.cu
+  [[(tokens + rows - 1) / rows]]
+  [[tokens / rows + 1]])
+
+# --- Embedding and LayerNorm -------------------------------------------------------------------------------
+set(norm_files embedding.cu layer_norm.cu)
+broken(norm_border norm "${norm_files}" row_norm.h
+  [[row_column(c, lane) < hidden ? row.x[c][i] - mean : 0]]
+  [[row.x[c][i] - mean]])
+broken(norm_row_border norm "${norm_files}" layer_norm.cu
+  [[if (token >= tokens) return;]]
+  [[if (token > tokens) return;]])
+broken(norm_lanes norm "${norm_files}" device.h
+  [[int distance = WARP_LANES / 2;]]
+  [[int distance = WARP_LANES / 4;]])
+broken(embedding_sequence_border norm "${norm_files}" embedding.cu
+  [[offsets[middle] <= token]]
+  [[offsets[middle] < token]])
+
+# --- Pooling -----------------------------------------------------------------------------------------------
+set(pool_files first_rows.cu pool.cu)
+broken(pool_sum_barrier pool "${pool_files}" pool.cu
+  [[groups_sum(state, hidden, span, columns, groups, x);
+  __syncthreads();]]
+  [[groups_sum(state, hidden, span, columns, groups, x);]])
+broken(pool_mean_barrier pool "${pool_files}" pool.cu
+  [[groups_mean(columns, groups, span.count, x);
+    __syncthreads();]]
+  [[groups_mean(columns, groups, span.count, x);]])
+broken(pool_lanes pool "${pool_files}" pool.cu
+  [[int distance = 1; distance < SUM_LANES;]]
+  [[int distance = 1; distance < SUM_LANES / 2;]])
+broken(pool_alignment pool "${pool_files}" pool.cu
+  [[width % CHUNK == 0 ? width : 0]]
+  [[width / CHUNK * CHUNK]])
+broken(first_rows_border pool "${pool_files}" first_rows.cu
+  [[if (i >= static_cast]]
+  [[if (i > static_cast]])

@@ -1,0 +1,10 @@
+/* The words of CUDA's runtime that cuda/kernels.h uses, for machines without the toolkit; values as there. */
+#pragma once
+
+typedef enum cudaError {
+  cudaSuccess = 0,
+  cudaErrorInvalidValue = 1,
+  cudaErrorLaunchFailure = 719,
+} cudaError_t;
+
+typedef struct CUstream_st *cudaStream_t;
