@@ -8,7 +8,9 @@
 enum exit_status { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_REJECTS = 3 };
 
 int command_embed(int argc, char **argv);
+int command_eval(int argc, char **argv);
 int command_info(int argc, char **argv);
+int command_search(int argc, char **argv);
 int command_tokenize(int argc, char **argv);
 int command_verify(int argc, char **argv);
 

@@ -12,6 +12,8 @@ struct command {
 
 static const struct command commands[] = {
     {"embed", command_embed, "embed JSONL shards into compressed fp16 vectors, one set a width"},
+    {"search", command_search, "ask stored vectors questions: the nearest passages"},
+    {"eval", command_eval, "embed a retrieval set; its metrics at every width"},
     {"info", command_info, "describe a model folder or an output folder"},
     {"verify", command_verify, "reread an output folder against its records"},
     {"tokenize", command_tokenize, "print the token ids of each line of standard input"},

@@ -1,0 +1,135 @@
+#include "host/cli/answers.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+void answers_init(struct answers *answers, bool json, int32_t width) {
+  struct winsize window;
+  *answers =
+      (struct answers){.json = json, .heading = true, .width = width, .last = -1, .columns = ANSWER_COLUMNS};
+  if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0)
+    answers->columns = window.ws_col;
+}
+
+void answers_free(struct answers *answers) {
+  text_free(&answers->line);
+}
+
+/* Writes at most `room` characters of a text in one line, white space as one space each; returns how many. A
+ * character of two columns (Chinese, say) counts as one: the terminal wraps then. */
+static int print_cut(const struct span *text, int room) {
+  int used = 0;
+  for (int64_t i = 0; i < text->length; i++) {
+    const unsigned char byte = (unsigned char)text->bytes[i];
+    const bool continues = (byte & 0xc0) == 0x80;
+    if (!continues && used == room) return used;
+    used += !continues;
+    putchar(byte < 0x20 || byte == 0x7f ? ' ' : byte); /* a text must not steer the terminal */
+  }
+  return used;
+}
+
+static void print_answer(struct answers *answers, const struct search_answer *answer) {
+  const struct passage *passage = answer->passage;
+  printf("%3d. %.4f  ", answer->rank, answer->cosine);
+  int room = answers->columns - 13;
+  const int id = print_cut(&passage->id, 40);
+  room -= id;
+  for (int i = id; i < 14; i++, room--) putchar(' ');
+  room -= 2;
+  fputs("  ", stdout);
+  if (!passage->text.bytes) {
+    printf("[shard %d, line %lld]", passage->shard, (long long)passage->line);
+    if (!answers->why_told) printf(" no text: %s", passage->missing);
+    answers->why_told = true;
+  } else if (room > 0) {
+    if (passage->title.length > 0) {
+      room -= print_cut(&passage->title, room);
+      if (room > 2) {
+        fputs(": ", stdout);
+        room -= 2;
+      }
+    }
+    print_cut(&passage->text, room);
+  }
+  putchar('\n');
+}
+
+static void append_span(struct text *line, const char *key, const struct span *span) {
+  if (!span->bytes) return;
+  text_append_string(line, key);
+  text_append_json(line, span->bytes, (size_t)span->length);
+}
+
+static void append_count(struct text *line, const char *key, int64_t count) {
+  text_append_string(line, key);
+  text_append_integer(line, count);
+}
+
+static void append_answer(struct text *line, const struct search_answer *answer) {
+  const struct passage *passage = answer->passage;
+  char cosine[32];
+  append_count(line, answer->rank > 1 ? ",{\"rank\":" : "{\"rank\":", answer->rank);
+  snprintf(cosine, sizeof cosine, ",\"cosine\":%.9g", answer->cosine);
+  text_append_string(line, cosine);
+  if (passage->id_is_integer) {
+    text_append_string(line, ",\"id\":");
+    text_append(line, passage->id.bytes, (size_t)passage->id.length);
+  } else {
+    append_span(line, ",\"id\":", &passage->id);
+  }
+  append_count(line, ",\"shard\":", passage->shard);
+  append_count(line, ",\"line\":", passage->line);
+  append_span(line, ",\"title\":", &passage->title);
+  append_span(line, ",\"text\":", &passage->text);
+  if (*passage->missing) {
+    text_append_string(line, ",\"no_text\":");
+    text_append_json(line, passage->missing, strlen(passage->missing));
+  }
+  text_append_string(line, "}");
+}
+
+/* Writes out the object of a question whose answers are complete. */
+static void json_end(struct answers *answers) {
+  if (answers->last < 0 || answers->line.failed) return;
+  text_append_string(&answers->line, "]}\n");
+  if (answers->line.failed) return;
+  fwrite(answers->line.bytes, 1, answers->line.size, stdout);
+  text_clear(&answers->line, (size_t)1 << 20);
+}
+
+static void question_begin(struct answers *answers, int64_t number) {
+  const char *question = answers->question[number];
+  if (answers->json) {
+    json_end(answers);
+    text_append_string(&answers->line, "{\"question\":");
+    text_append_json(&answers->line, question, strlen(question));
+    append_count(&answers->line, ",\"width\":", answers->width);
+    text_append_string(&answers->line, ",\"answers\":[");
+  } else if (answers->heading) {
+    printf("%s%s\n", number || answers->last >= 0 ? "\n" : "", question);
+  }
+  answers->last = number;
+}
+
+bool answers_take(void *context, const struct search_answer *answer) {
+  struct answers *answers = context;
+  if (answer->question != answers->last) question_begin(answers, answer->question);
+  if (answers->json)
+    append_answer(&answers->line, answer);
+  else
+    print_answer(answers, answer);
+  return !answers->line.failed && !ferror(stdout);
+}
+
+bool answers_end(struct answers *answers, struct error *error) {
+  if (answers->json) json_end(answers);
+  if (answers->line.failed) return error_set_memory(error, answers->line.size, "answers");
+  answers->last = -1;
+  fflush(stdout);
+  if (ferror(stdout))
+    return error_set(error, ERROR_IO, "the answers could not be written to standard output");
+  return true;
+}

@@ -1,0 +1,197 @@
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "host/cli/commands.h"
+#include "host/cli/eval_table.h"
+#include "host/cli/options.h"
+#include "host/cli/progress.h"
+#include "host/job/eval.h"
+
+struct eval_arguments {
+  struct eval_options eval; /* first: OPTION_WIDTHS stores into the embed_options that it begins with */
+  const char *compare;
+  int progress; /* enum progress_mode */
+  bool quiet;
+  struct option_strings strings;
+};
+
+static const char *const precisions[] = {"auto", "fp32", "bf16", "fp16", NULL}; /* as enum precision */
+static const char *const devices[] = {"auto", "cpu", "cuda", "null", NULL};     /* as enum device */
+static const char *const progresses[] = {"auto", "bar", "json", "none", NULL};
+
+#define EVAL(field) offsetof(struct eval_arguments, eval.field)
+#define EMBED(field) offsetof(struct eval_arguments, eval.embed.field)
+
+static const struct option_spec specs[] = {
+    {NULL, OPTION_HEADING, 0, NULL, "What to evaluate, on what, into what", NULL},
+    {"data", OPTION_STRING, EVAL(data), "DIR",
+     "set in BEIR form: corpus.jsonl, queries.jsonl,\nqrels/SPLIT.tsv (required)", NULL},
+    {"model", OPTION_STRING, EMBED(model), "DIR", "model folder as sentence-transformers saves it", NULL},
+    {"vectors", OPTION_STRING, EVAL(vectors), "DIR",
+     "instead of a model: corpus/ and queries/ of an earlier --out", NULL},
+    {"out", OPTION_STRING, EMBED(out), "DIR",
+     "output folder; the same command again resumes\n(may be left out with --vectors: there)", NULL},
+    {"split", OPTION_STRING, EVAL(split), "NAME", "which qrels (default: test)", NULL},
+    {"config", OPTION_CONFIG, 0, "FILE.ini", "read options from a file first: `name = value` lines", NULL},
+    {NULL, OPTION_HEADING, 0, NULL, "Metrics", NULL},
+    {"widths", OPTION_WIDTHS, EMBED(width_count), "LIST",
+     "Matryoshka widths, as 1024,512,64\n(default: the full one; with --vectors: those stored)", NULL},
+    {"metrics", OPTION_STRING, EVAL(metrics), "LIST",
+     "as ndcg@10,recall@100; of accuracy, precision, recall,\nndcg, mrr, map (default: the evaluator's 15)",
+     NULL},
+    {"compare", OPTION_STRING, offsetof(struct eval_arguments, compare), "FILE",
+     "an earlier metrics.json: print what moved, and whether\nchance explains it", NULL},
+    {NULL, OPTION_HEADING, 0, NULL, "Texts", NULL},
+    {"query-prompt", OPTION_STRING, EVAL(query_prompt), "TEXT", "put before every query, as \"query: \"",
+     NULL},
+    {"query-prompt-name", OPTION_STRING, EVAL(query_prompt_name), "NAME",
+     "one of the model's own prompts (default: query)", NULL},
+    {"passage-prompt", OPTION_STRING, EVAL(passage_prompt), "TEXT", "put before every passage", NULL},
+    {"passage-prompt-name", OPTION_STRING, EVAL(passage_prompt_name), "NAME",
+     "\none of the model's own prompts (default: passage,\ndocument or corpus)", NULL},
+    {"max-tokens", OPTION_INT, EMBED(max_tokens), "N", "cut texts at N tokens (default: the model's limit)",
+     NULL},
+    {NULL, OPTION_HEADING, 0, NULL, "Computing", NULL},
+    {"overwrite", OPTION_FLAG, EMBED(overwrite), NULL, "embed anew what an earlier run left in OUT", NULL},
+    {"device", OPTION_CHOICE, EMBED(device), "NAME", "auto, cpu, cuda, or null (no model: hashes, for tests)",
+     devices},
+    {"precision", OPTION_CHOICE, EMBED(precision), "NAME",
+     "auto; cpu: fp32 or bf16; cuda: fp16\n(auto: bf16 where the CPU has it)", precisions},
+    {"threads", OPTION_INT, EMBED(threads), "N", "worker threads (default: the processors it may use)", NULL},
+    {"batch-tokens", OPTION_INT, EMBED(batch_tokens), "N",
+     "tokens of a packed batch (default: suits the device)", NULL},
+    {NULL, OPTION_HEADING, 0, NULL, "Display", NULL},
+    {"progress", OPTION_CHOICE, offsetof(struct eval_arguments, progress), "MODE",
+     "auto, bar, json or none, as for nina embed", progresses},
+    {"quiet", OPTION_FLAG, offsetof(struct eval_arguments, quiet), NULL, "print the table and errors only",
+     NULL},
+    {0, OPTION_FLAG, 0, NULL, NULL, NULL},
+};
+
+static void print_help(void) {
+  puts(
+      "Usage: nina eval --model DIR --data DIR --out DIR [OPTION…]\n"
+      "       nina eval --vectors DIR --data DIR [OPTION…]\n"
+      "       nina eval --compare OLD/metrics.json NEW/metrics.json\n"
+      "\n"
+      "Embeds a retrieval set and prints its metrics at every width: those of sentence-transformers'\n"
+      "InformationRetrievalEvaluator, from the stored vectors, by exact search. OUT then holds "
+      "metrics.json,\n"
+      "model-index.yml for the model's card, and run.wW.trec.\n"
+      "\n"
+      "  nina eval --model models/e5-small --data sets/town --out out/eval --widths 384,256,128,64");
+  options_print(specs, stdout);
+  puts(
+      "\n"
+      "Exit status: 0 done; 1 failed or stopped; 2 wrong usage, or OUT holds another run; 3 done, and some\n"
+      "passages or queries could not be embedded.");
+}
+
+static volatile sig_atomic_t stop_requested;
+
+/* The first signal ends the run in order, the second at once. */
+static void on_signal(int number) {
+  stop_requested = 1;
+  signal(number, SIG_DFL);
+}
+
+static void show_progress(void *context, const struct embed_status *status) {
+  progress_show(context, status);
+}
+
+static void show_notice(void *context, const char *sentence) {
+  progress_notice(context, sentence);
+}
+
+static void no_notice(void *context, const char *sentence) {
+  (void)context;
+  (void)sentence;
+}
+
+static bool compare_and_print(const struct eval_result *before, const struct eval_result *after,
+                              struct error *error) {
+  struct comparison comparison;
+  if (!eval_compare(before, after, &comparison, error)) return false;
+  comparison_print(&comparison, before, after);
+  return true;
+}
+
+/* Embeds and judges; `before` is the earlier evaluation to compare with, or NULL. */
+static int evaluate(const struct eval_arguments *arguments, const struct eval_result *before) {
+  struct error error = {0};
+  struct eval_report report;
+  struct progress progress;
+  signal(SIGINT, on_signal);
+  signal(SIGTERM, on_signal);
+  progress_init(&progress, arguments->quiet ? PROGRESS_NONE : (enum progress_mode)arguments->progress);
+  const struct embed_callbacks callbacks = {&progress, show_progress,
+                                            arguments->quiet ? no_notice : show_notice};
+  bool done = eval_run(&arguments->eval, &callbacks, &stop_requested, &report, &error);
+  progress_clear(&progress);
+  if (done) {
+    eval_table_print(&report.result);
+    if (before) {
+      puts("");
+      done = compare_and_print(before, &report.result, &error);
+    }
+  }
+  eval_result_free(&report.result);
+  if (!done) return command_fail(&error);
+  return report.rejected > 0 ? EXIT_REJECTS : EXIT_DONE;
+}
+
+/* nina eval --compare OLD NEW */
+static int compare_files(const char *old, const char *new) {
+  struct error error = {0};
+  struct eval_result before, after;
+  if (!eval_result_read(old, &before, &error)) return command_fail(&error);
+  bool done = eval_result_read(new, &after, &error);
+  if (done) {
+    done = compare_and_print(&before, &after, &error);
+    eval_result_free(&after);
+  }
+  eval_result_free(&before);
+  return done ? EXIT_DONE : command_fail(&error);
+}
+
+static bool arguments_check(const struct eval_arguments *arguments, int extra, struct error *error) {
+  const struct eval_options *eval = &arguments->eval;
+  if (extra > 0)
+    return error_set(error, ERROR_USAGE, "nina eval takes no INPUT: --data names the set (nina eval --help)");
+  if (!eval->data) return error_set(error, ERROR_USAGE, "--data is required (nina eval --help)");
+  if (!eval->embed.model == !eval->vectors)
+    return error_set(error, ERROR_USAGE,
+                     "pass either --model, to embed, or --vectors, to judge what is embedded");
+  if (!eval->embed.out && !eval->vectors)
+    return error_set(error, ERROR_USAGE, "--out is required (nina eval --help)");
+  return true;
+}
+
+static int parse_and_evaluate(int argc, char **argv, struct eval_arguments *arguments) {
+  struct error error = {0};
+  struct eval_result before;
+  int first;
+  bool help;
+  if (!options_parse("eval", specs, argc, argv, arguments, &arguments->strings, &first, &help, &error))
+    return command_fail(&error);
+  if (help) {
+    print_help();
+    return EXIT_DONE;
+  }
+  if (arguments->compare && argc - first == 1) return compare_files(arguments->compare, argv[first]);
+  if (!arguments_check(arguments, argc - first, &error)) return command_fail(&error);
+  if (!arguments->compare) return evaluate(arguments, NULL);
+  /* Read first: it may be the file that this evaluation replaces. */
+  if (!eval_result_read(arguments->compare, &before, &error)) return command_fail(&error);
+  const int status = evaluate(arguments, &before);
+  eval_result_free(&before);
+  return status;
+}
+
+int command_eval(int argc, char **argv) {
+  struct eval_arguments arguments = {0};
+  const int status = parse_and_evaluate(argc, argv, &arguments);
+  option_strings_free(&arguments.strings);
+  return status;
+}

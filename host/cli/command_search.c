@@ -1,0 +1,145 @@
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/cli/answers.h"
+#include "host/cli/commands.h"
+#include "host/cli/human.h"
+#include "host/cli/options.h"
+#include "host/job/search.h"
+
+struct search_arguments {
+  struct search_options search;
+  bool json, quiet;
+};
+
+static const char *const precisions[] = {"auto", "fp32", "bf16", "fp16", NULL}; /* as enum precision */
+static const char *const devices[] = {"auto", "cpu", "cuda", "null", NULL};     /* as enum device */
+
+#define SEARCH(field) offsetof(struct search_arguments, search.field)
+
+static const struct option_spec specs[] = {
+    {NULL, OPTION_HEADING, 0, NULL, "What to search, with what", NULL},
+    {"model", OPTION_STRING, SEARCH(embed.model), "DIR", "model folder that made the vectors (required)",
+     NULL},
+    {"vectors", OPTION_STRING, SEARCH(vectors), "DIR", "output folder of nina embed (required)", NULL},
+    {"width", OPTION_INT, SEARCH(width), "N", "Matryoshka width (default: the widest stored)", NULL},
+    {"top-k", OPTION_INT, SEARCH(top_k), "K", "passages per question (default: 5)", NULL},
+    {"json", OPTION_FLAG, offsetof(struct search_arguments, json), NULL,
+     "one JSON object a question, with whole texts", NULL},
+    {"slow-text", OPTION_FLAG, SEARCH(slow_text), NULL,
+     "without stored texts: read them from compressed shards too,\nwhich decompresses all before them", NULL},
+    {"prompt", OPTION_STRING, SEARCH(embed.prompt), "TEXT", "put before every question, as \"query: \"",
+     NULL},
+    {"prompt-name", OPTION_STRING, SEARCH(embed.prompt_name), "NAME",
+     "one of the model's own prompts (default: query)", NULL},
+    {NULL, OPTION_HEADING, 0, NULL, "Computing", NULL},
+    {"device", OPTION_CHOICE, SEARCH(embed.device), "NAME",
+     "cpu, cuda, or null (no model: hashes, for tests);\nauto: cpu", devices},
+    {"precision", OPTION_CHOICE, SEARCH(embed.precision), "NAME",
+     "of the questions: auto; cpu: fp32 or bf16; cuda: fp16", precisions},
+    {"threads", OPTION_INT, SEARCH(embed.threads), "N", "threads (default: the processors it may use)", NULL},
+    {"quiet", OPTION_FLAG, offsetof(struct search_arguments, quiet), NULL, "print answers and errors only",
+     NULL},
+    {0, OPTION_FLAG, 0, NULL, NULL, NULL},
+};
+
+static void print_help(void) {
+  puts(
+      "Usage: nina search --model DIR --vectors DIR [OPTION…] [QUESTION…]\n"
+      "\n"
+      "Prints the passages nearest to each QUESTION, by exact search over the stored vectors: rank, cosine, "
+      "id,\n"
+      "text. Without a QUESTION they are read from standard input, one a line; on a terminal, one after the\n"
+      "other.\n"
+      "\n"
+      "  nina search --model models/e5-small --vectors out/municipal \"Quan obre la biblioteca?\"");
+  options_print(specs, stdout);
+}
+
+static void print_scope(const struct search *search) {
+  struct search_info info;
+  char passages[32];
+  search_describe(search, &info);
+  human_count(info.passages, passages);
+  fprintf(stderr, "nina: %s passages at width %d; questions by %s, prompt \"%s\"%s\n", passages, info.width,
+          info.encoder, info.prompt, info.complete ? "" : "; the archive is not embedded to its end yet");
+}
+
+#define QUESTIONS_MAX 256 /* asked in one scan, from a pipe */
+
+/* Asks and prints. */
+static bool ask(struct search *search, struct answers *answers, char *const *question, int64_t count,
+                struct error *error) {
+  answers->question = (const char *const *)question;
+  return search_ask(search, answers->question, count, answers_take, answers, error) &&
+         answers_end(answers, error);
+}
+
+/* The next question of standard input, allocated; NULL at its end. Blank lines are passed over. */
+static char *question_read(void) {
+  char *line = NULL;
+  size_t room = 0;
+  ssize_t length;
+  while ((length = getline(&line, &room, stdin)) >= 0) {
+    while (length > 0 && strchr("\r\n", line[length - 1])) line[--length] = '\0';
+    if (line[strspn(line, " \t")] != '\0') return line;
+  }
+  free(line);
+  return NULL;
+}
+
+/* Questions of a pipe are gathered, so that one scan answers many; a person's are answered at once. */
+static bool ask_input(struct search *search, struct answers *answers, bool person, struct error *error) {
+  char *question[QUESTIONS_MAX];
+  const int64_t most = person ? 1 : QUESTIONS_MAX;
+  bool ok = true;
+  answers->heading = !person;
+  for (bool ended = false; ok && !ended;) {
+    int64_t count = 0;
+    if (person) fputs("\nquestion> ", stderr);
+    while (count < most && (question[count] = question_read())) count++;
+    ended = count < most;
+    ok = ask(search, answers, question, count, error);
+    for (int64_t i = 0; i < count; i++) free(question[i]);
+  }
+  if (person) fputs("\n", stderr);
+  return ok;
+}
+
+static int search_run(const struct search_arguments *arguments, char **question, int count) {
+  struct error error = {0};
+  struct search_info info;
+  struct answers answers;
+  struct search *search = search_open(&arguments->search, &error);
+  if (!search) return command_fail(&error);
+  if (!arguments->quiet) print_scope(search);
+  search_describe(search, &info);
+  answers_init(&answers, arguments->json, info.width);
+  const bool ok = count > 0 ? ask(search, &answers, question, count, &error)
+                            : ask_input(search, &answers, isatty(STDIN_FILENO), &error);
+  answers_free(&answers);
+  search_close(search);
+  return ok ? EXIT_DONE : command_fail(&error);
+}
+
+int command_search(int argc, char **argv) {
+  struct search_arguments arguments = {0};
+  struct error error = {0};
+  int first;
+  bool help;
+  if (!options_parse("search", specs, argc, argv, &arguments, NULL, &first, &help, &error))
+    return command_fail(&error);
+  if (help) {
+    print_help();
+    return EXIT_DONE;
+  }
+  if (!arguments.search.embed.model || !arguments.search.vectors) {
+    error_set(&error, ERROR_USAGE, "%s is required (nina search --help)",
+              arguments.search.embed.model ? "--vectors" : "--model");
+    return command_fail(&error);
+  }
+  return search_run(&arguments, argv + first, argc - first);
+}

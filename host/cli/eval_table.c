@@ -1,0 +1,76 @@
+#include "host/cli/eval_table.h"
+
+#include <stdio.h>
+
+#include "host/cli/human.h"
+
+#define LOSS_MIN 1e-12 /* a metric below it has no share to lose */
+
+static void print_heading(const struct eval_result *result) {
+  char passages[32], queries[32];
+  human_count(result->passages, passages);
+  human_count(result->judged, queries);
+  printf("%s (%s): %s passages, %s queries; %s, prompts \"%s\" and \"%s\"\n\n", result->dataset,
+         result->split, passages, queries, result->model, result->query_prompt, result->passage_prompt);
+}
+
+/* A metric at a width narrower than the widest, and in per cent what it lost against that one. */
+static void print_cell(double value, double widest) {
+  char loss[16] = "";
+  if (widest > LOSS_MIN) snprintf(loss, sizeof loss, "%+.1f %%", 100 * (value / widest - 1));
+  printf("%9.4f%9s", value, loss);
+}
+
+/* A whole number at each width, over the column of the metrics. */
+static void print_sizes(const char *name, const struct eval_result *result, int32_t factor) {
+  printf("%-12s", name);
+  for (int32_t w = 0; w < result->width_count; w++)
+    printf("%9lld%*s", (long long)result->width[w].width * factor,
+           w > 0 && w + 1 < result->width_count ? 9 : 0, "");
+  puts("");
+}
+
+void eval_table_print(const struct eval_result *result) {
+  print_heading(result);
+  print_sizes("width", result, 1);
+  print_sizes("bytes/vector", result, sizeof(uint16_t));
+  for (int32_t m = 0; m < result->metrics.count; m++) {
+    char name[METRIC_NAME_MAX];
+    metric_name(result->metrics.metric[m], name);
+    printf("%-12s%9.4f", name, result->width[0].mean[m]);
+    for (int32_t w = 1; w < result->width_count; w++)
+      print_cell(result->width[w].mean[m], result->width[0].mean[m]);
+    puts("");
+  }
+}
+
+static const char *verdict(const struct interval *interval) {
+  if (interval->low > 0) return "better";
+  if (interval->high < 0) return "worse";
+  return "";
+}
+
+void comparison_print(const struct comparison *comparison, const struct eval_result *before,
+                      const struct eval_result *after) {
+  char queries[32];
+  human_count(comparison->queries, queries);
+  printf(
+      "%s queries, before (%s, %s) and after (%s, %s); the interval holds the difference with %.0f %%\n"
+      "confidence (paired bootstrap, %d resamples); without a word, chance explains it\n",
+      queries, before->model, before->dataset, after->model, after->dataset, 100 * COMPARE_LEVEL,
+      COMPARE_RESAMPLES);
+  if (comparison->only_before + comparison->only_after > 0)
+    printf("left out: %lld queries that only the first has, %lld that only the second has\n",
+           (long long)comparison->only_before, (long long)comparison->only_after);
+  for (int32_t w = 0; w < comparison->width_count; w++) {
+    const struct compared_width *width = &comparison->width[w];
+    printf("\nwidth %-8d  before   after  difference  interval\n", width->width);
+    for (int32_t m = 0; m < comparison->metrics.count; m++) {
+      char name[METRIC_NAME_MAX];
+      const struct interval *interval = &width->interval[m];
+      metric_name(comparison->metrics.metric[m], name);
+      printf("%-14s  %.4f  %.4f  %+10.4f  %+.4f … %+.4f  %s\n", name, width->before[m], width->after[m],
+             interval->difference, interval->low, interval->high, verdict(interval));
+    }
+  }
+}

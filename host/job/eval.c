@@ -1,0 +1,193 @@
+#include "host/job/eval.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/cpu/isa.h"
+#include "host/job/eval_score.h"
+#include "host/job/eval_set.h"
+#include "host/job/passage.h"
+#include "io/file.h"
+
+struct evaluation {
+  const struct eval_options *options;
+  const struct embed_callbacks *callbacks;
+  const volatile sig_atomic_t *stop;
+  struct eval_report *report;
+  struct eval_set set;
+  struct eval_vectors vectors;
+};
+
+static void notice(const struct evaluation *eval, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void notice(const struct evaluation *eval, const char *format, ...) {
+  char sentence[1200];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(sentence, sizeof sentence, format, arguments);
+  va_end(arguments);
+  eval->callbacks->notice(eval->callbacks->context, sentence);
+}
+
+/* The prompt of one side as embed_run takes it: what the user said, else the first of `names` that the model
+ * has, else the model's default. */
+static void prompt_choose(const struct model *model, const char *text, const char *name,
+                          const char *const *names, struct embed_options *embed) {
+  embed->prompt = text;
+  embed->prompt_name = name;
+  for (; !embed->prompt && !embed->prompt_name && *names; names++)
+    if (model_prompt(model, *names)) embed->prompt_name = *names;
+}
+
+/* Embeds one side into OUT/<name>. False also where the run was stopped or is not complete. */
+static bool side_embed(struct evaluation *eval, struct embed_options *embed, const char *name,
+                       const char *input, struct error *error) {
+  struct embed_report report;
+  char *out = file_join(eval->options->embed.out, name);
+  if (!out) return error_set_memory(error, strlen(name), "a path");
+  embed->out = out;
+  embed->input = &input;
+  embed->input_count = 1;
+  embed->text_field = EVAL_TEXT_FIELD;
+  embed->id_field = EVAL_ID_FIELD;
+  embed->store_text = true;
+  notice(eval, "embedding %s", input);
+  bool ok = embed_run(embed, eval->callbacks, eval->stop, &report, error);
+  if (ok && !report.complete)
+    ok = error_set(error, ERROR_INPUT, "%s is not complete: %s", out,
+                   report.interrupted ? "stopped; start the same command again to go on"
+                                      : "repair the damaged file and start the same command again");
+  if (ok && report.totals.rejected > 0)
+    notice(eval, "%lld lines of %s could not be embedded; %s/rejects says which and why",
+           (long long)report.totals.rejected, input, out);
+  if (ok) eval->report->rejected += report.totals.rejected;
+  free(out);
+  return ok;
+}
+
+static bool sides_embed(struct evaluation *eval, struct error *error) {
+  static const char *const query_names[] = {"query", NULL};
+  static const char *const passage_names[] = {"passage", "document", "corpus", NULL};
+  const struct eval_options *options = eval->options;
+  struct embed_options queries = options->embed, corpus = options->embed;
+  struct model *model = model_open(options->embed.model, error);
+  if (!model) return false;
+  prompt_choose(model, options->query_prompt, options->query_prompt_name, query_names, &queries);
+  prompt_choose(model, options->passage_prompt, options->passage_prompt_name, passage_names, &corpus);
+  model_close(model);
+  corpus.title_field = EVAL_TITLE_FIELD;
+  return side_embed(eval, &corpus, "corpus", eval->set.corpus, error) &&
+         side_embed(eval, &queries, "queries", eval->set.queries, error);
+}
+
+static bool warn_of_empty_queries(const struct evaluation *eval, struct error *error) {
+  int64_t empty, first;
+  if (!passages_empty(&eval->vectors.queries, &empty, &first, error)) return false;
+  if (empty > 0)
+    notice(eval, "%lld queries have an empty text; the first is \"%s\"", (long long)empty,
+           id_map_id(eval->vectors.query_ids, first));
+  return true;
+}
+
+/* A copy of a string of the passages' or the queries' manifest. */
+static char *manifest_copy(const struct stored_run *run, const char *object, const char *key) {
+  const char *string = stored_run_string(run, object, key);
+  return strdup(string ? string : "");
+}
+
+static bool result_name(struct evaluation *eval, struct error *error) {
+  struct eval_result *result = &eval->report->result;
+  const struct stored_run *corpus = &eval->vectors.corpus, *queries = &eval->vectors.queries;
+  result->dataset = strdup(eval->set.name);
+  result->split = strdup(eval->options->split ? eval->options->split : EVAL_SPLIT);
+  result->model = manifest_copy(corpus, "model", "name");
+  result->query_prompt = manifest_copy(queries, "settings", "prompt");
+  result->passage_prompt = manifest_copy(corpus, "settings", "prompt");
+  result->model_identity = json_incref(json_object_get(corpus->manifest, "model"));
+  result->compute_class = json_incref(json_object_get(corpus->manifest, "compute_class"));
+  result->passages = corpus->rows;
+  result->queries = queries->rows;
+  if (result->dataset && result->split && result->model && result->query_prompt && result->passage_prompt)
+    return true;
+  return error_set_memory(error, 256, "the names of an evaluation");
+}
+
+static int widest_first(const void *a, const void *b) {
+  const struct eval_width *x = a, *y = b;
+  return (x->width < y->width) - (x->width > y->width);
+}
+
+/* The widths asked for, or those stored; the widest first, each once. */
+static bool result_widths(struct evaluation *eval, struct error *error) {
+  struct eval_result *result = &eval->report->result;
+  const struct embed_options *embed = &eval->options->embed;
+  const struct stored_run *corpus = &eval->vectors.corpus;
+  const int32_t count = embed->width_count ? embed->width_count : corpus->width_count;
+  const int32_t *widths = embed->width_count ? embed->widths : corpus->widths;
+  for (int32_t w = 0; w < count; w++) {
+    if (widths[w] < 1 || widths[w] > corpus->widths[0])
+      return error_set(error, ERROR_USAGE,
+                       "--widths: %d is wider than the vectors in %s, which have %d numbers", widths[w],
+                       corpus->out, corpus->widths[0]);
+    if (eval_result_width(result, widths[w]) < 0)
+      result->width[result->width_count++] = (struct eval_width){.width = widths[w]};
+  }
+  qsort(result->width, (size_t)result->width_count, sizeof *result->width, widest_first);
+  return true;
+}
+
+static bool score(struct evaluation *eval, const char *vectors, const char *out, struct error *error) {
+  struct eval_result *result = &eval->report->result;
+  const int32_t threads = eval->options->embed.threads;
+  int64_t replaced;
+  if (!eval_vectors_open(vectors, eval->set.qrels, &eval->vectors, error) || !result_name(eval, error) ||
+      !result_widths(eval, error) || !warn_of_empty_queries(eval, error))
+    return false;
+  for (int i = 0; i < eval->vectors.qrels.warning_count; i++)
+    notice(eval, "%s", eval->vectors.qrels.warning[i]);
+  if (!eval_score(&eval->vectors, out, threads ? threads : processors_allowed(), result, &replaced, error))
+    return false;
+  if (replaced > 0)
+    notice(eval, "run.w*.trec: %lld ids hold white space, which that form cannot; each became '_'",
+           (long long)replaced);
+  return true;
+}
+
+static bool write_result(const struct eval_result *result, const char *out, struct error *error) {
+  char *metrics = file_join(out, "metrics.json"), *card = file_join(out, "model-index.yml");
+  const bool ok = metrics && card
+                      ? eval_result_write(result, metrics, error) &&
+                            eval_result_write_card(result, card, error) && file_sync_folder(out, error)
+                      : error_set_memory(error, strlen(out), "a path");
+  free(metrics);
+  free(card);
+  return ok;
+}
+
+static bool evaluate(struct evaluation *eval, struct error *error) {
+  const struct eval_options *options = eval->options;
+  struct eval_result *result = &eval->report->result;
+  const char *out = options->embed.out ? options->embed.out : options->vectors;
+  const char *split = options->split ? options->split : EVAL_SPLIT;
+  metric_set_default(&result->metrics);
+  if (options->metrics && !metric_set_parse(options->metrics, &result->metrics, error)) return false;
+  if (!eval_set_open(options->data, split, options->vectors != NULL, &eval->set, error) ||
+      !file_make_folder(out, error))
+    return false;
+  if (!options->vectors && (!eval_set_check(&eval->set, error) || !sides_embed(eval, error))) return false;
+  return score(eval, options->vectors ? options->vectors : out, out, error) &&
+         write_result(result, out, error);
+}
+
+bool eval_run(const struct eval_options *options, const struct embed_callbacks *callbacks,
+              const volatile sig_atomic_t *stop, struct eval_report *report, struct error *error) {
+  struct evaluation eval = {.options = options, .callbacks = callbacks, .stop = stop, .report = report};
+  *report = (struct eval_report){0};
+  const bool ok = evaluate(&eval, error);
+  eval_vectors_close(&eval.vectors);
+  eval_set_free(&eval.set);
+  return ok;
+}

@@ -1,0 +1,100 @@
+#include "host/job/eval_compare.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/retrieval/id_map.h"
+
+/* Pairs of places of queries in both results. */
+struct pairs {
+  int64_t *before, *after; /* [count] */
+  int64_t count;
+};
+
+static bool pairs_match(const struct eval_result *before, const struct eval_result *after,
+                        const struct id_map *ids, struct pairs *pairs, struct error *error) {
+  const size_t room = (size_t)after->judged;
+  pairs->before = calloc(room + 1, sizeof *pairs->before);
+  pairs->after = calloc(room + 1, sizeof *pairs->after);
+  if (!pairs->before || !pairs->after) return error_set_memory(error, room * sizeof *pairs->after, "queries");
+  for (int64_t q = 0; q < after->judged; q++) {
+    const int64_t place = id_map_find(ids, after->query_id[q], strlen(after->query_id[q]));
+    if (place < 0) continue;
+    pairs->before[pairs->count] = place;
+    pairs->after[pairs->count++] = q;
+  }
+  if (pairs->count > 0) return true;
+  return error_set(error, ERROR_USAGE,
+                   "the two evaluations share no query: they are of different sets (%s, %s)", before->dataset,
+                   after->dataset);
+}
+
+static bool pairs_find(const struct eval_result *before, const struct eval_result *after, struct pairs *pairs,
+                       struct error *error) {
+  struct id_map *ids = id_map_open(error);
+  bool ok = ids != NULL;
+  for (int64_t q = 0; ok && q < before->judged; q++) {
+    int64_t first;
+    const char *id = before->query_id[q];
+    ok = *id ? id_map_add(ids, id, strlen(id), &first, error)
+             : error_set(error, ERROR_INPUT, "the earlier metrics.json names a query by an empty id");
+  }
+  ok = ok && pairs_match(before, after, ids, pairs, error);
+  id_map_close(ids);
+  return ok;
+}
+
+/* out [pairs, metrics]: the values of the shared queries and metrics at one width; mean [metrics]. */
+static void values_gather(const struct eval_result *result, int32_t w, const int64_t *place, int64_t count,
+                          const struct metric_set *metrics, double *out, double *mean) {
+  const struct eval_width *width = &result->width[w];
+  for (int32_t m = 0; m < metrics->count; m++) {
+    const int32_t own = eval_result_metric(result, metrics->metric[m]);
+    for (int64_t q = 0; q < count; q++)
+      out[q * metrics->count + m] = width->values[place[q] * result->metrics.count + own];
+  }
+  metrics_mean(metrics, out, count, mean);
+}
+
+static bool widths_compare(const struct eval_result *before, const struct eval_result *after,
+                           const struct pairs *pairs, struct comparison *comparison, struct error *error) {
+  const struct compare_options options = compare_defaults();
+  const int32_t metrics = comparison->metrics.count;
+  const size_t size = (size_t)pairs->count * (size_t)metrics;
+  double *then = malloc(size * sizeof *then), *now = malloc(size * sizeof *now);
+  bool ok = then && now;
+  if (!ok) error_set_memory(error, 2 * size * sizeof *now, "the values of queries");
+  for (int32_t w = 0; ok && w < after->width_count; w++) {
+    const int32_t old = eval_result_width(before, after->width[w].width);
+    if (old < 0) continue;
+    struct compared_width *width = &comparison->width[comparison->width_count++];
+    width->width = after->width[w].width;
+    values_gather(before, old, pairs->before, pairs->count, &comparison->metrics, then, width->before);
+    values_gather(after, w, pairs->after, pairs->count, &comparison->metrics, now, width->after);
+    ok = compare_paired(then, now, pairs->count, metrics, &options, width->interval, error);
+  }
+  free(now);
+  free(then);
+  return ok;
+}
+
+bool eval_compare(const struct eval_result *before, const struct eval_result *after,
+                  struct comparison *comparison, struct error *error) {
+  struct pairs pairs = {0};
+  *comparison = (struct comparison){0};
+  for (int32_t m = 0; m < after->metrics.count; m++)
+    if (eval_result_metric(before, after->metrics.metric[m]) >= 0)
+      comparison->metrics.metric[comparison->metrics.count++] = after->metrics.metric[m];
+  bool ok = comparison->metrics.count > 0;
+  if (!ok) error_set(error, ERROR_USAGE, "the two evaluations share no metric");
+  ok = ok && pairs_find(before, after, &pairs, error) &&
+       widths_compare(before, after, &pairs, comparison, error);
+  if (ok && comparison->width_count == 0)
+    ok = error_set(error, ERROR_USAGE, "the two evaluations share no width");
+  comparison->queries = pairs.count;
+  comparison->only_before = before->judged - pairs.count;
+  comparison->only_after = after->judged - pairs.count;
+  free(pairs.before);
+  free(pairs.after);
+  return ok;
+}

@@ -1,0 +1,167 @@
+#include "host/job/eval_result.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/file.h"
+
+#define METRICS_BYTES_MAX ((size_t)4 << 30) /* of a metrics.json: a million queries at six widths */
+
+void eval_result_free(struct eval_result *result) {
+  free(result->dataset);
+  free(result->split);
+  free(result->model);
+  free(result->query_prompt);
+  free(result->passage_prompt);
+  json_decref(result->model_identity);
+  json_decref(result->compute_class);
+  for (int64_t q = 0; result->query_id && q < result->judged; q++) free(result->query_id[q]);
+  free(result->query_id);
+  for (int32_t w = 0; w < result->width_count; w++) free(result->width[w].values);
+  *result = (struct eval_result){0};
+}
+
+int32_t eval_result_width(const struct eval_result *result, int32_t width) {
+  for (int32_t w = 0; w < result->width_count; w++)
+    if (result->width[w].width == width) return w;
+  return -1;
+}
+
+int32_t eval_result_metric(const struct eval_result *result, struct metric metric) {
+  for (int32_t m = 0; m < result->metrics.count; m++)
+    if (result->metrics.metric[m].kind == metric.kind && result->metrics.metric[m].k == metric.k) return m;
+  return -1;
+}
+
+/* A file being read: what a problem is said of. */
+struct reading {
+  const char *path;
+  struct eval_result *result;
+};
+
+static bool reading_fails(const struct reading *reading, const char *what, struct error *error) {
+  return error_set(error, ERROR_INPUT, "%s is not a metrics.json of nina eval: %s", reading->path, what);
+}
+
+/* A copy of a string of an object, or of "" where it is not there; NULL when memory is short. */
+static char *string_copy(const json_t *object, const char *key) {
+  const char *string = json_string_value(json_object_get(object, key));
+  return strdup(string ? string : "");
+}
+
+static bool read_names(const struct reading *reading, const json_t *file, struct error *error) {
+  struct eval_result *result = reading->result;
+  const json_t *dataset = json_object_get(file, "dataset"), *prompts = json_object_get(file, "prompts");
+  result->dataset = string_copy(dataset, "name");
+  result->split = string_copy(dataset, "split");
+  result->model = string_copy(json_object_get(file, "model"), "name");
+  result->query_prompt = string_copy(prompts, "query");
+  result->passage_prompt = string_copy(prompts, "passage");
+  result->passages = json_integer_value(json_object_get(dataset, "passages"));
+  result->queries = json_integer_value(json_object_get(dataset, "queries"));
+  if (result->dataset && result->split && result->model && result->query_prompt && result->passage_prompt)
+    return true;
+  return error_set_memory(error, 256, "the names of an evaluation");
+}
+
+static bool read_query_ids(const struct reading *reading, const json_t *ids, struct error *error) {
+  struct eval_result *result = reading->result;
+  const size_t count = json_array_size(ids);
+  if (count == 0) return reading_fails(reading, "it names no queries", error);
+  result->query_id = calloc(count, sizeof *result->query_id);
+  if (!result->query_id)
+    return error_set_memory(error, count * sizeof *result->query_id, "the ids of queries");
+  result->judged = (int64_t)count;
+  for (size_t q = 0; q < count; q++) {
+    const char *id = json_string_value(json_array_get(ids, q));
+    if (!id) return reading_fails(reading, "an id of queries.ids is not a string", error);
+    result->query_id[q] = strdup(id);
+    if (!result->query_id[q]) return error_set_memory(error, strlen(id), "the ids of queries");
+  }
+  return true;
+}
+
+/* The set of metrics from the names of one width's. */
+static bool read_metric_set(const struct reading *reading, const json_t *metrics, struct error *error) {
+  char list[METRICS_MAX * METRIC_NAME_MAX] = "";
+  size_t used = 0;
+  const char *name;
+  json_t *value;
+  json_object_foreach((json_t *)metrics, name, value) {
+    const size_t prefix = strlen(METRIC_PREFIX), length = strlen(name);
+    if (strncmp(name, METRIC_PREFIX, prefix) != 0 || used + length + 2 > sizeof list)
+      return reading_fails(reading, "a metric has an unknown name", error);
+    if (used > 0) list[used++] = ',';
+    memcpy(list + used, name + prefix, length - prefix + 1);
+    used += length - prefix;
+  }
+  struct error unknown;
+  if (metric_set_parse(list, &reading->result->metrics, &unknown)) return true;
+  return reading_fails(reading, unknown.message, error);
+}
+
+/* values [judged, metrics] and means of a width, from its object in "queries" and in "metrics". */
+static bool read_width(const struct reading *reading, const json_t *means, const json_t *lists,
+                       struct eval_width *width, struct error *error) {
+  const struct eval_result *result = reading->result;
+  const int32_t metrics = result->metrics.count;
+  width->values = calloc((size_t)result->judged * (size_t)metrics, sizeof *width->values);
+  if (!width->values)
+    return error_set_memory(error, (size_t)result->judged * (size_t)metrics * sizeof *width->values,
+                            "the values of queries");
+  for (int32_t m = 0; m < metrics; m++) {
+    char name[METRIC_NAME_MAX], key[sizeof METRIC_PREFIX + METRIC_NAME_MAX] = METRIC_PREFIX;
+    metric_name(result->metrics.metric[m], name);
+    strcat(key, name);
+    const json_t *mean = json_object_get(means, key), *list = json_object_get(lists, key);
+    if (!json_is_number(mean) || json_array_size(list) != (size_t)result->judged)
+      return reading_fails(reading, "a width lacks a metric's mean, or its value for every query", error);
+    width->mean[m] = json_number_value(mean);
+    for (int64_t q = 0; q < result->judged; q++) {
+      const json_t *value = json_array_get(list, (size_t)q);
+      if (!json_is_number(value)) return reading_fails(reading, "a query's value is not a number", error);
+      width->values[q * metrics + m] = json_number_value(value);
+    }
+  }
+  return true;
+}
+
+static bool read_widths(const struct reading *reading, const json_t *file, struct error *error) {
+  struct eval_result *result = reading->result;
+  const json_t *queries = json_object_get(file, "queries");
+  const char *name;
+  json_t *means;
+  json_object_foreach(json_object_get(file, "metrics"), name, means) {
+    char *end;
+    const long width = strncmp(name, "dim_", 4) == 0 ? strtol(name + 4, &end, 10) : 0;
+    if (width < 1 || width > INT32_MAX || *end || result->width_count == WIDTHS_MAX)
+      return reading_fails(reading, "metrics has a key that is not dim_<width>, or too many", error);
+    if (result->width_count == 0 && !read_metric_set(reading, means, error)) return false;
+    struct eval_width *own = &result->width[result->width_count++];
+    own->width = (int32_t)width;
+    if (!read_width(reading, means, json_object_get(queries, name), own, error)) return false;
+  }
+  if (result->width_count > 0) return true;
+  return reading_fails(reading, "it has no metrics", error);
+}
+
+bool eval_result_read(const char *path, struct eval_result *result, struct error *error) {
+  *result = (struct eval_result){0};
+  const struct reading reading = {path, result};
+  char *text;
+  size_t size;
+  if (!file_read(path, METRICS_BYTES_MAX, &text, &size, error)) return false;
+  json_error_t problem;
+  json_t *file = json_loadb(text, size, JSON_REJECT_DUPLICATES, &problem);
+  free(text);
+  bool ok = file != NULL;
+  if (!ok) reading_fails(&reading, problem.text, error);
+  if (ok && json_integer_value(json_object_get(file, "format")) != 1)
+    ok = reading_fails(&reading, "its format is not 1", error);
+  ok = ok && read_names(&reading, file, error) &&
+       read_query_ids(&reading, json_object_get(json_object_get(file, "queries"), "ids"), error) &&
+       read_widths(&reading, file, error);
+  json_decref(file);
+  if (!ok) eval_result_free(result);
+  return ok;
+}

@@ -1,0 +1,178 @@
+#include "host/job/eval_score.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/job/stored_rows.h"
+#include "host/retrieval/trec_run.h"
+#include "io/file.h"
+
+#define RUN_TAG "nina"
+#define RUN_PIECE_BYTES ((size_t)1 << 20) /* of a .trec file written at a time */
+
+/* OUT/<name> as a run, and the ids of its rows. */
+static bool side_open(const char *vectors, const char *name, struct stored_run *run, struct id_map **ids,
+                      struct error *error) {
+  char *path = file_join(vectors, name);
+  if (!path) return error_set_memory(error, strlen(vectors), "a path");
+  bool ok = stored_run_open(path, run, error);
+  free(path);
+  if (!ok) return false;
+  if (!run->complete)
+    return error_set(error, ERROR_INPUT,
+                     "%s is not complete: embed it to its end first, or its metrics mislead", run->out);
+  *ids = id_map_open(error);
+  return *ids && stored_run_ids(run, *ids, error);
+}
+
+bool eval_vectors_open(const char *vectors, const char *qrels, struct eval_vectors *set,
+                       struct error *error) {
+  *set = (struct eval_vectors){0};
+  return side_open(vectors, "corpus", &set->corpus, &set->passage_ids, error) &&
+         side_open(vectors, "queries", &set->queries, &set->query_ids, error) &&
+         stored_run_matches(&set->corpus, &set->queries, error) &&
+         qrels_read(qrels, set->query_ids, set->passage_ids, &set->qrels, error);
+}
+
+void eval_vectors_close(struct eval_vectors *set) {
+  qrels_free(&set->qrels);
+  id_map_close(set->query_ids);
+  id_map_close(set->passage_ids);
+  stored_run_close(&set->queries);
+  stored_run_close(&set->corpus);
+}
+
+/* A scoring run: what its steps share. */
+struct scoring {
+  const struct eval_vectors *set;
+  struct eval_result *result;
+  int64_t *judged;               /* [result->judged] rows of the queries that have a relevant passage */
+  float *query_rows[WIDTHS_MAX]; /* [w]: [judged, width] */
+  uint32_t *order;               /* [passages] */
+  struct top_k *top_k;
+  int32_t k;
+  int64_t replaced;
+};
+
+static bool judged_list(struct scoring *scoring, struct error *error) {
+  const struct qrels *qrels = &scoring->set->qrels;
+  struct eval_result *result = scoring->result;
+  const size_t count = (size_t)qrels->judged;
+  scoring->judged = calloc(count, sizeof *scoring->judged);
+  result->query_id = calloc(count, sizeof *result->query_id);
+  if (!scoring->judged || !result->query_id)
+    return error_set_memory(error, 2 * count * sizeof *scoring->judged, "the queries");
+  for (int64_t q = 0; q < qrels->queries; q++) {
+    if (qrels->relevant[q] == 0) continue;
+    const char *id = id_map_id(scoring->set->query_ids, q);
+    result->query_id[result->judged] = strdup(id);
+    if (!result->query_id[result->judged]) return error_set_memory(error, strlen(id), "the ids of queries");
+    scoring->judged[result->judged++] = q;
+  }
+  return true;
+}
+
+static bool scoring_open(struct scoring *scoring, int32_t threads, struct error *error) {
+  const struct stored_run *corpus = &scoring->set->corpus;
+  const int32_t depth = metric_set_depth(&scoring->result->metrics);
+  scoring->k = corpus->rows < depth ? (int32_t)corpus->rows : depth;
+  scoring->order = malloc((size_t)corpus->rows * sizeof *scoring->order);
+  if (!scoring->order)
+    return error_set_memory(error, (size_t)corpus->rows * sizeof *scoring->order, "the order of ids");
+  if (!judged_list(scoring, error) || !id_map_order(scoring->set->passage_ids, scoring->order, error))
+    return false;
+  struct top_k_options options = {.k = scoring->k,
+                                  .queries = scoring->result->judged,
+                                  .threads = threads,
+                                  .passage_width = corpus->widths[0],
+                                  .width_count = scoring->result->width_count,
+                                  .order = scoring->order,
+                                  .order_rows = corpus->rows};
+  for (int32_t w = 0; w < options.width_count; w++) options.widths[w] = scoring->result->width[w].width;
+  if (!stored_rows_read(&scoring->set->queries, scoring->judged, options.queries, options.width_count,
+                        options.widths, scoring->query_rows, error))
+    return false;
+  for (int32_t w = 0; w < options.width_count; w++) options.query_rows[w] = scoring->query_rows[w];
+  scoring->top_k = top_k_open(&options, error);
+  return scoring->top_k != NULL;
+}
+
+/* The metrics of one query at one width, and its lines of the run. */
+static void query_judge(struct scoring *scoring, int32_t w, int64_t q, struct hit *hits, bool *relevant,
+                        struct text *run) {
+  struct eval_result *result = scoring->result;
+  const struct eval_vectors *set = scoring->set;
+  const int64_t row = scoring->judged[q];
+  const int32_t count = top_k_list(scoring->top_k, w, q, hits);
+  qrels_judge(&set->qrels, row, hits, count, relevant);
+  metrics_query(&result->metrics, relevant, count, set->qrels.relevant[row],
+                result->width[w].values + q * result->metrics.count);
+  scoring->replaced += trec_run_append(run, result->query_id[q], hits, count, set->passage_ids, RUN_TAG);
+}
+
+static bool width_judge(struct scoring *scoring, int32_t w, struct file_writer *file, struct error *error) {
+  struct eval_result *result = scoring->result;
+  struct eval_width *width = &result->width[w];
+  struct hit *hits = malloc((size_t)scoring->k * sizeof *hits);
+  bool *relevant = malloc((size_t)scoring->k * sizeof *relevant);
+  struct text run = {0};
+  width->values = malloc((size_t)result->judged * (size_t)result->metrics.count * sizeof *width->values);
+  bool ok = hits && relevant && width->values;
+  if (!ok) error_set_memory(error, (size_t)result->judged * sizeof *width->values, "the values of queries");
+  for (int64_t q = 0; ok && q < result->judged; q++) {
+    query_judge(scoring, w, q, hits, relevant, &run);
+    if (run.size < RUN_PIECE_BYTES && q + 1 < result->judged) continue;
+    ok = run.failed ? error_set_memory(error, run.size, "a run")
+                    : file_writer_write(file, run.bytes, run.size, error);
+    text_clear(&run, 2 * RUN_PIECE_BYTES);
+  }
+  if (ok) metrics_mean(&result->metrics, width->values, result->judged, width->mean);
+  text_free(&run);
+  free(relevant);
+  free(hits);
+  return ok;
+}
+
+static bool width_write(struct scoring *scoring, const char *out, int32_t w, struct error *error) {
+  char name[32];
+  snprintf(name, sizeof name, "run.w%d.trec", scoring->result->width[w].width);
+  char *path = file_join(out, name);
+  if (!path) return error_set_memory(error, strlen(out), "a path");
+  struct file_writer file;
+  bool ok = file_writer_open(&file, path, error);
+  if (ok) {
+    ok = width_judge(scoring, w, &file, error) && file_writer_commit(&file, NULL, error);
+    file_writer_abandon(&file);
+  }
+  free(path);
+  return ok;
+}
+
+static bool corpus_scan(struct scoring *scoring, int32_t threads, struct error *error) {
+  const struct stored_run *corpus = &scoring->set->corpus;
+  struct vector_file *files = stored_run_files(corpus, corpus->widths[0], error);
+  struct vector_files *all =
+      files ? vector_files_open(files, corpus->part_count, corpus->widths[0], threads, error) : NULL;
+  bool ok = all != NULL;
+  if (ok) {
+    const struct passage_source source = vector_files_source(all);
+    ok = top_k_scan(scoring->top_k, &source, error);
+  }
+  vector_files_close(all);
+  stored_files_free(files, corpus->part_count);
+  return ok;
+}
+
+bool eval_score(const struct eval_vectors *set, const char *out, int32_t threads, struct eval_result *result,
+                int64_t *replaced, struct error *error) {
+  struct scoring scoring = {.set = set, .result = result};
+  bool ok = scoring_open(&scoring, threads, error) && corpus_scan(&scoring, threads, error);
+  for (int32_t w = 0; ok && w < result->width_count; w++) ok = width_write(&scoring, out, w, error);
+  *replaced = scoring.replaced;
+  top_k_close(scoring.top_k);
+  for (int32_t w = 0; w < result->width_count; w++) free(scoring.query_rows[w]);
+  free(scoring.order);
+  free(scoring.judged);
+  return ok;
+}

@@ -1,0 +1,21 @@
+/* The scoring half of an evaluation: stored vectors in, metrics and runs out. */
+#pragma once
+
+#include "host/job/eval_result.h"
+#include "host/job/stored_run.h"
+#include "host/retrieval/qrels.h"
+
+struct eval_vectors {
+  struct stored_run corpus, queries;
+  struct id_map *passage_ids, *query_ids; /* by row */
+  struct qrels qrels;
+};
+
+/* Opens OUT/corpus and OUT/queries of `vectors`, and reads the judgements. eval_vectors_close in any case. */
+bool eval_vectors_open(const char *vectors, const char *qrels, struct eval_vectors *set, struct error *error);
+void eval_vectors_close(struct eval_vectors *set);
+
+/* Fills width[].mean and width[].values, query_id and judged of a result whose metrics and widths are set,
+ * and writes OUT/run.wW.trec. *replaced counts ids that had white space. */
+bool eval_score(const struct eval_vectors *set, const char *out, int32_t threads, struct eval_result *result,
+                int64_t *replaced, struct error *error);

@@ -1,0 +1,138 @@
+#include "host/job/eval_set.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/job/line_reader.h"
+#include "host/retrieval/qrels.h"
+#include "io/document.h"
+
+/* The last component of a path, "." and "/" too. */
+static char *name_of(const char *path) {
+  size_t end = strlen(path);
+  while (end > 1 && path[end - 1] == '/') end--;
+  size_t start = end;
+  while (start > 0 && path[start - 1] != '/') start--;
+  return strndup(path + start, end - start);
+}
+
+/* DATA/NAME with the first ending that is there; *path is NULL where none is. */
+static bool file_find(const char *data, const char *name, char **path, struct error *error) {
+  static const char *const endings[] = {"", ".gz", ".zst"};
+  *path = NULL;
+  for (size_t i = 0; i < sizeof endings / sizeof *endings && !*path; i++) {
+    if (asprintf(path, "%s/%s%s", data, name, endings[i]) < 0) {
+      *path = NULL;
+      return error_set_memory(error, strlen(data) + strlen(name), "a path");
+    }
+    if (access(*path, F_OK) == 0) return true;
+    free(*path);
+    *path = NULL;
+  }
+  return true;
+}
+
+static bool set_find(const char *data, const char *split, bool judgements_only, struct eval_set *set,
+                     struct error *error) {
+  char judgements[256];
+  if (snprintf(judgements, sizeof judgements, "qrels/%s.tsv", split) >= (int)sizeof judgements)
+    return error_set(error, ERROR_USAGE, "--split: the name is too long");
+  if (!file_find(data, "corpus.jsonl", &set->corpus, error) ||
+      !file_find(data, "queries.jsonl", &set->queries, error) ||
+      !file_find(data, judgements, &set->qrels, error))
+    return false;
+  set->name = name_of(data);
+  if (!set->name) return error_set_memory(error, strlen(data), "a name");
+  const char *missing = !set->qrels       ? judgements
+                        : judgements_only ? NULL
+                        : !set->corpus    ? "corpus.jsonl"
+                        : !set->queries   ? "queries.jsonl"
+                                          : NULL;
+  if (!missing) return true;
+  return error_set(
+      error, ERROR_USAGE,
+      "%s has no %s: expected an evaluation set in BEIR form, with corpus.jsonl, queries.jsonl and "
+      "qrels/%s.tsv (--split names another)",
+      data, missing, split);
+}
+
+bool eval_set_open(const char *data, const char *split, bool judgements_only, struct eval_set *set,
+                   struct error *error) {
+  *set = (struct eval_set){0};
+  if (set_find(data, split, judgements_only, set, error)) return true;
+  eval_set_free(set);
+  return false;
+}
+
+void eval_set_free(struct eval_set *set) {
+  free(set->name);
+  free(set->corpus);
+  free(set->queries);
+  free(set->qrels);
+  *set = (struct eval_set){0};
+}
+
+/* Where each id came from: lines [count]. */
+struct id_lines {
+  struct id_map *map;
+  int64_t *line;
+  int64_t capacity;
+};
+
+static bool id_lines_add(struct id_lines *ids, const char *path, int64_t line, const struct span *id,
+                         struct error *error) {
+  int64_t first;
+  const int64_t row = id_map_count(ids->map);
+  if (row == ids->capacity) {
+    const int64_t capacity = row ? 2 * row : 1024;
+    int64_t *grown = realloc(ids->line, (size_t)capacity * sizeof *grown);
+    if (!grown) return error_set_memory(error, (size_t)capacity * sizeof *grown, "the lines of ids");
+    ids->line = grown;
+    ids->capacity = capacity;
+  }
+  if (id->length == 0 || memchr(id->bytes, '\0', (size_t)id->length))
+    return error_set(error, ERROR_INPUT, "%s, line %lld: its " EVAL_ID_FIELD " is empty, or holds a NUL",
+                     path, (long long)line);
+  ids->line[row] = line;
+  if (!id_map_add(ids->map, id->bytes, (size_t)id->length, &first, error)) return false;
+  if (first < 0) return true;
+  return error_set(
+      error, ERROR_INPUT,
+      "%s, line %lld: its " EVAL_ID_FIELD " \"%.*s\" is that of line %lld already: ids must differ", path,
+      (long long)line, (int)(id->length < 200 ? id->length : 200), id->bytes, (long long)ids->line[first]);
+}
+
+static bool ids_read(const char *path, struct id_map *map, struct error *error) {
+  const struct document_fields fields = {.text = EVAL_TEXT_FIELD, .id = EVAL_ID_FIELD};
+  struct id_lines ids = {.map = map};
+  struct line_reader *reader = line_reader_open(path, error);
+  bool ok = reader != NULL;
+  struct line line;
+  enum line_result result = LINE_END;
+  while (ok && (result = line_reader_next(reader, &line, error)) == LINE_READ) {
+    struct document document;
+    char reason[256];
+    if (line.too_long || document_parse(&fields, line.text, line.length, &document, reason) != DOCUMENT_READ)
+      continue;
+    ok = id_lines_add(&ids, path, line_reader_number(reader), &document.id, error);
+  }
+  line_reader_close(reader);
+  free(ids.line);
+  return ok && result == LINE_END;
+}
+
+bool eval_set_check(const struct eval_set *set, struct error *error) {
+  struct qrels qrels;
+  struct id_map *queries = id_map_open(error);
+  struct id_map *passages = queries ? id_map_open(error) : NULL;
+  bool ok = passages && ids_read(set->queries, queries, error) && ids_read(set->corpus, passages, error);
+  if (ok) {
+    ok = qrels_read(set->qrels, queries, passages, &qrels, error);
+    if (ok) qrels_free(&qrels);
+  }
+  id_map_close(passages);
+  id_map_close(queries);
+  return ok;
+}

@@ -1,0 +1,48 @@
+#include "host/job/id_line.h"
+
+#include <stddef.h>
+
+#include "io/json_scan.h"
+
+#define DIGITS_MAX 18 /* of a number that fits in 64 bits for sure */
+
+static bool member_number(const struct json_value *value, int64_t *number) {
+  if (value->kind != JSON_INTEGER || value->length > DIGITS_MAX || *value->bytes == '-') return false;
+  *number = 0;
+  for (int64_t i = 0; i < value->length; i++) *number = 10 * *number + (value->bytes[i] - '0');
+  return true;
+}
+
+/* Takes one member; unknown ones are passed over. */
+static bool id_line_member(const struct json_value *name, const struct json_value *value,
+                           struct id_line *parsed) {
+  int64_t shard;
+  if (json_string_is(name, "id")) {
+    if (value->kind != JSON_INTEGER && (value->kind != JSON_STRING || value->lone_surrogate)) return false;
+    parsed->id_is_integer = value->kind == JSON_INTEGER;
+    parsed->id = (char *)(uintptr_t)value->bytes;
+    parsed->id_length = value->escaped ? json_string_decode(parsed->id, value->length) : value->length;
+    return parsed->id_length > 0;
+  }
+  if (json_string_is(name, "line")) return member_number(value, &parsed->line);
+  if (json_string_is(name, "offset")) return member_number(value, &parsed->offset);
+  if (!json_string_is(name, "shard")) return true;
+  if (!member_number(value, &shard) || shard > INT32_MAX) return false;
+  parsed->shard = (int32_t)shard;
+  return true;
+}
+
+bool id_line_parse(char *line, int64_t length, struct id_line *parsed) {
+  struct json_scan scan;
+  struct json_value name, value;
+  *parsed = (struct id_line){0};
+  json_scan_start(&scan, line, length);
+  if (!json_scan_space(&scan) || !json_scan_byte(&scan, '{', "expected '{'")) return false;
+  for (;;) {
+    if (!json_scan_space(&scan) || !json_scan_name(&scan, &name) || !json_scan_value(&scan, &value) ||
+        !json_scan_space(&scan) || !id_line_member(&name, &value, parsed))
+      return false;
+    if (*scan.at == '}') return parsed->id != NULL;
+    if (!json_scan_byte(&scan, ',', "expected ','")) return false;
+  }
+}

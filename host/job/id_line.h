@@ -1,0 +1,16 @@
+/* One line of OUT/ids: whose a row is, and where its document stands. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct id_line {
+  char *id; /* decoded, inside the line that was parsed; not NUL-terminated */
+  int64_t id_length;
+  bool id_is_integer;
+  int32_t shard;
+  int64_t line, offset;
+};
+
+/* Parses a line in place; false where it is not such a line. */
+bool id_line_parse(char *line, int64_t length, struct id_line *parsed);

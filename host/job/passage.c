@@ -1,0 +1,150 @@
+#include "host/job/passage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/job/id_line.h"
+#include "host/job/line_reader.h"
+#include "host/job/shard_text.h"
+#include "io/text.h"
+
+struct passage_reader {
+  const struct stored_run *run;
+  bool stored;               /* OUT/text is there */
+  struct shard_text *shards; /* NULL where it is */
+  struct text id_line, text_line;
+};
+
+static bool text_is_stored(const struct stored_run *run) {
+  return json_is_true(json_object_get(json_object_get(run->manifest, "settings"), "store_text"));
+}
+
+struct passage_reader *passage_reader_open(const struct stored_run *run, bool slow_text,
+                                           struct error *error) {
+  struct passage_reader *reader = calloc(1, sizeof *reader);
+  if (!reader) {
+    error_set_memory(error, sizeof *reader, "a reader of passages");
+    return NULL;
+  }
+  reader->run = run;
+  reader->stored = text_is_stored(run);
+  if (reader->stored) return reader;
+  reader->shards = shard_text_open(run, slow_text, error);
+  if (reader->shards) return reader;
+  free(reader);
+  return NULL;
+}
+
+void passage_reader_close(struct passage_reader *reader) {
+  if (!reader) return;
+  shard_text_close(reader->shards);
+  text_free(&reader->id_line);
+  text_free(&reader->text_line);
+  free(reader);
+}
+
+/* Copies line `index` (from 0) of a part's file. A part is one block, so all before it is little. */
+static bool line_copy(const char *path, int64_t index, struct text *copy, struct error *error) {
+  struct line_reader *reader = line_reader_open(path, error);
+  if (!reader) return false;
+  struct line line = {0};
+  enum line_result result = LINE_READ;
+  for (int64_t i = 0; i <= index && result == LINE_READ; i++) result = line_reader_next(reader, &line, error);
+  if (result == LINE_END)
+    error_set(error, ERROR_INPUT, "%s ends before its line %lld: see nina verify", path,
+              (long long)index + 1);
+  if (result == LINE_READ && line.too_long) {
+    error_set(error, ERROR_UNSUPPORTED, "%s, line %lld is longer than %lld bytes", path, (long long)index + 1,
+              (long long)LINE_READER_MAX);
+    result = LINE_FAILED;
+  }
+  if (result == LINE_READ) {
+    text_clear(copy, (size_t)1 << 20);
+    text_append(copy, line.text, (size_t)line.length);
+    if (copy->failed) error_set_memory(error, (size_t)line.length, "a line");
+  }
+  line_reader_close(reader);
+  return result == LINE_READ && !copy->failed;
+}
+
+static bool part_line(const struct passage_reader *reader, const char *folder, int64_t row, struct text *copy,
+                      struct error *error) {
+  const struct stored_part *part = &reader->run->part[stored_run_part(reader->run, row)];
+  char *path = stored_run_path(reader->run, folder, part, ".jsonl.zst", error);
+  const bool ok = path && line_copy(path, row - part->first_row, copy, error);
+  free(path);
+  return ok;
+}
+
+static bool id_read(struct passage_reader *reader, int64_t row, struct passage *passage,
+                    struct error *error) {
+  struct id_line parsed;
+  struct text *line = &reader->id_line;
+  if (!part_line(reader, "ids", row, line, error)) return false;
+  if (!id_line_parse(line->bytes, (int64_t)line->size, &parsed))
+    return error_set(error, ERROR_INPUT, "%s/ids: the record of row %lld cannot be read: see nina verify",
+                     reader->run->out, (long long)row);
+  passage->id = (struct span){parsed.id, parsed.id_length};
+  passage->id_is_integer = parsed.id_is_integer;
+  passage->shard = parsed.shard;
+  passage->line = parsed.line;
+  passage->offset = parsed.offset;
+  return true;
+}
+
+static const struct document_fields stored_fields = {.text = "text", .title = "title"};
+
+static bool stored_text_read(struct passage_reader *reader, int64_t row, struct passage *passage,
+                             struct error *error) {
+  struct document document;
+  char reason[256];
+  struct text *line = &reader->text_line;
+  if (!part_line(reader, "text", row, line, error)) return false;
+  if (document_parse(&stored_fields, line->bytes, (int64_t)line->size, &document, reason) != DOCUMENT_READ)
+    return error_set(error, ERROR_INPUT, "%s/text: the text of row %lld cannot be read: see nina verify",
+                     reader->run->out, (long long)row);
+  passage->title = document.title;
+  passage->text = document.text;
+  return true;
+}
+
+bool passage_read(struct passage_reader *reader, int64_t row, struct passage *passage, struct error *error) {
+  *passage = (struct passage){0};
+  if (!id_read(reader, row, passage, error)) return false;
+  if (reader->stored) return stored_text_read(reader, row, passage, error);
+  return shard_text_read(reader->shards, passage, error);
+}
+
+static bool text_is_blank(const struct span *text) {
+  for (int64_t i = 0; i < text->length; i++)
+    if (!strchr(" \t\r\n", text->bytes[i])) return false;
+  return true;
+}
+
+static bool part_empty(const struct stored_run *run, const struct stored_part *part, int64_t *empty,
+                       int64_t *first, struct error *error) {
+  char *path = stored_run_path(run, "text", part, ".jsonl.zst", error);
+  struct line_reader *reader = path ? line_reader_open(path, error) : NULL;
+  free(path);
+  if (!reader) return false;
+  struct line line;
+  enum line_result result;
+  while ((result = line_reader_next(reader, &line, error)) == LINE_READ) {
+    struct document document;
+    char reason[256];
+    if (!line.too_long &&
+        document_parse(&stored_fields, line.text, line.length, &document, reason) == DOCUMENT_READ &&
+        text_is_blank(&document.text) && (*empty)++ == 0)
+      *first = part->first_row + line_reader_number(reader) - 1;
+  }
+  line_reader_close(reader);
+  return result == LINE_END;
+}
+
+bool passages_empty(const struct stored_run *run, int64_t *empty, int64_t *first, struct error *error) {
+  *empty = *first = 0;
+  if (!text_is_stored(run)) return true;
+  for (int64_t p = 0; p < run->part_count; p++)
+    if (!part_empty(run, &run->part[p], empty, first, error)) return false;
+  return true;
+}

@@ -1,0 +1,293 @@
+"""nina eval: the metrics of sentence-transformers from stored vectors, files that others read, and clear words."""
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from output import Output, derive
+from program import FAILED, GOLDEN, MODEL, REJECTS, ROOT, USAGE, Result, Status, nina
+from shards import make_texts, write_shard
+
+MUNICIPAL = ROOT / "tests" / "data" / "municipal"
+VECTORS = GOLDEN / "municipal"  # multilingual-e5-small, fp32, width 64
+EXPECTED = json.loads((VECTORS / "expected.json").read_text())  # by scripts/check-eval --golden
+CLOSE = 1e-12
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    out = tmp_path_factory.mktemp("eval") / "out"
+    return out, nina("eval", "--vectors", VECTORS, "--data", MUNICIPAL, "--out", out, "--widths", "32,64")
+
+
+def metrics_of(out: Path) -> dict[str, Any]:
+    return json.loads((out / "metrics.json").read_text())
+
+
+@pytest.mark.sanitize
+def test_golden_vectors_give_the_metrics_of_sentence_transformers(judged: tuple[Path, Result]) -> None:
+    metrics = metrics_of(judged[0])["metrics"]
+    assert list(metrics) == ["dim_64", "dim_32"] and set(metrics) == set(EXPECTED)
+    for dim, values in metrics.items():
+        assert list(values) == list(EXPECTED[dim])
+        assert all(abs(value - EXPECTED[dim][name]) < CLOSE for name, value in values.items()), dim
+
+
+def test_table_stands_on_standard_output_with_bytes_and_losses(judged: tuple[Path, Result]) -> None:
+    lines = judged[1].stdout.splitlines()
+    assert lines[0].startswith("municipal (test): 150 passages, 60 queries; e5-small, prompts")
+    assert lines[2].split() == ["width", "64", "32"] and lines[3].split() == ["bytes/vector", "128", "64"]
+    wide, narrow = (EXPECTED[dim]["cosine_ndcg@10"] for dim in ("dim_64", "dim_32"))
+    loss = f"{100 * (narrow / wide - 1):+.1f}"
+    assert f"ndcg@10 {wide:.4f} {narrow:.4f} {loss} %".split() in [line.split() for line in lines]
+
+
+def test_value_of_every_query_is_kept(judged: tuple[Path, Result]) -> None:
+    metrics = metrics_of(judged[0])
+    queries = [json.loads(line)["_id"] for line in (MUNICIPAL / "queries.jsonl").read_text().splitlines()]
+    assert metrics["queries"]["ids"] == queries
+    for dim, means in metrics["metrics"].items():
+        for name, mean in means.items():
+            assert abs(math.fsum(metrics["queries"][dim][name]) / len(queries) - mean) < CLOSE
+
+
+@pytest.mark.parametrize("width", [64, 32])
+def test_run_holds_the_nearest_passages_in_falling_order(judged: tuple[Path, Result], width: int) -> None:
+    corpus, queries = Output(VECTORS / "corpus"), Output(VECTORS / "queries")
+    rows = [run.vectors(64) if width == 64 else derive(run.vectors(64), width) for run in (queries, corpus)]
+    scores = rows[0].astype(np.float64) @ rows[1].astype(np.float64).T
+    place = {entry["id"]: row for row, entry in enumerate(corpus.ids())}
+    lines = [line.split(" ") for line in (judged[0] / f"run.w{width}.trec").read_text().splitlines()]
+    assert len(lines) == 60 * 100
+    for q, entry in enumerate(queries.ids()):
+        own = lines[100 * q : 100 * (q + 1)]
+        assert {line[0] for line in own} == {entry["id"]} and [int(line[3]) for line in own] == list(range(1, 101))
+        written = np.array([float(line[4]) for line in own])
+        assert np.all(np.diff(written) < 0)
+        np.testing.assert_allclose(written, scores[q][[place[line[2]] for line in own]], atol=1e-6)
+        np.testing.assert_allclose(written, np.sort(scores[q])[::-1][:100], atol=1e-6)
+
+
+def test_card_names_metrics_as_sentence_transformers_does(judged: tuple[Path, Result]) -> None:
+    lines = (judged[0] / "model-index.yml").read_text().splitlines()
+    assert lines[:3] == ["model-index:", '- name: "e5-small"', "  results:"]
+    results = "\n".join(lines[3:]).split("  - task:\n")[1:]
+    for result, (dim, expected) in zip(results, EXPECTED.items(), strict=True):
+        head, metrics = result.split("    metrics:\n")
+        width = dim.removeprefix("dim_")
+        assert head.split("\n") == [
+            "      type: information-retrieval",
+            "      name: Information Retrieval",
+            "    dataset:",
+            f"      name: dim {width}",
+            f"      type: dim_{width}",
+            "",
+        ]
+        entries = [entry.rstrip("\n").split("\n") for entry in metrics.split("    - type: ")[1:]]
+        for (kind, value, name), (metric, number) in zip(entries, expected.items(), strict=True):
+            assert kind == metric and name == "      name: " + metric.replace("_", " ").title()
+            assert "." in value and abs(float(value.removeprefix("      value: ")) - number) < CLOSE
+
+
+def test_other_metrics_can_be_asked_for(tmp_path: Path, judged: tuple[Path, Result]) -> None:
+    arguments = ["--vectors", VECTORS, "--data", MUNICIPAL, "--out", tmp_path, "--metrics", "mrr@10,recall@150"]
+    nina("eval", *arguments)
+    values = metrics_of(tmp_path)["metrics"]["dim_64"]
+    assert list(values) == ["cosine_mrr@10", "cosine_recall@150"] and values["cosine_recall@150"] == 1
+    assert values["cosine_mrr@10"] == metrics_of(judged[0])["metrics"]["dim_64"]["cosine_mrr@10"]
+
+
+def test_evaluation_compared_with_itself_did_not_move(judged: tuple[Path, Result]) -> None:
+    path = judged[0] / "metrics.json"
+    shown = nina("eval", "--compare", path, path).stdout
+    assert shown.startswith("60 queries, before (e5-small, municipal) and after")
+    rows = [line.split() for line in shown.splitlines() if "…" in line]
+    assert len(rows) == 30 and all(row[3:] == ["+0.0000", "+0.0000", "…", "+0.0000"] for row in rows)
+
+
+def test_comparison_tells_better_from_lucky(tmp_path: Path, judged: tuple[Path, Result]) -> None:
+    metrics = metrics_of(judged[0])
+    values = metrics["queries"]["dim_64"]["cosine_ndcg@10"]
+    values[:] = [0.0] * len(values)  # every query was worse before
+    lucky = metrics["queries"]["dim_64"]["cosine_mrr@10"]
+    lucky[0] = 1.0 - lucky[0]  # one query moved
+    (tmp_path / "old.json").write_text(json.dumps(metrics))
+    arguments = ["--vectors", VECTORS, "--data", MUNICIPAL, "--out", tmp_path, "--widths", 64]
+    shown = nina("eval", *arguments, "--compare", tmp_path / "old.json").stdout
+    rows = {line.split()[0]: line.split() for line in shown.splitlines() if "…" in line}
+    assert rows["ndcg@10"][-1] == "better" and rows["ndcg@10"][1] == "0.0000"
+    assert rows["mrr@10"][-1] not in ("better", "worse") and float(rows["mrr@10"][3]) != 0
+    assert rows["map@100"][3] == "+0.0000"
+
+
+def write_set(folder: Path, corpus: list[Any], queries: list[Any], qrels: list[str], ending: str = "") -> Path:
+    folder.mkdir()
+    (folder / "qrels").mkdir()
+    write_shard(folder / f"corpus.jsonl{ending}", corpus)
+    write_shard(folder / f"queries.jsonl{ending}", queries)
+    (folder / "qrels" / "test.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *qrels, ""]))
+    return folder
+
+
+def small_set(folder: Path, ending: str = "", **changes: Any) -> Path:
+    texts = make_texts(30, 7)
+    corpus = [{"_id": f"d{i}", "title": f"Títol {i}", "text": text} for i, text in enumerate(texts)]
+    queries: list[Any] = [{"_id": i, "text": texts[3 * i]} for i in range(8)]
+    parts = {"corpus": corpus, "queries": queries, "qrels": [f"{i}\td{3 * i}\t1" for i in range(8)]}
+    return write_set(folder, ending=ending, **(parts | changes))
+
+
+def evaluate(data: Path, out: Path, *options: Any, status: Status = 0) -> Result:
+    return nina("eval", "--model", MODEL, "--data", data, "--out", out, *options, status=status)
+
+
+@pytest.mark.sanitize
+def test_set_is_embedded_as_its_model_says_and_a_second_start_resumes(tmp_path: Path) -> None:
+    data, out = small_set(tmp_path / "set", ".zst"), tmp_path / "out"
+    evaluate(data, out, "--widths", "128,16", "--precision", "fp32")
+    corpus, queries = Output(out / "corpus"), Output(out / "queries")
+    assert corpus.manifest()["settings"] | {"title_field": "title", "prompt": ""} == corpus.manifest()["settings"]
+    assert queries.manifest()["settings"] | {"title_field": None, "prompt": "consulta: "} == queries.manifest()["settings"]
+    assert [entry["id"] for entry in queries.ids()] == list(range(8)) and corpus.texts()[0]["title"] == "Títol 0"
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    assert set(before) == {"metrics.json", "model-index.yml", "run.w128.trec", "run.w16.trec"}
+    again = evaluate(data, out, "--widths", "128,16", "--precision", "fp32")
+    assert again.stderr.count("is already complete") == 2
+    assert before == {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    metrics = json.loads(before["metrics.json"])
+    assert metrics["prompts"] == {"query": "consulta: ", "passage": ""} and metrics["dataset"]["name"] == "set"
+
+
+def test_equal_passages_stand_in_the_order_of_their_ids(tmp_path: Path) -> None:
+    names = ["é", "b", "a10", "a9", "Z", "ç"]
+    corpus = [{"_id": name, "text": "la plaça del mercat"} for name in names]
+    data = write_set(tmp_path / "set", corpus, [{"_id": "q", "text": "plaça"}], ["q\té\t1"])
+    evaluate(data, tmp_path / "out")
+    found = [line.split()[2] for line in (tmp_path / "out" / "run.w128.trec").read_text().splitlines()]
+    assert found == sorted(names)
+    assert metrics_of(tmp_path / "out")["metrics"]["dim_128"]["cosine_mrr@10"] == 1 / 6
+
+
+def test_prompts_of_the_command_line_win(tmp_path: Path) -> None:
+    data, out = small_set(tmp_path / "set"), tmp_path / "out"
+    options = ["--device", "null", "--query-prompt", "q: ", "--passage-prompt-name", "query"]
+    evaluate(data, out, *options)
+    assert metrics_of(out)["prompts"] == {"query": "q: ", "passage": "consulta: "}
+
+
+def test_rejected_passage_is_told_and_counts_as_not_found(tmp_path: Path) -> None:
+    corpus = [{"_id": "a", "text": "plaça"}, {"_id": "b", "text": 7}, {"_id": "c", "text": "carrer"}]
+    queries = [{"_id": "q", "text": "plaça"}]
+    data = write_set(tmp_path / "set", corpus, queries, ["q\ta\t1", "q\tb\t1"])
+    result = evaluate(data, tmp_path / "out", status=REJECTS)
+    result.says("1 lines of", "could not be embedded", "passage")
+    assert metrics_of(tmp_path / "out")["metrics"]["dim_128"]["cosine_recall@10"] == 0.5
+
+
+def test_odd_sets_are_evaluated_with_a_warning(tmp_path: Path) -> None:
+    queries = [{"_id": i, "text": " \n" if i == 3 else f"pregunta {i}"} for i in range(8)]
+    qrels = [*(f"{i}\td{3 * i}\t1" for i in range(4)), "7\tnot-there\t1", "unknown\td1\t1"]
+    data = small_set(tmp_path / "set", queries=queries, qrels=qrels)
+    result = evaluate(data, tmp_path / "out", "--device", "null")
+    result.says('1 queries have an empty text; the first is "3"', "not-there", "unknown")
+    assert metrics_of(tmp_path / "out")["dataset"]["judged"] == 5
+
+
+DUPLICATE = [{"_id": "x", "text": "a"}, {"_id": "y", "text": "b"}, {"_id": "x", "text": "c"}]
+REFUSED: dict[str, tuple[Callable[[Path], Path], Status]] = {
+    'corpus.jsonl, line 3: its _id "x" is that of line 1 already': (lambda p: small_set(p, corpus=DUPLICATE), FAILED),
+    'queries.jsonl, line 3: its _id "x" is that of line 1 already': (lambda p: small_set(p, queries=DUPLICATE), FAILED),
+    "test.tsv": (lambda p: small_set(p, qrels=["q\tnowhere\t1"]), FAILED),
+    "has no corpus.jsonl: expected an evaluation set in BEIR form": (lambda p: p, USAGE),
+}
+
+
+@pytest.mark.parametrize("sentence", REFUSED)
+def test_broken_set_is_refused_before_anything_is_embedded(tmp_path: Path, sentence: str) -> None:
+    make, status = REFUSED[sentence]
+    data = make(tmp_path / "set")
+    if not data.exists():
+        small_set(data)
+        (data / "corpus.jsonl").unlink()
+    assert sentence in evaluate(data, tmp_path / "out", "--device", "null", status=status).error
+    assert not (tmp_path / "out" / "corpus").exists()
+
+
+def test_vectors_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
+    mixed = tmp_path / "mixed"
+    shutil.copytree(VECTORS, mixed)
+    manifest = json.loads((mixed / "queries" / "manifest.json").read_text())
+    manifest["model"]["weights"] = "0" * 32
+    (mixed / "queries" / "manifest.json").write_text(json.dumps(manifest))
+    arguments = ["--vectors", mixed, "--data", MUNICIPAL]
+    assert "were made with different models (their weights differ)" in nina("eval", *arguments, status=USAGE).error
+    manifest["state"] = "incomplete"
+    (mixed / "queries" / "manifest.json").write_text(json.dumps(manifest))
+    assert "queries is not complete" in nina("eval", *arguments, status=FAILED).error
+    wide = ["--vectors", VECTORS, "--data", MUNICIPAL, "--out", tmp_path / "out", "--widths", 65]
+    assert "--widths: 65 is wider than the vectors in" in nina("eval", *wide, status=USAGE).error
+
+
+USAGE_ERRORS = {
+    "--data is required (nina eval --help)": ["--model", "m", "--out", "o"],
+    "--out is required (nina eval --help)": ["--model", "m", "--data", "d"],
+    "pass either --model, to embed, or --vectors, to judge what is embedded": ["--data", "d", "--out", "o"],
+    "nina eval takes no INPUT: --data names the set (nina eval --help)": ["--data", "d", "x"],
+}
+
+
+@pytest.mark.parametrize("sentence", USAGE_ERRORS)
+def test_wrong_usage_is_told_with_the_way_out(sentence: str) -> None:
+    assert nina("eval", *USAGE_ERRORS[sentence], status=USAGE).error == sentence
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"format":2}', '{"format":1,"queries":{"ids":["a"]},"metrics":{}}'])
+def test_comparison_with_another_file_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "old.json").write_text(text)
+    error = nina("eval", "--compare", tmp_path / "old.json", tmp_path / "old.json", status=FAILED).error
+    assert "old.json is not a metrics.json of nina eval" in error
+
+
+def make_set(out: Path, *arguments: Any) -> Path:
+    command = [sys.executable, "-B", ROOT / "scripts" / "make-eval-set", "--out", out, *map(str, arguments)]
+    subprocess.run(command, check=True, capture_output=True)
+    return out
+
+
+def test_made_set_leaks_no_passage_and_depends_on_the_pairs_alone(tmp_path: Path) -> None:
+    texts = make_texts(60, 3)
+    pairs = [{"query": f"Què és {i}?", "passage": texts[i % 40]} for i in range(100)]
+    pairs += [{"query": "QUÈ  és 5?", "passage": texts[45]}]  # a question of passage 5 in other letters
+    write_shard(tmp_path / "a.jsonl", pairs)
+    write_shard(tmp_path / "b.jsonl", reversed(pairs))
+    write_shard(tmp_path / "archive.jsonl", [{"title": "Arxiu", "text": text} for text in texts])
+    one = make_set(tmp_path / "one", "--fraction", 0.3, "--archive", tmp_path / "archive.jsonl", tmp_path / "a.jsonl")
+    two = make_set(tmp_path / "two", "--fraction", 0.3, "--archive", tmp_path / "archive.jsonl", tmp_path / "b.jsonl")
+    for name in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv"):
+        assert (one / name).read_bytes() == (two / name).read_bytes()
+    corpus = {line["_id"]: line["text"] for line in map(json.loads, (one / "corpus.jsonl").read_text().splitlines())}
+    trained = [json.loads(line) for line in (one / "train.jsonl").read_text().splitlines()]
+    qrels = [line.split("\t") for line in (one / "qrels" / "test.tsv").read_text().splitlines()[1:]]
+    assert len(qrels) + len(trained) == len(pairs) and 20 <= len(qrels) <= 30
+    assert not {pair["passage"] for pair in trained} & set(corpus.values())
+    assert trained == [pair for pair in pairs if pair in trained]  # in their order
+    assert len(corpus) > len({passage for _, passage, _ in qrels})  # the archive's
+
+
+def test_squad_becomes_a_set_that_eval_takes(tmp_path: Path) -> None:
+    paragraphs = [
+        {"context": text, "qas": [{"id": f"{i}-{n}", "question": f"pregunta {i} {n}"} for n in range(2)]}
+        for i, text in enumerate(make_texts(10, 5))
+    ]
+    (tmp_path / "squad.json").write_text(json.dumps({"data": [{"title": "t", "paragraphs": paragraphs}]}))
+    data = make_set(tmp_path / "set", "--fraction", 1, tmp_path / "squad.json")
+    evaluate(data, tmp_path / "out", "--device", "null")
+    assert metrics_of(tmp_path / "out")["dataset"]["judged"] == 20

@@ -1,0 +1,176 @@
+"""nina search: the nearest passages, exactly; where their texts come from; and what is refused."""
+
+import json
+import os
+import pty
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from output import Output, derive
+from program import DONE, FAILED, GOLDEN, LONGEST_RUN, MODEL, PROGRAM, USAGE, Result, Status, embed, environment, nina
+from shards import make_texts, write_shard
+
+TEXTS = make_texts(60, 11)
+QUESTIONS = [TEXTS[4], "beca menjador per a l'escola", "festa major a la plaça"]
+
+
+def documents(first: int, count: int) -> list[dict[str, Any]]:
+    return [{"id": i if i % 2 else f"d-{i}", "títol": f"T{i}", "text": TEXTS[i]} for i in range(first, first + count)]
+
+
+def archive(folder: Path, ending: str = "") -> list[Path]:
+    folder.mkdir(exist_ok=True)
+    shards = (documents(0, 25), documents(25, 35))
+    return [write_shard(folder / f"{n}.jsonl{ending}", own) for n, own in enumerate(shards)]
+
+
+def embed_archive(out: Path, *shards: Path, **options: Any) -> Path:
+    fields = {"id_field": "id", "title_field": "títol", "widths": "128,32", "block_lines": 10}
+    embed(out, *shards, device="cpu", precision="fp32", **(fields | options))
+    return out
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with texts, in seven parts."""
+    folder = tmp_path_factory.mktemp("search")
+    return embed_archive(folder / "out", *archive(folder / "in"), store_text=True)
+
+
+def search(out: Path, *arguments: Any, stdin: str = "", status: Status = DONE, model: Path = MODEL) -> Result:
+    options = ["--model", model, "--vectors", out, "--precision", "fp32", "--prompt", ""]
+    return nina("search", *options, *arguments, stdin=stdin.encode(), status=status)
+
+
+def answers(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize("width", [128, 32, 17])
+def test_answers_are_the_nearest_of_all_vectors(tmp_path: Path, stored: Path, width: int) -> None:
+    shard = write_shard(tmp_path / "q.jsonl", [{"text": question} for question in QUESTIONS])
+    embed(tmp_path / "q", shard, device="cpu", precision="fp32", prompt="", widths=128)
+    rows = [Output(path).vectors(128) for path in (tmp_path / "q", stored)]
+    wide = [(row if width == 128 else derive(row, width)).astype(np.float64) for row in rows]
+    scores, entries, texts = wide[0] @ wide[1].T, Output(stored).ids(), Output(stored).texts()
+    found = answers(search(stored, "--json", "--width", width, "--top-k", 7, *QUESTIONS))
+    assert [one["question"] for one in found] == QUESTIONS and {one["width"] for one in found} == {width}
+    for one, own in zip(found, scores, strict=True):
+        best = np.argsort(-own)[:7]
+        assert [answer["rank"] for answer in one["answers"]] == list(range(1, 8))
+        assert [answer["id"] for answer in one["answers"]] == [entries[row]["id"] for row in best]
+        for answer, row in zip(one["answers"], best, strict=True):
+            place = {key: entries[row][key] for key in ("shard", "line")}
+            assert answer == answer | place | texts[row]
+            assert abs(answer["cosine"] - own[row]) < 1e-6
+
+
+def test_people_get_rank_cosine_id_and_a_line_of_text(stored: Path) -> None:
+    lines = search(stored, "--top-k", 2, QUESTIONS[0], QUESTIONS[1]).stdout.splitlines()
+    assert lines[0] == QUESTIONS[0] and lines[3] == "" and lines[4] == QUESTIONS[1] and len(lines) == 7
+    assert lines[1].startswith("  1. 0.") and "  d-4" in lines[1] and f"T4: {TEXTS[4]}"[:100] in lines[1]
+    assert all(len(line) <= 160 for line in lines)
+
+
+def test_questions_come_from_standard_input_and_blank_lines_are_passed_over(stored: Path) -> None:
+    arguments = ["--json", "--top-k", 1]
+    from_input = search(stored, *arguments, stdin="\n".join([QUESTIONS[0], "", "  ", *QUESTIONS[1:]]) + "\r\n")
+    assert from_input.stdout == search(stored, *arguments, *QUESTIONS).stdout
+    assert search(stored, stdin="\n").stdout == ""
+
+
+def test_more_questions_than_one_scan_takes_are_all_answered(stored: Path) -> None:
+    questions = [f"{TEXTS[i % 60]} {i}" for i in range(300)]
+    found = answers(search(stored, "--json", "--top-k", 1, stdin="\n".join(questions)))
+    assert [one["question"] for one in found] == questions and all(len(one["answers"]) == 1 for one in found)
+
+
+def test_person_at_a_terminal_is_answered_line_by_line(stored: Path) -> None:
+    master, slave = pty.openpty()
+    command = [str(PROGRAM), "search", "--model", str(MODEL), "--vectors", str(stored), "--top-k", "1"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=slave, stdout=pipe, stderr=pipe, env=environment()) as process:
+        os.close(slave)
+        assert process.stdout
+        for question in QUESTIONS:
+            os.write(master, f"{question}\n".encode())
+            # The answer comes before the next question is asked.
+            while not process.stdout.readline().startswith(b"  1. "):
+                assert process.poll() is None
+        os.write(master, b"\x04")
+        _, stderr = process.communicate(timeout=LONGEST_RUN)
+        assert process.returncode == DONE and stderr.count(b"question> ") == len(QUESTIONS) + 1
+    os.close(master)
+
+
+def test_prompt_of_the_model_is_put_before_questions(stored: Path) -> None:
+    def ask(*options: str) -> Result:
+        return nina("search", "--model", MODEL, "--vectors", stored, "--json", *options, QUESTIONS[1])
+
+    default = ask()
+    default.says('prompt "consulta: "', "60 passages at width 128")
+    assert default.stdout == ask("--prompt", "consulta: ").stdout == ask("--prompt-name", "query").stdout
+    assert default.stdout != ask("--prompt", "").stdout
+    assert ask("--quiet").stderr == ""
+
+
+def test_texts_come_from_plain_shards_by_their_offsets(tmp_path: Path, stored: Path) -> None:
+    shards = archive(tmp_path / "in")
+    marked = tmp_path / "in" / "marked.jsonl"
+    marked.write_bytes(b"\xef\xbb\xbf" + shards[0].read_bytes())
+    out = embed_archive(tmp_path / "out", marked, shards[1])
+    ask = ["--json", "--top-k", 60, QUESTIONS[0]]
+    assert answers(search(out, *ask)) == answers(search(stored, *ask))
+
+    marked.write_bytes(marked.read_bytes().replace(b"T1", b"T2"))
+    missing = [answer for answer in answers(search(out, *ask))[0]["answers"] if "text" not in answer]
+    assert len(missing) == 25 and all("has changed since" in answer["no_text"] for answer in missing)
+    marked.unlink()
+    shown = search(out, "--top-k", 60, QUESTIONS[0]).stdout
+    assert shown.count("marked.jsonl is not there, or has changed since") == 1
+    assert shown.count("[shard 0, line ") == 25
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize("ending", [".gz", ".zst"])
+def test_texts_come_from_compressed_shards_when_asked(tmp_path: Path, stored: Path, ending: str) -> None:
+    out = embed_archive(tmp_path / "out", *archive(tmp_path / "in", ending))
+    ask = ["--json", "--top-k", 20, QUESTIONS[0]]
+    without = answers(search(out, *ask))[0]["answers"]
+    assert all("is compressed: --slow-text" in answer["no_text"] and "text" not in answer for answer in without)
+    assert answers(search(out, "--slow-text", *ask)) == answers(search(stored, *ask))
+
+
+def test_fewer_passages_than_asked_for_are_all_of_them(tmp_path: Path) -> None:
+    out = embed_archive(tmp_path / "out", write_shard(tmp_path / "a.jsonl", documents(0, 3)))
+    assert len(answers(search(out, "--json", "--top-k", 10, "plaça"))[0]["answers"]) == 3
+
+
+def test_equal_passages_stand_in_the_order_of_the_input(tmp_path: Path) -> None:
+    same = [{"id": f"e{i}", "text": "la plaça del mercat"} for i in range(25)]
+    out = embed_archive(tmp_path / "out", write_shard(tmp_path / "a.jsonl", same), title_field=None)
+    found = answers(search(out, "--json", "--top-k", 25, "--threads", 2, "plaça"))[0]["answers"]
+    assert [answer["id"] for answer in found] == [f"e{i}" for i in range(25)]
+
+
+def test_unfit_vectors_and_questions_are_refused(tmp_path: Path, stored: Path) -> None:
+    other = search(stored, "q", model=GOLDEN / "bert-mean-v6", status=USAGE).error
+    assert 'were made by another model ("xlmr-cls-v3")' in other
+    assert "--width 129: the vectors in" in search(stored, "--width", 129, "q", status=USAGE).error
+    assert "has no manifest.json" in search(tmp_path, "q", status=FAILED).error
+    unfinished = tmp_path / "unfinished"
+    unfinished.mkdir()
+    manifest = Output(stored).manifest()
+    for key in ("parts", "totals"):
+        del manifest[key]
+    (unfinished / "manifest.json").write_text(json.dumps(manifest))
+    assert "is being written, or was cut off" in search(unfinished, "q", status=FAILED).error
+    command = [PROGRAM, "search", "--model", MODEL, "--vectors", stored, b"a\xff"]
+    done = subprocess.run(command, capture_output=True, env=environment())
+    assert done.returncode == USAGE and b"a question is not valid UTF-8" in done.stderr
+    assert nina("search", "--vectors", stored, status=USAGE).error == "--model is required (nina search --help)"

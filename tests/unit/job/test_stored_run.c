@@ -1,0 +1,121 @@
+#include "host/job/id_line.h"
+#include "host/job/stored_run.h"
+#include "tests/unit/io/scratch.h"
+
+static void id_line_is_read_whatever_the_order_of_its_members(void **state) {
+  (void)state;
+  struct id_line parsed;
+  char line[] = "{\"offset\": 12, \"x\":[1,{}],\"line\":3 ,\"id\":\"a\\u00e7\\n\",\"shard\":2}";
+  assert_true(id_line_parse(line, (int64_t)strlen(line), &parsed));
+  assert_int_equal(parsed.id_length, 4);
+  assert_memory_equal(parsed.id, "a\xc3\xa7\n", 4);
+  assert_false(parsed.id_is_integer);
+  assert_int_equal(parsed.shard, 2);
+  assert_int_equal(parsed.line, 3);
+  assert_int_equal(parsed.offset, 12);
+  char number[] = "{\"id\":-12345678901234567890123}";
+  assert_true(id_line_parse(number, (int64_t)strlen(number), &parsed));
+  assert_true(parsed.id_is_integer);
+  assert_int_equal(parsed.id_length, 24);
+}
+
+static void broken_id_lines_are_refused_within_their_bytes(void **state) {
+  (void)state;
+  static const char *const lines[] = {"",
+                                      "[]",
+                                      "{",
+                                      "{}",
+                                      "{\"id\"",
+                                      "{\"id\":1",
+                                      "{\"id\":1,",
+                                      "{\"id\":\"\"}",
+                                      "{\"id\":null}",
+                                      "{\"id\":\"\\ud800\"}",
+                                      "{\"shard\":1}",
+                                      "{\"id\":1,\"line\":-1}",
+                                      "{\"id\":1,\"line\":1.5}",
+                                      "{\"id\":1,\"shard\":2147483648}",
+                                      "{\"id\":1,\"offset\":1000000000000000000}"};
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+    /* Exactly as long as the line, for AddressSanitizer. */
+    const size_t length = strlen(lines[i]);
+    char *bytes = malloc(length ? length : 1);
+    struct id_line parsed;
+    assert_non_null(bytes);
+    memcpy(bytes, lines[i], length);
+    if (id_line_parse(bytes, (int64_t)length, &parsed)) fail_msg("%s was taken", lines[i]);
+    free(bytes);
+  }
+}
+
+#define MANIFEST(widths, parts)                                                                       \
+  "{\"format\":1,\"nina\":\"0\",\"state\":\"complete\",\"model\":{},\"settings\":{\"widths\":" widths \
+  "},\"compute_class\":{},\"shards\":[]" parts "}"
+
+static void manifest_write(const void *folder, const char *text) {
+  char path[512];
+  FILE *file = fopen(scratch_path(path, folder, "manifest.json"), "w");
+  assert_non_null(file);
+  fputs(text, file);
+  fclose(file);
+}
+
+static void rows_are_numbered_through_all_parts(void **state) {
+  struct stored_run run;
+  struct error error;
+  manifest_write(*state, MANIFEST("[8,4]",
+                                  ",\"parts\":[[\"00000-00000\",3],[\"00000-00001\",0],"
+                                  "[\"00001-00000\",2],[\"00001-00001\",0]]"));
+  assert_ok(stored_run_open(*state, &run, &error), &error);
+  static const int64_t part[] = {0, 0, 0, 2, 2};
+  assert_int_equal(run.rows, 5);
+  assert_int_equal(run.width_count, 2);
+  assert_true(run.complete);
+  for (int64_t row = 0; row < 5; row++) {
+    const struct stored_part *own = &run.part[stored_run_part(&run, row)];
+    assert_string_equal(own->name, run.part[part[row]].name);
+    assert_in_range(row, own->first_row, own->first_row + own->rows - 1);
+  }
+  struct vector_file *files = stored_run_files(&run, 4, &error);
+  assert_non_null(files);
+  assert_non_null(strstr(files[2].path, "/w4/part-00001-00000.npy.zst"));
+  assert_int_equal(files[2].first_row, 3);
+  assert_int_equal(files[2].rows, 2);
+  stored_files_free(files, run.part_count);
+  stored_run_close(&run);
+}
+
+static void manifests_that_make_no_sense_are_refused(void **state) {
+  static const char *const cases[][2] = {
+      {MANIFEST("[]", ",\"parts\":[[\"0-0\",1]]"), "widths"},
+      {MANIFEST("[4,8]", ",\"parts\":[[\"0-0\",1]]"), "widths"},
+      {MANIFEST("[0]", ",\"parts\":[[\"0-0\",1]]"), "widths"},
+      {MANIFEST("[4294967304]", ",\"parts\":[[\"0-0\",1]]"), "widths"},
+      {MANIFEST("[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]", ",\"parts\":[[\"0-0\",1]]"), "widths"},
+      {MANIFEST("[8]", ""), "start its nina embed again"},
+      {MANIFEST("[8]", ",\"parts\":[]"), "no vector at all"},
+      {MANIFEST("[8]", ",\"parts\":[[\"../../0-0\",1]]"), "entry 0 of parts"},
+      {MANIFEST("[8]", ",\"parts\":[[\"0-0\",1],[\"0-1\",-1]]"), "entry 1 of parts"},
+      {MANIFEST("[8]", ",\"parts\":[[\"0-0\",1],[\"0-1\",9223372036854775807]]"), "entry 1 of parts"},
+      {MANIFEST("[8]", ",\"parts\":[[\"000000000000000000000000000000000-0\",1]]"), "entry 0 of parts"},
+      {MANIFEST("[8]", ",\"parts\":[\"0-0\"]"), "entry 0 of parts"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct stored_run run;
+    struct error error = {0};
+    manifest_write(*state, cases[i][0]);
+    if (stored_run_open(*state, &run, &error)) fail_msg("%s was taken", cases[i][0]);
+    assert_int_equal(error.code, ERROR_INPUT);
+    assert_says(&error, cases[i][1]);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(id_line_is_read_whatever_the_order_of_its_members),
+      cmocka_unit_test(broken_id_lines_are_refused_within_their_bytes),
+      cmocka_unit_test_setup_teardown(rows_are_numbered_through_all_parts, scratch_make, scratch_remove),
+      cmocka_unit_test_setup_teardown(manifests_that_make_no_sense_are_refused, scratch_make, scratch_remove),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
