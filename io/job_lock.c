@@ -20,6 +20,7 @@
 
 #define LOCK_BYTES_MAX 1024
 #define PROC_BYTES 1024 /* of a line of /proc/<pid>/stat: some 50 numbers */
+#define ORPHAN_NAPS 50  /* of a tenth of a second */
 #define TAKE_TRIES 8    /* each fails only when another job did something at the same moment */
 
 /* A process, on whatever host. */
@@ -27,7 +28,8 @@ struct owner {
   char host[65];
   char boot[40]; /* the kernel's boot id: a new one at every start of the machine */
   int64_t process;
-  int64_t start; /* in clock ticks since the boot: tells a process from a later one of the same number */
+  int64_t start;  /* in clock ticks since the boot: tells a process from a later one of the same number */
+  int64_t parent; /* its parent when it took the lock: mpirun, or a shell */
 };
 
 struct job_lock {
@@ -77,29 +79,32 @@ static void owner_self(struct owner *owner) {
   boot_id(owner->boot);
   owner->process = getpid();
   owner->start = process_start(owner->process);
+  owner->parent = getppid();
 }
 
 /* The counter has room for any, so that it can be written anew in place. */
 static int lock_print(char text[LOCK_BYTES_MAX], const struct owner *owner, int64_t counter) {
   return snprintf(text, LOCK_BYTES_MAX,
                   "{\"host\":\"%s\",\"boot\":\"%s\",\"pid\":%" PRId64 ",\"start\":%" PRId64
-                  ",\"counter\":%19" PRId64 "}\n",
-                  owner->host, owner->boot, owner->process, owner->start, counter);
+                  ",\"parent\":%" PRId64 ",\"counter\":%19" PRId64 "}\n",
+                  owner->host, owner->boot, owner->process, owner->start, owner->parent, counter);
 }
 
 /* False where the text is no lock: of a job that died while it wrote it. */
 static bool lock_parse(const char *text, struct owner *owner) {
   const char *host, *boot;
-  json_int_t process, start, counter;
+  json_int_t process, start, parent, counter;
   memset(owner, 0, sizeof *owner);
   json_t *json = json_loads(text, 0, NULL);
-  const bool ok = json && json_unpack(json, "{s:s, s:s, s:I, s:I, s:I}", "host", &host, "boot", &boot, "pid",
-                                      &process, "start", &start, "counter", &counter) == 0;
+  const bool ok =
+      json && json_unpack(json, "{s:s, s:s, s:I, s:I, s:I, s:I}", "host", &host, "boot", &boot, "pid",
+                          &process, "start", &start, "parent", &parent, "counter", &counter) == 0;
   if (ok) {
     snprintf(owner->host, sizeof owner->host, "%s", host);
     snprintf(owner->boot, sizeof owner->boot, "%s", boot);
     owner->process = process;
     owner->start = start;
+    owner->parent = parent;
   }
   json_decref(json);
   return ok;
@@ -111,6 +116,17 @@ static bool owner_is_here(const struct owner *owner, const struct owner *self) {
 
 static bool owner_lives_here(const struct owner *owner, const struct owner *self) {
   return strcmp(owner->boot, self->boot) == 0 && process_start(owner->process) == owner->start;
+}
+
+/* The ranks of an mpirun that was killed live on for a second or so. They are given the time to go, so that
+ * the same command can be started again at once. */
+static bool owner_goes(const struct owner *owner, const struct owner *self) {
+  const struct timespec nap = {.tv_nsec = 100 * 1000 * 1000};
+  for (int naps = 0; owner_lives_here(owner, self); naps++) {
+    if (naps == ORPHAN_NAPS || process_start(owner->parent) != 0) return false;
+    nanosleep(&nap, NULL);
+  }
+  return true;
 }
 
 /* Seconds since this machine's start, sleep included: a clock that nobody sets. */
@@ -154,7 +170,7 @@ static bool lock_is_dead(const char *out, const char *text, const struct owner *
   struct owner owner;
   const bool parsed = lock_parse(text, &owner);
   if (parsed && owner_is_here(&owner, self)) {
-    if (!owner_lives_here(&owner, self)) return true;
+    if (owner_goes(&owner, self)) return true;
     return error_set(error, ERROR_CONFLICT,
                      "another job, process %" PRId64
                      " on this host, is writing to %s: wait until it ends, or give another --out",

@@ -59,11 +59,11 @@ static void resolve_threads(struct embedding *run) {
   run->asked.threads = share > 0 ? share : 1;
   const int32_t cores = (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
   /* Ranks with one mask between them are not bound one by one: the machine, or a job's cpuset, is theirs. */
-  if (ranks_size(run->ranks) == 1 || place->local_rank > 0 || place->sharers > 1) return;
+  if (!ranks_launched(run->ranks) || place->local_rank > 0 || place->sharers > 1) return;
   if (place->processors < cores / place->local_size)
     notice(run,
-           "each rank may use %d of this machine's %d processors, though only %d ranks share them: give "
-           "mpirun --bind-to none",
+           "each rank may use %d of this machine's %d processors, which only %d ranks share: give mpirun "
+           "--bind-to none",
            place->processors, cores, place->local_size);
 }
 

@@ -279,7 +279,7 @@ const void *ranks_reported(const struct ranks *ranks, int32_t rank) {
 
 bool ranks_leave(struct ranks *ranks, const struct error *failure, struct error *error) {
   struct message message = {.kind = MESSAGE_LEAVE};
-  bool busy;
+  bool busy = false;
   if (failure) message.failure = *failure;
   ranks_quit(ranks);
   /* What the pipeline has left goes first: with a block's commit it is no longer held. */

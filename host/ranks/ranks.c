@@ -124,6 +124,10 @@ int32_t ranks_size(const struct ranks *ranks) {
   return ranks->size;
 }
 
+bool ranks_launched(const struct ranks *ranks) {
+  return ranks->world != NULL;
+}
+
 const struct ranks_place *ranks_place(const struct ranks *ranks, int32_t rank) {
   return &ranks->place[rank];
 }

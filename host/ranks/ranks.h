@@ -57,6 +57,9 @@ void ranks_close(struct ranks *ranks);
 int32_t ranks_rank(const struct ranks *ranks);
 int32_t ranks_size(const struct ranks *ranks);
 
+/* True where a launcher started this process, be it alone. */
+bool ranks_launched(const struct ranks *ranks);
+
 /* Where a rank runs. */
 struct ranks_place {
   char host[65];
