@@ -62,14 +62,16 @@ static bool border_equal(const struct block_border *a, const struct block_border
          a->incomplete == b->incomplete;
 }
 
-struct part *part_table_put(struct part_table *table, const struct part_record *record, struct error *error) {
-  struct shard_parts *list = &table->shard[record->border.shard];
-  if (record->border.index == INT32_MAX) {
-    error_set(error, ERROR_USAGE, "shard %d has more blocks than can be counted", record->border.shard);
+struct part *part_table_enter(struct part_table *table, const struct part_summary *summary,
+                              struct error *error) {
+  const struct block_border *border = &summary->border;
+  struct shard_parts *list = &table->shard[border->shard];
+  if (border->index == INT32_MAX) {
+    error_set(error, ERROR_USAGE, "shard %d has more blocks than can be counted", border->shard);
     return NULL;
   }
-  if (!list_reach(list, record->border.index, error)) return NULL;
-  struct part **place = &list->part[record->border.index];
+  if (!list_reach(list, border->index, error)) return NULL;
+  struct part **place = &list->part[border->index];
   if (*place)
     sums_change(table, *place, -1);
   else if (!(*place = calloc(1, sizeof **place))) {
@@ -77,10 +79,16 @@ struct part *part_table_put(struct part_table *table, const struct part_record *
     return NULL;
   }
   /* The same block committed again leaves the border alone: another thread may be reading it. */
-  if (!border_equal(&(*place)->border, &record->border)) (*place)->border = record->border;
-  record_totals(record, &(*place)->sums);
+  if (!border_equal(&(*place)->border, border)) (*place)->border = *border;
+  (*place)->sums = summary->sums;
   sums_change(table, *place, 1);
   return *place;
+}
+
+struct part *part_table_put(struct part_table *table, const struct part_record *record, struct error *error) {
+  struct part_summary summary;
+  part_summary_of(record, &summary);
+  return part_table_enter(table, &summary, error);
 }
 
 void part_table_remove(struct part_table *table, int32_t shard, int32_t block) {
@@ -89,6 +97,11 @@ void part_table_remove(struct part_table *table, int32_t shard, int32_t block) {
   sums_change(table, part, -1);
   free(part);
   table->shard[shard].part[block] = NULL;
+}
+
+void part_table_cut(struct part_table *table, int32_t shard, int32_t first) {
+  for (int32_t block = first; block < table->shard[shard].end; block++)
+    part_table_remove(table, shard, block);
 }
 
 const struct part *part_table_last(const struct part_table *table, int32_t shard) {

@@ -32,11 +32,17 @@ void part_table_free(struct part_table *table);
 /* NULL where the part is not there. */
 struct part *part_table_find(const struct part_table *table, int32_t shard, int32_t block);
 
-/* Adds the part of a record, or replaces it where it stands. The shard must be in the table. NULL when memory
- * is short. */
+/* Adds a part, or replaces it where it stands. The shard must be in the table. NULL when memory is short. */
+struct part *part_table_enter(struct part_table *table, const struct part_summary *summary,
+                              struct error *error);
+
+/* The same for a record. */
 struct part *part_table_put(struct part_table *table, const struct part_record *record, struct error *error);
 
 void part_table_remove(struct part_table *table, int32_t shard, int32_t block);
+
+/* Takes out the parts of a shard from `first` on. */
+void part_table_cut(struct part_table *table, int32_t shard, int32_t first);
 
 /* The last part that is there, or NULL. */
 const struct part *part_table_last(const struct part_table *table, int32_t shard);

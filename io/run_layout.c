@@ -12,6 +12,10 @@
 
 #define PART_NAME_FORMAT "part-%05ld-%05ld"
 
+bool layout_is_lock(const char *name) {
+  return strcmp(name, LOCK_NAME) == 0 || strcmp(name, LOCK_SEEN_NAME) == 0;
+}
+
 bool layout_has_folder(const char *name) {
   static const char *const fixed[] = {"ids", "text", "rejects", RECORD_FOLDER};
   for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
@@ -97,8 +101,7 @@ bool layout_remove_file(const char *out, const char *path, struct error *error) 
 
 static bool entry_refuse(void *context, const char *path, const char *folder, const char *name,
                          struct error *error) {
-  (void)folder;
-  if (file_is_temporary(name)) return true;
+  if (file_is_temporary(name) || (*folder == '\0' && layout_is_lock(name))) return true;
   return error_set(error, ERROR_CONFLICT,
                    "%s holds %s but no " MANIFEST_NAME
                    ": it is not the output of a run; give another --out, or "

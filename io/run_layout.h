@@ -6,9 +6,14 @@
 #include "io/error.h"
 
 #define MANIFEST_NAME "manifest.json"
+#define LOCK_NAME "job.lock"
+#define LOCK_SEEN_NAME "job.lock.seen"
 #define RECORD_FOLDER "parts"
 #define RECORD_SUFFIX ".json"
 #define PART_PATH_MAX 64 /* bytes of struct part_file.path */
+
+/* True for the two files of io/job_lock.h, which are no part of a run's output. */
+bool layout_is_lock(const char *name);
 
 /* True for the folders of the layout: w<digits>, ids, text, rejects, parts. */
 bool layout_has_folder(const char *name);
@@ -34,8 +39,8 @@ bool layout_visit(const char *out, layout_fn *visit, void *context, struct error
 /* Removes OUT/path; one that is not there is no error. */
 bool layout_remove_file(const char *out, const char *path, struct error *error);
 
-/* ERROR_CONFLICT, naming one, where OUT holds anything but temporary files and empty folders of the layout:
- * what is left of a run that died before its manifest. */
+/* ERROR_CONFLICT, naming one, where OUT holds anything but temporary files, a lock and empty folders of the
+ * layout: what is left of a run that died before its manifest. */
 bool layout_check_empty(const char *out, struct error *error);
 
 /* Removes the temporary files that no process writes to any more. */

@@ -66,6 +66,15 @@ const struct block_border *run_log_part(const struct run_log *log, int32_t shard
   return border;
 }
 
+bool run_log_border(const struct run_log *log, int32_t shard, int32_t block, struct block_border *border) {
+  log_lock(log);
+  const struct part *part = part_table_find(&log->parts, shard, block);
+  const bool there = part && !part->border.incomplete;
+  if (there) *border = part->border;
+  log_unlock(log);
+  return there;
+}
+
 int32_t run_log_shard_blocks(const struct run_log *log, int32_t shard) {
   log_lock(log);
   const int32_t blocks = log->parts.shard[shard].blocks;
@@ -83,7 +92,8 @@ bool run_log_shard_damaged(const struct run_log *log, int32_t shard) {
 
 bool run_log_forget(struct run_log *log, int32_t shard, int32_t block, struct error *error) {
   log_lock(log);
-  const bool ok = run_state_cut(log, shard, block, error);
+  const bool ok = log->attached || run_state_cut(log, shard, block, error);
+  if (log->attached) part_table_cut(&log->parts, shard, block);
   log_unlock(log);
   return ok;
 }
@@ -182,7 +192,7 @@ bool run_log_complete(const struct run_log *log) {
 }
 
 bool run_log_finish(struct run_log *log, struct error *error) {
-  if (log->finished) return true;
+  if (log->finished || log->attached) return true;
   const char *state = run_log_complete(log) ? "complete" : "incomplete";
   log_lock(log);
   const bool ok = run_state_save(log, state, error);

@@ -6,6 +6,7 @@
  *     OUT/rejects/part-SSSSS-BBBBB.jsonl      one object per line without a row; only where there is one
  *     OUT/parts/part-SSSSS-BBBBB.json         the commit record
  *     OUT/manifest.json                       what the run is; completed last
+ *     OUT/job.lock                            while a job is at work (io/job_lock.h)
  *
  * A part exists when its record does: its files are renamed and their folders synced first, its record last.
  * Commits are idempotent: the same block gives the same bytes, so committing it twice changes nothing. */
@@ -36,6 +37,7 @@ struct run_identity {
   json_t *model;         /* name, hashes of weights and tokenizer */
   json_t *settings;      /* every resolved setting that changes the bytes that come out */
   json_t *compute_class; /* encoder, precision, instruction set or GPU, library versions */
+  bool mixed; /* a run of several compute classes: that of the manifest need not agree, and is replaced */
   const struct shard *shards;
   int32_t shard_count;
 };
@@ -88,6 +90,18 @@ struct run_log *run_log_open(const char *out, const struct run_identity *identit
 
 void run_log_close(struct run_log *log);
 
+/* A job of many ranks: one opens the log, as above, and sends what run_log_pack makes of it (shards and
+ * parts; *bytes is the caller's to free) to the others. They attach to the run: such a log commits parts like
+ * any other and knows those of the pack and its own, but what concerns the run as a whole is for the one that
+ * opened it: run_log_finish on it does nothing, and run_log_forget takes parts out of its memory alone. The
+ * pack is for the same program on the same kind of machine; another version's is refused. */
+bool run_log_pack(const struct run_log *log, void **bytes, size_t *size, struct error *error);
+struct run_log *run_log_attach(const char *out, const void *bytes, size_t size, struct error *error);
+
+/* Removes all temporary files in OUT, whoever's: for the holder of job.lock, before any rank writes. A
+ * process of an earlier job that is still at work then fails to rename its file, which harms nobody. */
+bool run_log_sweep(const char *out, struct error *error);
+
 /* The shard list of the manifest: the given one, or under RUN_APPEND the longer one. Valid until close. */
 const struct shard *run_log_shards(const struct run_log *log, int32_t *count);
 
@@ -98,6 +112,10 @@ bool run_log_resumed(const struct run_log *log);
  * again. Valid until the part is committed again with another border, forgotten, or the log closed.
  * Thread-safe. */
 const struct block_border *run_log_part(const struct run_log *log, int32_t shard, int32_t block);
+
+/* The same as a copy, which nobody can take away: where other ranks take part, parts may be forgotten at any
+ * time. False where run_log_part gives NULL. Thread-safe. */
+bool run_log_border(const struct run_log *log, int32_t shard, int32_t block, struct block_border *border);
 
 /* Number of blocks of a shard, or -1 while the part with end_of_shard is not committed. Thread-safe. */
 int32_t run_log_shard_blocks(const struct run_log *log, int32_t shard);
@@ -123,6 +141,18 @@ bool run_log_file_commit(const struct run_log *log, struct file_writer *writer, 
  * are parts beyond it. A commit waits for the disk some 15 times: several threads may commit at once.
  * Thread-safe. */
 bool run_log_commit(struct run_log *log, const struct part_record *record, struct error *error);
+
+/* What the log keeps of a part. */
+struct part_summary {
+  struct block_border border;
+  struct run_totals sums; /* this part's share of the totals */
+};
+
+void part_summary_of(const struct part_record *record, struct part_summary *summary);
+
+/* Enters a part that another rank has committed. Where it ends its shard, parts beyond it, which that rank
+ * has removed, are taken out. Thread-safe. */
+bool run_log_adopt(struct run_log *log, const struct part_summary *summary, struct error *error);
 
 /* Totals of all parts so far, incomplete ones too. Thread-safe. */
 void run_log_totals(const struct run_log *log, struct run_totals *totals);

@@ -6,12 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/json_diff.h"
 #include "io/run_layout.h"
 #include "io/run_record.h"
 
 #define MANIFEST_BYTES_MAX (1ll << 31) /* fifty million parts; keeps a stray file from filling the memory */
-#define DIFFERENCES_MAX 4              /* named in one sentence; the rest are counted */
-#define VALUE_BYTES_MAX 60             /* of a value in that sentence */
 
 void shard_list_free(struct shard_list *list) {
   for (int32_t i = 0; i < list->count; i++) free(list->shard[i].path);
@@ -229,61 +228,21 @@ bool manifest_shards(const json_t *manifest, struct shard_list *list, struct err
   return true;
 }
 
-struct differences {
-  FILE *stream;
-  int count;
-};
-
-static void value_print(FILE *stream, const json_t *value) {
-  char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_SORT_KEYS) : NULL;
-  const bool whole = !text || strlen(text) <= VALUE_BYTES_MAX;
-  fprintf(stream, "%.*s%s", VALUE_BYTES_MAX, text ? text : "nothing", whole ? "" : "…");
-  free(text);
-}
-
-/* Notes where the values at `path` differ, going into objects that both have. */
-static void value_compare(struct differences *differences, const char *path, const json_t *then,
-                          const json_t *now) {
-  if (json_is_object(then) && json_is_object(now)) {
-    const char *key;
-    json_t *value;
-    char inner[256];
-    json_object_foreach((json_t *)then, key, value) {
-      snprintf(inner, sizeof inner, "%.120s.%.120s", path, key);
-      value_compare(differences, inner, value, json_object_get(now, key));
-    }
-    json_object_foreach((json_t *)now, key, value) {
-      if (json_object_get(then, key)) continue;
-      snprintf(inner, sizeof inner, "%.120s.%.120s", path, key);
-      value_compare(differences, inner, NULL, value);
-    }
-    return;
-  }
-  if (then && now && json_equal(then, now)) return;
-  if (differences->count++ >= DIFFERENCES_MAX) return;
-  fprintf(differences->stream, "%s%s: ", differences->count > 1 ? "; " : "", path);
-  value_print(differences->stream, then);
-  fputs(" in the manifest, ", differences->stream);
-  value_print(differences->stream, now);
-  fputs(" now", differences->stream);
-}
-
 bool manifest_check_identity(const char *out, const json_t *manifest, const struct run_identity *identity,
                              struct error *error) {
   bool ok = false;
   char *text = NULL;
   size_t size = 0;
-  struct differences differences = {.stream = open_memstream(&text, &size)};
-  if (!differences.stream) return error_set_memory(error, PATH_MAX, "a comparison");
-  value_compare(&differences, "model", json_object_get(manifest, "model"), identity->model);
-  value_compare(&differences, "settings", json_object_get(manifest, "settings"), identity->settings);
-  value_compare(&differences, "compute_class", json_object_get(manifest, "compute_class"),
-                identity->compute_class);
-  if (differences.count > DIFFERENCES_MAX)
-    fprintf(differences.stream, "; and %d more", differences.count - DIFFERENCES_MAX);
-  if (fclose(differences.stream) != 0)
+  struct json_diff diff = {.stream = open_memstream(&text, &size), .then = "in the manifest", .now = "now"};
+  if (!diff.stream) return error_set_memory(error, PATH_MAX, "a comparison");
+  json_diff(&diff, "model", json_object_get(manifest, "model"), identity->model);
+  json_diff(&diff, "settings", json_object_get(manifest, "settings"), identity->settings);
+  if (!identity->mixed)
+    json_diff(&diff, "compute_class", json_object_get(manifest, "compute_class"), identity->compute_class);
+  json_diff_end(&diff);
+  if (fclose(diff.stream) != 0)
     error_set_memory(error, size, "a comparison");
-  else if (differences.count == 0)
+  else if (diff.count == 0)
     ok = true;
   else
     error_set(error, ERROR_CONFLICT,

@@ -161,7 +161,8 @@ static bool run_begin(struct run_log *log, const struct run_identity *identity, 
 
 static bool run_continue(struct run_log *log, const struct run_identity *identity, enum run_mode mode,
                          const json_t *manifest, struct error *error) {
-  bool changed = false;
+  bool changed =
+      identity->mixed && !json_equal(json_object_get(manifest, "compute_class"), identity->compute_class);
   const char *state = json_string_value(json_object_get(manifest, "state"));
   if (!manifest_check_identity(log->out, manifest, identity, error)) return false;
   log->version = strdup(json_string_value(json_object_get(manifest, "nina")));
@@ -180,7 +181,7 @@ static bool run_continue(struct run_log *log, const struct run_identity *identit
   return run_state_save(log, "running", error);
 }
 
-static struct run_log *log_new(const char *out, const struct run_identity *identity, struct error *error) {
+struct run_log *run_state_new(const char *out, struct error *error) {
   struct run_log *log = calloc(1, sizeof *log);
   if (!log || !(log->out = strdup(out))) {
     error_set_memory(error, sizeof *log, "the log of a run");
@@ -189,9 +190,6 @@ static struct run_log *log_new(const char *out, const struct run_identity *ident
   }
   pthread_mutex_init(&log->lock, NULL);
   for (size_t end = strlen(log->out); end > 1 && log->out[end - 1] == '/';) log->out[--end] = '\0';
-  log->model = json_incref(identity->model);
-  log->settings = json_incref(identity->settings);
-  log->compute_class = json_incref(identity->compute_class);
   return log;
 }
 
@@ -199,8 +197,11 @@ struct run_log *run_log_open(const char *out, const struct run_identity *identit
                              struct error *error) {
   bool ok = false;
   json_t *manifest = NULL;
-  struct run_log *log = log_new(out, identity, error);
+  struct run_log *log = run_state_new(out, error);
   if (!log) return NULL;
+  log->model = json_incref(identity->model);
+  log->settings = json_incref(identity->settings);
+  log->compute_class = json_incref(identity->compute_class);
   if (!file_make_folder(log->out, error)) goto out;
   if (!run_log_manifest(log->out, &manifest, error)) goto out;
   if (!manifest && !layout_check_empty(log->out, error)) goto out;

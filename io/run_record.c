@@ -235,6 +235,11 @@ void record_totals(const struct part_record *record, struct run_totals *totals) 
   }
 }
 
+void part_summary_of(const struct part_record *record, struct part_summary *summary) {
+  summary->border = record->border;
+  record_totals(record, &summary->sums);
+}
+
 void totals_add(struct run_totals *total, const struct run_totals *part, int sign) {
   for (size_t i = 0; i < TOTAL_COUNTS; i++) {
     /* Unsigned: a million forged records may wrap around, and nothing but the report suffers. */

@@ -1,4 +1,4 @@
-/* What a run log holds, for the two files that make it: run_open.c and run_log.c. */
+/* What a run log holds, for the files that make it: run_open.c, run_share.c and run_log.c. */
 #pragma once
 
 #include <pthread.h>
@@ -12,11 +12,15 @@ struct run_log {
   struct shard_list shards;
   char *version; /* of the program that began the run */
   json_t *model, *settings, *compute_class;
+  bool attached; /* of another rank than the one that opened the run */
   bool resumed;
   bool finished; /* the manifest says "complete", and nothing has changed since */
   pthread_mutex_t lock;
   struct part_table parts; /* under `lock` */
 };
+
+/* An empty one. */
+struct run_log *run_state_new(const char *out, struct error *error);
 
 /* Writes the manifest; with totals and parts, unless `state` is "running". */
 bool run_state_save(struct run_log *log, const char *state, struct error *error);

@@ -226,7 +226,7 @@ static void shard_check(struct verification *verification, int32_t shard) {
 static bool entry_is_known(struct verification *verification, const char *folder, const char *name) {
   int32_t shard, block;
   const char *suffix;
-  if (*folder == '\0') return strcmp(name, MANIFEST_NAME) == 0;
+  if (*folder == '\0') return strcmp(name, MANIFEST_NAME) == 0 || layout_is_lock(name);
   if (!part_name_parse(name, &shard, &block, &suffix) || shard >= verification->shards.count) return false;
   if (part_is_unread(verification, shard, block)) return true;
   const struct part *part = part_table_find(&verification->parts, shard, block);

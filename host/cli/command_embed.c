@@ -48,6 +48,14 @@ static const struct option_spec specs[] = {
     {"append", OPTION_FLAG, EMBED(append), NULL, "add new shards to a run that OUT holds", NULL},
     {"overwrite", OPTION_FLAG, EMBED(overwrite), NULL,
      "remove what an earlier run left in OUT, and start anew", NULL},
+    {NULL, OPTION_HEADING, 0, NULL, "Many ranks (mpirun -n N nina embed …)", NULL},
+    {"grace", OPTION_INT, EMBED(grace), "SECONDS",
+     "after SIGUSR1, time to finish the blocks in flight\n(default: 30)", NULL},
+    {"mixed", OPTION_FLAG, EMBED(mixed), NULL,
+     "let ranks and resumes of another compute class (precision,\nCPU or GPU model, library versions) work "
+     "on "
+     "OUT",
+     NULL},
     {NULL, OPTION_HEADING, 0, NULL, "Computing", NULL},
     {"device", OPTION_CHOICE, EMBED(device), "NAME",
      "auto, cpu, cuda, or null (no model: hashes, for\nbenchmarks); auto: cuda where a usable card is found",
@@ -86,12 +94,26 @@ static void print_help(void) {
       "3 done, and some documents were rejected (see OUT/rejects).");
 }
 
-static volatile sig_atomic_t stop_requested;
+static volatile sig_atomic_t stop_requested; /* enum embed_stop */
 
-/* The first signal ends the run in order, the second at once. */
+/* The first of these signals ends the run at once but in order, the second without order. */
 static void on_signal(int number) {
-  stop_requested = 1;
+  stop_requested = EMBED_STOP_NOW;
   signal(number, SIG_DFL);
+}
+
+/* "Time is nearly up", as schedulers say; they may say it twice. */
+static void on_warning(int number) {
+  (void)number;
+  if (stop_requested == EMBED_GO) stop_requested = EMBED_STOP_SOON;
+}
+
+static void catch_signals(void) {
+  struct sigaction action = {.sa_handler = on_warning, .sa_flags = SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGUSR1, &action, NULL);
+  signal(SIGINT, on_signal);
+  signal(SIGTERM, on_signal);
 }
 
 static void show_progress(void *context, const struct embed_status *status) {
@@ -130,14 +152,18 @@ static int embed(struct embed_arguments *arguments) {
   struct error error = {0};
   struct embed_report report;
   struct progress progress;
-  signal(SIGINT, on_signal);
-  signal(SIGTERM, on_signal);
+  catch_signals();
   progress_init(&progress, arguments->quiet ? PROGRESS_NONE : (enum progress_mode)arguments->progress);
   const struct embed_callbacks callbacks = {&progress, show_progress,
                                             arguments->quiet ? no_notice : show_notice};
   const bool done = embed_run(&arguments->embed, &callbacks, &stop_requested, &report, &error);
   progress_clear(&progress);
+  /* Of many ranks one speaks, and gives mpirun the exit status. */
+  if (!report.speaks) return EXIT_DONE;
   if (!done) return command_fail(&error);
+  if (report.failed_ranks > 0)
+    fprintf(stderr, "nina: warning: %d of %d ranks failed, as said above; the others did their work\n",
+            report.failed_ranks, report.status.ranks);
   if (!arguments->quiet) progress_summary(&progress, arguments->embed.out, &report);
   return embed_status_code(arguments, &report);
 }

@@ -50,11 +50,17 @@ static void show_line(struct progress *progress, const struct embed_status *stat
   memset(bar, '.', 20);
   bar[20] = '\0';
   if (share > 0) memset(bar, '#', (size_t)(share * 20));
+  int length;
   if (share < 0)
-    snprintf(line, sizeof line, "%s documents, %s tokens/s", documents, rate);
+    length = snprintf(line, sizeof line, "%s documents, %s tokens/s", documents, rate);
   else
-    snprintf(line, sizeof line, "[%s] %5.1f %%  %s documents  %s tokens/s  ETA %s", bar, share * 100,
-             documents, rate, eta);
+    length = snprintf(line, sizeof line, "[%s] %5.1f %%  %s documents  %s tokens/s  ETA %s", bar, share * 100,
+                      documents, rate, eta);
+  if (status->ranks > 1) {
+    human_count((int64_t)((double)status->slowest_tokens / status_seconds(status)), rate);
+    snprintf(line + length, sizeof line - (size_t)length, "  %d ranks, slowest %d on %.64s: %s",
+             status->ranks, status->slowest, status->slowest_host, rate);
+  }
   if (progress->mode == PROGRESS_LINES) {
     fprintf(stderr, "nina: %s\n", line);
     return;
@@ -78,6 +84,11 @@ static void show_json(const struct embed_status *status, const char *event) {
   const double share = status_share(status), eta = status_eta(status);
   if (share >= 0) fprintf(stderr, ",\"share\":%.4f", share);
   if (eta >= 0) fprintf(stderr, ",\"eta_seconds\":%.1f", eta);
+  if (status->ranks > 1) {
+    fprintf(stderr, ",\"ranks\":%d,\"slowest\":%d", status->ranks, status->slowest);
+    fprintf(stderr, ",\"slowest_tokens_per_second\":%.1f",
+            (double)status->slowest_tokens / status_seconds(status));
+  }
 }
 
 void progress_show(struct progress *progress, const struct embed_status *status) {

@@ -10,8 +10,14 @@ const char *flow_stage_name(enum flow_stage stage) {
   return names[stage];
 }
 
+void flow_drain(struct flow *flow) {
+  atomic_store(&flow->draining, true);
+  ranks_quit(flow->parts.ranks);
+}
+
 void flow_stop(struct flow *flow) {
   atomic_store(&flow->stopping, true);
+  ranks_quit(flow->parts.ranks);
   queue_close(&flow->idle);
   pthread_mutex_lock(&flow->gate_lock);
   pthread_cond_broadcast(&flow->gate_open);
@@ -175,7 +181,8 @@ struct flow *flow_start(const struct flow_options *options, const struct flow_pa
   flow->options = *options;
   flow->parts = *parts;
   flow->start = clock_now();
-  atomic_store(&flow->source_bytes_before, finished_bytes(parts->log));
+  flow->source_bytes_finished = finished_bytes(parts->log);
+  atomic_store(&flow->source_bytes_before, flow->source_bytes_finished);
   if (!flow_init(flow, error) || !flow_start_threads(flow, error)) {
     flow_free(flow);
     return NULL;
@@ -198,6 +205,7 @@ void flow_progress(struct flow *flow, struct flow_progress *progress) {
                                      .blocks = atomic_load(&flow->blocks),
                                      .source_bytes = atomic_load(&flow->source_bytes),
                                      .source_bytes_before = atomic_load(&flow->source_bytes_before),
+                                     .source_bytes_finished = flow->source_bytes_finished,
                                      .nanoseconds = elapsed};
   for (int stage = 0; stage < STAGES; stage++) {
     const double time = (double)elapsed * flow->clock[stage].threads;

@@ -50,10 +50,11 @@ const char *flow_stage_name(enum flow_stage stage);
 struct flow_progress {
   int64_t documents, tokens; /* encoded by this run */
   int64_t rejected, truncated, blank;
-  int64_t blocks;              /* committed by this run */
-  int64_t source_bytes;        /* of the shards' files, done by this run */
-  int64_t source_bytes_before; /* done by earlier runs, as far as known */
-  int64_t nanoseconds;         /* since the start */
+  int64_t blocks;                /* committed by this run */
+  int64_t source_bytes;          /* of the shards' files, done by this run */
+  int64_t source_bytes_before;   /* done by earlier runs, as far as known */
+  int64_t source_bytes_finished; /* of it, shards that they finished: every rank counts those */
+  int64_t nanoseconds;           /* since the start */
   double busy[STAGES]; /* at the end: share of its threads' time that a stage did not wait for work or for
                           room */
 };
@@ -68,6 +69,9 @@ struct flow *flow_start(const struct flow_options *options, const struct flow_pa
 bool flow_running(struct flow *flow);
 
 void flow_progress(struct flow *flow, struct flow_progress *progress);
+
+/* Asks the reader to stop: the blocks that it has read are finished. */
+void flow_drain(struct flow *flow);
 
 /* Asks the threads to stop: blocks that are not yet encoded are dropped, those being committed are finished.
  */

@@ -85,7 +85,11 @@ static bool commit_block(const struct committing *commit, struct error *error) {
   if (options->store_text &&
       !commit_lines(commit, "text", &work->text_lines, work->text_frames, work->text_frame_count, error))
     return false;
-  return commit_rejects(commit, error) && run_log_commit(commit->flow->parts.log, record, error);
+  if (!commit_rejects(commit, error) || !run_log_commit(commit->flow->parts.log, record, error)) return false;
+  struct part_summary summary;
+  part_summary_of(record, &summary);
+  ranks_committed(commit->flow->parts.ranks, &summary);
+  return true;
 }
 
 void *stage_commit(void *argument) {

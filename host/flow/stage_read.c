@@ -35,19 +35,39 @@ static bool cursor_open(struct cursor *cursor, struct flow *flow, int32_t shard,
   return cursor->reader != NULL;
 }
 
-enum reach { REACHED, REACHED_END, REACH_RESTARTED, REACH_STOPPED, REACH_FAILED };
+enum reach {
+  REACHED,
+  REACHED_END,
+  REACH_AGAIN, /* the shard is to be read from its start, for the same claim */
+  REACH_VOID,  /* the claim is no more */
+  REACH_STOPPED,
+  REACH_FAILED
+};
 
-/* A block that was passed over is not the one that an earlier run recorded. Where the shard was damaged then,
- * what came out of it before the damage showed may have been wrong, and it is done again from here; otherwise
- * somebody has changed it. */
+static bool reading_ends(struct flow *flow) {
+  return atomic_load(&flow->stopping) || atomic_load(&flow->draining);
+}
+
+/* True where an earlier run recorded another block than the one that was passed over. */
+static bool border_is_other(const struct flow *flow, const struct block_border *border) {
+  struct block_border recorded;
+  return run_log_border(flow->parts.log, border->shard, border->index, &recorded) &&
+         strcmp(recorded.hash, border->hash) != 0;
+}
+
+/* Where the shard was damaged then, what came out of it before the damage showed may have been wrong, and it
+ * is done again from here; otherwise somebody has changed it. */
 static enum reach border_differs(struct cursor *cursor, struct flow *flow, const struct block_border *border,
                                  struct error *error) {
   if (run_log_shard_damaged(flow->parts.log, border->shard)) {
-    if (!run_log_forget(flow->parts.log, border->shard, border->index, error)) return REACH_FAILED;
-    ranks_shard_restarts(flow->parts.ranks, border->shard, border->index);
+    bool stands;
+    if (!ranks_shard_restarts(flow->parts.ranks, border->shard, border->index, &stands, error))
+      return error->code == ERROR_NONE ? REACH_STOPPED : REACH_FAILED;
     cursor_close(cursor);
-    return REACH_RESTARTED;
+    return stands ? REACH_AGAIN : REACH_VOID;
   }
+  /* Another rank may have seen the same a moment ago, and the part has been taken back since. */
+  if (!border_is_other(flow, border)) return REACH_AGAIN;
   int32_t count;
   const struct shard *shards = run_log_shards(flow->parts.log, &count);
   error_set(
@@ -59,25 +79,30 @@ static enum reach border_differs(struct cursor *cursor, struct flow *flow, const
   return REACH_FAILED;
 }
 
-/* Brings the cursor to `block`. */
-static enum reach cursor_reach(struct cursor *cursor, struct flow *flow, int32_t block, struct error *error) {
+/* Brings the cursor to the claim's block. */
+static enum reach cursor_reach(struct cursor *cursor, struct flow *flow, const struct claim *claim,
+                               struct error *error) {
+  /* A block that another rank has handed back may lie behind. */
+  if (cursor->reader && cursor->shard == claim->shard && block_reader_position(cursor->reader) > claim->block)
+    cursor_close(cursor);
+  if (!cursor_open(cursor, flow, claim->shard, error)) return REACH_FAILED;
   struct block_reader *reader = cursor->reader;
-  if (block == block_reader_position(reader)) return REACHED;
-  const struct block_border *previous = run_log_part(flow->parts.log, cursor->shard, block - 1);
+  if (claim->block == block_reader_position(reader)) return REACHED;
+  struct block_border border;
   *error = (struct error){0};
-  if (previous && !block_reader_seek(reader, previous, error) && error->code != ERROR_NONE)
+  if (run_log_border(flow->parts.log, claim->shard, claim->block - 1, &border) &&
+      !block_reader_seek(reader, &border, error) && error->code != ERROR_NONE)
     return REACH_FAILED;
-  while (block_reader_position(reader) < block) {
-    struct block_border border;
-    if (atomic_load(&flow->stopping)) return REACH_STOPPED;
+  while (block_reader_position(reader) < claim->block) {
+    if (reading_ends(flow)) return REACH_STOPPED;
+    if (block_reader_position(reader) == claim->counted) cursor_advance(cursor);
     const enum block_result result = block_reader_skip(reader, &border, error);
     if (result == BLOCK_FAILED) return REACH_FAILED;
     if (result == BLOCK_END) return REACHED_END;
-    const struct block_border *recorded = run_log_part(flow->parts.log, border.shard, border.index);
-    if (recorded && strcmp(recorded->hash, border.hash) != 0)
-      return border_differs(cursor, flow, &border, error);
+    if (border_is_other(flow, &border)) return border_differs(cursor, flow, &border, error);
   }
-  atomic_fetch_add(&flow->source_bytes_before, cursor_advance(cursor));
+  const int64_t passed = cursor_advance(cursor);
+  if (claim->counted < claim->block) atomic_fetch_add(&flow->source_bytes_before, passed);
   return REACHED;
 }
 
@@ -104,20 +129,20 @@ static bool read_block(struct flow *flow, struct cursor *cursor, struct work *wo
 static bool read_claim(struct flow *flow, struct cursor *cursor, const struct claim *claim, int64_t *waited,
                        struct error *error) {
   void *work;
-  if (!cursor_open(cursor, flow, claim->shard, error)) return false;
-  switch (cursor_reach(cursor, flow, claim->block, error)) {
-    case REACHED:
-      return queue_pop(&flow->idle, &work, waited) && read_block(flow, cursor, work, waited, error);
-    case REACHED_END:
-      ranks_shard_ends(flow->parts.ranks, claim->shard, block_reader_position(cursor->reader));
-      return true;
-    case REACH_RESTARTED:
-      return true;
-    case REACH_STOPPED:
-    case REACH_FAILED:
-      break;
-  }
-  return false;
+  for (;;) switch (cursor_reach(cursor, flow, claim, error)) {
+      case REACHED:
+        return queue_pop(&flow->idle, &work, waited) && read_block(flow, cursor, work, waited, error);
+      case REACHED_END:
+        ranks_shard_ends(flow->parts.ranks, claim->shard, block_reader_position(cursor->reader));
+        return true;
+      case REACH_AGAIN:
+        continue;
+      case REACH_VOID:
+        return true;
+      case REACH_STOPPED:
+      case REACH_FAILED:
+        return false;
+    }
 }
 
 void *stage_read(void *argument) {
@@ -126,11 +151,11 @@ void *stage_read(void *argument) {
   struct claim claim;
   struct error error = {0};
   int64_t waited = 0;
-  while (!atomic_load(&flow->stopping) && ranks_claim(flow->parts.ranks, &claim)) {
+  while (!reading_ends(flow) && ranks_claim(flow->parts.ranks, &claim, &waited)) {
     if (read_claim(flow, &cursor, &claim, &waited, &error)) continue;
     /* When the flow is stopping, ending is no failure, nor is a wait for standard input that was cut short.
      */
-    if (!atomic_load(&flow->stopping)) flow_fail(flow, &error);
+    if (!reading_ends(flow)) flow_fail(flow, &error);
     break;
   }
   cursor_close(&cursor);

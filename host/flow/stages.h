@@ -23,7 +23,8 @@ struct stage_clock {
 struct flow {
   struct flow_options options;
   struct flow_parts parts;
-  int64_t start;    /* clock_now() */
+  int64_t start; /* clock_now() */
+  int64_t source_bytes_finished;
   atomic_llong end; /* clock_now() when the last thread ended; 0 before */
 
   struct work *work; /* [work_count] */
@@ -45,7 +46,8 @@ struct flow {
   atomic_int tokenizers; /* threads of a stage that have not ended: the last one closes the next queue */
   atomic_int encoders;
   atomic_int next_slot;
-  atomic_bool stopping;
+  atomic_bool stopping; /* nothing goes on but commits */
+  atomic_bool draining; /* nothing more is read */
 
   struct stage_clock clock[STAGES];
   atomic_llong documents, tokens, rejected, truncated, blank, blocks, source_bytes, source_bytes_before;

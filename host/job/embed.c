@@ -4,27 +4,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
+#include "host/job/agree.h"
 #include "host/job/device.h"
 #include "host/job/inputs.h"
 #include "host/job/settings.h"
+#include "host/job/watch.h"
+#include "io/job_lock.h"
 
 /* All that a run holds open, from the ground up. */
 struct embedding {
+  struct embed_options asked; /* the user's, with what follows from the place of this rank */
   const struct embed_options *options;
   const struct embed_callbacks *callbacks;
   const volatile sig_atomic_t *stop;
   struct embed_report *report;
   struct ranks *ranks;
-  struct inputs inputs;
+  struct inputs inputs; /* on rank 0 */
+  json_t *manifest;     /* of OUT as it was found, or NULL */
   struct model *model;
   struct tokenizer *tokenizer;
-  json_t *manifest; /* of OUT as it was found, or NULL */
   struct encoder *encoder;
   struct settings settings;
+  struct job_lock *lock; /* on rank 0 */
   struct run_log *log;
-  struct flow *flow;
 };
 
 static void notice(const struct embedding *run, const char *format, ...)
@@ -36,7 +40,30 @@ static void notice(const struct embedding *run, const char *format, ...) {
   va_start(arguments, format);
   vsnprintf(sentence, sizeof sentence, format, arguments);
   va_end(arguments);
+  if (!run->report->speaks) {
+    char named[1300];
+    const int32_t rank = ranks_rank(run->ranks);
+    snprintf(named, sizeof named, "rank %d on %s: %s", rank, ranks_place(run->ranks, rank)->host, sentence);
+    run->callbacks->notice(run->callbacks->context, named);
+    return;
+  }
   run->callbacks->notice(run->callbacks->context, sentence);
+}
+
+/* How many processors this rank should take for itself, where the launcher lets several ranks share some. */
+static void resolve_threads(struct embedding *run) {
+  const struct ranks_place *place = ranks_place(run->ranks, ranks_rank(run->ranks));
+  if (run->asked.threads > 0) return;
+  const int32_t share = place->processors / place->sharers;
+  run->asked.threads = share > 0 ? share : 1;
+  const int32_t cores = (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
+  /* Ranks with one mask between them are not bound one by one: the machine, or a job's cpuset, is theirs. */
+  if (!ranks_launched(run->ranks) || place->local_rank > 0 || place->sharers > 1) return;
+  if (place->processors < cores / place->local_size)
+    notice(run,
+           "each rank may use %d of this machine's %d processors, which only %d ranks share: give mpirun "
+           "--bind-to none",
+           place->processors, cores, place->local_size);
 }
 
 static bool open_encoder(struct embedding *run, struct error *error) {
@@ -65,52 +92,92 @@ static bool open_model(struct embedding *run, struct error *error) {
   return true;
 }
 
-/* {"name", "weights", "tokenizer"} of the manifest. */
-static json_t *model_identity(const struct embedding *run, struct error *error) {
+/* What rank 0 looks at for all. */
+static bool open_input(struct embedding *run, struct error *error) {
+  const struct embed_options *options = run->options;
+  if (ranks_rank(run->ranks) > 0) return true;
+  if (options->append && options->overwrite)
+    return error_set(error, ERROR_USAGE, "--append and --overwrite exclude each other: pass one of them");
+  if (!inputs_open(options->input, options->input_count, &run->inputs, error)) return false;
+  if (ranks_size(run->ranks) > 1 && strcmp(run->inputs.shard[0].path, "-") == 0)
+    return error_set(error, ERROR_USAGE,
+                     "- (standard input) is one stream, and %d ranks cannot share it: write it to files "
+                     "first, or start nina without mpirun",
+                     ranks_size(run->ranks));
+  return options->overwrite || run_log_manifest(options->out, &run->manifest, error);
+}
+
+/* What every rank opens for itself. */
+static bool open_tools(struct embedding *run, struct error *error) {
+  return open_model(run, error) && open_encoder(run, error) &&
+         settings_for_flow(run->options, run->model, run->tokenizer, run->encoder, run->manifest,
+                           &run->settings, error);
+}
+
+/* {"model": {"name", "weights", "tokenizer"}, "settings", "compute_class"}. To hash the weights is to read
+ * them all: the first rank of a machine does it for all on it. */
+static json_t *run_identity_json(const struct embedding *run, struct error *error) {
   char weights[33] = "", tokenizer[33];
-  if (!model_hash(run->model, weights, error)) return NULL;
+  const bool first = ranks_place(run->ranks, ranks_rank(run->ranks))->local_rank == 0;
+  if (first && !model_hash(run->model, weights, error)) return NULL;
   tokenizer_hash(run->tokenizer, tokenizer);
   json_t *identity =
-      json_pack("{s:s, s:s, s:s}", "name", run->model->name, "weights", weights, "tokenizer", tokenizer);
-  if (!identity) error_set_memory(error, 256, "the manifest");
+      json_pack("{s:{s:s, s:s*, s:s}, s:o, s:o}", "model", "name", run->model->name, "weights",
+                first ? weights : NULL, "tokenizer", tokenizer, "settings", settings_json(&run->settings),
+                "compute_class", encoder_compute_class(run->encoder));
+  if (!identity) error_set_memory(error, 1024, "the manifest");
   return identity;
 }
 
-static bool open_log(struct embedding *run, struct error *error) {
+/* Rank 0's log. */
+static bool open_log(struct embedding *run, const json_t *identity, struct error *error) {
   const struct embed_options *options = run->options;
-  struct run_identity identity = {
-      .model = model_identity(run, error), .shards = run->inputs.shard, .shard_count = run->inputs.count};
-  if (!identity.model) return false;
-  identity.settings = settings_json(&run->settings);
-  identity.compute_class = encoder_compute_class(run->encoder);
+  if (ranks_rank(run->ranks) > 0) return true;
+  const struct run_identity parts = {.model = json_object_get(identity, "model"),
+                                     .settings = json_object_get(identity, "settings"),
+                                     .compute_class = json_object_get(identity, "compute_class"),
+                                     .mixed = options->mixed,
+                                     .shards = run->inputs.shard,
+                                     .shard_count = run->inputs.count};
   const enum run_mode mode = options->overwrite ? RUN_OVERWRITE : options->append ? RUN_APPEND : RUN_RESUME;
-  if (identity.settings && identity.compute_class)
-    run->log = run_log_open(options->out, &identity, mode, error);
-  else
-    error_set_memory(error, 1024, "the manifest");
-  json_decref(identity.model);
-  json_decref(identity.settings);
-  json_decref(identity.compute_class);
+  bool inherited;
+  run->lock = job_lock_take(options->out, &inherited, error);
+  if (!run->lock || (inherited && !run_log_sweep(options->out, error))) return false;
+  run->log = run_log_open(options->out, &parts, mode, error);
   return run->log != NULL;
 }
 
+/* That of the others. */
+static bool attach_log(struct embedding *run, struct error *error) {
+  const bool first = ranks_rank(run->ranks) == 0;
+  void *pack = NULL;
+  size_t size = 0;
+  if (ranks_size(run->ranks) == 1) return true;
+  bool ok = ranks_agree(run->ranks, !first || run_log_pack(run->log, &pack, &size, error), error) &&
+            ranks_share(run->ranks, &pack, &size, error);
+  if (ok && !first) run->log = run_log_attach(run->options->out, pack, size, error);
+  free(pack);
+  return ok && ranks_agree(run->ranks, run->log != NULL, error);
+}
+
+/* Every step is taken by all ranks together, so that all know when one of them fails. */
 static bool embedding_open(struct embedding *run, struct error *error) {
-  const struct embed_options *options = run->options;
-  if (options->append && options->overwrite)
-    return error_set(error, ERROR_USAGE, "--append and --overwrite exclude each other: pass one of them");
-  run->ranks = ranks_open(error);
-  if (!run->ranks || !inputs_open(options->input, options->input_count, &run->inputs, error) ||
-      !open_model(run, error))
+  struct ranks *ranks = run->ranks;
+  if (!ranks_agree(ranks, open_input(run, error), error) || !agree_manifest(ranks, &run->manifest, error))
     return false;
-  if (!options->overwrite && !run_log_manifest(options->out, &run->manifest, error)) return false;
-  return open_encoder(run, error) &&
-         settings_for_flow(options, run->model, run->tokenizer, run->encoder, run->manifest, &run->settings,
-                           error) &&
-         open_log(run, error) && ranks_begin(run->ranks, run->log, error);
+  resolve_threads(run);
+  if (!ranks_agree(ranks, open_tools(run, error), error)) return false;
+  json_t *identity = run_identity_json(run, error);
+  const bool opened = ranks_agree(ranks, identity != NULL, error) &&
+                      agree_identity(ranks, identity, run->options->mixed, run->manifest, error) &&
+                      ranks_agree(ranks, open_log(run, identity, error), error) && attach_log(run, error);
+  json_decref(identity);
+  return opened && ranks_agree(ranks, ranks_begin(ranks, run->log, error), error);
 }
 
 static void embedding_close(struct embedding *run) {
   run_log_close(run->log);
+  job_lock_release(run->lock);
   encoder_close(run->encoder);
   json_decref(run->manifest);
   tokenizer_close(run->tokenizer);
@@ -122,7 +189,7 @@ static void embedding_close(struct embedding *run) {
 static void say_start(const struct embedding *run) {
   struct run_totals totals;
   run_log_totals(run->log, &totals);
-  if (!run_log_resumed(run->log)) return;
+  if (!run->report->speaks || !run_log_resumed(run->log)) return;
   if (run_log_complete(run->log))
     notice(run, "%s is already complete: %lld documents in %lld parts; nothing to do", run->options->out,
            (long long)totals.rows, (long long)totals.parts);
@@ -143,60 +210,102 @@ static int64_t total_source_bytes(const struct run_log *log) {
   return bytes;
 }
 
+struct damage_report {
+  struct embedding *run;
+  int32_t count;
+};
+
 static void report_damage(void *context, const struct error *damage) {
-  struct embedding *run = context;
-  run->report->damaged_shards++;
-  notice(run, "%s", damage->message);
+  struct damage_report *report = context;
+  report->count++;
+  notice(report->run, "%s", damage->message);
 }
 
-/* Watches the flow until its threads have ended; this is the thread that calls MPI in a job of many ranks. */
-static void flow_watch(struct embedding *run) {
-  const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
-  struct embed_status *status = &run->report->status;
-  bool stopped = false;
-  for (int tick = 0; flow_running(run->flow); tick++) {
-    nanosleep(&pause, NULL);
-    if (*run->stop && !stopped) {
-      stopped = run->report->interrupted = true;
-      flow_stop(run->flow);
-    }
-    if (tick % 10 != 0) continue;
-    flow_progress(run->flow, &status->flow);
-    run->callbacks->progress(run->callbacks->context, status);
-  }
-}
-
-static bool embedding_flow(struct embedding *run, struct error *error) {
+/* This rank's pipeline, from its start to its end. False where the rank cannot go on with the others;
+ * *failure says where the pipeline alone failed. */
+static bool embedding_flow(struct embedding *run, struct watch *watch, struct error *failure,
+                           struct error *error) {
   const struct flow_parts parts = {
       .ranks = run->ranks, .log = run->log, .tokenizer = run->tokenizer, .encoder = run->encoder};
+  struct damage_report damage = {.run = run};
+  *failure = (struct error){0};
+  watch->flow = flow_start(&run->settings.flow, &parts, failure);
+  bool ok = true;
+  if (watch->flow) {
+    ok = watch_flow(watch, error);
+    if (!ok) flow_stop(watch->flow);
+    flow_finish(watch->flow, &watch->flow_last, report_damage, &damage, failure);
+    watch->flow = NULL;
+  }
+  watch->damaged = damage.count;
+  if (ok && failure->code && ranks_size(run->ranks) > 1)
+    notice(run, "this rank has stopped, and its blocks go to the others: %s", failure->message);
+  return ok && watch_report(watch, error) && ranks_leave(run->ranks, failure->code ? failure : NULL, error) &&
+         watch_others(watch, error);
+}
+
+/* What the job came to, which rank 0 tells the others. */
+struct outcome {
+  bool done;
+  struct error error;
+  struct embed_report report;
+};
+
+/* Rank 0's judgement. After a failure too the manifest tells what is there, if it still can be written. */
+static void embedding_judge(struct embedding *run, struct outcome *outcome) {
+  struct embed_report *report = run->report;
+  struct error unwritten;
+  report->failed_ranks = ranks_failed(run->ranks, &outcome->error);
+  const bool finished = run_log_finish(run->log, &unwritten);
+  const bool complete = finished && run_log_complete(run->log);
+  run_log_totals(run->log, &report->totals);
+  /* Of several ranks some may fail and the others do it all. */
+  const bool failed = report->failed_ranks > 0 && !(complete && ranks_size(run->ranks) > 1);
+  if (!failed && !finished) outcome->error = unwritten;
+  outcome->done = !failed && finished;
+  report->complete = outcome->done && complete;
+  report->interrupted |= ranks_stopping(run->ranks) != RANKS_GO && report->failed_ranks == 0;
+  report->status.encoder = report->status.slowest_host = NULL;
+  outcome->report = *report;
+}
+
+static bool embedding_work(struct embedding *run, struct error *error) {
+  const int32_t grace = run->options->grace ? run->options->grace : EMBED_GRACE;
+  struct watch watch = {.ranks = run->ranks,
+                        .callbacks = run->callbacks,
+                        .stop = run->stop,
+                        .report = run->report,
+                        .grace = grace * INT64_C(1000000000)};
+  struct outcome outcome = {0};
+  struct error failure;
+  void *bytes = &outcome;
+  size_t size = sizeof outcome;
+  const bool speaks = run->report->speaks;
+  say_start(run);
+  run->report->status.encoder = run->encoder->info.description;
   run->report->status.source_bytes_total = total_source_bytes(run->log);
-  run->flow = flow_start(&run->settings.flow, &parts, error);
-  if (!run->flow) return false;
-  flow_watch(run);
-  const bool done = flow_finish(run->flow, &run->report->status.flow, report_damage, run, error);
-  run->callbacks->progress(run->callbacks->context, &run->report->status);
-  run->flow = NULL;
-  return done;
+  if (!embedding_flow(run, &watch, &failure, error)) return false;
+  if (speaks) embedding_judge(run, &outcome);
+  if (!ranks_share(run->ranks, &bytes, &size, error)) return false;
+  if (!speaks) {
+    memcpy(&outcome, bytes, sizeof outcome);
+    free(bytes);
+  }
+  *run->report = outcome.report;
+  run->report->speaks = speaks;
+  if (!outcome.done) *error = outcome.error;
+  return outcome.done;
 }
 
 bool embed_run(const struct embed_options *options, const struct embed_callbacks *callbacks,
                const volatile sig_atomic_t *stop, struct embed_report *report, struct error *error) {
-  struct embedding run = {.options = options, .callbacks = callbacks, .stop = stop, .report = report};
-  *report = (struct embed_report){0};
-  bool done = embedding_open(&run, error);
-  if (done) {
-    report->status.encoder = run.encoder->info.description;
-    say_start(&run);
-    done = embedding_flow(&run, error);
-    /* After a failure too the manifest tells what is there, if it still can be written. */
-    struct error unwritten;
-    const bool finished = run_log_finish(run.log, &unwritten);
-    if (done && !finished) *error = unwritten;
-    done = done && finished;
-    run_log_totals(run.log, &report->totals);
-    report->complete = done && run_log_complete(run.log);
-    report->status.encoder = NULL;
-  }
+  struct embedding run = {.asked = *options, .callbacks = callbacks, .stop = stop, .report = report};
+  run.options = &run.asked;
+  *report = (struct embed_report){.speaks = true};
+  run.ranks = ranks_open(error);
+  if (!run.ranks) return false;
+  report->speaks = ranks_rank(run.ranks) == 0;
+  const bool done = embedding_open(&run, error) && embedding_work(&run, error);
   embedding_close(&run);
   return done;
 }

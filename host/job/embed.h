@@ -33,23 +33,34 @@ struct embed_options {
   int32_t zstd_level; /* 0: EMBED_ZSTD_LEVEL */
   bool store_text;
   bool append, overwrite;
+  bool mixed;        /* ranks and runs of several compute classes may work on OUT */
+  int32_t grace;     /* seconds; 0: EMBED_GRACE */
   int64_t null_rate; /* tokens per second of each slot of the null encoder; 0: memory speed */
 };
 
 #define EMBED_ZSTD_LEVEL 1
+#define EMBED_GRACE 30
 #define EMBED_MAX_LINE ((int64_t)128 << 20)
 
-/* The state of a run, for its progress display; called a few times a second from the thread that called
- * embed_run. */
+/* What *stop asks for. SOON: no block is begun, and those in flight have `grace` seconds to be finished. NOW:
+ * they are dropped; commits that have begun are finished. */
+enum embed_stop { EMBED_GO, EMBED_STOP_SOON, EMBED_STOP_NOW };
+
+/* The state of a run, of all its ranks, for its progress display; called a few times a second from the thread
+ * that called embed_run. */
 struct embed_status {
-  struct flow_progress flow;
+  struct flow_progress flow;  /* sums over the ranks */
   int64_t source_bytes_total; /* -1 where it is not known: standard input */
   const char *encoder;        /* for people */
+  int32_t ranks;
+  int32_t slowest; /* of several ranks, the one with the fewest tokens so far */
+  int64_t slowest_tokens;
+  const char *slowest_host;
 };
 
 struct embed_callbacks {
   void *context;
-  void (*progress)(void *context, const struct embed_status *status);
+  void (*progress)(void *context, const struct embed_status *status); /* where this process speaks */
   void (*notice)(void *context,
                  const char *sentence); /* one line for people: a resume, a damaged shard, a warning */
 };
@@ -58,11 +69,14 @@ struct embed_report {
   struct embed_status status; /* of this run */
   struct run_totals totals;   /* of OUT */
   int32_t damaged_shards;
-  bool complete;    /* every document of every shard is in OUT or in rejects */
-  bool interrupted; /* *stop was set */
+  int32_t failed_ranks; /* of a job of many; the others may have done their work */
+  bool complete;        /* every document of every shard is in OUT or in rejects */
+  bool interrupted;     /* *stop was set, on any rank */
+  bool speaks;          /* this process speaks for the job: it is rank 0, or there are no others */
 };
 
-/* Runs, or resumes. Setting *stop from a signal handler ends the run early, with what is finished committed.
- * False on error; *report is filled as far as the run came, and what was committed before stays. */
+/* Runs, or resumes; in a process that mpirun started, together with the other ranks, and then all of them
+ * return the same. Setting *stop (enum embed_stop) from a signal handler ends the run early. False on error;
+ * *report is filled as far as the run came, and what was committed before stays. */
 bool embed_run(const struct embed_options *options, const struct embed_callbacks *callbacks,
                const volatile sig_atomic_t *stop, struct embed_report *report, struct error *error);

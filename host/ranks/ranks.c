@@ -1,61 +1,213 @@
+/* Who the ranks are, and what they do together. */
 #include "host/ranks/ranks.h"
 
+#include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
 
-struct ranks {
-  const struct run_log *log;
-  int32_t shard_count;
-  struct claim next; /* the first block that has not been looked at */
+#include "host/ranks/state.h"
+
+/* What each rank says of itself at the start. */
+struct arrival {
+  char host[65];
+  char boot[40]; /* machines with one name are told apart by their boot ids */
+  cpu_set_t mask;
 };
 
-struct ranks *ranks_open(struct error *error) {
+static void arrival_fill(struct arrival *arrival) {
+  struct utsname name;
+  memset(arrival, 0, sizeof *arrival);
+  snprintf(arrival->host, sizeof arrival->host, "%s", uname(&name) == 0 ? name.nodename : "host");
+  FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+  if (file) {
+    if (!fgets(arrival->boot, sizeof arrival->boot, file)) arrival->boot[0] = '\0';
+    fclose(file);
+  }
+  if (sched_getaffinity(0, sizeof arrival->mask, &arrival->mask) != 0) {
+    CPU_ZERO(&arrival->mask);
+    CPU_SET(0, &arrival->mask);
+  }
+}
+
+static bool same_machine(const struct arrival *a, const struct arrival *b) {
+  return strcmp(a->host, b->host) == 0 && strcmp(a->boot, b->boot) == 0;
+}
+
+static void places_fill(struct ranks *ranks, const struct arrival *arrival) {
+  for (int32_t i = 0; i < ranks->size; i++) {
+    struct ranks_place *place = &ranks->place[i];
+    memcpy(place->host, arrival[i].host, sizeof place->host);
+    place->processors = CPU_COUNT(&arrival[i].mask);
+    for (int32_t j = 0; j < ranks->size; j++) {
+      if (!same_machine(&arrival[i], &arrival[j])) continue;
+      place->local_size++;
+      place->local_rank += j < i;
+      place->sharers += CPU_EQUAL(&arrival[i].mask, &arrival[j].mask) != 0;
+    }
+  }
+}
+
+static bool ranks_arrive(struct ranks *ranks, struct error *error) {
+  struct arrival *arrivals = calloc((size_t)ranks->size, sizeof *arrivals), mine;
+  if (!arrivals) return error_set_memory(error, (size_t)ranks->size * sizeof *arrivals, "the ranks");
+  arrival_fill(&mine);
+  if (ranks->size > 1)
+    ranks->world->vtable->gather(ranks->world, &mine, sizeof mine, arrivals);
+  else
+    arrivals[0] = mine;
+  places_fill(ranks, arrivals);
+  free(arrivals);
+  return true;
+}
+
+static bool ranks_init(struct ranks *ranks, struct error *error) {
+  const size_t size = (size_t)ranks->size;
+  pthread_condattr_t attributes;
+  pthread_mutex_init(&ranks->lock, NULL);
+  pthread_cond_init(&ranks->changed, NULL);
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(&ranks->posted, &attributes);
+  pthread_condattr_destroy(&attributes);
+  ranks->place = calloc(size, sizeof *ranks->place);
+  ranks->errors = calloc(size, sizeof *ranks->errors);
+  ranks->oks = calloc(size, sizeof *ranks->oks);
+  ranks->member = calloc(ranks->rank == 0 ? size : 1, sizeof *ranks->member);
+  if (!ranks->place || !ranks->errors || !ranks->oks || !ranks->member)
+    return error_set_memory(error, size * sizeof(struct error), "the ranks");
+  return ranks_arrive(ranks, error);
+}
+
+struct ranks *ranks_open_world(struct world *world, struct error *error) {
   struct ranks *ranks = calloc(1, sizeof *ranks);
-  if (!ranks) error_set_memory(error, sizeof *ranks, "the ranks");
-  return ranks;
+  if (!ranks) {
+    error_set_memory(error, sizeof *ranks, "the ranks");
+    if (world) world->vtable->close(world, true);
+    return NULL;
+  }
+  ranks->world = world;
+  ranks->rank = world ? world->rank : 0;
+  ranks->size = world ? world->size : 1;
+  if (ranks_init(ranks, error)) return ranks;
+  ranks->broken = true;
+  ranks_close(ranks);
+  return NULL;
+}
+
+struct ranks *ranks_open(struct error *error) {
+  struct world *world;
+  return world_open(&world, error) ? ranks_open_world(world, error) : NULL;
 }
 
 void ranks_close(struct ranks *ranks) {
+  if (!ranks) return;
+  if (ranks->world) ranks->world->vtable->close(ranks->world, ranks->broken);
+  claims_close(ranks->claims);
+  pthread_mutex_destroy(&ranks->lock);
+  pthread_cond_destroy(&ranks->changed);
+  pthread_cond_destroy(&ranks->posted);
+  free(ranks->outbox);
+  free(ranks->member);
+  free(ranks->oks);
+  free(ranks->errors);
+  free(ranks->place);
   free(ranks);
 }
 
 int32_t ranks_rank(const struct ranks *ranks) {
-  (void)ranks;
-  return 0;
+  return ranks->rank;
 }
 
 int32_t ranks_size(const struct ranks *ranks) {
-  (void)ranks;
-  return 1;
+  return ranks->size;
 }
 
-bool ranks_begin(struct ranks *ranks, const struct run_log *log, struct error *error) {
-  (void)error;
-  ranks->log = log;
-  ranks->next = (struct claim){0};
-  run_log_shards(log, &ranks->shard_count);
+bool ranks_launched(const struct ranks *ranks) {
+  return ranks->world != NULL;
+}
+
+const struct ranks_place *ranks_place(const struct ranks *ranks, int32_t rank) {
+  return &ranks->place[rank];
+}
+
+bool ranks_agree(struct ranks *ranks, bool ok, struct error *error) {
+  if (ranks->size == 1) return ok;
+  const struct world_vtable *world = ranks->world->vtable;
+  world->gather(ranks->world, &ok, sizeof ok, ranks->oks);
+  int32_t first = 0;
+  while (first < ranks->size && ranks->oks[first]) first++;
+  if (first == ranks->size) return true;
+  const struct error mine = ok ? (struct error){0} : *error;
+  world->gather(ranks->world, &mine, sizeof mine, ranks->errors);
+  *error = ranks->errors[first];
+  return first == 0 ? false : error_prefix(error, "rank %d on %s", first, ranks->place[first].host);
+}
+
+bool ranks_share(struct ranks *ranks, void **bytes, size_t *size, struct error *error) {
+  if (ranks->size == 1) return true;
+  const struct world_vtable *world = ranks->world->vtable;
+  world->share(ranks->world, size, sizeof *size);
+  void *copy = ranks->rank == 0 ? *bytes : malloc(*size + 1);
+  if (!copy) error_set_memory(error, *size, "what rank 0 sends");
+  if (!ranks_agree(ranks, copy != NULL, error)) {
+    if (ranks->rank > 0) free(copy);
+    return false;
+  }
+  world->share(ranks->world, copy, *size);
+  *bytes = copy;
   return true;
 }
 
-bool ranks_claim(struct ranks *ranks, struct claim *claim) {
-  struct claim *next = &ranks->next;
-  while (next->shard < ranks->shard_count) {
-    const int32_t blocks = run_log_shard_blocks(ranks->log, next->shard);
-    if (blocks >= 0 && next->block >= blocks) {
-      *next = (struct claim){.shard = next->shard + 1};
-      continue;
-    }
-    *claim = *next;
-    next->block++;
-    if (!run_log_part(ranks->log, claim->shard, claim->block)) return true;
+void ranks_texts_free(const struct ranks *ranks, char **texts) {
+  for (int32_t i = 0; texts && i < ranks->size; i++) free(texts[i]);
+  free(texts);
+}
+
+/* Cuts the texts, `longest` bytes each, apart. */
+static char **texts_split(const char *all, size_t longest, int32_t count) {
+  char **texts = calloc((size_t)count, sizeof *texts);
+  for (int32_t i = 0; texts && i < count; i++) {
+    texts[i] = strdup(all + (size_t)i * longest);
+    if (texts[i]) continue;
+    while (i > 0) free(texts[--i]);
+    free(texts);
+    return NULL;
   }
-  return false;
+  return texts;
 }
 
-void ranks_shard_ends(struct ranks *ranks, int32_t shard, int32_t blocks) {
-  if (ranks->next.shard == shard && ranks->next.block >= blocks)
-    ranks->next = (struct claim){.shard = shard + 1};
-}
-
-void ranks_shard_restarts(struct ranks *ranks, int32_t shard, int32_t block) {
-  ranks->next = (struct claim){shard, block};
+bool ranks_gather(struct ranks *ranks, const char *text, char ***texts, struct error *error) {
+  const struct world_vtable *world = ranks->size > 1 ? ranks->world->vtable : NULL;
+  const size_t mine = strlen(text) + 1;
+  size_t longest = mine;
+  size_t *sizes = calloc((size_t)ranks->size, sizeof *sizes);
+  if (!sizes) error_set_memory(error, (size_t)ranks->size * sizeof *sizes, "the ranks' texts");
+  if (!ranks_agree(ranks, sizes != NULL, error)) {
+    free(sizes);
+    return false;
+  }
+  if (world) world->gather(ranks->world, &mine, sizeof mine, sizes);
+  for (int32_t i = 0; i < ranks->size; i++)
+    if (sizes[i] > longest) longest = sizes[i];
+  free(sizes);
+  char *padded = calloc(1, longest), *all = malloc((size_t)ranks->size * longest);
+  bool ok = padded && all;
+  if (!ok) error_set_memory(error, (size_t)ranks->size * longest, "the ranks' texts");
+  ok = ranks_agree(ranks, ok, error);
+  if (ok) {
+    memcpy(padded, text, mine);
+    if (world)
+      world->gather(ranks->world, padded, longest, all);
+    else
+      memcpy(all, padded, longest);
+    *texts = texts_split(all, longest, ranks->size);
+    if (!*texts) error_set_memory(error, (size_t)ranks->size * longest, "the ranks' texts");
+    ok = ranks_agree(ranks, *texts != NULL, error);
+    if (!ok) ranks_texts_free(ranks, *texts);
+  }
+  free(padded);
+  free(all);
+  return ok;
 }

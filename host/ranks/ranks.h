@@ -1,37 +1,141 @@
 /* The ranks of a job, and which block is whose.
  *
- * Work is claimed block by block. A claim names the next block of a shard that is neither committed nor
- * claimed; whether a shard still has such a block is not known before some rank has read to its end, so a
- * claim may name the block after the last: whoever finds that says where the shard ends. Claims of one shard
- * rise, so that a rank reads a shard forwards only.
+ * Work is claimed block by block from rank 0, which knows what OUT held when the job began, what has been
+ * claimed and what has been committed since. Nobody scans the corpus first.
  *
- * Today this is a world of one: claims follow the shards in order. Nothing above this header knows that. */
+ * Why no block is missed or done twice:
+ * - Of every shard rank 0 hands out the blocks in order and each once, passing over those that are committed;
+ *   so a block has one holder. How many blocks a shard has is not known before some rank has read to its
+ *   end, so a claim may name the block after the last one: whoever gets it reads to the end, finds no such
+ *   block, says where the shard ends, and has nothing to do for it. Until an end is known the shard has, as
+ *   far as rank 0 can tell, a next block; so nothing before the end is left over.
+ * - A holder that commits its block says so. One that cannot (its encoder failed, it is being stopped) ends
+ *   with ranks_leave, and what it still holds is handed out again. Therefore nobody is told that all is done
+ *   while somebody else holds a block: a rank without work waits for either news.
+ * - A shard that turns out to be another one than before (it was damaged and has been repaired) is begun anew
+ *   from the first block that differs. Rank 0 takes its parts back once, whoever finds it first; every other
+ *   rank that finds the same learns that it has been done, and what was committed since stays.
+ * - Nothing of this has to be exact for OUT to be right. A block's bytes follow from the shard alone and a
+ *   commit replaces whole files, so a block that is done twice (its holder's message was late, a rank of an
+ *   earlier job that has died but for this one commits after the new job has read OUT) is written twice with
+ *   the same bytes. And a block that is lost is one without a record: the job says that OUT is not complete,
+ *   and the same command does it.
+ *
+ * Threads: the thread that opened the ranks is the only one that may call what is marked [main]; of each
+ * process it alone calls MPI. It calls ranks_serve again and again, which sends, receives and, on rank 0,
+ * answers. What is marked [any] may be called by the pipeline's threads at the same time and never calls MPI.
+ *
+ * A process that no launcher started is a world of one: all of this works, MPI is never initialised, and
+ * nothing needs to be served.
+ *
+ * For encoders of cards: a card follows from ranks_place, and ranks_share takes rank 0's bytes to all (the
+ * unique id of NCCL; weights go by NCCL itself). Encoders of CPUs map the same files, so that the weights are
+ * in the memory of a machine once. */
 #pragma once
 
 #include "io/error.h"
 #include "io/run_log.h"
 
 struct ranks;
+struct world;
 
 struct claim {
   int32_t shard, block;
+  int32_t counted; /* blocks counted … block - 1 of the shard are those of earlier runs that nobody else who
+                      passes over them counts as progress */
 };
 
+/* Joins the launcher's world, if there is one. [main] */
 struct ranks *ranks_open(struct error *error);
+
+/* The same in a world of the caller's making, which is closed with the ranks; NULL is a world of one. */
+struct ranks *ranks_open_world(struct world *world, struct error *error);
+
+/* Waits for the other ranks to close. [main] */
 void ranks_close(struct ranks *ranks);
 
 int32_t ranks_rank(const struct ranks *ranks);
 int32_t ranks_size(const struct ranks *ranks);
 
-/* Starts handing out the blocks that `log` does not hold. The log must outlive the claims. */
-bool ranks_begin(struct ranks *ranks, const struct run_log *log, struct error *error);
+/* True where a launcher started this process, be it alone. */
+bool ranks_launched(const struct ranks *ranks);
 
-/* The next block for this rank; false when nothing is left to claim. Called by one thread. */
-bool ranks_claim(struct ranks *ranks, struct claim *claim);
+/* Where a rank runs. */
+struct ranks_place {
+  char host[65];
+  int32_t local_rank, local_size; /* among the ranks of its machine */
+  int32_t processors;             /* that it may use, by its affinity mask */
+  int32_t sharers;                /* ranks of its machine with the same mask, itself included */
+};
+const struct ranks_place *ranks_place(const struct ranks *ranks, int32_t rank);
+
+/* The next three are collective: every rank calls them at the same point of its way. They wait without
+ * spinning. [main]
+ *
+ * True where all ranks say ok; otherwise every rank gets the error of the first that does not, with its name
+ * in front. */
+bool ranks_agree(struct ranks *ranks, bool ok, struct error *error);
+
+/* Rank 0's bytes to all: it passes them, the others get theirs in *bytes, to be freed. */
+bool ranks_share(struct ranks *ranks, void **bytes, size_t *size, struct error *error);
+
+/* Everybody's text on every rank: texts[size], to be freed with ranks_texts_free. */
+bool ranks_gather(struct ranks *ranks, const char *text, char ***texts, struct error *error);
+void ranks_texts_free(const struct ranks *ranks, char **texts);
+
+/* Starts handing out the blocks that `log` does not hold. The log must outlive the claims. [main] */
+bool ranks_begin(struct ranks *ranks, struct run_log *log, struct error *error);
+
+/* The next block for this rank; false when there is none, or after ranks_quit. Waits for it, and adds the
+ * time to *waited in ns. By one thread. [any] */
+bool ranks_claim(struct ranks *ranks, struct claim *claim, int64_t *waited);
+
+/* No more claims for this rank: whoever waits in ranks_claim is woken. [any] */
+void ranks_quit(struct ranks *ranks);
+
+/* Says that a block of this rank has been committed, in this rank's log. [any] */
+void ranks_committed(struct ranks *ranks, const struct part_summary *part);
 
 /* Says that a shard ends after `blocks` blocks, or cannot be read further in this run (damage): no later
- * block of it is handed out. */
+ * block of it is handed out. [any] */
 void ranks_shard_ends(struct ranks *ranks, int32_t shard, int32_t blocks);
 
-/* Says that the blocks of a shard from `block` on are to be done again, whatever was committed or claimed. */
-void ranks_shard_restarts(struct ranks *ranks, int32_t shard, int32_t block);
+/* Says that the blocks of a shard from `block` on are to be done again, whatever was committed or claimed:
+ * their parts are taken back, in this rank's log too. *stands: another rank had said the same before, and the
+ * claim that led to it is still this rank's; otherwise it is void. Waits for rank 0; false on an error, or
+ * without one (ERROR_NONE) after ranks_quit. [any] */
+bool ranks_shard_restarts(struct ranks *ranks, int32_t shard, int32_t block, bool *stands,
+                          struct error *error);
+
+/* Messages out and in; waits at most so long for something to do. False where this rank cannot go on; its
+ * ranks_close then ends the whole job. [main] */
+bool ranks_serve(struct ranks *ranks, int64_t milliseconds, struct error *error);
+
+/* How a job is ended early: the blocks in flight are finished, as far as time allows, or dropped. */
+enum ranks_stop { RANKS_GO, RANKS_STOP_SOON, RANKS_STOP_NOW };
+
+/* Asks all ranks to stop. [main] */
+bool ranks_stop(struct ranks *ranks, enum ranks_stop stop, struct error *error);
+
+/* What has been asked for by any rank. [main] */
+enum ranks_stop ranks_stopping(struct ranks *ranks);
+
+/* Tells rank 0 how this rank is getting on: bytes of the caller's own making, at most RANKS_REPORT_MAX, and
+ * the same number from all. [main] */
+#define RANKS_REPORT_MAX 256
+bool ranks_report(struct ranks *ranks, const void *report, size_t size, struct error *error);
+
+/* On rank 0: a rank's latest report, or NULL. [main] */
+const void *ranks_reported(const struct ranks *ranks, int32_t rank);
+
+/* This rank's part is over; what it still holds goes back. `failure` is why, or NULL where it ended in order.
+ * A failure that every rank would meet (another input than before, a usage error) stops all of them. [main]
+ */
+bool ranks_leave(struct ranks *ranks, const struct error *failure, struct error *error);
+
+/* True while a rank has not left: until then ranks_serve is to be called. [main] */
+bool ranks_others_work(const struct ranks *ranks);
+
+/* On rank 0, when all have left: how many failed, and the first one's error, with its name in front. [main]
+ */
+int32_t ranks_failed(const struct ranks *ranks, struct error *first);

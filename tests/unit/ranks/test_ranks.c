@@ -63,7 +63,8 @@ static void commit(struct fixture *fixture, int32_t shard, int32_t block, bool e
 
 static void expect_claim(struct ranks *ranks, int32_t shard, int32_t block) {
   struct claim claim;
-  assert_true(ranks_claim(ranks, &claim));
+  int64_t waited = 0;
+  assert_true(ranks_claim(ranks, &claim, &waited));
   assert_int_equal(claim.shard, shard);
   assert_int_equal(claim.block, block);
 }
@@ -71,23 +72,25 @@ static void expect_claim(struct ranks *ranks, int32_t shard, int32_t block) {
 static void claims_follow_a_shard_until_its_end_is_said(void **state) {
   struct fixture *fixture = *state;
   struct claim claim;
+  int64_t waited = 0;
   expect_claim(fixture->ranks, 0, 0);
   expect_claim(fixture->ranks, 0, 1);
   ranks_shard_ends(fixture->ranks, 0, 2);
   expect_claim(fixture->ranks, 1, 0);
   ranks_shard_ends(fixture->ranks, 1, 1);
-  assert_false(ranks_claim(fixture->ranks, &claim));
-  assert_false(ranks_claim(fixture->ranks, &claim));
+  assert_false(ranks_claim(fixture->ranks, &claim, &waited));
+  assert_false(ranks_claim(fixture->ranks, &claim, &waited));
 }
 
 static void committed_blocks_are_never_claimed(void **state) {
   struct fixture *fixture = *state;
   struct claim claim;
+  int64_t waited = 0;
   commit(fixture, 0, 0, false, false);
   commit(fixture, 0, 2, true, false);
   commit(fixture, 1, 0, true, false);
   expect_claim(fixture->ranks, 0, 1);
-  assert_false(ranks_claim(fixture->ranks, &claim));
+  assert_false(ranks_claim(fixture->ranks, &claim, &waited));
 }
 
 static void incomplete_part_is_claimed_again(void **state) {

@@ -1,0 +1,117 @@
+#include "host/job/watch.h"
+
+#include <assert.h>
+
+#include "host/flow/queue.h"
+
+#define SERVE_MILLISECONDS 20 /* between two looks at the pipeline */
+#define SHOW_INTERVAL 200000000LL
+#define REPORT_INTERVAL \
+  500000000LL /* of each rank to rank 0: a thousand ranks make 2,000 messages a second */
+
+/* How a rank is getting on, as rank 0 hears it. */
+struct rank_report {
+  struct flow_progress flow;
+  int32_t damaged;
+};
+
+static_assert(sizeof(struct rank_report) <= RANKS_REPORT_MAX, "a report fits a message");
+
+bool watch_report(struct watch *watch, struct error *error) {
+  const struct rank_report report = {watch->flow_last, watch->damaged};
+  return ranks_report(watch->ranks, &report, sizeof report, error);
+}
+
+static void flow_add(struct flow_progress *sum, const struct flow_progress *one) {
+  sum->documents += one->documents;
+  sum->tokens += one->tokens;
+  sum->rejected += one->rejected;
+  sum->truncated += one->truncated;
+  sum->blank += one->blank;
+  sum->blocks += one->blocks;
+  sum->source_bytes += one->source_bytes;
+  if (one->nanoseconds > sum->nanoseconds) sum->nanoseconds = one->nanoseconds;
+  for (int stage = 0; stage < STAGES; stage++) sum->busy[stage] += one->busy[stage];
+}
+
+/* The ranks' reports to one status; this rank's own state is newer than its report. */
+static void status_merge(struct watch *watch) {
+  struct embed_status *status = &watch->report->status;
+  struct flow_progress *sum = &status->flow;
+  const int32_t size = ranks_size(watch->ranks);
+  *sum = watch->flow_last;
+  status->ranks = size;
+  status->slowest = 0;
+  status->slowest_tokens = sum->tokens;
+  watch->report->damaged_shards = watch->damaged;
+  for (int32_t i = 1; i < size; i++) {
+    const struct rank_report *report = ranks_reported(watch->ranks, i);
+    if (!report) continue;
+    flow_add(sum, &report->flow);
+    /* Bytes of whole shards that earlier runs did are counted by everybody; what was passed over, by one. */
+    sum->source_bytes_before += report->flow.source_bytes_before - report->flow.source_bytes_finished;
+    watch->report->damaged_shards += report->damaged;
+    if (report->flow.tokens >= status->slowest_tokens) continue;
+    status->slowest = i;
+    status->slowest_tokens = report->flow.tokens;
+  }
+  for (int stage = 0; stage < STAGES; stage++) sum->busy[stage] /= size;
+  status->slowest_host = ranks_place(watch->ranks, status->slowest)->host;
+}
+
+static bool watch_progress(struct watch *watch, struct error *error) {
+  const int64_t now = clock_now();
+  if (watch->flow && now >= watch->next_show) flow_progress(watch->flow, &watch->flow_last);
+  if (ranks_rank(watch->ranks) == 0) {
+    if (now < watch->next_show) return true;
+    watch->next_show = now + SHOW_INTERVAL;
+    status_merge(watch);
+    watch->callbacks->progress(watch->callbacks->context, &watch->report->status);
+    return true;
+  }
+  if (!watch->flow || now < watch->next_report) return true;
+  watch->next_report = now + REPORT_INTERVAL;
+  watch->next_show = watch->next_report;
+  return watch_report(watch, error);
+}
+
+/* Passes a stop on to all ranks, and what any rank asked for to this one's pipeline. */
+static bool watch_stop(struct watch *watch, struct error *error) {
+  static const enum ranks_stop wanted[] = {RANKS_GO, RANKS_STOP_SOON, RANKS_STOP_NOW};
+  const int stop = *watch->stop;
+  enum ranks_stop asked = ranks_stopping(watch->ranks);
+  if (stop > EMBED_GO && stop <= EMBED_STOP_NOW) watch->report->interrupted = true;
+  if (stop > EMBED_GO && stop <= EMBED_STOP_NOW && wanted[stop] > asked) {
+    if (!ranks_stop(watch->ranks, wanted[stop], error)) return false;
+    asked = wanted[stop];
+  }
+  if (asked == RANKS_GO || !watch->flow) return true;
+  if (watch->deadline == 0) {
+    watch->deadline = clock_now() + watch->grace;
+    flow_drain(watch->flow);
+  }
+  if (watch->stopped || (asked == RANKS_STOP_SOON && clock_now() < watch->deadline)) return true;
+  watch->stopped = true;
+  flow_stop(watch->flow);
+  return true;
+}
+
+static bool watch_step(struct watch *watch, struct error *error) {
+  return ranks_serve(watch->ranks, SERVE_MILLISECONDS, error) && watch_stop(watch, error) &&
+         watch_progress(watch, error);
+}
+
+bool watch_flow(struct watch *watch, struct error *error) {
+  while (flow_running(watch->flow))
+    if (!watch_step(watch, error)) return false;
+  return true;
+}
+
+bool watch_others(struct watch *watch, struct error *error) {
+  while (ranks_others_work(watch->ranks))
+    if (!watch_step(watch, error)) return false;
+  if (ranks_rank(watch->ranks) > 0) return true;
+  status_merge(watch);
+  watch->callbacks->progress(watch->callbacks->context, &watch->report->status);
+  return true;
+}

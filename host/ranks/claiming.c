@@ -1,0 +1,296 @@
+/* Every rank's side: what its pipeline asks for and its main thread passes on. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "host/ranks/state.h"
+
+#define MILLISECOND 1000000LL
+#define NAP_FIRST (MILLISECOND / 4)
+#define NAP_WAITING (2 * MILLISECOND) /* for an answer; and rank 0, whom others wait for */
+#define NAP_IDLE (10 * MILLISECOND)   /* where only a request to stop can come */
+
+static int64_t clock_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+bool ranks_begin(struct ranks *ranks, struct run_log *log, struct error *error) {
+  ranks->log = log;
+  if (ranks->rank > 0) return true;
+  ranks->claims = claims_open(log, ranks->size, error);
+  return ranks->claims != NULL;
+}
+
+/* Leaves a message for the main thread to send. One that is lost for want of memory costs no more than work
+ * done twice, or a job that says that it is not complete. */
+static void outbox_post(struct ranks *ranks, const struct message *message) {
+  if (ranks->outbox_count == ranks->outbox_capacity) {
+    const int32_t capacity = ranks->outbox_capacity ? 2 * ranks->outbox_capacity : 8;
+    struct message *larger = realloc(ranks->outbox, (size_t)capacity * sizeof *larger);
+    if (!larger) return;
+    ranks->outbox = larger;
+    ranks->outbox_capacity = capacity;
+  }
+  ranks->outbox[ranks->outbox_count++] = *message;
+  pthread_cond_signal(&ranks->posted);
+}
+
+/* Rank 0 asks itself. The lock is held. */
+static bool claim_here(struct ranks *ranks, struct claim *claim) {
+  while (!ranks->quit && ranks->stop == RANKS_GO) {
+    const enum claim_result result = claims_next(ranks->claims, 0, claim);
+    if (result != CLAIM_LATER) return result == CLAIM_GIVEN;
+    pthread_cond_wait(&ranks->changed, &ranks->lock);
+  }
+  return false;
+}
+
+/* The lock is held. */
+static bool claim_there(struct ranks *ranks, struct claim *claim) {
+  struct claiming *claiming = &ranks->claiming;
+  while (!ranks->quit && ranks->stop == RANKS_GO && !claiming->has_ready && !claiming->over)
+    pthread_cond_wait(&ranks->changed, &ranks->lock);
+  if (ranks->quit || ranks->stop != RANKS_GO || !claiming->has_ready) return false;
+  *claim = claiming->ready;
+  claiming->has_ready = false;
+  pthread_cond_signal(&ranks->posted); /* the next one is to be asked for */
+  return true;
+}
+
+bool ranks_claim(struct ranks *ranks, struct claim *claim, int64_t *waited) {
+  const int64_t start = clock_now();
+  pthread_mutex_lock(&ranks->lock);
+  const bool claimed = ranks->rank == 0 ? claim_here(ranks, claim) : claim_there(ranks, claim);
+  pthread_mutex_unlock(&ranks->lock);
+  *waited += clock_now() - start;
+  return claimed;
+}
+
+void ranks_quit(struct ranks *ranks) {
+  pthread_mutex_lock(&ranks->lock);
+  ranks->quit = true;
+  pthread_cond_broadcast(&ranks->changed);
+  pthread_mutex_unlock(&ranks->lock);
+}
+
+/* What the claims have to do with it is done here on rank 0, and told to it by the others. */
+static void claims_changed(struct ranks *ranks) {
+  ranks->dirty = true;
+  pthread_cond_broadcast(&ranks->changed);
+  pthread_cond_signal(&ranks->posted);
+}
+
+void ranks_committed(struct ranks *ranks, const struct part_summary *part) {
+  pthread_mutex_lock(&ranks->lock);
+  if (ranks->rank == 0) {
+    claims_done(ranks->claims, 0, part->border.shard, part->border.index);
+    claims_changed(ranks);
+  } else {
+    outbox_post(ranks, &(struct message){.kind = MESSAGE_COMMITTED, .part = *part});
+  }
+  pthread_mutex_unlock(&ranks->lock);
+}
+
+void ranks_shard_ends(struct ranks *ranks, int32_t shard, int32_t blocks) {
+  pthread_mutex_lock(&ranks->lock);
+  if (ranks->rank == 0) {
+    claims_end_shard(ranks->claims, shard, blocks);
+    claims_changed(ranks);
+  } else {
+    outbox_post(ranks, &(struct message){.kind = MESSAGE_ENDS, .claim = {.shard = shard, .block = blocks}});
+  }
+  pthread_mutex_unlock(&ranks->lock);
+}
+
+/* The lock is held. */
+static bool restart_there(struct ranks *ranks, int32_t shard, int32_t block, bool *stands,
+                          struct error *error) {
+  struct claiming *claiming = &ranks->claiming;
+  claiming->restarting = true;
+  outbox_post(ranks, &(struct message){.kind = MESSAGE_RESTARTS, .claim = {.shard = shard, .block = block}});
+  while (!ranks->quit && claiming->restarting) pthread_cond_wait(&ranks->changed, &ranks->lock);
+  *error = (struct error){0};
+  if (claiming->restarting) return false;
+  *stands = claiming->stands;
+  return run_log_forget(ranks->log, shard, block, error);
+}
+
+bool ranks_shard_restarts(struct ranks *ranks, int32_t shard, int32_t block, bool *stands,
+                          struct error *error) {
+  pthread_mutex_lock(&ranks->lock);
+  const bool ok = ranks->rank == 0 ? server_restart(ranks, shard, block, stands, error)
+                                   : restart_there(ranks, shard, block, stands, error);
+  if (ranks->rank == 0) claims_changed(ranks);
+  pthread_mutex_unlock(&ranks->lock);
+  return ok;
+}
+
+static size_t message_size(const struct message *message) {
+  switch ((enum message_kind)message->kind) {
+    case MESSAGE_COMMITTED:
+      return offsetof(struct message, part) + sizeof message->part;
+    case MESSAGE_REPORT:
+      return offsetof(struct message, report) + sizeof message->report;
+    case MESSAGE_LEAVE:
+      return sizeof *message;
+    case MESSAGE_STOP:
+    case MESSAGE_RESTARTED:
+      return offsetof(struct message, stop) + sizeof message->stop;
+    case MESSAGE_WANT:
+    case MESSAGE_ENDS:
+    case MESSAGE_RESTARTS:
+    case MESSAGE_CLAIM:
+    case MESSAGE_OVER:
+    case MESSAGE_END:
+      break;
+  }
+  return offsetof(struct message, part);
+}
+
+bool message_send(struct ranks *ranks, int32_t to, const struct message *message, struct error *error) {
+  if (to == ranks->rank) return server_handle(ranks, ranks->rank, message, error);
+  const bool sent = ranks->world->vtable->send(ranks->world, to, message, message_size(message), error);
+  if (!sent) ranks->broken = true;
+  return sent;
+}
+
+/* What rank 0 says to another rank. */
+static void claiming_handle(struct ranks *ranks, const struct message *message) {
+  struct claiming *claiming = &ranks->claiming;
+  pthread_mutex_lock(&ranks->lock);
+  switch ((enum message_kind)message->kind) {
+    case MESSAGE_CLAIM:
+      claiming->wanted = false;
+      claiming->has_ready = true;
+      claiming->ready = message->claim;
+      break;
+    case MESSAGE_OVER:
+      claiming->wanted = false;
+      claiming->over = true;
+      break;
+    case MESSAGE_RESTARTED:
+      claiming->restarting = false;
+      claiming->stands = message->stands != 0;
+      break;
+    case MESSAGE_STOP:
+      if ((enum ranks_stop)message->stop > ranks->stop) ranks->stop = (enum ranks_stop)message->stop;
+      break;
+    case MESSAGE_END:
+      ranks->ended = true;
+      break;
+    case MESSAGE_WANT:
+    case MESSAGE_COMMITTED:
+    case MESSAGE_ENDS:
+    case MESSAGE_RESTARTS:
+    case MESSAGE_REPORT:
+    case MESSAGE_LEAVE:
+      break; /* for rank 0 */
+  }
+  pthread_cond_broadcast(&ranks->changed);
+  pthread_mutex_unlock(&ranks->lock);
+}
+
+/* Sends what the pipeline's threads have left, and asks for a claim where none is at hand. */
+static bool serve_out(struct ranks *ranks, bool *busy, struct error *error) {
+  struct claiming *claiming = &ranks->claiming;
+  pthread_mutex_lock(&ranks->lock);
+  if (!claiming->has_ready && !claiming->wanted && !claiming->over && !ranks->quit &&
+      ranks->stop == RANKS_GO) {
+    claiming->wanted = true;
+    outbox_post(ranks, &(struct message){.kind = MESSAGE_WANT});
+  }
+  struct message *messages = ranks->outbox;
+  const int32_t count = ranks->outbox_count;
+  ranks->outbox = NULL;
+  ranks->outbox_count = ranks->outbox_capacity = 0;
+  pthread_mutex_unlock(&ranks->lock);
+  bool ok = true;
+  for (int32_t i = 0; ok && i < count; i++) ok = message_send(ranks, 0, &messages[i], error);
+  *busy |= count > 0;
+  free(messages);
+  return ok;
+}
+
+static bool serve_in(struct ranks *ranks, bool *busy, struct error *error) {
+  struct message message;
+  int32_t from;
+  size_t size;
+  while (ranks->world->vtable->receive(ranks->world, &from, &message, sizeof message, &size)) {
+    *busy = true;
+    if (ranks->rank > 0)
+      claiming_handle(ranks, &message);
+    else if (!server_handle(ranks, from, &message, error))
+      return false;
+  }
+  return true;
+}
+
+/* Waits for one of this process's threads to leave something, or for the time when to look for messages. */
+static void serve_wait(struct ranks *ranks, int64_t longest) {
+  pthread_mutex_lock(&ranks->lock);
+  if (ranks->outbox_count == 0 && !(ranks->wants > 0 && ranks->dirty)) {
+    const int64_t at = clock_now() + (ranks->nap < longest ? ranks->nap : longest);
+    const struct timespec until = {.tv_sec = at / 1000000000, .tv_nsec = at % 1000000000};
+    pthread_cond_timedwait(&ranks->posted, &ranks->lock, &until);
+  }
+  const bool waited_for = ranks->rank == 0 || ranks->claiming.wanted || ranks->claiming.restarting;
+  pthread_mutex_unlock(&ranks->lock);
+  const int64_t limit = ranks->size == 1 ? longest : waited_for ? NAP_WAITING : NAP_IDLE;
+  ranks->nap = 2 * ranks->nap < limit ? 2 * ranks->nap : limit;
+}
+
+bool ranks_serve(struct ranks *ranks, int64_t milliseconds, struct error *error) {
+  bool busy = false;
+  if (ranks->size == 1) {
+    ranks->nap = milliseconds * MILLISECOND;
+    serve_wait(ranks, ranks->nap);
+    return true;
+  }
+  serve_wait(ranks, milliseconds * MILLISECOND);
+  const bool ok = (ranks->rank == 0 || serve_out(ranks, &busy, error)) && serve_in(ranks, &busy, error) &&
+                  (ranks->rank > 0 || server_answer(ranks, error));
+  if (busy) ranks->nap = NAP_FIRST;
+  if (!ok) ranks->broken = true;
+  return ok;
+}
+
+bool ranks_stop(struct ranks *ranks, enum ranks_stop stop, struct error *error) {
+  return message_send(ranks, 0, &(struct message){.kind = MESSAGE_STOP, .stop = (int32_t)stop}, error);
+}
+
+enum ranks_stop ranks_stopping(struct ranks *ranks) {
+  pthread_mutex_lock(&ranks->lock);
+  const enum ranks_stop stop = ranks->stop;
+  pthread_mutex_unlock(&ranks->lock);
+  return stop;
+}
+
+bool ranks_report(struct ranks *ranks, const void *report, size_t size, struct error *error) {
+  struct message message = {.kind = MESSAGE_REPORT};
+  memcpy(message.report, report, size < sizeof message.report ? size : sizeof message.report);
+  return message_send(ranks, 0, &message, error);
+}
+
+const void *ranks_reported(const struct ranks *ranks, int32_t rank) {
+  return ranks->member[rank].reported ? ranks->member[rank].report : NULL;
+}
+
+bool ranks_leave(struct ranks *ranks, const struct error *failure, struct error *error) {
+  struct message message = {.kind = MESSAGE_LEAVE};
+  bool busy = false;
+  if (failure) message.failure = *failure;
+  ranks_quit(ranks);
+  /* What the pipeline has left goes first: with a block's commit it is no longer held. */
+  return (ranks->rank == 0 || serve_out(ranks, &busy, error)) && message_send(ranks, 0, &message, error);
+}
+
+bool ranks_others_work(const struct ranks *ranks) {
+  return !ranks->ended;
+}
+
+int32_t ranks_failed(const struct ranks *ranks, struct error *first) {
+  if (ranks->failed > 0) *first = ranks->first_failure;
+  return ranks->failed;
+}

@@ -1,0 +1,142 @@
+/* Rank 0's side of the conversation. */
+#include <string.h>
+
+#include "host/ranks/state.h"
+
+bool server_restart(struct ranks *ranks, int32_t shard, int32_t block, bool *stands, struct error *error) {
+  *stands = claims_restarted(ranks->claims, shard, block);
+  if (*stands) return true;
+  if (!run_log_forget(ranks->log, shard, block, error)) return false;
+  claims_restart_shard(ranks->claims, shard, block);
+  ranks->dirty = true;
+  return true;
+}
+
+bool server_stop(struct ranks *ranks, enum ranks_stop stop, struct error *error) {
+  pthread_mutex_lock(&ranks->lock);
+  const bool news = stop > ranks->stop;
+  if (news) ranks->stop = stop;
+  pthread_cond_broadcast(&ranks->changed);
+  pthread_mutex_unlock(&ranks->lock);
+  const struct message message = {.kind = MESSAGE_STOP, .stop = (int32_t)stop};
+  for (int32_t i = 1; news && i < ranks->size; i++)
+    if (!ranks->member[i].left && !message_send(ranks, i, &message, error)) return false;
+  return true;
+}
+
+/* A claim for a rank that wants one, if there is one. */
+static bool answer_want(struct ranks *ranks, int32_t to, struct error *error) {
+  struct message message = {.kind = MESSAGE_OVER};
+  enum claim_result result = CLAIM_OVER;
+  pthread_mutex_lock(&ranks->lock);
+  if (ranks->stop == RANKS_GO) result = claims_next(ranks->claims, to, &message.claim);
+  pthread_mutex_unlock(&ranks->lock);
+  if (result == CLAIM_LATER) return true;
+  if (result == CLAIM_GIVEN) message.kind = MESSAGE_CLAIM;
+  ranks->member[to].wants = false;
+  ranks->wants--;
+  return message_send(ranks, to, &message, error);
+}
+
+bool server_answer(struct ranks *ranks, struct error *error) {
+  pthread_mutex_lock(&ranks->lock);
+  const bool news = ranks->dirty || ranks->stop != RANKS_GO;
+  ranks->dirty = false;
+  pthread_mutex_unlock(&ranks->lock);
+  for (int32_t i = 1; news && ranks->wants > 0 && i < ranks->size; i++)
+    if (ranks->member[i].wants && !answer_want(ranks, i, error)) return false;
+  return true;
+}
+
+/* True for what every rank would meet in its turn, so that the job had better end now. */
+static bool failure_is_everybodys(const struct error *failure) {
+  switch (failure->code) {
+    case ERROR_USAGE:
+    case ERROR_INPUT:
+    case ERROR_CONFLICT:
+    case ERROR_UNSUPPORTED:
+      return true;
+    case ERROR_NONE:
+    case ERROR_IO:
+    case ERROR_MEMORY:
+    case ERROR_DEVICE:
+      break;
+  }
+  return false;
+}
+
+static bool member_leave(struct ranks *ranks, int32_t from, const struct error *failure,
+                         struct error *error) {
+  struct member *member = &ranks->member[from];
+  if (member->wants) ranks->wants--;
+  member->wants = false;
+  member->left = true;
+  ranks->left++;
+  pthread_mutex_lock(&ranks->lock);
+  claims_return(ranks->claims, from);
+  ranks->dirty = true;
+  pthread_cond_broadcast(&ranks->changed);
+  pthread_mutex_unlock(&ranks->lock);
+  if (failure->code != ERROR_NONE && ranks->failed++ == 0) {
+    ranks->first_failure = *failure;
+    if (ranks->size > 1) error_prefix(&ranks->first_failure, "rank %d on %s", from, ranks->place[from].host);
+  }
+  if (failure_is_everybodys(failure) && !server_stop(ranks, RANKS_STOP_SOON, error)) return false;
+  if (ranks->left < ranks->size) return true;
+  const struct message end = {.kind = MESSAGE_END};
+  for (int32_t i = 1; i < ranks->size; i++)
+    if (!message_send(ranks, i, &end, error)) return false;
+  ranks->ended = true;
+  return true;
+}
+
+static bool member_restarts(struct ranks *ranks, int32_t from, const struct claim *claim,
+                            struct error *error) {
+  bool stands;
+  pthread_mutex_lock(&ranks->lock);
+  const bool ok = server_restart(ranks, claim->shard, claim->block, &stands, error);
+  pthread_mutex_unlock(&ranks->lock);
+  return ok &&
+         message_send(ranks, from, &(struct message){.kind = MESSAGE_RESTARTED, .stands = stands}, error);
+}
+
+bool server_handle(struct ranks *ranks, int32_t from, const struct message *message, struct error *error) {
+  struct member *member = &ranks->member[from];
+  const struct claim *claim = &message->claim;
+  bool ok = true;
+  switch ((enum message_kind)message->kind) {
+    case MESSAGE_WANT:
+      if (!member->wants) ranks->wants++;
+      member->wants = true;
+      return answer_want(ranks, from, error);
+    case MESSAGE_COMMITTED:
+    case MESSAGE_ENDS:
+      pthread_mutex_lock(&ranks->lock);
+      if (message->kind == MESSAGE_ENDS) {
+        claims_end_shard(ranks->claims, claim->shard, claim->block);
+      } else {
+        ok = run_log_adopt(ranks->log, &message->part, error);
+        claims_done(ranks->claims, from, message->part.border.shard, message->part.border.index);
+      }
+      ranks->dirty = true;
+      pthread_cond_broadcast(&ranks->changed);
+      pthread_mutex_unlock(&ranks->lock);
+      return ok;
+    case MESSAGE_RESTARTS:
+      return member_restarts(ranks, from, claim, error);
+    case MESSAGE_REPORT:
+      member->reported = true;
+      memcpy(member->report, message->report, sizeof member->report);
+      return true;
+    case MESSAGE_LEAVE:
+      return member_leave(ranks, from, &message->failure, error);
+    case MESSAGE_STOP:
+      return server_stop(ranks, (enum ranks_stop)message->stop, error);
+    case MESSAGE_CLAIM:
+    case MESSAGE_OVER:
+    case MESSAGE_RESTARTED:
+    case MESSAGE_END:
+      break; /* rank 0's own words */
+  }
+  return true;
+}

@@ -1,0 +1,30 @@
+#include "host/ranks/world.h"
+
+#include <stdlib.h>
+
+#include "host/ranks/world_mpi.h"
+
+/* Each launcher leaves one of these in the environment of what it starts: Open MPI's, Hydra's (MPICH, Intel
+ * MPI), and PMIx, which Slurm's srun and others use. */
+static const char *const launcher_variables[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMI_RANK", "PMIX_RANK"};
+
+static const char *launcher_variable(void) {
+  for (size_t i = 0; i < sizeof launcher_variables / sizeof *launcher_variables; i++)
+    if (getenv(launcher_variables[i])) return launcher_variables[i];
+  return NULL;
+}
+
+bool world_open(struct world **world, struct error *error) {
+  *world = NULL;
+  const char *variable = launcher_variable();
+  if (!variable) return true;
+#ifdef NINA_MPI
+  return world_mpi_open(world, error);
+#else
+  if (strtol(getenv(variable), NULL, 10) <= 1 && variable == launcher_variables[0]) return true;
+  return error_set(error, ERROR_USAGE,
+                   "a launcher started this (%s is set), and this nina was built without MPI: build with "
+                   "-DNINA_MPI=ON, or start it by itself",
+                   variable);
+#endif
+}

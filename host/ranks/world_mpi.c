@@ -1,0 +1,130 @@
+#include "host/ranks/world_mpi.h"
+
+#include <limits.h>
+#include <mpi.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define MESSAGE_TAG 1
+#define SHARE_BYTES_MAX (1 << 30) /* of one broadcast: counts are int */
+#define NAP_FIRST 20000           /* ns of the first wait for a collective; doubled up to the longest */
+#define NAP_LONGEST 2000000
+
+/* A message on its way. Nobody waits for it: it is looked at when the next one is sent. */
+struct sending {
+  struct sending *next;
+  MPI_Request request;
+  char bytes[];
+};
+
+struct world_mpi {
+  struct world world; /* first: the world's pointer is a pointer to this */
+  struct sending *sending;
+};
+
+/* Waits without spinning, as MPI_Wait would: the ranks' cores belong to their encoders. */
+static void request_wait(MPI_Request *request) {
+  struct timespec nap = {.tv_nsec = NAP_FIRST};
+  for (;;) {
+    int done;
+    MPI_Test(request, &done, MPI_STATUS_IGNORE);
+    if (done) return;
+    nanosleep(&nap, NULL);
+    if (nap.tv_nsec < NAP_LONGEST) nap.tv_nsec *= 2;
+  }
+}
+
+/* Frees the messages that have left; with `all`, waits until each has. */
+static void sending_reap(struct world_mpi *mpi, bool all) {
+  for (struct sending **at = &mpi->sending; *at;) {
+    struct sending *sending = *at;
+    int done = 1;
+    if (all)
+      request_wait(&sending->request);
+    else
+      MPI_Test(&sending->request, &done, MPI_STATUS_IGNORE);
+    if (done) {
+      *at = sending->next;
+      free(sending);
+    } else {
+      at = &sending->next;
+    }
+  }
+}
+
+static bool world_mpi_send(struct world *world, int32_t to, const void *bytes, size_t size,
+                           struct error *error) {
+  struct world_mpi *mpi = (struct world_mpi *)world;
+  sending_reap(mpi, false);
+  struct sending *sending = malloc(sizeof *sending + size);
+  if (!sending) return error_set_memory(error, size, "a message to another rank");
+  memcpy(sending->bytes, bytes, size);
+  MPI_Isend(sending->bytes, (int)size, MPI_BYTE, to, MESSAGE_TAG, MPI_COMM_WORLD, &sending->request);
+  sending->next = mpi->sending;
+  mpi->sending = sending;
+  return true;
+}
+
+static bool world_mpi_receive(struct world *world, int32_t *from, void *bytes, size_t capacity,
+                              size_t *size) {
+  MPI_Status status;
+  int there, count;
+  (void)world;
+  MPI_Iprobe(MPI_ANY_SOURCE, MESSAGE_TAG, MPI_COMM_WORLD, &there, &status);
+  if (!there) return false;
+  MPI_Recv(bytes, (int)capacity, MPI_BYTE, status.MPI_SOURCE, MESSAGE_TAG, MPI_COMM_WORLD, &status);
+  MPI_Get_count(&status, MPI_BYTE, &count);
+  *from = status.MPI_SOURCE;
+  *size = (size_t)count;
+  return true;
+}
+
+static void world_mpi_share(struct world *world, void *bytes, size_t size) {
+  (void)world;
+  for (size_t at = 0; at < size; at += SHARE_BYTES_MAX) {
+    const size_t left = size - at;
+    MPI_Request request;
+    MPI_Ibcast((char *)bytes + at, (int)(left < SHARE_BYTES_MAX ? left : SHARE_BYTES_MAX), MPI_BYTE, 0,
+               MPI_COMM_WORLD, &request);
+    request_wait(&request);
+  }
+}
+
+static void world_mpi_gather(struct world *world, const void *bytes, size_t size, void *all) {
+  MPI_Request request;
+  (void)world;
+  MPI_Iallgather(bytes, (int)size, MPI_BYTE, all, (int)size, MPI_BYTE, MPI_COMM_WORLD, &request);
+  request_wait(&request);
+}
+
+static void world_mpi_close(struct world *world, bool broken) {
+  struct world_mpi *mpi = (struct world_mpi *)world;
+  if (broken) MPI_Abort(MPI_COMM_WORLD, 1);
+  sending_reap(mpi, true);
+  MPI_Finalize();
+  free(mpi);
+}
+
+static const struct world_vtable world_mpi_vtable = {.send = world_mpi_send,
+                                                     .receive = world_mpi_receive,
+                                                     .share = world_mpi_share,
+                                                     .gather = world_mpi_gather,
+                                                     .close = world_mpi_close};
+
+bool world_mpi_open(struct world **world, struct error *error) {
+  int level, rank, size;
+  struct world_mpi *mpi = calloc(1, sizeof *mpi);
+  if (!mpi) return error_set_memory(error, sizeof *mpi, "the ranks");
+  if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level) != MPI_SUCCESS ||
+      level < MPI_THREAD_FUNNELED) {
+    free(mpi);
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "this MPI cannot serve a program of several threads (MPI_THREAD_FUNNELED)");
+  }
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  mpi->world = (struct world){.vtable = &world_mpi_vtable, .rank = rank, .size = size};
+  *world = &mpi->world;
+  return true;
+}

@@ -1,0 +1,313 @@
+#include "io/job_lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "io/file.h"
+#include "io/run_layout.h"
+
+#define LOCK_BYTES_MAX 1024
+#define PROC_BYTES 1024 /* of a line of /proc/<pid>/stat: some 50 numbers */
+#define ORPHAN_NAPS 50  /* of a tenth of a second */
+#define TAKE_TRIES 8    /* each fails only when another job did something at the same moment */
+
+/* A process, on whatever host. */
+struct owner {
+  char host[65];
+  char boot[40]; /* the kernel's boot id: a new one at every start of the machine */
+  int64_t process;
+  int64_t start;  /* in clock ticks since the boot: tells a process from a later one of the same number */
+  int64_t parent; /* its parent when it took the lock: mpirun, or a shell */
+};
+
+struct job_lock {
+  char *path;
+  int descriptor;
+  struct owner owner;
+  pthread_t thread;
+  bool bumping;
+  pthread_mutex_t mutex; /* protects `ending` */
+  pthread_cond_t ended;
+  bool ending;
+};
+
+/* The first bytes of a file of /proc, which is no file that a fault should strike: "" where it is not there.
+ */
+static void proc_read(const char *path, char text[PROC_BYTES]) {
+  const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  const ssize_t got = descriptor < 0 ? -1 : read(descriptor, text, PROC_BYTES - 1);
+  text[got < 0 ? 0 : got] = '\0';
+  if (descriptor >= 0) close(descriptor);
+}
+
+static void boot_id(char boot[40]) {
+  char text[PROC_BYTES];
+  proc_read("/proc/sys/kernel/random/boot_id", text);
+  snprintf(boot, 40, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
+/* Field 22 of /proc/<process>/stat; 0 where there is no such process, or only what is left of it (a zombie).
+ */
+static int64_t process_start(int64_t process) {
+  char path[48], text[PROC_BYTES];
+  snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", process);
+  proc_read(path, text);
+  /* The second field is the program's name in brackets and may hold anything. */
+  const char *at = strrchr(text, ')');
+  if (at && (strncmp(at, ") Z", 3) == 0 || strncmp(at, ") X", 3) == 0)) return 0;
+  for (int field = 2; at && field < 22; field++)
+    if ((at = strchr(at, ' '))) at++;
+  return at ? strtoll(at, NULL, 10) : 0;
+}
+
+static void owner_self(struct owner *owner) {
+  struct utsname name;
+  memset(owner, 0, sizeof *owner);
+  snprintf(owner->host, sizeof owner->host, "%s", uname(&name) == 0 ? name.nodename : "host");
+  boot_id(owner->boot);
+  owner->process = getpid();
+  owner->start = process_start(owner->process);
+  owner->parent = getppid();
+}
+
+/* The counter has room for any, so that it can be written anew in place. */
+static int lock_print(char text[LOCK_BYTES_MAX], const struct owner *owner, int64_t counter) {
+  return snprintf(text, LOCK_BYTES_MAX,
+                  "{\"host\":\"%s\",\"boot\":\"%s\",\"pid\":%" PRId64 ",\"start\":%" PRId64
+                  ",\"parent\":%" PRId64 ",\"counter\":%19" PRId64 "}\n",
+                  owner->host, owner->boot, owner->process, owner->start, owner->parent, counter);
+}
+
+/* False where the text is no lock: of a job that died while it wrote it. */
+static bool lock_parse(const char *text, struct owner *owner) {
+  const char *host, *boot;
+  json_int_t process, start, parent, counter;
+  memset(owner, 0, sizeof *owner);
+  json_t *json = json_loads(text, 0, NULL);
+  const bool ok =
+      json && json_unpack(json, "{s:s, s:s, s:I, s:I, s:I, s:I}", "host", &host, "boot", &boot, "pid",
+                          &process, "start", &start, "parent", &parent, "counter", &counter) == 0;
+  if (ok) {
+    snprintf(owner->host, sizeof owner->host, "%s", host);
+    snprintf(owner->boot, sizeof owner->boot, "%s", boot);
+    owner->process = process;
+    owner->start = start;
+    owner->parent = parent;
+  }
+  json_decref(json);
+  return ok;
+}
+
+static bool owner_is_here(const struct owner *owner, const struct owner *self) {
+  return strcmp(owner->host, self->host) == 0;
+}
+
+static bool owner_lives_here(const struct owner *owner, const struct owner *self) {
+  return strcmp(owner->boot, self->boot) == 0 && process_start(owner->process) == owner->start;
+}
+
+/* The ranks of an mpirun that was killed live on for a second or so. They are given the time to go, so that
+ * the same command can be started again at once. */
+static bool owner_goes(const struct owner *owner, const struct owner *self) {
+  const struct timespec nap = {.tv_nsec = 100 * 1000 * 1000};
+  for (int naps = 0; owner_lives_here(owner, self); naps++) {
+    if (naps == ORPHAN_NAPS || process_start(owner->parent) != 0) return false;
+    nanosleep(&nap, NULL);
+  }
+  return true;
+}
+
+/* Seconds since this machine's start, sleep included: a clock that nobody sets. */
+static int64_t seconds_since_boot(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return now.tv_sec;
+}
+
+/* Seconds for which the lock's text has been seen unchanged from this host, which is noted in job.lock.seen.
+ * Where that cannot be written nothing has been seen. */
+static int64_t lock_seen_for(const char *out, const char *lock, const struct owner *self) {
+  int64_t seen_for = 0;
+  char *text = NULL;
+  size_t size;
+  struct error ignored;
+  char *path = file_join(out, LOCK_SEEN_NAME);
+  json_t *json = NULL;
+  const char *then, *host, *boot;
+  json_int_t since;
+  if (path && file_read(path, 4 * LOCK_BYTES_MAX, &text, &size, &ignored)) json = json_loads(text, 0, NULL);
+  if (json &&
+      json_unpack(json, "{s:s, s:s, s:s, s:I}", "lock", &then, "host", &host, "boot", &boot, "since",
+                  &since) == 0 &&
+      strcmp(then, lock) == 0 && strcmp(host, self->host) == 0 && strcmp(boot, self->boot) == 0) {
+    seen_for = seconds_since_boot() - since;
+  } else if (path) {
+    json_t *note = json_pack("{s:s, s:s, s:s, s:I}", "lock", lock, "host", self->host, "boot", self->boot,
+                             "since", (json_int_t)seconds_since_boot());
+    if (note) json_dump_file(note, path, JSON_COMPACT);
+    json_decref(note);
+  }
+  json_decref(json);
+  free(text);
+  free(path);
+  return seen_for;
+}
+
+/* True where the lock may be taken over; else false with ERROR_CONFLICT. */
+static bool lock_is_dead(const char *out, const char *text, const struct owner *self, struct error *error) {
+  struct owner owner;
+  const bool parsed = lock_parse(text, &owner);
+  if (parsed && owner_is_here(&owner, self)) {
+    if (owner_goes(&owner, self)) return true;
+    return error_set(error, ERROR_CONFLICT,
+                     "another job, process %" PRId64
+                     " on this host, is writing to %s: wait until it ends, or give another --out",
+                     owner.process, out);
+  }
+  const int64_t left = JOB_LOCK_STILL - lock_seen_for(out, text, self);
+  if (left <= 0) return true;
+  return error_set(error, ERROR_CONFLICT,
+                   "another job, process %" PRId64 " on host %s, has %s/" LOCK_NAME
+                   ": if it is dead, start again in %" PRId64
+                   " s, and its lock will be taken over; if it lives, wait until it ends, or give another "
+                   "--out",
+                   owner.process, parsed ? owner.host : "unknown", out, left);
+}
+
+/* Moves the lock with that text out of the way. Renamed first and looked at afterwards: of two jobs that find
+ * the same dead owner, the later one must not remove the lock that the earlier one has made since. */
+static bool lock_remove(const char *path, const struct owner *self, const char *text) {
+  char *aside, *found = NULL;
+  size_t size;
+  struct error ignored;
+  if (asprintf(&aside, "%s.%s-%" PRId64, path, self->host, self->process) < 0) return false;
+  bool removed = rename(path, aside) == 0;
+  if (removed) {
+    removed = file_read(aside, LOCK_BYTES_MAX, &found, &size, &ignored) && strcmp(found, text) == 0;
+    if (!removed && link(aside, path) != 0) removed = false; /* somebody else has made a third one: its win */
+    unlink(aside);
+  }
+  free(found);
+  free(aside);
+  return removed;
+}
+
+/* One try: true with lock->descriptor, or without it where there is to be another try; false on error. */
+static bool lock_try(struct job_lock *lock, const char *out, bool *inherited, struct error *error) {
+  char text[LOCK_BYTES_MAX], *found;
+  size_t size;
+  lock->descriptor = open(lock->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (lock->descriptor >= 0) {
+    const int length = lock_print(text, &lock->owner, 0);
+    if (pwrite(lock->descriptor, text, (size_t)length, 0) == length) return true;
+    error_set_errno(error, "cannot write %s", lock->path);
+    unlink(lock->path);
+    return false;
+  }
+  if (errno != EEXIST) return error_set_errno(error, "cannot make %s", lock->path);
+  if (!file_read(lock->path, LOCK_BYTES_MAX, &found, &size, error)) return access(lock->path, F_OK) != 0;
+  const bool dead = lock_is_dead(out, found, &lock->owner, error);
+  if (dead) *inherited |= lock_remove(lock->path, &lock->owner, found);
+  free(found);
+  return dead;
+}
+
+static void *lock_bump(void *argument) {
+  struct job_lock *lock = argument;
+  char text[LOCK_BYTES_MAX];
+  pthread_mutex_lock(&lock->mutex);
+  for (int64_t counter = 1; !lock->ending; counter++) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += JOB_LOCK_BUMP;
+    while (!lock->ending && pthread_cond_timedwait(&lock->ended, &lock->mutex, &until) != ETIMEDOUT) continue;
+    if (lock->ending) break;
+    pthread_mutex_unlock(&lock->mutex);
+    /* A bump that fails costs nothing but the lock. The sync takes it to a file server. */
+    const int length = lock_print(text, &lock->owner, counter);
+    if (pwrite(lock->descriptor, text, (size_t)length, 0) == length) fdatasync(lock->descriptor);
+    pthread_mutex_lock(&lock->mutex);
+  }
+  pthread_mutex_unlock(&lock->mutex);
+  return NULL;
+}
+
+static bool bumping_start(struct job_lock *lock, struct error *error) {
+  pthread_condattr_t attributes;
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(&lock->ended, &attributes);
+  pthread_condattr_destroy(&attributes);
+  pthread_mutex_init(&lock->mutex, NULL);
+  const int status = pthread_create(&lock->thread, NULL, lock_bump, lock);
+  lock->bumping = status == 0;
+  return lock->bumping || error_set(error, ERROR_MEMORY, "cannot start a thread: %s", strerror(status));
+}
+
+struct job_lock *job_lock_take(const char *out, bool *inherited, struct error *error) {
+  *inherited = false;
+  if (!file_make_folder(out, error)) return NULL;
+  struct job_lock *lock = calloc(1, sizeof *lock);
+  char *path = file_join(out, LOCK_NAME), *seen = file_join(out, LOCK_SEEN_NAME);
+  if (!lock || !path || !seen) {
+    error_set_memory(error, PATH_MAX, "a lock");
+    goto fail;
+  }
+  lock->path = path;
+  lock->descriptor = -1;
+  owner_self(&lock->owner);
+  for (int tries = 0; lock->descriptor < 0; tries++) {
+    if (tries == TAKE_TRIES) {
+      error_set(error, ERROR_CONFLICT, "other jobs are starting in %s at this moment: leave it to one", out);
+      goto fail;
+    }
+    if (!lock_try(lock, out, inherited, error)) goto fail;
+  }
+  unlink(seen);
+  free(seen);
+  if (bumping_start(lock, error)) return lock;
+  job_lock_release(lock);
+  return NULL;
+fail:
+  if (lock && lock->descriptor >= 0) close(lock->descriptor);
+  free(seen);
+  free(path);
+  free(lock);
+  return NULL;
+}
+
+/* True where the path still leads to the file that this lock made. */
+static bool lock_is_ours(const struct job_lock *lock) {
+  struct stat named, opened;
+  return stat(lock->path, &named) == 0 && fstat(lock->descriptor, &opened) == 0 &&
+         named.st_ino == opened.st_ino && named.st_dev == opened.st_dev;
+}
+
+void job_lock_release(struct job_lock *lock) {
+  if (!lock) return;
+  if (lock->bumping) {
+    pthread_mutex_lock(&lock->mutex);
+    lock->ending = true;
+    pthread_cond_signal(&lock->ended);
+    pthread_mutex_unlock(&lock->mutex);
+    pthread_join(lock->thread, NULL);
+  }
+  pthread_cond_destroy(&lock->ended);
+  pthread_mutex_destroy(&lock->mutex);
+  if (lock_is_ours(lock)) unlink(lock->path);
+  close(lock->descriptor);
+  free(lock->path);
+  free(lock);
+}

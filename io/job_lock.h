@@ -1,0 +1,26 @@
+/* OUT/job.lock: so that two jobs that somebody started on one OUT by mistake do not do the same work twice.
+ *
+ * It spares work and nothing else: commits are idempotent, so OUT would be right without it. It is one line
+ * of JSON, made with O_EXCL: the owner's host, boot id, process, that process's start, and a counter that the
+ * owner bumps every few seconds from a thread of its own.
+ *
+ * Whose owner is gone is taken over. On the same host that shows at once: another boot, no such process, or a
+ * process of another start. Of an owner on another host all that can be seen is that its counter stands
+ * still: whoever is refused notes in OUT/job.lock.seen what it saw and when, and takes the lock over when it
+ * finds the same counter JOB_LOCK_STILL seconds later, by its own clock. */
+#pragma once
+
+#include "io/error.h"
+
+#define JOB_LOCK_BUMP 5   /* seconds between two bumps */
+#define JOB_LOCK_STILL 60 /* many bumps: a server that hangs for half a minute costs nobody the lock */
+
+struct job_lock;
+
+/* Takes the lock of OUT, which is made where missing. *inherited tells that it was taken over, so that the
+ * earlier job did not end in order. ERROR_CONFLICT, naming the owner and what to do, where another job has
+ * it. */
+struct job_lock *job_lock_take(const char *out, bool *inherited, struct error *error);
+
+/* Removes the lock, unless somebody has taken it over. */
+void job_lock_release(struct job_lock *lock);

@@ -1,0 +1,143 @@
+/* A run log for many ranks: the state that one of them sends to the others. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/run_layout.h"
+#include "io/run_state.h"
+
+/* Taken and given as it stands in memory: sender and receiver are the same program. */
+struct pack_head {
+  char version[32]; /* of the program */
+  uint32_t summary_bytes;
+  int32_t shard_count;
+  int64_t part_count;
+};
+
+struct pack_shard {
+  int64_t size;
+  char fingerprint[33];
+  uint32_t path_bytes; /* of the path that follows, with its NUL */
+};
+
+static void pack_print(FILE *stream, const struct run_log *log) {
+  struct pack_head head = {.version = NINA_VERSION,
+                           .summary_bytes = sizeof(struct part_summary),
+                           .shard_count = log->shards.count,
+                           .part_count = log->parts.totals.parts};
+  fwrite(&head, sizeof head, 1, stream);
+  for (int32_t i = 0; i < log->shards.count; i++) {
+    const struct shard *shard = &log->shards.shard[i];
+    struct pack_shard packed = {.size = shard->size, .path_bytes = (uint32_t)strlen(shard->path) + 1};
+    memcpy(packed.fingerprint, shard->fingerprint, sizeof packed.fingerprint);
+    fwrite(&packed, sizeof packed, 1, stream);
+    fwrite(shard->path, packed.path_bytes, 1, stream);
+  }
+  for (int32_t i = 0; i < log->parts.shard_count; i++)
+    for (int32_t block = 0; block < log->parts.shard[i].end; block++) {
+      const struct part *part = log->parts.shard[i].part[block];
+      if (!part) continue;
+      const struct part_summary summary = {part->border, part->sums};
+      fwrite(&summary, sizeof summary, 1, stream);
+    }
+}
+
+bool run_log_pack(const struct run_log *log, void **bytes, size_t *size, struct error *error) {
+  char *text = NULL;
+  FILE *stream = open_memstream(&text, size);
+  bool ok = stream != NULL;
+  if (ok) {
+    pack_print(stream, log);
+    ok = !ferror(stream);
+    ok = fclose(stream) == 0 && ok;
+  }
+  if (ok) {
+    *bytes = text;
+    return true;
+  }
+  free(text);
+  return error_set_memory(error, (size_t)log->parts.totals.parts * sizeof(struct part_summary),
+                          "the state of a run");
+}
+
+/* What is left of a pack. */
+struct unpack {
+  const char *at;
+  size_t left;
+};
+
+/* Copies the next `size` bytes; false where there are fewer. */
+static bool unpack_take(struct unpack *unpack, void *to, size_t size) {
+  if (unpack->left < size) return false;
+  memcpy(to, unpack->at, size);
+  unpack->at += size;
+  unpack->left -= size;
+  return true;
+}
+
+static bool unpack_shard(struct unpack *unpack, struct run_log *log, struct error *error) {
+  struct pack_shard packed;
+  if (!unpack_take(unpack, &packed, sizeof packed) || packed.path_bytes == 0 ||
+      unpack->left < packed.path_bytes || unpack->at[packed.path_bytes - 1] != '\0')
+    return error_set(error, ERROR_INPUT, "the state of the run that came from rank 0 is cut short");
+  struct shard shard = {.path = (char *)unpack->at, .size = packed.size};
+  memcpy(shard.fingerprint, packed.fingerprint, sizeof shard.fingerprint);
+  unpack->at += packed.path_bytes;
+  unpack->left -= packed.path_bytes;
+  return shard_list_add(&log->shards, &shard, error);
+}
+
+static bool unpack_part(struct unpack *unpack, struct run_log *log, struct error *error) {
+  struct part_summary summary;
+  if (!unpack_take(unpack, &summary, sizeof summary) || summary.border.shard < 0 ||
+      summary.border.shard >= log->shards.count || summary.border.index < 0)
+    return error_set(error, ERROR_INPUT, "the state of the run that came from rank 0 is cut short");
+  return part_table_enter(&log->parts, &summary, error) != NULL;
+}
+
+static bool log_unpack(struct run_log *log, struct unpack unpack, struct error *error) {
+  struct pack_head head;
+  if (!unpack_take(&unpack, &head, sizeof head) || head.summary_bytes != sizeof(struct part_summary) ||
+      strncmp(head.version, NINA_VERSION, sizeof head.version) != 0)
+    return error_set(error, ERROR_CONFLICT,
+                     "this rank runs nina " NINA_VERSION
+                     " and rank 0 another version: install the same one on all machines");
+  for (int32_t i = 0; i < head.shard_count; i++)
+    if (!unpack_shard(&unpack, log, error)) return false;
+  if (!part_table_reach(&log->parts, log->shards.count, error)) return false;
+  for (int64_t i = 0; i < head.part_count; i++)
+    if (!unpack_part(&unpack, log, error)) return false;
+  log->resumed = head.part_count > 0;
+  return true;
+}
+
+struct run_log *run_log_attach(const char *out, const void *bytes, size_t size, struct error *error) {
+  struct run_log *log = run_state_new(out, error);
+  if (!log) return NULL;
+  log->attached = true;
+  if (log_unpack(log, (struct unpack){bytes, size}, error)) return log;
+  run_log_close(log);
+  return NULL;
+}
+
+bool run_log_adopt(struct run_log *log, const struct part_summary *summary, struct error *error) {
+  const struct block_border *border = &summary->border;
+  if (border->shard < 0 || border->shard >= log->shards.count || border->index < 0)
+    return error_set(error, ERROR_INPUT, "a rank committed block %d of shard %d; the run has %d shards",
+                     border->index, border->shard, log->shards.count);
+  pthread_mutex_lock(&log->lock);
+  log->finished = false;
+  const bool ok = part_table_enter(&log->parts, summary, error) != NULL;
+  if (ok && border->end_of_shard) part_table_cut(&log->parts, border->shard, border->index + 1);
+  pthread_mutex_unlock(&log->lock);
+  return ok;
+}
+
+static bool entry_remove_temporary(void *context, const char *path, const char *folder, const char *name,
+                                   struct error *error) {
+  (void)folder;
+  return !file_is_temporary(name) || layout_remove_file(context, path, error);
+}
+
+bool run_log_sweep(const char *out, struct error *error) {
+  return layout_visit(out, entry_remove_temporary, (void *)out, error);
+}

@@ -1,0 +1,71 @@
+/* A run in a folder of its own, with parts that have no files. */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka wants the four above it */
+#include <cmocka.h>
+
+#include "io/run_log.h"
+
+#define SHARDS_MAX 8
+
+struct run {
+  char out[64];
+  struct shard shards[SHARDS_MAX];
+  struct run_log *log;
+};
+
+static inline void run_open_log(struct run *run, int32_t shard_count) {
+  struct error error;
+  struct run_identity identity = {.model = json_object(),
+                                  .settings = json_pack("{s:[i]}", "widths", 4),
+                                  .compute_class = json_object(),
+                                  .shards = run->shards,
+                                  .shard_count = shard_count};
+  run->log = run_log_open(run->out, &identity, RUN_RESUME, &error);
+  json_decref(identity.model);
+  json_decref(identity.settings);
+  json_decref(identity.compute_class);
+  assert_non_null(run->log);
+}
+
+static inline void run_open(struct run *run, int32_t shard_count) {
+  *run = (struct run){0};
+  snprintf(run->out, sizeof run->out, "%s/nina-ranks-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+  assert_non_null(mkdtemp(run->out));
+  for (int32_t i = 0; i < shard_count; i++)
+    run->shards[i] = (struct shard){.path = (char *)"a.jsonl", .size = 10};
+  run_open_log(run, shard_count);
+}
+
+static inline void run_close(struct run *run) {
+  char command[96];
+  run_log_close(run->log);
+  snprintf(command, sizeof command, "rm -r %s", run->out);
+  assert_int_equal(system(command), 0);
+}
+
+enum part_kind { PART_MIDDLE, PART_LAST, PART_INCOMPLETE };
+
+static inline struct part_record part_of(int32_t shard, int32_t block, enum part_kind kind) {
+  return (struct part_record){.border = {.shard = shard,
+                                         .index = block,
+                                         .first_line = block + 1,
+                                         .lines = 1,
+                                         .hash = "00000000000000000000000000000000",
+                                         .end_of_shard = kind == PART_LAST,
+                                         .incomplete = kind == PART_INCOMPLETE},
+                              .rows = 1};
+}
+
+static inline void commit(struct run_log *log, int32_t shard, int32_t block, enum part_kind kind) {
+  const struct part_record record = part_of(shard, block, kind);
+  struct error error;
+  assert_true(run_log_commit(log, &record, &error));
+}

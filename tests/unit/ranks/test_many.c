@@ -1,0 +1,331 @@
+/* Several ranks at work, each a thread with a pipeline of its own threads. */
+#include <stdatomic.h>
+#include <time.h>
+
+#include "fixture.h"
+#include "host/ranks/ranks.h"
+#include "thread_world.h"
+
+#define BLOCKS_MAX 40
+#define NEVER (-1)
+
+/* What a test asks of its ranks, and what they did. */
+struct plan {
+  int32_t ranks, shards;
+  int32_t blocks[SHARDS_MAX]; /* that each shard really has */
+  int32_t fails;              /* rank that fails, or NEVER */
+  int32_t fails_after;        /* commits */
+  enum error_code failure;
+  int32_t stops;   /* rank that asks all to stop after its first commit, or NEVER */
+  int32_t differs; /* first block of shard 0 that an earlier run had otherwise, or NEVER */
+  struct run *run;
+  struct hub hub;
+  pthread_mutex_t lock;
+  const void *pack;
+  size_t pack_size;
+
+  atomic_int commits[SHARDS_MAX][BLOCKS_MAX];
+  atomic_int restarts; /* that took parts back */
+  atomic_int failed;   /* as rank 0 counts them */
+  struct error first;
+};
+
+struct member {
+  struct plan *plan;
+  int32_t rank;
+  struct ranks *ranks;
+  struct run_log *log;
+  struct error failure;
+  atomic_bool working;
+};
+
+/* As the pipeline does: false where the rank fails. */
+static bool work_on(struct member *member, const struct claim *claim, int32_t *commits) {
+  struct plan *plan = member->plan;
+  if (claim->block >= plan->blocks[claim->shard]) {
+    ranks_shard_ends(member->ranks, claim->shard, plan->blocks[claim->shard]);
+    return true;
+  }
+  if (member->rank == plan->fails && *commits >= plan->fails_after)
+    return error_set(&member->failure, plan->failure, "the card fell off the bus");
+  const bool last = claim->block == plan->blocks[claim->shard] - 1;
+  const struct part_record record = part_of(claim->shard, claim->block, last ? PART_LAST : PART_MIDDLE);
+  if (!run_log_commit(member->log, &record, &member->failure)) return false;
+  atomic_fetch_add(&plan->commits[claim->shard][claim->block % BLOCKS_MAX], 1);
+  struct part_summary summary;
+  part_summary_of(&record, &summary);
+  ranks_committed(member->ranks, &summary);
+  ++*commits;
+  return true;
+}
+
+/* True where the claim is still to be worked on. */
+static bool look_back(struct member *member, const struct claim *claim) {
+  struct plan *plan = member->plan;
+  struct block_border border;
+  bool stands;
+  if (plan->differs == NEVER || claim->shard != 0 || claim->block <= plan->differs ||
+      !run_log_border(member->log, 0, plan->differs, &border) || border.hash[0] != 'f')
+    return true;
+  if (!run_log_shard_damaged(member->log, 0)) return true; /* taken back a moment ago */
+  if (!ranks_shard_restarts(member->ranks, 0, plan->differs, &stands, &member->failure)) return false;
+  if (!stands) atomic_fetch_add(&plan->restarts, 1);
+  return stands;
+}
+
+static void *pipeline(void *argument) {
+  struct member *member = argument;
+  struct claim claim;
+  int64_t waited = 0;
+  int32_t commits = 0;
+  while (ranks_claim(member->ranks, &claim, &waited)) {
+    if (!look_back(member, &claim)) continue;
+    if (!work_on(member, &claim, &commits)) break;
+  }
+  atomic_store(&member->working, false);
+  return NULL;
+}
+
+static void member_attach(struct member *member) {
+  struct plan *plan = member->plan;
+  struct error error;
+  void *bytes = NULL;
+  size_t size = 0;
+  if (member->rank == 0) {
+    member->log = plan->run->log;
+    assert_true(run_log_pack(member->log, &bytes, &size, &error));
+  }
+  if (plan->ranks > 1) assert_true(ranks_share(member->ranks, &bytes, &size, &error));
+  if (member->rank > 0) member->log = run_log_attach(plan->run->out, bytes, size, &error);
+  assert_non_null(member->log);
+  free(bytes);
+}
+
+static void *rank_main(void *argument) {
+  struct member *member = argument;
+  struct plan *plan = member->plan;
+  struct error error = {0};
+  pthread_t thread;
+  bool asked = false;
+  member->ranks =
+      ranks_open_world(plan->ranks > 1 ? hub_world(&plan->hub, member->rank, plan->ranks) : NULL, &error);
+  assert_non_null(member->ranks);
+  member_attach(member);
+  assert_true(ranks_begin(member->ranks, member->log, &error));
+  atomic_store(&member->working, true);
+  assert_int_equal(pthread_create(&thread, NULL, pipeline, member), 0);
+  while (atomic_load(&member->working)) {
+    struct run_totals totals;
+    run_log_totals(member->log, &totals);
+    if (member->rank == plan->stops && !asked && totals.parts > 0) {
+      asked = true;
+      assert_true(ranks_stop(member->ranks, RANKS_STOP_SOON, &error));
+    }
+    if (ranks_stopping(member->ranks) != RANKS_GO) ranks_quit(member->ranks);
+    assert_true(ranks_serve(member->ranks, 5, &error));
+  }
+  pthread_join(thread, NULL);
+  assert_true(ranks_leave(member->ranks, member->failure.code ? &member->failure : NULL, &error));
+  while (ranks_others_work(member->ranks)) assert_true(ranks_serve(member->ranks, 5, &error));
+  if (member->rank == 0) atomic_store(&plan->failed, ranks_failed(member->ranks, &plan->first));
+  ranks_close(member->ranks);
+  if (member->rank > 0) run_log_close(member->log);
+  return NULL;
+}
+
+static void plan_run(struct plan *plan, struct run *run) {
+  pthread_t thread[WORLD_MAX];
+  struct member member[WORLD_MAX];
+  plan->run = run;
+  hub_init(&plan->hub, plan->ranks);
+  for (int32_t i = 0; i < plan->ranks; i++) {
+    member[i] = (struct member){.plan = plan, .rank = i};
+    assert_int_equal(pthread_create(&thread[i], NULL, rank_main, &member[i]), 0);
+  }
+  for (int32_t i = 0; i < plan->ranks; i++) pthread_join(thread[i], NULL);
+  hub_free(&plan->hub);
+}
+
+static void expect_commits(struct plan *plan, int32_t shard, int32_t first, int32_t times) {
+  for (int32_t block = first; block < plan->blocks[shard]; block++)
+    assert_int_equal(atomic_load(&plan->commits[shard][block]), times);
+}
+
+static void every_block_is_committed_once_by_any_number_of_ranks(void **state) {
+  static const int32_t sizes[] = {1, 2, 3, 8};
+  (void)state;
+  for (int k = 0; k < 4; k++) {
+    struct plan plan = {.ranks = sizes[k],
+                        .shards = 3,
+                        .blocks = {9, 1, 14},
+                        .fails = NEVER,
+                        .stops = NEVER,
+                        .differs = NEVER};
+    struct run run;
+    run_open(&run, plan.shards);
+    plan_run(&plan, &run);
+    for (int32_t shard = 0; shard < plan.shards; shard++) expect_commits(&plan, shard, 0, 1);
+    assert_true(run_log_complete(run.log));
+    run_close(&run);
+  }
+}
+
+static void ranks_share_the_blocks_of_one_shard(void **state) {
+  struct plan plan = {
+      .ranks = 4, .shards = 1, .blocks = {30}, .fails = NEVER, .stops = NEVER, .differs = NEVER};
+  struct run run;
+  (void)state;
+  run_open(&run, 1);
+  commit(run.log, 0, 3, PART_MIDDLE);
+  atomic_store(&plan.commits[0][3], 1);
+  plan_run(&plan, &run);
+  expect_commits(&plan, 0, 0, 1);
+  assert_true(run_log_complete(run.log));
+  run_close(&run);
+}
+
+static void blocks_of_a_failed_rank_are_done_by_the_others(void **state) {
+  (void)state;
+  for (int32_t fails = 0; fails < 3; fails++) {
+    struct plan plan = {.ranks = 3,
+                        .shards = 2,
+                        .blocks = {12, 12},
+                        .fails = fails,
+                        .fails_after = 2,
+                        .failure = ERROR_DEVICE,
+                        .stops = NEVER,
+                        .differs = NEVER};
+    struct run run;
+    run_open(&run, 2);
+    plan_run(&plan, &run);
+    expect_commits(&plan, 0, 0, 1);
+    expect_commits(&plan, 1, 0, 1);
+    assert_true(run_log_complete(run.log));
+    if (plan.failed > 0) { /* the others may have been so fast that it never came to fail */
+      char name[32];
+      snprintf(name, sizeof name, "rank %d on ", fails);
+      assert_int_equal(plan.failed, 1);
+      assert_non_null(strstr(plan.first.message, name));
+      assert_non_null(strstr(plan.first.message, "fell off the bus"));
+    }
+    run_close(&run);
+  }
+}
+
+static void failure_that_all_would_meet_ends_the_job(void **state) {
+  struct plan plan = {.ranks = 3,
+                      .shards = 1,
+                      .blocks = {BLOCKS_MAX},
+                      .fails = 0,
+                      .fails_after = 0,
+                      .failure = ERROR_CONFLICT,
+                      .stops = NEVER,
+                      .differs = NEVER};
+  struct run run;
+  (void)state;
+  run_open(&run, 1);
+  plan_run(&plan, &run);
+  assert_int_equal(plan.failed, 1);
+  assert_int_equal(plan.first.code, ERROR_CONFLICT);
+  assert_false(run_log_complete(run.log));
+  run_close(&run);
+}
+
+/* A shard without an end: only the stop ends this. */
+static void stop_on_one_rank_stops_all(void **state) {
+  struct plan plan = {
+      .ranks = 3, .shards = 1, .blocks = {1 << 20}, .fails = NEVER, .stops = 2, .differs = NEVER};
+  struct run run;
+  (void)state;
+  run_open(&run, 1);
+  plan_run(&plan, &run);
+  assert_int_equal(plan.failed, 0);
+  run_close(&run);
+}
+
+static void changed_shard_is_taken_back_once_and_done_anew(void **state) {
+  struct plan plan = {.ranks = 3, .shards = 1, .blocks = {12}, .fails = NEVER, .stops = NEVER, .differs = 4};
+  struct run run;
+  (void)state;
+  run_open(&run, 1);
+  for (int32_t block = 0; block < 8; block++) {
+    struct part_record record = part_of(0, block, block == 7 ? PART_INCOMPLETE : PART_MIDDLE);
+    struct error error;
+    if (block >= plan.differs) record.border.hash[0] = 'f';
+    assert_true(run_log_commit(run.log, &record, &error));
+  }
+  plan_run(&plan, &run);
+  assert_int_equal(plan.restarts, 1);
+  assert_true(run_log_complete(run.log));
+  expect_commits(&plan, 0, 4, 1);
+  for (int32_t block = 0; block < 4; block++) assert_int_equal(plan.commits[0][block], 0);
+  run_close(&run);
+}
+
+struct meeting {
+  struct hub hub;
+  bool agreed[3];
+  struct error error[3];
+  char heard[3][32];
+};
+
+struct guest {
+  struct meeting *meeting;
+  int32_t rank;
+};
+
+static void *meet(void *argument) {
+  const struct guest *guest = argument;
+  struct meeting *meeting = guest->meeting;
+  struct error error = {0};
+  char **texts, said[16];
+  struct ranks *ranks = ranks_open_world(hub_world(&meeting->hub, guest->rank, 3), &error);
+  assert_non_null(ranks);
+  assert_int_equal(ranks_place(ranks, guest->rank)->local_rank, guest->rank);
+  assert_int_equal(ranks_place(ranks, guest->rank)->local_size, 3);
+  assert_int_equal(ranks_place(ranks, guest->rank)->sharers, 3);
+  snprintf(said, sizeof said, "%.*s%d", guest->rank, "xx", guest->rank);
+  assert_true(ranks_gather(ranks, said, &texts, &error));
+  snprintf(meeting->heard[guest->rank], 32, "%s %s %s", texts[0], texts[1], texts[2]);
+  ranks_texts_free(ranks, texts);
+  assert_true(ranks_agree(ranks, true, &error));
+  if (guest->rank > 0) error_set(&error, ERROR_IO, "no disk at %d", guest->rank);
+  meeting->agreed[guest->rank] = ranks_agree(ranks, guest->rank == 0, &error);
+  meeting->error[guest->rank] = error;
+  ranks_close(ranks);
+  return NULL;
+}
+
+static void all_ranks_learn_what_the_first_one_failed_at(void **state) {
+  struct meeting meeting = {0};
+  struct guest guest[3];
+  pthread_t thread[3];
+  (void)state;
+  hub_init(&meeting.hub, 3);
+  for (int32_t i = 0; i < 3; i++) {
+    guest[i] = (struct guest){&meeting, i};
+    assert_int_equal(pthread_create(&thread[i], NULL, meet, &guest[i]), 0);
+  }
+  for (int32_t i = 0; i < 3; i++) pthread_join(thread[i], NULL);
+  for (int32_t i = 0; i < 3; i++) {
+    assert_string_equal(meeting.heard[i], "0 x1 xx2");
+    assert_false(meeting.agreed[i]);
+    assert_int_equal(meeting.error[i].code, ERROR_IO);
+    assert_non_null(strstr(meeting.error[i].message, "rank 1 on "));
+    assert_non_null(strstr(meeting.error[i].message, "no disk at 1"));
+  }
+  hub_free(&meeting.hub);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_block_is_committed_once_by_any_number_of_ranks),
+      cmocka_unit_test(ranks_share_the_blocks_of_one_shard),
+      cmocka_unit_test(blocks_of_a_failed_rank_are_done_by_the_others),
+      cmocka_unit_test(failure_that_all_would_meet_ends_the_job),
+      cmocka_unit_test(stop_on_one_rank_stops_all),
+      cmocka_unit_test(changed_shard_is_taken_back_once_and_done_anew),
+      cmocka_unit_test(all_ranks_learn_what_the_first_one_failed_at),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
