@@ -11,13 +11,8 @@
 
 #define INLINE __attribute__((always_inline)) static inline
 
-enum {
-  LANES = 16,
-  QUERIES =
-      4, /* four queries by four vectors of keys: 16 sums, so that no vdpbf16ps waits for the one before */
-  VECTORS = 4,
-  QUERY_BLOCK = 64,
-};
+/* Four queries by four vectors of keys make 16 sums, so that no vdpbf16ps waits for the one before. */
+enum { LANES = 16, QUERIES = 4, VECTORS = 4, QUERY_BLOCK = 64 /* queries that share a walk over K and V */ };
 
 /* One head of one sequence. Logits are in units of the exponent of two. */
 struct head {
@@ -290,7 +285,7 @@ INLINE void attend_step(struct head *head, int32_t first, int32_t row, int32_t k
 
 /* `count` queries from `first` of a sequence of several tiles. */
 INLINE void attend_block(struct head *head, int32_t first, int32_t count, const int size) {
-  memset(head->sums, 0, sizeof(float) * (size_t)(count + QUERIES - 1) * (size_t)size);
+  memset(head->sums, 0, sizeof(float) * (size_t)((count + QUERIES - 1) / QUERIES * QUERIES) * (size_t)size);
   for (int32_t q = 0; q < QUERY_BLOCK; q++) {
     head->top[q] = -FLT_MAX;
     head->sum[q] = 0;

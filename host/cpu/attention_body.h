@@ -11,11 +11,8 @@
 
 #include "host/cpu/kernels.h"
 
-enum {
-  QUERIES = 4, /* a register tile is four queries by four vectors: 16 sums that hide the latency of an FMA */
-  VECTORS = 4,
-  QUERY_BLOCK = 64, /* queries that share a walk over the tiles of K and V */
-};
+/* A register tile is four queries by four vectors: 16 sums, which hide the latency of an FMA. */
+enum { QUERIES = 4, VECTORS = 4, QUERY_BLOCK = 64 /* queries that share a walk over K and V */ };
 
 /* Rows of activations in either type, for the inlined bodies below. */
 struct rows {
@@ -186,7 +183,8 @@ static void queries_load(const struct head *head, int32_t first, float scale) {
 
 /* context of queries first … first + count - 1, count ≤ QUERY_BLOCK, left undivided in head->context. */
 static void attend_block(struct head *head, int32_t first, int32_t count, float scale) {
-  memset(head->context, 0, sizeof(float) * (size_t)(count + QUERIES - 1) * (size_t)head->size);
+  memset(head->context, 0,
+         sizeof(float) * (size_t)((count + QUERIES - 1) / QUERIES * QUERIES) * (size_t)head->size);
   for (int32_t q = 0; q < QUERY_BLOCK; q++) {
     head->top[q] = -FLT_MAX;
     head->sum[q] = 0;

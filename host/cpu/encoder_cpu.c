@@ -98,7 +98,7 @@ static bool options_check(const struct model_shape *shape, const struct encoder_
 
 static void info_resolve(struct encoder_cpu *cpu, const struct encoder_options *options, enum isa isa) {
   struct encoder_info *info = &cpu->encoder.info;
-  const bool bf16 = isa == ISA_AVX512_BF16;
+  const bool bf16 = isa == ISA_AVX512_BF16 && gemm_library_bf16();
   const int32_t batch_tokens = options->batch_tokens ? options->batch_tokens : BATCH_TOKENS;
   info->name = "cpu";
   info->precision = options->precision;

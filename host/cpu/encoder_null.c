@@ -56,23 +56,14 @@ static void row_fill(uint64_t hash, int32_t width, float *x) {
 static bool encoder_null_submit(struct encoder *encoder, int32_t slot, const struct batch *batch,
                                 struct error *error) {
   struct encoder_null *null = null_of(encoder);
-  const int32_t tokens = batch->sequences > 0 ? batch->offsets[batch->sequences] : 0;
-  if (batch->sequences < 1 || tokens > encoder->info.batch_tokens)
-    return error_set(error, ERROR_USAGE,
-                     "a batch of %d sequences and %d tokens: expected 1 or more, and at most %d",
-                     batch->sequences, tokens, encoder->info.batch_tokens);
-  for (int32_t s = 0; s < batch->sequences; s++) {
-    const int64_t length = (int64_t)batch->offsets[s + 1] - batch->offsets[s];
-    if (length < 1 || length > null->max_tokens)
-      return error_set(error, ERROR_USAGE, "sequence %d of a batch has %lld tokens: expected 1 to %d", s,
-                       (long long)length, null->max_tokens);
-  }
+  if (!batch_check(batch, INT32_MAX, encoder->info.batch_tokens, null->max_tokens, error)) return false;
   null->slot[slot].batch = *batch;
   null->slot[slot].submitted = true;
   if (null->rate) {
     const int64_t now = clock_now();
     int64_t *free_at = &null->slot[slot].free_at;
-    *free_at = (*free_at > now ? *free_at : now) + (int64_t)((double)tokens * 1e9 / (double)null->rate);
+    *free_at = (*free_at > now ? *free_at : now) +
+               (int64_t)((double)batch->offsets[batch->sequences] * 1e9 / (double)null->rate);
   }
   return true;
 }

@@ -13,6 +13,12 @@
 
 #define ALIGNMENT 64 /* bytes: a cache line, and the widest vector */
 
+/* In brgemm code the bits of a row are the same for any number of rows. oneDNN's older code, which is what a
+ * processor without AVX-512 gets, sums the last few rows of a product in another order (with AVX2: one to
+ * three rows past a multiple of six, and all but the first part of more than 72). So it is always run with
+ * this one number of rows, the last of them padding. */
+#define PADDED_ROWS 64
+
 struct gemm_engine {
   dnnl_engine_t engine;
 };
@@ -22,6 +28,8 @@ struct gemm_thread {
   dnnl_stream_t stream;
   void *scratch;
   size_t scratch_bytes;
+  void *padded; /* input and output of a product whose last rows are padding */
+  size_t padded_bytes;
 };
 
 /* The code for one number of rows. */
@@ -35,8 +43,10 @@ struct gemm {
   struct gemm_engine *engine;
   struct gemm_shape shape;
   dnnl_memory_desc_t packed, bias;
+  int32_t most_rows;
+  bool any_rows;                      /* brgemm: otherwise PADDED_ROWS at a time */
   pthread_mutex_t generate;           /* held while a product is made */
-  _Atomic(struct product *) *product; /* [max_rows + 1]; NULL until first needed, then never changed */
+  _Atomic(struct product *) *product; /* [most_rows + 1]; NULL until first needed, then never changed */
 };
 
 struct gemm_weights {
@@ -83,6 +93,11 @@ const char *gemm_library_isa(void) {
     default:
       return "other";
   }
+}
+
+bool gemm_library_bf16(void) {
+  const unsigned isa = (unsigned)dnnl_get_effective_cpu_isa(), bf16 = (unsigned)dnnl_cpu_isa_avx512_core_bf16;
+  return (isa & bf16) == bf16;
 }
 
 struct gemm_engine *gemm_engine_open(struct error *error) {
@@ -183,19 +198,24 @@ static bool packed_choose(struct gemm *gemm, struct error *error) {
   if (!library_check(status, "describing weights", error)) return false;
   if (!product_describe(gemm, gemm->shape.max_rows, &any, &product, &description, error)) return false;
   gemm->packed = *dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0);
+  const char *name = "";
+  dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name);
+  gemm->any_rows = strncmp(name, "brgemm", 6) == 0;
   dnnl_primitive_desc_destroy(description);
   return true;
 }
 
 struct gemm *gemm_open(struct gemm_engine *engine, const struct gemm_shape *shape, struct error *error) {
   struct gemm *gemm = calloc(1, sizeof *gemm);
-  const size_t products = (size_t)shape->max_rows + 1;
+  const int32_t most = shape->max_rows > PADDED_ROWS ? shape->max_rows : PADDED_ROWS;
+  const size_t products = (size_t)most + 1;
   if (!gemm) {
     error_set_memory(error, sizeof *gemm, "a matrix product");
     return NULL;
   }
   gemm->engine = engine;
   gemm->shape = *shape;
+  gemm->most_rows = most;
   pthread_mutex_init(&gemm->generate, NULL);
   gemm->product = calloc(products, sizeof *gemm->product);
   if (!gemm->product) {
@@ -209,7 +229,7 @@ struct gemm *gemm_open(struct gemm_engine *engine, const struct gemm_shape *shap
 
 void gemm_close(struct gemm *gemm) {
   if (!gemm) return;
-  for (int32_t rows = 0; gemm->product && rows <= gemm->shape.max_rows; rows++) {
+  for (int32_t rows = 0; gemm->product && rows <= gemm->most_rows; rows++) {
     struct product *product = atomic_load_explicit(&gemm->product[rows], memory_order_relaxed);
     if (product) dnnl_primitive_destroy(product->primitive);
     free(product);
@@ -301,6 +321,7 @@ void gemm_thread_close(struct gemm_thread *thread) {
   if (!thread) return;
   dnnl_stream_destroy(thread->stream);
   free(thread->scratch);
+  free(thread->padded);
   free(thread);
 }
 
@@ -308,21 +329,26 @@ void gemm_thread_enter(void) {
   if (omp_get_max_threads() != 1) omp_set_num_threads(1);
 }
 
-static bool scratch_reserve(struct gemm_thread *thread, size_t bytes, struct error *error) {
-  if (bytes <= thread->scratch_bytes) return true;
-  free(thread->scratch);
-  thread->scratch_bytes = 0;
-  thread->scratch = aligned_allocate(bytes, "a matrix product's scratch", error);
-  if (!thread->scratch) return false;
-  thread->scratch_bytes = bytes;
+/* Makes *memory hold at least `bytes`; what it held is lost. */
+static bool memory_reserve(void **memory, size_t *capacity, size_t bytes, struct error *error) {
+  if (bytes <= *capacity) return true;
+  free(*memory);
+  *capacity = 0;
+  *memory = aligned_allocate(bytes, "a matrix product's scratch", error);
+  if (!*memory) return false;
+  *capacity = bytes;
   return true;
 }
 
-bool gemm_run(struct gemm *gemm, const struct gemm_weights *weights, struct gemm_thread *thread, int32_t rows,
-              const void *input, void *output, struct error *error) {
+/* One call of oneDNN. */
+static bool product_run(struct gemm *gemm, const struct gemm_weights *weights, struct gemm_thread *thread,
+                        int32_t rows, const void *input, void *output, struct error *error) {
   const dnnl_engine_t engine = gemm->engine->engine;
   struct product *product = product_find(gemm, rows, error);
-  if (!product || !scratch_reserve(thread, dnnl_memory_desc_get_size(&product->scratch), error)) return false;
+  if (!product) return false;
+  if (!memory_reserve(&thread->scratch, &thread->scratch_bytes, dnnl_memory_desc_get_size(&product->scratch),
+                      error))
+    return false;
   dnnl_memory_t from = NULL, to = NULL, scratch = NULL;
   dnnl_status_t status = dnnl_memory_create(&from, &product->input, engine, (void *)(uintptr_t)input);
   if (status == dnnl_success) status = dnnl_memory_create(&to, &product->output, engine, output);
@@ -341,4 +367,38 @@ bool gemm_run(struct gemm *gemm, const struct gemm_weights *weights, struct gemm
   dnnl_memory_destroy(to);
   dnnl_memory_destroy(scratch);
   return library_check(status, "running a matrix product", error);
+}
+
+/* Fewer than PADDED_ROWS rows, by way of the thread's own memory. */
+static bool padded_run(struct gemm *gemm, const struct gemm_weights *weights, struct gemm_thread *thread,
+                       int32_t rows, const void *input, void *output, size_t input_row, size_t output_row,
+                       struct error *error) {
+  const size_t bytes = PADDED_ROWS * (input_row + output_row);
+  if (!memory_reserve(&thread->padded, &thread->padded_bytes, bytes, error)) return false;
+  char *padded_output = thread->padded, *padded_input = padded_output + PADDED_ROWS * output_row;
+  memcpy(padded_input, input, (size_t)rows * input_row);
+  memset(padded_input + (size_t)rows * input_row, 0, (size_t)(PADDED_ROWS - rows) * input_row);
+  if (!product_run(gemm, weights, thread, PADDED_ROWS, padded_input, padded_output, error)) return false;
+  memcpy(output, padded_output, (size_t)rows * output_row);
+  return true;
+}
+
+bool gemm_run(struct gemm *gemm, const struct gemm_weights *weights, struct gemm_thread *thread, int32_t rows,
+              const void *input, void *output, struct error *error) {
+  if (gemm->any_rows) return product_run(gemm, weights, thread, rows, input, output, error);
+  const struct gemm_shape *shape = &gemm->shape;
+  const bool bf16 = shape->precision == PRECISION_BF16;
+  const size_t input_row = (size_t)shape->inputs * (bf16 ? sizeof(uint16_t) : sizeof(float));
+  const size_t output_row =
+      (size_t)shape->outputs * (bf16 && !shape->fp32_output ? sizeof(uint16_t) : sizeof(float));
+  for (int32_t first = 0; first < rows; first += PADDED_ROWS) {
+    const char *from = (const char *)input + (size_t)first * input_row;
+    char *to = (char *)output + (size_t)first * output_row;
+    const int32_t left = rows - first;
+    const bool done = left >= PADDED_ROWS
+                          ? product_run(gemm, weights, thread, PADDED_ROWS, from, to, error)
+                          : padded_run(gemm, weights, thread, left, from, to, input_row, output_row, error);
+    if (!done) return false;
+  }
+  return true;
 }

@@ -19,6 +19,9 @@ void gemm_engine_close(struct gemm_engine *engine);
 void gemm_library_version(char version[32]);
 const char *gemm_library_isa(void);
 
+/* True where it multiplies bf16 with the processor's own instructions. */
+bool gemm_library_bf16(void);
+
 struct gemm_shape {
   int32_t outputs, inputs, max_rows;
   enum precision precision; /* of x and W: PRECISION_FP32 or PRECISION_BF16; sums are fp32 in either case */

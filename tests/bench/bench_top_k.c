@@ -1,8 +1,8 @@
 /* Exact top-k alone, over vectors that it makes itself.
  *
  *     bench_top_k make FOLDER [--passages N] [--queries N] [--width W]
- *     bench_top_k search FOLDER [--k K] [--threads N] [--widths W,…] [--resident] [--kernels NAME] [--hits
- * FILE]
+ *     bench_top_k search FOLDER [--k K] [--threads N] [--widths W,…] [--resident] [--kernels NAME]
+ *                               [--hits FILE]
  *
  * `make` writes random rows of norm 1, near-normal in every number, in the form of a run's vectors:
  * FOLDER/part-NNNNN.npy.zst, and FOLDER/queries.npy.zst. `search` scans the files as `nina eval` does, or

@@ -1,6 +1,5 @@
-"""`nina embed --device cuda`, end to end, on the CUDA runtime of tests/fake_cuda, which runs on the CPU.
-
-The twins of the kernels take their time (fp64), so most texts here are cut; NINA_FULL_TESTS takes them whole.
+"""`nina embed --device cuda`, end to end, on the CUDA runtime of tests/fake_cuda, which runs on the CPU: there the kernels
+run in an emulator (their twins, under a sanitizer), so long texts are cut unless NINA_FULL_TESTS asks for all of them.
 """
 
 import json

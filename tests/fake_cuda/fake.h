@@ -15,8 +15,8 @@
  *   FAKE_CUDA_CARDS       number of cards (1); 0: a driver without a card; -1: no driver
  *   FAKE_CUDA_CAPABILITY  compute capability of the cards (9.0)
  *   FAKE_CUDA_MEMORY      MiB of each card (4096)
- *   FAKE_CUDA_FAIL        kernel:n:launch or kernel:n:run: its n-th launch (from 1) fails, at once or in the
- * queue FAKE_CUDA_LOG         file that takes the counts, as one JSON object, when the process ends */
+ *   FAKE_CUDA_FAIL        kernel:n:launch or kernel:n:run: its n-th (from 1) fails, at once or in the queue
+ *   FAKE_CUDA_LOG         file that takes the counts, as one JSON object, when the process ends */
 #pragma once
 
 #include <cuda_runtime_api.h>

@@ -40,7 +40,7 @@ static void row_expected(const int32_t *ids, int32_t tokens, uint16_t *wide, uin
 
 static void rows_are_the_documented_hash(void **state) {
   (void)state;
-  static const int32_t ids[] = {0, 5, 2, 0, 2, 250001, -7}, offsets[] = {0, 3, 5, 7};
+  static const int32_t ids[] = {0, 5, 2, 0, 2, 250001, 7}, offsets[] = {0, 3, 5, 7};
   const struct batch batch = {ids, offsets, 3, 0};
   struct encoder *encoder = encoder_make();
   struct error error;

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "host/cpu/encoder_cpu.h"
-#include "host/cpu/isa.h"
+#include "host/cpu/gemm.h"
 #include "host/model/half.h"
 #include "io/file.h"
 
@@ -60,6 +60,14 @@ static double cosine(const uint16_t *row, const float *reference, int32_t width)
   return product / sqrt(a * b);
 }
 
+/* Texts of 8,192 tokens are left out under AddressSanitizer, where the fp32 kernels take seconds over each.
+ */
+#ifdef __SANITIZE_ADDRESS__
+#define TOKENS_MAX 2048
+#else
+#define TOKENS_MAX 8192
+#endif
+
 static void check_model(const char *name, enum precision precision, double bound) {
   struct error error = {.message = ""};
   char path[512];
@@ -85,6 +93,7 @@ static void check_model(const char *name, enum precision precision, double bound
     const int32_t offsets[] = {0, tokens};
     const struct batch batch = {ids, offsets, 1, 0};
     assert_true(seen < count);
+    if (tokens > TOKENS_MAX) continue;
     if (!encoder_submit(encoder, 0, &batch, &error) || !encoder_wait(encoder, 0, &row, &error))
       fail_msg("%s", error.message);
     const double similar = cosine(row, reference + (int64_t)seen * hidden, hidden);
@@ -107,7 +116,7 @@ static void fp32_rows_are_those_of_sentence_transformers(void **state) {
 
 static void bf16_rows_are_near_those_of_sentence_transformers(void **state) {
   (void)state;
-  if (isa_detect() < ISA_AVX512) skip();
+  if (strncmp(gemm_library_isa(), "avx512_core", 11) != 0) skip();
   check_model("bert-mean-v6", PRECISION_BF16, 0.9999);
   check_model("xlmr-cls-v3", PRECISION_BF16, 0.9999);
 }
