@@ -1,0 +1,73 @@
+"""Starts nina on many ranks."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from program import DONE, LONGEST_RUN, PROGRAM, Argument, Result, Status, checked, embed_arguments, environment
+
+needs_mpirun = pytest.mark.skipif(not shutil.which("mpirun"), reason="mpirun is not there: scripts/setup installs it")
+
+# Open MPI's: root may run it, as in a container, and more ranks than cores are no mistake.
+LAUNCHER = ["mpirun", "--oversubscribe"]
+LAUNCHER_VARIABLES = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+OVER_TCP = ["--mca", "pml", "ob1", "--mca", "btl", "tcp,self"]
+
+
+@dataclass
+class Ranks:
+    """`count` ranks that are started alike, with a fault in each, or with options of their own."""
+
+    count: int
+    fault: str | None = None
+    options: dict[str, Argument] = field(default_factory=dict)
+
+
+def command(out: Path, *inputs: Argument, ranks: int | list[Ranks], launcher: list[str] | None = None, **options: Argument) -> list[str]:
+    groups = [Ranks(ranks)] if isinstance(ranks, int) else ranks
+    words = LAUNCHER + (launcher or [])
+    for i, group in enumerate(groups):
+        fault = ["env", f"NINA_FAULT={group.fault}"] if group.fault else []
+        arguments = embed_arguments(out, *inputs, **(options | group.options))
+        words += [":"] * (i > 0) + ["-n", str(group.count), *fault, str(PROGRAM), *arguments]
+    return words
+
+
+def start(out: Path, *inputs: Argument, ranks: int | list[Ranks], **options: Argument) -> subprocess.Popen[bytes]:
+    """Starts a job, in a session of its own, and leaves it to the test to end it."""
+    return subprocess.Popen(
+        command(out, *inputs, ranks=ranks, **options),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment() | LAUNCHER_VARIABLES,
+        start_new_session=True,
+    )
+
+
+def finish(job: subprocess.Popen[bytes], status: Status) -> Result:
+    stdout, stderr = job.communicate(timeout=LONGEST_RUN)
+    return checked(Result(job.returncode, stdout.decode(), stderr.decode()), status)
+
+
+def embed_many(out: Path, *inputs: Argument, ranks: int | list[Ranks], status: Status = DONE, **options: Argument) -> Result:
+    """Runs `nina embed` on many ranks to its end, by default with the null encoder and the tiny golden model."""
+    return finish(start(out, *inputs, ranks=ranks, **options), status)
+
+
+def rank_processes(job: subprocess.Popen[bytes]) -> list[int]:
+    """The process ids of a job's ranks, in no set order."""
+    children = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
+    found = []
+    for child in map(int, children):
+        try:
+            program = os.readlink(f"/proc/{child}/exe")
+        except OSError:
+            continue
+        if program == str(PROGRAM.resolve()):
+            found.append(child)
+    return found

@@ -1,0 +1,194 @@
+"""Many ranks: the same bytes as one, whatever happens to some of them."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from many import LAUNCHER_VARIABLES, OVER_TCP, Ranks, embed_many, finish, needs_mpirun, rank_processes, start
+from output import Output
+from program import ANY, DONE, FAILED, PROGRAM, USAGE, embed, embed_arguments, environment, nina
+from shards import lines_of, make_archive, make_documents, write_shard
+
+pytestmark = needs_mpirun
+
+OPTIONS = {"widths": "32,8", "block_lines": 16, "threads": 1}
+SLOW = {"null_rate": 4000}  # tokens/s of a rank: a block takes about a quarter of a second
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
+    folder = tmp_path_factory.mktemp("archive")
+    one = write_shard(folder / "one.jsonl.zst", make_documents(500, 1))
+    return {"one": [one], "many": make_archive(folder / "many", (90, 0, 40, 17, 1, 150, 33, 64, 20))}
+
+
+@pytest.fixture(scope="module")
+def wanted(archive: dict[str, list[Path]], tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], dict[str, bytes]]:
+    """What one process makes of each archive with each encoder."""
+    folder, outputs = tmp_path_factory.mktemp("wanted"), {}
+    for shards in archive:
+        for device in "null", "cpu":
+            out = folder / f"{shards}-{device}"
+            embed(out, *archive[shards], device=device, quiet=True, **OPTIONS)
+            outputs[shards, device] = Output(out).embedding()
+    return outputs
+
+
+def wait_for_parts(out: Path, count: int, job: subprocess.Popen[bytes]) -> None:
+    for _ in range(3000):
+        if len(Output(out).parts("parts")) >= count:
+            return
+        assert job.poll() is None, job.communicate()
+        time.sleep(0.01)
+    pytest.fail(f"{count} parts never came")
+
+
+@pytest.mark.parametrize("device", ["null", "cpu"])
+@pytest.mark.parametrize("shards", ["one", "many"])
+@pytest.mark.parametrize("ranks", [1, 2, 3, 8])
+def test_any_number_of_ranks_gives_the_same_bytes(
+    tmp_path: Path, archive: dict[str, list[Path]], wanted: dict[tuple[str, str], dict[str, bytes]], ranks: int, shards: str, device: str
+) -> None:
+    embed_many(tmp_path, *archive[shards], ranks=ranks, device=device, **OPTIONS)
+    output = Output(tmp_path)
+    assert output.embedding() == wanted[shards, device]
+    assert output.manifest()["state"] == "complete"
+    assert not (tmp_path / "job.lock").exists()
+    nina("verify", tmp_path)
+
+
+def test_rank_that_computes_holds_up_nobody_over_tcp(
+    tmp_path: Path, archive: dict[str, list[Path]], wanted: dict[tuple[str, str], dict[str, bytes]]
+) -> None:
+    # Rank 0, which answers the claims, computes for more than 3 s on each of its blocks. If it answered in between only, the other
+    # would get no more blocks than it.
+    groups = [Ranks(1, options={"null_rate": 250}), Ranks(1)]
+    job = start(tmp_path, *archive["one"], ranks=groups, launcher=OVER_TCP, progress="json", grace=1, **OPTIONS)
+    wait_for_parts(tmp_path, 25, job)
+    job.send_signal(signal.SIGUSR1)
+    events = [json.loads(line) for line in finish(job, FAILED).stderr.splitlines() if line.startswith("{")]
+    assert events[-1]["event"] == "end" and events[-1]["slowest"] == 0
+    assert events[-1]["slowest_tokens_per_second"] * 4 < events[-1]["tokens_per_second"]
+    embed_many(tmp_path, *archive["one"], ranks=3, launcher=OVER_TCP, **OPTIONS)
+    assert Output(tmp_path).embedding() == wanted["one", "null"]
+
+
+def test_warned_job_finishes_its_blocks_and_another_number_of_ranks_goes_on(
+    tmp_path: Path, archive: dict[str, list[Path]], wanted: dict[tuple[str, str], dict[str, bytes]]
+) -> None:
+    job = start(tmp_path, *archive["many"], ranks=3, grace=20, **OPTIONS, **SLOW)
+    wait_for_parts(tmp_path, 3, job)
+    job.send_signal(signal.SIGUSR1)
+    finish(job, FAILED).says("stopped; start the same command again to go on")
+    output = Output(tmp_path)
+    assert output.manifest()["state"] == "incomplete" and not output.temporaries()
+    before = len(output.records())
+    embed_many(tmp_path, *archive["many"], ranks=5, **OPTIONS).says(f"in {before} parts are already there")
+    assert output.embedding() == wanted["many", "null"]
+
+
+def test_grace_that_is_over_drops_the_blocks_in_flight(tmp_path: Path, archive: dict[str, list[Path]]) -> None:
+    # Each of the two ranks holds some five blocks of more than a second.
+    job = start(tmp_path, *archive["one"], ranks=2, grace=1, **OPTIONS, null_rate=700)
+    wait_for_parts(tmp_path, 1, job)
+    before = len(Output(tmp_path).records())
+    job.send_signal(signal.SIGUSR1)
+    finish(job, FAILED)
+    assert len(Output(tmp_path).records()) <= before + 5
+
+
+@pytest.mark.parametrize("victim", ["rank", "launcher", "everybody"])
+def test_killed_job_is_resumed_without_mpirun(
+    tmp_path: Path, archive: dict[str, list[Path]], wanted: dict[tuple[str, str], dict[str, bytes]], victim: str
+) -> None:
+    job = start(tmp_path, *archive["one"], ranks=3, **OPTIONS, **SLOW)
+    wait_for_parts(tmp_path, 3, job)
+    if victim == "everybody":
+        os.killpg(job.pid, signal.SIGSTOP)  # so that none of them notices
+        for process in rank_processes(job):
+            os.kill(process, signal.SIGKILL)
+        os.killpg(job.pid, signal.SIGKILL)
+    elif victim == "launcher":
+        job.kill()
+    else:
+        os.kill(rank_processes(job)[-1], signal.SIGKILL)
+    finish(job, (137, 143, -signal.SIGKILL))
+    embed(tmp_path, *archive["one"], **OPTIONS)
+    output = Output(tmp_path)
+    assert output.embedding() == wanted["one", "null"]
+    assert not output.temporaries() and not (tmp_path / "job.lock").exists()
+    nina("verify", tmp_path)
+
+
+def test_job_of_which_all_ranks_fail_names_the_first(tmp_path: Path, archive: dict[str, list[Path]]) -> None:
+    result = embed_many(tmp_path, *archive["one"], ranks=[Ranks(2, fault="sync:30+:EIO")], status=FAILED, **OPTIONS)
+    result.says("this rank has stopped", "rank ", "Input/output error")
+    embed(tmp_path, *archive["one"], **OPTIONS)
+    nina("verify", tmp_path)
+
+
+def test_repaired_shard_that_differs_is_done_anew(tmp_path: Path) -> None:
+    documents = make_documents(300, 5)
+    shard = write_shard(tmp_path / "a.jsonl.gz", documents)
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[: len(whole) * 3 // 4])
+    out = tmp_path / "out"
+    embed_many(out, shard, ranks=2, status=FAILED, **OPTIONS).says("is not complete: repair or replace the damaged shards")
+    write_shard(shard, documents[:70] + [{"text": "un altre"}] + documents[71:])
+    embed_many(out, shard, ranks=3, **OPTIONS)
+    embed(tmp_path / "wanted", shard, **OPTIONS)
+    assert Output(out).embedding() == Output(tmp_path / "wanted").embedding()
+    nina("verify", out)
+
+
+def test_rank_of_another_compute_class_is_refused_unless_mixed(tmp_path: Path, archive: dict[str, list[Path]]) -> None:
+    groups = [Ranks(1), Ranks(1, options={"batch_tokens": 2000})]
+    refused = embed_many(tmp_path, *archive["one"], ranks=groups, status=USAGE, **OPTIONS)
+    refused.says("rank 1 on ", "compute_class.batch_tokens: 16384 on rank 0, 2000 on rank 1", "--mixed")
+    embed_many(tmp_path, *archive["one"], ranks=groups, mixed=True, **OPTIONS)
+    classes = [dict(encoder="null", batch_tokens=tokens) for tokens in (16384, 2000)]
+    assert Output(tmp_path).manifest()["compute_class"] == {"mixed": classes}
+
+
+def test_ranks_with_other_settings_are_refused(tmp_path: Path, archive: dict[str, list[Path]]) -> None:
+    groups = [Ranks(1), Ranks(1, options={"max_tokens": 9})]
+    embed_many(tmp_path, *archive["one"], ranks=groups, status=USAGE, mixed=True, **OPTIONS).says("settings.max_tokens: 768 on rank 0, 9 on rank 1")
+
+
+def test_failure_before_the_start_is_said_once(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", make_documents(3, 1))
+    result = embed_many(tmp_path / "out", shard, ranks=3, model=tmp_path / "none", status=FAILED)
+    assert result.stderr.count("no modules.json") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_standard_input_is_refused_under_several_ranks(tmp_path: Path) -> None:
+    embed_many(tmp_path / "out", "-", ranks=2, status=USAGE).says("standard input", "2 ranks cannot share it")
+
+
+def test_rejects_of_all_ranks_make_the_exit_status(tmp_path: Path) -> None:
+    shard = tmp_path / "a.jsonl"
+    shard.write_bytes(lines_of([*make_documents(60, 2), b"no document", *make_documents(60, 3)]))
+    embed_many(tmp_path / "out", shard, ranks=2, status=3, **OPTIONS).says("1 lines could not be embedded")
+
+
+def test_process_without_a_launcher_never_starts_mpi(tmp_path: Path) -> None:
+    # Open MPI cannot start with this.
+    broken = environment() | LAUNCHER_VARIABLES | {"OMPI_MCA_pml": "nonesuch"}
+    arguments = [str(PROGRAM), *embed_arguments(tmp_path / "out", write_shard(tmp_path / "a.jsonl", make_documents(3, 1)))]
+    assert subprocess.run(arguments, env=broken, capture_output=True).returncode == DONE
+    assert subprocess.run(["mpirun", "-n", "1", *arguments], env=broken, capture_output=True).returncode != DONE
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="a mask of one core is all of this machine")
+def test_rank_bound_to_fewer_cores_than_its_share_says_which_option_helps(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", make_documents(3, 1))
+    arguments = ["mpirun", "-n", "1", "--bind-to", "core", str(PROGRAM), *embed_arguments(tmp_path / "out", shard)]
+    done = subprocess.run(arguments, env=environment() | LAUNCHER_VARIABLES, capture_output=True, text=True)
+    assert done.returncode == DONE
+    assert "--bind-to none" in done.stderr
