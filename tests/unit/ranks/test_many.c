@@ -257,7 +257,8 @@ static void changed_shard_is_taken_back_once_and_done_anew(void **state) {
   plan_run(&plan, &run);
   assert_int_equal(plan.restarts, 1);
   assert_true(run_log_complete(run.log));
-  /* A block that a rank had in hand when the shard was taken back may be committed twice, with the same bytes. */
+  /* A block that a rank had in hand when the shard was taken back may be committed twice, with the same
+   * bytes. */
   for (int32_t block = 4; block < 12; block++) assert_true(plan.commits[0][block] >= 1);
   for (int32_t block = 0; block < 4; block++) assert_int_equal(plan.commits[0][block], 0);
   run_close(&run);
