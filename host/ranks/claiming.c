@@ -7,8 +7,8 @@
 
 #define MILLISECOND 1000000LL
 #define NAP_FIRST (MILLISECOND / 4)
-#define NAP_WAITING (2 * MILLISECOND) /* for an answer; and rank 0, whom others wait for */
-#define NAP_IDLE (10 * MILLISECOND)   /* where only a request to stop can come */
+#define NAP_WAITING MILLISECOND     /* for an answer; and rank 0, whom others wait for */
+#define NAP_IDLE (10 * MILLISECOND) /* where only a request to stop can come */
 
 static int64_t clock_now(void) {
   struct timespec now;
@@ -192,12 +192,18 @@ static void claiming_handle(struct ranks *ranks, const struct message *message) 
   pthread_mutex_unlock(&ranks->lock);
 }
 
+/* True where rank 0 is to be asked for a claim. The lock is held. */
+static bool claim_is_due(const struct ranks *ranks) {
+  const struct claiming *claiming = &ranks->claiming;
+  return ranks->rank > 0 && ranks->stop == RANKS_GO && !ranks->quit && !claiming->has_ready &&
+         !claiming->wanted && !claiming->over;
+}
+
 /* Sends what the pipeline's threads have left, and asks for a claim where none is at hand. */
 static bool serve_out(struct ranks *ranks, bool *busy, struct error *error) {
   struct claiming *claiming = &ranks->claiming;
   pthread_mutex_lock(&ranks->lock);
-  if (!claiming->has_ready && !claiming->wanted && !claiming->over && !ranks->quit &&
-      ranks->stop == RANKS_GO) {
+  if (claim_is_due(ranks)) {
     claiming->wanted = true;
     outbox_post(ranks, &(struct message){.kind = MESSAGE_WANT});
   }
@@ -230,7 +236,7 @@ static bool serve_in(struct ranks *ranks, bool *busy, struct error *error) {
 /* Waits for one of this process's threads to leave something, or for the time when to look for messages. */
 static void serve_wait(struct ranks *ranks, int64_t longest) {
   pthread_mutex_lock(&ranks->lock);
-  if (ranks->outbox_count == 0 && !(ranks->wants > 0 && ranks->dirty)) {
+  if (ranks->outbox_count == 0 && !claim_is_due(ranks) && !(ranks->wants > 0 && ranks->dirty)) {
     const int64_t at = clock_now() + (ranks->nap < longest ? ranks->nap : longest);
     const struct timespec until = {.tv_sec = at / 1000000000, .tv_nsec = at % 1000000000};
     pthread_cond_timedwait(&ranks->posted, &ranks->lock, &until);
