@@ -165,6 +165,10 @@ static bool arguments_check(const struct eval_arguments *arguments, int extra, s
                      "pass either --model, to embed, or --vectors, to judge what is embedded");
   if (!eval->embed.out && !eval->vectors)
     return error_set(error, ERROR_USAGE, "--out is required (nina eval --help)");
+  if (eval->metrics && !eval->embed.out)
+    return error_set(error, ERROR_USAGE,
+                     "--metrics needs --out: %s/metrics.json with the usual metrics would be replaced",
+                     eval->vectors);
   return true;
 }
 

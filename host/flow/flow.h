@@ -32,6 +32,8 @@ struct flow_options {
   int32_t threads; /* tokenizers, and committers */
   int32_t zstd_level;
   bool store_text;
+  bool standard_input; /* it is this command's input: what an earlier run has done of it is compared to its
+                          end */
 };
 
 /* What the flow drives; all of it outlives the flow and stays the caller's. */

@@ -1,5 +1,5 @@
 /* The reader: claims blocks, passes over those that are done, reads the rest. */
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "host/flow/stages.h"
@@ -48,6 +48,11 @@ static bool reading_ends(struct flow *flow) {
   return atomic_load(&flow->stopping) || atomic_load(&flow->draining);
 }
 
+static bool is_standard_input(const struct flow *flow, int32_t shard) {
+  int32_t count;
+  return strcmp(run_log_shards(flow->parts.log, &count)[shard].path, "-") == 0;
+}
+
 /* True where an earlier run recorded another block than the one that was passed over. */
 static bool border_is_other(const struct flow *flow, const struct block_border *border) {
   struct block_border recorded;
@@ -55,11 +60,29 @@ static bool border_is_other(const struct flow *flow, const struct block_border *
          strcmp(recorded.hash, border->hash) != 0;
 }
 
+static bool shard_changed(const struct flow *flow, int32_t shard, const char *what, struct error *error) {
+  int32_t count;
+  const struct shard *shards = run_log_shards(flow->parts.log, &count);
+  return error_set(
+      error, ERROR_CONFLICT,
+      "shard %d (%s) is not the one that this run began with: %s; put the old one back, give another "
+      "--out, or start anew with --overwrite",
+      shard, shards[shard].path, what);
+}
+
+static bool border_changed(const struct flow *flow, const struct block_border *border, struct error *error) {
+  char what[96];
+  snprintf(what, sizeof what, "its lines %lld to %lld have changed", (long long)border->first_line,
+           (long long)(border->first_line + border->lines - 1));
+  return shard_changed(flow, border->shard, what, error);
+}
+
 /* Where the shard was damaged then, what came out of it before the damage showed may have been wrong, and it
- * is done again from here; otherwise somebody has changed it. */
+ * is done again from here; otherwise somebody has changed it. Standard input cannot be read from here again.
+ */
 static enum reach border_differs(struct cursor *cursor, struct flow *flow, const struct block_border *border,
                                  struct error *error) {
-  if (run_log_shard_damaged(flow->parts.log, border->shard)) {
+  if (run_log_shard_damaged(flow->parts.log, border->shard) && !is_standard_input(flow, border->shard)) {
     bool stands;
     if (!ranks_shard_restarts(flow->parts.ranks, border->shard, border->index, &stands, error))
       return error->code == ERROR_NONE ? REACH_STOPPED : REACH_FAILED;
@@ -68,14 +91,7 @@ static enum reach border_differs(struct cursor *cursor, struct flow *flow, const
   }
   /* Another rank may have seen the same a moment ago, and the part has been taken back since. */
   if (!border_is_other(flow, border)) return REACH_AGAIN;
-  int32_t count;
-  const struct shard *shards = run_log_shards(flow->parts.log, &count);
-  error_set(
-      error, ERROR_CONFLICT,
-      "shard %d (%s) is not the one that this run began with: its lines %lld to %lld have changed; put the "
-      "old file back, or start anew with --overwrite",
-      border->shard, shards[border->shard].path, (long long)border->first_line,
-      (long long)(border->first_line + border->lines - 1));
+  border_changed(flow, border, error);
   return REACH_FAILED;
 }
 
@@ -145,19 +161,48 @@ static bool read_claim(struct flow *flow, struct cursor *cursor, const struct cl
     }
 }
 
+/* Reads standard input to its end, past the last claim, and compares it with what was recorded of it: it has
+ * no size and no fingerprint by which another input would have been noticed at the start. */
+static bool compare_rest(struct flow *flow, struct cursor *cursor, int32_t shard, struct error *error) {
+  if (!cursor_open(cursor, flow, shard, error)) return false;
+  for (;;) {
+    struct block_border border;
+    const int32_t blocks = run_log_shard_blocks(flow->parts.log, shard);
+    const int32_t position = block_reader_position(cursor->reader);
+    switch (block_reader_skip(cursor->reader, &border, error)) {
+      case BLOCK_FAILED:
+        return false;
+      case BLOCK_END:
+        return position >= blocks || shard_changed(flow, shard, "it has fewer lines", error);
+      case BLOCK_READ:
+        break;
+    }
+    if (blocks >= 0 && position >= blocks) return shard_changed(flow, shard, "it has more lines", error);
+    if (border_is_other(flow, &border)) return border_changed(flow, &border, error);
+  }
+}
+
+static bool compare_standard_input(struct flow *flow, struct cursor *cursor, struct error *error) {
+  int32_t count;
+  run_log_shards(flow->parts.log, &count);
+  for (int32_t shard = 0; shard < count; shard++)
+    if (is_standard_input(flow, shard)) return compare_rest(flow, cursor, shard, error);
+  return true;
+}
+
 void *stage_read(void *argument) {
   struct flow *flow = argument;
   struct cursor cursor = {0};
   struct claim claim;
   struct error error = {0};
   int64_t waited = 0;
-  while (!reading_ends(flow) && ranks_claim(flow->parts.ranks, &claim, &waited)) {
-    if (read_claim(flow, &cursor, &claim, &waited, &error)) continue;
-    /* When the flow is stopping, ending is no failure, nor is a wait for standard input that was cut short.
-     */
-    if (!reading_ends(flow)) flow_fail(flow, &error);
-    break;
-  }
+  bool ok = true;
+  while (ok && !reading_ends(flow) && ranks_claim(flow->parts.ranks, &claim, &waited))
+    ok = read_claim(flow, &cursor, &claim, &waited, &error);
+  if (ok && !reading_ends(flow) && flow->options.standard_input)
+    ok = compare_standard_input(flow, &cursor, &error);
+  /* When the flow is stopping, ending is no failure, nor is a wait for standard input that was cut short. */
+  if (!ok && !reading_ends(flow)) flow_fail(flow, &error);
   cursor_close(&cursor);
   queue_close(&flow->read);
   flow_thread_ends(flow, STAGE_READ, waited);

@@ -143,6 +143,7 @@ bool settings_for_flow(const struct embed_options *options, const struct model *
     return error_set(error, ERROR_USAGE, "--zstd-level %d: zstd's levels go up to %d", flow->zstd_level,
                      ZST_LEVEL_MAX);
   flow->store_text = options->store_text;
+  flow->standard_input = options->input_count == 1 && strcmp(options->input[0], "-") == 0;
   return settings_prompt(options, model, flow, error) &&
          settings_prompt_tokens(model, tokenizer, flow, error);
 }

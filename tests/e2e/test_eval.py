@@ -97,6 +97,12 @@ def test_card_names_metrics_as_sentence_transformers_does(judged: tuple[Path, Re
             assert "." in value and abs(float(value.removeprefix("      value: ")) - number) < CLOSE
 
 
+def test_other_metrics_do_not_replace_the_usual_ones_unasked() -> None:
+    before = sorted(VECTORS.iterdir())
+    error = nina("eval", "--vectors", VECTORS, "--data", MUNICIPAL, "--metrics", "mrr@10", status=USAGE).error
+    assert "--metrics needs --out" in error and sorted(VECTORS.iterdir()) == before
+
+
 def test_other_metrics_can_be_asked_for(tmp_path: Path, judged: tuple[Path, Result]) -> None:
     arguments = ["--vectors", VECTORS, "--data", MUNICIPAL, "--out", tmp_path, "--metrics", "mrr@10,recall@150"]
     nina("eval", *arguments)

@@ -305,6 +305,20 @@ def test_standard_input_resumes_by_passing_over_what_is_done(tmp_path: Path) -> 
     assert output.embedding() == Output(tmp_path / "straight").embedding()
 
 
+@pytest.mark.sanitize
+@pytest.mark.parametrize("append", [False, True])
+def test_other_standard_input_is_refused_by_a_finished_run(tmp_path: Path, append: bool) -> None:
+    lines = lines_of(make_documents(100, 1)).splitlines(keepends=True)
+    output = Output(tmp_path / "out")
+    embed(output.path, "-", stdin=b"".join(lines), **OPTIONS)
+    before = output.embedding()
+    others = {"it has more lines": lines + lines[:30], "lines 21 to 39 have changed": lines[:39], "it has fewer lines": lines[:40], "lines 1 to 20 have changed": lines[1:]}
+    for what, other in others.items():
+        embed(output.path, "-", stdin=b"".join(other), append=append, status=USAGE, **OPTIONS).says("shard 0 (-)", what)
+    embed(output.path, "-", stdin=b"".join(lines), append=append, **OPTIONS).says("already complete")
+    assert output.embedding() == before
+
+
 def test_row_of_a_text_does_not_depend_on_its_place(
     tmp_path: Path, straight: tuple[Output, list[Path]]
 ) -> None:
