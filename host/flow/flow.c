@@ -13,11 +13,13 @@ const char *flow_stage_name(enum flow_stage stage) {
 void flow_drain(struct flow *flow) {
   atomic_store(&flow->draining, true);
   ranks_quit(flow->parts.ranks);
+  lookahead_close(&flow->lookahead);
 }
 
 void flow_stop(struct flow *flow) {
   atomic_store(&flow->stopping, true);
   ranks_quit(flow->parts.ranks);
+  lookahead_close(&flow->lookahead);
   queue_close(&flow->idle);
   pthread_mutex_lock(&flow->gate_lock);
   pthread_cond_broadcast(&flow->gate_open);
@@ -55,7 +57,12 @@ bool flow_gate_enter(struct flow *flow, struct work *work, int64_t *waited) {
   return !atomic_load(&flow->stopping);
 }
 
+void flow_begin(struct flow *flow, struct work *work) {
+  if (atomic_exchange(&work->ahead, false)) lookahead_leave(&flow->lookahead);
+}
+
 void flow_release(struct flow *flow, struct work *work) {
+  flow_begin(flow, work);
   pthread_mutex_lock(&flow->gate_lock);
   flow->gate_bytes -= work->gate_bytes;
   pthread_cond_signal(&flow->gate_open);
@@ -69,6 +76,7 @@ void flow_dispatch(struct flow *flow, struct work *work) {
   const struct error memory = {ERROR_MEMORY, "out of memory for a queue"};
   const int32_t count = work->batch_count;
   if (count == 0) {
+    flow_begin(flow, work);
     if (!queue_push(&flow->encoded, work)) {
       flow_fail(flow, &memory);
       flow_release(flow, work);
@@ -111,6 +119,7 @@ static bool flow_init(struct flow *flow, struct error *error) {
   flow->work_count = 2 * options->threads + 2;
   flow->work_keep = (size_t)options->limits.bytes * 8;
   flow->gate_limit = (size_t)flow->work_count * (size_t)options->limits.bytes;
+  lookahead_init(&flow->lookahead, flow->work_count);
   pthread_mutex_init(&flow->gate_lock, NULL);
   pthread_cond_init(&flow->gate_open, NULL);
   pthread_mutex_init(&flow->error_lock, NULL);
@@ -136,6 +145,7 @@ static void flow_free(struct flow *flow) {
   queue_free(&flow->read);
   queue_free(&flow->batches);
   queue_free(&flow->encoded);
+  lookahead_free(&flow->lookahead);
   pthread_mutex_destroy(&flow->gate_lock);
   pthread_cond_destroy(&flow->gate_open);
   pthread_mutex_destroy(&flow->error_lock);

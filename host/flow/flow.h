@@ -7,9 +7,10 @@
  * lines committers (threads)   a block at a time: compress, write, sync, commit
  *
  * Blocks in flight are bounded: the reader takes one of a fixed number of struct work and waits for one to
- * come back, so memory does not grow with the corpus. A block that is larger than the limits (one huge line)
- * is let in when few others are there. Every batch is formed from one block alone, so the bytes that come out
- * do not depend on threads, order or restarts. */
+ * come back, so memory does not grow with the corpus; and it claims no more ahead than its encoder asks for
+ * (host/flow/lookahead.h), so that other ranks find work to the end. A block that is larger than the limits
+ * (one huge line) is let in when few others are there. Every batch is formed from one block alone, so the
+ * bytes that come out do not depend on threads, order or restarts. */
 #pragma once
 
 #include <stdint.h>

@@ -67,9 +67,14 @@ void *stage_encode(void *argument) {
   struct error error = {0};
   int64_t waited = 0;
   void *item;
-  while (queue_pop(&flow->batches, &item, &waited)) {
+  int64_t batches = 0;
+  for (;; batches++) {
+    const int64_t before = waited;
+    if (!queue_pop(&flow->batches, &item, &waited)) break;
+    if (batches > 0 && waited > before) lookahead_grow(&flow->lookahead);
     const struct work_batch *part = item;
     struct work *work = part->work;
+    flow_begin(flow, work);
     if (!atomic_load(&flow->stopping)) {
       if (encode_batch(flow, slot, &rows, part, &error)) {
         const int64_t tokens = work->offsets[part->first_offset + part->sequences];

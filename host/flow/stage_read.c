@@ -125,6 +125,7 @@ static enum reach cursor_reach(struct cursor *cursor, struct flow *flow, const s
 /* Reads the block that the cursor stands before and passes it on. */
 static bool read_block(struct flow *flow, struct cursor *cursor, struct work *work, int64_t *waited,
                        struct error *error) {
+  atomic_store(&work->ahead, true);
   const enum block_result result = block_reader_next(cursor->reader, &work->block, error);
   if (result == BLOCK_FAILED) return false;
   const struct block_border *border = &work->block.border;
@@ -147,13 +148,16 @@ static bool read_claim(struct flow *flow, struct cursor *cursor, const struct cl
   void *work;
   for (;;) switch (cursor_reach(cursor, flow, claim, error)) {
       case REACHED:
-        return queue_pop(&flow->idle, &work, waited) && read_block(flow, cursor, work, waited, error);
+        if (!queue_pop(&flow->idle, &work, waited)) return false;
+        return read_block(flow, cursor, work, waited, error);
       case REACHED_END:
         ranks_shard_ends(flow->parts.ranks, claim->shard, block_reader_position(cursor->reader));
+        lookahead_leave(&flow->lookahead);
         return true;
       case REACH_AGAIN:
         continue;
       case REACH_VOID:
+        lookahead_leave(&flow->lookahead);
         return true;
       case REACH_STOPPED:
       case REACH_FAILED:
@@ -197,7 +201,8 @@ void *stage_read(void *argument) {
   struct error error = {0};
   int64_t waited = 0;
   bool ok = true;
-  while (ok && !reading_ends(flow) && ranks_claim(flow->parts.ranks, &claim, &waited))
+  while (ok && !reading_ends(flow) && lookahead_enter(&flow->lookahead, &waited) &&
+         ranks_claim(flow->parts.ranks, &claim, &waited))
     ok = read_claim(flow, &cursor, &claim, &waited, &error);
   if (ok && !reading_ends(flow) && flow->options.standard_input)
     ok = compare_standard_input(flow, &cursor, &error);

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "host/flow/flow.h"
+#include "host/flow/lookahead.h"
 #include "host/flow/queue.h"
 #include "host/flow/work.h"
 
@@ -34,6 +35,8 @@ struct flow {
   struct queue read;    /* struct work: lines */
   struct queue batches; /* struct work_batch */
   struct queue encoded; /* struct work: rows */
+
+  struct lookahead lookahead; /* of the reader before the encoders */
 
   /* Gate for outsized blocks: bytes of text in flight. */
   pthread_mutex_t gate_lock;
@@ -68,6 +71,9 @@ void flow_add_damage(struct flow *flow, const struct error *damage);
 /* Waits until the block's text fits through the gate (one block always does when nothing else is in flight);
  * false when stopping. flow_release gives the room back. */
 bool flow_gate_enter(struct flow *flow, struct work *work, int64_t *waited);
+
+/* The encoders begin with a block, or it needs none: the reader may claim another one. */
+void flow_begin(struct flow *flow, struct work *work);
 
 /* Gives a struct work back, whatever has become of its block. */
 void flow_release(struct flow *flow, struct work *work);

@@ -29,6 +29,7 @@ struct work_batch {
 struct work {
   struct block block;
   size_t gate_bytes;    /* that it holds of the flow's gate */
+  atomic_bool ahead;    /* it counts in the flow's lookahead */
   int64_t source_bytes; /* bytes of the shard's file that the block took: for progress */
 
   /* made by the tokenizer stage */

@@ -50,12 +50,14 @@ static bool claim_here(struct ranks *ranks, struct claim *claim) {
 /* The lock is held. */
 static bool claim_there(struct ranks *ranks, struct claim *claim) {
   struct claiming *claiming = &ranks->claiming;
+  claiming->asking = true;
+  pthread_cond_signal(&ranks->posted);
   while (!ranks->quit && ranks->stop == RANKS_GO && !claiming->has_ready && !claiming->over)
     pthread_cond_wait(&ranks->changed, &ranks->lock);
+  claiming->asking = false;
   if (ranks->quit || ranks->stop != RANKS_GO || !claiming->has_ready) return false;
   *claim = claiming->ready;
   claiming->has_ready = false;
-  pthread_cond_signal(&ranks->posted); /* the next one is to be asked for */
   return true;
 }
 
@@ -195,11 +197,11 @@ static void claiming_handle(struct ranks *ranks, const struct message *message) 
 /* True where rank 0 is to be asked for a claim. The lock is held. */
 static bool claim_is_due(const struct ranks *ranks) {
   const struct claiming *claiming = &ranks->claiming;
-  return ranks->rank > 0 && ranks->stop == RANKS_GO && !ranks->quit && !claiming->has_ready &&
+  return claiming->asking && ranks->stop == RANKS_GO && !ranks->quit && !claiming->has_ready &&
          !claiming->wanted && !claiming->over;
 }
 
-/* Sends what the pipeline's threads have left, and asks for a claim where none is at hand. */
+/* Sends what the pipeline's threads have left, and asks for a claim where one is waited for. */
 static bool serve_out(struct ranks *ranks, bool *busy, struct error *error) {
   struct claiming *claiming = &ranks->claiming;
   pthread_mutex_lock(&ranks->lock);

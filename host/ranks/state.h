@@ -38,7 +38,8 @@ struct message {
 
 /* What a rank knows of the way to rank 0, on any rank but that one. */
 struct claiming {
-  struct claim ready; /* claimed ahead, so that the reader does not wait for an answer each time */
+  bool asking;        /* the reader waits for a claim */
+  struct claim ready; /* the answer */
   bool has_ready;
   bool wanted; /* MESSAGE_WANT is on its way */
   bool over;   /* no more will come */
