@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,3 +72,13 @@ def rank_processes(job: subprocess.Popen[bytes]) -> list[int]:
         if program == str(PROGRAM.resolve()):
             found.append(child)
     return found
+
+
+def heeds(process: int, number: signal.Signals) -> bool:
+    """True where a process has got as far as to catch a signal, rather than die of it."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return int(caught.split()[1], 16) >> (number - 1) & 1 == 1

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from many import Ranks, finish, needs_mpirun, rank_processes, start
+from many import Ranks, finish, heeds, needs_mpirun, rank_processes, start
 from output import Output, unzstd
 from program import ANY, DONE, FAILED, FULL, USAGE, embed, nina, tokenize
 from shards import write_shard
@@ -64,13 +64,13 @@ def random_fault(rng: random.Random) -> str:
     return f"{site}:{rng.randint(1, SITES[site])}{rng.choice(['', '+'])}:{action}"
 
 
-def strike(rng: random.Random, job: subprocess.Popen[bytes]) -> None:
+def strike(rng: random.Random, job: subprocess.Popen[bytes], count: int) -> None:
     """Kills, or warns, a rank, the launcher or all of it."""
     ranks = rank_processes(job)
     what = rng.choice(["rank", "launcher", "everybody", "warn", "end"])
     if what == "rank" and ranks:
         os.kill(rng.choice(ranks), signal.SIGKILL)
-    elif what == "warn" and ranks:  # before its ranks are there mpirun itself would die of it
+    elif what == "warn" and sum(heeds(rank, signal.SIGUSR1) for rank in ranks) == count:  # who is not yet there would die of it
         job.send_signal(signal.SIGUSR1)
     elif what == "end":
         job.send_signal(signal.SIGTERM)
@@ -92,7 +92,7 @@ def attempt(rng: random.Random, out: Path, corpus: Corpus) -> bool:
     if rng.random() < 0.7:
         time.sleep(rng.uniform(0.2, 2.0))
         if job.poll() is None:
-            strike(rng, job)
+            strike(rng, job, count)
     # A start right after a kill may find ranks of the last one that are still there, and is refused after a while.
     status = finish(job, (DONE, FAILED, USAGE, *KILLED)).status
     return status == DONE
