@@ -145,11 +145,30 @@ static bool folder_make_one(char *path, struct error *error) {
   return ok;
 }
 
+static bool path_check(const char *path, bool folder, struct error *error) {
+  struct stat status;
+  if (stat(path, &status) == 0) {
+    if (S_ISDIR(status.st_mode) == folder) return true;
+    return error_set(error, ERROR_USAGE,
+                     folder ? "%s is a file; expected a folder" : "%s is a folder; expected a file", path);
+  }
+  if (errno != ENOENT && errno != ENOTDIR) return error_set_errno(error, "cannot look at %s", path);
+  return error_set(error, ERROR_USAGE, "there is no %s %s", folder ? "folder" : "file", path);
+}
+
+bool file_check_folder(const char *path, struct error *error) {
+  return path_check(path, true, error);
+}
+
+bool file_check_file(const char *path, struct error *error) {
+  return path_check(path, false, error);
+}
+
 bool file_make_folder(const char *path, struct error *error) {
   struct stat status;
   if (stat(path, &status) == 0) {
     if (S_ISDIR(status.st_mode)) return true;
-    return error_set(error, ERROR_IO, "%s is not a folder: give another name, or move it away", path);
+    return error_set(error, ERROR_USAGE, "%s is not a folder: give another name, or move it away", path);
   }
   char *copy = strdup(path);
   if (!copy) return error_set_memory(error, strlen(path), "a path");
@@ -179,7 +198,9 @@ bool file_sync_folder(const char *path, struct error *error) {
 
 char *file_join(const char *folder, const char *name) {
   char *path;
-  return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
+  size_t length = strlen(folder);
+  while (length > 0 && folder[length - 1] == '/') length--;
+  return asprintf(&path, "%.*s/%s", (int)length, folder, name) < 0 ? NULL : path;
 }
 
 static void host_name(char host[HOST_BYTES]) {

@@ -26,13 +26,20 @@ bool file_digest(const char *path, struct digest *digest, struct error *error);
 bool file_read_at(int descriptor, const char *path, int64_t offset, void *bytes, size_t size,
                   struct error *error);
 
-/* Makes a folder, and the folders above it, where missing; what it made is durable. */
+/* Whether a folder, or a file, that the user named is there: ERROR_USAGE where it is not, or is the other of
+ * the two. What else may be wrong with it shows when it is opened. */
+bool file_check_folder(const char *path, struct error *error);
+bool file_check_file(const char *path, struct error *error);
+
+/* Makes a folder, and the folders above it, where missing; what it made is durable. ERROR_USAGE where it is a
+ * file. */
 bool file_make_folder(const char *path, struct error *error);
 
 /* fsync of a folder: makes the renames inside it durable. */
 bool file_sync_folder(const char *path, struct error *error);
 
-/* `folder/name`, allocated (caller frees), or NULL when memory is short. */
+/* `folder/name`, whether or not the folder is spelled with a slash at its end; allocated (caller frees), or
+ * NULL when memory is short. */
 char *file_join(const char *folder, const char *name);
 
 /* A file being written under a temporary name beside its final one: `.NAME.HOST-PID-N.tmp`, unique to this

@@ -293,7 +293,7 @@ bool run_log_verify(const char *out, finding_fn *report, void *context, struct r
   struct verification verification = {.out = out, .report = report, .context = context};
   *totals = (struct run_totals){0};
   *files = 0;
-  if (!run_log_manifest(out, &manifest, error)) return false;
+  if (!file_check_folder(out, error) || !run_log_manifest(out, &manifest, error)) return false;
   if (!manifest)
     return error_set(error, ERROR_INPUT, "%s has no " MANIFEST_NAME ": it is not the output of a run", out);
   const bool ok = verification_run(&verification, manifest, error);

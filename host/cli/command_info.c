@@ -80,6 +80,7 @@ static void info_output(const char *folder, const json_t *manifest) {
 
 /* A folder with a manifest is an output; any other is tried as a model. */
 static bool info(const char *folder, struct error *error) {
+  if (!file_check_folder(folder, error)) return false;
   char *manifest_path = file_join(folder, "manifest.json");
   if (!manifest_path) return error_set_memory(error, strlen(folder), "a path");
   const bool is_output = access(manifest_path, F_OK) == 0;

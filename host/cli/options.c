@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "host/job/embed.h"
+#include "io/file.h"
 
 #define OPTIONS_MAX 64
 #define OPTIONS_BASE 1000 /* getopt's val of spec i is OPTIONS_BASE + i: above every character */
@@ -214,6 +215,7 @@ static int ini_value(void *user, const char *section, const char *name, const ch
 static bool options_read_ini(const char *command, const struct option_spec *specs, const char *path,
                              void *target, struct option_strings *kept, struct error *error) {
   struct ini_context context = {command, specs, target, kept, error, false};
+  if (!file_check_file(path, error)) return false;
   const int status = ini_parse(path, ini_value, &context);
   if (status == 0) return true;
   if (status < 0) return error_set_errno(error, "cannot read the configuration %s", path);

@@ -174,6 +174,7 @@ static bool evaluate(struct evaluation *eval, struct error *error) {
   const char *split = options->split ? options->split : EVAL_SPLIT;
   metric_set_default(&result->metrics);
   if (options->metrics && !metric_set_parse(options->metrics, &result->metrics, error)) return false;
+  if (options->vectors && !file_check_folder(options->vectors, error)) return false;
   if (!eval_set_open(options->data, split, options->vectors != NULL, &eval->set, error) ||
       !file_make_folder(out, error))
     return false;

@@ -150,7 +150,7 @@ bool eval_result_read(const char *path, struct eval_result *result, struct error
   const struct reading reading = {path, result};
   char *text;
   size_t size;
-  if (!file_read(path, METRICS_BYTES_MAX, &text, &size, error)) return false;
+  if (!file_check_file(path, error) || !file_read(path, METRICS_BYTES_MAX, &text, &size, error)) return false;
   json_error_t problem;
   json_t *file = json_loadb(text, size, JSON_REJECT_DUPLICATES, &problem);
   free(text);

@@ -8,6 +8,7 @@
 #include "host/job/line_reader.h"
 #include "host/retrieval/qrels.h"
 #include "io/document.h"
+#include "io/file.h"
 
 /* The last component of a path, "." and "/" too. */
 static char *name_of(const char *path) {
@@ -22,16 +23,18 @@ static char *name_of(const char *path) {
 static bool file_find(const char *data, const char *name, char **path, struct error *error) {
   static const char *const endings[] = {"", ".gz", ".zst"};
   *path = NULL;
-  for (size_t i = 0; i < sizeof endings / sizeof *endings && !*path; i++) {
-    if (asprintf(path, "%s/%s%s", data, name, endings[i]) < 0) {
-      *path = NULL;
-      return error_set_memory(error, strlen(data) + strlen(name), "a path");
-    }
-    if (access(*path, F_OK) == 0) return true;
-    free(*path);
-    *path = NULL;
+  char *plain = file_join(data, name);
+  bool ok = plain != NULL;
+  for (size_t i = 0; ok && !*path && i < sizeof endings / sizeof *endings; i++) {
+    char *candidate = NULL;
+    ok = asprintf(&candidate, "%s%s", plain, endings[i]) >= 0;
+    if (ok && access(candidate, F_OK) == 0)
+      *path = candidate;
+    else if (ok)
+      free(candidate);
   }
-  return true;
+  free(plain);
+  return ok || error_set_memory(error, strlen(data) + strlen(name), "a path");
 }
 
 static bool set_find(const char *data, const char *split, bool judgements_only, struct eval_set *set,
@@ -61,7 +64,7 @@ static bool set_find(const char *data, const char *split, bool judgements_only, 
 bool eval_set_open(const char *data, const char *split, bool judgements_only, struct eval_set *set,
                    struct error *error) {
   *set = (struct eval_set){0};
-  if (set_find(data, split, judgements_only, set, error)) return true;
+  if (file_check_folder(data, error) && set_find(data, split, judgements_only, set, error)) return true;
   eval_set_free(set);
   return false;
 }

@@ -1,6 +1,7 @@
 #include "host/job/inputs.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -59,7 +60,9 @@ static bool inputs_add_folder(struct inputs *inputs, const char *folder, struct 
 static bool inputs_add_path(struct inputs *inputs, const char *path, struct error *error) {
   struct stat status;
   if (strcmp(path, "-") == 0) return inputs_add(inputs, path, error);
-  if (stat(path, &status) != 0) return error_set_errno(error, "cannot read the input %s", path);
+  if (stat(path, &status) != 0)
+    return errno == ENOENT || errno == ENOTDIR ? error_set(error, ERROR_USAGE, "there is no input %s", path)
+                                               : error_set_errno(error, "cannot read the input %s", path);
   if (S_ISDIR(status.st_mode)) return inputs_add_folder(inputs, path, error);
   if (!S_ISREG(status.st_mode))
     return error_set(error, ERROR_USAGE,

@@ -27,9 +27,9 @@ struct stored_run {
   bool complete; /* false: some documents of its input are not there (yet) */
 };
 
-/* Reads the manifest, whose every number is checked. ERROR_INPUT where OUT holds no run, one that was never
- * finished or stopped in order (its manifest does not list the parts yet), or none of the documents. On
- * failure nothing needs to be closed. */
+/* Reads the manifest, whose every number is checked. ERROR_USAGE where there is no folder OUT, ERROR_INPUT
+ * where OUT holds no run, one that was never finished or stopped in order (its manifest does not list the
+ * parts yet), or none of the documents. On failure nothing needs to be closed. */
 bool stored_run_open(const char *out, struct stored_run *run, struct error *error);
 void stored_run_close(struct stored_run *run);
 

@@ -9,6 +9,7 @@
 #include "host/model/model_config.h"
 #include "host/model/model_weights.h"
 #include "host/model/modules.h"
+#include "io/file.h"
 
 /* The folder's own name also where it is given as "." or with a slash at its end. */
 static char *folder_name(const char *folder) {
@@ -22,7 +23,7 @@ static char *folder_name(const char *folder) {
 
 static bool model_read(const char *folder, struct model *model, struct error *error) {
   struct modules modules;
-  if (!modules_read(folder, &modules, error)) return false;
+  if (!file_check_folder(folder, error) || !modules_read(folder, &modules, error)) return false;
   model->folder = strdup(folder);
   model->name = folder_name(folder);
   const bool done = model->folder && model->name

@@ -150,8 +150,9 @@ def test_slip_in_a_configuration_file_is_told_with_its_line(tmp_path: Path, text
 
 
 def test_missing_configuration_file_is_named(tmp_path: Path) -> None:
-    error = nina("embed", "--config", tmp_path / "no.ini", status=(FAILED, USAGE)).error
-    assert f"{tmp_path}/no.ini: No such file" in error
+    error = nina("embed", "--config", tmp_path / "no.ini", status=USAGE).error
+    assert error == f"there is no file {tmp_path}/no.ini"
+    assert nina("embed", "--config", tmp_path, status=USAGE).error == f"{tmp_path} is a folder; expected a file"
 
 
 @pytest.mark.sanitize
@@ -265,9 +266,51 @@ def test_info_describes_an_output(tmp_path: Path, shard: Path) -> None:
     ):
         assert f"{line}\n" in text or f"{line}," in text, text
     assert nina("info", tmp_path, status=FAILED).error.startswith(f"{tmp_path}: no modules.json")
-    assert str(tmp_path / "none") in nina("info", tmp_path / "none", status=FAILED).error
     error = nina("verify", tmp_path, status=FAILED).error
     assert error == f"{tmp_path} has no manifest.json: it is not the output of a run"
+
+
+ABSENT = {
+    "info": "info none",
+    "verify": "verify none",
+    "model of embed": "embed --model none --out out a.jsonl",
+    "model of tokenize": "tokenize --model none",
+    "model of search": "search --model none --vectors out q",
+    "model of eval": "eval --model none --data set --out new",
+    "vectors of search": f"search --model {MODEL} --vectors none q",
+    "vectors of eval": "eval --vectors none --data set",
+    "set of eval": f"eval --model {MODEL} --data none --out new",
+}
+
+
+@pytest.mark.parametrize("case", ABSENT)
+def test_folder_that_is_not_there_is_wrong_usage_and_named(
+    tmp_path: Path, shard: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    embed(Path("out"), "a.jsonl", widths=8)
+    (tmp_path / "set" / "qrels").mkdir(parents=True)
+    for name in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv"):
+        row = {"_id": "a", "text": "b"} if name.endswith("l") else "q\tc\ts\na\ta\t1"
+        write_shard(tmp_path / "set" / name, [row])
+    assert nina(*ABSENT[case].split(), status=USAGE).error == "there is no folder none"
+    assert not (tmp_path / "none").exists()
+    shard.rename("none")
+    shard.write_bytes(b"")
+    assert nina(*ABSENT[case].split(), status=USAGE).error == "none is a file; expected a folder"
+
+
+def test_file_that_is_not_there_is_wrong_usage_and_named(tmp_path: Path) -> None:
+    none = tmp_path / "none.jsonl"
+    assert embed(tmp_path / "out", none, status=USAGE).error == f"there is no input {none}"
+    assert nina("eval", "--compare", none, none, status=USAGE).error == f"there is no file {none}"
+    none.write_bytes(b"")
+    assert "none.jsonl is not a folder" in embed(none, none, status=USAGE).error
+
+
+def test_slash_at_the_end_of_a_folder_is_not_doubled(tmp_path: Path, shard: Path) -> None:
+    embed(f"{tmp_path}/out//", f"{tmp_path}/", widths=8)
+    assert [one["path"] for one in Output(tmp_path / "out").manifest()["shards"]] == [str(shard)]
 
 
 def test_tokenize_takes_plain_lines_and_json_strings() -> None:

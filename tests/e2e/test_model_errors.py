@@ -146,8 +146,8 @@ def test_folder_that_cannot_be_used_is_told_by_file(tmp_path: Path, shard: Path,
 
 def test_missing_model_folder_is_named(tmp_path: Path, shard: Path) -> None:
     for path in (tmp_path / "none", shard):
-        assert str(path) in embed(tmp_path / "out", shard, model=path, status=FAILED).error
-        assert str(path) in nina("tokenize", "--model", path, status=FAILED).error
+        assert str(path) in embed(tmp_path / "out", shard, model=path, status=USAGE).error
+        assert str(path) in nina("tokenize", "--model", path, status=USAGE).error
 
 
 @pytest.mark.sanitize

@@ -162,8 +162,8 @@ def test_ranks_with_other_settings_are_refused(tmp_path: Path, archive: dict[str
 
 def test_failure_before_the_start_is_said_once(tmp_path: Path) -> None:
     shard = write_shard(tmp_path / "a.jsonl", make_documents(3, 1))
-    result = embed_many(tmp_path / "out", shard, ranks=3, model=tmp_path / "none", status=FAILED)
-    assert result.stderr.count("no modules.json") == 1
+    result = embed_many(tmp_path / "out", shard, ranks=3, model=tmp_path / "none", status=USAGE)
+    assert result.stderr.count("there is no folder") == 1
     assert not (tmp_path / "out").exists()
 
 
