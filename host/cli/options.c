@@ -24,32 +24,41 @@ static const struct option_spec *spec_find(const struct option_spec *specs, cons
   return NULL;
 }
 
-/* Edit distance (Levenshtein), for names of at most 63 bytes. */
-static int name_distance(const char *a, const char *b) {
-  int row[64];
-  const int length = (int)strlen(b);
-  if (length > 63) return 64;
-  for (int j = 0; j <= length; j++) row[j] = j;
-  for (int i = 1; a[i - 1]; i++) {
-    int diagonal = row[0];
-    row[0] = i;
-    for (int j = 1; j <= length; j++) {
-      const int change = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      int best = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
-      row[j] = change < best ? change : best;
-    }
-  }
-  return row[length];
+static int least(int a, int b) {
+  return a < b ? a : b;
 }
 
-/* Names beyond this distance, or as far from the name as it is long, are no help. */
-#define NAME_DISTANCE_MAX 3
+/* Edit distance, for names of at most 63 bytes: letters that were changed, left out, put in, or swapped with
+ * their neighbour (optimal string alignment). */
+static int name_distance(const char *a, const char *b) {
+  int rows[3][64], *before = rows[0], *last = rows[1], *row = rows[2];
+  const int length = (int)strlen(b);
+  if (length > 63) return 64;
+  for (int j = 0; j <= length; j++) last[j] = j;
+  for (int i = 1; a[i - 1]; i++) {
+    row[0] = i;
+    for (int j = 1; j <= length; j++) {
+      row[j] = least(last[j - 1] + (a[i - 1] != b[j - 1]), least(last[j], row[j - 1]) + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = least(row[j], before[j - 2] + 1);
+    }
+    int *const spare = before;
+    before = last;
+    last = row;
+    row = spare;
+  }
+  return last[length];
+}
 
-static bool unknown_name(const struct option_spec *specs, const char *kind, const char *name,
-                         const char *command, struct error *error) {
+/* A slip for every so many letters of a name, and at most so many: what is further off is another word. */
+#define NAME_LETTERS_PER_SLIP 3
+#define NAME_SLIPS_MAX 3
+
+/* `dashes` go before the names: "--", or "" in an .ini file. */
+static bool unknown_name(const struct option_spec *specs, const char *kind, const char *dashes,
+                         const char *name, const char *command, struct error *error) {
   const char *nearest = NULL;
-  int distance = (int)strlen(name) <= NAME_DISTANCE_MAX ? (int)strlen(name) : NAME_DISTANCE_MAX + 1;
+  int distance = least((int)strlen(name) / NAME_LETTERS_PER_SLIP, NAME_SLIPS_MAX) + 1;
   for (; !spec_ends(specs); specs++) {
     if (!specs->name) continue;
     const int d = name_distance(name, specs->name);
@@ -59,9 +68,10 @@ static bool unknown_name(const struct option_spec *specs, const char *kind, cons
     }
   }
   if (nearest)
-    return error_set(error, ERROR_USAGE, "unknown %s %s; did you mean %s? (nina %s --help lists all)", kind,
-                     name, nearest, command);
-  return error_set(error, ERROR_USAGE, "unknown %s %s (nina %s --help lists all)", kind, name, command);
+    return error_set(error, ERROR_USAGE, "unknown %s %s%s; did you mean %s%s? (nina %s --help lists all)",
+                     kind, dashes, name, dashes, nearest, command);
+  return error_set(error, ERROR_USAGE, "unknown %s %s%s (nina %s --help lists all)", kind, dashes, name,
+                   command);
 }
 
 /* What getopt_long could not take: `argument` is where it stands, or, for a short option, the one after it.
@@ -77,7 +87,7 @@ static bool unknown_option(const struct option_spec *specs, const char *argument
   snprintf(name, sizeof name, "%.*s", (int)strcspn(argument, "="), argument);
   if (optopt >= OPTIONS_BASE)
     return error_set(error, ERROR_USAGE, "--%s takes no value (nina %s --help)", name, command);
-  return unknown_name(specs, "option", name, command, error);
+  return unknown_name(specs, "option", "--", name, command, error);
 }
 
 /* A number from 0 to `most`, with a suffix where `suffixes` allows one. */
@@ -106,15 +116,17 @@ static bool parse_widths(const char *name, const char *value, struct embed_optio
   options->width_count = 0;
   for (const char *at = value;; at++) {
     char *end;
+    const int length = (int)strcspn(at, ",");
     const long width = strtol(at, &end, 10);
-    if (end == at || width < 1 || width > INT32_MAX || (*end && *end != ',') ||
-        options->width_count == WIDTHS_MAX)
+    if (length == 0 || end != at + length || width < 1 || width > INT32_MAX)
       return error_set(error, ERROR_USAGE,
-                       "%s: \"%s\" is not a list of at most %d widths such as 1024,256,64", name, value,
-                       WIDTHS_MAX);
+                       "%s: \"%.*s\" in \"%s\" is not a width: expected numbers above 0, as 1024,256,64",
+                       name, length, at, value);
+    if (options->width_count == WIDTHS_MAX)
+      return error_set(error, ERROR_USAGE, "%s: \"%s\" has more than %d widths", name, value, WIDTHS_MAX);
     options->widths[options->width_count++] = (int32_t)width;
     at = end;
-    if (!*end) return true;
+    if (!*at) return true;
   }
 }
 
@@ -200,7 +212,7 @@ static int ini_value(void *user, const char *section, const char *name, const ch
   if (*section && strcmp(section, context->command) != 0) return 1; /* another command's */
   const struct option_spec *spec = spec_find(context->specs, name);
   if (!spec || spec->type == OPTION_CONFIG) {
-    unknown_name(context->specs, "key", name, context->command, context->error);
+    unknown_name(context->specs, "key", "", name, context->command, context->error);
   } else {
     char *kept = option_strings_add(context->kept, value);
     if (!kept)

@@ -57,13 +57,16 @@ def test_version_and_plain_call() -> None:
 
 
 NUMBER = "is not a whole number from 0 to"
-LIST = "is not a list of at most 16 widths such as 1024,256,64"
+WIDTH = "is not a width: expected numbers above 0, as 1024,256,64"
 USAGE_ERRORS = {
     "--model is required (nina embed --help)": ["embed", "--out", "o", "x.jsonl"],
     "--out is required (nina embed --help)": ["embed", "--model", "m", "x.jsonl"],
-    "unknown option widhts; did you mean widths? (nina embed --help lists all)": ["embed", "--widhts=4"],
-    "unknown option colour (nina embed --help lists all)": ["embed", "--colour"],
-    "unknown option quite; did you mean quiet? (nina embed --help lists all)": ["embed", "--quite"],
+    "unknown option --widhts; did you mean --widths? (nina embed --help lists all)": ["embed", "--widhts=4"],
+    "unknown option --colour (nina embed --help lists all)": ["embed", "--colour"],
+    "unknown option --quite; did you mean --quiet? (nina embed --help lists all)": ["embed", "--quite"],
+    "unknown option --uot; did you mean --out? (nina embed --help lists all)": ["embed", "--uot", "o"],
+    "unknown option --gpu (nina embed --help lists all)": ["embed", "--gpu"],
+    "unknown option --k (nina search --help lists all)": ["search", "--k", "3"],
     "unknown option -x (nina embed --help lists all)": ["embed", "-xyz"],
     "--model needs a value (nina embed --help)": ["embed", "--model"],
     "--quiet takes no value (nina embed --help)": ["embed", "--quiet=true"],
@@ -71,8 +74,10 @@ USAGE_ERRORS = {
     f'threads: "-1" {NUMBER} 2147483647': ["embed", "--threads", "-1"],
     f'threads: "" {NUMBER} 2147483647': ["embed", "--threads", ""],
     f'max-line: "4T" {NUMBER} {2**63 - 1} (K, M and G may follow it)': ["embed", "--max-line", "4T"],
-    f'widths: "64,,8" {LIST}': ["embed", "--widths", "64,,8"],
-    f'widths: "0" {LIST}': ["embed", "--widths", "0"],
+    f'widths: "" in "64,,8" {WIDTH}': ["embed", "--widths", "64,,8"],
+    f'widths: "0" in "384,0,9999" {WIDTH}': ["embed", "--widths", "384,0,9999"],
+    f'widths: "8x" in "64,8x" {WIDTH}': ["embed", "--widths", "64,8x"],
+    f'widths: "{"8," * 16}8" has more than 16 widths': ["embed", "--widths", "8," * 16 + "8"],
     'device: "gpu" is none of auto, cpu, cuda, null': ["embed", "--device", "gpu"],
     'precision: "int8" is none of auto, fp32, bf16, fp16': ["embed", "--precision", "int8"],
     'progress: "lots" is none of auto, bar, json, none': ["embed", "--progress", "lots"],
@@ -97,7 +102,7 @@ def shard(tmp_path: Path) -> Path:
 def test_option_may_be_cut_short_where_it_is_clear(tmp_path: Path, shard: Path) -> None:
     nina("embed", "--mod", MODEL, f"--out={tmp_path}/out", "--dev=null", "--wid", "8", shard)
     assert Output(tmp_path / "out").vectors(8).shape == (40, 8)
-    assert "unknown option block" in nina("embed", "--block", "3", status=USAGE).error
+    assert "unknown option --block" in nina("embed", "--block", "3", status=USAGE).error
 
 
 @pytest.mark.sanitize

@@ -92,9 +92,14 @@ static void unknown_option_suggests_the_nearest(void **state) {
   struct error error = {0};
   int first;
   assert_false(PARSE("--cuont", "3"));
-  assert_non_null(strstr(error.message, "did you mean count?"));
-  assert_false(PARSE("--something-else"));
-  assert_null(strstr(error.message, "did you mean"));
+  assert_non_null(strstr(error.message, "did you mean --count?"));
+  assert_false(PARSE("--szie", "3"));
+  assert_non_null(strstr(error.message, "did you mean --size?"));
+  char *other[] = {"--something-else", "--x", "--sun", "--fog", "--mode"};
+  for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
+    assert_false(PARSE(other[i]));
+    assert_null(strstr(error.message, "did you mean"));
+  }
   assert_false(PARSE("--count"));
   assert_non_null(strstr(error.message, "needs a value"));
 }
