@@ -5,6 +5,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "host/cli/human.h"
+
 void answers_init(struct answers *answers, bool json, int32_t width) {
   struct winsize window;
   *answers =
@@ -42,8 +44,7 @@ static void print_answer(struct answers *answers, const struct search_answer *an
   fputs("  ", stdout);
   if (!passage->text.bytes) {
     printf("[shard %d, line %lld]", passage->shard, (long long)passage->line);
-    if (!answers->why_told) printf(" no text: %s", passage->missing);
-    answers->why_told = true;
+    if (answers->textless++ == 0) snprintf(answers->why, sizeof answers->why, "%s", passage->missing);
   } else if (room > 0) {
     if (passage->title.length > 0) {
       room -= print_cut(&passage->title, room);
@@ -55,6 +56,13 @@ static void print_answer(struct answers *answers, const struct search_answer *an
     print_cut(&passage->text, room);
   }
   putchar('\n');
+}
+
+static void print_why(struct answers *answers) {
+  char count[48];
+  human_counted(answers->textless, "answer", "answers", count);
+  printf("no text for %s%s: %s\n", count, answers->textless > 1 ? "; the first" : "", answers->why);
+  answers->why_told = true;
 }
 
 static void append_span(struct text *line, const char *key, const struct span *span) {
@@ -126,6 +134,7 @@ bool answers_take(void *context, const struct search_answer *answer) {
 
 bool answers_end(struct answers *answers, struct error *error) {
   if (answers->json) json_end(answers);
+  if (answers->textless > 0 && !answers->why_told) print_why(answers);
   if (answers->line.failed) return error_set_memory(error, answers->line.size, "answers");
   answers->last = -1;
   fflush(stdout);

@@ -9,9 +9,11 @@ struct answers {
   bool heading; /* print the question over its answers: not where a person has just typed it */
   int columns;  /* a line's room on a terminal; 0: lines of ANSWER_COLUMNS */
   const char *const *question;
-  int32_t width; /* of the vectors */
-  int64_t last;  /* the question printed last; -1 before the first */
-  bool why_told; /* the reason for a missing text was printed */
+  int32_t width;    /* of the vectors */
+  int64_t last;     /* the question printed last; -1 before the first */
+  int64_t textless; /* answers whose text could not be had, until the reason is told, once */
+  bool why_told;
+  char why[512]; /* that of the first of them */
   struct text line;
 };
 

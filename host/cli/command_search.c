@@ -25,7 +25,8 @@ static const struct option_spec specs[] = {
     {"model", OPTION_STRING, SEARCH(embed.model), "DIR", "model folder that made the vectors (required)",
      NULL},
     {"vectors", OPTION_STRING, SEARCH(vectors), "DIR", "output folder of nina embed (required)", NULL},
-    {"width", OPTION_INT, SEARCH(width), "N", "Matryoshka width (default: the widest stored)", NULL},
+    {"width", OPTION_INT, SEARCH(width), "N",
+     "Matryoshka width: any up to the widest stored, itself stored\nor not (default: the widest)", NULL},
     {"top-k", OPTION_INT, SEARCH(top_k), "K", "passages per question (default: 5)", NULL},
     {"json", OPTION_FLAG, offsetof(struct search_arguments, json), NULL,
      "one JSON object a question, with whole texts", NULL},
@@ -52,8 +53,9 @@ static void print_help(void) {
       "\n"
       "Prints the passages nearest to each QUESTION, by exact search over the stored vectors: rank, cosine, "
       "id,\n"
-      "text. Without a QUESTION they are read from standard input, one a line; on a terminal, one after the\n"
-      "other.\n"
+      "text. Without a QUESTION they are read from standard input, one a line (empty lines are passed "
+      "over);\n"
+      "on a terminal, one after the other.\n"
       "\n"
       "  nina search --model models/e5-small --vectors out/municipal \"Quan obre la biblioteca?\"");
   options_print(specs, stdout);
@@ -61,11 +63,15 @@ static void print_help(void) {
 
 static void print_scope(const struct search *search) {
   struct search_info info;
-  char passages[32];
+  char passages[48];
   search_describe(search, &info);
-  human_count(info.passages, passages);
-  fprintf(stderr, "nina: %s passages at width %d; questions by %s, prompt \"%s\"%s\n", passages, info.width,
+  human_counted(info.passages, "passage", "passages", passages);
+  fprintf(stderr, "nina: %s at width %d; questions by %s, prompt \"%s\"%s\n", passages, info.width,
           info.encoder, info.prompt, info.complete ? "" : "; the archive is not embedded to its end yet");
+}
+
+static bool is_blank(const char *question) {
+  return question[strspn(question, " \t\r\n\v\f")] == '\0';
 }
 
 #define QUESTIONS_MAX 256 /* asked in one scan, from a pipe */
@@ -85,7 +91,7 @@ static char *question_read(void) {
   ssize_t length;
   while ((length = getline(&line, &room, stdin)) >= 0) {
     while (length > 0 && strchr("\r\n", line[length - 1])) line[--length] = '\0';
-    if (line[strspn(line, " \t")] != '\0') return line;
+    if (!is_blank(line)) return line;
   }
   free(line);
   return NULL;
@@ -141,5 +147,10 @@ int command_search(int argc, char **argv) {
               arguments.search.embed.model ? "--vectors" : "--model");
     return command_fail(&error);
   }
+  for (int i = first; i < argc; i++)
+    if (is_blank(argv[i])) {
+      error_set(&error, ERROR_USAGE, "question %d is empty: there is nothing to search for", i - first + 1);
+      return command_fail(&error);
+    }
   return search_run(&arguments, argv + first, argc - first);
 }

@@ -15,6 +15,12 @@ void human_count(int64_t count, char text[32]) {
   text[at] = '\0';
 }
 
+void human_counted(int64_t count, const char *one, const char *many, char text[48]) {
+  char digits[32];
+  human_count(count, digits);
+  snprintf(text, 48, "%s %s", digits, count == 1 ? one : many);
+}
+
 void human_bytes(int64_t bytes, char text[32]) {
   static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   double value = (double)bytes;

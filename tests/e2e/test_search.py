@@ -84,6 +84,12 @@ def test_questions_come_from_standard_input_and_blank_lines_are_passed_over(stor
     assert search(stored, stdin="\n").stdout == ""
 
 
+@pytest.mark.parametrize("question", ["", " \t\n"])
+def test_empty_question_is_wrong_usage(stored: Path, question: str) -> None:
+    error = search(stored, QUESTIONS[0], question, status=USAGE).error
+    assert error == "question 2 is empty: there is nothing to search for"
+
+
 def test_more_questions_than_one_scan_takes_are_all_answered(stored: Path) -> None:
     questions = [f"{TEXTS[i % 60]} {i}" for i in range(300)]
     found = answers(search(stored, "--json", "--top-k", 1, stdin="\n".join(questions)))
@@ -143,6 +149,9 @@ def test_texts_come_from_compressed_shards_when_asked(tmp_path: Path, stored: Pa
     ask = ["--json", "--top-k", 20, QUESTIONS[0]]
     without = answers(search(out, *ask))[0]["answers"]
     assert all("is compressed: --slow-text" in answer["no_text"] and "text" not in answer for answer in without)
+    lines = search(out, "--top-k", 20, QUESTIONS[0]).stdout.splitlines()
+    assert lines[-1].startswith("no text for 20 answers; the first: ") and "--slow-text" in lines[-1]
+    assert sum("--slow-text" in line for line in lines) == 1
     assert answers(search(out, "--slow-text", *ask)) == answers(search(stored, *ask))
 
 

@@ -23,6 +23,17 @@ static void numbers_read_as_people_write_them(void **state) {
   assert_string_equal(text, "9,223,372,036,854,775,807");
 }
 
+static void one_takes_the_singular(void **state) {
+  (void)state;
+  char text[48];
+  human_counted(1, "query", "queries", text);
+  assert_string_equal(text, "1 query");
+  human_counted(0, "query", "queries", text);
+  assert_string_equal(text, "0 queries");
+  human_counted(1001, "query", "queries", text);
+  assert_string_equal(text, "1,001 queries");
+}
+
 static void bytes_take_the_unit_that_fits(void **state) {
   (void)state;
   char text[32];
@@ -54,6 +65,7 @@ static void times_carry_over_at_their_borders(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(numbers_read_as_people_write_them),
+      cmocka_unit_test(one_takes_the_singular),
       cmocka_unit_test(bytes_take_the_unit_that_fits),
       cmocka_unit_test(times_carry_over_at_their_borders),
   };
