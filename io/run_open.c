@@ -83,9 +83,9 @@ static bool shards_resume(struct run_log *log, const struct run_identity *identi
   if (now < then)
     return error_set(
         error, ERROR_CONFLICT,
-        "%d shards, but the run in %s has %d (its shard %d is %s): give all of them, in the same order, "
+        "%d shard%s, but the run in %s has %d (its shard %d is %s): give all of them, in the same order, "
         "or another --out",
-        now, log->out, then, now, log->shards.shard[now].path);
+        now, now == 1 ? "" : "s", log->out, then, now, log->shards.shard[now].path);
   for (int32_t i = 0; i < now; i++) {
     if (!shard_renew(log, i, &identity->shards[i], changed, error)) return false;
     char *path = strdup(identity->shards[i].path);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "host/cli/commands.h"
+#include "host/cli/human.h"
 #include "host/cli/options.h"
 #include "host/cli/progress.h"
 #include "host/job/embed.h"
@@ -142,9 +143,11 @@ static int embed_status_code(const struct embed_arguments *arguments, const stru
     return EXIT_FAILED;
   }
   if (report->totals.rejected == 0) return EXIT_DONE;
+  char lines[48];
+  human_counted(report->totals.rejected, "line", "lines", lines);
   if (!arguments->quiet)
-    fprintf(stderr, "nina: %lld lines could not be embedded; %s/rejects says which and why\n",
-            (long long)report->totals.rejected, arguments->embed.out);
+    fprintf(stderr, "nina: %s could not be embedded; %s/rejects says which and why\n", lines,
+            arguments->embed.out);
   return EXIT_REJECTS;
 }
 

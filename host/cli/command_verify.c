@@ -39,11 +39,12 @@ int command_verify(int argc, char **argv) {
   }
   if (!run_log_verify(argv[first], print_finding, &findings, &totals, &files, &error))
     return command_fail(&error);
-  char documents[32], bytes[32];
-  human_count(totals.rows, documents);
+  char documents[48], parts[48], read[48], bytes[32];
+  human_counted(totals.rows, "document", "documents", documents);
+  human_counted(totals.parts, "part", "parts", parts);
+  human_counted(files, "file", "files", read);
   human_bytes(totals.file_bytes, bytes);
-  printf("%s: %s documents in %" PRId64 " parts; %" PRId64 " files with %s read; %s\n", argv[first],
-         documents, totals.parts, files, bytes,
+  printf("%s: %s in %s; %s with %s read; %s\n", argv[first], documents, parts, read, bytes,
          findings ? "see above for what is wrong" : "all is as recorded");
   return findings ? EXIT_FAILED : EXIT_DONE;
 }

@@ -141,6 +141,29 @@ static void summary_bottleneck(const struct flow_progress *flow) {
   fputs("\n", stderr);
 }
 
+static void summary_this_run(const struct embed_report *report) {
+  const struct flow_progress *flow = &report->status.flow;
+  const double seconds = status_seconds(&report->status);
+  char time[32], documents[48], tokens[48], rate[32];
+  human_seconds(seconds, time);
+  human_counted(flow->documents, "document", "documents", documents);
+  human_counted(flow->tokens, "token", "tokens", tokens);
+  human_count((int64_t)((double)flow->tokens / seconds), rate);
+  fprintf(stderr, "nina: %s after %s\n", report->complete ? "complete" : "not complete", time);
+  fprintf(stderr, "  this run    %s, %s, %s tokens/s\n", documents, tokens, rate);
+}
+
+static void summary_vectors(const struct run_totals *totals) {
+  char whole[32], stored[32];
+  human_bytes(totals->vector_bytes, whole);
+  human_bytes(totals->vector_file_bytes, stored);
+  if (totals->vector_bytes > 0)
+    fprintf(stderr, "%s stored in %s (%.2f : 1)", whole, stored,
+            (double)totals->vector_bytes / (double)totals->vector_file_bytes);
+  else
+    fputs("none", stderr);
+}
+
 void progress_summary(const struct progress *progress, const char *out, const struct embed_report *report) {
   if (progress->mode == PROGRESS_JSON) {
     summary_json(report);
@@ -148,24 +171,17 @@ void progress_summary(const struct progress *progress, const char *out, const st
   }
   const struct flow_progress *flow = &report->status.flow;
   const struct run_totals *totals = &report->totals;
-  char a[32], b[32], c[32];
-  human_seconds(status_seconds(&report->status), a);
-  fprintf(stderr, "nina: %s after %s\n", report->complete ? "complete" : "not complete", a);
-  human_count(flow->documents, a);
-  human_count(flow->tokens, b);
-  human_count((int64_t)((double)flow->tokens / status_seconds(&report->status)), c);
-  fprintf(stderr, "  this run    %s documents, %s tokens, %s tokens/s\n", a, b, c);
-  human_count(totals->rows, a);
-  human_count(totals->tokens, b);
-  fprintf(stderr,
-          "  in all      %s documents, %s tokens, %" PRId64 " rejected, %" PRId64 " truncated, %" PRId64
-          " parts\n",
-          a, b, totals->rejected, totals->truncated, totals->parts);
-  human_bytes(totals->vector_bytes, a);
-  human_bytes(totals->vector_file_bytes, b);
-  human_bytes(totals->file_bytes, c);
-  fprintf(stderr, "  vectors     %s stored in %s (%.2f : 1); all files %s in %s\n", a, b,
-          totals->vector_file_bytes ? (double)totals->vector_bytes / (double)totals->vector_file_bytes : 1.0,
-          c, out);
+  /* That there was nothing to do has been said (embed_callbacks.notice). */
+  if (flow->blocks > 0 || !report->complete) summary_this_run(report);
+  char documents[48], tokens[48], parts[48], bytes[32];
+  human_counted(totals->rows, "document", "documents", documents);
+  human_counted(totals->tokens, "token", "tokens", tokens);
+  human_counted(totals->parts, "part", "parts", parts);
+  human_bytes(totals->file_bytes, bytes);
+  fprintf(stderr, "  in all      %s, %s, %" PRId64 " rejected, %" PRId64 " truncated, %s\n", documents,
+          tokens, totals->rejected, totals->truncated, parts);
+  fputs("  vectors     ", stderr);
+  summary_vectors(totals);
+  fprintf(stderr, "; all files %s in %s\n", bytes, out);
   if (flow->documents > 0) summary_bottleneck(flow);
 }

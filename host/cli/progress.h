@@ -23,5 +23,5 @@ void progress_notice(struct progress *progress, const char *sentence);
 /* Takes the bar off the terminal. */
 void progress_clear(struct progress *progress);
 
-/* The summary at the end of a run; `out` is the folder. */
+/* The summary at the end of a run; `out` is the folder. Of a run that found all done only what OUT holds. */
 void progress_summary(const struct progress *progress, const char *out, const struct embed_report *report);

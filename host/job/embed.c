@@ -186,16 +186,18 @@ static void embedding_close(struct embedding *run) {
   ranks_close(run->ranks);
 }
 
-static void say_start(const struct embedding *run) {
-  struct run_totals totals;
-  run_log_totals(run->log, &totals);
-  if (!run->report->speaks || !run_log_resumed(run->log)) return;
-  if (run_log_complete(run->log))
-    notice(run, "%s is already complete: %lld documents in %lld parts; nothing to do", run->options->out,
-           (long long)totals.rows, (long long)totals.parts);
+/* What OUT held when the run began. */
+static void say_found(const struct embedding *run, bool complete) {
+  char there[64];
+  struct run_totals found;
+  run_log_totals(run->log, &found);
+  const bool one = found.rows == 1;
+  snprintf(there, sizeof there, "%lld document%s in %lld part%s", (long long)found.rows, one ? "" : "s",
+           (long long)found.parts, found.parts == 1 ? "" : "s");
+  if (complete)
+    notice(run, "%s is already complete: %s; nothing to do", run->options->out, there);
   else
-    notice(run, "resuming %s: %lld documents in %lld parts are already there", run->options->out,
-           (long long)totals.rows, (long long)totals.parts);
+    notice(run, "resuming %s: %s %s already there", run->options->out, there, one ? "is" : "are");
 }
 
 /* Bytes of all shards' files, or -1 where one of them is standard input. */
@@ -281,11 +283,15 @@ static bool embedding_work(struct embedding *run, struct error *error) {
   void *bytes = &outcome;
   size_t size = sizeof outcome;
   const bool speaks = run->report->speaks;
-  say_start(run);
+  const bool resumed = speaks && run_log_resumed(run->log);
+  const bool was_complete = resumed && run_log_complete(run->log);
+  if (resumed && !was_complete) say_found(run, false);
   run->report->status.encoder = run->encoder->info.description;
   run->report->status.source_bytes_total = total_source_bytes(run->log);
   if (!embedding_flow(run, &watch, &failure, error)) return false;
   if (speaks) embedding_judge(run, &outcome);
+  /* Not before: only now is standard input known to be what was embedded. */
+  if (was_complete && outcome.done && !outcome.report.interrupted) say_found(run, true);
   if (!ranks_share(run->ranks, &bytes, &size, error)) return false;
   if (!speaks) {
     memcpy(&outcome, bytes, sizeof outcome);

@@ -61,8 +61,8 @@ static bool side_embed(struct evaluation *eval, struct embed_options *embed, con
                    report.interrupted ? "stopped; start the same command again to go on"
                                       : "repair the damaged file and start the same command again");
   if (ok && report.totals.rejected > 0)
-    notice(eval, "%lld lines of %s could not be embedded; %s/rejects says which and why",
-           (long long)report.totals.rejected, input, out);
+    notice(eval, "%lld line%s of %s could not be embedded; %s/rejects says which and why",
+           (long long)report.totals.rejected, report.totals.rejected == 1 ? "" : "s", input, out);
   if (ok) eval->report->rejected += report.totals.rejected;
   free(out);
   return ok;
@@ -87,8 +87,8 @@ static bool warn_of_empty_queries(const struct evaluation *eval, struct error *e
   int64_t empty, first;
   if (!passages_empty(&eval->vectors.queries, &empty, &first, error)) return false;
   if (empty > 0)
-    notice(eval, "%lld queries have an empty text; the first is \"%s\"", (long long)empty,
-           id_map_id(eval->vectors.query_ids, first));
+    notice(eval, "%lld %s an empty text; the first is \"%s\"", (long long)empty,
+           empty == 1 ? "query has" : "queries have", id_map_id(eval->vectors.query_ids, first));
   return true;
 }
 

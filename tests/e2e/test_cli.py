@@ -171,15 +171,29 @@ def test_summary_tells_documents_tokens_bottleneck_and_sizes(tmp_path: Path) -> 
     patterns = [
         r"nina: complete after [\d.]+ s",
         rf"  this run    1,235 documents, {tokens} tokens, [\d,]+ tokens/s",
-        rf"  in all      1,235 documents, {tokens} tokens, 1 rejected, 1 truncated, 1 parts",
+        rf"  in all      1,235 documents, {tokens} tokens, 1 rejected, 1 truncated, 1 part",
         rf"  vectors     [\d.]+ KiB stored in [\d.]+ KiB \({ratio:.2f} : 1\); "
         rf"all files [\d.]+ KiB in {tmp_path}/out",
         r"  bottleneck  (reader|tokenizers|encoder|committers); "
         r"busy: reader \d+ %, tokenizers \d+ %, encoder \d+ %, committers \d+ %",
-        rf"nina: 1 lines could not be embedded; {tmp_path}/out/rejects says which and why",
+        rf"nina: 1 line could not be embedded; {tmp_path}/out/rejects says which and why",
     ]
     for line, pattern in zip(result.stderr.splitlines(), patterns, strict=True):
         assert re.fullmatch(pattern, line), line
+
+
+def test_summary_of_a_run_with_nothing_to_do_tells_what_is_there(tmp_path: Path, shard: Path) -> None:
+    embed(tmp_path / "out", shard, widths=8)
+    found, totals, vectors = embed(tmp_path / "out", shard, widths=8).stderr.splitlines()
+    assert found == f"nina: {tmp_path}/out is already complete: 40 documents in 1 part; nothing to do"
+    assert totals.startswith("  in all      40 documents, ") and vectors.startswith("  vectors     640 B stored in ")
+
+
+def test_summary_of_a_run_without_documents_has_no_ratio(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_bytes(b"")
+    lines = embed(tmp_path / "out", tmp_path / "empty.jsonl", widths=8).stderr.splitlines()
+    assert lines[2] == "  in all      0 documents, 0 tokens, 0 rejected, 0 truncated, 1 part"
+    assert re.fullmatch(rf"  vectors     none; all files \d+ B in {tmp_path}/out", lines[3])
 
 
 def test_quiet_prints_errors_only(tmp_path: Path, shard: Path) -> None:

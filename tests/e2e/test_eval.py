@@ -194,7 +194,7 @@ def test_rejected_passage_is_told_and_counts_as_not_found(tmp_path: Path) -> Non
     queries = [{"_id": "q", "text": "plaça"}]
     data = write_set(tmp_path / "set", corpus, queries, ["q\ta\t1", "q\tb\t1"])
     result = evaluate(data, tmp_path / "out", status=REJECTS)
-    result.says("1 lines of", "could not be embedded", "passage")
+    result.says("1 line of", "could not be embedded", "passage")
     assert metrics_of(tmp_path / "out")["metrics"]["dim_128"]["cosine_recall@10"] == 0.5
 
 
@@ -203,7 +203,7 @@ def test_odd_sets_are_evaluated_with_a_warning(tmp_path: Path) -> None:
     qrels = [*(f"{i}\td{3 * i}\t1" for i in range(4)), "7\tnot-there\t1", "unknown\td1\t1"]
     data = small_set(tmp_path / "set", queries=queries, qrels=qrels)
     result = evaluate(data, tmp_path / "out", "--device", "null")
-    result.says('1 queries have an empty text; the first is "3"', "not-there", "unknown")
+    result.says('1 query has an empty text; the first is "3"', "not-there", "unknown")
     assert metrics_of(tmp_path / "out")["dataset"]["judged"] == 5
 
 

@@ -174,7 +174,7 @@ def test_standard_input_is_refused_under_several_ranks(tmp_path: Path) -> None:
 def test_rejects_of_all_ranks_make_the_exit_status(tmp_path: Path) -> None:
     shard = tmp_path / "a.jsonl"
     shard.write_bytes(lines_of([*make_documents(60, 2), b"no document", *make_documents(60, 3)]))
-    embed_many(tmp_path / "out", shard, ranks=2, status=3, **OPTIONS).says("1 lines could not be embedded")
+    embed_many(tmp_path / "out", shard, ranks=2, status=3, **OPTIONS).says("1 line could not be embedded")
 
 
 def test_process_without_a_launcher_never_starts_mpi(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_same_command_again_changes_nothing(small: tuple[Output, list[Path]]) ->
     before = snapshot(output)
     result = embed(output.path, *shards, status=REJECTS, **OPTIONS)
     result.says(f"{output.path} is already complete: 80 documents in 5 parts; nothing to do")
-    result.says("1 lines could not be embedded")
+    result.says("1 line could not be embedded")
     assert snapshot(output) == before
 
 
@@ -101,7 +101,7 @@ def test_changed_input_is_refused_by_name(small: tuple[Output, list[Path]]) -> N
 
     more = write_shard(output.path.parent / "more.jsonl", [{"text": "a"}])
     assert "3 shards, but the run" in (error := refused(*shards, more)) and "--append" in error
-    assert "1 shards, but the run" in (error := refused(shards[0])) and str(shards[1]) in error
+    assert "1 shard, but the run" in (error := refused(shards[0])) and str(shards[1]) in error
     assert "shard 0" in (error := refused(*reversed(shards))) and "has changed" in error
     content = shards[0].read_bytes()
     shards[0].write_bytes(content[:-2] + b"x\n")
@@ -314,7 +314,9 @@ def test_other_standard_input_is_refused_by_a_finished_run(tmp_path: Path, appen
     before = output.embedding()
     others = {"it has more lines": lines + lines[:30], "lines 21 to 39 have changed": lines[:39], "it has fewer lines": lines[:40], "lines 1 to 20 have changed": lines[1:]}
     for what, other in others.items():
-        embed(output.path, "-", stdin=b"".join(other), append=append, status=USAGE, **OPTIONS).says("shard 0 (-)", what)
+        refused = embed(output.path, "-", stdin=b"".join(other), append=append, status=USAGE, **OPTIONS)
+        refused.says("shard 0 (-)", what)
+        assert "nothing to do" not in refused.stderr
     embed(output.path, "-", stdin=b"".join(lines), append=append, **OPTIONS).says("already complete")
     assert output.embedding() == before
 
