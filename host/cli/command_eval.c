@@ -1,12 +1,15 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "host/cli/commands.h"
 #include "host/cli/eval_table.h"
 #include "host/cli/options.h"
 #include "host/cli/progress.h"
 #include "host/job/eval.h"
+#include "io/file.h"
 
 struct eval_arguments {
   struct eval_options eval; /* first: OPTION_WIDTHS stores into the embed_options that it begins with */
@@ -109,12 +112,26 @@ static void no_notice(void *context, const char *sentence) {
   (void)sentence;
 }
 
-static bool compare_and_print(const struct eval_result *before, const struct eval_result *after,
-                              struct error *error) {
+/* Paths are those of the two metrics.json. */
+static bool compare_and_print(const struct eval_result *before, const char *before_path,
+                              const struct eval_result *after, const char *after_path, struct error *error) {
   struct comparison comparison;
   if (!eval_compare(before, after, &comparison, error)) return false;
-  comparison_print(&comparison, before, after);
+  comparison_print(&comparison, before_path, after_path);
   return true;
+}
+
+/* With the evaluation that has just been written. */
+static bool compare_with(const struct eval_arguments *arguments, const struct eval_result *before,
+                         const struct eval_result *after, struct error *error) {
+  const struct eval_options *eval = &arguments->eval;
+  const char *out = eval->embed.out ? eval->embed.out : eval->vectors;
+  char *path = file_join(out, "metrics.json");
+  if (!path) return error_set_memory(error, strlen(out), "a path");
+  puts("");
+  const bool done = compare_and_print(before, arguments->compare, after, path, error);
+  free(path);
+  return done;
 }
 
 /* Embeds and judges; `before` is the earlier evaluation to compare with, or NULL. */
@@ -131,10 +148,7 @@ static int evaluate(const struct eval_arguments *arguments, const struct eval_re
   progress_clear(&progress);
   if (done) {
     eval_table_print(&report.result);
-    if (before) {
-      puts("");
-      done = compare_and_print(before, &report.result, &error);
-    }
+    if (before) done = compare_with(arguments, before, &report.result, &error);
   }
   eval_result_free(&report.result);
   if (!done) return command_fail(&error);
@@ -148,7 +162,7 @@ static int compare_files(const char *old, const char *new) {
   if (!eval_result_read(old, &before, &error)) return command_fail(&error);
   bool done = eval_result_read(new, &after, &error);
   if (done) {
-    done = compare_and_print(&before, &after, &error);
+    done = compare_and_print(&before, old, &after, new, &error);
     eval_result_free(&after);
   }
   eval_result_free(&before);

@@ -1,6 +1,7 @@
 #include "host/cli/eval_table.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "host/cli/human.h"
 
@@ -14,10 +15,21 @@ static void print_heading(const struct eval_result *result) {
          result->split, passages, queries, result->model, result->query_prompt, result->passage_prompt);
 }
 
+#define SIGNED_BYTES 32
+
+/* "+0.0123", "-0.0004"; what rounds to nothing has no sign: "0.0000". */
+static void signed_format(double value, int decimals, char text[SIGNED_BYTES]) {
+  snprintf(text, SIGNED_BYTES - 2, "%+.*f", decimals, value);
+  if (!strpbrk(text, "123456789")) memmove(text, text + 1, strlen(text));
+}
+
 /* A metric at a width narrower than the widest, and in per cent what it lost against that one. */
 static void print_cell(double value, double widest) {
-  char loss[16] = "";
-  if (widest > LOSS_MIN) snprintf(loss, sizeof loss, "%+.1f %%", 100 * (value / widest - 1));
+  char loss[SIGNED_BYTES] = "";
+  if (widest > LOSS_MIN) {
+    signed_format(100 * (value / widest - 1), 1, loss);
+    strcat(loss, " %");
+  }
   printf("%9.4f%9s", value, loss);
 }
 
@@ -50,18 +62,20 @@ static const char *verdict(const struct interval *interval) {
   return "";
 }
 
-void comparison_print(const struct comparison *comparison, const struct eval_result *before,
-                      const struct eval_result *after) {
-  char queries[32];
-  human_count(comparison->queries, queries);
+void comparison_print(const struct comparison *comparison, const char *before, const char *after) {
+  char queries[48];
+  human_counted(comparison->queries, "query", "queries", queries);
+  printf("before   %s\nafter    %s\ndiffer   %s\n", before, after,
+         *comparison->differences ? comparison->differences : "in nothing that the two files tell");
   printf(
-      "%s queries, before (%s, %s) and after (%s, %s); the interval holds the difference with %.0f %%\n"
-      "confidence (paired bootstrap, %d resamples); without a word, chance explains it\n",
-      queries, before->model, before->dataset, after->model, after->dataset, 100 * COMPARE_LEVEL,
-      COMPARE_RESAMPLES);
-  if (comparison->only_before + comparison->only_after > 0)
-    printf("left out: %lld queries that only the first has, %lld that only the second has\n",
-           (long long)comparison->only_before, (long long)comparison->only_after);
+      "%s; the interval holds the difference with %.0f %% confidence (paired bootstrap, %d\n"
+      "resamples); without a word, chance explains it\n",
+      queries, 100 * COMPARE_LEVEL, COMPARE_RESAMPLES);
+  if (comparison->only_before + comparison->only_after > 0) {
+    human_counted(comparison->only_before, "query", "queries", queries);
+    printf("left out: %s that only the first has, %lld that only the second has\n", queries,
+           (long long)comparison->only_after);
+  }
   for (int32_t w = 0; w < comparison->width_count; w++) {
     const struct compared_width *width = &comparison->width[w];
     printf("\nwidth %-8d  before   after  difference  interval\n", width->width);
@@ -69,8 +83,12 @@ void comparison_print(const struct comparison *comparison, const struct eval_res
       char name[METRIC_NAME_MAX];
       const struct interval *interval = &width->interval[m];
       metric_name(comparison->metrics.metric[m], name);
-      printf("%-14s  %.4f  %.4f  %+10.4f  %+.4f … %+.4f  %s\n", name, width->before[m], width->after[m],
-             interval->difference, interval->low, interval->high, verdict(interval));
+      char difference[SIGNED_BYTES], low[SIGNED_BYTES], high[SIGNED_BYTES];
+      signed_format(interval->difference, 4, difference);
+      signed_format(interval->low, 4, low);
+      signed_format(interval->high, 4, high);
+      printf("%-14s  %.4f  %.4f  %10s  %7s … %7s  %s\n", name, width->before[m], width->after[m], difference,
+             low, high, verdict(interval));
     }
   }
 }

@@ -6,6 +6,6 @@
 /* Metrics by width, widths side by side with bytes per vector and what each loses against the first. */
 void eval_table_print(const struct eval_result *result);
 
-/* What moved at each width, with the interval of the difference. */
-void comparison_print(const struct comparison *comparison, const struct eval_result *before,
-                      const struct eval_result *after);
+/* What moved at each width, with the interval of the difference, under the names of the two metrics.json and
+ * what the evaluations differ in. */
+void comparison_print(const struct comparison *comparison, const char *before, const char *after);

@@ -1,9 +1,11 @@
 #include "host/job/eval_compare.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/retrieval/id_map.h"
+#include "io/json_diff.h"
 
 /* Pairs of places of queries in both results. */
 struct pairs {
@@ -78,6 +80,44 @@ static bool widths_compare(const struct eval_result *before, const struct eval_r
   return ok;
 }
 
+static void value_diff(struct json_diff *diff, const char *name, json_t *then, json_t *now) {
+  json_diff(diff, name, then, now);
+  json_decref(then);
+  json_decref(now);
+}
+
+static void string_diff(struct json_diff *diff, const char *name, const char *then, const char *now) {
+  value_diff(diff, name, json_string(then ? then : ""), json_string(now ? now : ""));
+}
+
+static json_t *widths_json(const struct eval_result *result) {
+  json_t *widths = json_array();
+  for (int32_t w = 0; w < result->width_count; w++)
+    json_array_append_new(widths, json_integer(result->width[w].width));
+  return widths;
+}
+
+/* In the order of what a reader of the numbers would ask first; of a model's hashes only where its name does
+ * not tell the two apart. */
+static bool settings_compare(const struct eval_result *before, const struct eval_result *after,
+                             struct comparison *comparison, struct error *error) {
+  FILE *stream = fmemopen(comparison->differences, sizeof comparison->differences, "w");
+  if (!stream) return error_set_memory(error, sizeof comparison->differences, "a comparison");
+  struct json_diff diff = {.stream = stream, .then = "before", .now = "after"};
+  string_diff(&diff, "set", before->dataset, after->dataset);
+  value_diff(&diff, "passages", json_integer(before->passages), json_integer(after->passages));
+  string_diff(&diff, "model", before->model, after->model);
+  string_diff(&diff, "query prompt", before->query_prompt, after->query_prompt);
+  string_diff(&diff, "passage prompt", before->passage_prompt, after->passage_prompt);
+  value_diff(&diff, "widths", widths_json(before), widths_json(after));
+  if (diff.count == 0 && json_is_object(before->model_identity) && json_is_object(after->model_identity))
+    json_diff(&diff, "model", before->model_identity, after->model_identity);
+  if (json_is_object(before->compute_class) && json_is_object(after->compute_class))
+    json_diff(&diff, "computed", before->compute_class, after->compute_class);
+  json_diff_end(&diff);
+  return fclose(stream) == 0 || error_set_memory(error, sizeof comparison->differences, "a comparison");
+}
+
 bool eval_compare(const struct eval_result *before, const struct eval_result *after,
                   struct comparison *comparison, struct error *error) {
   struct pairs pairs = {0};
@@ -91,6 +131,7 @@ bool eval_compare(const struct eval_result *before, const struct eval_result *af
        widths_compare(before, after, &pairs, comparison, error);
   if (ok && comparison->width_count == 0)
     ok = error_set(error, ERROR_USAGE, "the two evaluations share no width");
+  ok = ok && settings_compare(before, after, comparison, error);
   comparison->queries = pairs.count;
   comparison->only_before = before->judged - pairs.count;
   comparison->only_after = after->judged - pairs.count;

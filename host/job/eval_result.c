@@ -55,6 +55,8 @@ static bool read_names(const struct reading *reading, const json_t *file, struct
   result->dataset = string_copy(dataset, "name");
   result->split = string_copy(dataset, "split");
   result->model = string_copy(json_object_get(file, "model"), "name");
+  result->model_identity = json_incref(json_object_get(file, "model"));
+  result->compute_class = json_incref(json_object_get(file, "compute_class"));
   result->query_prompt = string_copy(prompts, "query");
   result->passage_prompt = string_copy(prompts, "passage");
   result->passages = json_integer_value(json_object_get(dataset, "passages"));

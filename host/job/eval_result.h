@@ -46,8 +46,8 @@ int32_t eval_result_metric(const struct eval_result *result, struct metric metri
 /* Writes metrics.json. */
 bool eval_result_write(const struct eval_result *result, const char *path, struct error *error);
 
-/* Reads such a file, of which only metrics, query ids, values, and the names are filled. Every size is
- * checked. On failure nothing needs to be freed. */
+/* Reads such a file. ERROR_USAGE where it is not there. Every size is checked. On failure nothing needs to be
+ * freed. */
 bool eval_result_read(const char *path, struct eval_result *result, struct error *error);
 
 /* Writes model-index.yml: what a model card on the Hugging Face hub carries in its front matter, as

@@ -114,9 +114,35 @@ def test_other_metrics_can_be_asked_for(tmp_path: Path, judged: tuple[Path, Resu
 def test_evaluation_compared_with_itself_did_not_move(judged: tuple[Path, Result]) -> None:
     path = judged[0] / "metrics.json"
     shown = nina("eval", "--compare", path, path).stdout
-    assert shown.startswith("60 queries, before (e5-small, municipal) and after")
+    assert shown.startswith(
+        f"before   {path}\nafter    {path}\ndiffer   in nothing that the two files tell\n60 queries; the interval"
+    )
     rows = [line.split() for line in shown.splitlines() if "…" in line]
-    assert len(rows) == 30 and all(row[3:] == ["+0.0000", "+0.0000", "…", "+0.0000"] for row in rows)
+    assert len(rows) == 30 and all(row[3:] == ["0.0000", "0.0000", "…", "0.0000"] for row in rows)
+
+
+def test_comparison_names_what_the_two_were_made_with(tmp_path: Path, judged: tuple[Path, Result]) -> None:
+    path, metrics = judged[0] / "metrics.json", metrics_of(judged[0])
+    del metrics["metrics"]["dim_32"]
+    metrics["prompts"]["query"] = "q: "
+    (tmp_path / "new.json").write_text(json.dumps(metrics))
+    assert nina("eval", "--compare", path, tmp_path / "new.json").stdout.splitlines()[:3] == [
+        f"before   {path}",
+        f"after    {tmp_path}/new.json",
+        'differ   query prompt: "query: " before, "q: " after; widths: [64, 32] before, [64] after',
+    ]
+    metrics = metrics_of(judged[0])
+    metrics["model"]["weights"] = "0" * 32  # a fine-tune that bears the same name
+    metrics["compute_class"]["precision"] = "bf16"
+    for query in range(60):  # too little to be seen
+        metrics["queries"]["dim_64"]["cosine_map@100"][query] += 1e-5
+    (tmp_path / "new.json").write_text(json.dumps(metrics))
+    shown = nina("eval", "--compare", path, tmp_path / "new.json").stdout
+    assert f'differ   model.weights: "{metrics_of(judged[0])["model"]["weights"]}" before, "{"0" * 32}" after' in shown
+    assert 'computed.precision: "fp32" before, "bf16" after' in shown and "-0.0000" not in shown
+    back = nina("eval", "--compare", tmp_path / "new.json", path).stdout
+    row = next(line for line in back.splitlines() if line.startswith("map@100")).split()
+    assert row[3:] == ["0.0000", "0.0000", "…", "0.0000", "worse"]
 
 
 def test_comparison_tells_better_from_lucky(tmp_path: Path, judged: tuple[Path, Result]) -> None:
@@ -131,7 +157,7 @@ def test_comparison_tells_better_from_lucky(tmp_path: Path, judged: tuple[Path, 
     rows = {line.split()[0]: line.split() for line in shown.splitlines() if "…" in line}
     assert rows["ndcg@10"][-1] == "better" and rows["ndcg@10"][1] == "0.0000"
     assert rows["mrr@10"][-1] not in ("better", "worse") and float(rows["mrr@10"][3]) != 0
-    assert rows["map@100"][3] == "+0.0000"
+    assert rows["map@100"][3] == "0.0000"
 
 
 def write_set(folder: Path, corpus: list[Any], queries: list[Any], qrels: list[str], ending: str = "") -> Path:
