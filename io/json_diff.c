@@ -32,7 +32,12 @@ void json_diff(struct json_diff *diff, const char *path, const json_t *then, con
   }
   if (then && now && json_equal(then, now)) return;
   if (diff->count++ >= DIFFERENCES_MAX) return;
-  fprintf(diff->stream, "%s%s: ", diff->count > 1 ? "; " : "", path);
+  if (diff->count > 1) fputs("; ", diff->stream);
+  if (diff->name)
+    diff->name(diff->stream, path);
+  else
+    fputs(path, diff->stream);
+  fputs(": ", diff->stream);
   value_print(diff->stream, then);
   fprintf(diff->stream, " %s, ", diff->then);
   value_print(diff->stream, now);

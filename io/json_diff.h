@@ -8,6 +8,8 @@ struct json_diff {
   FILE *stream;           /* takes "path: a <then>, b <now>; …" */
   const char *then, *now; /* what stands after the values: "in the manifest", "now" */
   int count;              /* of differences; only the first few are printed */
+  /* How a path is called in the phrase; NULL: as it is. */
+  void (*name)(FILE *stream, const char *path);
 };
 
 /* Adds the differences between the values at `path`, going into objects that both have. */

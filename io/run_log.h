@@ -34,8 +34,9 @@ bool shard_examine(struct shard *shard, struct error *error);
 /* What makes two runs the same run: all of it must agree for a resume. The JSON values are objects of
  * scalars, arrays or objects; a difference is reported by its key and both values. Not owned. */
 struct run_identity {
-  json_t *model;         /* name, hashes of weights and tokenizer */
-  json_t *settings;      /* every resolved setting that changes the bytes that come out */
+  json_t *model;    /* name, hashes of weights and tokenizer */
+  json_t *settings; /* every resolved setting that changes the bytes that come out; its keys are the names of
+                       their options, with _ for - */
   json_t *compute_class; /* encoder, precision, instruction set or GPU, library versions */
   bool mixed; /* a run of several compute classes: that of the manifest need not agree, and is replaced */
   const struct shard *shards;

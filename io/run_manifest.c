@@ -228,12 +228,29 @@ bool manifest_shards(const json_t *manifest, struct shard_list *list, struct err
   return true;
 }
 
+/* A setting is called by the option that sets it: the user has to know what to change. */
+static void setting_name(FILE *stream, const char *path) {
+  static const char *const options[][2] = {{"compute_class.encoder", "--device"},
+                                           {"compute_class.precision", "--precision"},
+                                           {"compute_class.batch_tokens", "--batch-tokens"}};
+  static const char settings[] = "settings.";
+  for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+    if (strcmp(path, options[i][0]) == 0) path = options[i][1];
+  if (strncmp(path, settings, sizeof settings - 1) != 0) {
+    fputs(path, stream);
+    return;
+  }
+  fputs("--", stream);
+  for (const char *key = path + sizeof settings - 1; *key; key++) fputc(*key == '_' ? '-' : *key, stream);
+}
+
 bool manifest_check_identity(const char *out, const json_t *manifest, const struct run_identity *identity,
                              struct error *error) {
   bool ok = false;
   char *text = NULL;
   size_t size = 0;
-  struct json_diff diff = {.stream = open_memstream(&text, &size), .then = "in the manifest", .now = "now"};
+  struct json_diff diff = {
+      .stream = open_memstream(&text, &size), .then = "in the manifest", .now = "now", .name = setting_name};
   if (!diff.stream) return error_set_memory(error, PATH_MAX, "a comparison");
   json_diff(&diff, "model", json_object_get(manifest, "model"), identity->model);
   json_diff(&diff, "settings", json_object_get(manifest, "settings"), identity->settings);

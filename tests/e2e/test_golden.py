@@ -99,5 +99,5 @@ def test_precision_is_part_of_the_run(tmp_path: Path) -> None:
     embed(tmp_path / "out", shard, precision="fp32", status=REJECTS, **options)
     embed(tmp_path / "out", shard, status=REJECTS, **options).says("nothing to do")
     result = embed(tmp_path / "out", shard, precision="bf16", status=USAGE, **options)
-    result.says('compute_class.precision: "fp32" in the manifest, "bf16" now')
-    embed(tmp_path / "out", shard, device="null", widths=16, status=USAGE).says("compute_class.encoder")
+    result.says('--precision: "fp32" in the manifest, "bf16" now')
+    embed(tmp_path / "out", shard, device="null", widths=16, status=USAGE).says('--device: "cpu" in the manifest, "null" now')

@@ -62,19 +62,19 @@ def test_moved_archive_is_still_the_same_input(small: tuple[Output, list[Path]])
 
 
 CHANGES = [
-    ("widths", "32,16", "settings.widths: [32, 8] in the manifest, [32, 16] now"),
-    ("max_tokens", 100, "settings.max_tokens: 768 in the manifest, 100 now"),
-    ("prompt", "p: ", 'settings.prompt: "" in the manifest, "p: " now'),
-    ("prompt_name", "query", 'settings.prompt: "" in the manifest, "consulta: " now'),
-    ("text_field", "body", 'settings.text_field: "text" in the manifest, "body" now'),
-    ("id_field", "id", 'settings.id_field: null in the manifest, "id" now'),
-    ("title_field", "t", 'settings.title_field: null in the manifest, "t" now'),
-    ("max_line", "1K", "settings.max_line: 134217728 in the manifest, 1024 now"),
-    ("block_lines", 30, "settings.block_lines: 20 in the manifest, 30 now"),
-    ("block_bytes", "1K", "settings.block_bytes: "),
-    ("zstd_level", 3, "settings.zstd_level: 1 in the manifest, 3 now"),
-    ("store_text", False, "settings.store_text: true in the manifest, false now"),
-    ("batch_tokens", 4096, "compute_class.batch_tokens: "),
+    ("widths", "32,16", "--widths: [32, 8] in the manifest, [32, 16] now"),
+    ("max_tokens", 100, "--max-tokens: 768 in the manifest, 100 now"),
+    ("prompt", "p: ", '--prompt: "" in the manifest, "p: " now'),
+    ("prompt_name", "query", '--prompt: "" in the manifest, "consulta: " now'),
+    ("text_field", "body", '--text-field: "text" in the manifest, "body" now'),
+    ("id_field", "id", '--id-field: null in the manifest, "id" now'),
+    ("title_field", "t", '--title-field: null in the manifest, "t" now'),
+    ("max_line", "1K", "--max-line: 134217728 in the manifest, 1024 now"),
+    ("block_lines", 30, "--block-lines: 20 in the manifest, 30 now"),
+    ("block_bytes", "1K", "--block-bytes: "),
+    ("zstd_level", 3, "--zstd-level: 1 in the manifest, 3 now"),
+    ("store_text", False, "--store-text: true in the manifest, false now"),
+    ("batch_tokens", 4096, "--batch-tokens: "),
     ("model", GOLDEN / "bert-mean-v6", 'model.name: "xlmr-cls-v3" in the manifest, "bert-mean-v6" now'),
 ]
 
@@ -145,7 +145,7 @@ def test_append_adds_shards_at_the_end(small: tuple[Output, list[Path]]) -> None
 
 def test_append_refuses_changed_shards_and_settings(small: tuple[Output, list[Path]]) -> None:
     output, shards = small
-    assert "settings.widths" in embed(output.path, shards[1], status=USAGE, append=True, widths=8).error
+    assert "--widths: " in embed(output.path, shards[1], status=USAGE, append=True, widths=8).error
     write_shard(shards[1], make_documents(31, 5))
     assert "has changed" in embed(output.path, shards[1], status=USAGE, append=True, **OPTIONS).error
 

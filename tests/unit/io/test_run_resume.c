@@ -124,10 +124,10 @@ static void other_settings_are_refused_by_name_and_values(void **state) {
     const char *key, *value, *expected;
   } changes[] = {
       {0, "weights", "\"0b\"", "model.weights: \"0a\" in the manifest, \"0b\" now"},
-      {1, "widths", "[8]", "settings.widths: [8, 4] in the manifest, [8] now"},
-      {1, "batch", "{\"tokens\": 32, \"rows\": 2}", "settings.batch.tokens: 64 in the manifest, 32 now"},
-      {1, "prompt", "\"query\"", "settings.prompt: nothing in the manifest, \"query\" now"},
-      {2, "precision", "\"fp32\"", "compute_class.precision: \"bf16\" in the manifest, \"fp32\" now"},
+      {1, "widths", "[8]", "--widths: [8, 4] in the manifest, [8] now"},
+      {1, "batch", "{\"tokens\": 32, \"rows\": 2}", "--batch.tokens: 64 in the manifest, 32 now"},
+      {1, "prompt", "\"query\"", "--prompt: nothing in the manifest, \"query\" now"},
+      {2, "precision", "\"fp32\"", "--precision: \"bf16\" in the manifest, \"fp32\" now"},
   };
   const struct shard shard = shard_named("a", 1);
   run_log_close(must_open(*state, &shard, 1, RUN_RESUME));
@@ -157,7 +157,7 @@ static void many_differences_are_counted(void **state) {
     json_object_set_new(identity.settings, key, json_integer(i));
   }
   assert_null(run_log_open(fixture_out(*state), &identity, RUN_RESUME, &error));
-  assert_says(&error, "settings.new3");
+  assert_says(&error, "--new3");
   assert_says(&error, "and 3 more");
   assert_null(strstr(error.message, "new4"));
   identity_free(&identity);
