@@ -165,11 +165,13 @@ bool run_log_complete(const struct run_log *log);
  * is missing. */
 bool run_log_finish(struct run_log *log, struct error *error);
 
-/* Verification: one call per finding, in no set order. `path` is relative to OUT. */
+/* Verification: one call per finding, all in the thread that called; those of the records in the order of
+ * parts. `path` is relative to OUT. */
 enum finding_kind {
-  FINDING_MISSING,    /* a file of a record, a part before a shard's last, or a shard's end is not there */
+  FINDING_MISSING,    /* a file of a record is not there; of a finished run also a part, or a shard's end */
   FINDING_DAMAGED,    /* size or hash differ from the record, or a record cannot be read */
-  FINDING_INCOMPLETE, /* a shard that ends in an incomplete part, or a run that was not finished */
+  FINDING_INCOMPLETE, /* a shard that ends in an incomplete part; a run that was not finished, with the number
+                         of shards that lack blocks */
   FINDING_FOREIGN,    /* a file that no record names (temporary files of dead processes among them) */
 };
 struct finding {
@@ -179,8 +181,9 @@ struct finding {
 };
 typedef void finding_fn(void *context, const struct finding *finding);
 
-/* Rereads every file of OUT against its record. Returns false only when it cannot be done at all (no
- * manifest, unreadable folder); findings are not errors. *totals sums the readable records; *files counts the
- * files that were read. */
-bool run_log_verify(const char *out, finding_fn *report, void *context, struct run_totals *totals,
-                    int64_t *files, struct error *error);
+/* Rereads every file of OUT against its record, with so many threads; they change nothing in what is
+ * reported, nor in its order. Returns false only when it cannot be done at all (no manifest, unreadable
+ * folder); findings are not errors. *totals sums the readable records; *files counts the files that were
+ * read. */
+bool run_log_verify(const char *out, int32_t threads, finding_fn *report, void *context,
+                    struct run_totals *totals, int64_t *files, struct error *error);

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "io/part_check.h"
 #include "io/part_table.h"
 #include "io/run_layout.h"
 #include "io/run_log.h"
@@ -18,6 +18,11 @@
   UINT64_MAX /* of a forged record with more kinds than that: whatever bears the part's name counts as named \
               */
 
+struct key_list {
+  uint64_t *key; /* [count] part_key */
+  int64_t count;
+};
+
 struct file_kind {
   char folder[PART_PATH_MAX], suffix[PART_PATH_MAX];
 };
@@ -28,13 +33,13 @@ struct verification {
   void *context;
   struct shard_list shards;
   struct part_table parts;
-  uint64_t
-      *unread; /* [unread_count] part_key of the records that cannot be read, sorted once all are known */
-  int64_t unread_count;
+  struct key_list records, unread; /* unread: those that cannot be read; both sorted */
   struct file_kind kind[FILE_KINDS_MAX];
   int kind_count;
   int64_t files;
-  int64_t losses; /* findings that already say why the totals cannot agree */
+  int64_t losses;  /* findings that already say why the totals cannot agree */
+  bool unfinished; /* the manifest says so */
+  int32_t open_shards, first_open, first_open_block, last_open; /* see shard_is_open */
 };
 
 __attribute__((format(printf, 4, 5))) static void finding_report(struct verification *verification,
@@ -50,33 +55,29 @@ __attribute__((format(printf, 4, 5))) static void finding_report(struct verifica
   verification->report(verification->context, &finding);
 }
 
-static uint64_t part_key(int32_t shard, int32_t block) {
-  return (uint64_t)shard << 32 | (uint64_t)block;
-}
-
 static int key_compare(const void *a, const void *b) {
   const uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
   return (left > right) - (left < right);
 }
 
+static bool key_add(struct key_list *list, int32_t shard, int32_t block, struct error *error) {
+  const int64_t count = list->count;
+  if ((count & (count - 1)) == 0) { /* room doubles at every power of two */
+    const size_t bytes = (count ? 2 * (size_t)count : 1) * sizeof *list->key;
+    uint64_t *larger = realloc(list->key, bytes);
+    if (!larger) return error_set_memory(error, bytes, "a list of parts");
+    list->key = larger;
+  }
+  list->key[list->count++] = part_key(shard, block);
+  return true;
+}
+
 /* True for a part whose record is there but cannot be read: that has been reported, and its files are not
  * strangers. */
 static bool part_is_unread(const struct verification *verification, int32_t shard, int32_t block) {
+  const struct key_list *unread = &verification->unread;
   const uint64_t key = part_key(shard, block);
-  return verification->unread_count > 0 &&
-         bsearch(&key, verification->unread, (size_t)verification->unread_count, sizeof key, key_compare);
-}
-
-static bool unread_add(struct verification *verification, int32_t shard, int32_t block, struct error *error) {
-  const int64_t count = verification->unread_count;
-  if ((count & (count - 1)) == 0) { /* room doubles at every power of two */
-    const size_t bytes = (count ? 2 * (size_t)count : 1) * sizeof *verification->unread;
-    uint64_t *larger = realloc(verification->unread, bytes);
-    if (!larger) return error_set_memory(error, bytes, "a list of parts");
-    verification->unread = larger;
-  }
-  verification->unread[verification->unread_count++] = part_key(shard, block);
-  return true;
+  return unread->count > 0 && bsearch(&key, unread->key, (size_t)unread->count, sizeof key, key_compare);
 }
 
 /* The bit of a kind of file; 0 where it is new and `add` is false, or there is no room for it. */
@@ -93,34 +94,9 @@ static uint64_t kind_bit(struct verification *verification, const char *folder, 
   return (uint64_t)1 << verification->kind_count++;
 }
 
-/* Rereads one file of a record. */
-static void file_check(struct verification *verification, const struct part_file *file, const char *path) {
-  struct stat status;
-  struct digest digest;
-  struct error error;
-  if (stat(path, &status) != 0) {
-    finding_report(verification, FINDING_MISSING, file->path,
-                   "its part's record names it, but it is not there");
-    return;
-  }
-  if (status.st_size != file->digest.size) {
-    finding_report(verification, FINDING_DAMAGED, file->path,
-                   "it has %lld bytes; its part's record says %lld", (long long)status.st_size,
-                   (long long)file->digest.size);
-    return;
-  }
-  verification->files++;
-  if (!file_digest(path, &digest, &error))
-    finding_report(verification, FINDING_DAMAGED, file->path, "%s", error.message);
-  else if (strcmp(digest.hash, file->digest.hash) != 0)
-    finding_report(verification, FINDING_DAMAGED, file->path, "its XXH3-128 is %s; its part's record says %s",
-                   digest.hash, file->digest.hash);
-}
-
-static bool record_check_files(struct verification *verification, const struct part_record *record,
-                               struct part *part, struct error *error) {
-  for (int i = 0; i < record->file_count; i++) {
-    const struct part_file *file = &record->files[i];
+static void files_take(struct verification *verification, const struct part_check *check, struct part *part) {
+  for (int i = 0; i < check->record.file_count; i++) {
+    const struct part_file *file = &check->record.files[i];
     char folder[PART_PATH_MAX];
     int32_t shard, block;
     const char *suffix;
@@ -129,35 +105,51 @@ static bool record_check_files(struct verification *verification, const struct p
     part_name_parse(file->path + length + 1, &shard, &block, &suffix);
     const uint64_t bit = kind_bit(verification, folder, suffix, true);
     part->files |= bit ? bit : FILES_ANY;
-
-    char *path = file_join(verification->out, file->path);
-    if (!path) return error_set_memory(error, PATH_MAX, "a path");
-    file_check(verification, file, path);
-    free(path);
+    if (check->detail[i]) finding_report(verification, check->kind[i], file->path, "%s", check->detail[i]);
   }
-  return true;
+  verification->files += check->files_read;
 }
 
-static bool record_check(void *context, const char *name, struct error *error) {
+static bool part_take(void *context, const struct part_check *check, struct error *error) {
+  struct verification *verification = context;
+  if (check->state == PART_UNREADABLE) {
+    char path[PART_PATH_MAX];
+    part_path_format(path, RECORD_FOLDER, check->shard, check->block, RECORD_SUFFIX);
+    finding_report(verification, FINDING_DAMAGED, path, "%s", check->error.message);
+    return key_add(&verification->unread, check->shard, check->block, error);
+  }
+  struct part *part = part_table_put(&verification->parts, &check->record, error);
+  if (part) files_take(verification, check, part);
+  return part != NULL;
+}
+
+static bool record_list(void *context, const char *name, struct error *error) {
   struct verification *verification = context;
   int32_t shard, block;
   const char *suffix;
-  struct part_record record;
-  struct error wrong;
-  char path[PART_PATH_MAX];
   if (!part_name_parse(name, &shard, &block, &suffix) || strcmp(suffix, RECORD_SUFFIX) != 0) return true;
   if (shard >= verification->shards.count) return true;
-  part_path_format(path, RECORD_FOLDER, shard, block, suffix);
-  if (!record_read(verification->out, shard, block, &record, &wrong)) {
-    finding_report(verification, FINDING_DAMAGED, path, "%s", wrong.message);
-    return unread_add(verification, shard, block, error);
+  return key_add(&verification->records, shard, block, error);
+}
+
+/* A shard of a run that is not finished lacks blocks from this one on: no damage, and said once for all of
+ * them.
+ */
+static void shard_is_open(struct verification *verification, int32_t shard, int32_t block) {
+  if (verification->open_shards > 0 && verification->last_open == shard) return;
+  if (verification->open_shards++ == 0) {
+    verification->first_open = shard;
+    verification->first_open_block = block;
   }
-  struct part *part = part_table_put(&verification->parts, &record, error);
-  return part && record_check_files(verification, &record, part, error);
+  verification->last_open = shard;
 }
 
 /* Parts first … last of a shard have no record. */
 static void gap_report(struct verification *verification, int32_t shard, int32_t first, int32_t last) {
+  if (verification->unfinished) {
+    shard_is_open(verification, shard, first);
+    return;
+  }
   char path[PART_PATH_MAX];
   part_path_format(path, RECORD_FOLDER, shard, first, RECORD_SUFFIX);
   finding_report(verification, FINDING_MISSING, path, "blocks %d to %d of shard %d (%s) are not committed",
@@ -190,6 +182,10 @@ static void shard_check_end(struct verification *verification, int32_t shard) {
   if (list->blocks < 0) {
     const struct part *last = part_table_last(&verification->parts, shard);
     if ((last && last->border.incomplete) || part_is_unread(verification, shard, list->end)) return;
+    if (verification->unfinished) {
+      shard_is_open(verification, shard, list->end);
+      return;
+    }
     part_path_format(path, RECORD_FOLDER, shard, list->end, RECORD_SUFFIX);
     finding_report(
         verification, FINDING_MISSING, path, "shard %d (%s) has %s", shard,
@@ -243,15 +239,32 @@ static bool entry_check(void *context, const char *path, const char *folder, con
     finding_report(verification, FINDING_FOREIGN, path, "%s",
                    file_is_temporary(name)
                        ? "a temporary file: of a process that died, unless a run is going on"
+                   : verification->unfinished && *folder
+                       ? "no commit record names it: its part was not committed, and will be done again"
                        : "no commit record names it");
   return true;
 }
 
+static const char *manifest_state(const json_t *manifest) {
+  return json_string_value(json_object_get(manifest, "state"));
+}
+
+static void unfinished_report(struct verification *verification, const char *state) {
+  char open[700] = "";
+  const int32_t shards = verification->shards.count, first = verification->first_open;
+  if (verification->open_shards > 0)
+    snprintf(
+        open, sizeof open, ": %d of %d shard%s lack%s blocks, the first from block %d on (shard %d, %.500s)",
+        verification->open_shards, shards, shards == 1 ? "" : "s", verification->open_shards == 1 ? "s" : "",
+        verification->first_open_block, first, verification->shards.shard[first].path);
+  finding_report(verification, FINDING_INCOMPLETE, MANIFEST_NAME,
+                 "the run is not finished (its state is \"%s\")%s; unless it is at work now, start the same "
+                 "command again and it goes on",
+                 state, open);
+}
+
 static bool manifest_check(struct verification *verification, const json_t *manifest, struct error *error) {
-  const char *state = json_string_value(json_object_get(manifest, "state"));
-  if (strcmp(state, "complete") != 0)
-    finding_report(verification, FINDING_INCOMPLETE, MANIFEST_NAME,
-                   "the run's state is \"%s\": start the same command again to complete it", state);
+  if (verification->unfinished) unfinished_report(verification, manifest_state(manifest));
   const json_t *then = json_object_get(manifest, "totals");
   if (!then || verification->losses > 0) return true;
   json_t *now = totals_to_json(&verification->parts.totals);
@@ -269,16 +282,18 @@ static bool manifest_check(struct verification *verification, const json_t *mani
   return true;
 }
 
-static bool verification_run(struct verification *verification, const json_t *manifest, struct error *error) {
+static bool verification_run(struct verification *verification, const json_t *manifest, int32_t threads,
+                             struct error *error) {
   bool ok = false;
   char *folder = file_join(verification->out, RECORD_FOLDER);
   if (!folder) return error_set_memory(error, PATH_MAX, "a path");
   if (!manifest_shards(manifest, &verification->shards, error)) goto out;
   if (!part_table_reach(&verification->parts, verification->shards.count, error)) goto out;
-  if (!folder_visit(folder, record_check, verification, error)) goto out;
-  if (verification->unread)
-    qsort(verification->unread, (size_t)verification->unread_count, sizeof *verification->unread,
-          key_compare);
+  if (!folder_visit(folder, record_list, verification, error)) goto out;
+  struct key_list *records = &verification->records;
+  if (records->key) qsort(records->key, (size_t)records->count, sizeof *records->key, key_compare);
+  if (!parts_check(verification->out, records->key, records->count, threads, part_take, verification, error))
+    goto out;
   for (int32_t shard = 0; shard < verification->shards.count; shard++) shard_check(verification, shard);
   if (!layout_visit(verification->out, entry_check, verification, error)) goto out;
   ok = manifest_check(verification, manifest, error);
@@ -287,8 +302,8 @@ out:
   return ok;
 }
 
-bool run_log_verify(const char *out, finding_fn *report, void *context, struct run_totals *totals,
-                    int64_t *files, struct error *error) {
+bool run_log_verify(const char *out, int32_t threads, finding_fn *report, void *context,
+                    struct run_totals *totals, int64_t *files, struct error *error) {
   json_t *manifest;
   struct verification verification = {.out = out, .report = report, .context = context};
   *totals = (struct run_totals){0};
@@ -296,10 +311,12 @@ bool run_log_verify(const char *out, finding_fn *report, void *context, struct r
   if (!file_check_folder(out, error) || !run_log_manifest(out, &manifest, error)) return false;
   if (!manifest)
     return error_set(error, ERROR_INPUT, "%s has no " MANIFEST_NAME ": it is not the output of a run", out);
-  const bool ok = verification_run(&verification, manifest, error);
+  verification.unfinished = strcmp(manifest_state(manifest), "complete") != 0;
+  const bool ok = verification_run(&verification, manifest, threads, error);
   *totals = verification.parts.totals;
   *files = verification.files;
-  free(verification.unread);
+  free(verification.unread.key);
+  free(verification.records.key);
   part_table_free(&verification.parts);
   shard_list_free(&verification.shards);
   json_decref(manifest);

@@ -1,12 +1,21 @@
-#include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #include "host/cli/commands.h"
 #include "host/cli/human.h"
 #include "host/cli/options.h"
+#include "host/cpu/isa.h"
 #include "io/run_log.h"
 
-static const struct option_spec specs[] = {{0, OPTION_FLAG, 0, NULL, NULL, NULL}};
+struct verify_arguments {
+  int32_t threads;
+};
+
+static const struct option_spec specs[] = {
+    {"threads", OPTION_INT, offsetof(struct verify_arguments, threads), "N",
+     "threads (default: the processors it may use)", NULL},
+    {0, OPTION_FLAG, 0, NULL, NULL, NULL},
+};
 
 static void print_finding(void *context, const struct finding *finding) {
   static const char *const kinds[] = {"missing", "damaged", "incomplete", "foreign"};
@@ -19,25 +28,28 @@ int command_verify(int argc, char **argv) {
   struct error error = {0};
   struct run_totals totals;
   int64_t findings = 0, files = 0;
-  int first, unused;
+  struct verify_arguments arguments = {0};
+  int first;
   bool help;
-  if (!options_parse("verify", specs, argc, argv, &unused, NULL, &first, &help, &error))
+  if (!options_parse("verify", specs, argc, argv, &arguments, NULL, &first, &help, &error))
     return command_fail(&error);
   if (help) {
     puts(
-        "Usage: nina verify OUT\n"
+        "Usage: nina verify [--threads N] OUT\n"
         "\n"
         "Rereads every file of an output folder against its record, and prints one line for everything that "
         "is\n"
         "missing, damaged, incomplete or foreign. Exit status: 0 nothing found; 1 something found; 2 wrong "
         "usage.");
+    options_print(specs, stdout);
     return EXIT_DONE;
   }
   if (argc - first != 1) {
     error_set(&error, ERROR_USAGE, "name one output folder: nina verify OUT");
     return command_fail(&error);
   }
-  if (!run_log_verify(argv[first], print_finding, &findings, &totals, &files, &error))
+  const int32_t threads = arguments.threads ? arguments.threads : processors_allowed();
+  if (!run_log_verify(argv[first], threads, print_finding, &findings, &totals, &files, &error))
     return command_fail(&error);
   char documents[48], parts[48], read[48], bytes[32];
   human_counted(totals.rows, "document", "documents", documents);

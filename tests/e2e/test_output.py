@@ -235,4 +235,15 @@ def test_verify_calls_an_unfinished_run_incomplete(small: Output) -> None:
     manifest.write_text(text[: text.index(',\n "totals"')].replace('"complete"', '"running"') + "\n}\n")
     (small.path / "parts/part-00001-00002.json").unlink()
     report = nina("verify", small.path, status=FAILED).stdout
-    assert "incomplete manifest.json:" in report and "missing    parts/part-00001-00002.json:" in report
+    lacking = f"1 of 2 shards lacks blocks, the first from block 2 on (shard 1, {small.path.parent}/in/shard-1.jsonl.gz)"
+    assert f'incomplete manifest.json: the run is not finished (its state is "running"): {lacking}; ' in report
+    assert "start the same command again" in report and "missing" not in report
+
+
+@pytest.mark.threads
+@pytest.mark.sanitize
+def test_report_does_not_depend_on_threads(small: Output) -> None:
+    for harm, _, name, _ in HARM[1:4] + HARM[5:]:
+        harm(small.path / name)
+    one, four = (nina("verify", small.path, "--threads", n, status=FAILED).stdout for n in (1, 4))
+    assert one == four and one.count("\n") > len(HARM) - 2

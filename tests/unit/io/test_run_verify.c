@@ -24,9 +24,9 @@ static void finding_note(void *context, const struct finding *finding) {
 static struct findings verify(const void *folder) {
   struct findings findings = {0};
   struct error error;
-  assert_ok(
-      run_log_verify(fixture_out(folder), finding_note, &findings, &findings.totals, &findings.files, &error),
-      &error);
+  assert_ok(run_log_verify(fixture_out(folder), 2, finding_note, &findings, &findings.totals, &findings.files,
+                           &error),
+            &error);
   return findings;
 }
 
@@ -192,7 +192,7 @@ static void unfinished_run_and_damaged_shard_are_incomplete(void **state) {
   assert_ok(part_make(log, 2, 0, PART_PLAIN, &error), &error);
   assert_ok(part_make(log, 2, 1, PART_INCOMPLETE, &error), &error);
   struct findings findings = verify(*state);
-  assert_found(&findings, FINDING_INCOMPLETE, "manifest.json", "\"running\"");
+  assert_found(&findings, FINDING_INCOMPLETE, "manifest.json", "not finished (its state is \"running\");");
   assert_found(&findings, FINDING_INCOMPLETE, "parts/part-00002-00001.json", "shard 2 (c) was damaged here");
   assert_int_equal(findings.count, 2);
   assert_ok(run_log_finish(log, &error), &error);
@@ -202,16 +202,60 @@ static void unfinished_run_and_damaged_shard_are_incomplete(void **state) {
   assert_int_equal(findings.count, 2);
 }
 
+static void blocks_that_an_unfinished_run_lacks_are_one_finding(void **state) {
+  const struct shard shards[] = {shard_named("a", 1), shard_named("b", 2), shard_named("c", 3)};
+  struct error error;
+  struct run_log *log = fixture_open(*state, shards, 3, RUN_APPEND, &error);
+  assert_ok(log, &error);
+  run_log_close(log);
+  assert_only(*state, FINDING_INCOMPLETE, "manifest.json",
+              "\"running\"): 1 of 3 shards lacks blocks, the first from block 0 on (shard 2, c); unless");
+  file_remove(*state, "out/parts/part-00000-00001.json");
+  const struct findings findings = verify(*state);
+  assert_found(&findings, FINDING_INCOMPLETE, "manifest.json",
+               "2 of 3 shards lack blocks, the first from block 1 on");
+  assert_found(&findings, FINDING_FOREIGN, "w8/part-00000-00001.npy.zst", "will be done again");
+  assert_int_equal(findings.count, 1 + 4);
+}
+
+/* More parts than threads, and more than are read ahead. */
+static void report_does_not_depend_on_threads(void **state) {
+  const struct shard shards[] = {shard_named("a", 1), shard_named("b", 2), shard_named("c", 3)};
+  struct error error;
+  struct run_log *log = fixture_open(*state, shards, 3, RUN_APPEND, &error);
+  assert_ok(log, &error);
+  shard_make(log, 2, 30);
+  assert_ok(run_log_finish(log, &error), &error);
+  run_log_close(log);
+  scratch_write(*state, "out/ids/part-00002-00029.jsonl.zst", "cut", 3);
+  scratch_write(*state, "out/parts/part-00002-00011.json", "{", 1);
+  file_remove(*state, "out/w8/part-00002-00003.npy.zst");
+  file_remove(*state, "out/w4/part-00002-00003.npy.zst");
+  struct findings one = {0};
+  assert_ok(run_log_verify(fixture_out(*state), 1, finding_note, &one, &one.totals, &one.files, &error),
+            &error);
+  assert_int_equal(one.count, 4);
+  assert_string_equal(one.path[0], "w8/part-00002-00003.npy.zst");
+  assert_string_equal(one.path[2], "parts/part-00002-00011.json");
+  for (int32_t threads = 2; threads <= 64; threads *= 2) {
+    struct findings many = {0};
+    assert_ok(
+        run_log_verify(fixture_out(*state), threads, finding_note, &many, &many.totals, &many.files, &error),
+        &error);
+    assert_memory_equal(&one, &many, sizeof one);
+  }
+}
+
 static void folder_without_a_manifest_is_an_error(void **state) {
   struct findings findings = {0};
   struct error error;
   file_remove(*state, "out/manifest.json");
-  assert_false(run_log_verify(fixture_out(*state), finding_note, &findings, &findings.totals, &findings.files,
-                              &error));
+  assert_false(run_log_verify(fixture_out(*state), 2, finding_note, &findings, &findings.totals,
+                              &findings.files, &error));
   assert_int_equal(error.code, ERROR_INPUT);
   assert_says(&error, "no manifest.json");
   assert_false(
-      run_log_verify("/none/such", finding_note, &findings, &findings.totals, &findings.files, &error));
+      run_log_verify("/none/such", 2, finding_note, &findings, &findings.totals, &findings.files, &error));
   assert_int_equal(findings.count, 0);
 }
 
@@ -230,6 +274,8 @@ int main(void) {
       IN_RUN(part_after_a_shards_end_is_a_stranger),
       IN_RUN(strangers_are_found_anywhere),
       IN_RUN(unfinished_run_and_damaged_shard_are_incomplete),
+      IN_RUN(blocks_that_an_unfinished_run_lacks_are_one_finding),
+      IN_RUN(report_does_not_depend_on_threads),
       IN_RUN(folder_without_a_manifest_is_an_error),
   };
   return cmocka_run_group_tests(tests, run_make, scratch_remove);

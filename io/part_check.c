@@ -1,0 +1,170 @@
+#include "io/part_check.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "io/run_record.h"
+
+#define SLOTS_PER_THREAD 4 /* parts that may be read ahead of one that takes long */
+
+struct slot {
+  struct part_check check;
+  bool done; /* under checking.lock */
+};
+
+struct checking {
+  const char *out;
+  const uint64_t *key;
+  int64_t count;
+  struct slot *slot; /* [slots]; part i lies in slot i % slots from when it is begun until it is taken */
+  int64_t slots;
+  pthread_mutex_t lock;
+  pthread_cond_t moved;
+  int64_t begun, taken; /* parts; under lock, and `moved` tells of a change */
+  bool stopping;        /* likewise */
+};
+
+/* What is wrong with a file; "" where nothing is. */
+static enum finding_kind file_check(const char *path, const struct part_file *file, struct part_check *check,
+                                    char detail[1280]) {
+  struct stat status;
+  struct digest digest;
+  struct error error;
+  detail[0] = '\0';
+  if (stat(path, &status) != 0) {
+    snprintf(detail, 1280, "its part's record names it, but it is not there");
+    return FINDING_MISSING;
+  }
+  if (status.st_size != file->digest.size) {
+    snprintf(detail, 1280, "it has %lld bytes; its part's record says %lld", (long long)status.st_size,
+             (long long)file->digest.size);
+    return FINDING_DAMAGED;
+  }
+  check->files_read++;
+  if (!file_digest(path, &digest, &error))
+    snprintf(detail, 1280, "%s", error.message);
+  else if (strcmp(digest.hash, file->digest.hash) != 0)
+    snprintf(detail, 1280, "its XXH3-128 is %s; its part's record says %s", digest.hash, file->digest.hash);
+  return FINDING_DAMAGED;
+}
+
+static void part_reread(const char *out, uint64_t key, struct part_check *check) {
+  char detail[1280];
+  *check = (struct part_check){.shard = (int32_t)(key >> 32), .block = (int32_t)(key & UINT32_MAX)};
+  if (!record_read(out, check->shard, check->block, &check->record, &check->error)) {
+    check->state = PART_UNREADABLE;
+    return;
+  }
+  for (int i = 0; i < check->record.file_count; i++) {
+    const struct part_file *file = &check->record.files[i];
+    char *path = file_join(out, file->path);
+    if (path) check->kind[i] = file_check(path, file, check, detail);
+    if (path && *detail) check->detail[i] = strdup(detail);
+    if (!path || (*detail && !check->detail[i])) {
+      check->state = PART_UNCHECKED;
+      error_set_memory(&check->error, PATH_MAX, "a finding");
+    }
+    free(path);
+  }
+}
+
+static void part_check_clear(struct part_check *check) {
+  for (int i = 0; i < PART_FILES_MAX; i++) free(check->detail[i]);
+  *check = (struct part_check){0};
+}
+
+static void *checker(void *argument) {
+  struct checking *checking = argument;
+  pthread_mutex_lock(&checking->lock);
+  for (;;) {
+    while (!checking->stopping && checking->begun < checking->count &&
+           checking->begun == checking->taken + checking->slots)
+      pthread_cond_wait(&checking->moved, &checking->lock);
+    if (checking->stopping || checking->begun == checking->count) break;
+    const int64_t i = checking->begun++;
+    struct slot *slot = &checking->slot[i % checking->slots];
+    pthread_mutex_unlock(&checking->lock);
+    part_reread(checking->out, checking->key[i], &slot->check);
+    pthread_mutex_lock(&checking->lock);
+    slot->done = true;
+    pthread_cond_broadcast(&checking->moved);
+  }
+  pthread_mutex_unlock(&checking->lock);
+  return NULL;
+}
+
+/* Waits for part i. */
+static struct slot *part_wait(struct checking *checking, int64_t i) {
+  struct slot *slot = &checking->slot[i % checking->slots];
+  pthread_mutex_lock(&checking->lock);
+  while (!slot->done) pthread_cond_wait(&checking->moved, &checking->lock);
+  pthread_mutex_unlock(&checking->lock);
+  return slot;
+}
+
+/* Gives its slot to a part that is still to be read. */
+static void part_leave(struct checking *checking, struct slot *slot) {
+  part_check_clear(&slot->check);
+  pthread_mutex_lock(&checking->lock);
+  slot->done = false;
+  checking->taken++;
+  pthread_cond_broadcast(&checking->moved);
+  pthread_mutex_unlock(&checking->lock);
+}
+
+static bool parts_take(struct checking *checking, part_check_fn *take, void *context, struct error *error) {
+  bool ok = true;
+  for (int64_t i = 0; ok && i < checking->count; i++) {
+    struct slot *slot = part_wait(checking, i);
+    ok = slot->check.state != PART_UNCHECKED;
+    if (ok)
+      ok = take(context, &slot->check, error);
+    else
+      *error = slot->check.error;
+    part_leave(checking, slot);
+  }
+  return ok;
+}
+
+bool parts_check(const char *out, const uint64_t *key, int64_t count, int32_t threads, part_check_fn *take,
+                 void *context, struct error *error) {
+  struct checking checking = {.out = out, .key = key, .count = count};
+  int32_t started = 0;
+  bool ok = false;
+  if (threads < 1) threads = 1;
+  if (threads > count) threads = (int32_t)count;
+  checking.slots = (int64_t)threads * SLOTS_PER_THREAD;
+  checking.slot = calloc((size_t)checking.slots + 1, sizeof *checking.slot);
+  pthread_t *thread = calloc((size_t)threads + 1, sizeof *thread);
+  pthread_mutex_init(&checking.lock, NULL);
+  pthread_cond_init(&checking.moved, NULL);
+  if (!checking.slot || !thread) {
+    error_set_memory(error, (size_t)checking.slots * sizeof *checking.slot, "checking parts");
+    goto out;
+  }
+  int status = 0;
+  while (started < threads && (status = pthread_create(&thread[started], NULL, checker, &checking)) == 0)
+    started++;
+  /* Fewer do the same. */
+  if (started == 0 && count > 0)
+    error_set(error, ERROR_MEMORY, "cannot start a thread: %s", strerror(status));
+  else
+    ok = parts_take(&checking, take, context, error);
+out:
+  pthread_mutex_lock(&checking.lock);
+  checking.stopping = true;
+  pthread_cond_broadcast(&checking.moved);
+  pthread_mutex_unlock(&checking.lock);
+  for (int32_t i = 0; i < started; i++) pthread_join(thread[i], NULL);
+  for (int64_t i = 0; checking.slot && i < checking.slots; i++) part_check_clear(&checking.slot[i].check);
+  pthread_cond_destroy(&checking.moved);
+  pthread_mutex_destroy(&checking.lock);
+  free(thread);
+  free(checking.slot);
+  return ok;
+}
