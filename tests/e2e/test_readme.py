@@ -1,0 +1,51 @@
+"""What README shows can be done as it stands: its Python, its commands' options, and the files that it names."""
+
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from program import PROGRAM, ROOT, embed, environment
+from shards import make_archive
+
+README = (ROOT / "README.md").read_text()
+# Indented runs of lines, without the indent; those inside a list too.
+BLOCKS = [textwrap.dedent(block) for block in re.findall(r"(?:^ {4,}\S.*\n)+", README, re.MULTILINE)]
+COMMANDS = [
+    line
+    for block in BLOCKS
+    for line in block.replace("\\\n", " ").splitlines()
+    if re.match(r"(mpirun .*)?build/nina ", line)
+]
+YOURS = ("models/", "out/", "sets/", "archive/")  # made by the demo, by earlier commands, or the reader's own
+
+
+def test_python_finds_the_nearest_documents_and_derives_widths(tmp_path: Path) -> None:
+    """With the widths of the tiny model in the place of the demo's."""
+    embed(tmp_path / "out" / "archive", *make_archive(tmp_path / "in", (30, 30)), widths="128,64", block_lines=20)
+    script = "".join(block for block in BLOCKS if "np." in block).replace("w384", "w128")
+    script += "assert rows.shape == (60, 128) and narrow.shape == (60, 64) and len(best) == 10 and best[0] == 0\n"
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, timeout=60)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_options_of_a_command_are_there_and_so_are_its_files(command: str) -> None:
+    words = shlex.split(command[command.index("build/nina ") :], comments=True)[1:]
+    help_of = subprocess.run([PROGRAM, *words, "--help"], cwd=ROOT, capture_output=True, env=environment())
+    assert help_of.returncode == 0 and help_of.stdout.startswith(b"Usage: nina " + words[0].encode())
+    for word in words:
+        assert "/" not in word or word.startswith(YOURS) or (ROOT / word).exists(), word
+
+
+def test_commands_are_found() -> None:
+    assert {command.split()[command.split().index("build/nina") + 1] for command in COMMANDS} >= {
+        "embed",
+        "eval",
+        "info",
+        "search",
+        "verify",
+    }
