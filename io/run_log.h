@@ -170,8 +170,8 @@ bool run_log_finish(struct run_log *log, struct error *error);
 enum finding_kind {
   FINDING_MISSING,    /* a file of a record is not there; of a finished run also a part, or a shard's end */
   FINDING_DAMAGED,    /* size or hash differ from the record, or a record cannot be read */
-  FINDING_INCOMPLETE, /* a shard that ends in an incomplete part; a run that was not finished, with the number
-                         of shards that lack blocks */
+  FINDING_INCOMPLETE, /* a shard that ends in an incomplete part; a run that was not finished, with
+                         what is yet to be done */
   FINDING_FOREIGN,    /* a file that no record names (temporary files of dead processes among them) */
 };
 struct finding {

@@ -250,13 +250,16 @@ static const char *manifest_state(const json_t *manifest) {
 }
 
 static void unfinished_report(struct verification *verification, const char *state) {
-  char open[700] = "";
-  const int32_t shards = verification->shards.count, first = verification->first_open;
-  if (verification->open_shards > 0)
-    snprintf(
-        open, sizeof open, ": %d of %d shard%s lack%s blocks, the first from block %d on (shard %d, %.500s)",
-        verification->open_shards, shards, shards == 1 ? "" : "s", verification->open_shards == 1 ? "s" : "",
-        verification->first_open_block, first, verification->shards.shard[first].path);
+  char which[600] = "", open[700] = "";
+  const int32_t count = verification->open_shards, shard = verification->first_open;
+  if (count > 0)
+    snprintf(which, sizeof which, "shard %d (%.500s)", shard, verification->shards.shard[shard].path);
+  if (count == 1)
+    snprintf(open, sizeof open, ": blocks of %s are yet to be done, the first is %d", which,
+             verification->first_open_block);
+  else if (count > 1)
+    snprintf(open, sizeof open, ": blocks of %d shards are yet to be done, the first is %d of %s", count,
+             verification->first_open_block, which);
   finding_report(verification, FINDING_INCOMPLETE, MANIFEST_NAME,
                  "the run is not finished (its state is \"%s\")%s; unless it is at work now, start the same "
                  "command again and it goes on",

@@ -235,8 +235,8 @@ def test_verify_calls_an_unfinished_run_incomplete(small: Output) -> None:
     manifest.write_text(text[: text.index(',\n "totals"')].replace('"complete"', '"running"') + "\n}\n")
     (small.path / "parts/part-00001-00002.json").unlink()
     report = nina("verify", small.path, status=FAILED).stdout
-    lacking = f"1 of 2 shards lacks blocks, the first from block 2 on (shard 1, {small.path.parent}/in/shard-1.jsonl.gz)"
-    assert f'incomplete manifest.json: the run is not finished (its state is "running"): {lacking}; ' in report
+    left = f"blocks of shard 1 ({small.path.parent}/in/shard-1.jsonl.gz) are yet to be done, the first is 2"
+    assert f'incomplete manifest.json: the run is not finished (its state is "running"): {left}; ' in report
     assert "start the same command again" in report and "missing" not in report
 
 

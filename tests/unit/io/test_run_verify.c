@@ -209,11 +209,11 @@ static void blocks_that_an_unfinished_run_lacks_are_one_finding(void **state) {
   assert_ok(log, &error);
   run_log_close(log);
   assert_only(*state, FINDING_INCOMPLETE, "manifest.json",
-              "\"running\"): 1 of 3 shards lacks blocks, the first from block 0 on (shard 2, c); unless");
+              "\"running\"): blocks of shard 2 (c) are yet to be done, the first is 0; unless");
   file_remove(*state, "out/parts/part-00000-00001.json");
   const struct findings findings = verify(*state);
   assert_found(&findings, FINDING_INCOMPLETE, "manifest.json",
-               "2 of 3 shards lack blocks, the first from block 1 on");
+               "blocks of 2 shards are yet to be done, the first is 1 of shard 0 (a);");
   assert_found(&findings, FINDING_FOREIGN, "w8/part-00000-00001.npy.zst", "will be done again");
   assert_int_equal(findings.count, 1 + 4);
 }

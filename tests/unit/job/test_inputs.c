@@ -79,7 +79,7 @@ static void what_is_no_shard_is_refused_with_a_reason(void **state) {
   (void)state;
   refuse((const char *const[]){empty}, 1, "holds no .jsonl");
   refuse((const char *const[]){path[4]}, 1, "does not end in .jsonl");
-  refuse((const char *const[]){"/nonexistent.jsonl"}, 1, "No such file");
+  refuse((const char *const[]){"/nonexistent.jsonl"}, 1, "there is no input /nonexistent.jsonl");
   refuse((const char *const[]){"-", path[0]}, 2, "standard input");
   refuse((const char *const[]){"/dev/null"}, 1, "neither a regular file nor a folder");
   refuse(NULL, 0, "no INPUT");
