@@ -1,6 +1,5 @@
 #include "io/part_check.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -11,6 +10,8 @@
 #include "io/run_record.h"
 
 #define SLOTS_PER_THREAD 4 /* parts that may be read ahead of one that takes long */
+
+enum { DETAIL_BYTES = sizeof((struct error *)0)->message };
 
 struct slot {
   struct part_check check;
@@ -31,30 +32,31 @@ struct checking {
 
 /* What is wrong with a file; "" where nothing is. */
 static enum finding_kind file_check(const char *path, const struct part_file *file, struct part_check *check,
-                                    char detail[1280]) {
+                                    char detail[DETAIL_BYTES]) {
   struct stat status;
   struct digest digest;
   struct error error;
   detail[0] = '\0';
   if (stat(path, &status) != 0) {
-    snprintf(detail, 1280, "its part's record names it, but it is not there");
+    snprintf(detail, DETAIL_BYTES, "its part's record names it, but it is not there");
     return FINDING_MISSING;
   }
   if (status.st_size != file->digest.size) {
-    snprintf(detail, 1280, "it has %lld bytes; its part's record says %lld", (long long)status.st_size,
-             (long long)file->digest.size);
+    snprintf(detail, DETAIL_BYTES, "it has %lld bytes; its part's record says %lld",
+             (long long)status.st_size, (long long)file->digest.size);
     return FINDING_DAMAGED;
   }
   check->files_read++;
   if (!file_digest(path, &digest, &error))
-    snprintf(detail, 1280, "%s", error.message);
+    snprintf(detail, DETAIL_BYTES, "%s", error.message);
   else if (strcmp(digest.hash, file->digest.hash) != 0)
-    snprintf(detail, 1280, "its XXH3-128 is %s; its part's record says %s", digest.hash, file->digest.hash);
+    snprintf(detail, DETAIL_BYTES, "its XXH3-128 is %s; its part's record says %s", digest.hash,
+             file->digest.hash);
   return FINDING_DAMAGED;
 }
 
 static void part_reread(const char *out, uint64_t key, struct part_check *check) {
-  char detail[1280];
+  char detail[DETAIL_BYTES];
   *check = (struct part_check){.shard = (int32_t)(key >> 32), .block = (int32_t)(key & UINT32_MAX)};
   if (!record_read(out, check->shard, check->block, &check->record, &check->error)) {
     check->state = PART_UNREADABLE;

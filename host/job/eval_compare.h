@@ -16,7 +16,7 @@ struct comparison {
   struct metric_set metrics;       /* that both have */
   int32_t width_count;             /* that both have */
   struct compared_width width[WIDTHS_MAX];
-  char differences[1024]; /* in what the two were made, for people: "widths: [64] before, [32] after; …" */
+  char differences[2048]; /* in what the two were made, for people: "widths: [64] before, [32] after; …" */
 };
 
 /* Queries are paired by their ids. ERROR_USAGE where the two share no query, no metric or no width. */

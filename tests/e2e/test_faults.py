@@ -135,7 +135,7 @@ def test_out_that_cannot_be_made_is_named(
     path = Path(out.format(file=tmp_path / "file"))
     error = embed(path, archive[1][0], status=(FAILED, USAGE), **OPTIONS).error
     assert str(path.parent) in error
-    nina("verify", path, status=FAILED)
+    nina("verify", path, status=USAGE)
 
 
 def test_failed_read_in_verify_is_damage_of_that_file(archive: tuple[Output, list[Path]]) -> None:
