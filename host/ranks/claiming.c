@@ -16,7 +16,24 @@ static int64_t clock_now(void) {
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* Forgets the run before this one. */
+static void run_reset(struct ranks *ranks) {
+  ranks->ended = false;
+  ranks->nap = 0;
+  ranks->left = ranks->wants = ranks->failed = 0;
+  memset(ranks->member, 0, (size_t)(ranks->rank == 0 ? ranks->size : 1) * sizeof *ranks->member);
+  pthread_mutex_lock(&ranks->lock);
+  claims_close(ranks->claims);
+  ranks->claims = NULL;
+  ranks->claiming = (struct claiming){0};
+  ranks->quit = ranks->dirty = false;
+  ranks->stop = RANKS_GO;
+  ranks->outbox_count = 0;
+  pthread_mutex_unlock(&ranks->lock);
+}
+
 bool ranks_begin(struct ranks *ranks, struct run_log *log, struct error *error) {
+  run_reset(ranks);
   ranks->log = log;
   if (ranks->rank > 0) return true;
   ranks->claims = claims_open(log, ranks->size, error);
@@ -225,7 +242,9 @@ static bool serve_in(struct ranks *ranks, bool *busy, struct error *error) {
   struct message message;
   int32_t from;
   size_t size;
-  while (ranks->world->vtable->receive(ranks->world, &from, &message, sizeof message, &size)) {
+  /* What comes after the end is of the next run, which others may have begun already. */
+  while (!ranks->ended &&
+         ranks->world->vtable->receive(ranks->world, &from, &message, sizeof message, &size)) {
     *busy = true;
     if (ranks->rank > 0)
       claiming_handle(ranks, &message);

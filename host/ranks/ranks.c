@@ -1,6 +1,7 @@
 /* Who the ranks are, and what they do together. */
 #include "host/ranks/ranks.h"
 
+#include <assert.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,6 +133,12 @@ const struct ranks_place *ranks_place(const struct ranks *ranks, int32_t rank) {
   return &ranks->place[rank];
 }
 
+int32_t ranks_processors(const struct ranks *ranks) {
+  const struct ranks_place *place = &ranks->place[ranks->rank];
+  const int32_t share = place->processors / place->sharers;
+  return share > 0 ? share : 1;
+}
+
 bool ranks_agree(struct ranks *ranks, bool ok, struct error *error) {
   if (ranks->size == 1) return ok;
   const struct world_vtable *world = ranks->world->vtable;
@@ -158,6 +165,18 @@ bool ranks_share(struct ranks *ranks, void **bytes, size_t *size, struct error *
   world->share(ranks->world, copy, *size);
   *bytes = copy;
   return true;
+}
+
+void ranks_share_into(struct ranks *ranks, void *bytes, size_t size) {
+  if (ranks->size > 1) ranks->world->vtable->share(ranks->world, bytes, size);
+}
+
+void ranks_collect(struct ranks *ranks, const void *bytes, size_t size, void *all) {
+  assert(size <= RANKS_COLLECT_MAX);
+  if (ranks->size > 1)
+    ranks->world->vtable->collect(ranks->world, bytes, size, all);
+  else
+    memcpy(all, bytes, size);
 }
 
 void ranks_texts_free(const struct ranks *ranks, char **texts) {

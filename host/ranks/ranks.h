@@ -69,7 +69,11 @@ struct ranks_place {
 };
 const struct ranks_place *ranks_place(const struct ranks *ranks, int32_t rank);
 
-/* The next three are collective: every rank calls them at the same point of its way. They wait without
+/* How many processors this rank should take for itself: its mask's, shared with the ranks that have the same.
+ */
+int32_t ranks_processors(const struct ranks *ranks);
+
+/* The next five are collective: every rank calls them at the same point of its way. They wait without
  * spinning. [main]
  *
  * True where all ranks say ok; otherwise every rank gets the error of the first that does not, with its name
@@ -79,11 +83,22 @@ bool ranks_agree(struct ranks *ranks, bool ok, struct error *error);
 /* Rank 0's bytes to all: it passes them, the others get theirs in *bytes, to be freed. */
 bool ranks_share(struct ranks *ranks, void **bytes, size_t *size, struct error *error);
 
+/* The same where all have the room, so that nothing can fail: [size] bytes. */
+void ranks_share_into(struct ranks *ranks, void *bytes, size_t size);
+
+/* The same number of bytes of every rank to rank 0, which must agree before that it can be done: all [ranks,
+ * size] there, unused elsewhere. At most RANKS_COLLECT_MAX bytes of each; more go piece by piece. */
+#define RANKS_COLLECT_MAX ((size_t)1 << 30) /* MPI counts in int */
+void ranks_collect(struct ranks *ranks, const void *bytes, size_t size, void *all);
+
 /* Everybody's text on every rank: texts[size], to be freed with ranks_texts_free. */
 bool ranks_gather(struct ranks *ranks, const char *text, char ***texts, struct error *error);
 void ranks_texts_free(const struct ranks *ranks, char **texts);
 
-/* Starts handing out the blocks that `log` does not hold. The log must outlive the claims. [main] */
+/* Starts handing out the blocks that `log` does not hold, for a run that lasts until all have left and
+ * ranks_others_work says so; the log must last as long. Then another run may begin, with another log, and
+ * nothing of the one before is left: no claim, report, failure or stop. (A stop that a rank asks for after it
+ * has left, while others still work, may stop the next run instead.) [main] */
 bool ranks_begin(struct ranks *ranks, struct run_log *log, struct error *error);
 
 /* The next block for this rank; false when there is none, or after ranks_quit. Waits for it, and adds the

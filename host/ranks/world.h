@@ -21,7 +21,10 @@ struct world_vtable {
   void (*share)(struct world *world, void *bytes, size_t size);
   /* `size` bytes of every rank to all of them, in the order of the ranks. */
   void (*gather)(struct world *world, const void *bytes, size_t size, void *all);
-  /* `broken`: this rank cannot go on, so the others must not wait for it. */
+  /* The same to rank 0 alone; `all` is unused elsewhere. At most RANKS_COLLECT_MAX bytes of each
+   * (ranks.h). */
+  void (*collect)(struct world *world, const void *bytes, size_t size, void *all);
+  /* Collective too, unless `broken`: this rank cannot go on, so the others must not wait for it. */
   void (*close)(struct world *world, bool broken);
 };
 

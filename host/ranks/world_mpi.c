@@ -98,10 +98,20 @@ static void world_mpi_gather(struct world *world, const void *bytes, size_t size
   request_wait(&request);
 }
 
+static void world_mpi_collect(struct world *world, const void *bytes, size_t size, void *all) {
+  MPI_Request request;
+  (void)world;
+  MPI_Igather(bytes, (int)size, MPI_BYTE, all, (int)size, MPI_BYTE, 0, MPI_COMM_WORLD, &request);
+  request_wait(&request);
+}
+
 static void world_mpi_close(struct world *world, bool broken) {
   struct world_mpi *mpi = (struct world_mpi *)world;
+  MPI_Request everybody;
   if (broken) MPI_Abort(MPI_COMM_WORLD, 1);
   sending_reap(mpi, true);
+  MPI_Ibarrier(MPI_COMM_WORLD, &everybody); /* rank 0 may have more to do, and MPI_Finalize would spin */
+  request_wait(&everybody);
   MPI_Finalize();
   free(mpi);
 }
@@ -110,6 +120,7 @@ static const struct world_vtable world_mpi_vtable = {.send = world_mpi_send,
                                                      .receive = world_mpi_receive,
                                                      .share = world_mpi_share,
                                                      .gather = world_mpi_gather,
+                                                     .collect = world_mpi_collect,
                                                      .close = world_mpi_close};
 
 bool world_mpi_open(struct world **world, struct error *error) {

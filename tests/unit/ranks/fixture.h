@@ -47,7 +47,7 @@ static inline void run_open(struct run *run, int32_t shard_count) {
 static inline void run_close(struct run *run) {
   char command[96];
   run_log_close(run->log);
-  snprintf(command, sizeof command, "rm -r %s", run->out);
+  snprintf(command, sizeof command, "rm -r %.63s", run->out);
   assert_int_equal(system(command), 0);
 }
 

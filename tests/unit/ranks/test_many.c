@@ -8,6 +8,7 @@
 
 #define BLOCKS_MAX 40
 #define NEVER (-1)
+#define RUNS_MAX 3
 
 /* What a test asks of its ranks, and what they did. */
 struct plan {
@@ -19,10 +20,8 @@ struct plan {
   int32_t stops;   /* rank that asks all to stop after its first commit, or NEVER */
   int32_t differs; /* first block of shard 0 that an earlier run had otherwise, or NEVER */
   struct run *run;
-  struct hub hub;
-  pthread_mutex_t lock;
-  const void *pack;
-  size_t pack_size;
+  struct plan *then; /* what the same ranks do next, or NULL */
+  struct hub hub;    /* of the first plan */
 
   atomic_int commits[SHARDS_MAX][BLOCKS_MAX];
   atomic_int restarts; /* that took parts back */
@@ -86,34 +85,24 @@ static void *pipeline(void *argument) {
   return NULL;
 }
 
-static void member_attach(struct member *member) {
-  struct plan *plan = member->plan;
+static struct run_log *log_attach(const struct member *member, const struct run *run) {
+  struct run_log *log = run->log;
   struct error error;
   void *bytes = NULL;
   size_t size = 0;
-  if (member->rank == 0) {
-    member->log = plan->run->log;
-    assert_true(run_log_pack(member->log, &bytes, &size, &error));
-  }
-  if (plan->ranks > 1) assert_true(ranks_share(member->ranks, &bytes, &size, &error));
-  if (member->rank > 0) member->log = run_log_attach(plan->run->out, bytes, size, &error);
-  assert_non_null(member->log);
+  if (member->rank == 0) assert_true(run_log_pack(log, &bytes, &size, &error));
+  assert_true(ranks_share(member->ranks, &bytes, &size, &error));
+  if (member->rank > 0) log = run_log_attach(run->out, bytes, size, &error);
+  assert_non_null(log);
   free(bytes);
+  return log;
 }
 
-static void *rank_main(void *argument) {
-  struct member *member = argument;
-  struct plan *plan = member->plan;
-  struct error error = {0};
-  pthread_t thread;
+/* Until the pipeline has ended. */
+static void member_serve(struct member *member) {
+  const struct plan *plan = member->plan;
+  struct error error;
   bool asked = false;
-  member->ranks =
-      ranks_open_world(plan->ranks > 1 ? hub_world(&plan->hub, member->rank, plan->ranks) : NULL, &error);
-  assert_non_null(member->ranks);
-  member_attach(member);
-  assert_true(ranks_begin(member->ranks, member->log, &error));
-  atomic_store(&member->working, true);
-  assert_int_equal(pthread_create(&thread, NULL, pipeline, member), 0);
   while (atomic_load(&member->working)) {
     struct run_totals totals;
     run_log_totals(member->log, &totals);
@@ -124,12 +113,45 @@ static void *rank_main(void *argument) {
     if (ranks_stopping(member->ranks) != RANKS_GO) ranks_quit(member->ranks);
     assert_true(ranks_serve(member->ranks, 5, &error));
   }
+}
+
+static void member_run(struct member *member) {
+  struct ranks *ranks = member->ranks;
+  struct error error = {0};
+  pthread_t thread;
+  member->failure = (struct error){0};
+  assert_true(ranks_begin(ranks, member->log, &error));
+  for (int32_t i = 0; member->rank == 0 && i < ranks_size(ranks); i++) assert_null(ranks_reported(ranks, i));
+  atomic_store(&member->working, true);
+  assert_int_equal(pthread_create(&thread, NULL, pipeline, member), 0);
+  member_serve(member);
   pthread_join(thread, NULL);
-  assert_true(ranks_leave(member->ranks, member->failure.code ? &member->failure : NULL, &error));
-  while (ranks_others_work(member->ranks)) assert_true(ranks_serve(member->ranks, 5, &error));
-  if (member->rank == 0) atomic_store(&plan->failed, ranks_failed(member->ranks, &plan->first));
+  assert_true(ranks_report(ranks, &member->rank, sizeof member->rank, &error));
+  assert_true(ranks_leave(ranks, member->failure.code ? &member->failure : NULL, &error));
+  while (ranks_others_work(ranks)) assert_true(ranks_serve(ranks, 5, &error));
+  for (int32_t i = 0; member->rank == 0 && i < ranks_size(ranks); i++)
+    assert_memory_equal(ranks_reported(ranks, i), &i, sizeof i);
+  if (member->rank == 0) atomic_store(&member->plan->failed, ranks_failed(ranks, &member->plan->first));
+}
+
+static void *rank_main(void *argument) {
+  struct member *member = argument;
+  struct plan *first = member->plan;
+  struct run_log *log[RUNS_MAX];
+  struct error error;
+  int runs = 0;
+  member->ranks =
+      ranks_open_world(first->ranks > 1 ? hub_world(&first->hub, member->rank, first->ranks) : NULL, &error);
+  assert_non_null(member->ranks);
+  /* All of them at once: between two runs the ranks do not wait for each other. */
+  for (struct plan *plan = first; plan; plan = plan->then) log[runs++] = log_attach(member, plan->run);
+  runs = 0;
+  for (member->plan = first; member->plan; member->plan = member->plan->then) {
+    member->log = log[runs++];
+    member_run(member);
+    if (member->rank > 0) run_log_close(member->log);
+  }
   ranks_close(member->ranks);
-  if (member->rank > 0) run_log_close(member->log);
   return NULL;
 }
 
@@ -264,11 +286,51 @@ static void changed_shard_is_taken_back_once_and_done_anew(void **state) {
   run_close(&run);
 }
 
+static void run_is_not_touched_by_the_one_before_it(void **state) {
+  (void)state;
+  for (int32_t ranks = 1; ranks <= 4; ranks += 3) {
+    struct run run[RUNS_MAX];
+    for (int i = 0; i < RUNS_MAX; i++) run_open(&run[i], i + 1);
+    struct plan last = {.ranks = ranks,
+                        .shards = 3,
+                        .blocks = {9, 1, 14},
+                        .fails = NEVER,
+                        .stops = NEVER,
+                        .differs = NEVER,
+                        .run = &run[2]};
+    struct plan stopped = {.ranks = ranks,
+                           .shards = 2,
+                           .blocks = {1 << 20, 3},
+                           .fails = NEVER,
+                           .stops = ranks - 1,
+                           .differs = NEVER,
+                           .run = &run[1],
+                           .then = &last};
+    struct plan failing = {.ranks = ranks,
+                           .shards = 1,
+                           .blocks = {BLOCKS_MAX},
+                           .fails = 0,
+                           .failure = ERROR_CONFLICT,
+                           .stops = NEVER,
+                           .differs = NEVER,
+                           .then = &stopped};
+    plan_run(&failing, &run[0]);
+    assert_int_equal(failing.failed, 1);
+    assert_int_equal(stopped.failed, 0);
+    assert_false(run_log_complete(run[1].log));
+    assert_int_equal(last.failed, 0);
+    for (int32_t shard = 0; shard < 3; shard++) expect_commits(&last, shard, 0, 1);
+    assert_true(run_log_complete(run[2].log));
+    for (int i = 0; i < RUNS_MAX; i++) run_close(&run[i]);
+  }
+}
+
 struct meeting {
   struct hub hub;
   bool agreed[3];
   struct error error[3];
   char heard[3][32];
+  int32_t shared[3], collected[3];
 };
 
 struct guest {
@@ -291,6 +353,10 @@ static void *meet(void *argument) {
   snprintf(meeting->heard[guest->rank], 32, "%s %s %s", texts[0], texts[1], texts[2]);
   ranks_texts_free(ranks, texts);
   assert_true(ranks_agree(ranks, true, &error));
+  meeting->shared[guest->rank] = guest->rank == 0 ? 42 : 0;
+  ranks_share_into(ranks, &meeting->shared[guest->rank], sizeof *meeting->shared);
+  const int32_t own = 7 + guest->rank;
+  ranks_collect(ranks, &own, sizeof own, guest->rank == 0 ? meeting->collected : NULL);
   if (guest->rank > 0) error_set(&error, ERROR_IO, "no disk at %d", guest->rank);
   meeting->agreed[guest->rank] = ranks_agree(ranks, guest->rank == 0, &error);
   meeting->error[guest->rank] = error;
@@ -298,7 +364,7 @@ static void *meet(void *argument) {
   return NULL;
 }
 
-static void all_ranks_learn_what_the_first_one_failed_at(void **state) {
+static void ranks_hear_each_other_and_what_the_first_one_failed_at(void **state) {
   struct meeting meeting = {0};
   struct guest guest[3];
   pthread_t thread[3];
@@ -311,6 +377,8 @@ static void all_ranks_learn_what_the_first_one_failed_at(void **state) {
   for (int32_t i = 0; i < 3; i++) pthread_join(thread[i], NULL);
   for (int32_t i = 0; i < 3; i++) {
     assert_string_equal(meeting.heard[i], "0 x1 xx2");
+    assert_int_equal(meeting.shared[i], 42);
+    assert_int_equal(meeting.collected[i], 7 + i);
     assert_false(meeting.agreed[i]);
     assert_int_equal(meeting.error[i].code, ERROR_IO);
     assert_non_null(strstr(meeting.error[i].message, "rank 1 on "));
@@ -327,7 +395,8 @@ int main(void) {
       cmocka_unit_test(failure_that_all_would_meet_ends_the_job),
       cmocka_unit_test(stop_on_one_rank_stops_all),
       cmocka_unit_test(changed_shard_is_taken_back_once_and_done_anew),
-      cmocka_unit_test(all_ranks_learn_what_the_first_one_failed_at),
+      cmocka_unit_test(run_is_not_touched_by_the_one_before_it),
+      cmocka_unit_test(ranks_hear_each_other_and_what_the_first_one_failed_at),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

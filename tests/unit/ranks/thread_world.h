@@ -75,6 +75,15 @@ static inline void thread_world_gather(struct world *world, const void *bytes, s
   pthread_barrier_wait(&hub->barrier);
 }
 
+static inline void thread_world_collect(struct world *world, const void *bytes, size_t size, void *all) {
+  struct hub *hub = ((struct thread_world *)world)->hub;
+  hub->shown[world->rank] = bytes;
+  pthread_barrier_wait(&hub->barrier);
+  for (int32_t i = 0; world->rank == 0 && i < world->size; i++)
+    memcpy((char *)all + (size_t)i * size, hub->shown[i], size);
+  pthread_barrier_wait(&hub->barrier);
+}
+
 static inline void thread_world_close(struct world *world, bool broken) {
   if (broken) abort();
   free(world);
@@ -84,6 +93,7 @@ static const struct world_vtable thread_world_vtable = {.send = thread_world_sen
                                                         .receive = thread_world_receive,
                                                         .share = thread_world_share,
                                                         .gather = thread_world_gather,
+                                                        .collect = thread_world_collect,
                                                         .close = thread_world_close};
 
 static inline void hub_init(struct hub *hub, int32_t size) {
