@@ -11,7 +11,7 @@
 struct embed_arguments {
   struct embed_options embed;
   int progress; /* enum progress_mode */
-  bool quiet;
+  bool quiet, help;
   struct option_strings strings;
 };
 
@@ -151,7 +151,7 @@ static int embed_status_code(const struct embed_arguments *arguments, const stru
   return EXIT_REJECTS;
 }
 
-static int embed(struct embed_arguments *arguments) {
+static int embed(struct ranks *ranks, const struct embed_arguments *arguments) {
   struct error error = {0};
   struct embed_report report;
   struct progress progress;
@@ -159,9 +159,8 @@ static int embed(struct embed_arguments *arguments) {
   progress_init(&progress, arguments->quiet ? PROGRESS_NONE : (enum progress_mode)arguments->progress);
   const struct embed_callbacks callbacks = {&progress, show_progress,
                                             arguments->quiet ? no_notice : show_notice};
-  const bool done = embed_run(&arguments->embed, &callbacks, &stop_requested, &report, &error);
+  const bool done = embed_run(ranks, &arguments->embed, &callbacks, &stop_requested, &report, &error);
   progress_clear(&progress);
-  /* Of many ranks one speaks, and gives mpirun the exit status. */
   if (!report.speaks) return EXIT_DONE;
   if (!done) return command_fail(&error);
   if (report.failed_ranks > 0)
@@ -171,29 +170,29 @@ static int embed(struct embed_arguments *arguments) {
   return embed_status_code(arguments, &report);
 }
 
-static int parse_and_embed(int argc, char **argv, struct embed_arguments *arguments) {
-  struct error error = {0};
+static bool parse(int argc, char **argv, struct embed_arguments *arguments, struct error *error) {
   int first;
-  bool help;
-  if (!options_parse("embed", specs, argc, argv, arguments, &arguments->strings, &first, &help, &error))
-    return command_fail(&error);
-  if (help) {
-    print_help();
-    return EXIT_DONE;
-  }
-  if (!arguments->embed.model || !arguments->embed.out) {
-    error_set(&error, ERROR_USAGE, "%s is required (nina embed --help)",
-              arguments->embed.model ? "--out" : "--model");
-    return command_fail(&error);
-  }
+  if (!options_parse("embed", specs, argc, argv, arguments, &arguments->strings, &first, &arguments->help,
+                     error))
+    return false;
   arguments->embed.input = (const char *const *)argv + first;
   arguments->embed.input_count = argc - first;
-  return embed(arguments);
+  if (arguments->help || (arguments->embed.model && arguments->embed.out)) return true;
+  return error_set(error, ERROR_USAGE, "%s is required (nina embed --help)",
+                   arguments->embed.model ? "--out" : "--model");
 }
 
 int command_embed(int argc, char **argv) {
   struct embed_arguments arguments = {0};
-  const int status = parse_and_embed(argc, argv, &arguments);
+  struct error error = {0};
+  int status;
+  const bool parsed = parse(argc, argv, &arguments, &error);
+  struct ranks *ranks = command_join(parsed, &error, &status);
+  if (ranks && !arguments.help)
+    status = embed(ranks, &arguments);
+  else if (ranks && ranks_rank(ranks) == 0)
+    print_help();
+  ranks_close(ranks);
   option_strings_free(&arguments.strings);
   return status;
 }

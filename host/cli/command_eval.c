@@ -14,8 +14,9 @@
 struct eval_arguments {
   struct eval_options eval; /* first: OPTION_WIDTHS stores into the embed_options that it begins with */
   const char *compare;
-  int progress; /* enum progress_mode */
-  bool quiet;
+  const char *compare_with; /* the argument of nina eval --compare OLD NEW, or NULL */
+  int progress;             /* enum progress_mode */
+  bool quiet, help;
   struct option_strings strings;
 };
 
@@ -135,7 +136,8 @@ static bool compare_with(const struct eval_arguments *arguments, const struct ev
 }
 
 /* Embeds and judges; `before` is the earlier evaluation to compare with, or NULL. */
-static int evaluate(const struct eval_arguments *arguments, const struct eval_result *before) {
+static int evaluate(struct ranks *ranks, const struct eval_arguments *arguments,
+                    const struct eval_result *before) {
   struct error error = {0};
   struct eval_report report;
   struct progress progress;
@@ -144,15 +146,33 @@ static int evaluate(const struct eval_arguments *arguments, const struct eval_re
   progress_init(&progress, arguments->quiet ? PROGRESS_NONE : (enum progress_mode)arguments->progress);
   const struct embed_callbacks callbacks = {&progress, show_progress,
                                             arguments->quiet ? no_notice : show_notice};
-  bool done = eval_run(&arguments->eval, &callbacks, &stop_requested, &report, &error);
+  bool done = eval_run(ranks, &arguments->eval, &callbacks, &stop_requested, &report, &error);
   progress_clear(&progress);
-  if (done) {
+  const bool speaks = ranks_rank(ranks) == 0;
+  if (done && speaks) {
     eval_table_print(&report.result);
     if (before) done = compare_with(arguments, before, &report.result, &error);
   }
   eval_result_free(&report.result);
+  if (!speaks) return EXIT_DONE;
   if (!done) return command_fail(&error);
   return report.rejected > 0 ? EXIT_REJECTS : EXIT_DONE;
+}
+
+/* Evaluates, and compares with an earlier evaluation where the arguments name one. */
+static int evaluate_and_compare(struct ranks *ranks, const struct eval_arguments *arguments) {
+  struct error error = {0};
+  struct eval_result before;
+  const bool compares = arguments->compare && ranks_rank(ranks) == 0;
+  /* Read first: it may be the file that this evaluation replaces. */
+  const bool read = !compares || eval_result_read(arguments->compare, &before, &error);
+  int status = EXIT_DONE;
+  if (ranks_agree(ranks, read, &error))
+    status = evaluate(ranks, arguments, compares ? &before : NULL);
+  else if (!read)
+    status = command_fail(&error);
+  if (compares && read) eval_result_free(&before);
+  return status;
 }
 
 /* nina eval --compare OLD NEW */
@@ -186,30 +206,28 @@ static bool arguments_check(const struct eval_arguments *arguments, int extra, s
   return true;
 }
 
-static int parse_and_evaluate(int argc, char **argv, struct eval_arguments *arguments) {
-  struct error error = {0};
-  struct eval_result before;
+static bool parse(int argc, char **argv, struct eval_arguments *arguments, struct error *error) {
   int first;
-  bool help;
-  if (!options_parse("eval", specs, argc, argv, arguments, &arguments->strings, &first, &help, &error))
-    return command_fail(&error);
-  if (help) {
-    print_help();
-    return EXIT_DONE;
-  }
-  if (arguments->compare && argc - first == 1) return compare_files(arguments->compare, argv[first]);
-  if (!arguments_check(arguments, argc - first, &error)) return command_fail(&error);
-  if (!arguments->compare) return evaluate(arguments, NULL);
-  /* Read first: it may be the file that this evaluation replaces. */
-  if (!eval_result_read(arguments->compare, &before, &error)) return command_fail(&error);
-  const int status = evaluate(arguments, &before);
-  eval_result_free(&before);
-  return status;
+  if (!options_parse("eval", specs, argc, argv, arguments, &arguments->strings, &first, &arguments->help,
+                     error))
+    return false;
+  if (arguments->compare && argc - first == 1) arguments->compare_with = argv[first];
+  return arguments->help || arguments->compare_with || arguments_check(arguments, argc - first, error);
 }
 
 int command_eval(int argc, char **argv) {
   struct eval_arguments arguments = {0};
-  const int status = parse_and_evaluate(argc, argv, &arguments);
+  struct error error = {0};
+  int status;
+  const bool parsed = parse(argc, argv, &arguments, &error);
+  struct ranks *ranks = command_join(parsed, &error, &status);
+  if (ranks && !arguments.help && !arguments.compare_with)
+    status = evaluate_and_compare(ranks, &arguments);
+  else if (ranks && ranks_rank(ranks) == 0 && arguments.help)
+    print_help();
+  else if (ranks && ranks_rank(ranks) == 0)
+    status = compare_files(arguments.compare, arguments.compare_with);
+  ranks_close(ranks);
   option_strings_free(&arguments.strings);
   return status;
 }

@@ -12,7 +12,9 @@
 
 struct search_arguments {
   struct search_options search;
-  bool json, quiet;
+  bool json, quiet, help;
+  char **question; /* [count] of the command line */
+  int count;
 };
 
 static const char *const precisions[] = {"auto", "fp32", "bf16", "fp16", NULL}; /* as enum precision */
@@ -115,42 +117,52 @@ static bool ask_input(struct search *search, struct answers *answers, bool perso
   return ok;
 }
 
-static int search_run(const struct search_arguments *arguments, char **question, int count) {
+static int search_run(struct ranks *ranks, const struct search_arguments *arguments) {
   struct error error = {0};
   struct search_info info;
   struct answers answers;
-  struct search *search = search_open(&arguments->search, &error);
+  if (ranks_rank(ranks) > 0) {
+    search_follow(ranks, &arguments->search);
+    return EXIT_DONE;
+  }
+  struct search *search = search_open(ranks, &arguments->search, &error);
   if (!search) return command_fail(&error);
   if (!arguments->quiet) print_scope(search);
   search_describe(search, &info);
   answers_init(&answers, arguments->json, info.width);
-  const bool ok = count > 0 ? ask(search, &answers, question, count, &error)
-                            : ask_input(search, &answers, isatty(STDIN_FILENO), &error);
+  const bool ok = arguments->count > 0 ? ask(search, &answers, arguments->question, arguments->count, &error)
+                                       : ask_input(search, &answers, isatty(STDIN_FILENO), &error);
   answers_free(&answers);
   search_close(search);
   return ok ? EXIT_DONE : command_fail(&error);
 }
 
+static bool parse(int argc, char **argv, struct search_arguments *arguments, struct error *error) {
+  int first;
+  if (!options_parse("search", specs, argc, argv, arguments, NULL, &first, &arguments->help, error))
+    return false;
+  arguments->question = argv + first;
+  arguments->count = argc - first;
+  if (arguments->help) return true;
+  if (!arguments->search.embed.model || !arguments->search.vectors)
+    return error_set(error, ERROR_USAGE, "%s is required (nina search --help)",
+                     arguments->search.embed.model ? "--vectors" : "--model");
+  for (int i = 0; i < arguments->count; i++)
+    if (is_blank(arguments->question[i]))
+      return error_set(error, ERROR_USAGE, "question %d is empty: there is nothing to search for", i + 1);
+  return true;
+}
+
 int command_search(int argc, char **argv) {
   struct search_arguments arguments = {0};
   struct error error = {0};
-  int first;
-  bool help;
-  if (!options_parse("search", specs, argc, argv, &arguments, NULL, &first, &help, &error))
-    return command_fail(&error);
-  if (help) {
+  int status;
+  const bool parsed = parse(argc, argv, &arguments, &error);
+  struct ranks *ranks = command_join(parsed, &error, &status);
+  if (ranks && !arguments.help)
+    status = search_run(ranks, &arguments);
+  else if (ranks && ranks_rank(ranks) == 0)
     print_help();
-    return EXIT_DONE;
-  }
-  if (!arguments.search.embed.model || !arguments.search.vectors) {
-    error_set(&error, ERROR_USAGE, "%s is required (nina search --help)",
-              arguments.search.embed.model ? "--vectors" : "--model");
-    return command_fail(&error);
-  }
-  for (int i = first; i < argc; i++)
-    if (is_blank(argv[i])) {
-      error_set(&error, ERROR_USAGE, "question %d is empty: there is nothing to search for", i - first + 1);
-      return command_fail(&error);
-    }
-  return search_run(&arguments, argv + first, argc - first);
+  ranks_close(ranks);
+  return status;
 }

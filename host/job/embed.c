@@ -54,8 +54,7 @@ static void notice(const struct embedding *run, const char *format, ...) {
 static void resolve_threads(struct embedding *run) {
   const struct ranks_place *place = ranks_place(run->ranks, ranks_rank(run->ranks));
   if (run->asked.threads > 0) return;
-  const int32_t share = place->processors / place->sharers;
-  run->asked.threads = share > 0 ? share : 1;
+  run->asked.threads = ranks_processors(run->ranks);
   const int32_t cores = (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
   /* Ranks with one mask between them are not bound one by one: the machine, or a job's cpuset, is theirs. */
   if (!ranks_launched(run->ranks) || place->local_rank > 0 || place->sharers > 1) return;
@@ -183,7 +182,6 @@ static void embedding_close(struct embedding *run) {
   tokenizer_close(run->tokenizer);
   model_close(run->model);
   inputs_free(&run->inputs);
-  ranks_close(run->ranks);
 }
 
 /* What OUT held when the run began. */
@@ -303,14 +301,13 @@ static bool embedding_work(struct embedding *run, struct error *error) {
   return outcome.done;
 }
 
-bool embed_run(const struct embed_options *options, const struct embed_callbacks *callbacks,
-               const volatile sig_atomic_t *stop, struct embed_report *report, struct error *error) {
-  struct embedding run = {.asked = *options, .callbacks = callbacks, .stop = stop, .report = report};
+bool embed_run(struct ranks *ranks, const struct embed_options *options,
+               const struct embed_callbacks *callbacks, const volatile sig_atomic_t *stop,
+               struct embed_report *report, struct error *error) {
+  struct embedding run = {
+      .asked = *options, .ranks = ranks, .callbacks = callbacks, .stop = stop, .report = report};
   run.options = &run.asked;
-  *report = (struct embed_report){.speaks = true};
-  run.ranks = ranks_open(error);
-  if (!run.ranks) return false;
-  report->speaks = ranks_rank(run.ranks) == 0;
+  *report = (struct embed_report){.speaks = ranks_rank(ranks) == 0};
   const bool done = embedding_open(&run, error) && embedding_work(&run, error);
   embedding_close(&run);
   return done;

@@ -75,8 +75,10 @@ struct embed_report {
   bool speaks;          /* this process speaks for the job: it is rank 0, or there are no others */
 };
 
-/* Runs, or resumes; in a process that mpirun started, together with the other ranks, and then all of them
- * return the same. Setting *stop (enum embed_stop) from a signal handler ends the run early. False on error;
- * *report is filled as far as the run came, and what was committed before stays. */
-bool embed_run(const struct embed_options *options, const struct embed_callbacks *callbacks,
-               const volatile sig_atomic_t *stop, struct embed_report *report, struct error *error);
+/* Runs, or resumes, together with the other ranks: all of them call it and return the same. It may be called
+ * again, for another OUT. Setting *stop (enum embed_stop) from a signal handler ends the run early. False on
+ * error; *report is filled as far as the run came, and what was committed before stays. The ranks may then be
+ * good for nothing but being closed. */
+bool embed_run(struct ranks *ranks, const struct embed_options *options,
+               const struct embed_callbacks *callbacks, const volatile sig_atomic_t *stop,
+               struct embed_report *report, struct error *error);

@@ -5,17 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/cpu/isa.h"
 #include "host/job/eval_score.h"
 #include "host/job/eval_set.h"
 #include "host/job/passage.h"
+#include "host/job/scan.h"
 #include "io/file.h"
 
 struct evaluation {
+  struct ranks *ranks;
   const struct eval_options *options;
   const struct embed_callbacks *callbacks;
   const volatile sig_atomic_t *stop;
   struct eval_report *report;
+  int32_t threads; /* of this rank's search */
   struct eval_set set;
   struct eval_vectors vectors;
 };
@@ -26,6 +28,7 @@ static void notice(const struct evaluation *eval, const char *format, ...)
 static void notice(const struct evaluation *eval, const char *format, ...) {
   char sentence[1200];
   va_list arguments;
+  if (ranks_rank(eval->ranks) > 0) return;
   va_start(arguments, format);
   vsnprintf(sentence, sizeof sentence, format, arguments);
   va_end(arguments);
@@ -42,45 +45,60 @@ static void prompt_choose(const struct model *model, const char *text, const cha
     if (model_prompt(model, *names)) embed->prompt_name = *names;
 }
 
-/* Embeds one side into OUT/<name>. False also where the run was stopped or is not complete. */
-static bool side_embed(struct evaluation *eval, struct embed_options *embed, const char *name,
-                       const char *input, struct error *error) {
+/* Embeds one side. False also where the run was stopped or is not complete. */
+static bool side_embed(struct evaluation *eval, struct embed_options *embed, const char *input,
+                       struct error *error) {
   struct embed_report report;
-  char *out = file_join(eval->options->embed.out, name);
-  if (!out) return error_set_memory(error, strlen(name), "a path");
-  embed->out = out;
+  const char *out = embed->out;
   embed->input = &input;
   embed->input_count = 1;
   embed->text_field = EVAL_TEXT_FIELD;
   embed->id_field = EVAL_ID_FIELD;
   embed->store_text = true;
   notice(eval, "embedding %s", input);
-  bool ok = embed_run(embed, eval->callbacks, eval->stop, &report, error);
+  bool ok = embed_run(eval->ranks, embed, eval->callbacks, eval->stop, &report, error);
   if (ok && !report.complete)
     ok = error_set(error, ERROR_INPUT, "%s is not complete: %s", out,
                    report.interrupted ? "stopped; start the same command again to go on"
                                       : "repair the damaged file and start the same command again");
+  if (ok && report.failed_ranks > 0)
+    notice(eval, "warning: %d of %d ranks failed, as said above; the others did their work",
+           report.failed_ranks, report.status.ranks);
   if (ok && report.totals.rejected > 0)
     notice(eval, "%lld line%s of %s could not be embedded; %s/rejects says which and why",
            (long long)report.totals.rejected, report.totals.rejected == 1 ? "" : "s", input, out);
   if (ok) eval->report->rejected += report.totals.rejected;
-  free(out);
   return ok;
 }
 
-static bool sides_embed(struct evaluation *eval, struct error *error) {
+/* What the two sides have of their own: OUT/corpus and OUT/queries, their prompts and fields. */
+static bool sides_prepare(const struct evaluation *eval, struct embed_options *corpus,
+                          struct embed_options *queries, struct error *error) {
   static const char *const query_names[] = {"query", NULL};
   static const char *const passage_names[] = {"passage", "document", "corpus", NULL};
   const struct eval_options *options = eval->options;
-  struct embed_options queries = options->embed, corpus = options->embed;
+  *corpus = *queries = options->embed;
+  corpus->title_field = EVAL_TITLE_FIELD;
+  corpus->out = file_join(options->embed.out, "corpus");
+  queries->out = file_join(options->embed.out, "queries");
+  if (!corpus->out || !queries->out) return error_set_memory(error, strlen(options->embed.out), "a path");
   struct model *model = model_open(options->embed.model, error);
   if (!model) return false;
-  prompt_choose(model, options->query_prompt, options->query_prompt_name, query_names, &queries);
-  prompt_choose(model, options->passage_prompt, options->passage_prompt_name, passage_names, &corpus);
+  prompt_choose(model, options->query_prompt, options->query_prompt_name, query_names, queries);
+  prompt_choose(model, options->passage_prompt, options->passage_prompt_name, passage_names, corpus);
   model_close(model);
-  corpus.title_field = EVAL_TITLE_FIELD;
-  return side_embed(eval, &corpus, "corpus", eval->set.corpus, error) &&
-         side_embed(eval, &queries, "queries", eval->set.queries, error);
+  return true;
+}
+
+static bool sides_embed(struct evaluation *eval, struct error *error) {
+  struct embed_options corpus, queries;
+  bool ok = ranks_agree(eval->ranks, sides_prepare(eval, &corpus, &queries, error), error) &&
+            side_embed(eval, &corpus, eval->set.corpus, error);
+  queries.threads = eval->threads; /* given, so that it is not said twice where they are few */
+  ok = ok && side_embed(eval, &queries, eval->set.queries, error);
+  free((char *)(uintptr_t)corpus.out);
+  free((char *)(uintptr_t)queries.out);
+  return ok;
 }
 
 static bool warn_of_empty_queries(const struct evaluation *eval, struct error *error) {
@@ -139,17 +157,16 @@ static bool result_widths(struct evaluation *eval, struct error *error) {
   return true;
 }
 
-static bool score(struct evaluation *eval, const char *vectors, const char *out, struct error *error) {
+static bool score(struct evaluation *eval, const char *out, struct error *error) {
+  const char *vectors = eval->options->vectors ? eval->options->vectors : out;
   struct eval_result *result = &eval->report->result;
-  const int32_t threads = eval->options->embed.threads;
   int64_t replaced;
   if (!eval_vectors_open(vectors, eval->set.qrels, &eval->vectors, error) || !result_name(eval, error) ||
       !result_widths(eval, error) || !warn_of_empty_queries(eval, error))
     return false;
   for (int i = 0; i < eval->vectors.qrels.warning_count; i++)
     notice(eval, "%s", eval->vectors.qrels.warning[i]);
-  if (!eval_score(&eval->vectors, out, threads ? threads : processors_allowed(), result, &replaced, error))
-    return false;
+  if (!eval_score(eval->ranks, &eval->vectors, out, eval->threads, result, &replaced, error)) return false;
   if (replaced > 0)
     notice(eval, "run.w*.trec: %lld ids hold white space, which that form cannot; each became '_'",
            (long long)replaced);
@@ -167,25 +184,39 @@ static bool write_result(const struct eval_result *result, const char *out, stru
   return ok;
 }
 
-static bool evaluate(struct evaluation *eval, struct error *error) {
+/* Finds what is wrong before anything is embedded. */
+static bool evaluation_open(struct evaluation *eval, const char *out, struct error *error) {
   const struct eval_options *options = eval->options;
-  struct eval_result *result = &eval->report->result;
-  const char *out = options->embed.out ? options->embed.out : options->vectors;
+  struct metric_set *metrics = &eval->report->result.metrics;
   const char *split = options->split ? options->split : EVAL_SPLIT;
-  metric_set_default(&result->metrics);
-  if (options->metrics && !metric_set_parse(options->metrics, &result->metrics, error)) return false;
+  metric_set_default(metrics);
+  if (options->metrics && !metric_set_parse(options->metrics, metrics, error)) return false;
   if (options->vectors && !file_check_folder(options->vectors, error)) return false;
-  if (!eval_set_open(options->data, split, options->vectors != NULL, &eval->set, error) ||
-      !file_make_folder(out, error))
-    return false;
-  if (!options->vectors && (!eval_set_check(&eval->set, error) || !sides_embed(eval, error))) return false;
-  return score(eval, options->vectors ? options->vectors : out, out, error) &&
-         write_result(result, out, error);
+  if (!eval_set_open(options->data, split, options->vectors != NULL, &eval->set, error)) return false;
+  if (ranks_rank(eval->ranks) > 0) return true;
+  return file_make_folder(out, error) && (options->vectors || eval_set_check(&eval->set, error));
 }
 
-bool eval_run(const struct eval_options *options, const struct embed_callbacks *callbacks,
-              const volatile sig_atomic_t *stop, struct eval_report *report, struct error *error) {
-  struct evaluation eval = {.options = options, .callbacks = callbacks, .stop = stop, .report = report};
+static bool evaluate(struct evaluation *eval, struct error *error) {
+  const struct eval_options *options = eval->options;
+  const char *out = options->embed.out ? options->embed.out : options->vectors;
+  if (!ranks_agree(eval->ranks, evaluation_open(eval, out, error), error)) return false;
+  if (!options->vectors && !sides_embed(eval, error)) return false;
+  if (ranks_rank(eval->ranks) > 0) {
+    scan_follow(eval->ranks, eval->threads);
+    return true;
+  }
+  const bool ok = score(eval, out, error) && write_result(&eval->report->result, out, error);
+  scan_end(eval->ranks);
+  return ok;
+}
+
+bool eval_run(struct ranks *ranks, const struct eval_options *options,
+              const struct embed_callbacks *callbacks, const volatile sig_atomic_t *stop,
+              struct eval_report *report, struct error *error) {
+  struct evaluation eval = {
+      .ranks = ranks, .options = options, .callbacks = callbacks, .stop = stop, .report = report};
+  eval.threads = options->embed.threads ? options->embed.threads : ranks_processors(ranks);
   *report = (struct eval_report){0};
   const bool ok = evaluate(&eval, error);
   eval_vectors_close(&eval.vectors);

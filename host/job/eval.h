@@ -29,7 +29,10 @@ struct eval_report {
   int64_t rejected;          /* lines of the corpus and the queries that could not be embedded */
 };
 
-/* Callbacks and stop as for embed_run. Warnings (unknown ids, empty queries, …) are notices. A run
- * that was stopped, or whose set is damaged, is an error: the same start goes on. */
-bool eval_run(const struct eval_options *options, const struct embed_callbacks *callbacks,
-              const volatile sig_atomic_t *stop, struct eval_report *report, struct error *error);
+/* With the other ranks, as embed_run; all embed, and search (host/job/scan.h), and rank 0 alone judges,
+ * writes and has a report: what it returns is the outcome. Callbacks and stop as for embed_run. Warnings
+ * (unknown ids, empty queries, …) are notices. A run that was stopped, or whose set is damaged, is an error:
+ * the same start goes on. */
+bool eval_run(struct ranks *ranks, const struct eval_options *options,
+              const struct embed_callbacks *callbacks, const volatile sig_atomic_t *stop,
+              struct eval_report *report, struct error *error);

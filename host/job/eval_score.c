@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/job/scan.h"
 #include "host/job/stored_rows.h"
 #include "host/retrieval/trec_run.h"
 #include "io/file.h"
@@ -73,7 +74,9 @@ static bool judged_list(struct scoring *scoring, struct error *error) {
   return true;
 }
 
-static bool scoring_open(struct scoring *scoring, int32_t threads, struct error *error) {
+/* Searches the corpus for the judged queries. */
+static bool corpus_search(struct scoring *scoring, struct ranks *ranks, int32_t threads,
+                          struct error *error) {
   const struct stored_run *corpus = &scoring->set->corpus;
   const int32_t depth = metric_set_depth(&scoring->result->metrics);
   scoring->k = corpus->rows < depth ? (int32_t)corpus->rows : depth;
@@ -94,7 +97,10 @@ static bool scoring_open(struct scoring *scoring, int32_t threads, struct error 
                         options.widths, scoring->query_rows, error))
     return false;
   for (int32_t w = 0; w < options.width_count; w++) options.query_rows[w] = scoring->query_rows[w];
-  scoring->top_k = top_k_open(&options, error);
+  struct vector_file *files = stored_run_files(corpus, corpus->widths[0], error);
+  if (!files) return false;
+  scoring->top_k = scan_lead(ranks, &options, files, corpus->part_count, error);
+  stored_files_free(files, corpus->part_count);
   return scoring->top_k != NULL;
 }
 
@@ -149,25 +155,10 @@ static bool width_write(struct scoring *scoring, const char *out, int32_t w, str
   return ok;
 }
 
-static bool corpus_scan(struct scoring *scoring, int32_t threads, struct error *error) {
-  const struct stored_run *corpus = &scoring->set->corpus;
-  struct vector_file *files = stored_run_files(corpus, corpus->widths[0], error);
-  struct vector_files *all =
-      files ? vector_files_open(files, corpus->part_count, corpus->widths[0], threads, error) : NULL;
-  bool ok = all != NULL;
-  if (ok) {
-    const struct passage_source source = vector_files_source(all);
-    ok = top_k_scan(scoring->top_k, &source, error);
-  }
-  vector_files_close(all);
-  stored_files_free(files, corpus->part_count);
-  return ok;
-}
-
-bool eval_score(const struct eval_vectors *set, const char *out, int32_t threads, struct eval_result *result,
-                int64_t *replaced, struct error *error) {
+bool eval_score(struct ranks *ranks, const struct eval_vectors *set, const char *out, int32_t threads,
+                struct eval_result *result, int64_t *replaced, struct error *error) {
   struct scoring scoring = {.set = set, .result = result};
-  bool ok = scoring_open(&scoring, threads, error) && corpus_scan(&scoring, threads, error);
+  bool ok = corpus_search(&scoring, ranks, threads, error);
   for (int32_t w = 0; ok && w < result->width_count; w++) ok = width_write(&scoring, out, w, error);
   *replaced = scoring.replaced;
   top_k_close(scoring.top_k);

@@ -2,15 +2,17 @@
 
 #include <stdlib.h>
 
-#include "host/cpu/isa.h"
 #include "host/job/question.h"
+#include "host/job/scan.h"
 #include "host/job/stored_run.h"
 
 struct search {
+  struct ranks *ranks;
   struct stored_run run;
   int32_t width;      /* searched */
   int32_t file_width; /* of the files that are scanned */
-  int32_t k, threads;
+  int32_t k;
+  int32_t threads; /* of this rank's scans */
   struct vector_file *files;
   struct question_encoder *questions;
   struct passage_reader *passages;
@@ -29,6 +31,10 @@ static bool width_choose(struct search *search, int32_t wanted, struct error *er
   return true;
 }
 
+static int32_t threads_choose(const struct ranks *ranks, const struct search_options *options) {
+  return options->embed.threads ? options->embed.threads : ranks_processors(ranks);
+}
+
 static bool search_start(struct search *search, const struct search_options *options, struct error *error) {
   struct embed_options embed = options->embed;
   if (!stored_run_open(options->vectors, &search->run, error) || !width_choose(search, options->width, error))
@@ -36,7 +42,7 @@ static bool search_start(struct search *search, const struct search_options *opt
   const struct stored_run *run = &search->run;
   search->k = options->top_k ? options->top_k : SEARCH_TOP_K;
   if (search->k > run->rows) search->k = (int32_t)run->rows;
-  search->threads = embed.threads ? embed.threads : processors_allowed();
+  search->threads = threads_choose(search->ranks, options);
   search->files = stored_run_files(run, search->file_width, error);
   search->passages = search->files ? passage_reader_open(run, options->slow_text, error) : NULL;
   if (!search->passages) return false;
@@ -48,12 +54,14 @@ static bool search_start(struct search *search, const struct search_options *opt
   return search->questions != NULL;
 }
 
-struct search *search_open(const struct search_options *options, struct error *error) {
+struct search *search_open(struct ranks *ranks, const struct search_options *options, struct error *error) {
   struct search *search = calloc(1, sizeof *search);
   if (!search) {
     error_set_memory(error, sizeof *search, "a search");
+    scan_end(ranks);
     return NULL;
   }
+  search->ranks = ranks;
   if (search_start(search, options, error)) return search;
   search_close(search);
   return NULL;
@@ -61,11 +69,16 @@ struct search *search_open(const struct search_options *options, struct error *e
 
 void search_close(struct search *search) {
   if (!search) return;
+  scan_end(search->ranks);
   question_encoder_close(search->questions);
   passage_reader_close(search->passages);
   stored_files_free(search->files, search->run.part_count);
   stored_run_close(&search->run);
   free(search);
+}
+
+void search_follow(struct ranks *ranks, const struct search_options *options) {
+  scan_follow(ranks, threads_choose(ranks, options));
 }
 
 void search_describe(const struct search *search, struct search_info *info) {
@@ -74,9 +87,9 @@ void search_describe(const struct search *search, struct search_info *info) {
                                question_encoder_description(search->questions)};
 }
 
-/* Opens the top-k of some questions. */
-static struct top_k *questions_embed(struct search *search, const char *const *question, int64_t count,
-                                     struct error *error) {
+/* The nearest passages of some questions. */
+static struct top_k *questions_search(struct search *search, const char *const *question, int64_t count,
+                                      struct error *error) {
   struct top_k_options options = {.k = search->k,
                                   .queries = count,
                                   .threads = search->threads,
@@ -92,19 +105,10 @@ static struct top_k *questions_embed(struct search *search, const char *const *q
   for (int64_t q = 0; ok && q < count; q++)
     ok = question_encode(search->questions, question[q], rows + q * search->width, error);
   options.query_rows[0] = rows;
-  struct top_k *top_k = ok ? top_k_open(&options, error) : NULL;
+  struct top_k *top_k =
+      ok ? scan_lead(search->ranks, &options, search->files, search->run.part_count, error) : NULL;
   free(rows);
   return top_k;
-}
-
-static bool scan(struct search *search, struct top_k *top_k, struct error *error) {
-  struct vector_files *all =
-      vector_files_open(search->files, search->run.part_count, search->file_width, search->threads, error);
-  if (!all) return false;
-  const struct passage_source source = vector_files_source(all);
-  const bool ok = top_k_scan(top_k, &source, error);
-  vector_files_close(all);
-  return ok;
 }
 
 /* Hands out the answers. */
@@ -129,9 +133,8 @@ static bool answers_give(struct search *search, const struct top_k *top_k, int64
 bool search_ask(struct search *search, const char *const *question, int64_t count, search_fn *take,
                 void *context, struct error *error) {
   if (count == 0) return true;
-  struct top_k *top_k = questions_embed(search, question, count, error);
-  const bool ok =
-      top_k && scan(search, top_k, error) && answers_give(search, top_k, count, take, context, error);
+  struct top_k *top_k = questions_search(search, question, count, error);
+  const bool ok = top_k && answers_give(search, top_k, count, take, context, error);
   top_k_close(top_k);
   return ok;
 }

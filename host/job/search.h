@@ -18,8 +18,13 @@ struct search_options {
 
 struct search;
 
-struct search *search_open(const struct search_options *options, struct error *error);
+/* On rank 0, which asks for all, while the other ranks are in search_follow; close lets them go, as does a
+ * failure to open. They must outlive the search. */
+struct search *search_open(struct ranks *ranks, const struct search_options *options, struct error *error);
 void search_close(struct search *search);
+
+/* On the other ranks: scans with rank 0 until it closes its search. */
+void search_follow(struct ranks *ranks, const struct search_options *options);
 
 /* What a search is of. */
 struct search_info {

@@ -1,0 +1,220 @@
+#include "host/job/scan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What rank 0 says first. */
+struct scan_head {
+  bool over;                    /* there is no further search, and all below means nothing */
+  bool ordered;                 /* options.order is set */
+  struct top_k_options options; /* pointers and threads are rank 0's */
+  int64_t file_count;
+  size_t path_bytes; /* of all paths, each with its NUL */
+};
+
+/* A search as one rank sees it. */
+struct scan {
+  struct ranks *ranks;
+  struct scan_head head;
+  struct top_k_options options; /* this rank's */
+  const struct vector_file *files;
+  struct top_k *top_k;
+
+  /* What it holds: of the paths, rank 0 a copy to be sent; of the rest, what the others were sent. */
+  char *paths;
+  struct vector_file *received_files;
+  float *query_rows[WIDTHS_MAX];
+  uint32_t *order;
+
+  /* Lists on their way to rank 0. */
+  int64_t piece;     /* queries at a time */
+  struct hit *lists; /* [piece, k]; behind a list's last hit, a row of -1 */
+  struct hit *all;   /* [ranks, piece, k] on rank 0 */
+};
+
+static void scan_free(struct scan *scan) {
+  for (int32_t w = 0; w < WIDTHS_MAX; w++) free(scan->query_rows[w]);
+  free(scan->order);
+  free(scan->received_files);
+  free(scan->paths);
+  free(scan->lists);
+  free(scan->all);
+}
+
+static size_t query_bytes(const struct scan *scan, int32_t w) {
+  return (size_t)scan->options.queries * (size_t)scan->options.widths[w] * sizeof(float);
+}
+
+/* Rank 0's paths end to end. */
+static bool paths_pack(struct scan *scan, struct error *error) {
+  scan->paths = malloc(scan->head.path_bytes + 1);
+  if (!scan->paths) return error_set_memory(error, scan->head.path_bytes, "the paths of vectors");
+  char *at = scan->paths;
+  for (int64_t f = 0; f < scan->head.file_count; f++) at = stpcpy(at, scan->files[f].path) + 1;
+  return true;
+}
+
+/* Room for what another rank is sent. */
+static bool room_make(struct scan *scan, struct error *error) {
+  const struct scan_head *head = &scan->head;
+  struct top_k_options *options = &scan->options;
+  const size_t order_bytes = (size_t)options->order_rows * sizeof *scan->order;
+  size_t bytes = head->path_bytes + order_bytes;
+  scan->received_files = calloc((size_t)head->file_count + 1, sizeof *scan->received_files);
+  scan->paths = malloc(head->path_bytes + 1);
+  if (head->ordered) scan->order = malloc(order_bytes);
+  bool ok = scan->received_files && scan->paths && (scan->order || !head->ordered);
+  for (int32_t w = 0; w < options->width_count; w++) {
+    scan->query_rows[w] = malloc(query_bytes(scan, w));
+    options->query_rows[w] = scan->query_rows[w];
+    ok = ok && scan->query_rows[w];
+    bytes += query_bytes(scan, w);
+  }
+  options->order = scan->order;
+  scan->files = scan->received_files;
+  return ok || error_set_memory(error, bytes, "a search of many ranks");
+}
+
+/* Brings what rank 0 searches with to all. */
+static bool scan_share(struct scan *scan, struct error *error) {
+  struct ranks *ranks = scan->ranks;
+  const struct scan_head *head = &scan->head;
+  struct top_k_options *options = &scan->options;
+  const bool first = ranks_rank(ranks) == 0;
+  if (ranks_size(ranks) == 1) return true;
+  if (!ranks_agree(ranks, first ? paths_pack(scan, error) : room_make(scan, error), error)) return false;
+  /* Rank 0's memory is only read. */
+  for (int32_t w = 0; w < options->width_count; w++)
+    ranks_share_into(ranks, (void *)(uintptr_t)options->query_rows[w], query_bytes(scan, w));
+  if (head->ordered)
+    ranks_share_into(ranks, (void *)(uintptr_t)options->order,
+                     (size_t)options->order_rows * sizeof *options->order);
+  ranks_share_into(ranks, (void *)(uintptr_t)scan->files, (size_t)head->file_count * sizeof *scan->files);
+  ranks_share_into(ranks, scan->paths, head->path_bytes);
+  const char *path = scan->paths;
+  for (int64_t f = 0; !first && f < head->file_count; f++, path += strlen(path) + 1)
+    scan->received_files[f].path = path;
+  return true;
+}
+
+/* The first file of a rank's share: one that begins at or after its share of the rows. */
+static int64_t share_begin(const struct scan *scan, int32_t rank) {
+  const int64_t count = scan->head.file_count;
+  const struct vector_file *last = &scan->files[count - 1];
+  const int64_t row = (last->first_row + last->rows) * rank / ranks_size(scan->ranks);
+  int64_t f = 0;
+  while (f < count && scan->files[f].first_row < row) f++;
+  return f;
+}
+
+static bool share_scan(struct scan *scan, struct error *error) {
+  const struct top_k_options *options = &scan->options;
+  const int32_t rank = ranks_rank(scan->ranks);
+  const int64_t begin = share_begin(scan, rank);
+  const int64_t end =
+      rank + 1 < ranks_size(scan->ranks) ? share_begin(scan, rank + 1) : scan->head.file_count;
+  struct vector_files *files =
+      vector_files_open(scan->files + begin, end - begin, options->passage_width, options->threads, error);
+  if (!files) return false;
+  const struct passage_source source = vector_files_source(files);
+  const bool ok = top_k_scan(scan->top_k, &source, error);
+  vector_files_close(files);
+  return ok;
+}
+
+/* Room for the lists that go to rank 0. */
+static bool lists_make(struct scan *scan, struct error *error) {
+  const size_t ranks = (size_t)ranks_size(scan->ranks), list = (size_t)scan->options.k * sizeof *scan->lists;
+  if (ranks == 1) return true;
+  if (list > RANKS_COLLECT_MAX)
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "a search for %d hits per query by several ranks: expected at most %zu, or start nina "
+                     "without mpirun",
+                     scan->options.k, RANKS_COLLECT_MAX / sizeof *scan->lists);
+  scan->piece = (int64_t)(SCAN_PIECE_BYTES / (ranks * list));
+  if (scan->piece < 1) scan->piece = 1;
+  if (scan->piece > scan->options.queries) scan->piece = scan->options.queries;
+  const bool first = ranks_rank(scan->ranks) == 0;
+  scan->lists = calloc((size_t)scan->piece, list);
+  if (first) scan->all = calloc(ranks * (size_t)scan->piece, list);
+  if (scan->lists && (scan->all || !first)) return true;
+  return error_set_memory(error, (size_t)scan->piece * list * (first ? ranks : 1), "the lists of all ranks");
+}
+
+static void lists_fill(struct scan *scan, int32_t w, int64_t query, int64_t count) {
+  const int32_t k = scan->options.k;
+  for (int64_t q = 0; q < count; q++) {
+    struct hit *list = scan->lists + q * k;
+    const int32_t held = top_k_list(scan->top_k, w, query + q, list);
+    if (held < k) list[held].row = -1;
+  }
+}
+
+/* Rank 0 adds the lists of the others to its own. */
+static void lists_merge(struct scan *scan, int32_t w, int64_t query, int64_t count) {
+  const int32_t k = scan->options.k;
+  for (int64_t i = count; i < ranks_size(scan->ranks) * count; i++) {
+    const struct hit *list = scan->all + i * k;
+    int32_t held = 0;
+    while (held < k && list[held].row >= 0) held++;
+    top_k_add(scan->top_k, w, query + i % count, list, held);
+  }
+}
+
+static void lists_collect(struct scan *scan) {
+  const struct top_k_options *options = &scan->options;
+  const bool first = ranks_rank(scan->ranks) == 0;
+  if (ranks_size(scan->ranks) == 1) return;
+  for (int32_t w = 0; w < options->width_count; w++)
+    for (int64_t q = 0; q < options->queries; q += scan->piece) {
+      const int64_t rest = options->queries - q, count = rest < scan->piece ? rest : scan->piece;
+      if (!first) lists_fill(scan, w, q, count);
+      ranks_collect(scan->ranks, scan->lists, (size_t)(count * options->k) * sizeof *scan->lists, scan->all);
+      if (first) lists_merge(scan, w, q, count);
+    }
+}
+
+static bool scan_run(struct scan *scan, struct error *error) {
+  if (!scan_share(scan, error)) return false;
+  scan->top_k = top_k_open(&scan->options, error);
+  const bool ok = scan->top_k && lists_make(scan, error) && share_scan(scan, error);
+  if (!ranks_agree(scan->ranks, ok, error)) return false;
+  lists_collect(scan);
+  return true;
+}
+
+struct top_k *scan_lead(struct ranks *ranks, const struct top_k_options *options,
+                        const struct vector_file *files, int64_t file_count, struct error *error) {
+  struct scan scan = {
+      .ranks = ranks,
+      .head = {.ordered = options->order != NULL, .options = *options, .file_count = file_count},
+      .options = *options,
+      .files = files};
+  for (int64_t f = 0; f < file_count; f++) scan.head.path_bytes += strlen(files[f].path) + 1;
+  ranks_share_into(ranks, &scan.head, sizeof scan.head);
+  if (!scan_run(&scan, error)) {
+    top_k_close(scan.top_k);
+    scan.top_k = NULL;
+  }
+  scan_free(&scan);
+  return scan.top_k;
+}
+
+void scan_end(struct ranks *ranks) {
+  struct scan_head head = {.over = true};
+  ranks_share_into(ranks, &head, sizeof head);
+}
+
+void scan_follow(struct ranks *ranks, int32_t threads) {
+  for (;;) {
+    struct scan scan = {.ranks = ranks};
+    struct error told; /* to rank 0 too, which says it */
+    ranks_share_into(ranks, &scan.head, sizeof scan.head);
+    if (scan.head.over) return;
+    scan.options = scan.head.options;
+    scan.options.threads = threads;
+    scan_run(&scan, &told);
+    top_k_close(scan.top_k);
+    scan_free(&scan);
+  }
+}
