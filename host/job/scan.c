@@ -7,7 +7,7 @@
 struct scan_head {
   bool over;                    /* there is no further search, and all below means nothing */
   bool ordered;                 /* options.order is set */
-  struct top_k_options options; /* pointers and threads are rank 0's */
+  struct top_k_options options; /* without pointers; its threads are rank 0's */
   int64_t file_count;
   size_t path_bytes; /* of all paths, each with its NUL */
 };
@@ -190,6 +190,8 @@ struct top_k *scan_lead(struct ranks *ranks, const struct top_k_options *options
       .head = {.ordered = options->order != NULL, .options = *options, .file_count = file_count},
       .options = *options,
       .files = files};
+  scan.head.options.order = NULL;
+  memset(scan.head.options.query_rows, 0, sizeof scan.head.options.query_rows);
   for (int64_t f = 0; f < file_count; f++) scan.head.path_bytes += strlen(files[f].path) + 1;
   ranks_share_into(ranks, &scan.head, sizeof scan.head);
   if (!scan_run(&scan, error)) {
