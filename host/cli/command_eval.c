@@ -82,7 +82,7 @@ static void print_help(void) {
       "Embeds a retrieval set and prints its metrics at every width: those of sentence-transformers'\n"
       "InformationRetrievalEvaluator, from the stored vectors, by exact search. OUT then holds "
       "metrics.json,\n"
-      "model-index.yml for the model's card, and run.wW.trec.\n"
+      "model-index.yml for the model's card, and run.wW.trec. Under mpirun all ranks embed and search.\n"
       "\n"
       "  nina eval --model models/e5-small --data sets/town --out out/eval --widths 384,256,128,64");
   options_print(specs, stdout);

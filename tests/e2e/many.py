@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,21 +29,19 @@ class Ranks:
     options: dict[str, Argument] = field(default_factory=dict)
 
 
-def command(out: Path, *inputs: Argument, ranks: int | list[Ranks], launcher: list[str] | None = None, **options: Argument) -> list[str]:
+def command(ranks: int | list[Ranks], arguments: Callable[[Ranks], list[str]], launcher: list[str] | None = None) -> list[str]:
     groups = [Ranks(ranks)] if isinstance(ranks, int) else ranks
     words = LAUNCHER + (launcher or [])
     for i, group in enumerate(groups):
         fault = ["env", f"NINA_FAULT={group.fault}"] if group.fault else []
-        arguments = embed_arguments(out, *inputs, **(options | group.options))
-        words += [":"] * (i > 0) + ["-n", str(group.count), *fault, str(PROGRAM), *arguments]
+        words += [":"] * (i > 0) + ["-n", str(group.count), *fault, str(PROGRAM), *arguments(group)]
     return words
 
 
-def start(out: Path, *inputs: Argument, ranks: int | list[Ranks], **options: Argument) -> subprocess.Popen[bytes]:
-    """Starts a job, in a session of its own, and leaves it to the test to end it."""
+def start_command(words: list[str], stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        command(out, *inputs, ranks=ranks, **options),
-        stdin=subprocess.DEVNULL,
+        words,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment() | LAUNCHER_VARIABLES,
@@ -50,14 +49,27 @@ def start(out: Path, *inputs: Argument, ranks: int | list[Ranks], **options: Arg
     )
 
 
-def finish(job: subprocess.Popen[bytes], status: Status) -> Result:
-    stdout, stderr = job.communicate(timeout=LONGEST_RUN)
+def start(
+    out: Path, *inputs: Argument, ranks: int | list[Ranks], launcher: list[str] | None = None, **options: Argument
+) -> subprocess.Popen[bytes]:
+    """Starts a job, in a session of its own, and leaves it to the test to end it."""
+    return start_command(command(ranks, lambda group: embed_arguments(out, *inputs, **(options | group.options)), launcher))
+
+
+def finish(job: subprocess.Popen[bytes], status: Status, stdin: bytes | None = None) -> Result:
+    stdout, stderr = job.communicate(stdin, timeout=LONGEST_RUN)
     return checked(Result(job.returncode, stdout.decode(), stderr.decode()), status)
 
 
 def embed_many(out: Path, *inputs: Argument, ranks: int | list[Ranks], status: Status = DONE, **options: Argument) -> Result:
     """Runs `nina embed` on many ranks to its end, by default with the null encoder and the tiny golden model."""
     return finish(start(out, *inputs, ranks=ranks, **options), status)
+
+
+def nina_many(*arguments: Argument, ranks: int | list[Ranks], stdin: bytes | None = None, status: Status = DONE) -> Result:
+    """Runs any command of nina on many ranks to its end."""
+    words = command(ranks, lambda _: [str(argument) for argument in arguments])
+    return finish(start_command(words, subprocess.DEVNULL if stdin is None else subprocess.PIPE), status, stdin)
 
 
 def rank_processes(job: subprocess.Popen[bytes]) -> list[int]:

@@ -1,0 +1,156 @@
+"""nina eval and nina search on many ranks: the same bytes as by one process, and one voice."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from many import Ranks, embed_many, needs_mpirun, nina_many
+from output import Output
+from program import FAILED, GOLDEN, MODEL, ROOT, USAGE, embed, nina
+from shards import make_texts, write_shard
+
+pytestmark = needs_mpirun
+
+MUNICIPAL = ROOT / "tests" / "data" / "municipal"
+VECTORS = GOLDEN / "municipal"
+
+
+def write_set(folder: Path, passages: int, distinct: int) -> Path:
+    """A set of passages with few different texts, so that every list is cut at a tie; their ids are not in the order of the rows."""
+    (folder / "qrels").mkdir(parents=True)
+    texts = make_texts(distinct, 5, longest=8)
+    ids = [f"d{i * 7919 % passages}" for i in range(passages)]
+    write_shard(folder / "corpus.jsonl", [{"_id": name, "text": texts[i * i % distinct]} for i, name in enumerate(ids)])
+    write_shard(folder / "queries.jsonl", [{"_id": f"q{i}", "text": texts[i]} for i in range(10)])
+    judgements = [f"q{i}\t{ids[(i * 31 + n) % passages]}\t1" for i in range(10) for n in range(3)]
+    (folder / "qrels" / "test.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *judgements, ""]))
+    return folder
+
+
+def embed_set(data: Path, out: Path, block_lines: int) -> Path:
+    for side in ("corpus", "queries"):
+        embed(out / side, data / f"{side}.jsonl", id_field="_id", widths="32,8", block_lines=block_lines, store_text=True)
+    return out
+
+
+def results(out: Path) -> dict[str, bytes]:
+    return Output(out).files("*")
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_whole_evaluation_gives_the_same_bytes_on_any_number_of_ranks(tmp_path: Path, ranks: int) -> None:
+    data = write_set(tmp_path / "set", 5000, 900)  # in three parts
+    arguments = ["eval", "--model", MODEL, "--data", data, "--device", "null", "--widths", "32,8", "--quiet"]
+    alone = nina(*arguments, "--out", tmp_path / "alone")
+    many = nina_many(*arguments, "--out", tmp_path / "many", ranks=ranks)
+    assert many.stdout == alone.stdout and many.stderr == ""
+    assert set(results(tmp_path / "many")) == {"metrics.json", "model-index.yml", "run.w32.trec", "run.w8.trec"}
+    assert results(tmp_path / "many") == results(tmp_path / "alone")
+    for side in ("corpus", "queries"):
+        assert Output(tmp_path / "many" / side).embedding() == Output(tmp_path / "alone" / side).embedding()
+
+
+def test_second_start_resumes_and_more_ranks_than_parts_do_no_harm(tmp_path: Path) -> None:
+    arguments = ["eval", "--model", MODEL, "--data", MUNICIPAL, "--precision", "fp32", "--widths", "128,16"]
+    alone = nina(*arguments, "--out", tmp_path)
+    wanted = results(tmp_path)
+    again = nina_many(*arguments, "--out", tmp_path, ranks=8)
+    assert again.stdout == alone.stdout and results(tmp_path) == wanted
+    assert again.stderr.count("is already complete") == 2 and again.stderr.count("embedding ") == 2
+
+
+def test_stored_vectors_are_judged_alike_where_ties_lie_on_several_ranks(tmp_path: Path) -> None:
+    data = write_set(tmp_path / "set", 400, 12)  # some 33 passages of each text, and lists of 100
+    vectors = embed_set(data, tmp_path / "vectors", 17)
+    arguments = ["eval", "--vectors", vectors, "--data", data, "--widths", "32,8,5"]
+    alone = nina(*arguments, "--out", tmp_path / "alone")
+    wanted = results(tmp_path / "alone")
+    for ranks in (2, 3, 8):
+        many = nina_many(*arguments, "--out", tmp_path / f"{ranks}", ranks=ranks)
+        assert many.stdout == alone.stdout and many.stderr == alone.stderr
+        assert results(tmp_path / f"{ranks}") == wanted
+
+
+def test_evaluation_whose_ranks_fail_is_gone_on_with_without_mpirun(tmp_path: Path) -> None:
+    data = write_set(tmp_path / "set", 5000, 900)
+    arguments = ["eval", "--model", MODEL, "--data", data, "--device", "null", "--widths", "8"]
+    # Enough to begin with, and not for a commit: whichever rank gets a block fails.
+    failed = nina_many(*arguments, "--out", tmp_path / "out", ranks=[Ranks(2, fault="sync:12+:EIO")], status=FAILED)
+    failed.says("this rank has stopped", "rank ", "Input/output error")
+    assert "queries.jsonl" not in failed.stderr and not results(tmp_path / "out")
+    nina(*arguments, "--out", tmp_path / "out")
+    nina(*arguments, "--out", tmp_path / "alone")
+    assert results(tmp_path / "out") == results(tmp_path / "alone")
+
+
+def test_rank_that_cannot_read_its_share_ends_all_with_one_sentence(tmp_path: Path) -> None:
+    data = write_set(tmp_path / "set", 100, 12)
+    vectors = embed_set(data, tmp_path / "vectors", 10)
+    arguments = ["eval", "--vectors", vectors, "--data", data, "--out", tmp_path / "out"]
+    failed = nina_many(*arguments, ranks=[Ranks(2), Ranks(1, fault="read:1+:EIO")], status=FAILED)
+    failed.says("nina: rank 2 on ", "Input/output error")
+    assert failed.stderr.count("nina: ") == 1 and not (tmp_path / "out" / "metrics.json").exists()
+    (vectors / "queries" / "manifest.json").unlink()
+    failed = nina_many(*arguments, ranks=3, status=FAILED)  # by rank 0, while the others wait
+    assert failed.stderr.count("nina: ") == 1 and "has no manifest.json" in failed.stderr
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of eight parts in which every text stands several times."""
+    folder = tmp_path_factory.mktemp("archive")
+    texts = make_texts(20, 3)
+    shard = write_shard(folder / "a.jsonl", [{"id": i, "text": texts[i % 20]} for i in range(120)])
+    embed(folder / "out", shard, device="cpu", precision="fp32", id_field="id", widths="128,32", block_lines=16, store_text=True)
+    return folder / "out"
+
+
+SEARCH = ["search", "--model", MODEL, "--precision", "fp32"]
+QUESTIONS = ["licència d'obres", "festa major a la plaça", make_texts(20, 3)[7]]
+
+
+@pytest.mark.parametrize(("ranks", "options"), [(2, ["--json"]), (3, ["--width", 17, "--top-k", 3]), (9, ["--width", 32])])
+def test_search_prints_the_same_answers_on_any_number_of_ranks(archive: Path, ranks: int, options: list[Any]) -> None:
+    arguments = [*SEARCH, "--vectors", archive, *options, *QUESTIONS]
+    alone, many = nina(*arguments), nina_many(*arguments, ranks=ranks)
+    assert (many.stdout, many.stderr) == (alone.stdout, alone.stderr)
+
+
+def test_questions_of_standard_input_are_read_by_rank_0_and_answered_by_all(archive: Path) -> None:
+    lines = "\n".join(f"{QUESTIONS[i % 3]} {i}" for i in range(260)).encode()  # more than one scan takes
+    arguments = [*SEARCH, "--vectors", archive, "--json"]
+    assert nina_many(*arguments, ranks=2, stdin=lines).stdout == nina(*arguments, stdin=lines).stdout
+
+
+def test_search_that_cannot_begin_says_so_once(archive: Path) -> None:
+    arguments = ["search", "--model", GOLDEN / "bert-mean-v6", "--vectors", archive, "q"]
+    refused = nina_many(*arguments, ranks=2, status=USAGE)
+    assert refused.stderr.count("were made by another model") == 1
+
+
+@pytest.mark.parametrize("command", ["embed", "search"])
+def test_wrong_arguments_are_said_once(command: str) -> None:
+    assert nina_many(command, "--no-such", ranks=2, status=USAGE).stderr.count("unknown option") == 1
+
+
+def test_help_is_printed_once() -> None:
+    assert nina_many("eval", "--help", ranks=2).stdout == nina("eval", "--help").stdout
+
+
+def test_argument_that_one_rank_alone_cannot_read_is_said_with_its_name(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", [{"text": "plaça"}])
+    groups = [Ranks(1), Ranks(1, options={"no_such": 1})]
+    embed_many(tmp_path / "out", shard, ranks=groups, status=USAGE).says("nina: rank 1 on ", "unknown option no-such")
+    assert not (tmp_path / "out").exists()
+
+
+def test_comparison_is_read_before_anything_is_done(tmp_path: Path) -> None:
+    arguments = ["eval", "--vectors", VECTORS, "--data", MUNICIPAL, "--out", tmp_path / "out", "--widths", 64]
+    refused = nina_many(*arguments, "--compare", tmp_path / "none.json", ranks=2, status=FAILED)
+    assert refused.stderr.count("none.json") == 1 and not (tmp_path / "out").exists()
+    nina(*arguments)
+    shutil.copy(tmp_path / "out" / "metrics.json", tmp_path / "old.json")
+    shown = nina_many(*arguments, "--compare", tmp_path / "old.json", ranks=2).stdout
+    assert shown == nina(*arguments, "--compare", tmp_path / "old.json").stdout and "and after" in shown
