@@ -155,7 +155,6 @@ static int embed(struct ranks *ranks, const struct embed_arguments *arguments) {
   struct error error = {0};
   struct embed_report report;
   struct progress progress;
-  catch_signals();
   progress_init(&progress, arguments->quiet ? PROGRESS_NONE : (enum progress_mode)arguments->progress);
   const struct embed_callbacks callbacks = {&progress, show_progress,
                                             arguments->quiet ? no_notice : show_notice};
@@ -186,6 +185,7 @@ int command_embed(int argc, char **argv) {
   struct embed_arguments arguments = {0};
   struct error error = {0};
   int status;
+  catch_signals(); /* first: a warning ends a process that does not catch it */
   const bool parsed = parse(argc, argv, &arguments, &error);
   struct ranks *ranks = command_join(parsed, &error, &status);
   if (ranks && !arguments.help)

@@ -56,10 +56,8 @@ static void print_help(void) {
       "Prints the passages nearest to each QUESTION, by exact search over the stored vectors: rank, cosine, "
       "id,\n"
       "text. Without a QUESTION they are read from standard input, one a line (empty lines are passed "
-      "over);
-"
-      "on a terminal, one after the other. Under mpirun the ranks share the scan.
-"
+      "over);\n"
+      "on a terminal, one after the other. Under mpirun the ranks share the scan.\n"
       "\n"
       "  nina search --model models/e5-small --vectors out/municipal \"Quan obre la biblioteca?\"");
   options_print(specs, stdout);
