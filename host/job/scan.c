@@ -97,7 +97,9 @@ static bool scan_share(struct scan *scan, struct error *error) {
   return true;
 }
 
-/* The first file of a rank's share: one that begins at or after its share of the rows. */
+/* The first file of a rank's share: the first that begins in its share of the rows, or after it. A file is
+ * one part, thousands of rows at most, so that shares are about equal where there are many more files than
+ * ranks. */
 static int64_t share_begin(const struct scan *scan, int32_t rank) {
   const int64_t count = scan->head.file_count;
   const struct vector_file *last = &scan->files[count - 1];

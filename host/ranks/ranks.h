@@ -86,8 +86,8 @@ bool ranks_share(struct ranks *ranks, void **bytes, size_t *size, struct error *
 /* The same where all have the room, so that nothing can fail: [size] bytes. */
 void ranks_share_into(struct ranks *ranks, void *bytes, size_t size);
 
-/* The same number of bytes of every rank to rank 0, which must agree before that it can be done: all [ranks,
- * size] there, unused elsewhere. At most RANKS_COLLECT_MAX bytes of each; more go piece by piece. */
+/* The same number of bytes of every rank to rank 0: all [ranks, size] there, unused elsewhere. Nothing can
+ * fail here either. At most RANKS_COLLECT_MAX bytes of each; more go piece by piece. */
 #define RANKS_COLLECT_MAX ((size_t)1 << 30) /* MPI counts in int */
 void ranks_collect(struct ranks *ranks, const void *bytes, size_t size, void *all);
 

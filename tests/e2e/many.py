@@ -39,6 +39,7 @@ def command(ranks: int | list[Ranks], arguments: Callable[[Ranks], list[str]], l
 
 
 def start_command(words: list[str], stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+    """Starts a job, in a session of its own."""
     return subprocess.Popen(
         words,
         stdin=stdin,

@@ -130,19 +130,15 @@ def test_search_that_cannot_begin_says_so_once(archive: Path) -> None:
     assert refused.stderr.count("were made by another model") == 1
 
 
-@pytest.mark.parametrize("command", ["embed", "search"])
-def test_wrong_arguments_are_said_once(command: str) -> None:
-    assert nina_many(command, "--no-such", ranks=2, status=USAGE).stderr.count("unknown option") == 1
-
-
-def test_help_is_printed_once() -> None:
+def test_wrong_arguments_and_help_are_said_once() -> None:
+    assert nina_many("search", "--no-such", ranks=2, status=USAGE).stderr.count("unknown option") == 1
     assert nina_many("eval", "--help", ranks=2).stdout == nina("eval", "--help").stdout
 
 
 def test_argument_that_one_rank_alone_cannot_read_is_said_with_its_name(tmp_path: Path) -> None:
     shard = write_shard(tmp_path / "a.jsonl", [{"text": "plaça"}])
     groups = [Ranks(1), Ranks(1, options={"no_such": 1})]
-    embed_many(tmp_path / "out", shard, ranks=groups, status=USAGE).says("nina: rank 1 on ", "unknown option no-such")
+    embed_many(tmp_path / "out", shard, ranks=groups, status=USAGE).says("nina: rank 1 on ", "unknown option --no-such")
     assert not (tmp_path / "out").exists()
 
 
