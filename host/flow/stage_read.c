@@ -39,7 +39,6 @@ enum reach {
   REACHED,
   REACHED_END,
   REACH_AGAIN, /* the shard is to be read from its start, for the same claim */
-  REACH_VOID,  /* the claim is no more */
   REACH_STOPPED,
   REACH_FAILED
 };
@@ -83,11 +82,10 @@ static bool border_changed(const struct flow *flow, const struct block_border *b
 static enum reach border_differs(struct cursor *cursor, struct flow *flow, const struct block_border *border,
                                  struct error *error) {
   if (run_log_shard_damaged(flow->parts.log, border->shard) && !is_standard_input(flow, border->shard)) {
-    bool stands;
-    if (!ranks_shard_restarts(flow->parts.ranks, border->shard, border->index, &stands, error))
+    if (!ranks_shard_restarts(flow->parts.ranks, border->shard, border->index, error))
       return error->code == ERROR_NONE ? REACH_STOPPED : REACH_FAILED;
     cursor_close(cursor);
-    return stands ? REACH_AGAIN : REACH_VOID;
+    return REACH_AGAIN;
   }
   /* Another rank may have seen the same a moment ago, and the part has been taken back since. */
   if (!border_is_other(flow, border)) return REACH_AGAIN;
@@ -143,7 +141,7 @@ static bool read_block(struct flow *flow, struct cursor *cursor, struct work *wo
 }
 
 /* One claim: reaches its block, reads it and passes it on. False when the reader has to end. */
-static bool read_claim(struct flow *flow, struct cursor *cursor, const struct claim *claim, int64_t *waited,
+static bool read_claim(struct flow *flow, struct cursor *cursor, struct claim *claim, int64_t *waited,
                        struct error *error) {
   void *work;
   for (;;) switch (cursor_reach(cursor, flow, claim, error)) {
@@ -155,10 +153,8 @@ static bool read_claim(struct flow *flow, struct cursor *cursor, const struct cl
         lookahead_leave(&flow->lookahead);
         return true;
       case REACH_AGAIN:
+        claim->counted = claim->block; /* what is passed over is in part to be done again */
         continue;
-      case REACH_VOID:
-        lookahead_leave(&flow->lookahead);
-        return true;
       case REACH_STOPPED:
       case REACH_FAILED:
         return false;

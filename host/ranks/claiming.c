@@ -124,23 +124,20 @@ void ranks_shard_ends(struct ranks *ranks, int32_t shard, int32_t blocks) {
 }
 
 /* The lock is held. */
-static bool restart_there(struct ranks *ranks, int32_t shard, int32_t block, bool *stands,
-                          struct error *error) {
+static bool restart_there(struct ranks *ranks, int32_t shard, int32_t block, struct error *error) {
   struct claiming *claiming = &ranks->claiming;
   claiming->restarting = true;
   outbox_post(ranks, &(struct message){.kind = MESSAGE_RESTARTS, .claim = {.shard = shard, .block = block}});
   while (!ranks->quit && claiming->restarting) pthread_cond_wait(&ranks->changed, &ranks->lock);
   *error = (struct error){0};
   if (claiming->restarting) return false;
-  *stands = claiming->stands;
   return run_log_forget(ranks->log, shard, block, error);
 }
 
-bool ranks_shard_restarts(struct ranks *ranks, int32_t shard, int32_t block, bool *stands,
-                          struct error *error) {
+bool ranks_shard_restarts(struct ranks *ranks, int32_t shard, int32_t block, struct error *error) {
   pthread_mutex_lock(&ranks->lock);
-  const bool ok = ranks->rank == 0 ? server_restart(ranks, shard, block, stands, error)
-                                   : restart_there(ranks, shard, block, stands, error);
+  const bool ok = ranks->rank == 0 ? server_restart(ranks, shard, block, error)
+                                   : restart_there(ranks, shard, block, error);
   if (ranks->rank == 0) claims_changed(ranks);
   pthread_mutex_unlock(&ranks->lock);
   return ok;
@@ -155,13 +152,13 @@ static size_t message_size(const struct message *message) {
     case MESSAGE_LEAVE:
       return sizeof *message;
     case MESSAGE_STOP:
-    case MESSAGE_RESTARTED:
       return offsetof(struct message, stop) + sizeof message->stop;
     case MESSAGE_WANT:
     case MESSAGE_ENDS:
     case MESSAGE_RESTARTS:
     case MESSAGE_CLAIM:
     case MESSAGE_OVER:
+    case MESSAGE_RESTARTED:
     case MESSAGE_END:
       break;
   }
@@ -191,7 +188,6 @@ static void claiming_handle(struct ranks *ranks, const struct message *message) 
       break;
     case MESSAGE_RESTARTED:
       claiming->restarting = false;
-      claiming->stands = message->stands != 0;
       break;
     case MESSAGE_STOP:
       if ((enum ranks_stop)message->stop > ranks->stop) ranks->stop = (enum ranks_stop)message->stop;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 struct shard_claims {
-  int32_t next;      /* the first block that has not been handed out */
+  int32_t next;      /* the block whose turn it is; of a restarted shard later ones may be held already */
   int32_t counted;   /* the first block whose bytes nobody was told to count: see struct claim */
   int32_t end;       /* blocks of the shard; INT32_MAX while not known */
   int32_t restarted; /* block from which it was begun anew; INT32_MAX: never */
@@ -81,12 +81,28 @@ void claims_close(struct claims *claims) {
   free(claims);
 }
 
+static bool block_is_held(const struct claims *claims, int32_t shard, int32_t block) {
+  for (int32_t i = 0; i < claims->rank_count; i++) {
+    const struct claim_list *held = &claims->rank[i].held;
+    for (int32_t k = 0; k < held->count; k++)
+      if (held->claim[k].shard == shard && held->claim[k].block == block) return true;
+  }
+  return false;
+}
+
+/* True where a block is not to be handed out in its turn. Only of a shard that was begun anew can one that is
+ * held still have its turn to come. */
+static bool block_is_passed(const struct claims *claims, int32_t number, int32_t block) {
+  return run_log_part(claims->log, number, block) ||
+         (claims_restarted(claims, number, block) && block_is_held(claims, number, block));
+}
+
 /* True where the shard has a block to hand out, as far as is known: `next` is then that block. */
 static bool shard_has_next(const struct claims *claims, int32_t number) {
   struct shard_claims *shard = &claims->shard[number];
   const int32_t blocks = run_log_shard_blocks(claims->log, number);
   const int32_t end = blocks >= 0 && blocks < shard->end ? blocks : shard->end;
-  while (shard->next < end && run_log_part(claims->log, number, shard->next)) shard->next++;
+  while (shard->next < end && block_is_passed(claims, number, shard->next)) shard->next++;
   return shard->next < end;
 }
 
@@ -176,8 +192,6 @@ void claims_restart_shard(struct claims *claims, int32_t number, int32_t block) 
   struct shard_claims *shard = &claims->shard[number];
   if (block < shard->next) shard->next = block;
   if (block < shard->restarted) shard->restarted = block;
-  for (int32_t i = 0; i < claims->rank_count; i++)
-    list_remove(&claims->rank[i].held, number, block, INT32_MAX);
   list_remove(&claims->returned, number, block, INT32_MAX);
   if (number < claims->fresh) claims->fresh = number;
   if (number < claims->open) claims->open = number;
@@ -191,8 +205,10 @@ void claims_return(struct claims *claims, int32_t number) {
   struct rank_claims *rank = &claims->rank[number];
   for (int32_t i = 0; i < rank->held.count; i++) {
     struct claim claim = rank->held.claim[i];
+    const struct shard_claims *shard = &claims->shard[claim.shard];
     claim.counted = claim.block;
-    if (claim.block < claims->shard[claim.shard].end) list_add(&claims->returned, &claim);
+    /* From `next` on its turn is still to come. */
+    if (claim.block < shard->end && claim.block < shard->next) list_add(&claims->returned, &claim);
   }
   rank->held.count = 0;
   rank_leave_shard(claims, rank);

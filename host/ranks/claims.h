@@ -29,7 +29,9 @@ void claims_done(struct claims *claims, int32_t rank, int32_t shard, int32_t blo
 /* A shard has `blocks` blocks in this run: those that are held past them were never there. */
 void claims_end_shard(struct claims *claims, int32_t shard, int32_t blocks);
 
-/* The blocks of a shard from `block` on are to be handed out again, whoever holds them. */
+/* The blocks of a shard from `block` on are to be handed out again, but for those that somebody holds: a
+ * claim is for a number, and its holder reads the shard as it is now. The log must have forgotten their
+ * parts. */
 void claims_restart_shard(struct claims *claims, int32_t shard, int32_t block);
 
 /* True where the shard has been restarted at this block or before it. */

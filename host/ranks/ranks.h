@@ -13,8 +13,10 @@
  *   with ranks_leave, and what it still holds is handed out again. Therefore nobody is told that all is done
  *   while somebody else holds a block: a rank without work waits for either news.
  * - A shard that turns out to be another one than before (it was damaged and has been repaired) is begun anew
- *   from the first block that differs. Rank 0 takes its parts back once, whoever finds it first; every other
- *   rank that finds the same learns that it has been done, and what was committed since stays.
+ *   from the first block that differs. Rank 0 takes its parts back once, whoever finds it first, and hands
+ * out those blocks again that nobody holds. A rank that holds one keeps it: it reads the shard as it is now,
+ * and must pass the first block that differs on its way there. So it asks for the same before it commits, and
+ *   nothing that was committed in this job is ever taken back.
  * - Nothing of this has to be exact for OUT to be right. A block's bytes follow from the shard alone and a
  *   commit replaces whole files, so a block that is done twice (its holder's message was late, a rank of an
  *   earlier job that has died but for this one commits after the new job has read OUT) is written twice with
@@ -115,12 +117,11 @@ void ranks_committed(struct ranks *ranks, const struct part_summary *part);
  * block of it is handed out. [any] */
 void ranks_shard_ends(struct ranks *ranks, int32_t shard, int32_t blocks);
 
-/* Says that the blocks of a shard from `block` on are to be done again, whatever was committed or claimed:
- * their parts are taken back, in this rank's log too. *stands: another rank had said the same before, and the
- * claim that led to it is still this rank's; otherwise it is void. Waits for rank 0; false on an error, or
- * without one (ERROR_NONE) after ranks_quit. [any] */
-bool ranks_shard_restarts(struct ranks *ranks, int32_t shard, int32_t block, bool *stands,
-                          struct error *error);
+/* Says that the blocks of a shard from `block` on are to be done again: the parts that an earlier run has of
+ * them are taken back, in this rank's log too, unless another rank has said the same before. This rank's
+ * claims stay its own. Waits for rank 0; false on an error, or without one (ERROR_NONE) after ranks_quit.
+ * [any] */
+bool ranks_shard_restarts(struct ranks *ranks, int32_t shard, int32_t block, struct error *error);
 
 /* Messages out and in; waits at most so long for something to do. False where this rank cannot go on; its
  * ranks_close then ends the whole job. [main] */

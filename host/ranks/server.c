@@ -3,9 +3,8 @@
 
 #include "host/ranks/state.h"
 
-bool server_restart(struct ranks *ranks, int32_t shard, int32_t block, bool *stands, struct error *error) {
-  *stands = claims_restarted(ranks->claims, shard, block);
-  if (*stands) return true;
+bool server_restart(struct ranks *ranks, int32_t shard, int32_t block, struct error *error) {
+  if (claims_restarted(ranks->claims, shard, block)) return true;
   if (!run_log_forget(ranks->log, shard, block, error)) return false;
   claims_restart_shard(ranks->claims, shard, block);
   ranks->dirty = true;
@@ -92,12 +91,10 @@ static bool member_leave(struct ranks *ranks, int32_t from, const struct error *
 
 static bool member_restarts(struct ranks *ranks, int32_t from, const struct claim *claim,
                             struct error *error) {
-  bool stands;
   pthread_mutex_lock(&ranks->lock);
-  const bool ok = server_restart(ranks, claim->shard, claim->block, &stands, error);
+  const bool ok = server_restart(ranks, claim->shard, claim->block, error);
   pthread_mutex_unlock(&ranks->lock);
-  return ok &&
-         message_send(ranks, from, &(struct message){.kind = MESSAGE_RESTARTED, .stands = stands}, error);
+  return ok && message_send(ranks, from, &(struct message){.kind = MESSAGE_RESTARTED}, error);
 }
 
 bool server_handle(struct ranks *ranks, int32_t from, const struct message *message, struct error *error) {

@@ -20,7 +20,7 @@ enum message_kind {
   /* from rank 0 */
   MESSAGE_CLAIM,     /* claim */
   MESSAGE_OVER,      /* no more claims */
-  MESSAGE_RESTARTED, /* stands */
+  MESSAGE_RESTARTED, /* they are */
   MESSAGE_END        /* all have left: nothing more will be sent */
 };
 
@@ -30,8 +30,7 @@ struct message {
   union {
     struct part_summary part;
     struct error failure;
-    int32_t stop;   /* enum ranks_stop */
-    int32_t stands; /* 0 or 1 */
+    int32_t stop; /* enum ranks_stop */
     char report[RANKS_REPORT_MAX];
   };
 };
@@ -41,9 +40,9 @@ struct claiming {
   bool asking;        /* the reader waits for a claim */
   struct claim ready; /* the answer */
   bool has_ready;
-  bool wanted; /* MESSAGE_WANT is on its way */
-  bool over;   /* no more will come */
-  bool restarting, stands;
+  bool wanted;     /* MESSAGE_WANT is on its way */
+  bool over;       /* no more will come */
+  bool restarting; /* MESSAGE_RESTARTS is on its way */
 };
 
 /* What rank 0 alone keeps of each rank; its main thread's. */
@@ -85,7 +84,7 @@ struct ranks {
 
 /* rank 0's side (server.c). The first is called under the lock by any thread, the others by the main one
  * without it. */
-bool server_restart(struct ranks *ranks, int32_t shard, int32_t block, bool *stands, struct error *error);
+bool server_restart(struct ranks *ranks, int32_t shard, int32_t block, struct error *error);
 bool server_handle(struct ranks *ranks, int32_t from, const struct message *message, struct error *error);
 bool server_answer(struct ranks *ranks, struct error *error);
 bool server_stop(struct ranks *ranks, enum ranks_stop stop, struct error *error);

@@ -134,7 +134,7 @@ static void blocks_past_the_end_are_not_handed_back(void **state) {
   run_close(&run);
 }
 
-static void restarted_shard_is_handed_out_anew_whoever_held_it(void **state) {
+static void restarted_shard_is_handed_out_anew_but_for_what_is_held(void **state) {
   struct run run;
   struct error error;
   (void)state;
@@ -151,14 +151,38 @@ static void restarted_shard_is_handed_out_anew_whoever_held_it(void **state) {
   assert_true(claims_restarted(claims, 0, 2));
   assert_true(claims_restarted(claims, 0, 3));
   assert_false(claims_restarted(claims, 0, 1));
-  claims_end_shard(claims, 0, 6);
+  claims_end_shard(claims, 0, 7);
   expect(claims, 1, 0, 2);
   expect(claims, 0, 0, 3);
-  expect(claims, 0, 0, 4);
-  expect(claims, 0, 0, 5);
+  expect(claims, 0, 0, 6);
   expect_none(claims, 0, CLAIM_LATER);
   claims_return(claims, 1);
+  expect(claims, 0, 0, 5);
   expect(claims, 0, 0, 2);
+  expect_none(claims, 0, CLAIM_OVER);
+  claims_close(claims);
+  run_close(&run);
+}
+
+/* What a rank held is given in its turn, once, when it is handed back before its turn has come. */
+static void block_of_a_restarted_shard_that_is_handed_back_is_given_once(void **state) {
+  struct run run;
+  struct error error;
+  (void)state;
+  run_open(&run, 1);
+  for (int32_t block = 0; block < 2; block++) commit(run.log, 0, block, PART_MIDDLE);
+  commit(run.log, 0, 2, PART_INCOMPLETE);
+  struct claims *claims = claims_of(&run, 2);
+  expect(claims, 0, 0, 2);
+  expect(claims, 1, 0, 3);
+  assert_true(run_log_forget(run.log, 0, 1, &error));
+  claims_restart_shard(claims, 0, 1);
+  claims_end_shard(claims, 0, 5);
+  claims_return(claims, 1);
+  expect(claims, 0, 0, 1);
+  expect(claims, 0, 0, 3);
+  expect(claims, 0, 0, 4);
+  expect_none(claims, 0, CLAIM_OVER);
   claims_close(claims);
   run_close(&run);
 }
@@ -172,7 +196,8 @@ int main(void) {
       cmocka_unit_test(nobody_is_sent_away_while_another_holds_a_block),
       cmocka_unit_test(handed_back_blocks_are_given_to_others),
       cmocka_unit_test(blocks_past_the_end_are_not_handed_back),
-      cmocka_unit_test(restarted_shard_is_handed_out_anew_whoever_held_it),
+      cmocka_unit_test(restarted_shard_is_handed_out_anew_but_for_what_is_held),
+      cmocka_unit_test(block_of_a_restarted_shard_that_is_handed_back_is_given_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
