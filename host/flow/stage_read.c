@@ -59,6 +59,13 @@ static bool border_is_other(const struct flow *flow, const struct block_border *
          strcmp(recorded.hash, border->hash) != 0;
 }
 
+/* True where the shard now ends with the block that was passed over, and did not when it was recorded. */
+static bool border_ends_earlier(const struct flow *flow, const struct block_border *border) {
+  struct block_border recorded;
+  return border->end_of_shard && run_log_border(flow->parts.log, border->shard, border->index, &recorded) &&
+         !recorded.end_of_shard;
+}
+
 static bool shard_changed(const struct flow *flow, int32_t shard, const char *what, struct error *error) {
   int32_t count;
   const struct shard *shards = run_log_shards(flow->parts.log, &count);
@@ -104,7 +111,9 @@ static enum reach cursor_reach(struct cursor *cursor, struct flow *flow, const s
   if (claim->block == block_reader_position(reader)) return REACHED;
   struct block_border border;
   *error = (struct error){0};
-  if (run_log_border(flow->parts.log, claim->shard, claim->block - 1, &border) &&
+  /* Of a shard that was damaged every block is compared: what it is now need not begin as it did. */
+  if (!run_log_shard_damaged(flow->parts.log, claim->shard) &&
+      run_log_border(flow->parts.log, claim->shard, claim->block - 1, &border) &&
       !block_reader_seek(reader, &border, error) && error->code != ERROR_NONE)
     return REACH_FAILED;
   while (block_reader_position(reader) < claim->block) {
@@ -113,7 +122,8 @@ static enum reach cursor_reach(struct cursor *cursor, struct flow *flow, const s
     const enum block_result result = block_reader_skip(reader, &border, error);
     if (result == BLOCK_FAILED) return REACH_FAILED;
     if (result == BLOCK_END) return REACHED_END;
-    if (border_is_other(flow, &border)) return border_differs(cursor, flow, &border, error);
+    if (border_is_other(flow, &border) || border_ends_earlier(flow, &border))
+      return border_differs(cursor, flow, &border, error);
   }
   const int64_t passed = cursor_advance(cursor);
   if (claim->counted < claim->block) atomic_fetch_add(&flow->source_bytes_before, passed);

@@ -129,17 +129,20 @@ REPLACEMENTS = {
     "shorter": WHOLE[: WHOLE.index(b"\n", len(WHOLE) // 4) + 1],
     "shifted": b'{"text":"one more"}\n' + WHOLE,
     "other from the middle on": WHOLE[: len(WHOLE) // 2] + b"\n" + lines_of(make_documents(50, 5)),
+    "its first blocks alone": b"".join(WHOLE.splitlines(keepends=True)[:30]),
     "empty": b"",
 }
 
 
+@pytest.mark.parametrize("ending", ["", ".gz"])
 @pytest.mark.parametrize("replacement", REPLACEMENTS)
-def test_damaged_shard_may_be_replaced_by_another(tmp_path: Path, replacement: str) -> None:
+def test_damaged_shard_may_be_replaced_by_another(tmp_path: Path, replacement: str, ending: str) -> None:
     """Nobody knows which of a corrupt shard's lines were right, so all that differs is done again."""
     shard, options = tmp_path / "a.jsonl.gz", OPTIONS | {"block_lines": 10}
     shard.write_bytes(compress(WHOLE, ".gz")[:-20])
     embed(tmp_path / "out", shard, status=FAILED, **options)
-    shard.write_bytes(compress(REPLACEMENTS[replacement], ".gz"))
+    shard = tmp_path / f"a.jsonl{ending}"
+    shard.write_bytes(compress(REPLACEMENTS[replacement], ending))
     status = embed(tmp_path / "fresh", shard, status=(DONE, REJECTS), **options).status
     embed(tmp_path / "out", shard, status=status, **options)
     output, fresh = Output(tmp_path / "out"), Output(tmp_path / "fresh")
