@@ -1,0 +1,84 @@
+"""Two jobs that somebody starts on one OUT: the second is refused while the first one lives, and goes on when it is dead."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from many import embed_many, finish, needs_mpirun, rank_processes, start
+from output import Output
+from program import USAGE, embed, nina, start_embed, stop
+from shards import make_documents, write_shard
+from test_resume import wait_for_parts
+
+OPTIONS: dict[str, Any] = {"widths": "32,8", "block_lines": 16, "threads": 1}
+SLOW = {"null_rate": 1000}  # tokens/s: a block takes about a second, all of them half a minute of one rank
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_shard(tmp_path_factory.mktemp("archive") / "a.jsonl.zst", make_documents(500, 1))
+
+
+@pytest.fixture(scope="module")
+def wanted(tmp_path_factory: pytest.TempPathFactory, shard: Path) -> dict[str, bytes]:
+    out = tmp_path_factory.mktemp("wanted")
+    embed(out, shard, **OPTIONS)
+    return Output(out).embedding()
+
+
+def lock_of(out: Path) -> dict[str, Any]:
+    return json.loads((out / "job.lock").read_text())
+
+
+def check_complete(out: Path, wanted: dict[str, bytes]) -> None:
+    output = Output(out)
+    assert output.embedding() == wanted and output.manifest()["state"] == "complete"
+    assert not output.temporaries() and not (out / "job.lock").exists() and not (out / "job.lock.seen").exists()
+    nina("verify", out)
+
+
+@pytest.mark.sanitize
+def test_second_job_is_refused_until_the_first_one_is_dead(tmp_path: Path, shard: Path, wanted: dict[str, bytes]) -> None:
+    first = start_embed(tmp_path, shard, **OPTIONS, **SLOW)
+    wait_for_parts(Output(tmp_path), 1, first)
+    for mode in {}, {"overwrite": True}, {"append": True}:
+        refused = embed(tmp_path, shard, status=USAGE, **OPTIONS, **mode).error
+        assert f"another job, process {first.pid} on this host, is writing to {tmp_path}" in refused
+    assert lock_of(tmp_path)["pid"] == first.pid
+    stop(first, signal.SIGKILL, -signal.SIGKILL)
+    assert lock_of(tmp_path)["pid"] == first.pid
+    embed(tmp_path, shard, **OPTIONS).says("are already there")
+    check_complete(tmp_path, wanted)
+
+
+@needs_mpirun
+def test_second_job_of_many_ranks_is_refused_until_the_first_one_is_dead(tmp_path: Path, shard: Path, wanted: dict[str, bytes]) -> None:
+    first = start(tmp_path, shard, ranks=2, **OPTIONS, **SLOW)
+    wait_for_parts(Output(tmp_path), 1, first)
+    owner = lock_of(tmp_path)["pid"]
+    assert owner in rank_processes(first)
+    refused = embed_many(tmp_path, shard, ranks=2, status=USAGE, **OPTIONS)
+    refused.says(f"another job, process {owner} on this host, is writing to {tmp_path}")
+    assert refused.stderr.count("another job") == 1
+    first.kill()  # mpirun; its ranks live on for a moment
+    finish(first, -signal.SIGKILL)
+    embed_many(tmp_path, shard, ranks=3, **OPTIONS).says("are already there")
+    check_complete(tmp_path, wanted)
+
+
+def test_lock_of_another_host_is_taken_over_when_its_counter_has_stood_still(tmp_path: Path, shard: Path, wanted: dict[str, bytes]) -> None:
+    first = start_embed(tmp_path, shard, **OPTIONS, **SLOW)
+    wait_for_parts(Output(tmp_path), 1, first)
+    stop(first, signal.SIGKILL, -signal.SIGKILL)
+    lock = lock_of(tmp_path) | {"host": "elsewhere"}
+    (tmp_path / "job.lock").write_text(json.dumps(lock))
+    refusal = f"another job, process {first.pid} on host elsewhere, has {tmp_path}/job.lock: if it is dead, start again in "
+    assert refusal in embed(tmp_path, shard, status=USAGE, **OPTIONS).error
+    # The minute passes: what was seen is made a minute older.
+    seen = json.loads((tmp_path / "job.lock.seen").read_text())
+    (tmp_path / "job.lock.seen").write_text(json.dumps(seen | {"since": seen["since"] - 60}))
+    embed(tmp_path, shard, **OPTIONS).says("are already there")
+    check_complete(tmp_path, wanted)
