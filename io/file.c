@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +17,6 @@
 #define PIECE_BYTES \
   (1 << 20)                 /* of a file being digested: large against a system call, small against a cache */
 #define WRITE_MAX (1 << 30) /* Linux writes at most 2^31 - 4096 bytes in one call */
-#define HOST_BYTES 65       /* HOST_NAME_MAX of Linux and a NUL */
 
 /* read(2) or, from an offset of 0 or more, pread(2), repeated where a signal broke in. */
 static ssize_t descriptor_read(int descriptor, void *bytes, size_t size, int64_t offset) {
@@ -203,27 +201,26 @@ char *file_join(const char *folder, const char *name) {
   return asprintf(&path, "%.*s/%s", (int)length, folder, name) < 0 ? NULL : path;
 }
 
-static void host_name(char host[HOST_BYTES]) {
-  struct utsname name;
-  snprintf(host, HOST_BYTES, "%s", uname(&name) == 0 ? name.nodename : "host");
+char *file_temporary(const char *path) {
+  const char *slash = strrchr(path, '/');
+  const char *name = slash ? slash + 1 : path;
+  struct utsname host;
+  struct timespec now;
+  char *temporary;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return asprintf(&temporary, "%.*s.%s.%s-%ld-%lld%09ld.tmp", (int)(name - path), path, name,
+                  uname(&host) == 0 ? host.nodename : "host", (long)getpid(), (long long)now.tv_sec,
+                  now.tv_nsec) < 0
+             ? NULL
+             : temporary;
 }
 
-/* Opens writer->temporary, a new name at every try. */
-static bool temporary_open(struct file_writer *writer, struct error *error) {
-  const char *slash = strrchr(writer->path, '/');
-  const char *name = slash ? slash + 1 : writer->path;
-  const int folder = (int)(name - writer->path);
-  char host[HOST_BYTES];
-  host_name(host);
+/* Opens writer->temporary, a new name at every try; `beside` is a path in its folder. */
+static bool temporary_open(struct file_writer *writer, const char *beside, struct error *error) {
   do {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     free(writer->temporary);
-    if (asprintf(&writer->temporary, "%.*s.%s.%s-%ld-%lld%09ld.tmp", folder, writer->path, name, host,
-                 (long)getpid(), (long long)now.tv_sec, now.tv_nsec) < 0) {
-      writer->temporary = NULL;
-      return error_set_memory(error, PATH_MAX, "a path");
-    }
+    writer->temporary = file_temporary(beside);
+    if (!writer->temporary) return error_set_memory(error, PATH_MAX, "a path");
     writer->descriptor = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   } while (writer->descriptor < 0 && errno == EEXIST); /* another thread in the same nanosecond */
   return writer->descriptor >= 0 || error_set_errno(error, "cannot write %s", writer->path);
@@ -237,7 +234,8 @@ static void writer_release(struct file_writer *writer) {
   *writer = (struct file_writer){.descriptor = -1};
 }
 
-bool file_writer_open(struct file_writer *writer, const char *path, struct error *error) {
+static bool writer_open(struct file_writer *writer, const char *beside, const char *path,
+                        struct error *error) {
   *writer = (struct file_writer){.descriptor = -1};
   writer->path = strdup(path);
   writer->hash = XXH3_createState();
@@ -246,10 +244,25 @@ bool file_writer_open(struct file_writer *writer, const char *path, struct error
     goto fail;
   }
   XXH3_128bits_reset(writer->hash);
-  if (temporary_open(writer, error)) return true;
+  if (temporary_open(writer, beside, error)) return true;
 fail:
   writer_release(writer);
   return false;
+}
+
+bool file_writer_open(struct file_writer *writer, const char *path, struct error *error) {
+  return writer_open(writer, path, path, error);
+}
+
+bool file_writer_open_in(struct file_writer *writer, const char *folder, const char *path,
+                         struct error *error) {
+  const char *slash = strrchr(path, '/');
+  char *beside = file_join(folder, slash ? slash + 1 : path);
+  *writer = (struct file_writer){.descriptor = -1};
+  const bool ok =
+      beside ? writer_open(writer, beside, path, error) : error_set_memory(error, PATH_MAX, "a path");
+  free(beside);
+  return ok;
 }
 
 bool file_writer_write(struct file_writer *writer, const void *bytes, size_t size, struct error *error) {
@@ -301,40 +314,17 @@ void file_writer_abandon(struct file_writer *writer) {
 }
 
 /* Takes the decimal digits that end `name[0 … *length)` and the `before` in front of them off it. */
-static bool digits_take_back(const char *name, size_t *length, char before, long long *value) {
+static bool digits_take_back(const char *name, size_t *length, char before) {
   size_t first = *length;
   while (first > 0 && name[first - 1] >= '0' && name[first - 1] <= '9') first--;
   if (first == *length || first == 0 || name[first - 1] != before) return false;
-  errno = 0;
-  *value = strtoll(name + first, NULL, 10);
   *length = first - 1;
-  return errno == 0;
-}
-
-/* .NAME.HOST-PID-N.tmp: *length becomes that of `.NAME.HOST`. */
-static bool temporary_parse(const char *name, size_t *length, long long *process) {
-  long long try;
-  *length = strlen(name);
-  if (name[0] != '.' || *length < 5 || strcmp(name + *length - 4, ".tmp") != 0) return false;
-  *length -= 4;
-  return digits_take_back(name, length, '-', &try) && digits_take_back(name, length, '-', process);
+  return true;
 }
 
 bool file_is_temporary(const char *name) {
-  size_t length;
-  long long process;
-  return temporary_parse(name, &length, &process);
-}
-
-bool file_is_left_over(const char *name) {
-  size_t length;
-  long long process;
-  if (!temporary_parse(name, &length, &process) || process < 1 || process > INT_MAX) return false;
-  char host[HOST_BYTES];
-  host_name(host);
-  const size_t host_length = strlen(host);
-  if (length < host_length + 2 || memcmp(name + length - host_length, host, host_length) != 0 ||
-      name[length - host_length - 1] != '.')
-    return false;
-  return process == getpid() || (kill((pid_t)process, 0) != 0 && errno == ESRCH);
+  size_t length = strlen(name);
+  if (name[0] != '.' || length < 5 || strcmp(name + length - 4, ".tmp") != 0) return false;
+  length -= 4;
+  return digits_take_back(name, &length, '-') && digits_take_back(name, &length, '-');
 }

@@ -42,10 +42,16 @@ bool file_sync_folder(const char *path, struct error *error);
  * NULL when memory is short. */
 char *file_join(const char *folder, const char *name);
 
-/* A file being written under a temporary name beside its final one: `.NAME.HOST-PID-N.tmp`, unique to this
- * process and try (N is the clock's nanoseconds). After file_writer_open exactly one of commit or abandon
- * must be called; abandon after either of them, or after a failed open, does nothing. Bytes go to the system
- * as they come: hand over large pieces. */
+/* A temporary name beside `path`: `.NAME.HOST-PID-N.tmp`, unique to this process and try (N is the clock's
+ * nanoseconds). Allocated (caller frees), or NULL when memory is short. */
+char *file_temporary(const char *path);
+
+/* True where `name` (no folder) is such a name, whoever's. */
+bool file_is_temporary(const char *name);
+
+/* A file being written under a temporary name, beside its final one or in a folder of the same file system.
+ * After an open exactly one of commit or abandon must be called; abandon after either of them, or after a
+ * failed open, does nothing. Bytes go to the system as they come: hand over large pieces. */
 struct file_writer {
   int descriptor;
   char *path;
@@ -55,6 +61,8 @@ struct file_writer {
 };
 
 bool file_writer_open(struct file_writer *writer, const char *path, struct error *error);
+bool file_writer_open_in(struct file_writer *writer, const char *folder, const char *path,
+                         struct error *error);
 
 bool file_writer_write(struct file_writer *writer, const void *bytes, size_t size, struct error *error);
 
@@ -63,11 +71,3 @@ bool file_writer_write(struct file_writer *writer, const void *bytes, size_t siz
 bool file_writer_commit(struct file_writer *writer, struct digest *digest, struct error *error);
 
 void file_writer_abandon(struct file_writer *writer);
-
-/* True where `name` (no folder) is such a temporary name, whoever's. */
-bool file_is_temporary(const char *name);
-
-/* True where it is one that nobody writes to any more: made on this host by a process that is gone, or that
- * had the number that this one has now. So it is to be asked before this process itself writes into the
- * folder. */
-bool file_is_left_over(const char *name);

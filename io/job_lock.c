@@ -186,26 +186,24 @@ static bool lock_is_dead(const char *out, const char *text, const struct owner *
                    owner.process, parsed ? owner.host : "unknown", out, left);
 }
 
-/* Moves the lock with that text out of the way. Renamed first and looked at afterwards: of two jobs that find
- * the same dead owner, the later one must not remove the lock that the earlier one has made since. */
-static bool lock_remove(const char *path, const struct owner *self, const char *text) {
-  char *aside, *found = NULL;
+/* Moves the lock with that text out of the way, if it is still that one. Renamed first and looked at
+ * afterwards: of two jobs that find the same dead owner, the later one must not remove the lock that the
+ * earlier one has made since. */
+static void lock_remove(const char *path, const char *text) {
+  char *aside = file_temporary(path), *found = NULL;
   size_t size;
   struct error ignored;
-  if (asprintf(&aside, "%s.%s-%" PRId64, path, self->host, self->process) < 0) return false;
-  bool removed = rename(path, aside) == 0;
-  if (removed) {
-    removed = file_read(aside, LOCK_BYTES_MAX, &found, &size, &ignored) && strcmp(found, text) == 0;
-    if (!removed && link(aside, path) != 0) removed = false; /* somebody else has made a third one: its win */
-    unlink(aside);
-  }
+  if (!aside || rename(path, aside) != 0) goto out;
+  const bool same = file_read(aside, LOCK_BYTES_MAX, &found, &size, &ignored) && strcmp(found, text) == 0;
+  if (!same) link(aside, path); /* fails where somebody else has made a third one: its win */
+  unlink(aside);
+out:
   free(found);
   free(aside);
-  return removed;
 }
 
 /* One try: true with lock->descriptor, or without it where there is to be another try; false on error. */
-static bool lock_try(struct job_lock *lock, const char *out, bool *inherited, struct error *error) {
+static bool lock_try(struct job_lock *lock, const char *out, struct error *error) {
   char text[LOCK_BYTES_MAX], *found;
   size_t size;
   lock->descriptor = open(lock->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -219,7 +217,7 @@ static bool lock_try(struct job_lock *lock, const char *out, bool *inherited, st
   if (errno != EEXIST) return error_set_errno(error, "cannot make %s", lock->path);
   if (!file_read(lock->path, LOCK_BYTES_MAX, &found, &size, error)) return access(lock->path, F_OK) != 0;
   const bool dead = lock_is_dead(out, found, &lock->owner, error);
-  if (dead) *inherited |= lock_remove(lock->path, &lock->owner, found);
+  if (dead) lock_remove(lock->path, found);
   free(found);
   return dead;
 }
@@ -256,8 +254,7 @@ static bool bumping_start(struct job_lock *lock, struct error *error) {
   return lock->bumping || error_set(error, ERROR_MEMORY, "cannot start a thread: %s", strerror(status));
 }
 
-struct job_lock *job_lock_take(const char *out, bool *inherited, struct error *error) {
-  *inherited = false;
+struct job_lock *job_lock_take(const char *out, struct error *error) {
   if (!file_make_folder(out, error)) return NULL;
   struct job_lock *lock = calloc(1, sizeof *lock);
   char *path = file_join(out, LOCK_NAME), *seen = file_join(out, LOCK_SEEN_NAME);
@@ -273,7 +270,7 @@ struct job_lock *job_lock_take(const char *out, bool *inherited, struct error *e
       error_set(error, ERROR_CONFLICT, "other jobs are starting in %s at this moment: leave it to one", out);
       goto fail;
     }
-    if (!lock_try(lock, out, inherited, error)) goto fail;
+    if (!lock_try(lock, out, error)) goto fail;
   }
   unlink(seen);
   free(seen);

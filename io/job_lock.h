@@ -1,6 +1,7 @@
 /* OUT/job.lock: so that two jobs that somebody started on one OUT by mistake do not do the same work twice.
  *
- * It spares work and nothing else: commits are idempotent, so OUT would be right without it. It is one line
+ * It spares work and nothing else: of two jobs that are at work all the same, the later one shuts the earlier
+ * out (io/job_folder.h), so OUT would be right without it. It is one line
  * of JSON, made with O_EXCL: the owner's host, boot id, process, that process's start, and a counter that the
  * owner bumps every few seconds from a thread of its own.
  *
@@ -17,10 +18,9 @@
 
 struct job_lock;
 
-/* Takes the lock of OUT, which is made where missing. *inherited tells that it was taken over, so that the
- * earlier job did not end in order. ERROR_CONFLICT, naming the owner and what to do, where another job has
- * it. */
-struct job_lock *job_lock_take(const char *out, bool *inherited, struct error *error);
+/* Takes the lock of OUT, which is made where missing. ERROR_CONFLICT, naming the owner and what to do, where
+ * another job has it. */
+struct job_lock *job_lock_take(const char *out, struct error *error);
 
 /* Removes the lock, unless somebody has taken it over. */
 void job_lock_release(struct job_lock *lock);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "io/file.h"
+#include "io/job_folder.h"
 
 #define PART_NAME_FORMAT "part-%05ld-%05ld"
 
@@ -91,14 +92,6 @@ bool layout_visit(const char *out, layout_fn *visit, void *context, struct error
   return folder_visit(out, walk_out_entry, &walk, error);
 }
 
-bool layout_remove_file(const char *out, const char *path, struct error *error) {
-  char *whole = file_join(out, path);
-  if (!whole) return error_set_memory(error, PATH_MAX, "a path");
-  const bool ok = unlink(whole) == 0 || errno == ENOENT || error_set_errno(error, "cannot remove %s", whole);
-  free(whole);
-  return ok;
-}
-
 static bool entry_refuse(void *context, const char *path, const char *folder, const char *name,
                          struct error *error) {
   if (file_is_temporary(name) || (*folder == '\0' && layout_is_lock(name))) return true;
@@ -113,22 +106,17 @@ bool layout_check_empty(const char *out, struct error *error) {
   return layout_visit(out, entry_refuse, (void *)out, error);
 }
 
-static bool entry_remove_left_over(void *context, const char *path, const char *folder, const char *name,
-                                   struct error *error) {
-  (void)folder;
-  return !file_is_left_over(name) || layout_remove_file(context, path, error);
-}
-
-bool layout_remove_left_over(const char *out, struct error *error) {
-  return layout_visit(out, entry_remove_left_over, (void *)out, error);
-}
+struct removal {
+  const char *job, *out;
+};
 
 static bool entry_remove_part(void *context, const char *path, const char *folder, const char *name,
                               struct error *error) {
+  const struct removal *removal = context;
   int32_t shard, block;
   const char *suffix;
   if (*folder == '\0' || !part_name_parse(name, &shard, &block, &suffix)) return true;
-  return layout_remove_file(context, path, error);
+  return job_folder_discard(removal->job, removal->out, path, error);
 }
 
 /* rmdir of a width's folder: the next run may have other widths. One that still holds a stranger's file
@@ -142,15 +130,16 @@ static bool entry_remove_width(void *context, const char *name, struct error *er
   return true;
 }
 
-bool layout_remove_run(const char *out, struct error *error) {
+bool layout_remove_run(const char *job, const char *out, struct error *error) {
   bool ok = false;
+  struct removal removal = {job, out};
   struct layout_walk records = {
-      .out = out, .folder = RECORD_FOLDER, .visit = entry_remove_part, .context = (void *)out};
+      .out = out, .folder = RECORD_FOLDER, .visit = entry_remove_part, .context = &removal};
   char *path = file_join(out, RECORD_FOLDER);
   if (!path) return error_set_memory(error, PATH_MAX, "a path");
   if (!folder_visit(path, walk_folder_entry, &records, error)) goto out;
   if (access(path, F_OK) == 0 && !file_sync_folder(path, error)) goto out;
-  if (!layout_visit(out, entry_remove_part, (void *)out, error)) goto out;
+  if (!layout_visit(out, entry_remove_part, &removal, error)) goto out;
   ok = folder_visit(out, entry_remove_width, (void *)out, error);
 out:
   free(path);

@@ -36,17 +36,11 @@ typedef bool layout_fn(void *context, const char *path, const char *folder, cons
                        struct error *error);
 bool layout_visit(const char *out, layout_fn *visit, void *context, struct error *error);
 
-/* Removes OUT/path; one that is not there is no error. */
-bool layout_remove_file(const char *out, const char *path, struct error *error);
-
 /* ERROR_CONFLICT, naming one, where OUT holds anything but temporary files, a lock and empty folders of the
  * layout: what is left of a run that died before its manifest. */
 bool layout_check_empty(const char *out, struct error *error);
 
-/* Removes the temporary files that no process writes to any more. */
-bool layout_remove_left_over(const char *out, struct error *error);
-
-/* Removes what a run wrote: records first, so that no part is valid any more whenever this is cut short, then
- * the other files of the layout. The manifest stays, to be replaced by the next run's: OUT is a run's folder
- * all along. So do files of other names. */
-bool layout_remove_run(const char *out, struct error *error);
+/* Removes, through the job's folder, what a run wrote: records first, so that no part is valid any more
+ * whenever this is cut short, then the other files of the layout. The manifest stays, to be replaced by the
+ * next run's: OUT is a run's folder all along. So do files of other names. */
+bool layout_remove_run(const char *job, const char *out, struct error *error);

@@ -5,9 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/job_folder.h"
 #include "io/run_layout.h"
 #include "io/run_record.h"
 #include "io/run_state.h"
+
+bool run_state_failed(const struct run_log *log, struct error *error) {
+  if (job_folder_stands(log->job)) return false;
+  return error_set(
+      error, ERROR_CONFLICT,
+      "another job has begun in %s since, and this one can write nothing there any more: leave %s "
+      "to that one",
+      log->out, log->out);
+}
 
 bool run_state_save(struct run_log *log, const char *state, struct error *error) {
   const struct manifest manifest = {.version = log->version,
@@ -17,7 +27,7 @@ bool run_state_save(struct run_log *log, const char *state, struct error *error)
                                     .compute_class = log->compute_class,
                                     .shards = log->shards,
                                     .parts = strcmp(state, "running") == 0 ? NULL : &log->parts};
-  return manifest_write(log->out, &manifest, error);
+  return manifest_write(log->job, log->out, &manifest, error) || run_state_failed(log, error);
 }
 
 bool run_state_cut(struct run_log *log, int32_t shard, int32_t first, struct error *error) {
@@ -26,7 +36,7 @@ bool run_state_cut(struct run_log *log, int32_t shard, int32_t first, struct err
     struct part_record record;
     if (!list->part[block]) continue;
     if (record_read(log->out, shard, block, &record, error)) {
-      if (!record_remove(log->out, &record, error)) return false;
+      if (!record_remove(log->job, log->out, &record, error)) return run_state_failed(log, error);
     } else if (error->code != ERROR_INPUT) {
       return false;
     }
@@ -105,7 +115,8 @@ bool run_log_file_open(const struct run_log *log, const char *folder, const char
   if (!part_path_format(name, folder, shard, block, suffix))
     return error_set(error, ERROR_USAGE, "the name %s is too long for a record", name);
   char *path = file_join(log->out, name);
-  const bool ok = path ? file_writer_open(writer, path, error) : error_set_memory(error, PATH_MAX, "a path");
+  const bool ok = path ? file_writer_open_in(writer, log->job, path, error) || run_state_failed(log, error)
+                       : error_set_memory(error, PATH_MAX, "a path");
   free(path);
   return ok;
 }
@@ -118,7 +129,7 @@ bool run_log_file_commit(const struct run_log *log, struct file_writer *writer, 
   }
   struct part_file *file = &record->files[record->file_count];
   snprintf(file->path, sizeof file->path, "%s", writer->path + strlen(log->out) + 1);
-  if (!file_writer_commit(writer, &file->digest, error)) return false;
+  if (!file_writer_commit(writer, &file->digest, error)) return run_state_failed(log, error);
   record->file_count++;
   return true;
 }
@@ -154,7 +165,7 @@ static void files_remove_left_over(const struct run_log *log, const struct part_
   struct error ignored;
   for (int i = 0; i < before->file_count; i++)
     if (!record_names(now, before->files[i].path))
-      layout_remove_file(log->out, before->files[i].path, &ignored);
+      job_folder_discard(log->job, log->out, before->files[i].path, &ignored);
 }
 
 bool run_log_commit(struct run_log *log, const struct part_record *record, struct error *error) {
@@ -166,7 +177,8 @@ bool run_log_commit(struct run_log *log, const struct part_record *record, struc
                      log->shards.count, block);
   const bool again =
       record_exists(log->out, shard, block) && record_read(log->out, shard, block, &before, &unread);
-  if (!folders_sync(log, record, error) || !record_write(log->out, record, error)) return false;
+  if (!folders_sync(log, record, error) || !record_write(log->job, log->out, record, error))
+    return run_state_failed(log, error);
   if (again) files_remove_left_over(log, &before, record);
   log_lock(log);
   log->finished = false;

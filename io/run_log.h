@@ -6,10 +6,15 @@
  *     OUT/rejects/part-SSSSS-BBBBB.jsonl      one object per line without a row; only where there is one
  *     OUT/parts/part-SSSSS-BBBBB.json         the commit record
  *     OUT/manifest.json                       what the run is; completed last
- *     OUT/job.lock                            while a job is at work (io/job_lock.h)
+ *     OUT/job.lock, OUT/.job.….tmp            while a job is at work (io/job_lock.h, io/job_folder.h)
  *
  * A part exists when its record does: its files are renamed and their folders synced first, its record last.
- * Commits are idempotent: the same block gives the same bytes, so committing it twice changes nothing. */
+ * Commits are idempotent: the same block gives the same bytes, so committing it twice changes nothing.
+ *
+ * OUT belongs to the job that opened it last. Whatever is left of an earlier one (a rank that lives a little
+ * longer than its job, a job on a machine that hung) can change nothing any more and fails with
+ * ERROR_CONFLICT. So what a job has read of OUT, and what it has committed, stays as it is, also where the
+ * earlier job had other settings or another version of a shard. */
 #pragma once
 
 #include <jansson.h>
@@ -85,7 +90,7 @@ bool run_log_manifest(const char *out, json_t **manifest, struct error *error);
  * - RUN_OVERWRITE: never; what an earlier run wrote (files of the layout above, nothing else) is removed
  *   first, its manifest replaced.
  * - any mode: an OUT that holds files but no manifest.
- * The manifest is a new run's first file. Temporary files of dead processes are removed. */
+ * The manifest is a new run's first file. Temporary files of earlier jobs are removed. */
 struct run_log *run_log_open(const char *out, const struct run_identity *identity, enum run_mode mode,
                              struct error *error);
 
@@ -98,10 +103,6 @@ void run_log_close(struct run_log *log);
  * pack is for the same program on the same kind of machine; another version's is refused. */
 bool run_log_pack(const struct run_log *log, void **bytes, size_t *size, struct error *error);
 struct run_log *run_log_attach(const char *out, const void *bytes, size_t size, struct error *error);
-
-/* Removes all temporary files in OUT, whoever's: for the holder of job.lock, before any rank writes. A
- * process of an earlier job that is still at work then fails to rename its file, which harms nobody. */
-bool run_log_sweep(const char *out, struct error *error);
 
 /* The shard list of the manifest: the given one, or under RUN_APPEND the longer one. Valid until close. */
 const struct shard *run_log_shards(const struct run_log *log, int32_t *count);

@@ -144,7 +144,7 @@ static char *manifest_text(const struct manifest *manifest, size_t *size) {
   return NULL;
 }
 
-bool manifest_write(const char *out, const struct manifest *manifest, struct error *error) {
+bool manifest_write(const char *job, const char *out, const struct manifest *manifest, struct error *error) {
   bool ok = false;
   size_t size = 0;
   struct file_writer file = {.descriptor = -1};
@@ -154,7 +154,7 @@ bool manifest_write(const char *out, const struct manifest *manifest, struct err
     error_set_memory(error, size, "the manifest");
     goto out;
   }
-  if (!file_writer_open(&file, path, error)) goto out;
+  if (!file_writer_open_in(&file, job, path, error)) goto out;
   if (!file_writer_write(&file, text, size, error)) goto out;
   ok = file_writer_commit(&file, NULL, error) && file_sync_folder(out, error);
 out:

@@ -23,8 +23,9 @@ struct manifest {
   const struct part_table *parts; /* NULL while running: totals and the list of parts come last */
 };
 
-/* Writes it durably. A member a line, then a shard, a setting or a part a line: to be read by people too. */
-bool manifest_write(const char *out, const struct manifest *manifest, struct error *error);
+/* Writes it durably, through the job's folder (io/job_folder.h). A member a line, then a shard, a setting or
+ * a part a line: to be read by people too. */
+bool manifest_write(const char *job, const char *out, const struct manifest *manifest, struct error *error);
 
 /* Appends the shards of a manifest that run_log_manifest read. */
 bool manifest_shards(const json_t *manifest, struct shard_list *list, struct error *error);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "io/job_folder.h"
 #include "io/run_layout.h"
 #include "io/run_record.h"
 #include "io/run_state.h"
@@ -203,10 +204,11 @@ struct run_log *run_log_open(const char *out, const struct run_identity *identit
   log->settings = json_incref(identity->settings);
   log->compute_class = json_incref(identity->compute_class);
   if (!file_make_folder(log->out, error)) goto out;
+  /* From here on nobody else changes what is read below. */
+  if (!(log->job = job_folder_take(log->out, error))) goto out;
   if (!run_log_manifest(log->out, &manifest, error)) goto out;
   if (!manifest && !layout_check_empty(log->out, error)) goto out;
-  if (!layout_remove_left_over(log->out, error)) goto out;
-  if (manifest && mode == RUN_OVERWRITE && !layout_remove_run(log->out, error)) goto out;
+  if (manifest && mode == RUN_OVERWRITE && !layout_remove_run(log->job, log->out, error)) goto out;
   ok = manifest && mode != RUN_OVERWRITE ? run_continue(log, identity, mode, manifest, error)
                                          : run_begin(log, identity, error);
 out:
@@ -218,6 +220,10 @@ out:
 
 void run_log_close(struct run_log *log) {
   if (!log) return;
+  if (log->attached)
+    free(log->job);
+  else
+    job_folder_leave(log->job);
   pthread_mutex_destroy(&log->lock);
   part_table_free(&log->parts);
   shard_list_free(&log->shards);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/job_folder.h"
 #include "io/run_layout.h"
 
 #define RECORD_BYTES_MAX (64 * 1024) /* PART_FILES_MAX files of 64-byte paths take a tenth of it */
@@ -83,7 +84,7 @@ static json_t *record_to_json(const struct part_record *record) {
   return NULL;
 }
 
-bool record_write(const char *out, const struct part_record *record, struct error *error) {
+bool record_write(const char *job, const char *out, const struct part_record *record, struct error *error) {
   bool ok = false;
   char name[PART_PATH_MAX];
   struct file_writer file = {.descriptor = -1};
@@ -95,7 +96,7 @@ bool record_write(const char *out, const struct part_record *record, struct erro
     error_set_memory(error, RECORD_BYTES_MAX, "a commit record");
     goto out;
   }
-  if (!file_writer_open(&file, path, error)) goto out;
+  if (!file_writer_open_in(&file, job, path, error)) goto out;
   if (!file_writer_write(&file, text, strlen(text), error)) goto out;
   if (!file_writer_write(&file, "\n", 1, error)) goto out;
   if (!file_writer_commit(&file, NULL, error)) goto out;
@@ -210,12 +211,12 @@ bool record_exists(const char *out, int32_t shard, int32_t block) {
   return there;
 }
 
-bool record_remove(const char *out, const struct part_record *record, struct error *error) {
+bool record_remove(const char *job, const char *out, const struct part_record *record, struct error *error) {
   char name[PART_PATH_MAX];
   part_path_format(name, RECORD_FOLDER, record->border.shard, record->border.index, RECORD_SUFFIX);
-  bool ok = layout_remove_file(out, name, error);
+  bool ok = job_folder_discard(job, out, name, error);
   for (int i = 0; ok && i < record->file_count; i++)
-    ok = layout_remove_file(out, record->files[i].path, error);
+    ok = job_folder_discard(job, out, record->files[i].path, error);
   return ok;
 }
 

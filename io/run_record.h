@@ -3,8 +3,8 @@
 
 #include "io/run_log.h"
 
-/* Writes the record durably: file, then folder. */
-bool record_write(const char *out, const struct part_record *record, struct error *error);
+/* Writes the record durably: file, then folder. `job` is its folder (io/job_folder.h), as below. */
+bool record_write(const char *job, const char *out, const struct part_record *record, struct error *error);
 
 /* Reads and checks one: every number in its range, every path that of a file of this part in a folder of the
  * layout. */
@@ -15,7 +15,7 @@ bool record_read(const char *out, int32_t shard, int32_t block, struct part_reco
 bool record_exists(const char *out, int32_t shard, int32_t block);
 
 /* Removes the record, and then the files that it names. */
-bool record_remove(const char *out, const struct part_record *record, struct error *error);
+bool record_remove(const char *job, const char *out, const struct part_record *record, struct error *error);
 
 /* What the record adds to the totals. */
 void record_totals(const struct part_record *record, struct run_totals *totals);

@@ -2,12 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/run_layout.h"
+#include "io/file.h"
 #include "io/run_state.h"
 
 /* Taken and given as it stands in memory: sender and receiver are the same program. */
 struct pack_head {
   char version[32]; /* of the program */
+  char job[128];    /* name of the job's folder in OUT */
   uint32_t summary_bytes;
   int32_t shard_count;
   int64_t part_count;
@@ -24,6 +25,7 @@ static void pack_print(FILE *stream, const struct run_log *log) {
                            .summary_bytes = sizeof(struct part_summary),
                            .shard_count = log->shards.count,
                            .part_count = log->parts.totals.parts};
+  snprintf(head.job, sizeof head.job, "%s", log->job + strlen(log->out) + 1);
   fwrite(&head, sizeof head, 1, stream);
   for (int32_t i = 0; i < log->shards.count; i++) {
     const struct shard *shard = &log->shards.shard[i];
@@ -101,6 +103,9 @@ static bool log_unpack(struct run_log *log, struct unpack unpack, struct error *
     return error_set(error, ERROR_CONFLICT,
                      "this rank runs nina " NINA_VERSION
                      " and rank 0 another version: install the same one on all machines");
+  head.job[sizeof head.job - 1] = '\0';
+  log->job = file_join(log->out, head.job);
+  if (!log->job) return error_set_memory(error, sizeof head.job, "a path");
   for (int32_t i = 0; i < head.shard_count; i++)
     if (!unpack_shard(&unpack, log, error)) return false;
   if (!part_table_reach(&log->parts, log->shards.count, error)) return false;
@@ -130,14 +135,4 @@ bool run_log_adopt(struct run_log *log, const struct part_summary *summary, stru
   if (ok && border->end_of_shard) part_table_cut(&log->parts, border->shard, border->index + 1);
   pthread_mutex_unlock(&log->lock);
   return ok;
-}
-
-static bool entry_remove_temporary(void *context, const char *path, const char *folder, const char *name,
-                                   struct error *error) {
-  (void)folder;
-  return !file_is_temporary(name) || layout_remove_file(context, path, error);
-}
-
-bool run_log_sweep(const char *out, struct error *error) {
-  return layout_visit(out, entry_remove_temporary, (void *)out, error);
 }

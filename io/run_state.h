@@ -9,6 +9,7 @@
 
 struct run_log {
   char *out;
+  char *job; /* its folder: io/job_folder.h */
   struct shard_list shards;
   char *version; /* of the program that began the run */
   json_t *model, *settings, *compute_class;
@@ -21,6 +22,9 @@ struct run_log {
 
 /* An empty one. */
 struct run_log *run_state_new(const char *out, struct error *error);
+
+/* Where a change of OUT has failed because another job has begun: says so in *error. Returns false. */
+bool run_state_failed(const struct run_log *log, struct error *error);
 
 /* Writes the manifest; with totals and parts, unless `state` is "running". */
 bool run_state_save(struct run_log *log, const char *state, struct error *error);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/job_folder.h"
 #include "io/part_check.h"
 #include "io/part_table.h"
 #include "io/run_layout.h"
@@ -222,7 +223,8 @@ static void shard_check(struct verification *verification, int32_t shard) {
 static bool entry_is_known(struct verification *verification, const char *folder, const char *name) {
   int32_t shard, block;
   const char *suffix;
-  if (*folder == '\0') return strcmp(name, MANIFEST_NAME) == 0 || layout_is_lock(name);
+  if (*folder == '\0')
+    return strcmp(name, MANIFEST_NAME) == 0 || layout_is_lock(name) || job_folder_is_named(name);
   if (!part_name_parse(name, &shard, &block, &suffix) || shard >= verification->shards.count) return false;
   if (part_is_unread(verification, shard, block)) return true;
   const struct part *part = part_table_find(&verification->parts, shard, block);
@@ -237,8 +239,7 @@ static bool entry_check(void *context, const char *path, const char *folder, con
   (void)error;
   if (!entry_is_known(verification, folder, name))
     finding_report(verification, FINDING_FOREIGN, path, "%s",
-                   file_is_temporary(name)
-                       ? "a temporary file: of a process that died, unless a run is going on"
+                   file_is_temporary(name) ? "a temporary file of a process that died: it may be removed"
                    : verification->unfinished && *folder
                        ? "no commit record names it: its part was not committed, and will be done again"
                        : "no commit record names it");

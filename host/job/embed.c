@@ -139,9 +139,8 @@ static bool open_log(struct embedding *run, const json_t *identity, struct error
                                      .shards = run->inputs.shard,
                                      .shard_count = run->inputs.count};
   const enum run_mode mode = options->overwrite ? RUN_OVERWRITE : options->append ? RUN_APPEND : RUN_RESUME;
-  bool inherited;
-  run->lock = job_lock_take(options->out, &inherited, error);
-  if (!run->lock || (inherited && !run_log_sweep(options->out, error))) return false;
+  run->lock = job_lock_take(options->out, error);
+  if (!run->lock) return false;
   run->log = run_log_open(options->out, &parts, mode, error);
   return run->log != NULL;
 }

@@ -82,3 +82,18 @@ def test_lock_of_another_host_is_taken_over_when_its_counter_has_stood_still(tmp
     (tmp_path / "job.lock.seen").write_text(json.dumps(seen | {"since": seen["since"] - 60}))
     embed(tmp_path, shard, **OPTIONS).says("are already there")
     check_complete(tmp_path, wanted)
+
+
+def test_job_that_another_has_shut_out_can_change_nothing_any_more(tmp_path: Path, shard: Path, wanted: dict[str, bytes]) -> None:
+    """A job that hangs loses its lock to another, with other settings, and wakes up again."""
+    out = tmp_path / "out"
+    first = start_embed(out, shard, **OPTIONS | {"max_tokens": 9, "null_rate": 300})
+    wait_for_parts(Output(out), 1, first)
+    first.send_signal(signal.SIGSTOP)
+    (out / "job.lock").unlink()  # as if its counter had stood still for a minute, seen from another host
+    embed(out, shard, overwrite=True, **OPTIONS)
+    check_complete(out, wanted)
+    late = stop(first, signal.SIGCONT, USAGE)
+    assert f"another job has begun in {out} since" in late.error
+    check_complete(out, wanted)
+    embed(out, shard, **OPTIONS).says("nothing to do")

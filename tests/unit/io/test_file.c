@@ -139,6 +139,22 @@ static void two_writers_of_one_name_do_not_meet(void **state) {
   assert_content(*state, "a", "first");
 }
 
+static void file_may_be_written_in_another_folder(void **state) {
+  char path[512], folder[512], name[256];
+  struct file_writer writer;
+  struct error error;
+  assert_ok(file_make_folder(scratch_path(path, *state, "to"), &error), &error);
+  assert_ok(file_make_folder(scratch_path(folder, *state, "from"), &error), &error);
+  scratch_path(path, *state, "to/a");
+  assert_ok(file_writer_open_in(&writer, folder, path, &error), &error);
+  assert_ok(file_writer_write(&writer, "x", 1, &error), &error);
+  assert_int_equal(entries(folder, name), 1);
+  assert_true(file_is_temporary(name));
+  assert_ok(file_writer_commit(&writer, NULL, &error), &error);
+  assert_int_equal(entries(folder, name), 0);
+  assert_content(*state, "to/a", "x");
+}
+
 static int replace_file(void *context) {
   struct file_writer writer;
   struct error error = {0};
@@ -177,23 +193,9 @@ static void death_keeps_the_old_file_and_a_temporary_that_is_known(void **state)
     assert_int_equal(child_run(fault[i], replace_file, path), -SIGKILL);
     assert_false(scratch_exists(*state, "a"));
     assert_int_equal(entries(*state, name), 1);
-    assert_true(file_is_left_over(name));
+    assert_true(file_is_temporary(name));
     assert_int_equal(unlink(scratch_path(temporary, *state, name)), 0);
   }
-}
-
-static void temporary_of_a_living_or_foreign_process_is_no_left_over(void **state) {
-  (void)state;
-  char host[65], name[256];
-  assert_int_equal(gethostname(host, sizeof host), 0);
-  snprintf(name, sizeof name, ".a.json.%s-%ld-12.tmp", host, (long)getppid());
-  assert_true(file_is_temporary(name));
-  assert_false(file_is_left_over(name));
-  snprintf(name, sizeof name, ".a.json.%s-%ld-12.tmp", host, (long)getpid());
-  assert_true(file_is_left_over(name));
-  snprintf(name, sizeof name, ".a.json.not-%s-%ld-12.tmp", host, (long)getpid());
-  assert_true(file_is_temporary(name));
-  assert_false(file_is_left_over(name));
 }
 
 static void other_names_are_no_temporaries(void **state) {
@@ -246,7 +248,7 @@ int main(void) {
       IN_SCRATCH(file_appears_only_when_committed),
       IN_SCRATCH(abandoned_file_leaves_nothing),
       IN_SCRATCH(two_writers_of_one_name_do_not_meet),
-      IN_SCRATCH(temporary_of_a_living_or_foreign_process_is_no_left_over),
+      IN_SCRATCH(file_may_be_written_in_another_folder),
       IN_SCRATCH(other_names_are_no_temporaries),
       IN_SCRATCH(folders_are_made_with_those_above_them),
   };

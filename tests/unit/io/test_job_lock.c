@@ -24,8 +24,7 @@ static void lock_write(const void *out, const char *name, const json_t *json) {
 /* Leaves a lock like this process's, changed in one member, as the job of another would have. */
 static void lock_leave(const void *out, const char *key, json_t *value) {
   struct error error;
-  bool inherited;
-  struct job_lock *lock = job_lock_take(out, &inherited, &error);
+  struct job_lock *lock = job_lock_take(out, &error);
   assert_non_null(lock);
   json_t *json = lock_read(out, "job.lock");
   job_lock_release(lock);
@@ -36,12 +35,10 @@ static void lock_leave(const void *out, const char *key, json_t *value) {
 
 static void lock_is_there_from_take_to_release(void **state) {
   struct error error;
-  bool inherited;
   char out[512];
   scratch_path(out, *state, "new/out");
-  struct job_lock *lock = job_lock_take(out, &inherited, &error);
+  struct job_lock *lock = job_lock_take(out, &error);
   assert_non_null(lock);
-  assert_false(inherited);
   json_t *json = lock_read(out, "job.lock");
   assert_int_equal(json_integer_value(json_object_get(json, "pid")), getpid());
   assert_true(json_integer_value(json_object_get(json, "start")) > 0);
@@ -53,11 +50,10 @@ static void lock_is_there_from_take_to_release(void **state) {
 
 static void living_job_on_this_host_is_left_alone(void **state) {
   struct error error;
-  bool inherited;
-  struct job_lock *lock = job_lock_take(*state, &inherited, &error);
+  struct job_lock *lock = job_lock_take(*state, &error);
   char process[48];
   snprintf(process, sizeof process, "process %ld on this host", (long)getpid());
-  assert_null(job_lock_take(*state, &inherited, &error));
+  assert_null(job_lock_take(*state, &error));
   assert_int_equal(error.code, ERROR_CONFLICT);
   assert_says(&error, process);
   job_lock_release(lock);
@@ -71,30 +67,25 @@ static void dead_job_on_this_host_is_taken_over_at_once(void **state) {
   } changes[] = {{"start", 1}, {"pid", 999999999}};
   struct error error;
   for (int i = 0; i < 3; i++) {
-    bool inherited;
     lock_leave(*state, i < 2 ? changes[i].key : "boot",
                i < 2 ? json_integer(changes[i].number) : json_string("another boot"));
-    struct job_lock *lock = job_lock_take(*state, &inherited, &error);
+    struct job_lock *lock = job_lock_take(*state, &error);
     assert_non_null(lock);
-    assert_true(inherited);
     job_lock_release(lock);
   }
 }
 
 static int take_and_die(void *out) {
   struct error error;
-  bool inherited;
-  return job_lock_take(out, &inherited, &error) ? raise(SIGKILL) : 1;
+  return job_lock_take(out, &error) ? raise(SIGKILL) : 1;
 }
 
 static void killed_job_is_taken_over_at_once(void **state) {
   struct error error;
-  bool inherited;
   assert_int_equal(child_run("", take_and_die, *state), -SIGKILL);
   assert_true(scratch_exists(*state, "job.lock"));
-  struct job_lock *lock = job_lock_take(*state, &inherited, &error);
+  struct job_lock *lock = job_lock_take(*state, &error);
   assert_non_null(lock);
-  assert_true(inherited);
   job_lock_release(lock);
 }
 
@@ -109,54 +100,49 @@ static void seen_age(const void *out, int64_t seconds) {
 
 static void job_on_another_host_is_given_a_minute(void **state) {
   struct error error;
-  bool inherited;
   lock_leave(*state, "host", json_string("elsewhere"));
-  assert_null(job_lock_take(*state, &inherited, &error));
+  assert_null(job_lock_take(*state, &error));
   assert_int_equal(error.code, ERROR_CONFLICT);
   assert_says(&error, "on host elsewhere");
   assert_says(&error, "in 60 s");
   seen_age(*state, 25);
-  assert_null(job_lock_take(*state, &inherited, &error));
+  assert_null(job_lock_take(*state, &error));
   assert_says(&error, "in 35 s");
   seen_age(*state, 35);
-  struct job_lock *lock = job_lock_take(*state, &inherited, &error);
+  struct job_lock *lock = job_lock_take(*state, &error);
   assert_non_null(lock);
-  assert_true(inherited);
   assert_false(scratch_exists(*state, "job.lock.seen"));
   job_lock_release(lock);
 }
 
 static void counter_that_moves_starts_the_minute_anew(void **state) {
   struct error error;
-  bool inherited;
   lock_leave(*state, "host", json_string("elsewhere"));
-  assert_null(job_lock_take(*state, &inherited, &error));
+  assert_null(job_lock_take(*state, &error));
   seen_age(*state, 100);
   json_t *json = lock_read(*state, "job.lock");
   json_object_set_new(json, "counter", json_integer(7));
   lock_write(*state, "job.lock", json);
   json_decref(json);
-  assert_null(job_lock_take(*state, &inherited, &error));
+  assert_null(job_lock_take(*state, &error));
   assert_says(&error, "in 60 s");
 }
 
 static void torn_lock_is_no_obstacle_for_ever(void **state) {
   struct error error;
-  bool inherited;
   scratch_write(*state, "job.lock", "{\"host\":", 8);
-  assert_null(job_lock_take(*state, &inherited, &error));
+  assert_null(job_lock_take(*state, &error));
   assert_says(&error, "in 60 s");
   seen_age(*state, 60);
-  struct job_lock *lock = job_lock_take(*state, &inherited, &error);
+  struct job_lock *lock = job_lock_take(*state, &error);
   assert_non_null(lock);
   job_lock_release(lock);
 }
 
 static void lock_that_was_taken_over_is_not_removed(void **state) {
   struct error error;
-  bool inherited;
   char path[512];
-  struct job_lock *lock = job_lock_take(*state, &inherited, &error);
+  struct job_lock *lock = job_lock_take(*state, &error);
   assert_int_equal(remove(scratch_path(path, *state, "job.lock")), 0);
   scratch_write(*state, "job.lock", "another's", 9);
   job_lock_release(lock);

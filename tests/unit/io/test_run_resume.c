@@ -351,20 +351,6 @@ static void path_that_is_not_utf8_is_refused_by_name(void **state) {
   assert_false(scratch_exists(*state, "out/manifest.json"));
 }
 
-static void temporaries_of_dead_processes_are_removed(void **state) {
-  const struct shard shard = shard_named("a", 1);
-  char host[65], dead[512], alive[512];
-  assert_int_equal(gethostname(host, sizeof host), 0);
-  snprintf(dead, sizeof dead, "out/w8/.part-00000-00000.npy.zst.%s-%ld-1.tmp", host, (long)getpid());
-  snprintf(alive, sizeof alive, "out/w8/.part-00000-00000.npy.zst.%s-%ld-1.tmp", host, (long)getppid());
-  run_log_close(must_open(*state, &shard, 1, RUN_RESUME));
-  scratch_write(*state, dead, "x", 1);
-  scratch_write(*state, alive, "x", 1);
-  run_log_close(must_open(*state, &shard, 1, RUN_RESUME));
-  assert_false(scratch_exists(*state, dead));
-  assert_true(scratch_exists(*state, alive));
-}
-
 /* A whole run in a child: two shards, three parts. 1 where something failed. */
 static int run_whole(void *folder) {
   const struct shard shards[] = {shard_named("a", 1), shard_named("b", 2)};
@@ -483,7 +469,6 @@ int main(void) {
       IN_SCRATCH(folder_of_somebody_else_is_refused),
       IN_SCRATCH(damaged_or_newer_manifest_is_refused),
       IN_SCRATCH(path_that_is_not_utf8_is_refused_by_name),
-      IN_SCRATCH(temporaries_of_dead_processes_are_removed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -105,17 +105,6 @@ static void torn_pack_is_refused(void **state) {
   run_log_close(log);
 }
 
-static void sweep_removes_temporaries_of_the_living_too(void **state) {
-  struct run_log *log = begin(*state);
-  struct error error;
-  const char *name = "out/w8/.part-00000-00000.npy.zst.elsewhere-1-1.tmp";
-  scratch_write(*state, name, "x", 1);
-  assert_ok(run_log_sweep(fixture_out(*state), &error), &error);
-  assert_false(scratch_exists(*state, name));
-  assert_true(scratch_exists(*state, "out/w8/part-00000-00000.npy.zst"));
-  run_log_close(log);
-}
-
 static void mixed_run_takes_another_class_and_says_so(void **state) {
   const struct shard shard = shard_named("a", 1);
   struct run_identity identity = identity_make(&shard, 1);
@@ -142,7 +131,6 @@ int main(void) {
       IN_SCRATCH(adopted_end_of_a_shard_drops_what_lay_beyond),
       IN_SCRATCH(attached_log_leaves_the_run_as_a_whole_alone),
       IN_SCRATCH(torn_pack_is_refused),
-      IN_SCRATCH(sweep_removes_temporaries_of_the_living_too),
       IN_SCRATCH(mixed_run_takes_another_class_and_says_so),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,214 @@
+/* OUT belongs to the job that opened it last: what is left of an earlier one can change nothing. */
+#include "io/job_folder.h"
+
+#include <signal.h>
+
+#include "tests/unit/io/run_fixture.h"
+
+#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
+
+/* Another run than the fixture's: other settings, larger blocks. */
+static struct run_log *other_open(const void *folder, const struct shard *shards, int32_t count) {
+  struct run_identity identity = identity_make(shards, count);
+  struct error error;
+  json_object_set_new(identity.settings, "zstd_level", json_integer(9));
+  struct run_log *log = run_log_open(fixture_out(folder), &identity, RUN_OVERWRITE, &error);
+  identity_free(&identity);
+  assert_ok(log, &error);
+  return log;
+}
+
+/* Another rank of a log's job. */
+static struct run_log *attach(const void *folder, const struct run_log *log) {
+  struct error error;
+  void *pack;
+  size_t size;
+  assert_ok(run_log_pack(log, &pack, &size, &error), &error);
+  struct run_log *attached = run_log_attach(fixture_out(folder), pack, size, &error);
+  assert_ok(attached, &error);
+  free(pack);
+  return attached;
+}
+
+static void expect_shut_out(bool changed, const struct error *error) {
+  assert_false(changed);
+  assert_int_equal(error->code, ERROR_CONFLICT);
+  assert_says(error, "another job has begun in ");
+}
+
+static void finding_count(void *context, const struct finding *finding) {
+  int *count = context;
+  (void)finding;
+  ++*count;
+}
+
+static void expect_whole(const void *folder) {
+  struct run_totals totals;
+  struct error error;
+  int64_t files;
+  int wrong = 0;
+  assert_ok(run_log_verify(fixture_out(folder), 1, finding_count, &wrong, &totals, &files, &error), &error);
+  assert_int_equal(wrong, 0);
+}
+
+static void late_rank_of_an_overwritten_job_can_change_nothing(void **state) {
+  const struct shard shards[] = {shard_named("a", 1), shard_named("b", 2)};
+  struct file_writer begun;
+  struct part_record record = {.border = {.shard = 0, .index = 0, .lines = 1, .first_line = 1}};
+  struct error error;
+  struct run_log *old = fixture_open(*state, shards, 2, RUN_RESUME, &error);
+  struct run_log *late = attach(*state, old);
+  shard_make(old, 1, 3);
+  /* One file is there, the next is half written when the other job begins. */
+  assert_ok(part_file_make(late, &record, "w8", ".npy.zst", 80, &error), &error);
+  assert_ok(run_log_file_open(late, "w4", ".npy.zst", 0, 0, &begun, &error), &error);
+  assert_ok(file_writer_write(&begun, "old", 3, &error), &error);
+
+  struct run_log *now = other_open(*state, shards, 2);
+  assert_false(scratch_exists(*state, "out/w8/part-00000-00000.npy.zst"));
+  shard_make(now, 0, 2);
+  shard_make(now, 1, 2);
+  assert_ok(run_log_finish(now, &error), &error);
+
+  expect_shut_out(run_log_file_commit(late, &begun, &record, &error), &error);
+  expect_shut_out(part_make(late, 0, 0, PART_PLAIN, &error), &error);
+  expect_shut_out(part_make(late, 0, 5, PART_END, &error), &error);
+  strcpy(record.border.hash, "0123456789abcdef0123456789abcdef");
+  expect_shut_out(run_log_commit(late, &record, &error), &error);
+  expect_shut_out(run_log_forget(old, 1, 0, &error), &error);
+  expect_shut_out(run_log_finish(old, &error), &error);
+  run_log_close(late);
+  run_log_close(old);
+  expect_whole(*state);
+  assert_true(run_log_complete(now));
+  run_log_close(now);
+
+  /* And the new run stands for the next start, too. */
+  struct run_identity identity = identity_make(shards, 2);
+  json_object_set_new(identity.settings, "zstd_level", json_integer(9));
+  now = run_log_open(fixture_out(*state), &identity, RUN_RESUME, &error);
+  identity_free(&identity);
+  assert_ok(now, &error);
+  assert_true(run_log_complete(now));
+  run_log_close(now);
+}
+
+/* Another version of the shard: the rank that read the damaged one must not put its part over the new one. */
+static void late_rank_that_read_a_damaged_shard_can_change_nothing(void **state) {
+  struct shard shard = shard_named("a", 1);
+  struct error error;
+  struct run_log *old = fixture_open(*state, &shard, 1, RUN_RESUME, &error);
+  struct run_log *late = attach(*state, old);
+  assert_ok(part_make(old, 0, 0, PART_INCOMPLETE, &error), &error);
+  shard = shard_named("a", 2);
+  struct run_log *now = fixture_open(*state, &shard, 1, RUN_RESUME, &error);
+  assert_ok(now, &error);
+  shard_make(now, 0, 2);
+  assert_ok(run_log_finish(now, &error), &error);
+  expect_shut_out(part_make(late, 0, 0, PART_INCOMPLETE, &error), &error);
+  run_log_close(late);
+  run_log_close(old);
+  expect_whole(*state);
+  run_log_close(now);
+}
+
+static void job_that_is_shut_out_leaves_the_later_one_alone_when_it_ends(void **state) {
+  const struct shard shard = shard_named("a", 1);
+  struct error error;
+  struct run_log *old = fixture_open(*state, &shard, 1, RUN_RESUME, &error);
+  struct run_log *now = fixture_open(*state, &shard, 1, RUN_RESUME, &error);
+  run_log_close(old);
+  shard_make(now, 0, 2);
+  assert_true(run_log_complete(now));
+  run_log_close(now);
+}
+
+/* Entries of OUT with a temporary name. */
+static int temporaries;
+static int entry_count(const char *path, const struct stat *status, int kind, struct FTW *walk) {
+  (void)status;
+  (void)kind;
+  temporaries += file_is_temporary(path + walk->base);
+  return 0;
+}
+
+static int count_temporaries(const void *folder) {
+  temporaries = 0;
+  assert_int_equal(nftw(fixture_out(folder), entry_count, 16, FTW_PHYS), 0);
+  return temporaries;
+}
+
+static int begin_and_die(void *folder) {
+  const struct shard shard = shard_named("a", 1);
+  struct error error;
+  struct file_writer writer;
+  struct run_log *log = fixture_open(folder, &shard, 1, RUN_RESUME, &error);
+  return log && run_log_file_open(log, "w8", ".npy.zst", 0, 0, &writer, &error) ? raise(SIGKILL) : 1;
+}
+
+static void whatever_a_dead_job_left_unfinished_is_removed(void **state) {
+  const struct shard shard = shard_named("a", 1);
+  struct error error;
+  char path[512];
+  assert_int_equal(child_run("", begin_and_die, *state), -SIGKILL);
+  assert_int_equal(count_temporaries(*state), 2); /* its folder, and the file in it */
+  /* And one of a job on another machine, one that could not be removed, and a lock over which somebody died.
+   */
+  assert_int_equal(mkdir(scratch_path(path, *state, "out/.job.elsewhere-1-1.tmp"), 0777), 0);
+  scratch_write(*state, "out/.job.elsewhere-1-1.tmp/.part-00000-00000.npy.zst.elsewhere-1-2.tmp", "x", 1);
+  assert_int_equal(mkdir(scratch_path(path, *state, "out/.gone.elsewhere-1-1.tmp"), 0777), 0);
+  scratch_write(*state, "out/.gone.elsewhere-1-1.tmp/discarded", "x", 1);
+  scratch_write(*state, "out/.job.lock.elsewhere-1-3.tmp", "x", 1);
+  struct run_log *log = fixture_open(*state, &shard, 1, RUN_RESUME, &error);
+  assert_ok(log, &error);
+  assert_int_equal(count_temporaries(*state), 1); /* its own folder */
+  run_log_close(log);
+  assert_int_equal(count_temporaries(*state), 0);
+}
+
+static void folders_of_other_names_are_left_alone(void **state) {
+  static const char *const names[] = {"job.x-1-1.tmp", ".job.x-1-1", ".jobs.x-1-1.tmp", ".job.x-1.tmp"};
+  struct error error;
+  char path[512];
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    assert_int_equal(mkdir(scratch_path(path, *state, names[i]), 0777), 0);
+  char *folder = job_folder_take(*state, &error);
+  assert_ok(folder, &error);
+  assert_true(job_folder_stands(folder));
+  job_folder_leave(folder);
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) assert_true(scratch_exists(*state, names[i]));
+}
+
+static void discarding_needs_the_folder_and_no_file(void **state) {
+  struct error error;
+  char *folder = job_folder_take(*state, &error);
+  assert_ok(folder, &error);
+  for (int i = 0; i < 2; i++) {
+    scratch_write(*state, "a", "x", 1);
+    assert_ok(job_folder_discard(folder, *state, "a", &error), &error);
+    assert_false(scratch_exists(*state, "a"));
+    assert_ok(job_folder_discard(folder, *state, "a", &error), &error);
+  }
+  char *later = job_folder_take(*state, &error);
+  scratch_write(*state, "a", "x", 1);
+  assert_false(job_folder_stands(folder));
+  assert_false(job_folder_discard(folder, *state, "a", &error));
+  assert_says(&error, "cannot remove ");
+  assert_true(scratch_exists(*state, "a"));
+  job_folder_leave(folder);
+  assert_true(job_folder_stands(later));
+  job_folder_leave(later);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      /* First the one with a child: see child_run. */
+      IN_SCRATCH(whatever_a_dead_job_left_unfinished_is_removed),
+      IN_SCRATCH(late_rank_of_an_overwritten_job_can_change_nothing),
+      IN_SCRATCH(late_rank_that_read_a_damaged_shard_can_change_nothing),
+      IN_SCRATCH(job_that_is_shut_out_leaves_the_later_one_alone_when_it_ends),
+      IN_SCRATCH(folders_of_other_names_are_left_alone),
+      IN_SCRATCH(discarding_needs_the_folder_and_no_file),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
