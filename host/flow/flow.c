@@ -207,13 +207,14 @@ bool flow_running(struct flow *flow) {
 void flow_progress(struct flow *flow, struct flow_progress *progress) {
   const int64_t end = atomic_load(&flow->end);
   const int64_t elapsed = (end ? end : clock_now()) - flow->start;
-  *progress = (struct flow_progress){.documents = atomic_load(&flow->documents),
-                                     .tokens = atomic_load(&flow->tokens),
-                                     .rejected = atomic_load(&flow->rejected),
-                                     .truncated = atomic_load(&flow->truncated),
-                                     .blank = atomic_load(&flow->blank),
+  struct flow_counts *counts = end ? &flow->committed : &flow->seen;
+  *progress = (struct flow_progress){.documents = atomic_load(&counts->documents),
+                                     .tokens = atomic_load(&counts->tokens),
+                                     .rejected = atomic_load(&counts->rejected),
+                                     .truncated = atomic_load(&counts->truncated),
+                                     .blank = atomic_load(&counts->blank),
                                      .blocks = atomic_load(&flow->blocks),
-                                     .source_bytes = atomic_load(&flow->source_bytes),
+                                     .source_bytes = atomic_load(&counts->source_bytes),
                                      .source_bytes_before = atomic_load(&flow->source_bytes_before),
                                      .source_bytes_finished = flow->source_bytes_finished,
                                      .nanoseconds = elapsed};

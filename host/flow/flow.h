@@ -50,8 +50,10 @@ enum flow_stage { STAGE_READ, STAGE_TOKENIZE, STAGE_ENCODE, STAGE_COMMIT, STAGES
 /* "reader", "tokenizers", "encoder", "committers". */
 const char *flow_stage_name(enum flow_stage stage);
 
+/* While the flow runs, what it has seen so far, of blocks in flight too; at the end, what it has committed: a
+ * block that was dropped is another's to count. */
 struct flow_progress {
-  int64_t documents, tokens; /* encoded by this run */
+  int64_t documents, tokens;
   int64_t rejected, truncated, blank;
   int64_t blocks;                /* committed by this run */
   int64_t source_bytes;          /* of the shards' files, done by this run */

@@ -92,6 +92,19 @@ static bool commit_block(const struct committing *commit, struct error *error) {
   return true;
 }
 
+static void count_block(struct flow *flow, const struct work *work) {
+  struct flow_counts *counts = &flow->committed;
+  atomic_fetch_add(&flow->blocks, 1);
+  atomic_fetch_add(&counts->documents, work->rows);
+  atomic_fetch_add(&counts->tokens, work->tokens);
+  atomic_fetch_add(&counts->rejected, work->rejected);
+  atomic_fetch_add(&counts->truncated, work->truncated);
+  atomic_fetch_add(&counts->blank, work->blank);
+  atomic_fetch_add(&counts->source_bytes, work->source_bytes);
+  /* Batch by batch a block without one is not seen. */
+  if (work->tokens == 0) atomic_fetch_add(&flow->seen.source_bytes, work->source_bytes);
+}
+
 void *stage_commit(void *argument) {
   struct flow *flow = argument;
   struct error error = {0};
@@ -105,8 +118,7 @@ void *stage_commit(void *argument) {
     if (!commit_block(&commit, &error)) {
       flow_fail(flow, &error);
     } else {
-      atomic_fetch_add(&flow->blocks, 1);
-      if (work->tokens == 0) atomic_fetch_add(&flow->source_bytes, work->source_bytes);
+      count_block(flow, work);
     }
     flow_release(flow, work);
   }

@@ -78,9 +78,9 @@ void *stage_encode(void *argument) {
     if (!atomic_load(&flow->stopping)) {
       if (encode_batch(flow, slot, &rows, part, &error)) {
         const int64_t tokens = work->offsets[part->first_offset + part->sequences];
-        atomic_fetch_add(&flow->documents, part->sequences);
-        atomic_fetch_add(&flow->tokens, tokens);
-        atomic_fetch_add(&flow->source_bytes, batch_source_bytes(part, tokens));
+        atomic_fetch_add(&flow->seen.documents, part->sequences);
+        atomic_fetch_add(&flow->seen.tokens, tokens);
+        atomic_fetch_add(&flow->seen.source_bytes, batch_source_bytes(part, tokens));
       } else {
         flow_fail(flow, &error);
       }

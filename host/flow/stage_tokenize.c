@@ -179,9 +179,9 @@ void *stage_tokenize(void *argument) {
       flow_release(flow, work);
       continue;
     }
-    atomic_fetch_add(&flow->rejected, work->rejected);
-    atomic_fetch_add(&flow->truncated, work->truncated);
-    atomic_fetch_add(&flow->blank, work->blank);
+    atomic_fetch_add(&flow->seen.rejected, work->rejected);
+    atomic_fetch_add(&flow->seen.truncated, work->truncated);
+    atomic_fetch_add(&flow->seen.blank, work->blank);
     flow_dispatch(flow, work);
   }
   token_encoder_close(tools.encoder);

@@ -21,6 +21,11 @@ struct stage_clock {
   int32_t threads;
 };
 
+/* What blocks came to. */
+struct flow_counts {
+  atomic_llong documents, tokens, rejected, truncated, blank, source_bytes;
+};
+
 struct flow {
   struct flow_options options;
   struct flow_parts parts;
@@ -53,7 +58,9 @@ struct flow {
   atomic_bool draining; /* nothing more is read */
 
   struct stage_clock clock[STAGES];
-  atomic_llong documents, tokens, rejected, truncated, blank, blocks, source_bytes, source_bytes_before;
+  struct flow_counts seen;      /* so far, batch by batch: for progress */
+  struct flow_counts committed; /* block by block: what is left of it when the flow has ended */
+  atomic_llong blocks, source_bytes_before;
 
   pthread_mutex_t error_lock; /* protects failed, error, damage */
   bool failed;

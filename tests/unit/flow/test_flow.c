@@ -111,9 +111,11 @@ static bool run(struct fixture *fixture, int fail_at, bool stop, struct run_tota
                                        .threads = 3,
                                        .zstd_level = 1};
   struct flow_progress progress;
+  struct run_totals before;
   struct run_log *log = run_log_open(fixture->out, &fixture->identity, RUN_RESUME, error);
   struct ranks *ranks = ranks_open(error);
   assert_true(log && ranks && ranks_begin(ranks, log, error));
+  run_log_totals(log, &before);
   struct flow *flow =
       flow_start(&options, &(struct flow_parts){ranks, log, fixture->tokenizer, &fake.encoder}, error);
   assert_non_null(flow);
@@ -122,6 +124,10 @@ static bool run(struct fixture *fixture, int fail_at, bool stop, struct run_tota
   while (flow_running(flow)) nanosleep(&pause, NULL);
   const bool done = flow_finish(flow, &progress, ignore_damage, NULL, error);
   run_log_totals(log, totals);
+  /* What ended well or not: this run counts what it committed, and no more. */
+  assert_int_equal(progress.documents, totals->rows - before.rows);
+  assert_int_equal(progress.tokens, totals->tokens - before.tokens);
+  assert_int_equal(progress.blocks, totals->parts - before.parts);
   ranks_close(ranks);
   run_log_close(log);
   return done;
