@@ -144,7 +144,7 @@ def test_argument_that_one_rank_alone_cannot_read_is_said_with_its_name(tmp_path
 
 def test_comparison_is_read_before_anything_is_done(tmp_path: Path) -> None:
     arguments = ["eval", "--vectors", VECTORS, "--data", MUNICIPAL, "--out", tmp_path / "out", "--widths", 64]
-    refused = nina_many(*arguments, "--compare", tmp_path / "none.json", ranks=2, status=FAILED)
+    refused = nina_many(*arguments, "--compare", tmp_path / "none.json", ranks=2, status=USAGE)
     assert refused.stderr.count("none.json") == 1 and not (tmp_path / "out").exists()
     nina(*arguments)
     shutil.copy(tmp_path / "out" / "metrics.json", tmp_path / "old.json")
