@@ -224,11 +224,14 @@ static bool reader_find(struct block_reader *reader, struct block *block, struct
   }
   if (!found->passed) border_set_hash(border, XXH3_128bits(found->held ? reader->buffer : "", found->held));
   border->incomplete = result == LINE_CUT;
-  /* The last block must say so: where no byte is left, looks whether one follows. A failure of that look is
-   * the next block's. */
-  if (!border->incomplete && reader->size == found->held)
-    border->end_of_shard = reader_fill(reader) == TAIL_END;
-  return true;
+  if (border->incomplete || reader->size > found->held) return true;
+  /* The last block must say so: where no byte is left, looks whether one follows. A block of which that is
+   * not known is none: committed as one that is not the last, it might leave the shard without an end for
+   * ever. */
+  const enum tail tail = reader_fill(reader);
+  border->end_of_shard = tail == TAIL_END;
+  if (tail == TAIL_FAILED) *error = reader->failure;
+  return tail != TAIL_FAILED;
 }
 
 /* Sets every line's text, from where it and the next one begin. */

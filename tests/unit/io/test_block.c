@@ -350,7 +350,7 @@ static void damage_is_told_with_line_and_byte(void **state) {
   free(path);
 }
 
-/* Run in a process of its own: exit status 0 when the first block is whole and the second fails. */
+/* Run in a process of its own: exit status 0 when the first block is whole and a later one fails. */
 static int read_with_fault(const char *path) {
   const struct block_limits limits = {100, 1000, 1000};
   struct error error = {0};
@@ -381,6 +381,22 @@ static void a_read_failure_is_not_damage(void **state) {
   free(path);
   bytes_free(&text);
   bytes_free(&gzip);
+}
+
+/* A block of which it is not known whether it is the last is not delivered: nobody would commit the shard's
+ * end. */
+static void block_whose_look_for_the_end_fails_is_none(void **state) {
+  struct bytes text = {0};
+  for (int i = 0; i < 200; i++)
+    bytes_add_text(&text, "x\n"); /* two blocks to the line: see read_with_fault */
+  char *path = shard_put(state, "even.jsonl", &text);
+  assert_int_equal(run_with_fault("read:2:EIO", path), 0);
+  text.size -= 200;
+  free(path);
+  path = shard_put(state, "even.jsonl", &text);
+  assert_int_equal(run_with_fault("read:2:EIO", path), 2); /* not even the first */
+  free(path);
+  bytes_free(&text);
 }
 
 /* ---- Seek ---- */
@@ -479,6 +495,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(damage_keeps_the_rule_of_borders),
       cmocka_unit_test(damage_is_told_with_line_and_byte),
       cmocka_unit_test(a_read_failure_is_not_damage),
+      cmocka_unit_test(block_whose_look_for_the_end_fails_is_none),
       cmocka_unit_test(seek_goes_on_after_any_border),
       cmocka_unit_test(seek_in_a_compressed_shard_asks_to_read_through),
       cmocka_unit_test(a_border_past_the_end_is_an_error),
