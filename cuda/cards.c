@@ -38,6 +38,10 @@ static bool card_read(int32_t device, struct cuda_card *card, struct error *erro
                              .memory = (int64_t)properties.totalGlobalMem,
                              .usable = properties.major >= CUDA_MAJOR_LEAST};
   snprintf(card->name, sizeof card->name, "%s", properties.name);
+  snprintf(card->bus, sizeof card->bus, "%04x:%02x:%02x.0", (unsigned)properties.pciDomainID & 0xffff,
+           (unsigned)properties.pciBusID & 0xff, (unsigned)properties.pciDeviceID & 0xff);
+  for (size_t i = 0; i < sizeof properties.uuid.bytes; i++)
+    snprintf(card->uuid + 2 * i, 3, "%02x", (unsigned char)properties.uuid.bytes[i]);
   return true;
 }
 

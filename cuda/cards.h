@@ -12,7 +12,9 @@
 #define CUDA_MAJOR_LEAST 8
 
 struct cuda_card {
-  int32_t device; /* the number that CUDA knows it by */
+  int32_t device; /* the number that CUDA knows it by in this process: CUDA_VISIBLE_DEVICES changes it */
+  char uuid[33];  /* the same from every process, and no other card's, on any machine: hexadecimal digits */
+  char bus[16];   /* its place on the PCI bus, as the kernel's log names it: 0000:65:00.0 */
   char name[256];
   int32_t major, minor; /* compute capability */
   int32_t multiprocessors;

@@ -34,17 +34,23 @@ static struct encoder_cuda *cuda_of(struct encoder *encoder) {
   return (struct encoder_cuda *)encoder;
 }
 
+/* Of several cards, which; the place on the bus is what the kernel's log of a lost card names. */
+static bool card_blame(const struct encoder_cuda *cuda, struct error *error) {
+  return error_prefix(error, "CUDA card %d (%s, PCI %s)", cuda->card.device, cuda->card.name, cuda->card.bus);
+}
+
 static bool encoder_cuda_submit(struct encoder *encoder, int32_t slot, const struct batch *batch,
                                 struct error *error) {
   struct encoder_cuda *cuda = cuda_of(encoder);
   return batch_check(batch, cuda->forward.shape.vocabulary, encoder->info.batch_tokens, cuda->max_tokens,
                      error) &&
-         cuda_slot_submit(cuda->slot[slot], batch, error);
+         (cuda_slot_submit(cuda->slot[slot], batch, error) || card_blame(cuda, error));
 }
 
 static bool encoder_cuda_wait(struct encoder *encoder, int32_t slot, uint16_t *const *rows,
                               struct error *error) {
-  return cuda_slot_wait(cuda_of(encoder)->slot[slot], rows, error);
+  struct encoder_cuda *cuda = cuda_of(encoder);
+  return cuda_slot_wait(cuda->slot[slot], rows, error) || card_blame(cuda, error);
 }
 
 static json_t *encoder_cuda_compute_class(const struct encoder *encoder) {

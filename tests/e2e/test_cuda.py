@@ -104,7 +104,7 @@ def test_a_failure_on_the_card_names_the_batch_and_keeps_what_is_committed(
     options: dict[str, Any] = {"device": "cuda", "model": GOLDEN / "bert-mean-v6", "block_lines": 20}
     monkeypatch.setenv("FAKE_CUDA_FAIL", "attention:15:run")
     result = embed(tmp_path / "out", shard, status=FAILED, **options)
-    assert "of shard 0: a batch of 20 sequences and" in result.error
+    assert "of shard 0: CUDA card 0 (Fake card, PCI 0000:01:00.0): a batch of 20 sequences and" in result.error
     assert "cudaErrorLaunchFailure" in result.error and "CUDA_LAUNCH_BLOCKING=1" in result.error
     kept = len(Output(tmp_path / "out").records())
     assert kept < 10

@@ -53,10 +53,11 @@ void fake_sticky_set(cudaError_t error) {
 
 bool fake_fails(enum fake_count kind, int64_t number, const char *how) {
   const char *wish = getenv("FAKE_CUDA_FAIL");
-  char this[64];
+  char any[64], this[80];
   if (!wish) return false;
-  snprintf(this, sizeof this, "%s:%lld:%s", names[kind], (long long)number, how);
-  return strcmp(wish, this) == 0;
+  snprintf(any, sizeof any, "%s:%lld:%s", names[kind], (long long)number, how);
+  snprintf(this, sizeof this, "%s:%d", any, fake_card());
+  return strcmp(wish, any) == 0 || strcmp(wish, this) == 0;
 }
 
 __attribute__((destructor)) static void log_write(void) {

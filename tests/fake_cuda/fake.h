@@ -15,7 +15,9 @@
  *   FAKE_CUDA_CARDS       number of cards (1); 0: a driver without a card; -1: no driver
  *   FAKE_CUDA_CAPABILITY  compute capability of the cards (9.0)
  *   FAKE_CUDA_MEMORY      MiB of each card (4096)
- *   FAKE_CUDA_FAIL        kernel:n:launch or kernel:n:run: its n-th (from 1) fails, at once or in the queue
+ *   CUDA_VISIBLE_DEVICES  the cards that the process sees, and in which order: 2,0
+ *   FAKE_CUDA_FAIL        kernel:n:launch or kernel:n:run: its n-th (from 1) fails, at once or in the queue;
+ *                         kernel:n:run:k: in a process that has turned to card k of the machine
  *   FAKE_CUDA_LOG         file that takes the counts, as one JSON object, when the process ends */
 #pragma once
 
@@ -77,6 +79,9 @@ void *fake_device(const void *address, size_t bytes);
 /* What every call returns since an error in a queue; cudaSuccess until then. */
 cudaError_t fake_sticky(void);
 void fake_sticky_set(cudaError_t error);
+
+/* The machine's number of the card that this thread has turned to. */
+int32_t fake_card(void);
 
 /* Of FAKE_CUDA_FAIL: whether this launch, the `number`-th of its kind, fails in the way `how`. */
 bool fake_fails(enum fake_count kind, int64_t number, const char *how);

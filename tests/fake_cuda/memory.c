@@ -33,6 +33,8 @@ static size_t device_all(void) {
   return (size_t)environment_number("FAKE_CUDA_MEMORY", 4096) * MEBI;
 }
 
+static _Thread_local int current; /* card, as the process numbers them */
+
 /* --- Cards ---------------------------------------------------------------------------------------------- */
 
 cudaError_t cudaDriverGetVersion(int *version) {
@@ -45,17 +47,43 @@ cudaError_t cudaRuntimeGetVersion(int *version) {
   return cudaSuccess;
 }
 
-cudaError_t cudaGetDeviceCount(int *count) {
+/* The machine's number of a card of this process; -1 where it has none of that number. CUDA's list of visible
+ * ones ends where something is not the number of a card. */
+static int machine_card(int device) {
+  const char *visible = getenv("CUDA_VISIBLE_DEVICES");
   const long cards = environment_number("FAKE_CUDA_CARDS", 1);
-  *count = cards > 0 ? (int)cards : 0;
-  return cards < 0 ? cudaErrorInsufficientDriver : cards == 0 ? cudaErrorNoDevice : cudaSuccess;
+  if (!visible) return device >= 0 && device < cards ? device : -1;
+  for (int i = 0;; i++) {
+    char *end;
+    const long card = strtol(visible, &end, 10);
+    if (end == visible || card < 0 || card >= cards) return -1;
+    if (i == device) return (int)card;
+    if (*end != ',') return -1;
+    visible = end + 1;
+  }
+}
+
+int32_t fake_card(void) {
+  return machine_card(current);
+}
+
+cudaError_t cudaGetDeviceCount(int *count) {
+  *count = 0;
+  if (environment_number("FAKE_CUDA_CARDS", 1) < 0) return cudaErrorInsufficientDriver;
+  while (machine_card(*count) >= 0) (*count)++;
+  return *count > 0 ? cudaSuccess : cudaErrorNoDevice;
 }
 
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device) {
   const char *capability = getenv("FAKE_CUDA_CAPABILITY");
-  if (device < 0 || device >= environment_number("FAKE_CUDA_CARDS", 1)) return cudaErrorInvalidDevice;
-  *properties = (struct cudaDeviceProp){
-      .totalGlobalMem = device_all(), .major = 9, .minor = 0, .multiProcessorCount = 132};
+  const int card = machine_card(device);
+  if (card < 0) return cudaErrorInvalidDevice;
+  *properties = (struct cudaDeviceProp){.totalGlobalMem = device_all(),
+                                        .major = 9,
+                                        .minor = 0,
+                                        .multiProcessorCount = 132,
+                                        .uuid = {{(char)(card + 1)}},
+                                        .pciBusID = card + 1};
   strcpy(properties->name, "Fake card");
   if (capability && sscanf(capability, "%d.%d", &properties->major, &properties->minor) != 2)
     return cudaErrorInvalidValue;
@@ -63,7 +91,8 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int devic
 }
 
 cudaError_t cudaSetDevice(int device) {
-  if (device < 0 || device >= environment_number("FAKE_CUDA_CARDS", 1)) return cudaErrorInvalidDevice;
+  if (machine_card(device) < 0) return cudaErrorInvalidDevice;
+  current = device;
   return fake_sticky();
 }
 

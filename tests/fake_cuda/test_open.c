@@ -80,6 +80,28 @@ static void cards_are_listed_with_capability_and_memory(void **state) {
   unsetenv("FAKE_CUDA_CARDS");
 }
 
+static void card_is_known_by_the_same_name_whatever_its_number(void **state) {
+  struct cuda_card all[CUDA_CARDS_MAX], visible[CUDA_CARDS_MAX];
+  struct error error;
+  int32_t count;
+  (void)state;
+  setenv("FAKE_CUDA_CARDS", "4", 1);
+  assert_true(cuda_cards_list(all, &count, &error));
+  assert_string_equal(all[2].uuid, "03000000000000000000000000000000");
+  assert_string_equal(all[2].bus, "0000:03:00.0");
+  setenv("CUDA_VISIBLE_DEVICES", "2,0,7,1", 1);
+  assert_true(cuda_cards_list(visible, &count, &error));
+  assert_int_equal(count, 2);
+  for (int i = 0; i < 2; i++) {
+    const struct cuda_card *same = &all[i == 0 ? 2 : 0];
+    assert_int_equal(visible[i].device, i);
+    assert_string_equal(visible[i].uuid, same->uuid);
+    assert_string_equal(visible[i].bus, same->bus);
+  }
+  unsetenv("CUDA_VISIBLE_DEVICES");
+  unsetenv("FAKE_CUDA_CARDS");
+}
+
 static void short_memory_names_the_batch_tokens_that_fit(void **state) {
   static const char phrase[] = "pass --batch-tokens ";
   struct model *model = model_of_golden();
@@ -195,6 +217,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(machine_without_a_usable_card_says_why),
       cmocka_unit_test(cards_are_listed_with_capability_and_memory),
+      cmocka_unit_test(card_is_known_by_the_same_name_whatever_its_number),
       cmocka_unit_test(short_memory_names_the_batch_tokens_that_fit),
       cmocka_unit_test(weight_that_fp16_cannot_hold_names_its_tensor),
       cmocka_unit_test(model_that_the_kernels_do_not_have_is_refused),
