@@ -9,14 +9,13 @@
 #include "host/job/embed.h"
 
 struct embed_arguments {
-  struct embed_options embed;
-  int progress; /* enum progress_mode */
+  struct embed_options embed; /* first: OPTION_WIDTHS and OPTION_DEVICE store into it */
+  int progress;               /* enum progress_mode */
   bool quiet, help;
   struct option_strings strings;
 };
 
 static const char *const precisions[] = {"auto", "fp32", "bf16", "fp16", NULL}; /* as enum precision */
-static const char *const devices[] = {"auto", "cpu", "cuda", "null", NULL};     /* as enum device */
 static const char *const progresses[] = {"auto", "bar", "json", "none", NULL};
 
 #define EMBED(field) offsetof(struct embed_arguments, embed.field)
@@ -58,9 +57,11 @@ static const struct option_spec specs[] = {
      "OUT",
      NULL},
     {NULL, OPTION_HEADING, 0, NULL, "Computing", NULL},
-    {"device", OPTION_CHOICE, EMBED(device), "NAME",
-     "auto, cpu, cuda, or null (no model: hashes, for\nbenchmarks); auto: cuda where a usable card is found",
-     devices},
+    {"device", OPTION_DEVICE, EMBED(device), "NAME",
+     "auto, cpu, cuda, cuda:K (card K), or null (no model:\nhashes, for benchmarks); auto: cuda where a "
+     "usable card\n"
+     "is found; each rank of a machine takes a card of its own",
+     NULL},
     {"precision", OPTION_CHOICE, EMBED(precision), "NAME",
      "auto; cpu: fp32 or bf16; cuda: fp16\n(auto: bf16 where the CPU has it)", precisions},
     {"threads", OPTION_INT, EMBED(threads), "N", "worker threads (default: the processors it may use)", NULL},

@@ -12,7 +12,8 @@
 #include "io/file.h"
 
 struct eval_arguments {
-  struct eval_options eval; /* first: OPTION_WIDTHS stores into the embed_options that it begins with */
+  struct eval_options
+      eval; /* first: OPTION_WIDTHS and OPTION_DEVICE store into the embed_options that it begins with */
   const char *compare;
   const char *compare_with; /* the argument of nina eval --compare OLD NEW, or NULL */
   int progress;             /* enum progress_mode */
@@ -21,7 +22,6 @@ struct eval_arguments {
 };
 
 static const char *const precisions[] = {"auto", "fp32", "bf16", "fp16", NULL}; /* as enum precision */
-static const char *const devices[] = {"auto", "cpu", "cuda", "null", NULL};     /* as enum device */
 static const char *const progresses[] = {"auto", "bar", "json", "none", NULL};
 
 #define EVAL(field) offsetof(struct eval_arguments, eval.field)
@@ -58,8 +58,8 @@ static const struct option_spec specs[] = {
      NULL},
     {NULL, OPTION_HEADING, 0, NULL, "Computing", NULL},
     {"overwrite", OPTION_FLAG, EMBED(overwrite), NULL, "embed anew what an earlier run left in OUT", NULL},
-    {"device", OPTION_CHOICE, EMBED(device), "NAME", "auto, cpu, cuda, or null (no model: hashes, for tests)",
-     devices},
+    {"device", OPTION_DEVICE, EMBED(device), "NAME",
+     "auto, cpu, cuda, cuda:K (card K), or null (no model:\nhashes, for tests)", NULL},
     {"precision", OPTION_CHOICE, EMBED(precision), "NAME",
      "auto; cpu: fp32 or bf16; cuda: fp16\n(auto: bf16 where the CPU has it)", precisions},
     {"threads", OPTION_INT, EMBED(threads), "N", "worker threads (default: the processors it may use)", NULL},

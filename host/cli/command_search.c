@@ -11,14 +11,13 @@
 #include "host/job/search.h"
 
 struct search_arguments {
-  struct search_options search;
+  struct search_options search; /* first: OPTION_DEVICE stores into the embed_options that it begins with */
   bool json, quiet, help;
   char **question; /* [count] of the command line */
   int count;
 };
 
 static const char *const precisions[] = {"auto", "fp32", "bf16", "fp16", NULL}; /* as enum precision */
-static const char *const devices[] = {"auto", "cpu", "cuda", "null", NULL};     /* as enum device */
 
 #define SEARCH(field) offsetof(struct search_arguments, search.field)
 
@@ -39,8 +38,8 @@ static const struct option_spec specs[] = {
     {"prompt-name", OPTION_STRING, SEARCH(embed.prompt_name), "NAME",
      "one of the model's own prompts (default: query)", NULL},
     {NULL, OPTION_HEADING, 0, NULL, "Computing", NULL},
-    {"device", OPTION_CHOICE, SEARCH(embed.device), "NAME",
-     "cpu, cuda, or null (no model: hashes, for tests);\nauto: cpu", devices},
+    {"device", OPTION_DEVICE, SEARCH(embed.device), "NAME",
+     "cpu, cuda, cuda:K (card K), or null (no model: hashes,\nfor tests); auto: cpu", NULL},
     {"precision", OPTION_CHOICE, SEARCH(embed.precision), "NAME",
      "of the questions: auto; cpu: fp32 or bf16; cuda: fp16", precisions},
     {"threads", OPTION_INT, SEARCH(embed.threads), "N", "threads (default: the processors it may use)", NULL},

@@ -144,6 +144,29 @@ static bool parse_choice(const struct option_spec *spec, const char *value, int 
   return error_set(error, ERROR_USAGE, "%s: \"%s\" is none of %s", spec->name, value, known);
 }
 
+/* A number after the colon is that of a card. */
+static bool parse_device(const char *name, const char *value, struct embed_options *options,
+                         struct error *error) {
+  static const char *const devices[] = {"auto", "cpu", "cuda", "null"}; /* as enum device */
+  static const char card[] = "cuda:";
+  int64_t number;
+  options->card = 0;
+  for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
+    if (strcmp(value, devices[i]) != 0) continue;
+    options->device = (enum device)i;
+    return true;
+  }
+  if (strncmp(value, card, strlen(card)) == 0 &&
+      parse_number(name, value + strlen(card), INT32_MAX - 1, false, &number, error)) {
+    options->device = DEVICE_CUDA;
+    options->card = (int32_t)number + 1;
+    return true;
+  }
+  return error_set(error, ERROR_USAGE,
+                   "%s: \"%s\" is none of auto, cpu, cuda, cuda:K (K counts cards from 0), null", name,
+                   value);
+}
+
 static bool parse_flag(const struct option_spec *spec, const char *value, bool *flag, struct error *error) {
   *flag = !value || strcmp(value, "true") == 0 || strcmp(value, "yes") == 0 || strcmp(value, "1") == 0;
   if (*flag || strcmp(value, "false") == 0 || strcmp(value, "no") == 0 || strcmp(value, "0") == 0)
@@ -174,6 +197,8 @@ static bool option_store(const struct option_spec *spec, const char *value, void
       return parse_widths(spec->name, value, target, error);
     case OPTION_CHOICE:
       return parse_choice(spec, value, (int *)field, error);
+    case OPTION_DEVICE:
+      return parse_device(spec->name, value, target, error);
     case OPTION_CONFIG:
     case OPTION_HEADING:
       break;

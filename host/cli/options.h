@@ -15,6 +15,7 @@ enum option_type {
   OPTION_SIZE,    /* int64_t, above 0, with an optional K, M or G (powers of 1,024) */
   OPTION_WIDTHS,  /* struct embed_options: width_count and widths, from a list with commas */
   OPTION_CHOICE,  /* int: index in choices */
+  OPTION_DEVICE,  /* struct embed_options: device and card */
   OPTION_CONFIG,  /* the .ini file itself */
 };
 

@@ -1,5 +1,7 @@
 #include "host/job/device.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cuda/cards.h"
@@ -7,15 +9,22 @@
 #include "host/cpu/encoder_cpu.h"
 #include "host/cpu/encoder_null.h"
 
-/* The first usable card, or -1. */
-static int32_t card_usable(void) {
+/* The cards that this process may compute on. */
+struct card_list {
+  int32_t count;
+  struct cuda_card card[CUDA_CARDS_MAX];
+};
+
+/* The usable ones; of them only the one that `options` names, if it names one. */
+static void cards_find(const struct embed_options *options, struct card_list *list) {
   struct cuda_card cards[CUDA_CARDS_MAX];
   struct error unused;
   int32_t count;
-  if (!cuda_cards_list(cards, &count, &unused)) return -1;
+  list->count = 0;
+  if (!cuda_cards_list(cards, &count, &unused)) return;
   for (int32_t i = 0; i < count; i++)
-    if (cards[i].usable) return cards[i].device;
-  return -1;
+    if (cards[i].usable && (options->card == 0 || options->card == i + 1))
+      list->card[list->count++] = cards[i];
 }
 
 static bool device_of_manifest(const json_t *manifest, enum device *device) {
@@ -26,18 +35,54 @@ static bool device_of_manifest(const json_t *manifest, enum device *device) {
   return true;
 }
 
-struct device_choice device_choose(const struct embed_options *options, const json_t *manifest) {
+/* What this process would take if it were alone, and the cards that it may take, of which that is the first.
+ * Where there is none the encoder says what is wrong with the one that was asked for. */
+static void choose_alone(const struct embed_options *options, const json_t *manifest,
+                         struct device_choice *choice, struct card_list *list) {
   const bool precision_fits = options->precision == PRECISION_AUTO || options->precision == PRECISION_FP16;
-  struct device_choice choice = {options->device, 0};
-  const bool settled = choice.device != DEVICE_AUTO || device_of_manifest(manifest, &choice.device);
-  if (settled ? choice.device != DEVICE_CUDA : !precision_fits) {
-    if (!settled) choice.device = DEVICE_CPU;
-    return choice;
+  *choice =
+      (struct device_choice){.device = options->device, .card = options->card > 0 ? options->card - 1 : 0};
+  list->count = 0;
+  const bool settled = choice->device != DEVICE_AUTO || device_of_manifest(manifest, &choice->device);
+  if (settled ? choice->device == DEVICE_CUDA : precision_fits) cards_find(options, list);
+  if (!settled) choice->device = list->count > 0 ? DEVICE_CUDA : DEVICE_CPU;
+  if (list->count > 0) choice->card = list->card[0].device;
+}
+
+/* Tells the others which cards this rank may take, and takes the one that falls to it. */
+static bool choose_together(struct ranks *ranks, const struct card_list *list, struct device_choice *choice,
+                            struct error *error) {
+  const int32_t size = ranks_size(ranks), rank = ranks_rank(ranks);
+  char text[CUDA_CARDS_MAX * sizeof list->card->uuid] = "", **texts = NULL;
+  struct card_seeker *seekers = calloc((size_t)size, sizeof *seekers);
+  struct card_share *shares = calloc((size_t)size, sizeof *shares);
+  bool ok = seekers && shares;
+  size_t used = 0;
+  if (!ok) error_set_memory(error, (size_t)size * sizeof *seekers, "the ranks' cards");
+  for (int32_t i = 0; i < list->count; i++)
+    used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? " " : "", list->card[i].uuid);
+  ok = ranks_agree(ranks, ok, error) && ranks_gather(ranks, text, &texts, error);
+  if (!ok) goto out;
+  for (int32_t i = 0; i < size; i++) {
+    const struct ranks_place *place = ranks_place(ranks, i);
+    seekers[i] = (struct card_seeker){.cards = texts[i], .host = place->host, .machine = place->machine};
   }
-  const int32_t card = card_usable();
-  if (!settled) choice.device = card >= 0 ? DEVICE_CUDA : DEVICE_CPU;
-  if (card >= 0) choice.card = card; /* otherwise the encoder says what is wrong with card 0 */
-  return choice;
+  ok = ranks_agree(ranks, cards_deal(seekers, size, shares, error), error);
+  if (!ok) goto out;
+  choice->share = shares[rank];
+  if (list->count > 0) choice->card = list->card[shares[rank].card].device;
+out:
+  ranks_texts_free(ranks, texts);
+  free(shares);
+  free(seekers);
+  return ok;
+}
+
+bool device_choose(const struct embed_options *options, const json_t *manifest, struct ranks *ranks,
+                   struct device_choice *choice, struct error *error) {
+  struct card_list list;
+  choose_alone(options, manifest, choice, &list);
+  return !ranks || choose_together(ranks, &list, choice, error);
 }
 
 struct encoder *device_open_encoder(struct device_choice choice, bool free_choice, const struct model *model,

@@ -3,17 +3,25 @@
 
 #include <jansson.h>
 
+#include "host/job/card_deal.h"
 #include "host/job/embed.h"
 #include "host/model/encoder.h"
+#include "host/ranks/ranks.h"
 
 struct device_choice {
-  enum device device; /* never DEVICE_AUTO */
-  int32_t card;       /* of DEVICE_CUDA */
+  enum device device;      /* never DEVICE_AUTO */
+  int32_t card;            /* of DEVICE_CUDA */
+  struct card_share share; /* of DEVICE_CUDA: the ranks of this machine that have one too */
 };
 
-/* Auto is what the run in OUT was computed with, where `manifest` (or NULL) tells; else the first usable CUDA
- * card, where the precision that is asked for is one of its; else the CPU. */
-struct device_choice device_choose(const struct embed_options *options, const json_t *manifest);
+/* Auto is what the run in OUT was computed with, where `manifest` (or NULL) tells; else a CUDA card, where
+ * there is a usable one and the precision that is asked for is one of its; else the CPU.
+ *
+ * Collective: each rank gets a card of its own, the first usable one that it sees and no rank before it has
+ * taken, or the one that its user named. ERROR_USAGE on all ranks where a machine has fewer cards than ranks
+ * that want one. `ranks` NULL: this process has the cards for itself. */
+bool device_choose(const struct embed_options *options, const json_t *manifest, struct ranks *ranks,
+                   struct device_choice *choice, struct error *error);
 
 /* Opens it. Where the choice was free and the kernels do not have the model's shape, the CPU takes its place
  * and *why is the sentence that says so; otherwise *why is empty. */

@@ -65,16 +65,29 @@ static void resolve_threads(struct embedding *run) {
            place->processors, cores, place->local_size);
 }
 
+/* Ranks with other encoders (--mixed) cut the shards alike: where nobody has said how, as rank 0's encoder
+ * likes it. */
+static bool resolve_blocks(struct embedding *run, struct error *error) {
+  int64_t limits[] = {run->encoder->info.block_lines, run->encoder->info.block_bytes};
+  if (run->manifest) return true;
+  if (!agree_numbers(run->ranks, limits, 2, error)) return false;
+  if (run->asked.block_lines == 0) run->asked.block_lines = limits[0];
+  if (run->asked.block_bytes == 0) run->asked.block_bytes = limits[1];
+  return true;
+}
+
 static bool open_encoder(struct embedding *run, struct error *error) {
   struct settings *settings = &run->settings;
-  const struct device_choice choice = device_choose(run->options, run->manifest);
   const bool free_choice = run->options->device == DEVICE_AUTO && !run->manifest;
+  struct device_choice choice;
   struct error why;
-  if (!settings_for_encoder(run->options, run->model, run->manifest, choice.device, settings, error))
-    return false;
-  run->encoder = device_open_encoder(choice, free_choice, run->model, &settings->encoder, &why, error);
-  if (run->encoder && why.code) notice(run, "computing on the CPU: %s", why.message);
-  return run->encoder != NULL;
+  if (!device_choose(run->options, run->manifest, run->ranks, &choice, error)) return false;
+  bool ok = settings_for_encoder(run->options, run->model, run->manifest, choice.device, settings, error);
+  if (ok)
+    run->encoder = device_open_encoder(choice, free_choice, run->model, &settings->encoder, &why, error);
+  ok = ok && run->encoder;
+  if (ok && why.code) notice(run, "computing on the CPU: %s", why.message);
+  return ranks_agree(run->ranks, ok, error) && resolve_blocks(run, error);
 }
 
 static bool open_model(struct embedding *run, struct error *error) {
@@ -106,11 +119,13 @@ static bool open_input(struct embedding *run, struct error *error) {
   return options->overwrite || run_log_manifest(options->out, &run->manifest, error);
 }
 
-/* What every rank opens for itself. */
+/* What every rank opens; together, since they share cards and weights. */
 static bool open_tools(struct embedding *run, struct error *error) {
-  return open_model(run, error) && open_encoder(run, error) &&
-         settings_for_flow(run->options, run->model, run->tokenizer, run->encoder, run->manifest,
-                           &run->settings, error);
+  return ranks_agree(run->ranks, open_model(run, error), error) && open_encoder(run, error) &&
+         ranks_agree(run->ranks,
+                     settings_for_flow(run->options, run->model, run->tokenizer, run->encoder, run->manifest,
+                                       &run->settings, error),
+                     error);
 }
 
 /* {"model": {"name", "weights", "tokenizer"}, "settings", "compute_class"}. To hash the weights is to read
@@ -164,7 +179,7 @@ static bool embedding_open(struct embedding *run, struct error *error) {
   if (!ranks_agree(ranks, open_input(run, error), error) || !agree_manifest(ranks, &run->manifest, error))
     return false;
   resolve_threads(run);
-  if (!ranks_agree(ranks, open_tools(run, error), error)) return false;
+  if (!open_tools(run, error)) return false;
   json_t *identity = run_identity_json(run, error);
   const bool opened = ranks_agree(ranks, identity != NULL, error) &&
                       agree_identity(ranks, identity, run->options->mixed, run->manifest, error) &&

@@ -19,6 +19,7 @@ struct embed_options {
   int32_t width_count; /* 0: the model's full width */
   int32_t widths[WIDTHS_MAX];
   enum device device;
+  int32_t card; /* of DEVICE_CUDA: K + 1 for cuda:K; 0: any that no other rank has */
   enum precision precision;
   const char *text_field; /* NULL: "text" */
   const char *id_field;   /* NULL: ids are shard:line */

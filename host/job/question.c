@@ -26,7 +26,8 @@ static bool open_encoder(struct question_encoder *question, struct embed_options
   struct error unused;
   options->threads = 1;                                             /* one question at a time: */
   if (options->device == DEVICE_AUTO) options->device = DEVICE_CPU; /* a card's start would take longer */
-  const struct device_choice choice = device_choose(options, NULL);
+  struct device_choice choice;
+  if (!device_choose(options, NULL, NULL, &choice, error)) return false;
   if (!options->prompt && !options->prompt_name && model_prompt(question->model, "query"))
     options->prompt_name = "query";
   if (!settings_for_encoder(options, question->model, NULL, choice.device, settings, error)) return false;

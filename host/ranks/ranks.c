@@ -43,7 +43,7 @@ static void places_fill(struct ranks *ranks, const struct arrival *arrival) {
     place->processors = CPU_COUNT(&arrival[i].mask);
     for (int32_t j = 0; j < ranks->size; j++) {
       if (!same_machine(&arrival[i], &arrival[j])) continue;
-      place->local_size++;
+      if (place->local_size++ == 0) place->machine = j;
       place->local_rank += j < i;
       place->sharers += CPU_EQUAL(&arrival[i].mask, &arrival[j].mask) != 0;
     }

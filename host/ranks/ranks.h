@@ -33,9 +33,8 @@
  * A process that no launcher started is a world of one: all of this works, MPI is never initialised, and
  * nothing needs to be served.
  *
- * For encoders of cards: a card follows from ranks_place, and ranks_share takes rank 0's bytes to all (the
- * unique id of NCCL; weights go by NCCL itself). Encoders of CPUs map the same files, so that the weights are
- * in the memory of a machine once. */
+ * Encoders of cards take their cards and get their weights in host/job/device.h. Encoders of CPUs map the
+ * same files, so that the weights are in the memory of a machine once. */
 #pragma once
 
 #include "io/error.h"
@@ -69,6 +68,7 @@ bool ranks_launched(const struct ranks *ranks);
 struct ranks_place {
   char host[65];
   int32_t local_rank, local_size; /* among the ranks of its machine */
+  int32_t machine;                /* the first rank of its machine */
   int32_t processors;             /* that it may use, by its affinity mask */
   int32_t sharers;                /* ranks of its machine with the same mask, itself included */
 };

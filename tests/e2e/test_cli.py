@@ -56,6 +56,7 @@ def test_version_and_plain_call() -> None:
     assert nina("embedd", status=USAGE).error == "unknown command embedd (nina --help lists all)"
 
 
+DEVICES = "is none of auto, cpu, cuda, cuda:K (K counts cards from 0), null"
 NUMBER = "is not a whole number from 0 to"
 WIDTH = "is not a width: expected numbers above 0, as 1024,256,64"
 USAGE_ERRORS = {
@@ -78,7 +79,8 @@ USAGE_ERRORS = {
     f'widths: "0" in "384,0,9999" {WIDTH}': ["embed", "--widths", "384,0,9999"],
     f'widths: "8x" in "64,8x" {WIDTH}': ["embed", "--widths", "64,8x"],
     f'widths: "{"8," * 16}8" has more than 16 widths': ["embed", "--widths", "8," * 16 + "8"],
-    'device: "gpu" is none of auto, cpu, cuda, null': ["embed", "--device", "gpu"],
+    f'device: "gpu" {DEVICES}': ["embed", "--device", "gpu"],
+    f'device: "cuda:a" {DEVICES}': ["search", "--device", "cuda:a"],
     'precision: "int8" is none of auto, fp32, bf16, fp16': ["embed", "--precision", "int8"],
     'progress: "lots" is none of auto, bar, json, none': ["embed", "--progress", "lots"],
     "name one folder: nina info DIR": ["info"],

@@ -13,7 +13,7 @@
 #include "host/job/embed.h"
 
 struct target {
-  struct embed_options embed; /* OPTION_WIDTHS stores here */
+  struct embed_options embed; /* OPTION_WIDTHS and OPTION_DEVICE store here */
   const char *name;
   int32_t count;
   int64_t size;
@@ -32,6 +32,7 @@ static const struct option_spec specs[] = {
     {"flag", OPTION_FLAG, offsetof(struct target, flag), NULL, "a flag", NULL},
     {"colour", OPTION_CHOICE, offsetof(struct target, colour), "C", "a colour", colours},
     {"widths", OPTION_WIDTHS, offsetof(struct target, embed.width_count), "LIST", "widths", NULL},
+    {"device", OPTION_DEVICE, offsetof(struct target, embed.device), "NAME", "a device", NULL},
     {"config", OPTION_CONFIG, 0, "FILE", "a file", NULL},
     {0, OPTION_FLAG, 0, NULL, NULL, NULL},
 };
@@ -50,6 +51,28 @@ static bool parse(struct target *target, char **arguments, int *first, struct er
 }
 
 #define PARSE(...) parse(&target, (char *[]){__VA_ARGS__, NULL}, &first, &error)
+
+static void device_may_name_a_card(void **state) {
+  (void)state;
+  struct target target;
+  struct error error;
+  int first;
+  assert_true(PARSE("--device", "cuda"));
+  assert_int_equal(target.embed.device, DEVICE_CUDA);
+  assert_int_equal(target.embed.card, 0);
+  assert_true(PARSE("--device", "cuda:11"));
+  assert_int_equal(target.embed.device, DEVICE_CUDA);
+  assert_int_equal(target.embed.card, 12);
+  assert_true(PARSE("--device", "cuda:3", "--device", "cpu"));
+  assert_int_equal(target.embed.device, DEVICE_CPU);
+  assert_int_equal(target.embed.card, 0);
+  static const char *const wrong[] = {"gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1,2", "cuda:2147483647"};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    assert_false(PARSE("--device", (char *)wrong[i]));
+    assert_int_equal(error.code, ERROR_USAGE);
+    assert_non_null(strstr(error.message, wrong[i]));
+  }
+}
 
 static void every_type_is_stored(void **state) {
   (void)state;
@@ -151,6 +174,7 @@ static void file_errors_name_file_and_line(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_type_is_stored),
+      cmocka_unit_test(device_may_name_a_card),
       cmocka_unit_test(wrong_values_name_the_option_and_the_value),
       cmocka_unit_test(unknown_option_suggests_the_nearest),
       cmocka_unit_test(command_line_wins_over_the_file),

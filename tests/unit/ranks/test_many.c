@@ -348,6 +348,7 @@ static void *meet(void *argument) {
   assert_non_null(ranks);
   assert_int_equal(ranks_place(ranks, guest->rank)->local_rank, guest->rank);
   assert_int_equal(ranks_place(ranks, guest->rank)->local_size, 3);
+  assert_int_equal(ranks_place(ranks, guest->rank)->machine, 0);
   assert_int_equal(ranks_place(ranks, guest->rank)->sharers, 3);
   snprintf(said, sizeof said, "%.*s%d", guest->rank, "xx", guest->rank);
   assert_true(ranks_gather(ranks, said, &texts, &error));
