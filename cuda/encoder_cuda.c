@@ -161,18 +161,6 @@ static bool memory_check(const struct encoder_cuda *cuda, const struct model *mo
       model->name, cuda->max_tokens, (weights + slots) / mebi, cuda->card.device, free_bytes / mebi);
 }
 
-static bool weights_load(struct encoder_cuda *cuda, const struct model *model, struct error *error) {
-  cudaStream_t stream = NULL;
-  bool done = false;
-  if (!cuda_check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), error, "making a stream"))
-    return false;
-  if (!cuda_weights_open(&cuda->forward.weights, model, error)) goto out;
-  done = cuda_weights_upload(&cuda->forward.weights, stream, error);
-out:
-  cudaStreamDestroy(stream);
-  return done;
-}
-
 static bool slots_open(struct encoder_cuda *cuda, struct error *error) {
   const size_t count = (size_t)cuda->encoder.info.slots;
   cuda->slot = calloc(count, sizeof *cuda->slot);
@@ -184,8 +172,8 @@ static bool slots_open(struct encoder_cuda *cuda, struct error *error) {
   return true;
 }
 
-struct encoder *encoder_cuda_open(const struct model *model, const struct encoder_options *options,
-                                  int32_t device, struct error *error) {
+struct encoder *encoder_cuda_open_empty(const struct model *model, const struct encoder_options *options,
+                                        int32_t device, struct error *error) {
   if (!options_check(model, options, error)) return NULL;
   struct encoder_cuda *cuda = calloc(1, sizeof *cuda);
   if (!cuda) {
@@ -202,10 +190,35 @@ struct encoder *encoder_cuda_open(const struct model *model, const struct encode
   cuda->forward.width_count = options->width_count;
   memcpy(cuda->forward.widths, options->widths, sizeof cuda->forward.widths);
   if (!cuda_check(cudaSetDevice(device), error, "turning to card %d", device) ||
-      !memory_check(cuda, model, error) || !weights_load(cuda, model, error) || !slots_open(cuda, error))
+      !memory_check(cuda, model, error) || !cuda_weights_open(&cuda->forward.weights, model, error) ||
+      !slots_open(cuda, error))
     goto failed;
   return &cuda->encoder;
 failed:
   encoder_cuda_close(&cuda->encoder);
+  return NULL;
+}
+
+bool encoder_cuda_read_weights(struct encoder *encoder, struct error *error) {
+  const struct cuda_forward *forward = &cuda_of(encoder)->forward;
+  cudaStream_t stream = NULL;
+  if (!cuda_check(cudaSetDevice(forward->device), error, "turning to card %d", forward->device) ||
+      !cuda_check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), error, "making a stream"))
+    return false;
+  const bool done = cuda_weights_upload(&forward->weights, stream, error);
+  cudaStreamDestroy(stream);
+  return done;
+}
+
+bool encoder_cuda_share_weights(struct encoder *encoder, struct card_group *group, struct error *error) {
+  const struct cuda_weights *weights = &cuda_of(encoder)->forward.weights;
+  return card_group_broadcast(group, weights->arena, weights->bytes, error);
+}
+
+struct encoder *encoder_cuda_open(const struct model *model, const struct encoder_options *options,
+                                  int32_t device, struct error *error) {
+  struct encoder *encoder = encoder_cuda_open_empty(model, options, device, error);
+  if (!encoder || encoder_cuda_read_weights(encoder, error)) return encoder;
+  encoder_cuda_close(encoder);
   return NULL;
 }

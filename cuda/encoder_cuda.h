@@ -6,6 +6,7 @@
  * This header needs no CUDA. In a build without it open fails with a sentence that says so. */
 #pragma once
 
+#include "cuda/card_group.h"
 #include "host/model/encoder.h"
 
 /* Opens the model on card `device`. The weights are on the card when it returns; the model may be closed
@@ -13,3 +14,15 @@
  * error names the --batch-tokens that fits. */
 struct encoder *encoder_cuda_open(const struct model *model, const struct encoder_options *options,
                                   int32_t device, struct error *error);
+
+/* The same in two steps, for a rank of several. Without its weights: all memory is there, so what can fail
+ * for want of it has failed; one of the two below brings them, before the first batch. */
+struct encoder *encoder_cuda_open_empty(const struct model *model, const struct encoder_options *options,
+                                        int32_t device, struct error *error);
+
+/* Those of the model's files; the model that it was opened with must still be open. */
+bool encoder_cuda_read_weights(struct encoder *encoder, struct error *error);
+
+/* Those of the encoder of the group's member 0, who has read them. Collective in the group, whose members
+ * have opened the same model; the others' model files are not touched. */
+bool encoder_cuda_share_weights(struct encoder *encoder, struct card_group *group, struct error *error);

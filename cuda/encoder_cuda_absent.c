@@ -20,6 +20,22 @@ bool cuda_card_find(int32_t device, struct cuda_card *card, struct error *error)
   return absent(error);
 }
 
+struct encoder *encoder_cuda_open_empty(const struct model *model, const struct encoder_options *options,
+                                        int32_t device, struct error *error) {
+  return encoder_cuda_open(model, options, device, error);
+}
+
+bool encoder_cuda_read_weights(struct encoder *encoder, struct error *error) {
+  (void)encoder;
+  return absent(error);
+}
+
+bool encoder_cuda_share_weights(struct encoder *encoder, struct card_group *group, struct error *error) {
+  (void)encoder;
+  (void)group;
+  return absent(error);
+}
+
 struct encoder *encoder_cuda_open(const struct model *model, const struct encoder_options *options,
                                   int32_t device, struct error *error) {
   (void)model;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cuda/card_group.h"
 #include "cuda/cards.h"
 #include "host/cli/commands.h"
 #include "host/cli/human.h"
@@ -108,6 +109,10 @@ static void info_devices(void) {
            cards[i].name, cards[i].major, cards[i].minor, cards[i].multiprocessors, memory,
            cards[i].usable ? "" : "; too old for nina");
   }
+  char version[32];
+  const bool shares = card_group_library(version);
+  printf("nccl        %s\n",
+         shares ? version : "none: built without it, so each rank of a job reads the weights for itself");
 }
 
 int command_info(int argc, char **argv) {

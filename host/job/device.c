@@ -8,6 +8,7 @@
 #include "cuda/encoder_cuda.h"
 #include "host/cpu/encoder_cpu.h"
 #include "host/cpu/encoder_null.h"
+#include "host/job/card_weights.h"
 
 /* The cards that this process may compute on. */
 struct card_list {
@@ -85,14 +86,34 @@ bool device_choose(const struct embed_options *options, const json_t *manifest, 
   return !ranks || choose_together(ranks, &list, choice, error);
 }
 
-struct encoder *device_open_encoder(struct device_choice choice, bool free_choice, const struct model *model,
-                                    const struct encoder_options *options, struct error *why,
-                                    struct error *error) {
+static struct encoder *open_alone(enum device device, int32_t card, const struct model *model,
+                                  const struct encoder_options *options, struct error *error) {
+  if (device == DEVICE_NULL) return encoder_null_open(options, error);
+  if (device == DEVICE_CPU) return encoder_cpu_open(model, options, error);
+  return encoder_cuda_open_empty(model, options, card, error);
+}
+
+static bool agree(struct ranks *ranks, bool ok, struct error *error) {
+  return ranks ? ranks_agree(ranks, ok, error) : ok;
+}
+
+struct encoder *device_open_encoder(const struct device_choice *choice, bool free_choice, struct ranks *ranks,
+                                    const struct model *model, const struct encoder_options *options,
+                                    struct error *why, struct error *error) {
+  const bool cuda = choice->device == DEVICE_CUDA;
+  struct encoder *encoder = open_alone(choice->device, choice->card, model, options, error);
+  bool ok =
+      agree(ranks, encoder != NULL, error) && card_weights_bring(ranks, choice, cuda ? encoder : NULL, error);
   *why = (struct error){0};
-  if (choice.device == DEVICE_NULL) return encoder_null_open(options, error);
-  if (choice.device == DEVICE_CPU) return encoder_cpu_open(model, options, error);
-  struct encoder *encoder = encoder_cuda_open(model, options, choice.card, error);
-  if (encoder || !free_choice || error->code != ERROR_UNSUPPORTED) return encoder;
-  *why = *error;
-  return encoder_cpu_open(model, options, error);
+  if (!ok && error->code == ERROR_UNSUPPORTED) {
+    if (cuda) {
+      encoder_close(encoder);
+      *why = *error;
+      encoder = free_choice ? open_alone(DEVICE_CPU, 0, model, options, error) : NULL;
+    }
+    ok = agree(ranks, encoder != NULL, error);
+  }
+  if (ok) return encoder;
+  encoder_close(encoder);
+  return NULL;
 }

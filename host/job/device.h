@@ -23,8 +23,9 @@ struct device_choice {
 bool device_choose(const struct embed_options *options, const json_t *manifest, struct ranks *ranks,
                    struct device_choice *choice, struct error *error);
 
-/* Opens it. Where the choice was free and the kernels do not have the model's shape, the CPU takes its place
- * and *why is the sentence that says so; otherwise *why is empty. */
-struct encoder *device_open_encoder(struct device_choice choice, bool free_choice, const struct model *model,
-                                    const struct encoder_options *options, struct error *why,
-                                    struct error *error);
+/* Opens it. Where the choice was free and the cuda encoder cannot compute the model, the CPU takes its place
+ * and *why is the sentence that says so; otherwise *why is empty. Collective, as above: one rank's error is
+ * that of all. */
+struct encoder *device_open_encoder(const struct device_choice *choice, bool free_choice, struct ranks *ranks,
+                                    const struct model *model, const struct encoder_options *options,
+                                    struct error *why, struct error *error);

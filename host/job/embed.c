@@ -82,12 +82,16 @@ static bool open_encoder(struct embedding *run, struct error *error) {
   struct device_choice choice;
   struct error why;
   if (!device_choose(run->options, run->manifest, run->ranks, &choice, error)) return false;
-  bool ok = settings_for_encoder(run->options, run->model, run->manifest, choice.device, settings, error);
-  if (ok)
-    run->encoder = device_open_encoder(choice, free_choice, run->model, &settings->encoder, &why, error);
-  ok = ok && run->encoder;
-  if (ok && why.code) notice(run, "computing on the CPU: %s", why.message);
-  return ranks_agree(run->ranks, ok, error) && resolve_blocks(run, error);
+  if (!ranks_agree(
+          run->ranks,
+          settings_for_encoder(run->options, run->model, run->manifest, choice.device, settings, error),
+          error))
+    return false;
+  run->encoder =
+      device_open_encoder(&choice, free_choice, run->ranks, run->model, &settings->encoder, &why, error);
+  if (!run->encoder) return false;
+  if (why.code) notice(run, "computing on the CPU: %s", why.message);
+  return resolve_blocks(run, error);
 }
 
 static bool open_model(struct embedding *run, struct error *error) {

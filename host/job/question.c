@@ -31,7 +31,8 @@ static bool open_encoder(struct question_encoder *question, struct embed_options
   if (!options->prompt && !options->prompt_name && model_prompt(question->model, "query"))
     options->prompt_name = "query";
   if (!settings_for_encoder(options, question->model, NULL, choice.device, settings, error)) return false;
-  question->encoder = device_open_encoder(choice, false, question->model, &settings->encoder, &unused, error);
+  question->encoder =
+      device_open_encoder(&choice, false, NULL, question->model, &settings->encoder, &unused, error);
   return question->encoder && settings_for_flow(options, question->model, question->tokenizer,
                                                 question->encoder, NULL, settings, error);
 }

@@ -140,7 +140,7 @@ def test_auto_goes_on_with_what_the_run_began_with(tmp_path: Path, monkeypatch: 
 
 def test_devices_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = nina("info", "--devices", status=DONE).stdout
-    assert listed == "cuda 0      Fake card, compute capability 9.0, 132 multiprocessors, 4.0 GiB\n"
+    assert listed == "cuda 0      Fake card, compute capability 9.0, 132 multiprocessors, 4.0 GiB\nnccl        2.28.0\n"
     monkeypatch.setenv("FAKE_CUDA_CARDS", "-1")
     assert nina("info", "--devices").stdout.startswith("cuda        none: no CUDA driver on this machine")
 

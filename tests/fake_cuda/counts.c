@@ -29,6 +29,7 @@ static const char *const names[FAKE_COUNTS] = {
     [FAKE_FIRST_ROWS] = "first_rows",
     [FAKE_POOL] = "pool",
     [FAKE_MATMUL] = "matmul",
+    [FAKE_BROADCAST] = "broadcast",
 };
 
 static _Atomic int64_t counts[FAKE_COUNTS];

@@ -1,4 +1,5 @@
-/* A CUDA runtime and a cuBLASLt on the CPU, so that cuda/ runs, as it stands, on machines without a card.
+/* A CUDA runtime, a cuBLASLt and an NCCL on the CPU, so that cuda/ runs, as it stands, on machines without a
+ * card.
  *
  * It is as asynchronous as CUDA allows, and strict where CUDA is lenient:
  *   - A stream is a thread with a queue. It works only as far as someone waits: what nobody waits for has not
@@ -48,6 +49,7 @@ enum fake_count {
   FAKE_FIRST_ROWS,
   FAKE_POOL,
   FAKE_MATMUL,
+  FAKE_BROADCAST,
   FAKE_COUNTS,
 };
 

@@ -113,6 +113,16 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return stream_reach(stream, stream_queued(stream));
 }
 
+/* To ask is to wait, in that the work goes on. */
+cudaError_t cudaStreamQuery(cudaStream_t stream) {
+  pthread_mutex_lock(&stream->lock);
+  stream->wanted = stream->queued;
+  pthread_cond_broadcast(&stream->changed);
+  const bool ready = stream->done == stream->queued;
+  pthread_mutex_unlock(&stream->lock);
+  return ready ? fake_sticky() : cudaErrorNotReady;
+}
+
 /* What is queued is run first, as CUDA does it. */
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   stream_reach(stream, stream_queued(stream));

@@ -1,0 +1,135 @@
+#include "cuda/card_group.h"
+
+#include <assert.h>
+#include <nccl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cuda/check.h"
+
+/* Seconds that a member waits for the others: to start their part takes them none, and the weights of a large
+ * model a few even through the host. */
+#ifndef CARD_GROUP_PATIENCE
+#define CARD_GROUP_PATIENCE 120
+#endif
+
+static_assert(2 * NCCL_UNIQUE_ID_BYTES < CARD_GROUP_NAME_MAX, "a name is NCCL's id in hexadecimal digits");
+
+struct card_group {
+  int32_t device;
+  cudaStream_t stream;
+  ncclComm_t comm;
+};
+
+static bool nccl_check(ncclResult_t status, struct error *error, const char *doing) {
+  if (status == ncclSuccess) return true;
+  return error_set(error, ERROR_DEVICE,
+                   "%s: NCCL says \"%s\" (NCCL_DEBUG=WARN shows more; a nina built with -DNINA_NCCL=OFF does "
+                   "without NCCL)",
+                   doing, ncclGetErrorString(status));
+}
+
+/* Of a call that only begins something, as all of a communicator that does not block may. */
+static bool nccl_begun(ncclResult_t status, struct error *error, const char *doing) {
+  return status == ncclInProgress || nccl_check(status, error, doing);
+}
+
+/* NCCL's version numbers are 10000 · major + 100 · minor + patch. */
+bool card_group_library(char version[32]) {
+  int number = 0;
+  ncclGetVersion(&number);
+  snprintf(version, 32, "%d.%d.%d", number / 10000, number / 100 % 100, number % 100);
+  return true;
+}
+
+bool card_group_name(char name[CARD_GROUP_NAME_MAX], struct error *error) {
+  ncclUniqueId id;
+  if (!nccl_check(ncclGetUniqueId(&id), error, "preparing the weights' way from card to card")) return false;
+  for (size_t i = 0; i < sizeof id.internal; i++)
+    snprintf(name + 2 * i, 3, "%02x", (unsigned char)id.internal[i]);
+  return true;
+}
+
+static bool id_parse(const char *name, ncclUniqueId *id) {
+  if (strlen(name) != 2 * sizeof id->internal) return false;
+  for (size_t i = 0; i < sizeof id->internal; i++) {
+    unsigned int byte;
+    if (sscanf(name + 2 * i, "%2x", &byte) != 1) return false;
+    id->internal[i] = (char)byte;
+  }
+  return true;
+}
+
+static int64_t clock_milliseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Waits for what NCCL and the card have been given to do: by asking, since neither would ever stop waiting
+ * for a member that does not come. */
+static bool group_wait(struct card_group *group, const char *doing, struct error *error) {
+  const struct timespec nap = {.tv_nsec = 1000000};
+  const int64_t start = clock_milliseconds();
+  for (;;) {
+    ncclResult_t state;
+    const ncclResult_t asked = ncclCommGetAsyncError(group->comm, &state);
+    if (asked != ncclSuccess) state = asked;
+    if (state == ncclSuccess) {
+      const cudaError_t status = cudaStreamQuery(group->stream);
+      if (status != cudaErrorNotReady) return cuda_check(status, error, "%s", doing);
+    } else if (state != ncclInProgress) {
+      return nccl_check(state, error, doing);
+    }
+    if (clock_milliseconds() - start > CARD_GROUP_PATIENCE * 1000)
+      return error_set(error, ERROR_DEVICE, "%s: not all ranks of this machine came within %d seconds", doing,
+                       CARD_GROUP_PATIENCE);
+    nanosleep(&nap, NULL);
+  }
+}
+
+static bool group_join(struct card_group *group, const char *name, int32_t member, int32_t members,
+                       struct error *error) {
+  static const char doing[] = "joining the cards of this machine's ranks";
+  ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+  ncclUniqueId id;
+  config.blocking = 0;
+  if (!id_parse(name, &id))
+    return error_set(error, ERROR_USAGE, "\"%s\" is no name of a group of cards", name);
+  if (!cuda_check(cudaSetDevice(group->device), error, "turning to card %d", group->device) ||
+      !cuda_check(cudaStreamCreateWithFlags(&group->stream, cudaStreamNonBlocking), error, "making a stream"))
+    return false;
+  const ncclResult_t begun = ncclCommInitRankConfig(&group->comm, members, id, member, &config);
+  return nccl_begun(begun, error, doing) && group_wait(group, doing, error);
+}
+
+struct card_group *card_group_open(const char *name, int32_t device, int32_t member, int32_t members,
+                                   struct error *error) {
+  struct card_group *group = calloc(1, sizeof *group);
+  if (!group) {
+    error_set_memory(error, sizeof *group, "a group of cards");
+    return NULL;
+  }
+  group->device = device;
+  if (group_join(group, name, member, members, error)) return group;
+  card_group_close(group);
+  return NULL;
+}
+
+bool card_group_broadcast(struct card_group *group, void *memory, size_t bytes, struct error *error) {
+  static const char doing[] = "passing the weights from card to card";
+  if (!cuda_check(cudaSetDevice(group->device), error, "turning to card %d", group->device)) return false;
+  const ncclResult_t begun = ncclBroadcast(memory, memory, bytes, ncclUint8, 0, group->comm, group->stream);
+  return nccl_begun(begun, error, doing) && group_wait(group, doing, error);
+}
+
+/* NCCL's end in order would wait for the others; an abort leaves what they have got. */
+void card_group_close(struct card_group *group) {
+  if (!group) return;
+  cudaSetDevice(group->device);
+  if (group->comm) ncclCommAbort(group->comm);
+  if (group->stream) cudaStreamDestroy(group->stream);
+  free(group);
+}

@@ -1,0 +1,33 @@
+/* The cards of several processes of one machine, which pass each other memory without the hosts: a
+ * communicator of NCCL. What one rank has read from a disk comes to the others this way.
+ *
+ * This header needs no CUDA. In a build without NCCL (-DNINA_NCCL=OFF, or where it is not installed)
+ * card_group_library says so, and the others fail. */
+#pragma once
+
+#include <stdint.h>
+
+#include "io/error.h"
+
+struct card_group;
+
+#define CARD_GROUP_NAME_MAX 257
+
+/* NCCL's version, as "2.28.9"; false in a build without it. */
+bool card_group_library(char version[32]);
+
+/* The name of a group to be. Its member 0 makes it, and the others are told by other means. */
+bool card_group_name(char name[CARD_GROUP_NAME_MAX], struct error *error);
+
+/* Joins the group with this process's card `device`, as one of `members`. Collective: it returns when all
+ * have come. Whatever can keep one of them away is better settled before, since the others learn it only by
+ * waiting, here and below two minutes. No card may come twice. */
+struct card_group *card_group_open(const char *name, int32_t device, int32_t member, int32_t members,
+                                   struct error *error);
+
+/* Copies `bytes` bytes of member 0's card to all others. memory: of this member's own card. Collective; all
+ * is there when it returns. */
+bool card_group_broadcast(struct card_group *group, void *memory, size_t bytes, struct error *error);
+
+/* All members must have ended the last broadcast, or given it up. */
+void card_group_close(struct card_group *group);
