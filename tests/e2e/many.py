@@ -22,19 +22,21 @@ OVER_TCP = ["--mca", "pml", "ob1", "--mca", "btl", "tcp,self"]
 
 @dataclass
 class Ranks:
-    """`count` ranks that are started alike, with a fault in each, or with options of their own."""
+    """`count` ranks that are started alike, with a fault in each, or with options or variables of their own."""
 
     count: int
     fault: str | None = None
     options: dict[str, Argument] = field(default_factory=dict)
+    variables: dict[str, Argument] = field(default_factory=dict)
 
 
 def command(ranks: int | list[Ranks], arguments: Callable[[Ranks], list[str]], launcher: list[str] | None = None) -> list[str]:
     groups = [Ranks(ranks)] if isinstance(ranks, int) else ranks
     words = LAUNCHER + (launcher or [])
     for i, group in enumerate(groups):
-        fault = ["env", f"NINA_FAULT={group.fault}"] if group.fault else []
-        words += [":"] * (i > 0) + ["-n", str(group.count), *fault, str(PROGRAM), *arguments(group)]
+        variables = group.variables | ({"NINA_FAULT": group.fault} if group.fault else {})
+        given = ["env", *(f"{name}={value}" for name, value in variables.items())] if variables else []
+        words += [":"] * (i > 0) + ["-n", str(group.count), *given, str(PROGRAM), *arguments(group)]
     return words
 
 
