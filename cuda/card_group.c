@@ -9,8 +9,8 @@
 
 #include "cuda/check.h"
 
-/* Seconds that a member waits for the others: to start their part takes them none, and the weights of a large
- * model a few even through the host. */
+/* Seconds that a member waits for the others, who all come here together: NCCL takes a few to find its ways,
+ * and so do the weights of a large model, even where they go through the host. */
 #ifndef CARD_GROUP_PATIENCE
 #define CARD_GROUP_PATIENCE 120
 #endif

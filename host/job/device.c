@@ -24,7 +24,7 @@ static void cards_find(const struct embed_options *options, struct card_list *li
   list->count = 0;
   if (!cuda_cards_list(cards, &count, &unused)) return;
   for (int32_t i = 0; i < count; i++)
-    if (cards[i].usable && (options->card == 0 || options->card == i + 1))
+    if (cards[i].usable && (options->card == 0 || options->card == cards[i].device + 1))
       list->card[list->count++] = cards[i];
 }
 
