@@ -60,6 +60,7 @@ int32_t cuda_gemm_representative(int32_t tokens, int32_t max_tokens) {
 }
 
 static bool bias_set(struct cuda_gemm *gemm, const void *bias, struct error *error) {
+  if (gemm->shape.epilogue == CUDA_GEMM_SCORES) return true;
   return cublas_check(
       cublasLtMatmulDescSetAttribute(gemm->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias),
       error, "setting a product's bias");
@@ -68,7 +69,8 @@ static bool bias_set(struct cuda_gemm *gemm, const void *bias, struct error *err
 static bool operation_open(struct cuda_gemm *gemm, struct error *error) {
   static const cublasLtEpilogue_t epilogues[] = {[CUDA_GEMM_BIAS] = CUBLASLT_EPILOGUE_BIAS,
                                                  [CUDA_GEMM_BIAS_GELU] = CUBLASLT_EPILOGUE_GELU_BIAS,
-                                                 [CUDA_GEMM_BIAS_ADD] = CUBLASLT_EPILOGUE_BIAS};
+                                                 [CUDA_GEMM_BIAS_ADD] = CUBLASLT_EPILOGUE_BIAS,
+                                                 [CUDA_GEMM_SCORES] = CUBLASLT_EPILOGUE_DEFAULT};
   const cublasOperation_t transpose = CUBLAS_OP_T;
   const cublasLtEpilogue_t epilogue = epilogues[gemm->shape.epilogue];
   return cublas_check(cublasLtMatmulDescCreate(&gemm->operation, CUBLAS_COMPUTE_32F, CUDA_R_32F), error,
@@ -82,8 +84,9 @@ static bool operation_open(struct cuda_gemm *gemm, struct error *error) {
          bias_set(gemm, gemm->blas->workspace, error); /* the heuristic looks at its alignment */
 }
 
-static bool layout_open(cublasLtMatrixLayout_t *layout, int32_t rows, int32_t columns, struct error *error) {
-  return cublas_check(cublasLtMatrixLayoutCreate(layout, CUDA_R_16F, (uint64_t)rows, (uint64_t)columns, rows),
+static bool layout_open(cublasLtMatrixLayout_t *layout, cudaDataType_t type, int32_t rows, int32_t columns,
+                        struct error *error) {
+  return cublas_check(cublasLtMatrixLayoutCreate(layout, type, (uint64_t)rows, (uint64_t)columns, rows),
                       error, "describing a matrix of %d columns of %d", columns, rows);
 }
 
@@ -148,9 +151,11 @@ struct cuda_gemm *cuda_gemm_open(struct cuda_blas *blas, const struct cuda_gemm_
   gemm->blas = blas;
   gemm->shape = *shape;
   gemm->max_tokens = max_tokens;
-  if (operation_open(gemm, error) && layout_open(&gemm->weight, shape->inputs, shape->outputs, error) &&
-      layout_open(&gemm->input, shape->inputs, max_tokens, error) &&
-      layout_open(&gemm->output, shape->outputs, max_tokens, error) && algorithms_choose(gemm, error))
+  const cudaDataType_t result = shape->epilogue == CUDA_GEMM_SCORES ? CUDA_R_32F : CUDA_R_16F;
+  if (operation_open(gemm, error) &&
+      layout_open(&gemm->weight, CUDA_R_16F, shape->inputs, shape->outputs, error) &&
+      layout_open(&gemm->input, CUDA_R_16F, shape->inputs, max_tokens, error) &&
+      layout_open(&gemm->output, result, shape->outputs, max_tokens, error) && algorithms_choose(gemm, error))
     return gemm;
   cuda_gemm_close(gemm);
   return NULL;
@@ -166,7 +171,7 @@ void cuda_gemm_close(struct cuda_gemm *gemm) {
 }
 
 bool cuda_gemm_run(struct cuda_gemm *gemm, const uint16_t *x, const uint16_t *weight, const uint16_t *bias,
-                   int32_t tokens, uint16_t *y, struct error *error) {
+                   int32_t tokens, void *y, struct error *error) {
   const float one = 1, added = gemm->shape.epilogue == CUDA_GEMM_BIAS_ADD ? 1 : 0;
   const struct cuda_blas *blas = gemm->blas;
   return tokens_set(gemm, tokens, error) && bias_set(gemm, bias, error) &&

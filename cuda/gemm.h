@@ -2,6 +2,8 @@
  *
  *   y [tokens, outputs] = x [tokens, inputs] · weightᵀ + bias, with GELU or with y's old rows added
  *
+ * and that of a search, where passages are the tokens, queries the outputs, and y, the scores, is fp32.
+ *
  * All rows are row-major, weight [outputs, inputs] as PyTorch stores it. cuBLASLt counts by columns, so it
  * sees y as a matrix D [outputs, tokens], weight as A [inputs, outputs] to be transposed, and x as B [inputs,
  * tokens]: nothing is copied or turned, and the bias runs along D's rows, as its epilogue wants.
@@ -20,6 +22,7 @@ enum cuda_gemm_epilogue {
   CUDA_GEMM_BIAS,
   CUDA_GEMM_BIAS_GELU, /* GELU's tanh form, the only one that cuBLASLt has */
   CUDA_GEMM_BIAS_ADD,  /* y += …: the residual */
+  CUDA_GEMM_SCORES,    /* y is fp32, and there is no bias */
 };
 
 struct cuda_gemm_shape {
@@ -46,7 +49,7 @@ void cuda_gemm_close(struct cuda_gemm *gemm);
 
 /* Queues y = … on the stream; 1 ≤ tokens ≤ max_tokens. All in device memory, aligned to 256 bytes. */
 bool cuda_gemm_run(struct cuda_gemm *gemm, const uint16_t *x, const uint16_t *weight, const uint16_t *bias,
-                   int32_t tokens, uint16_t *y, struct error *error);
+                   int32_t tokens, void *y, struct error *error);
 
 /* The number of tokens that stands for its class. */
 int32_t cuda_gemm_representative(int32_t tokens, int32_t max_tokens);

@@ -1,5 +1,8 @@
-/* cuBLASLt's product in plain C, for the one form that cuda/gemm.c asks for: D = epilogue(Aᵀ B + beta C),
- * fp16 with fp32 sums, alpha 1. Anything else is CUBLAS_STATUS_NOT_SUPPORTED. */
+/* cuBLASLt's product in plain C, for the forms that cuda/gemm.c asks for: D = epilogue(Aᵀ B + beta C), fp16
+ * with fp32 sums, alpha 1; and D = Aᵀ B with D in fp32. Anything else is CUBLAS_STATUS_NOT_SUPPORTED.
+ *
+ * The fp32 ones are off by as much as cuda/top_k_queries.c lets a tensor core be, and downwards: a search
+ * that counted on less would lose hits. */
 #include <cublasLt.h>
 #include <math.h>
 #include <stdlib.h>
@@ -23,6 +26,7 @@ struct fake_operation {
 };
 struct fake_layout {
   uint64_t rows, columns;
+  cudaDataType_t type;
 };
 struct fake_preference {
   uint64_t workspace;
@@ -34,8 +38,12 @@ struct product {
   int64_t outputs, inputs, tokens;
   float beta;
   const uint16_t *weight, *bias, *x;
-  uint16_t *y;
+  void *y; /* fp16; fp32 with the epilogue DEFAULT */
 };
+
+static bool is_scores(const struct product *product) {
+  return product->epilogue == CUBLASLT_EPILOGUE_DEFAULT;
+}
 
 /* panels [outputs / PANEL, inputs, PANEL] fp32 from weight [outputs, inputs], zeros where there is none. */
 static void weight_pack(const struct product *product, float *panels) {
@@ -60,11 +68,25 @@ static float gelu_tanh(float x) {
 
 static void outputs_write(const struct product *product, int64_t token, int64_t first, const float *sum) {
   for (int64_t n = first; n < product->outputs && n < first + PANEL; n++) {
-    uint16_t *y = &product->y[token * product->outputs + n];
+    uint16_t *y = (uint16_t *)product->y + token * product->outputs + n;
     float value = sum[n - first] + half_to_float(product->bias[n]);
     if (product->beta != 0) value += product->beta * half_to_float(*y);
     if (product->epilogue == CUBLASLT_EPILOGUE_GELU_BIAS) value = gelu_tanh(value);
     *y = half_from_float(value);
+  }
+}
+
+/* The sums, lowered by all that is left of the bound (2.5 n + 2) u S once the n u S that they may be off
+ * themselves is taken away. x [inputs]. */
+static void scores_write(const struct product *product, int64_t token, int64_t first, const float *x,
+                         const float *panel, const float *sum) {
+  const double inputs = (double)product->inputs;
+  for (int64_t n = first; n < product->outputs && n < first + PANEL; n++) {
+    double spread = 0;
+    for (int64_t k = 0; k < product->inputs; k++)
+      spread += fabs((double)x[k] * (double)panel[k * PANEL + n - first]);
+    float *y = (float *)product->y + token * product->outputs + n;
+    *y = (float)((double)sum[n - first] - (1.5 * inputs + 2) * 0x1p-24 * spread);
   }
 }
 
@@ -77,7 +99,12 @@ static void product_compute(const struct product *product, const float *panels, 
     for (int64_t i = 0; i < count * inputs; i++) x[i] = half_to_float(product->x[t * inputs + i]);
     for (int64_t n = 0; n < product->outputs; n += PANEL) {
       panel_multiply(x, panels + n * inputs, inputs, sum);
-      for (int64_t i = 0; i < count; i++) outputs_write(product, t + i, n, sum[i]);
+      for (int64_t i = 0; i < count; i++) {
+        if (is_scores(product))
+          scores_write(product, t + i, n, x + i * inputs, panels + n * inputs, sum[i]);
+        else
+          outputs_write(product, t + i, n, sum[i]);
+      }
     }
   }
 }
@@ -85,12 +112,13 @@ static void product_compute(const struct product *product, const float *panels, 
 static cudaError_t product_run(const void *arguments) {
   struct product product = *(const struct product *)arguments;
   const size_t outputs = (size_t)product.outputs, inputs = (size_t)product.inputs;
-  const size_t tokens = (size_t)product.tokens;
+  const size_t tokens = (size_t)product.tokens, size = is_scores(&product) ? sizeof(float) : sizeof(uint16_t);
   product.weight = fake_device(product.weight, outputs * inputs * 2);
-  product.bias = fake_device(product.bias, outputs * 2);
+  if (!is_scores(&product)) product.bias = fake_device(product.bias, outputs * 2);
   product.x = fake_device(product.x, tokens * inputs * 2);
-  product.y = fake_device(product.y, tokens * outputs * 2);
-  if (!product.weight || !product.bias || !product.x || !product.y) return cudaErrorIllegalAddress;
+  product.y = fake_device(product.y, tokens * outputs * size);
+  if (!product.weight || (!product.bias && !is_scores(&product)) || !product.x || !product.y)
+    return cudaErrorIllegalAddress;
   float *panels = malloc((outputs + PANEL) * inputs * sizeof *panels);
   float *x = malloc(TOKENS * inputs * sizeof *x);
   if (panels && x) {
@@ -127,6 +155,10 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
       d_layout->columns != b_layout->columns || algorithm->data[0] != ALGORITHM ||
       !fake_device(workspace, workspace_bytes))
     return CUBLAS_STATUS_INVALID_VALUE;
+  const cudaDataType_t type = is_scores(&product) ? CUDA_R_32F : CUDA_R_16F;
+  if (d_layout->type != type || a_layout->type != CUDA_R_16F || b_layout->type != CUDA_R_16F ||
+      (is_scores(&product) && product.beta != 0))
+    return CUBLAS_STATUS_NOT_SUPPORTED;
   if (!is_aligned(a) || !is_aligned(b) || !is_aligned(d) || !is_aligned(operation->bias))
     return CUBLAS_STATUS_NOT_SUPPORTED;
   return fake_launch(stream, FAKE_MATMUL, product_run, &product, sizeof product) == cudaSuccess
@@ -142,7 +174,8 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
                                               cublasLtMatmulHeuristicResult_t results[], int *found) {
   (void)c;
   (void)d;
-  if (!handle || !operation->bias || a->rows != b->rows || wanted < 1 ||
+  const bool scores = operation->epilogue == CUBLASLT_EPILOGUE_DEFAULT;
+  if (!handle || (!operation->bias && !scores) || a->rows != b->rows || wanted < 1 ||
       preference->schemes != CUBLASLT_REDUCTION_SCHEME_NONE)
     return CUBLAS_STATUS_INVALID_VALUE;
   results[0] = (cublasLtMatmulHeuristicResult_t){.algo.data[0] = ALGORITHM, .state = CUBLAS_STATUS_SUCCESS};
@@ -202,10 +235,11 @@ cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t operation) {
 
 cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t *layout, cudaDataType_t type, uint64_t rows,
                                           uint64_t columns, int64_t leading) {
-  if (type != CUDA_R_16F || leading != (int64_t)rows) return CUBLAS_STATUS_NOT_SUPPORTED;
+  if ((type != CUDA_R_16F && type != CUDA_R_32F) || leading != (int64_t)rows)
+    return CUBLAS_STATUS_NOT_SUPPORTED;
   *layout = object_make(sizeof **layout);
   if (!*layout) return CUBLAS_STATUS_ALLOC_FAILED;
-  **layout = (struct fake_layout){rows, columns};
+  **layout = (struct fake_layout){rows, columns, type};
   return CUBLAS_STATUS_SUCCESS;
 }
 
