@@ -1,4 +1,5 @@
-/* The kernels of the CUDA encoder, as the host sees them: one launcher each, in C, no CUDA C in sight.
+/* The kernels of the CUDA encoder and of the search, as the host sees them: one launcher each, in C, no CUDA
+ * C in sight.
  *
  * fp16 is uint16_t here, as everywhere on the host. All pointers but those said to be on the host are device
  * memory, aligned to 16 bytes. Activations are row-major [tokens, columns], which is what cuBLASLt calls a
@@ -16,6 +17,8 @@
 #include <cuda_runtime_api.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "cuda/top_k_candidate.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -114,6 +117,45 @@ struct kernel_widths {
 cudaError_t kernel_pool(const uint16_t *state, const int32_t *offsets, int32_t sequences, int32_t hidden,
                         bool mean, int32_t prompt_tokens, const struct kernel_widths *widths,
                         cudaStream_t stream);
+
+/* --- Exact search (cuda/top_k_card.h) ------------------------------------------------------------------- */
+
+/* Numbers in a row as a product wants it: the width, rounded up to 16 bytes. */
+static inline int32_t top_k_stride(int32_t width) {
+  return (width + 7) / 8 * 8;
+}
+
+/* Stored rows, cut to a width.
+ *
+ * stored  [rows, stored_width] fp16
+ * narrow  [rows, top_k_stride(width)] fp16: where width is stored_width the row itself, otherwise what
+ *         width_derive of host/model/widths.h makes of it, bit for bit (a NaN is a NaN); zeros after that.
+ *         NULL: the stored rows will do, where width is stored_width
+ * norm    [rows] fp32: the length of that row, to 1 in 1,000; NaN where it holds a NaN */
+cudaError_t kernel_top_k_rows(const uint16_t *stored, int32_t stored_width, int32_t rows, int32_t width,
+                              uint16_t *narrow, float *norm, cudaStream_t stream);
+
+/* Which pairs may be hits: !(scores[p, q] + slack[q] · norm[p] < least[q]), the sum rounded once, and norm[p]
+ * is not NaN. So a pair whose score is NaN by an infinity is one; a passage that holds a NaN has none.
+ *
+ * scores            [passages, columns] fp32; columns a multiple of 4, and those from `queries` on are none
+ * norm              [passages] fp32
+ * least, slack      [columns] fp32
+ * candidates        [capacity]: query, passage and the score of the product, in any order
+ * found             is raised by the number of candidates, also of those for which there was no room; fewer
+ *                   than 2^32 scores, so that it cannot overflow */
+cudaError_t kernel_top_k_select(const float *scores, const float *norm, const float *least,
+                                const float *slack, int32_t passages, int32_t queries, int32_t columns,
+                                struct top_k_candidate *candidates, int32_t capacity, uint32_t *found,
+                                cudaStream_t stream);
+
+/* candidates[c].score = Σ query[i] · passage[i] by fp32 fused multiply-adds, i = 0 … stride - 1 in that order
+ * from zero: the score of host/retrieval/top_k.h, since the zeros that fill a row up leave a sum as it is.
+ *
+ * rows     [passages, stride] fp16
+ * queries  [queries, stride] fp16; stride a multiple of 8 */
+cudaError_t kernel_top_k_score(const uint16_t *rows, const uint16_t *queries, int32_t stride,
+                               struct top_k_candidate *candidates, int32_t count, cudaStream_t stream);
 
 #ifdef __cplusplus
 }

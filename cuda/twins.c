@@ -142,3 +142,44 @@ void twin_pool(const uint16_t *state, const int32_t *offsets, int32_t sequences,
       width_derive(widest, widths->width[w], widths->rows[w] + s * widths->width[w]);
   }
 }
+
+void twin_top_k_rows(const uint16_t *stored, int32_t stored_width, int32_t rows, int32_t width,
+                     uint16_t *narrow, float *norm) {
+  const int64_t stride = top_k_stride(width);
+  for (int64_t r = 0; r < rows; r++) {
+    const uint16_t *const from = stored + r * stored_width;
+    uint16_t *const to = narrow ? narrow + r * stride : NULL;
+    if (to && width == stored_width) memcpy(to, from, (size_t)width * sizeof *to);
+    if (to && width != stored_width) width_derive(from, width, to);
+    for (int64_t i = width; to && i < stride; i++) to[i] = 0;
+    double squares = 0;
+    for (int32_t i = 0; i < width; i++) {
+      const double value = (double)half_to_float(to ? to[i] : from[i]);
+      squares += value * value;
+    }
+    norm[r] = (float)sqrt(squares);
+  }
+}
+
+void twin_top_k_select(const float *scores, const float *norm, const float *least, const float *slack,
+                       int32_t passages, int32_t queries, int32_t columns, struct top_k_candidate *candidates,
+                       int32_t capacity, uint32_t *found) {
+  for (int32_t p = 0; p < passages; p++)
+    for (int32_t q = 0; q < queries; q++) {
+      const float score = scores[(int64_t)p * columns + q];
+      if (isnan(norm[p]) || fmaf(slack[q], norm[p], score) < least[q]) continue;
+      if (*found < (uint32_t)capacity) candidates[*found] = (struct top_k_candidate){q, p, score, 0};
+      (*found)++;
+    }
+}
+
+void twin_top_k_score(const uint16_t *rows, const uint16_t *queries, int32_t stride,
+                      struct top_k_candidate *candidates, int32_t count) {
+  for (int32_t c = 0; c < count; c++) {
+    const uint16_t *query = queries + (int64_t)candidates[c].query * stride;
+    const uint16_t *passage = rows + (int64_t)candidates[c].passage * stride;
+    float sum = 0;
+    for (int32_t i = 0; i < stride; i++) sum = fmaf(half_to_float(query[i]), half_to_float(passage[i]), sum);
+    candidates[c].score = sum;
+  }
+}

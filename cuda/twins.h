@@ -35,6 +35,17 @@ void twin_first_rows(const uint16_t *x, const int32_t *offsets, int32_t sequence
 void twin_pool(const uint16_t *state, const int32_t *offsets, int32_t sequences, int32_t hidden, bool mean,
                int32_t prompt_tokens, const struct kernel_widths *widths);
 
+/* Those of the search. The norm is exact; a derived row is the host's own (host/model/widths.h). */
+void twin_top_k_rows(const uint16_t *stored, int32_t stored_width, int32_t rows, int32_t width,
+                     uint16_t *narrow, float *norm);
+
+void twin_top_k_select(const float *scores, const float *norm, const float *least, const float *slack,
+                       int32_t passages, int32_t queries, int32_t columns, struct top_k_candidate *candidates,
+                       int32_t capacity, uint32_t *found);
+
+void twin_top_k_score(const uint16_t *rows, const uint16_t *queries, int32_t stride,
+                      struct top_k_candidate *candidates, int32_t count);
+
 #ifdef __cplusplus
 }
 #endif

@@ -19,3 +19,10 @@ cudaError_t compute_first_rows(const uint16_t *x, const int32_t *offsets, int32_
                                uint16_t *y);
 cudaError_t compute_pool(const uint16_t *state, const int32_t *offsets, int32_t sequences, int32_t hidden,
                          bool mean, int32_t prompt_tokens, const struct kernel_widths *widths);
+cudaError_t compute_top_k_rows(const uint16_t *stored, int32_t stored_width, int32_t rows, int32_t width,
+                               uint16_t *narrow, float *norm);
+cudaError_t compute_top_k_select(const float *scores, const float *norm, const float *least,
+                                 const float *slack, int32_t passages, int32_t queries, int32_t columns,
+                                 struct top_k_candidate *candidates, int32_t capacity, uint32_t *found);
+cudaError_t compute_top_k_score(const uint16_t *rows, const uint16_t *queries, int32_t stride,
+                                struct top_k_candidate *candidates, int32_t count);

@@ -58,3 +58,29 @@ cudaError_t compute_pool(const uint16_t *state, const int32_t *offsets, int32_t 
   pthread_mutex_unlock(&machine);
   return status;
 }
+
+cudaError_t compute_top_k_rows(const uint16_t *stored, int32_t stored_width, int32_t rows, int32_t width,
+                               uint16_t *narrow, float *norm) {
+  pthread_mutex_lock(&machine);
+  const cudaError_t status = kernel_top_k_rows(stored, stored_width, rows, width, narrow, norm, NULL);
+  pthread_mutex_unlock(&machine);
+  return status;
+}
+
+cudaError_t compute_top_k_select(const float *scores, const float *norm, const float *least,
+                                 const float *slack, int32_t passages, int32_t queries, int32_t columns,
+                                 struct top_k_candidate *candidates, int32_t capacity, uint32_t *found) {
+  pthread_mutex_lock(&machine);
+  const cudaError_t status = kernel_top_k_select(scores, norm, least, slack, passages, queries, columns,
+                                                 candidates, capacity, found, NULL);
+  pthread_mutex_unlock(&machine);
+  return status;
+}
+
+cudaError_t compute_top_k_score(const uint16_t *rows, const uint16_t *queries, int32_t stride,
+                                struct top_k_candidate *candidates, int32_t count) {
+  pthread_mutex_lock(&machine);
+  const cudaError_t status = kernel_top_k_score(rows, queries, stride, candidates, count, NULL);
+  pthread_mutex_unlock(&machine);
+  return status;
+}

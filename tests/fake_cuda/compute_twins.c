@@ -40,3 +40,22 @@ cudaError_t compute_pool(const uint16_t *state, const int32_t *offsets, int32_t 
   twin_pool(state, offsets, sequences, hidden, mean, prompt_tokens, widths);
   return cudaSuccess;
 }
+
+cudaError_t compute_top_k_rows(const uint16_t *stored, int32_t stored_width, int32_t rows, int32_t width,
+                               uint16_t *narrow, float *norm) {
+  twin_top_k_rows(stored, stored_width, rows, width, narrow, norm);
+  return cudaSuccess;
+}
+
+cudaError_t compute_top_k_select(const float *scores, const float *norm, const float *least,
+                                 const float *slack, int32_t passages, int32_t queries, int32_t columns,
+                                 struct top_k_candidate *candidates, int32_t capacity, uint32_t *found) {
+  twin_top_k_select(scores, norm, least, slack, passages, queries, columns, candidates, capacity, found);
+  return cudaSuccess;
+}
+
+cudaError_t compute_top_k_score(const uint16_t *rows, const uint16_t *queries, int32_t stride,
+                                struct top_k_candidate *candidates, int32_t count) {
+  twin_top_k_score(rows, queries, stride, candidates, count);
+  return cudaSuccess;
+}

@@ -30,6 +30,9 @@ static const char *const names[FAKE_COUNTS] = {
     [FAKE_POOL] = "pool",
     [FAKE_MATMUL] = "matmul",
     [FAKE_BROADCAST] = "broadcast",
+    [FAKE_TOP_K_ROWS] = "top_k_rows",
+    [FAKE_TOP_K_SELECT] = "top_k_select",
+    [FAKE_TOP_K_SCORE] = "top_k_score",
 };
 
 static _Atomic int64_t counts[FAKE_COUNTS];

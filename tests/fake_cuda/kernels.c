@@ -173,3 +173,84 @@ cudaError_t kernel_pool(const uint16_t *state, const int32_t *offsets, int32_t s
     if (!is_aligned16(widths->rows[w])) return cudaErrorInvalidValue;
   return fake_launch(stream, FAKE_POOL, pool_run, &call, sizeof call);
 }
+
+struct top_k_rows_call {
+  const uint16_t *stored;
+  int32_t stored_width, rows, width;
+  uint16_t *narrow;
+  float *norm;
+};
+
+static cudaError_t top_k_rows_run(const void *arguments) {
+  struct top_k_rows_call call = *(const struct top_k_rows_call *)arguments;
+  TO_MEMORY(call.stored, (int64_t)call.rows * call.stored_width);
+  if (call.narrow) TO_MEMORY(call.narrow, (int64_t)call.rows * top_k_stride(call.width));
+  TO_MEMORY(call.norm, call.rows);
+  return compute_top_k_rows(call.stored, call.stored_width, call.rows, call.width, call.narrow, call.norm);
+}
+
+cudaError_t kernel_top_k_rows(const uint16_t *stored, int32_t stored_width, int32_t rows, int32_t width,
+                              uint16_t *narrow, float *norm, cudaStream_t stream) {
+  const struct top_k_rows_call call = {stored, stored_width, rows, width, narrow, norm};
+  if (!is_aligned16(narrow)) return cudaErrorInvalidValue;
+  return fake_launch(stream, FAKE_TOP_K_ROWS, top_k_rows_run, &call, sizeof call);
+}
+
+struct top_k_select_call {
+  const float *scores, *norm, *least, *slack;
+  int32_t passages, queries, columns;
+  struct top_k_candidate *candidates;
+  int32_t capacity;
+  uint32_t *found;
+};
+
+static cudaError_t top_k_select_run(const void *arguments) {
+  struct top_k_select_call call = *(const struct top_k_select_call *)arguments;
+  TO_MEMORY(call.scores, (int64_t)call.passages * call.columns);
+  TO_MEMORY(call.norm, call.passages);
+  TO_MEMORY(call.least, call.columns);
+  TO_MEMORY(call.slack, call.columns);
+  TO_MEMORY(call.candidates, call.capacity);
+  TO_MEMORY(call.found, 1);
+  return compute_top_k_select(call.scores, call.norm, call.least, call.slack, call.passages, call.queries,
+                              call.columns, call.candidates, call.capacity, call.found);
+}
+
+cudaError_t kernel_top_k_select(const float *scores, const float *norm, const float *least,
+                                const float *slack, int32_t passages, int32_t queries, int32_t columns,
+                                struct top_k_candidate *candidates, int32_t capacity, uint32_t *found,
+                                cudaStream_t stream) {
+  const struct top_k_select_call call = {scores,  norm,    least,      slack,    passages,
+                                         queries, columns, candidates, capacity, found};
+  if (!is_aligned16(scores) || !is_aligned16(least) || !is_aligned16(slack) || !is_aligned16(candidates))
+    return cudaErrorInvalidValue;
+  return fake_launch(stream, FAKE_TOP_K_SELECT, top_k_select_run, &call, sizeof call);
+}
+
+struct top_k_score_call {
+  const uint16_t *rows, *queries;
+  int32_t stride;
+  struct top_k_candidate *candidates;
+  int32_t count;
+};
+
+static cudaError_t top_k_score_run(const void *arguments) {
+  struct top_k_score_call call = *(const struct top_k_score_call *)arguments;
+  int32_t passage = 0, query = 0; /* the last ones */
+  TO_MEMORY(call.candidates, call.count);
+  for (int32_t c = 0; c < call.count; c++) {
+    if (call.candidates[c].passage > passage) passage = call.candidates[c].passage;
+    if (call.candidates[c].query > query) query = call.candidates[c].query;
+  }
+  TO_MEMORY(call.rows, ((int64_t)passage + 1) * call.stride);
+  TO_MEMORY(call.queries, ((int64_t)query + 1) * call.stride);
+  return compute_top_k_score(call.rows, call.queries, call.stride, call.candidates, call.count);
+}
+
+cudaError_t kernel_top_k_score(const uint16_t *rows, const uint16_t *queries, int32_t stride,
+                               struct top_k_candidate *candidates, int32_t count, cudaStream_t stream) {
+  const struct top_k_score_call call = {rows, queries, stride, candidates, count};
+  if (!is_aligned16(rows) || !is_aligned16(queries) || !is_aligned16(candidates))
+    return cudaErrorInvalidValue;
+  return fake_launch(stream, FAKE_TOP_K_SCORE, top_k_score_run, &call, sizeof call);
+}

@@ -67,6 +67,9 @@ CLAIMS = {
     "layer_norm<4>": Claim(256, 4),
     "layer_norm<8>": Claim(256, 2),
     "pool": Claim(256, 4),
+    "top_k_rows": Claim(256, 6),
+    "top_k_score": Claim(64, 16),
+    "top_k_select": Claim(256, 6),
 }
 
 # Instructions that a kernel must have. None may have local memory (LDL, STL).
@@ -76,6 +79,9 @@ INSTRUCTIONS = {
     "first_rows": [r"LDG\.E\.128", r"STG\.E\.128"],
     "layer_norm": [r"LDG\.E\.128", r"STG\.E\.128"],
     "pool": [r"LDG\.E\.128", r"STG\.E\.128", r"DFMA"],
+    "top_k_rows": [r"DFMA", r"LDG\.E\.U16", r"STG\.E\.U16"],
+    "top_k_score": [r"LDG\.E\.128", r"FFMA"],
+    "top_k_select": [r"LDG\.E\.128", r"STG\.E\.128", r"VOTE\.ANY", r"ATOMG?"],
 }
 
 

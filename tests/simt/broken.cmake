@@ -115,3 +115,39 @@ broken(pool_alignment pool "${pool_files}" pool.cu
 broken(first_rows_border pool "${pool_files}" first_rows.cu
   [[if (i >= static_cast]]
   [[if (i > static_cast]])
+
+# --- Search ------------------------------------------------------------------------------------------------
+set(top_k_files top_k_rows.cu top_k_score.cu top_k_select.cu)
+broken(top_k_rows_lanes top_k "${top_k_files}" top_k_rows.cu
+  [[int distance = 1; distance < LANES;]]
+  [[int distance = 1; distance < LANES / 2;]])
+broken(top_k_rows_border top_k "${top_k_files}" top_k_rows.cu
+  [[i < width ? half_load(from + i) * scale : 0.0f]]
+  [[half_load(from + i) * scale]])
+broken(top_k_rows_present top_k "${top_k_files}" top_k_rows.cu
+  [[const bool present = place < rows;]]
+  [[const bool present = place <= rows;]])
+broken(top_k_select_slack top_k "${top_k_files}" top_k_select.cu
+  [[fmaf(slack, norm, score) < least]]
+  [[fmaf(slack, -norm, score) < least]])
+broken(top_k_select_nan top_k "${top_k_files}" top_k_select.cu
+  [[!(fmaf(slack, norm, score) < least)]]
+  [[fmaf(slack, norm, score) >= least]])
+broken(top_k_select_broken_passage top_k "${top_k_files}" top_k_select.cu
+  [[first < queries && length == length]]
+  [[first < queries]])
+broken(top_k_select_query_border top_k "${top_k_files}" top_k_select.cu
+  [[first + 1 < queries && may]]
+  [[first + 1 <= queries && may]])
+broken(top_k_select_place top_k "${top_k_files}" top_k_select.cu
+  [[static_cast<uint32_t>(before - own)]]
+  [[static_cast<uint32_t>(before)]])
+broken(top_k_select_room top_k "${top_k_files}" top_k_select.cu
+  [[if (place < capacity)]]
+  [[if (place <= capacity)]])
+broken(top_k_score_order top_k "${top_k_files}" top_k_score.cu
+  [[sum = fmaf(x[k], y[k], sum)]]
+  [[sum = fmaf(x[CHUNK - 1 - k], y[CHUNK - 1 - k], sum)]])
+broken(top_k_score_border top_k "${top_k_files}" top_k_score.cu
+  [[if (i >= count) return;]]
+  [[if (i > count) return;]])
