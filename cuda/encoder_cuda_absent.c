@@ -1,6 +1,7 @@
 /* What stands in for this floor in a build without CUDA. */
 #include "cuda/cards.h"
 #include "cuda/encoder_cuda.h"
+#include "cuda/top_k_card.h"
 
 static bool absent(struct error *error) {
   return error_set(
@@ -43,4 +44,33 @@ struct encoder *encoder_cuda_open(const struct model *model, const struct encode
   (void)device;
   absent(error);
   return NULL;
+}
+
+struct top_k_card *top_k_card_open(const struct top_k_card_options *options, struct error *error) {
+  (void)options;
+  absent(error);
+  const struct error why = *error;
+  error_set(error, why.code, "%.900s; --device cpu does without a card", why.message);
+  return NULL;
+}
+
+/* Nothing was opened, so none of these is called with a card. */
+void top_k_card_close(struct top_k_card *card) {
+  (void)card;
+}
+
+bool top_k_card_send(struct top_k_card *card, int32_t chunk, int32_t rows, struct error *error) {
+  (void)card;
+  (void)chunk;
+  (void)rows;
+  return absent(error);
+}
+
+bool top_k_card_run(struct top_k_card *card, int32_t chunk, int32_t rows,
+                    const struct top_k_card_lists *lists, struct error *error) {
+  (void)card;
+  (void)chunk;
+  (void)rows;
+  (void)lists;
+  return absent(error);
 }

@@ -74,8 +74,24 @@ static bool panels_make(struct top_k *top_k, int32_t w, const float *rows, struc
   return true;
 }
 
-struct top_k *top_k_open_with(const struct top_k_options *options, const struct score_kernels *kernels,
-                              struct error *error) {
+/* ERROR_UNSUPPORTED is no failure: the queries are none for a card. */
+static bool card_open(struct top_k *top_k, const struct top_k_options *options,
+                      const struct top_k_card_sizes *sizes, struct error *error) {
+  const struct top_k_card_options card = {.device = options->card,
+                                          .k = options->k,
+                                          .queries = options->queries,
+                                          .passage_width = options->passage_width,
+                                          .width_count = options->width_count,
+                                          .widths = options->widths,
+                                          .query_rows = options->query_rows,
+                                          .sizes = *sizes};
+  if (!options->on_card) return true;
+  top_k->card = top_k_card_open(&card, error);
+  return top_k->card || error->code == ERROR_UNSUPPORTED;
+}
+
+static struct top_k *top_k_make(const struct top_k_options *options, const struct score_kernels *kernels,
+                                const struct top_k_card_sizes *sizes, struct error *error) {
   if (!options_check(options, error)) return NULL;
   struct top_k *top_k = calloc(1, sizeof *top_k);
   if (!top_k) {
@@ -92,7 +108,19 @@ struct top_k *top_k_open_with(const struct top_k_options *options, const struct 
       return NULL;
     }
   }
-  return top_k;
+  if (card_open(top_k, options, sizes, error)) return top_k;
+  top_k_close(top_k);
+  return NULL;
+}
+
+struct top_k *top_k_open_with(const struct top_k_options *options, const struct score_kernels *kernels,
+                              struct error *error) {
+  return top_k_make(options, kernels, &(struct top_k_card_sizes){0}, error);
+}
+
+struct top_k *top_k_open_sized(const struct top_k_options *options, const struct top_k_card_sizes *sizes,
+                               struct error *error) {
+  return top_k_make(options, score_kernels_best(), sizes, error);
 }
 
 struct top_k *top_k_open(const struct top_k_options *options, struct error *error) {
@@ -101,6 +129,7 @@ struct top_k *top_k_open(const struct top_k_options *options, struct error *erro
 
 void top_k_close(struct top_k *top_k) {
   if (!top_k) return;
+  top_k_card_close(top_k->card);
   for (int32_t w = 0; w < top_k->options.width_count; w++) {
     if (top_k->panels[w])
       for (int64_t p = 0; p < top_k->panel_count; p++) pthread_mutex_destroy(&top_k->panels[w][p].lock);

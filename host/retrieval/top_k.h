@@ -11,7 +11,11 @@
  * `order` puts first, or the lower row without one. A NaN score is no hit: a broken row is never found.
  *
  * Memory. One copy of the queries, 16 · k bytes per query and width, and under 1 MiB per thread besides what
- * the source holds; passages pass through. */
+ * the source holds; passages pass through.
+ *
+ * On a card. The lists are the same, bit for bit (cuda/top_k_card.h, which says what that takes of memory);
+ * the threads only decode then. Queries that fp16 does not hold, which stored rows never are, are searched
+ * for without it. */
 #pragma once
 
 #include <stdint.h>
@@ -31,6 +35,8 @@ struct top_k_options {
   const uint32_t *order; /* [order_rows] a passage's place among those of equal score, all different; NULL:
                             its row. Stays the caller's, and must outlive the search. */
   int64_t order_rows;
+  bool on_card; /* a CUDA card computes the scores, */
+  int32_t card; /* this one */
 };
 
 struct top_k;

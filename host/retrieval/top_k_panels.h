@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "cuda/top_k_card.h"
 #include "host/retrieval/score_tile.h"
 #include "host/retrieval/top_k.h"
 
@@ -22,6 +23,7 @@ struct query_panel {
 struct top_k {
   struct top_k_options options; /* without its query_rows */
   const struct score_kernels *kernels;
+  struct top_k_card *card; /* that scans; NULL: the threads do */
   int64_t panel_count;
   struct query_panel *panels[WIDTHS_MAX]; /* [w]: [panel_count] */
   float *packed[WIDTHS_MAX];              /* memory of the panels' queries */
@@ -31,6 +33,10 @@ struct top_k {
 /* Opens with given kernels, for tests. */
 struct top_k *top_k_open_with(const struct top_k_options *options, const struct score_kernels *kernels,
                               struct error *error);
+
+/* Opens on a card with given sizes, for tests. */
+struct top_k *top_k_open_sized(const struct top_k_options *options, const struct top_k_card_sizes *sizes,
+                               struct error *error);
 
 /* Offers a hit to the list of a panel's query; the panel's lock is held. */
 void query_panel_offer(const struct top_k *top_k, struct query_panel *panel, int32_t query, struct hit hit);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "host/model/widths.h"
+#include "host/retrieval/card_feed.h"
 #include "host/retrieval/top_k_panels.h"
 
 /* Packed passages that a thread holds at a time: they stay in its L2 cache while all queries pass over them.
@@ -14,7 +15,8 @@
 struct scan {
   struct top_k *top_k;
   const struct passage_source *source;
-  atomic_bool failed; /* a worker has failed: the others stop */
+  struct card_feed *feed; /* where a card computes; otherwise NULL */
+  atomic_bool failed;     /* a worker has failed: the others stop */
   pthread_mutex_t lock;
   struct error *error; /* the first failure's, under the lock */
 };
@@ -117,6 +119,7 @@ static bool piece_check(const struct top_k_options *options, const struct passag
 static bool worker_init(struct scan_worker *worker, struct error *error) {
   const struct top_k_options *options = &worker->scan->top_k->options;
   size_t block = 0, narrow = 0;
+  if (worker->scan->feed) return true;
   for (int32_t w = 0; w < options->width_count; w++) {
     const size_t panel = (size_t)options->widths[w] * TILE_PASSAGES;
     const size_t size = (size_t)block_panels(options->widths[w]) * panel * sizeof *worker->block;
@@ -136,7 +139,10 @@ static bool worker_scan(struct scan_worker *worker, struct error *error) {
     if (!scan->source->next(scan->source->context, worker->number, &piece, error)) return false;
     if (piece.count == 0) break;
     if (!piece_check(&scan->top_k->options, &piece, error)) return false;
-    piece_score(worker, &piece);
+    if (!scan->feed)
+      piece_score(worker, &piece);
+    else if (!card_feed_put(scan->feed, &piece))
+      break;
   }
   return true;
 }
@@ -146,46 +152,64 @@ static void scan_fail(struct scan *scan, const struct error *error) {
   if (!atomic_load(&scan->failed)) *scan->error = *error;
   atomic_store(&scan->failed, true);
   pthread_mutex_unlock(&scan->lock);
+  if (scan->feed) card_feed_end(scan->feed);
 }
 
 static void *worker_run(void *argument) {
   struct scan_worker *worker = argument;
   struct error error;
   if (!worker_scan(worker, &error)) scan_fail(worker->scan, &error);
+  if (worker->scan->feed) card_feed_finish(worker->scan->feed);
   free(worker->block);
   free(worker->narrow);
   return NULL;
 }
 
-bool top_k_scan(struct top_k *top_k, const struct passage_source *source, struct error *error) {
-  const int32_t threads = top_k->options.threads;
-  struct scan scan = {.top_k = top_k, .source = source, .lock = PTHREAD_MUTEX_INITIALIZER, .error = error};
-  struct scan_worker *workers = calloc((size_t)threads, sizeof *workers);
-  pthread_t *thread = calloc((size_t)threads, sizeof *thread);
-  if (!workers || !thread) {
-    error_set_memory(error, (size_t)threads * sizeof *workers, "the threads of a search");
-    free(workers);
-    free(thread);
-    return false;
-  }
-  int32_t started = 1; /* this thread is worker 0 */
-  for (; started < threads; started++) {
-    workers[started] = (struct scan_worker){.scan = &scan, .number = started};
+/* What this thread does in a scan: it drives the card, or it is worker 0. */
+static void scan_join(struct scan *scan, struct scan_worker *workers) {
+  struct error error;
+  if (!scan->feed)
+    worker_run(&workers[0]);
+  else if (!card_feed_run(scan->feed, &error))
+    scan_fail(scan, &error);
+}
+
+static void workers_run(struct scan *scan, struct scan_worker *workers, pthread_t *thread) {
+  const int32_t threads = scan->top_k->options.threads, first = scan->feed ? 0 : 1;
+  int32_t started = first;
+  for (int32_t t = 0; t < threads; t++) workers[t] = (struct scan_worker){.scan = scan, .number = t};
+  for (; started < threads; started++)
     if (pthread_create(&thread[started], NULL, worker_run, &workers[started]) != 0) break;
-  }
   if (started < threads) {
     struct error refused;
     error_set(&refused, ERROR_IO, "cannot start thread %d of %d of a search: ask for fewer", started + 1,
               threads);
-    scan_fail(&scan, &refused);
+    scan_fail(scan, &refused);
   }
-  workers[0] = (struct scan_worker){.scan = &scan};
-  worker_run(&workers[0]);
-  for (int32_t t = 1; t < started; t++) pthread_join(thread[t], NULL);
+  scan_join(scan, workers);
+  for (int32_t t = first; t < started; t++) pthread_join(thread[t], NULL);
+}
+
+bool top_k_scan(struct top_k *top_k, const struct passage_source *source, struct error *error) {
+  const size_t threads = (size_t)top_k->options.threads;
+  struct scan scan = {.top_k = top_k, .source = source, .lock = PTHREAD_MUTEX_INITIALIZER, .error = error};
+  struct scan_worker *workers = calloc(threads, sizeof *workers);
+  pthread_t *thread = calloc(threads, sizeof *thread);
+  bool ok = workers && thread;
+  if (!ok) error_set_memory(error, threads * sizeof *workers, "the threads of a search");
+  if (ok && top_k->card) {
+    scan.feed = card_feed_open(top_k, top_k->options.threads, error);
+    ok = scan.feed != NULL;
+  }
+  if (ok) {
+    workers_run(&scan, workers, thread);
+    ok = !atomic_load(&scan.failed);
+  }
+  card_feed_close(scan.feed);
   pthread_mutex_destroy(&scan.lock);
   free(workers);
   free(thread);
-  return !atomic_load(&scan.failed);
+  return ok;
 }
 
 struct row_stretches {
