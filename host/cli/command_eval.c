@@ -59,7 +59,9 @@ static const struct option_spec specs[] = {
     {NULL, OPTION_HEADING, 0, NULL, "Computing", NULL},
     {"overwrite", OPTION_FLAG, EMBED(overwrite), NULL, "embed anew what an earlier run left in OUT", NULL},
     {"device", OPTION_DEVICE, EMBED(device), "NAME",
-     "auto, cpu, cuda, cuda:K (card K), or null (no model:\nhashes, for tests)", NULL},
+     "auto, cpu, cuda, cuda:K (card K), or null (no model:\nhashes, for tests); of the scan too, where auto "
+     "with\n--vectors is cpu",
+     NULL},
     {"precision", OPTION_CHOICE, EMBED(precision), "NAME",
      "auto; cpu: fp32 or bf16; cuda: fp16\n(auto: bf16 where the CPU has it)", precisions},
     {"threads", OPTION_INT, EMBED(threads), "N", "worker threads (default: the processors it may use)", NULL},

@@ -17,7 +17,7 @@ struct evaluation {
   const struct embed_callbacks *callbacks;
   const volatile sig_atomic_t *stop;
   struct eval_report *report;
-  int32_t threads; /* of this rank's search */
+  struct scan_means means; /* of this rank's search */
   struct eval_set set;
   struct eval_vectors vectors;
 };
@@ -94,7 +94,7 @@ static bool sides_embed(struct evaluation *eval, struct error *error) {
   struct embed_options corpus, queries;
   bool ok = ranks_agree(eval->ranks, sides_prepare(eval, &corpus, &queries, error), error) &&
             side_embed(eval, &corpus, eval->set.corpus, error);
-  queries.threads = eval->threads; /* given, so that it is not said twice where they are few */
+  queries.threads = eval->means.threads; /* given, so that it is not said twice where they are few */
   ok = ok && side_embed(eval, &queries, eval->set.queries, error);
   free((char *)(uintptr_t)corpus.out);
   free((char *)(uintptr_t)queries.out);
@@ -157,6 +157,16 @@ static bool result_widths(struct evaluation *eval, struct error *error) {
   return true;
 }
 
+/* True where a card scans: the device that embedded does; for vectors that are there already, a card only
+ * where it is asked for. */
+static bool scans_on_card(const struct evaluation *eval) {
+  const json_t *class = json_object_get(eval->vectors.corpus.manifest, "compute_class");
+  const char *encoder = json_string_value(json_object_get(class, "encoder"));
+  const enum device device = eval->options->embed.device;
+  if (device != DEVICE_AUTO) return device == DEVICE_CUDA;
+  return !eval->options->vectors && encoder && strcmp(encoder, "cuda") == 0;
+}
+
 static bool score(struct evaluation *eval, const char *out, struct error *error) {
   const char *vectors = eval->options->vectors ? eval->options->vectors : out;
   struct eval_result *result = &eval->report->result;
@@ -166,7 +176,9 @@ static bool score(struct evaluation *eval, const char *out, struct error *error)
     return false;
   for (int i = 0; i < eval->vectors.qrels.warning_count; i++)
     notice(eval, "%s", eval->vectors.qrels.warning[i]);
-  if (!eval_score(eval->ranks, &eval->vectors, out, eval->threads, result, &replaced, error)) return false;
+  if (!eval_score(eval->ranks, &eval->vectors, out, &eval->means, scans_on_card(eval), result, &replaced,
+                  error))
+    return false;
   if (replaced > 0)
     notice(eval, "run.w*.trec: %lld ids hold white space, which that form cannot; each became '_'",
            (long long)replaced);
@@ -203,7 +215,7 @@ static bool evaluate(struct evaluation *eval, struct error *error) {
   if (!ranks_agree(eval->ranks, evaluation_open(eval, out, error), error)) return false;
   if (!options->vectors && !sides_embed(eval, error)) return false;
   if (ranks_rank(eval->ranks) > 0) {
-    scan_follow(eval->ranks, eval->threads);
+    scan_follow(eval->ranks, &eval->means);
     return true;
   }
   const bool ok = score(eval, out, error) && write_result(&eval->report->result, out, error);
@@ -216,7 +228,8 @@ bool eval_run(struct ranks *ranks, const struct eval_options *options,
               struct eval_report *report, struct error *error) {
   struct evaluation eval = {
       .ranks = ranks, .options = options, .callbacks = callbacks, .stop = stop, .report = report};
-  eval.threads = options->embed.threads ? options->embed.threads : ranks_processors(ranks);
+  eval.means.threads = options->embed.threads ? options->embed.threads : ranks_processors(ranks);
+  eval.means.card = options->embed.card;
   *report = (struct eval_report){0};
   const bool ok = evaluate(&eval, error);
   eval_vectors_close(&eval.vectors);

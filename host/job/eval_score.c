@@ -75,8 +75,8 @@ static bool judged_list(struct scoring *scoring, struct error *error) {
 }
 
 /* Searches the corpus for the judged queries. */
-static bool corpus_search(struct scoring *scoring, struct ranks *ranks, int32_t threads,
-                          struct error *error) {
+static bool corpus_search(struct scoring *scoring, struct ranks *ranks, const struct scan_means *means,
+                          bool on_card, struct error *error) {
   const struct stored_run *corpus = &scoring->set->corpus;
   const int32_t depth = metric_set_depth(&scoring->result->metrics);
   scoring->k = corpus->rows < depth ? (int32_t)corpus->rows : depth;
@@ -87,11 +87,11 @@ static bool corpus_search(struct scoring *scoring, struct ranks *ranks, int32_t 
     return false;
   struct top_k_options options = {.k = scoring->k,
                                   .queries = scoring->result->judged,
-                                  .threads = threads,
                                   .passage_width = corpus->widths[0],
                                   .width_count = scoring->result->width_count,
                                   .order = scoring->order,
-                                  .order_rows = corpus->rows};
+                                  .order_rows = corpus->rows,
+                                  .on_card = on_card};
   for (int32_t w = 0; w < options.width_count; w++) options.widths[w] = scoring->result->width[w].width;
   if (!stored_rows_read(&scoring->set->queries, scoring->judged, options.queries, options.width_count,
                         options.widths, scoring->query_rows, error))
@@ -99,7 +99,7 @@ static bool corpus_search(struct scoring *scoring, struct ranks *ranks, int32_t 
   for (int32_t w = 0; w < options.width_count; w++) options.query_rows[w] = scoring->query_rows[w];
   struct vector_file *files = stored_run_files(corpus, corpus->widths[0], error);
   if (!files) return false;
-  scoring->top_k = scan_lead(ranks, &options, files, corpus->part_count, error);
+  scoring->top_k = scan_lead(ranks, &options, means, files, corpus->part_count, error);
   stored_files_free(files, corpus->part_count);
   return scoring->top_k != NULL;
 }
@@ -155,10 +155,11 @@ static bool width_write(struct scoring *scoring, const char *out, int32_t w, str
   return ok;
 }
 
-bool eval_score(struct ranks *ranks, const struct eval_vectors *set, const char *out, int32_t threads,
-                struct eval_result *result, int64_t *replaced, struct error *error) {
+bool eval_score(struct ranks *ranks, const struct eval_vectors *set, const char *out,
+                const struct scan_means *means, bool on_card, struct eval_result *result, int64_t *replaced,
+                struct error *error) {
   struct scoring scoring = {.set = set, .result = result};
-  bool ok = corpus_search(&scoring, ranks, threads, error);
+  bool ok = corpus_search(&scoring, ranks, means, on_card, error);
   for (int32_t w = 0; ok && w < result->width_count; w++) ok = width_write(&scoring, out, w, error);
   *replaced = scoring.replaced;
   top_k_close(scoring.top_k);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "host/job/eval_result.h"
+#include "host/job/scan.h"
 #include "host/job/stored_run.h"
 #include "host/ranks/ranks.h"
 #include "host/retrieval/qrels.h"
@@ -17,7 +18,8 @@ bool eval_vectors_open(const char *vectors, const char *qrels, struct eval_vecto
 void eval_vectors_close(struct eval_vectors *set);
 
 /* Fills width[].mean and width[].values, query_id and judged of a result whose metrics and widths are set,
- * and writes OUT/run.wW.trec. *replaced counts ids that had white space. On rank 0, which leads the others in
- * the search (host/job/scan.h); threads are its own. */
-bool eval_score(struct ranks *ranks, const struct eval_vectors *set, const char *out, int32_t threads,
-                struct eval_result *result, int64_t *replaced, struct error *error);
+ * and writes OUT/run.wW.trec, the same whatever scans. *replaced counts ids that had white space. On rank 0,
+ * which leads the others in the search (host/job/scan.h). */
+bool eval_score(struct ranks *ranks, const struct eval_vectors *set, const char *out,
+                const struct scan_means *means, bool on_card, struct eval_result *result, int64_t *replaced,
+                struct error *error);

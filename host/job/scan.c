@@ -3,11 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/job/device.h"
+
 /* What rank 0 says first. */
 struct scan_head {
   bool over;                    /* there is no further search, and all below means nothing */
   bool ordered;                 /* options.order is set */
-  struct top_k_options options; /* without pointers; its threads are rank 0's */
+  struct top_k_options options; /* without pointers, and rank 0's means */
   int64_t file_count;
   size_t path_bytes; /* of all paths, each with its NUL */
 };
@@ -16,7 +18,7 @@ struct scan_head {
 struct scan {
   struct ranks *ranks;
   struct scan_head head;
-  struct top_k_options options; /* this rank's */
+  struct top_k_options options; /* with this rank's means */
   const struct vector_file *files;
   struct top_k *top_k;
 
@@ -176,8 +178,19 @@ static void lists_collect(struct scan *scan) {
     }
 }
 
-static bool scan_run(struct scan *scan, struct error *error) {
-  if (!scan_share(scan, error)) return false;
+/* Where cards scan, one for each rank. */
+static bool card_choose(struct scan *scan, const struct scan_means *means, struct error *error) {
+  const struct embed_options asked = {.device = DEVICE_CUDA, .card = means->card};
+  struct device_choice choice;
+  if (!scan->options.on_card) return true;
+  if (!device_choose(&asked, NULL, scan->ranks, &choice, error)) return false;
+  scan->options.card = choice.card;
+  return true;
+}
+
+static bool scan_run(struct scan *scan, const struct scan_means *means, struct error *error) {
+  scan->options.threads = means->threads;
+  if (!scan_share(scan, error) || !card_choose(scan, means, error)) return false;
   scan->top_k = top_k_open(&scan->options, error);
   const bool ok = scan->top_k && lists_make(scan, error) && share_scan(scan, error);
   if (!ranks_agree(scan->ranks, ok, error)) return false;
@@ -186,7 +199,8 @@ static bool scan_run(struct scan *scan, struct error *error) {
 }
 
 struct top_k *scan_lead(struct ranks *ranks, const struct top_k_options *options,
-                        const struct vector_file *files, int64_t file_count, struct error *error) {
+                        const struct scan_means *means, const struct vector_file *files, int64_t file_count,
+                        struct error *error) {
   struct scan scan = {
       .ranks = ranks,
       .head = {.ordered = options->order != NULL, .options = *options, .file_count = file_count},
@@ -196,7 +210,7 @@ struct top_k *scan_lead(struct ranks *ranks, const struct top_k_options *options
   memset(scan.head.options.query_rows, 0, sizeof scan.head.options.query_rows);
   for (int64_t f = 0; f < file_count; f++) scan.head.path_bytes += strlen(files[f].path) + 1;
   ranks_share_into(ranks, &scan.head, sizeof scan.head);
-  if (!scan_run(&scan, error)) {
+  if (!scan_run(&scan, means, error)) {
     top_k_close(scan.top_k);
     scan.top_k = NULL;
   }
@@ -209,15 +223,14 @@ void scan_end(struct ranks *ranks) {
   ranks_share_into(ranks, &head, sizeof head);
 }
 
-void scan_follow(struct ranks *ranks, int32_t threads) {
+void scan_follow(struct ranks *ranks, const struct scan_means *means) {
   for (;;) {
     struct scan scan = {.ranks = ranks};
     struct error told; /* to rank 0 too, which says it */
     ranks_share_into(ranks, &scan.head, sizeof scan.head);
     if (scan.head.over) return;
     scan.options = scan.head.options;
-    scan.options.threads = threads;
-    scan_run(&scan, &told);
+    scan_run(&scan, means, &told);
     top_k_close(scan.top_k);
     scan_free(&scan);
   }

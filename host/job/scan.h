@@ -17,14 +17,21 @@
 
 #define SCAN_PIECE_BYTES ((size_t)16 << 20)
 
+/* What a rank scans with. */
+struct scan_means {
+  int32_t threads;
+  int32_t card; /* as in embed_options; where the options say on_card, each rank gets one of its own */
+};
+
 /* On rank 0: the lists of `options` over all files, at least one, in the order of their rows; top_k_close
- * frees them. The options' threads are this rank's. NULL where it failed, on whatever rank; another search
- * may follow. */
+ * frees them. The options' threads and card are those of the means. NULL where it failed, on whatever rank;
+ * another search may follow. */
 struct top_k *scan_lead(struct ranks *ranks, const struct top_k_options *options,
-                        const struct vector_file *files, int64_t file_count, struct error *error);
+                        const struct scan_means *means, const struct vector_file *files, int64_t file_count,
+                        struct error *error);
 
 /* On rank 0, once after its last search: lets the others go. */
 void scan_end(struct ranks *ranks);
 
 /* On the others: works for rank 0 until it ends. What fails here is rank 0's error. */
-void scan_follow(struct ranks *ranks, int32_t threads);
+void scan_follow(struct ranks *ranks, const struct scan_means *means);

@@ -12,7 +12,8 @@ struct search {
   int32_t width;      /* searched */
   int32_t file_width; /* of the files that are scanned */
   int32_t k;
-  int32_t threads; /* of this rank's scans */
+  bool on_card; /* scans; like the questions' encoder a card only where it is asked for */
+  struct scan_means means;
   struct vector_file *files;
   struct question_encoder *questions;
   struct passage_reader *passages;
@@ -31,8 +32,9 @@ static bool width_choose(struct search *search, int32_t wanted, struct error *er
   return true;
 }
 
-static int32_t threads_choose(const struct ranks *ranks, const struct search_options *options) {
-  return options->embed.threads ? options->embed.threads : ranks_processors(ranks);
+static struct scan_means means_choose(const struct ranks *ranks, const struct search_options *options) {
+  return (struct scan_means){options->embed.threads ? options->embed.threads : ranks_processors(ranks),
+                             options->embed.card};
 }
 
 static bool search_start(struct search *search, const struct search_options *options, struct error *error) {
@@ -42,7 +44,8 @@ static bool search_start(struct search *search, const struct search_options *opt
   const struct stored_run *run = &search->run;
   search->k = options->top_k ? options->top_k : SEARCH_TOP_K;
   if (search->k > run->rows) search->k = (int32_t)run->rows;
-  search->threads = threads_choose(search->ranks, options);
+  search->on_card = options->embed.device == DEVICE_CUDA;
+  search->means = means_choose(search->ranks, options);
   search->files = stored_run_files(run, search->file_width, error);
   search->passages = search->files ? passage_reader_open(run, options->slow_text, error) : NULL;
   if (!search->passages) return false;
@@ -78,7 +81,8 @@ void search_close(struct search *search) {
 }
 
 void search_follow(struct ranks *ranks, const struct search_options *options) {
-  scan_follow(ranks, threads_choose(ranks, options));
+  const struct scan_means means = means_choose(ranks, options);
+  scan_follow(ranks, &means);
 }
 
 void search_describe(const struct search *search, struct search_info *info) {
@@ -92,10 +96,10 @@ static struct top_k *questions_search(struct search *search, const char *const *
                                       struct error *error) {
   struct top_k_options options = {.k = search->k,
                                   .queries = count,
-                                  .threads = search->threads,
                                   .passage_width = search->file_width,
                                   .width_count = 1,
-                                  .widths = {search->width}};
+                                  .widths = {search->width},
+                                  .on_card = search->on_card};
   float *rows = calloc((size_t)count, (size_t)search->width * sizeof *rows);
   if (!rows) {
     error_set_memory(error, (size_t)count * (size_t)search->width * sizeof *rows, "the questions' vectors");
@@ -106,7 +110,8 @@ static struct top_k *questions_search(struct search *search, const char *const *
     ok = question_encode(search->questions, question[q], rows + q * search->width, error);
   options.query_rows[0] = rows;
   struct top_k *top_k =
-      ok ? scan_lead(search->ranks, &options, search->files, search->run.part_count, error) : NULL;
+      ok ? scan_lead(search->ranks, &options, &search->means, search->files, search->run.part_count, error)
+         : NULL;
   free(rows);
   return top_k;
 }

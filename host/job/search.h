@@ -6,7 +6,7 @@
 
 struct search_options {
   /* model, device, precision, max_tokens, and prompt or prompt_name as for question_encoder_open; threads for
-   * the scan. */
+   * the scan, which is done on the card where the device is cuda. */
   struct embed_options embed;
   const char *vectors; /* OUT of the run */
   int32_t width;       /* 0: the run's widest; one that is not stored is derived from the widest */

@@ -11,6 +11,8 @@
   40 /* rows that differ: every list is cut at a tie, and ties lie in the shares of all ranks */
 #define FILES 5
 
+static const struct scan_means one_thread = {.threads = 1};
+
 static const int64_t border[FILES + 1] = {0, 700, 700, 1900, ROWS, ROWS}; /* two files are empty */
 
 struct fixture {
@@ -68,7 +70,7 @@ static void *follow(void *argument) {
   struct error error;
   follower->ranks = ranks_open_world(hub_world(follower->hub, follower->rank, follower->size), &error);
   assert_ok(follower->ranks, &error);
-  scan_follow(follower->ranks, 1 + follower->rank % 2);
+  scan_follow(follower->ranks, &(struct scan_means){.threads = 1 + follower->rank % 2});
   ranks_close(follower->ranks);
   return NULL;
 }
@@ -132,7 +134,7 @@ static void expect_any_size(const struct fixture *fixture, int32_t k, int64_t qu
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     struct job job;
     job_open(&job, sizes[i]);
-    struct top_k *together = scan_lead(job.ranks, &options, fixture->files, FILES, &error);
+    struct top_k *together = scan_lead(job.ranks, &options, &one_thread, fixture->files, FILES, &error);
     assert_ok(together, &error);
     expect_same(together, alone, &options);
     top_k_close(together);
@@ -174,11 +176,11 @@ static void failure_of_any_rank_is_told_and_the_next_search_goes_on(void **state
   for (int f = 0; f < FILES; f += 3) { /* in the share of rank 0, then in another's */
     memcpy(broken, fixture->files, sizeof broken);
     broken[f].path = "/nowhere/part-9.npy.zst";
-    assert_null(scan_lead(job.ranks, &options, broken, FILES, &error));
+    assert_null(scan_lead(job.ranks, &options, &one_thread, broken, FILES, &error));
     assert_int_equal(error.code, ERROR_IO);
     assert_says(&error, "/nowhere/part-9.npy.zst");
     if (f > 0) assert_says(&error, "rank 1 on ");
-    struct top_k *top_k = scan_lead(job.ranks, &options, fixture->files, FILES, &error);
+    struct top_k *top_k = scan_lead(job.ranks, &options, &one_thread, fixture->files, FILES, &error);
     assert_ok(top_k, &error);
     top_k_close(top_k);
   }

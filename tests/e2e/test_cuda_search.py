@@ -1,0 +1,174 @@
+"""`nina eval` and `nina search` with their scan on a card: the CUDA runtime of tests/fake_cuda, as in test_cuda.py.
+The lists are those of the CPU to the last bit, so what is written is the same to the last byte.
+"""
+
+import io
+import json
+import struct
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from output import SEEK_TABLE_MAGIC, SKIPPABLE_MAGIC, Output, derive
+from program import DONE, FAILED, GOLDEN, PROGRAM, ROOT, Result, embed, nina
+from shards import make_texts, write_shard
+
+pytestmark = pytest.mark.skipif(
+    "fake-cuda" not in PROGRAM.name, reason="needs nina on the fake CUDA runtime: NINA=…/nina-fake-cuda"
+)
+
+MUNICIPAL = ROOT / "tests" / "data" / "municipal"
+VECTORS = GOLDEN / "municipal"
+MODEL = GOLDEN / "bert-mean-v6"  # width 64
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Counts of what the last run asked of the card."""
+    path = tmp_path / "counts.json"
+    monkeypatch.setenv("FAKE_CUDA_LOG", str(path))
+    return path
+
+
+def counted(log: Path, name: str) -> int:
+    return json.loads(log.read_text())[name]
+
+
+def written(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+
+
+def judge_on_both(vectors: Path, data: Path, out: Path, log: Path, *options: Any) -> None:
+    """Judges vectors on the CPU and on the card, and holds all that is written against each other."""
+    for device, scans in (("auto", False), ("cpu", False), ("cuda", True)):
+        arguments = ["--vectors", vectors, "--data", data, "--out", out / device, "--device", device]
+        nina("eval", *arguments, *options)
+        assert (counted(log, "top_k_select") > 0) is scans
+    assert written(out / "cpu") == written(out / "cuda") == written(out / "auto")
+    assert any(name.endswith(".trec") for name in written(out / "cuda"))
+
+
+@pytest.mark.sanitize
+def test_golden_vectors_are_judged_alike(tmp_path: Path, log: Path) -> None:
+    judge_on_both(VECTORS, MUNICIPAL, tmp_path / "out", log, "--widths", "64,32,13")
+
+
+def test_lists_longer_than_the_archive_hold_all_of_it(tmp_path: Path, log: Path) -> None:
+    judge_on_both(VECTORS, MUNICIPAL, tmp_path / "out", log, "--metrics", "recall@1000,mrr@10", "--threads", 3)
+
+
+def write_vectors(path: Path, rows: np.ndarray) -> None:
+    """A seekable .npy.zst of two frames, the header and the rows, in place of a run's own."""
+    plain = io.BytesIO()
+    np.lib.format.write_array_header_1_0(plain, np.lib.format.header_data_from_array_1_0(rows))
+    frames, table = b"", b""
+    for content in (plain.getvalue(), rows.tobytes()):
+        frame = subprocess.run(["zstd", "-qc"], input=content, check=True, capture_output=True).stdout
+        frames += frame
+        table += struct.pack("<II", len(frame), len(content))
+    table += struct.pack("<IBI", 2, 0, SEEK_TABLE_MAGIC)
+    path.write_bytes(frames + struct.pack("<II", SKIPPABLE_MAGIC, len(table)) + table)
+
+
+def odd_rows(count: int, width: int) -> np.ndarray:
+    """Random rows: a third of them twins of others, some zero, some NaN, some infinite, of many lengths."""
+    generator = np.random.default_rng(11)
+    rows = generator.standard_normal((count, width)).astype(np.float16)
+    rows[count // 3 : 2 * count // 3] = rows[: count // 3]
+    rows[5::17] = 0
+    rows[7::19, 3] = np.nan
+    rows[9::23, 2] = np.inf
+    rows[1::13] *= np.float16(200)
+    return rows
+
+
+def rising_rows(count: int, width: int) -> np.ndarray:
+    """Each nearer to every query than all before it."""
+    rows = np.zeros((count, width), np.float16)
+    rows[:, 0] = np.arange(count) / count
+    rows[:, 1] = 0.25
+    return rows
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize("make", [odd_rows, rising_rows])
+def test_odd_vectors_are_judged_alike(tmp_path: Path, log: Path, make: Any) -> None:
+    count, queries = 700, 21
+    data = tmp_path / "set"
+    (data / "qrels").mkdir(parents=True)
+    write_shard(data / "corpus.jsonl", [{"_id": f"d{i * 3 % count}", "text": f"t{i}"} for i in range(count)])
+    write_shard(data / "queries.jsonl", [{"_id": f"q{i}", "text": f"t{i}"} for i in range(queries)])
+    lines = ["query-id\tcorpus-id\tscore", *(f"q{i}\td{3 * i}\t1" for i in range(queries))]
+    (data / "qrels" / "test.tsv").write_text("\n".join([*lines, ""]))
+    vectors = tmp_path / "vectors"
+    nina("eval", "--model", MODEL, "--data", data, "--out", vectors, "--device", "null")
+    (part,) = Output(vectors / "corpus").parts("w64")
+    write_vectors(part, make(count, 64))
+    judge_on_both(vectors, data, tmp_path / "out", log, "--widths", "64,24,5", "--metrics", "ndcg@10,recall@50")
+
+
+def test_what_a_card_embeds_and_judges_the_cpu_judges_alike(tmp_path: Path, log: Path) -> None:
+    data = tmp_path / "set"
+    (data / "qrels").mkdir(parents=True)
+    texts = make_texts(60, 3)
+    write_shard(data / "corpus.jsonl", [{"_id": f"d{i}", "text": text} for i, text in enumerate(texts)])
+    write_shard(data / "queries.jsonl", [{"_id": f"q{i}", "text": texts[5 * i]} for i in range(12)])
+    lines = ["query-id\tcorpus-id\tscore", *(f"q{i}\td{5 * i}\t1" for i in range(12))]
+    (data / "qrels" / "test.tsv").write_text("\n".join([*lines, ""]))
+    out = tmp_path / "out"
+    for device in ("cuda", "auto"):
+        options = ["--device", device, "--max-tokens", 64, "--batch-tokens", 256, "--widths", "64,16"]
+        nina("eval", "--model", MODEL, "--data", data, "--out", out, *options)
+        assert counted(log, "top_k_select") > 0
+        card = written(out)
+    nina("eval", "--vectors", out, "--data", data, "--out", tmp_path / "cpu", "--device", "cpu")
+    assert card == written(tmp_path / "cpu")
+
+
+def search(out: Path, *questions: str, device: str, **options: Any) -> Result:
+    extra = [item for name, value in options.items() for item in (f"--{name}", value)]
+    return nina("search", "--model", MODEL, "--vectors", out, "--device", device, "--json", *extra, *questions)
+
+
+def test_search_on_a_card_finds_the_nearest_of_all_vectors(tmp_path: Path, log: Path) -> None:
+    texts = make_texts(90, 5)
+    shard = write_shard(tmp_path / "a.jsonl", [{"text": text} for text in texts])
+    options: dict[str, Any] = {"model": MODEL, "device": "cuda", "max_tokens": 256, "batch_tokens": 256, "block_lines": 20}
+    embed(tmp_path / "out", shard, store_text=True, widths="64,16", **options)
+    questions = [texts[4], "festa major a la plaça", texts[77]]
+    asked = write_shard(tmp_path / "q.jsonl", [{"text": question} for question in questions])
+    embed(tmp_path / "q", asked, prompt="", widths=64, **options)
+    for width in (64, 16, 9):
+        wide = [Output(tmp_path / name).vectors(64) for name in ("q", "out")]
+        rows = [(row if width == 64 else derive(row, width)).astype(np.float64) for row in wide]
+        scores = rows[0] @ rows[1].T
+        found = search(tmp_path / "out", *questions, device="cuda", width=width, prompt="", **{"top-k": 6})
+        assert counted(log, "top_k_select") > 0
+        for line, own in zip(found.stdout.splitlines(), scores, strict=True):
+            answers = json.loads(line)["answers"]
+            assert [answer["line"] - 1 for answer in answers] == list(np.argsort(-own, kind="stable")[:6])
+            assert all(abs(answer["cosine"] - own[answer["line"] - 1]) < 1e-6 for answer in answers)
+    search(tmp_path / "out", questions[1], device="auto")
+    assert counted(log, "top_k_select") == 0
+
+
+def test_card_that_fails_or_lacks_memory_names_the_way_around(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["--vectors", VECTORS, "--data", MUNICIPAL, "--out", tmp_path, "--device", "cuda"]
+    troubles = {
+        ("FAKE_CUDA_MEMORY", "256"): "a search of 60 queries needs",
+        ("FAKE_CUDA_CARDS", "-1"): "no CUDA driver on this machine",
+        ("FAKE_CUDA_FAIL", "top_k_score:1:run"): "cudaErrorLaunchFailure",
+        ("FAKE_CUDA_FAIL", "top_k_select:1:launch"): "the kernel that selects candidates: cudaErrorInvalidValue",
+        ("FAKE_CUDA_FAIL", "matmul:1:launch"): "the product of [64, 64] and",
+    }
+    for (name, value), sentence in troubles.items():
+        monkeypatch.setenv(name, value)
+        error = nina("eval", *arguments, status=FAILED).error
+        assert sentence in error and error.endswith("--device cpu does without a card")
+        monkeypatch.delenv(name)
+    nina("eval", *arguments, status=DONE)
