@@ -19,6 +19,7 @@ struct check_scale {
   int32_t fewer_heads;    /* the kernels' cases have their heads divided by this: the twins take their time */
   int32_t square;         /* size of the largest plain product */
   double seconds;         /* each measurement runs for */
+  int32_t search_passages, search_queries;
 };
 
 extern const struct check_scale scale_whole, scale_quick;
@@ -63,6 +64,9 @@ bool check_times(struct check *check, struct error *error);
 
 /* Tokens a second with texts of several lengths, two batches in flight; needs check_ceiling. */
 bool check_throughput(struct check *check, struct error *error);
+
+/* Exact search: the products' error beside its bound, lists beside the CPU's, passages a second. */
+bool check_search(struct check *check, struct error *error);
 
 /* Operations of one token of a text of `length` tokens, as DESIGN.md counts them: the products and 4 · length
  * · hidden · layers. */

@@ -27,7 +27,9 @@ const struct check_scale scale_whole = {.shape = {.layers = 24,
                                         .lengths = lengths_whole,
                                         .fewer_heads = 1,
                                         .square = 8192,
-                                        .seconds = 8};
+                                        .seconds = 8,
+                                        .search_passages = 1 << 18,
+                                        .search_queries = 1000};
 
 const struct check_scale scale_quick = {.shape = {.layers = 2,
                                                   .hidden = 64,
@@ -45,18 +47,19 @@ const struct check_scale scale_quick = {.shape = {.layers = 2,
                                         .lengths = lengths_quick,
                                         .fewer_heads = 4,
                                         .square = 64,
-                                        .seconds = 0.2};
+                                        .seconds = 0.2,
+                                        .search_passages = 3000,
+                                        .search_queries = 20};
 
 struct part {
   const char *name;
   bool (*run)(struct check *check, struct error *error);
 };
 
-static const struct part parts[] = {{"kernels against their twins", check_kernels},
-                                    {"golden models", check_golden},
-                                    {"the card's own rates", check_ceiling},
-                                    {"time of every kernel", check_times},
-                                    {"tokens a second", check_throughput}};
+static const struct part parts[] = {
+    {"kernels against their twins", check_kernels}, {"golden models", check_golden},
+    {"the card's own rates", check_ceiling},        {"time of every kernel", check_times},
+    {"tokens a second", check_throughput},          {"exact search", check_search}};
 
 static bool check_open(struct check *check, int32_t device, struct error *error) {
   char library[32];
