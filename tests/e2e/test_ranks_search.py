@@ -149,4 +149,4 @@ def test_comparison_is_read_before_anything_is_done(tmp_path: Path) -> None:
     nina(*arguments)
     shutil.copy(tmp_path / "out" / "metrics.json", tmp_path / "old.json")
     shown = nina_many(*arguments, "--compare", tmp_path / "old.json", ranks=2).stdout
-    assert shown == nina(*arguments, "--compare", tmp_path / "old.json").stdout and "and after" in shown
+    assert shown == nina(*arguments, "--compare", tmp_path / "old.json").stdout and "\nbefore" in shown
