@@ -6,7 +6,8 @@
  * go to, and fails as a whole. What it had changed before, the new job sees when it reads OUT.
  *
  * So no lock is needed for OUT to be right, and whatever a dead job leaves unfinished lies in its folder. OUT
- * has to be one file system. */
+ * has to be one file system. What an earlier job may still do is make or remove an empty folder of the
+ * layout: a write of the new job may then fail, and its next start goes on. (Not tried over NFS.) */
 #pragma once
 
 #include "io/error.h"

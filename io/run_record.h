@@ -3,7 +3,7 @@
 
 #include "io/run_log.h"
 
-/* Writes the record durably: file, then folder. `job` is its folder (io/job_folder.h), as below. */
+/* Writes the record durably: file, then folder. `job` is the job's folder (io/job_folder.h), as below. */
 bool record_write(const char *job, const char *out, const struct part_record *record, struct error *error);
 
 /* Reads and checks one: every number in its range, every path that of a file of this part in a folder of the

@@ -14,13 +14,13 @@
  *   while somebody else holds a block: a rank without work waits for either news.
  * - A shard that turns out to be another one than before (it was damaged and has been repaired) is begun anew
  *   from the first block that differs. Rank 0 takes its parts back once, whoever finds it first, and hands
- * out those blocks again that nobody holds. A rank that holds one keeps it: it reads the shard as it is now,
- * and must pass the first block that differs on its way there. So it asks for the same before it commits, and
- *   nothing that was committed in this job is ever taken back.
+ *   those blocks out again that nobody holds. A rank that holds one keeps it: it reads the shard as it is
+ *   now, and must pass the first block that differs on its way there. So it asks for the same before it
+ *   commits, and nothing that was committed in this job is ever taken back.
  * - A rank of an earlier job, which has died but for this one, can commit until the new job opens OUT, which
- *   then finds its parts like any others, and not after: io/job_folder.h shuts it out. So rank 0 knows all that
- *   there is, and what the earlier job made with other settings, or of another version of a shard, cannot come
- *   between.
+ *   then finds its parts like any others, and not after: io/job_folder.h shuts it out. So rank 0 knows all
+ *   that there is, and what the earlier job made with other settings, or of another version of a shard,
+ *   cannot come between.
  * - Nothing of this has to be exact for OUT to be right. A block's bytes follow from the shard alone and a
  *   commit replaces whole files, so a block that is done twice (a rank that leaves had committed it, and its
  *   message was lost) is written twice with the same bytes. And a block that is lost is one without a record:

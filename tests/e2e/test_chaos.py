@@ -86,9 +86,8 @@ def strike(rng: random.Random, job: subprocess.Popen[bytes], count: int) -> str:
     """Kills, or warns, a rank, the launcher or all of it; returns what it did."""
     ranks = rank_processes(job)
     what = rng.choice(["rank", "launcher", "everybody", "warn", "end"])
-    if what == "rank" and not ranks:
-        what = "launcher"
-    if what == "warn" and sum(heeds(rank, signal.SIGUSR1) for rank in ranks) < count:  # who has not got so far would die of it
+    heeding = sum(heeds(rank, signal.SIGUSR1) for rank in ranks) == count  # who is not yet there would die of a warning
+    if (what == "rank" and not ranks) or (what == "warn" and not heeding):
         what = "launcher"
     if what == "rank":
         kill(rng.choice(ranks))
