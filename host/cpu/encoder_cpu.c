@@ -99,12 +99,11 @@ static bool options_check(const struct model_shape *shape, const struct encoder_
 static void info_resolve(struct encoder_cpu *cpu, const struct encoder_options *options, enum isa isa) {
   struct encoder_info *info = &cpu->encoder.info;
   const bool bf16 = isa == ISA_AVX512_BF16 && gemm_library_bf16();
-  const int32_t batch_tokens = options->batch_tokens ? options->batch_tokens : BATCH_TOKENS;
   info->name = "cpu";
   info->precision = options->precision;
   if (info->precision == PRECISION_AUTO) info->precision = bf16 ? PRECISION_BF16 : PRECISION_FP32;
   info->slots = options->slots ? options->slots : processors_allowed();
-  info->batch_tokens = batch_tokens > options->max_tokens ? batch_tokens : options->max_tokens;
+  info->batch_tokens = options->batch_tokens ? options->batch_tokens : BATCH_TOKENS;
   info->block_lines = BLOCK_LINES;
   info->block_bytes = BLOCK_BYTES;
   snprintf(info->description, sizeof info->description, "cpu, %s (%s), %d thread%s",

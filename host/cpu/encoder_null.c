@@ -110,7 +110,6 @@ static const struct encoder_vtable encoder_null_vtable = {
 
 struct encoder *encoder_null_open(const struct encoder_options *options, struct error *error) {
   const int32_t slots = options->slots ? options->slots : processors_allowed();
-  const int32_t batch_tokens = options->batch_tokens ? options->batch_tokens : BATCH_TOKENS;
   if (options->width_count < 1 || options->width_count > WIDTHS_MAX || options->widths[0] < 1) {
     error_set(error, ERROR_USAGE, "the null encoder needs 1 to %d widths, got %d", WIDTHS_MAX,
               options->width_count);
@@ -126,7 +125,7 @@ struct encoder *encoder_null_open(const struct encoder_options *options, struct 
       .name = "null",
       .precision = PRECISION_FP32,
       .slots = slots,
-      .batch_tokens = batch_tokens > options->max_tokens ? batch_tokens : options->max_tokens,
+      .batch_tokens = options->batch_tokens ? options->batch_tokens : BATCH_TOKENS,
       .block_lines = BLOCK_LINES,
       .block_bytes = BLOCK_BYTES,
       .description = "null: hashes instead of a model",

@@ -4,6 +4,6 @@
 
 #include "host/flow/work.h"
 
-/* Fills order, packed, offsets and batch from row and ids. No row is longer than batch_tokens. False when
- * memory is short. */
+/* Fills order, packed, offsets and batch from row and ids. A row that is longer than batch_tokens is a batch
+ * of its own. False when memory is short. */
 bool pack_batches(struct work *work, int32_t batch_tokens);

@@ -25,7 +25,7 @@ bool precision_parse(const char *name, enum precision *precision) {
 bool batch_check(const struct batch *batch, int32_t vocabulary, int32_t batch_tokens, int32_t max_tokens,
                  struct error *error) {
   const int32_t tokens = batch->sequences > 0 ? batch->offsets[batch->sequences] : 0;
-  if (batch->sequences < 1 || batch->offsets[0] != 0 || tokens > batch_tokens)
+  if (batch->sequences < 1 || batch->offsets[0] != 0 || (tokens > batch_tokens && batch->sequences > 1))
     return error_set(error, ERROR_USAGE,
                      "a batch of %d sequences and %d tokens: expected 1 or more, and at most %d",
                      batch->sequences, tokens, batch_tokens);

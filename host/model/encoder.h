@@ -31,15 +31,18 @@ struct batch {
 };
 
 /* Every number of a batch that an address is computed from: what an encoder's submit checks first.
- * batch_tokens and max_tokens are those that the encoder has resolved. */
+ * batch_tokens and max_tokens are those that the encoder has resolved; one sequence alone may be longer than
+ * a batch. */
 bool batch_check(const struct batch *batch, int32_t vocabulary, int32_t batch_tokens, int32_t max_tokens,
                  struct error *error);
 
 struct encoder_options {
   enum precision precision; /* AUTO: the fastest that this machine has in hardware */
   int32_t slots;            /* wanted; 0: the encoder's own choice */
-  int32_t batch_tokens; /* tokens of the largest batch; 0: the encoder's own choice; never below max_tokens */
-  int32_t max_tokens;   /* tokens of the longest sequence */
+  int32_t batch_tokens;     /* tokens of the largest batch; 0: the encoder's own choice. A sequence of up to
+                               max_tokens that is longer is a batch of its own; an encoder whose memory has to
+                               hold     it anyway takes larger batches instead. */
+  int32_t max_tokens;       /* tokens of the longest sequence */
   int32_t width_count;
   int32_t widths[WIDTHS_MAX]; /* strictly decreasing; widths[0] ≤ hidden */
   int64_t null_rate;          /* encoder_null: tokens per second of each slot; 0: memory speed */

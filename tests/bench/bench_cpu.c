@@ -227,7 +227,8 @@ static void work_lay(struct work *work, const struct settings *settings, const s
     qsort(lengths, (size_t)count, sizeof *lengths, length_compare);
     for (int32_t first = 0, last; first < count; first = last) {
       int32_t total = 0;
-      for (last = first; last < count && total + lengths[last] <= most; last++) total += lengths[last];
+      for (last = first; last < count && (last == first || total + lengths[last] <= most); last++)
+        total += lengths[last];
       int32_t *ids = allocate((size_t)total * sizeof *ids),
               *offsets = allocate((size_t)(last - first + 1) * sizeof *offsets);
       for (int32_t s = first; s < last; s++) {

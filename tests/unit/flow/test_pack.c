@@ -22,8 +22,8 @@ static void work_fill(struct work *work, const int32_t *lengths, int64_t rows) {
   }
 }
 
-/* Every row is in exactly one batch, whole, at the offsets that say so, and no batch holds more than
- * `batch_tokens`. */
+/* Every row is in exactly one batch, whole, at the offsets that say so, and no batch of several holds more
+ * than `batch_tokens`. */
 static void check_batches(const struct work *work, int32_t batch_tokens) {
   bool *seen = calloc((size_t)work->rows + 1, sizeof *seen);
   int64_t rows = 0;
@@ -34,7 +34,7 @@ static void check_batches(const struct work *work, int32_t batch_tokens) {
     assert_ptr_equal(batch->work, work);
     assert_int_equal(offsets[0], 0);
     assert_true(batch->sequences > 0);
-    assert_true(offsets[batch->sequences] <= batch_tokens);
+    assert_true(offsets[batch->sequences] <= batch_tokens || batch->sequences == 1);
     for (int32_t i = 0; i < batch->sequences; i++, rows++) {
       const int32_t number = work->order[batch->first_row + i];
       const struct row *row = &work->row[number];
@@ -90,6 +90,18 @@ static void batch_is_filled_to_its_limit(void **state) {
   work_free(&work);
 }
 
+static void row_that_is_longer_than_a_batch_is_one_by_itself(void **state) {
+  (void)state;
+  const int32_t lengths[] = {3, 40, 16, 4, 17};
+  struct work work = {0};
+  work_fill(&work, lengths, 5);
+  assert_true(pack_batches(&work, 16));
+  check_batches(&work, 16);
+  assert_int_equal(work.batch_count, 4);
+  assert_int_equal(work.batch[3].sequences, 2);
+  work_free(&work);
+}
+
 static void block_without_rows_has_no_batch(void **state) {
   (void)state;
   struct work work = {0};
@@ -120,6 +132,7 @@ int main(void) {
       cmocka_unit_test(batches_hold_every_row_once),
       cmocka_unit_test(rows_come_longest_first_and_ties_in_line_order),
       cmocka_unit_test(batch_is_filled_to_its_limit),
+      cmocka_unit_test(row_that_is_longer_than_a_batch_is_one_by_itself),
       cmocka_unit_test(block_without_rows_has_no_batch),
       cmocka_unit_test(work_is_as_new_after_a_clear),
   };
