@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "io/file.h"
+#include "io/machine.h"
 #include "io/run_layout.h"
 
 #define LOCK_BYTES_MAX 1024
@@ -23,10 +23,10 @@
 #define ORPHAN_NAPS 50  /* of a tenth of a second */
 #define TAKE_TRIES 8    /* each fails only when another job did something at the same moment */
 
-/* A process, on whatever host. */
+/* A process, on whatever machine. */
 struct owner {
-  char host[65];
-  char boot[40]; /* the kernel's boot id: a new one at every start of the machine */
+  struct machine machine;
+  char namespace[40]; /* its PID namespace, in which the numbers below count; "" where there is no /proc */
   int64_t process;
   int64_t start;  /* in clock ticks since the boot: tells a process from a later one of the same number */
   int64_t parent; /* its parent when it took the lock: mpirun, or a shell */
@@ -43,8 +43,7 @@ struct job_lock {
   bool ending;
 };
 
-/* The first bytes of a file of /proc, which is no file that a fault should strike: "" where it is not there.
- */
+/* The first bytes of a file of /proc, or "". It is no file that a fault should strike. */
 static void proc_read(const char *path, char text[PROC_BYTES]) {
   const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
   const ssize_t got = descriptor < 0 ? -1 : read(descriptor, text, PROC_BYTES - 1);
@@ -52,14 +51,7 @@ static void proc_read(const char *path, char text[PROC_BYTES]) {
   if (descriptor >= 0) close(descriptor);
 }
 
-static void boot_id(char boot[40]) {
-  char text[PROC_BYTES];
-  proc_read("/proc/sys/kernel/random/boot_id", text);
-  snprintf(boot, 40, "%.*s", (int)strcspn(text, "\n"), text);
-}
-
-/* Field 22 of /proc/<process>/stat; 0 where there is no such process, or only what is left of it (a zombie).
- */
+/* Field 22 of /proc/<process>/stat; 0 where there is no such process, or a zombie is all that is left. */
 static int64_t process_start(int64_t process) {
   char path[48], text[PROC_BYTES];
   snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", process);
@@ -73,10 +65,11 @@ static int64_t process_start(int64_t process) {
 }
 
 static void owner_self(struct owner *owner) {
-  struct utsname name;
   memset(owner, 0, sizeof *owner);
-  snprintf(owner->host, sizeof owner->host, "%s", uname(&name) == 0 ? name.nodename : "host");
-  boot_id(owner->boot);
+  machine_here(&owner->machine);
+  /* "pid:[4026531836]"; what is not read stays zero */
+  if (readlink("/proc/self/ns/pid", owner->namespace, sizeof owner->namespace - 1) < 0)
+    owner->namespace[0] = '\0';
   owner->process = getpid();
   owner->start = process_start(owner->process);
   owner->parent = getppid();
@@ -85,23 +78,26 @@ static void owner_self(struct owner *owner) {
 /* The counter has room for any, so that it can be written anew in place. */
 static int lock_print(char text[LOCK_BYTES_MAX], const struct owner *owner, int64_t counter) {
   return snprintf(text, LOCK_BYTES_MAX,
-                  "{\"host\":\"%s\",\"boot\":\"%s\",\"pid\":%" PRId64 ",\"start\":%" PRId64
-                  ",\"parent\":%" PRId64 ",\"counter\":%19" PRId64 "}\n",
-                  owner->host, owner->boot, owner->process, owner->start, owner->parent, counter);
+                  "{\"host\":\"%s\",\"boot\":\"%s\",\"namespace\":\"%s\",\"pid\":%" PRId64
+                  ",\"start\":%" PRId64 ",\"parent\":%" PRId64 ",\"counter\":%19" PRId64 "}\n",
+                  owner->machine.host, owner->machine.boot, owner->namespace, owner->process, owner->start,
+                  owner->parent, counter);
 }
 
-/* False where the text is no lock: of a job that died while it wrote it. */
+/* False where the text is no lock: of a job that died while it wrote it. (Earlier versions wrote no
+ * namespace.) */
 static bool lock_parse(const char *text, struct owner *owner) {
-  const char *host, *boot;
+  const char *host, *boot, *namespace = "";
   json_int_t process, start, parent, counter;
   memset(owner, 0, sizeof *owner);
   json_t *json = json_loads(text, 0, NULL);
-  const bool ok =
-      json && json_unpack(json, "{s:s, s:s, s:I, s:I, s:I, s:I}", "host", &host, "boot", &boot, "pid",
-                          &process, "start", &start, "parent", &parent, "counter", &counter) == 0;
+  const bool ok = json && json_unpack(json, "{s:s, s:s, s?:s, s:I, s:I, s:I, s:I}", "host", &host, "boot",
+                                      &boot, "namespace", &namespace, "pid", &process, "start", &start,
+                                      "parent", &parent, "counter", &counter) == 0;
   if (ok) {
-    snprintf(owner->host, sizeof owner->host, "%s", host);
-    snprintf(owner->boot, sizeof owner->boot, "%s", boot);
+    snprintf(owner->machine.host, sizeof owner->machine.host, "%s", host);
+    snprintf(owner->machine.boot, sizeof owner->machine.boot, "%s", boot);
+    snprintf(owner->namespace, sizeof owner->namespace, "%s", namespace);
     owner->process = process;
     owner->start = start;
     owner->parent = parent;
@@ -110,19 +106,21 @@ static bool lock_parse(const char *text, struct owner *owner) {
   return ok;
 }
 
+/* True where the owner's numbers mean here what they meant to it. */
 static bool owner_is_here(const struct owner *owner, const struct owner *self) {
-  return strcmp(owner->host, self->host) == 0;
+  return *self->machine.boot && *self->namespace && machine_same(&owner->machine, &self->machine) &&
+         strcmp(owner->namespace, self->namespace) == 0;
 }
 
-static bool owner_lives_here(const struct owner *owner, const struct owner *self) {
-  return strcmp(owner->boot, self->boot) == 0 && process_start(owner->process) == owner->start;
+static bool owner_lives_here(const struct owner *owner) {
+  return process_start(owner->process) == owner->start;
 }
 
 /* The ranks of an mpirun that was killed live on for a second or so. They are given the time to go, so that
  * the same command can be started again at once. */
-static bool owner_goes(const struct owner *owner, const struct owner *self) {
+static bool owner_goes(const struct owner *owner) {
   const struct timespec nap = {.tv_nsec = 100 * 1000 * 1000};
-  for (int naps = 0; owner_lives_here(owner, self); naps++) {
+  for (int naps = 0; owner_lives_here(owner); naps++) {
     if (naps == ORPHAN_NAPS || process_start(owner->parent) != 0) return false;
     nanosleep(&nap, NULL);
   }
@@ -151,11 +149,12 @@ static int64_t lock_seen_for(const char *out, const char *lock, const struct own
   if (json &&
       json_unpack(json, "{s:s, s:s, s:s, s:I}", "lock", &then, "host", &host, "boot", &boot, "since",
                   &since) == 0 &&
-      strcmp(then, lock) == 0 && strcmp(host, self->host) == 0 && strcmp(boot, self->boot) == 0) {
+      strcmp(then, lock) == 0 && strcmp(host, self->machine.host) == 0 &&
+      strcmp(boot, self->machine.boot) == 0) {
     seen_for = seconds_since_boot() - since;
   } else if (path) {
-    json_t *note = json_pack("{s:s, s:s, s:s, s:I}", "lock", lock, "host", self->host, "boot", self->boot,
-                             "since", (json_int_t)seconds_since_boot());
+    json_t *note = json_pack("{s:s, s:s, s:s, s:I}", "lock", lock, "host", self->machine.host, "boot",
+                             self->machine.boot, "since", (json_int_t)seconds_since_boot());
     if (note) json_dump_file(note, path, JSON_COMPACT);
     json_decref(note);
   }
@@ -170,7 +169,7 @@ static bool lock_is_dead(const char *out, const char *text, const struct owner *
   struct owner owner;
   const bool parsed = lock_parse(text, &owner);
   if (parsed && owner_is_here(&owner, self)) {
-    if (owner_goes(&owner, self)) return true;
+    if (owner_goes(&owner)) return true;
     return error_set(error, ERROR_CONFLICT,
                      "another job, process %" PRId64
                      " on this host, is writing to %s: wait until it ends, or give another --out",
@@ -183,10 +182,10 @@ static bool lock_is_dead(const char *out, const char *text, const struct owner *
                    ": if it is dead, start again in %" PRId64
                    " s, and its lock will be taken over; if it lives, wait until it ends, or give another "
                    "--out",
-                   owner.process, parsed ? owner.host : "unknown", out, left);
+                   owner.process, parsed ? owner.machine.host : "unknown", out, left);
 }
 
-/* Moves the lock with that text out of the way, if it is still that one. Renamed first and looked at
+/* Moves the lock with that text out of the way, if it is still that one. Put aside first and looked at
  * afterwards: of two jobs that find the same dead owner, the later one must not remove the lock that the
  * earlier one has made since. */
 static void lock_remove(const char *path, const char *text) {
@@ -254,6 +253,36 @@ static bool bumping_start(struct job_lock *lock, struct error *error) {
   return lock->bumping || error_set(error, ERROR_MEMORY, "cannot start a thread: %s", strerror(status));
 }
 
+/* True where that path leads to the file that this lock made. */
+static bool lock_is_at(const struct job_lock *lock, const char *path) {
+  struct stat named, opened;
+  return stat(path, &named) == 0 && fstat(lock->descriptor, &opened) == 0 && named.st_ino == opened.st_ino &&
+         named.st_dev == opened.st_dev;
+}
+
+struct sweep {
+  const struct job_lock *lock;
+  const char *out;
+};
+
+static bool aside_remove(void *context, const char *name, struct error *error) {
+  static const char aside[] = "." LOCK_NAME ".";
+  const struct sweep *sweep = context;
+  (void)error;
+  if (strncmp(name, aside, sizeof aside - 1) != 0 || !file_is_temporary(name)) return true;
+  char *path = file_join(sweep->out, name);
+  if (path && !lock_is_at(sweep->lock, path)) unlink(path);
+  free(path);
+  return true;
+}
+
+/* Removes the locks over which somebody died who had put them aside. This one is put back by whoever took it
+ * for a dead one; no other can be, as long as this one is in its place. */
+static void asides_remove(const struct job_lock *lock, const char *out) {
+  struct error ignored;
+  folder_visit(out, aside_remove, &(struct sweep){lock, out}, &ignored);
+}
+
 struct job_lock *job_lock_take(const char *out, struct error *error) {
   if (!file_make_folder(out, error)) return NULL;
   struct job_lock *lock = calloc(1, sizeof *lock);
@@ -274,6 +303,7 @@ struct job_lock *job_lock_take(const char *out, struct error *error) {
   }
   unlink(seen);
   free(seen);
+  asides_remove(lock, out);
   if (bumping_start(lock, error)) return lock;
   job_lock_release(lock);
   return NULL;
@@ -283,13 +313,6 @@ fail:
   free(path);
   free(lock);
   return NULL;
-}
-
-/* True where the path still leads to the file that this lock made. */
-static bool lock_is_ours(const struct job_lock *lock) {
-  struct stat named, opened;
-  return stat(lock->path, &named) == 0 && fstat(lock->descriptor, &opened) == 0 &&
-         named.st_ino == opened.st_ino && named.st_dev == opened.st_dev;
 }
 
 void job_lock_release(struct job_lock *lock) {
@@ -303,7 +326,7 @@ void job_lock_release(struct job_lock *lock) {
   }
   pthread_cond_destroy(&lock->ended);
   pthread_mutex_destroy(&lock->mutex);
-  if (lock_is_ours(lock)) unlink(lock->path);
+  if (lock_is_at(lock, lock->path)) unlink(lock->path);
   close(lock->descriptor);
   free(lock->path);
   free(lock);

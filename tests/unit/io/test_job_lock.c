@@ -66,9 +66,8 @@ static void dead_job_on_this_host_is_taken_over_at_once(void **state) {
     int64_t number;
   } changes[] = {{"start", 1}, {"pid", 999999999}};
   struct error error;
-  for (int i = 0; i < 3; i++) {
-    lock_leave(*state, i < 2 ? changes[i].key : "boot",
-               i < 2 ? json_integer(changes[i].number) : json_string("another boot"));
+  for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+    lock_leave(*state, changes[i].key, json_integer(changes[i].number));
     struct job_lock *lock = job_lock_take(*state, &error);
     assert_non_null(lock);
     job_lock_release(lock);
@@ -115,6 +114,34 @@ static void job_on_another_host_is_given_a_minute(void **state) {
   job_lock_release(lock);
 }
 
+/* There the number of this process may be that of a living one. */
+static void job_of_another_boot_or_namespace_is_given_a_minute(void **state) {
+  static const char *const keys[] = {"boot", "namespace"};
+  struct error error;
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    lock_leave(*state, keys[i], json_string("another"));
+    assert_null(job_lock_take(*state, &error));
+    assert_int_equal(error.code, ERROR_CONFLICT);
+    assert_says(&error, "in 60 s");
+    seen_age(*state, 60);
+    struct job_lock *lock = job_lock_take(*state, &error);
+    assert_non_null(lock);
+    job_lock_release(lock);
+  }
+}
+
+static void lock_of_an_earlier_version_is_given_a_minute(void **state) {
+  struct error error;
+  lock_leave(*state, "pid", json_integer(999999999));
+  json_t *json = lock_read(*state, "job.lock");
+  assert_int_equal(json_object_del(json, "namespace"), 0);
+  lock_write(*state, "job.lock", json);
+  json_decref(json);
+  assert_null(job_lock_take(*state, &error));
+  assert_says(&error, "process 999999999 on host ");
+  assert_says(&error, "in 60 s");
+}
+
 static void counter_that_moves_starts_the_minute_anew(void **state) {
   struct error error;
   lock_leave(*state, "host", json_string("elsewhere"));
@@ -149,6 +176,17 @@ static void lock_that_was_taken_over_is_not_removed(void **state) {
   assert_true(scratch_exists(*state, "job.lock"));
 }
 
+static void lock_that_somebody_put_aside_is_removed(void **state) {
+  struct error error;
+  scratch_write(*state, ".job.lock.elsewhere-1-3.tmp", "x", 1);
+  scratch_write(*state, ".other.lock.elsewhere-1-3.tmp", "x", 1);
+  struct job_lock *lock = job_lock_take(*state, &error);
+  assert_non_null(lock);
+  assert_false(scratch_exists(*state, ".job.lock.elsewhere-1-3.tmp"));
+  assert_true(scratch_exists(*state, ".other.lock.elsewhere-1-3.tmp"));
+  job_lock_release(lock);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       IN_SCRATCH(killed_job_is_taken_over_at_once),
@@ -156,9 +194,12 @@ int main(void) {
       IN_SCRATCH(living_job_on_this_host_is_left_alone),
       IN_SCRATCH(dead_job_on_this_host_is_taken_over_at_once),
       IN_SCRATCH(job_on_another_host_is_given_a_minute),
+      IN_SCRATCH(job_of_another_boot_or_namespace_is_given_a_minute),
+      IN_SCRATCH(lock_of_an_earlier_version_is_given_a_minute),
       IN_SCRATCH(counter_that_moves_starts_the_minute_anew),
       IN_SCRATCH(torn_lock_is_no_obstacle_for_ever),
       IN_SCRATCH(lock_that_was_taken_over_is_not_removed),
+      IN_SCRATCH(lock_that_somebody_put_aside_is_removed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
