@@ -26,7 +26,7 @@ static struct {
   atomic_llong calls[FAULT_SITES];
 } fault = {.once = PTHREAD_ONCE_INIT};
 
-static const char *const site_names[FAULT_SITES] = {"write", "sync", "rename", "read"};
+static const char *const site_names[FAULT_SITES] = {"write", "sync", "rename", "read", "remove"};
 
 static const struct {
   const char *name;
@@ -106,6 +106,6 @@ bool fault_check(struct error *error) {
   return error_set(
       error, ERROR_USAGE,
       "NINA_FAULT is \"%.200s\": expected a comma-separated list of SITE:N:ACTION or SITE:N+:ACTION, "
-      "SITE write, sync, rename or read, N from 1, ACTION ENOSPC, EIO, EACCES or kill; at most %d",
+      "SITE write, sync, rename, read or remove, N from 1, ACTION ENOSPC, EIO, EACCES or kill; at most %d",
       getenv("NINA_FAULT") ? getenv("NINA_FAULT") : "", FAULT_RULES_MAX);
 }

@@ -1,9 +1,9 @@
 /* The fault switch: how a test makes the n-th write, fsync, rename or read fail, or the process die there.
  *
- * NINA_FAULT holds a comma-separated list of SITE:N:ACTION. SITE is write, sync, rename or read; N counts
- * that site's calls from 1, over all threads; ACTION is ENOSPC, EIO, EACCES, or `kill` (SIGKILL to this
- * process). `SITE:N+:ACTION` acts on the n-th call and every one after it. Unset, the switch costs one load
- * per call.
+ * NINA_FAULT holds a comma-separated list of SITE:N:ACTION. SITE is write, sync, rename, read or
+ * remove (of a file in a job's folder); N counts that site's calls from 1, over all threads; ACTION is
+ * ENOSPC, EIO, EACCES, or `kill` (SIGKILL to this process). `SITE:N+:ACTION` acts on the n-th call and every
+ * one after it. Unset, the switch costs one load per call.
  *
  * The variable is read once, at the first call of either function. Its counters are this project's only
  * global mutable state: they belong to the process, as the environment does. */
@@ -11,7 +11,7 @@
 
 #include "io/error.h"
 
-enum fault_site { FAULT_WRITE, FAULT_SYNC, FAULT_RENAME, FAULT_READ, FAULT_SITES };
+enum fault_site { FAULT_WRITE, FAULT_SYNC, FAULT_RENAME, FAULT_READ, FAULT_REMOVE, FAULT_SITES };
 
 /* To be called before the system call of that kind. Returns 0, or the errno with which the call is to fail.
  */

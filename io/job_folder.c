@@ -6,15 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "io/fault.h"
 #include "io/file.h"
 #include "io/run_layout.h"
 
 #define JOB "job"
-#define GONE "gone" /* one that was taken away and could not be removed */
+#define TAKEN "taken" /* in a job's folder: another job's, while it is being removed */
+#define GONE "gone"   /* in OUT: one that was taken away and could not be removed */
 #define DISCARDED "discarded"
-#define REMOVE_TRIES 100 /* each fails only where a rank that was shut out has begun another file */
+#define EMPTY "empty"
+
+/* A folder that something is in, or keeps, is tried again for 5 s. A rank that was shut out may have begun a
+ * file just then; and over NFS a file stays while a process of this machine has it open, which the ranks of
+ * an mpirun that was killed do for a second or so. */
+#define REMOVE_TRIES 100
+#define REMOVE_NAP (50 * 1000 * 1000) /* ns */
 
 /* OUT/.<what>.HOST-PID-N.tmp, which nobody else has. */
 static char *folder_name(const char *out, const char *what, struct error *error) {
@@ -34,53 +43,129 @@ bool job_folder_is_named(const char *name) {
   return name_is_of(name, JOB) || name_is_of(name, GONE);
 }
 
+struct removal {
+  const char *folder;
+  int number; /* errno of the entry that would not go, or 0 */
+};
+
+static int folder_remove_once(const char *folder);
+
+/* False, which ends the visit, where the entry stays. */
 static bool entry_remove(void *context, const char *name, struct error *error) {
-  char *path = file_join(context, name);
+  struct removal *removal = context;
+  char *path = file_join(removal->folder, name);
   (void)error;
-  if (path) unlink(path);
+  errno = path ? fault_point(FAULT_REMOVE) : ENOMEM;
+  if (errno || unlink(path) != 0) removal->number = errno == EISDIR ? folder_remove_once(path) : errno;
+  if (removal->number == ENOENT) removal->number = 0;
   free(path);
-  return true;
+  return removal->number == 0;
 }
 
-/* What cannot be removed (NFS keeps a file that is open on this machine) stays for the next job. */
-static void folder_remove(const char *folder) {
-  struct error ignored;
-  for (int tries = 0; tries < REMOVE_TRIES; tries++) {
-    folder_visit(folder, entry_remove, (void *)folder, &ignored);
-    if (rmdir(folder) == 0 || (errno != ENOTEMPTY && errno != EEXIST)) return;
+/* Returns 0, or the errno that says why the folder stays. */
+static int folder_remove_once(const char *folder) {
+  struct removal removal = {.folder = folder};
+  struct error unused;
+  folder_visit(folder, entry_remove, &removal, &unused);
+  if (removal.number) return removal.number;
+  return rmdir(folder) == 0 || errno == ENOENT ? 0 : errno;
+}
+
+/* Removes a folder with all that is in it. Returns 0, or the errno. */
+static int folder_remove(const char *folder) {
+  const struct timespec nap = {.tv_nsec = REMOVE_NAP};
+  for (int tries = 1;; tries++) {
+    const int number = folder_remove_once(folder);
+    const bool kept = number == EBUSY || number == ENOTEMPTY || number == EEXIST;
+    if (!kept || tries == REMOVE_TRIES) return number;
+    nanosleep(&nap, NULL);
   }
 }
 
-/* Takes a job's folder away, if the entry is one. (What else bears such a name is a lock over which somebody
- * died: see job_lock.c.) The rename shuts the job's ranks out, all at once. Over NFS a rank on another
- * machine may for a while still find the folder that was moved; there it is the removal that counts. */
+static bool remove_failed(int number, const char *path, struct error *error) {
+  errno = number;
+  return error_set_errno(error,
+                         "cannot remove %s, which an earlier job left (where a process of that job still has "
+                         "files open in it, end the process, then start again)",
+                         path);
+}
+
+static bool begun_beside(const char *out, struct error *error) {
+  return error_set(error, ERROR_CONFLICT,
+                   "another job has begun in %s at the same moment: leave %s to that one", out, out);
+}
+
+struct taking {
+  const char *out, *folder; /* this job's */
+};
+
+/* Shuts a job out and removes its folder; `away` is where that goes if it stays. */
+static bool job_take_away(const struct taking *taking, const char *path, const char *away,
+                          struct error *error) {
+  char *taken = file_join(taking->folder, TAKEN);
+  if (!taken) return error_set_memory(error, PATH_MAX, "a path");
+  const int refused = rename(path, taken) == 0 ? 0 : errno;
+  const int kept = refused ? 0 : folder_remove(taken);
+  if (kept) rename(taken, away); /* out of ours, which goes */
+  free(taken);
+  if (kept) return remove_failed(kept, away, error);
+  if (!refused) return true;
+  /* Also where ours is, since a moment ago, in the very folder that was to be put into it (EINVAL). */
+  if (!job_folder_stands(taking->folder)) return begun_beside(taking->out, error);
+  errno = refused;
+  return refused == ENOENT || refused == ESTALE ||
+         error_set_errno(error, "cannot take %s away, which another job left", path);
+}
+
+static bool gone_remove(const char *path, struct error *error) {
+  if (unlink(path) == 0) return true;
+  const int number = folder_remove(path);
+  return number == 0 || remove_failed(number, path, error);
+}
+
+/* A file of a job folder's name is a lock that somebody has put aside: see io/job_lock.c. */
+static bool path_is_folder(const char *path) {
+  struct stat status;
+  return lstat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 static bool entry_take_away(void *context, const char *name, struct error *error) {
-  const char *out = context;
-  if (!job_folder_is_named(name)) return true;
-  char *path = file_join(out, name), *away = folder_name(out, GONE, error);
+  const struct taking *taking = context;
+  if (!job_folder_is_named(name) || strcmp(name, strrchr(taking->folder, '/') + 1) == 0) return true;
+  char *path = file_join(taking->out, name), *away = folder_name(taking->out, GONE, error);
   bool ok = path && away;
   if (!path) error_set_memory(error, PATH_MAX, "a path");
-  if (ok && name_is_of(name, GONE)) {
-    folder_remove(path);
-  } else if (ok) {
-    ok = rename(path, away) == 0 || errno == ENOENT || error_set_errno(error, "cannot rename %s", path);
-    if (ok && unlink(away) != 0) folder_remove(away);
-  }
+  if (ok && name_is_of(name, GONE))
+    ok = gone_remove(path, error);
+  else if (ok && path_is_folder(path))
+    ok = job_take_away(taking, path, away, error);
   free(away);
   free(path);
   return ok;
 }
 
-char *job_folder_take(const char *out, struct error *error) {
-  if (!folder_visit(out, entry_take_away, (void *)out, error)) return NULL;
+/* Makes this job's folder. */
+static char *folder_make(const char *out, struct error *error) {
   for (;;) {
     char *folder = folder_name(out, JOB, error);
     if (!folder || mkdir(folder, 0777) == 0) return folder;
-    const bool taken = errno == EEXIST; /* by another thread in the same nanosecond */
-    if (!taken) error_set_errno(error, "cannot make a folder in %s", out);
+    const bool made = errno == EEXIST; /* by another thread in the same nanosecond */
+    if (!made) error_set_errno(error, "cannot make a folder in %s", out);
     free(folder);
-    if (!taken) return NULL;
+    if (!made) return NULL;
   }
+}
+
+char *job_folder_take(const char *out, struct error *error) {
+  struct taking taking = {.out = out};
+  char *folder = folder_make(out, error);
+  if (!folder) return NULL;
+  taking.folder = folder;
+  if (folder_visit(out, entry_take_away, &taking, error) &&
+      (job_folder_stands(folder) || begun_beside(out, error)))
+    return folder;
+  job_folder_leave(folder);
+  return NULL;
 }
 
 void job_folder_leave(char *folder) {
@@ -100,6 +185,34 @@ bool job_folder_discard(const char *folder, const char *out, const char *path, s
   ok = ok && (rename(whole, discarded) == 0 || (errno == ENOENT && job_folder_stands(folder)) ||
               error_set_errno(error, "cannot remove %s", whole));
   free(discarded);
+  free(whole);
+  return ok;
+}
+
+static bool entry_found(void *context, const char *name, struct error *error) {
+  (void)name;
+  (void)error;
+  *(bool *)context = true;
+  return false;
+}
+
+static bool folder_is_empty(const char *path) {
+  struct error unused;
+  bool found = false;
+  return folder_visit(path, entry_found, &found, &unused) && !found;
+}
+
+/* rmdir(2) would do, but nothing shuts an earlier job out of it. */
+bool job_folder_discard_empty(const char *folder, const char *out, const char *path, struct error *error) {
+  char *whole = file_join(out, path), *empty = file_join(folder, EMPTY);
+  bool ok = whole && empty;
+  if (!ok) error_set_memory(error, PATH_MAX, "a path");
+  if (ok && folder_is_empty(whole)) {
+    ok = rename(whole, empty) == 0 || (errno == ENOENT && job_folder_stands(folder)) ||
+         error_set_errno(error, "cannot remove %s", whole);
+    if (ok && rmdir(empty) != 0) rename(empty, whole); /* somebody has put a file into it since */
+  }
+  free(empty);
   free(whole);
   return ok;
 }

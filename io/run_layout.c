@@ -119,15 +119,11 @@ static bool entry_remove_part(void *context, const char *path, const char *folde
   return job_folder_discard(removal->job, removal->out, path, error);
 }
 
-/* rmdir of a width's folder: the next run may have other widths. One that still holds a stranger's file
- * stays. */
+/* A width's folder: the next run may have other widths. One that still holds a stranger's file stays. */
 static bool entry_remove_width(void *context, const char *name, struct error *error) {
+  const struct removal *removal = context;
   if (name[0] != 'w' || !layout_has_folder(name)) return true;
-  char *path = file_join(context, name);
-  if (!path) return error_set_memory(error, PATH_MAX, "a path");
-  rmdir(path);
-  free(path);
-  return true;
+  return job_folder_discard_empty(removal->job, removal->out, name, error);
 }
 
 bool layout_remove_run(const char *job, const char *out, struct error *error) {
@@ -140,7 +136,7 @@ bool layout_remove_run(const char *job, const char *out, struct error *error) {
   if (!folder_visit(path, walk_folder_entry, &records, error)) goto out;
   if (access(path, F_OK) == 0 && !file_sync_folder(path, error)) goto out;
   if (!layout_visit(out, entry_remove_part, &removal, error)) goto out;
-  ok = folder_visit(out, entry_remove_width, (void *)out, error);
+  ok = folder_visit(out, entry_remove_width, &removal, error);
 out:
   free(path);
   return ok;

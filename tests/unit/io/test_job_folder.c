@@ -1,6 +1,7 @@
 /* OUT belongs to the job that opened it last: what is left of an earlier one can change nothing. */
 #include "io/job_folder.h"
 
+#include <pthread.h>
 #include <signal.h>
 
 #include "tests/unit/io/run_fixture.h"
@@ -75,7 +76,7 @@ static void late_rank_of_an_overwritten_job_can_change_nothing(void **state) {
   expect_shut_out(part_make(late, 0, 5, PART_END, &error), &error);
   strcpy(record.border.hash, "0123456789abcdef0123456789abcdef");
   expect_shut_out(run_log_commit(late, &record, &error), &error);
-  expect_shut_out(run_log_forget(old, 1, 0, &error), &error);
+  expect_shut_out(run_log_forget(old, 1, 0, &error), &error); /* whose record is there again */
   expect_shut_out(run_log_finish(old, &error), &error);
   run_log_close(late);
   run_log_close(old);
@@ -152,18 +153,107 @@ static void whatever_a_dead_job_left_unfinished_is_removed(void **state) {
   char path[512];
   assert_int_equal(child_run("", begin_and_die, *state), -SIGKILL);
   assert_int_equal(count_temporaries(*state), 2); /* its folder, and the file in it */
-  /* And one of a job on another machine, one that could not be removed, and a lock over which somebody died.
-   */
+  /* And one of a job on another machine, and what could not be removed. */
   assert_int_equal(mkdir(scratch_path(path, *state, "out/.job.elsewhere-1-1.tmp"), 0777), 0);
   scratch_write(*state, "out/.job.elsewhere-1-1.tmp/.part-00000-00000.npy.zst.elsewhere-1-2.tmp", "x", 1);
   assert_int_equal(mkdir(scratch_path(path, *state, "out/.gone.elsewhere-1-1.tmp"), 0777), 0);
   scratch_write(*state, "out/.gone.elsewhere-1-1.tmp/discarded", "x", 1);
-  scratch_write(*state, "out/.job.lock.elsewhere-1-3.tmp", "x", 1);
+  scratch_write(*state, "out/.gone.elsewhere-1-2.tmp", "x", 1);
   struct run_log *log = fixture_open(*state, &shard, 1, RUN_RESUME, &error);
   assert_ok(log, &error);
   assert_int_equal(count_temporaries(*state), 1); /* its own folder */
   run_log_close(log);
   assert_int_equal(count_temporaries(*state), 0);
+}
+
+/* OUT with the folder of a job that died. */
+static void leave_folder(const void *folder) {
+  char path[512];
+  assert_int_equal(mkdir(fixture_out(folder), 0777), 0);
+  assert_int_equal(mkdir(scratch_path(path, folder, "out/.job.elsewhere-1-1.tmp"), 0777), 0);
+  scratch_write(folder, "out/.job.elsewhere-1-1.tmp/discarded", "x", 1);
+}
+
+static int take_and_leave(void *folder) {
+  struct error error;
+  char *job = job_folder_take(fixture_out(folder), &error);
+  job_folder_leave(job);
+  return !job || count_temporaries(folder) > 0;
+}
+
+static void death_while_another_folder_is_taken_away_leaves_nothing_that_stays(void **state) {
+  leave_folder(*state);
+  assert_int_equal(child_run("remove:1:kill", take_and_leave, *state), -SIGKILL);
+  assert_false(scratch_exists(*state, "out/.job.elsewhere-1-1.tmp"));
+  assert_true(count_temporaries(*state) > 0);
+  assert_int_equal(child_run("", take_and_leave, *state), 0);
+}
+
+static int take_and_be_refused(void *folder) {
+  struct error error = {0};
+  char *job = job_folder_take(fixture_out(folder), &error);
+  return job || error.code != ERROR_IO || !strstr(error.message, "out/.gone.") ||
+         !strstr(error.message, "end the process, then start again): Permission denied");
+}
+
+/* The earlier job is shut out, but over NFS that would not be enough. */
+static void folder_that_cannot_be_removed_is_an_error_until_it_can(void **state) {
+  leave_folder(*state);
+  for (int tries = 0; tries < 2; tries++) {
+    assert_int_equal(child_run("remove:1:EACCES", take_and_be_refused, *state), 0);
+    assert_int_equal(count_temporaries(*state), 1);
+  }
+  assert_int_equal(child_run("", take_and_leave, *state), 0);
+}
+
+#define STARTERS 4
+#define STARTS 200
+
+struct starter {
+  const char *out;
+  pthread_barrier_t *barrier;
+  char *folder; /* NULL: refused */
+  struct error error;
+};
+
+static void *take_at_once(void *argument) {
+  struct starter *starter = argument;
+  pthread_barrier_wait(starter->barrier);
+  starter->folder = job_folder_take(starter->out, &starter->error);
+  return NULL;
+}
+
+static void of_jobs_that_begin_at_the_same_moment_one_goes_on(void **state) {
+  pthread_barrier_t barrier;
+  assert_int_equal(pthread_barrier_init(&barrier, NULL, STARTERS), 0);
+  for (int start = 0; start < STARTS; start++) {
+    struct starter starters[STARTERS];
+    pthread_t threads[STARTERS];
+    int standing = 0;
+    for (int i = 0; i < STARTERS; i++) {
+      starters[i] = (struct starter){.out = *state, .barrier = &barrier};
+      assert_int_equal(pthread_create(&threads[i], NULL, take_at_once, &starters[i]), 0);
+    }
+    for (int i = 0; i < STARTERS; i++) pthread_join(threads[i], NULL);
+    for (int i = 0; i < STARTERS; i++) {
+      if (starters[i].folder) standing += job_folder_stands(starters[i].folder);
+      if (starters[i].folder) continue;
+      assert_says(&starters[i].error, "another job has begun in ");
+      assert_int_equal(starters[i].error.code, ERROR_CONFLICT);
+    }
+    assert_int_equal(standing, 1);
+    for (int i = 0; i < STARTERS; i++) job_folder_leave(starters[i].folder);
+  }
+  pthread_barrier_destroy(&barrier);
+}
+
+static void lock_that_another_starter_has_put_aside_is_left_alone(void **state) {
+  struct error error;
+  scratch_write(*state, ".job.lock.elsewhere-1-3.tmp", "x", 1);
+  char *folder = job_folder_take(*state, &error);
+  assert_ok(folder, &error);
+  assert_true(scratch_exists(*state, ".job.lock.elsewhere-1-3.tmp"));
+  job_folder_leave(folder);
 }
 
 static void folders_of_other_names_are_left_alone(void **state) {
@@ -200,14 +290,44 @@ static void discarding_needs_the_folder_and_no_file(void **state) {
   job_folder_leave(later);
 }
 
+static void empty_folder_is_taken_out_only_by_the_job_whose_folder_stands(void **state) {
+  struct error error;
+  char path[512];
+  char *folder = job_folder_take(*state, &error);
+  assert_ok(folder, &error);
+  assert_ok(job_folder_discard_empty(folder, *state, "w8", &error), &error);
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(mkdir(scratch_path(path, *state, "w8"), 0777), 0);
+    assert_ok(job_folder_discard_empty(folder, *state, "w8", &error), &error);
+    assert_false(scratch_exists(*state, "w8"));
+  }
+  assert_int_equal(mkdir(scratch_path(path, *state, "w8"), 0777), 0);
+  scratch_write(*state, "w8/a", "x", 1);
+  assert_ok(job_folder_discard_empty(folder, *state, "w8", &error), &error);
+  assert_true(scratch_exists(*state, "w8/a"));
+  assert_int_equal(unlink(scratch_path(path, *state, "w8/a")), 0);
+  char *later = job_folder_take(*state, &error);
+  assert_ok(later, &error);
+  assert_false(job_folder_discard_empty(folder, *state, "w8", &error));
+  assert_says(&error, "cannot remove ");
+  assert_true(scratch_exists(*state, "w8"));
+  job_folder_leave(folder);
+  job_folder_leave(later);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      /* First the one with a child: see child_run. */
+      /* First those with a child: see child_run. */
+      IN_SCRATCH(death_while_another_folder_is_taken_away_leaves_nothing_that_stays),
+      IN_SCRATCH(folder_that_cannot_be_removed_is_an_error_until_it_can),
       IN_SCRATCH(whatever_a_dead_job_left_unfinished_is_removed),
       IN_SCRATCH(late_rank_of_an_overwritten_job_can_change_nothing),
       IN_SCRATCH(late_rank_that_read_a_damaged_shard_can_change_nothing),
       IN_SCRATCH(job_that_is_shut_out_leaves_the_later_one_alone_when_it_ends),
+      IN_SCRATCH(of_jobs_that_begin_at_the_same_moment_one_goes_on),
+      IN_SCRATCH(lock_that_another_starter_has_put_aside_is_left_alone),
       IN_SCRATCH(folders_of_other_names_are_left_alone),
+      IN_SCRATCH(empty_folder_is_taken_out_only_by_the_job_whose_folder_stands),
       IN_SCRATCH(discarding_needs_the_folder_and_no_file),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
