@@ -38,7 +38,7 @@ bool run_state_cut(struct run_log *log, int32_t shard, int32_t first, struct err
     if (record_read(log->out, shard, block, &record, error)) {
       if (!record_remove(log->job, log->out, &record, error)) return run_state_failed(log, error);
     } else if (error->code != ERROR_INPUT) {
-      return false;
+      return run_state_failed(log, error);
     }
     part_table_remove(&log->parts, shard, block);
   }

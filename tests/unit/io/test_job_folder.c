@@ -77,6 +77,7 @@ static void late_rank_of_an_overwritten_job_can_change_nothing(void **state) {
   strcpy(record.border.hash, "0123456789abcdef0123456789abcdef");
   expect_shut_out(run_log_commit(late, &record, &error), &error);
   expect_shut_out(run_log_forget(old, 1, 0, &error), &error); /* whose record is there again */
+  expect_shut_out(run_log_forget(old, 1, 2, &error), &error); /* and is not */
   expect_shut_out(run_log_finish(old, &error), &error);
   run_log_close(late);
   run_log_close(old);
