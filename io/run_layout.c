@@ -110,6 +110,22 @@ struct removal {
   const char *job, *out;
 };
 
+/* A temporary name of a file of the layout, and no stranger's. */
+static bool name_is_left_over(const char *folder, const char *name) {
+  const char *before = *folder ? ".part-" : "." MANIFEST_NAME ".";
+  return strncmp(name, before, strlen(before)) == 0 && file_is_temporary(name);
+}
+
+static bool entry_remove_left_over(void *context, const char *path, const char *folder, const char *name,
+                                   struct error *error) {
+  const struct removal *removal = context;
+  return !name_is_left_over(folder, name) || job_folder_discard(removal->job, removal->out, path, error);
+}
+
+bool layout_remove_left_over(const char *job, const char *out, struct error *error) {
+  return layout_visit(out, entry_remove_left_over, &(struct removal){job, out}, error);
+}
+
 static bool entry_remove_part(void *context, const char *path, const char *folder, const char *name,
                               struct error *error) {
   const struct removal *removal = context;

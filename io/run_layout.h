@@ -40,7 +40,11 @@ bool layout_visit(const char *out, layout_fn *visit, void *context, struct error
  * layout: what is left of a run that died before its manifest. */
 bool layout_check_empty(const char *out, struct error *error);
 
-/* Removes, through the job's folder, what a run wrote: records first, so that no part is valid any more
+/* Removes, through the job's folder, the temporary files that jobs of an earlier version left beside their
+ * final names. */
+bool layout_remove_left_over(const char *job, const char *out, struct error *error);
+
+/* Removes, likewise, what a run wrote: records first, so that no part is valid any more
  * whenever this is cut short, then the other files of the layout. The manifest stays, to be replaced by the
  * next run's: OUT is a run's folder all along. So do files of other names. */
 bool layout_remove_run(const char *job, const char *out, struct error *error);

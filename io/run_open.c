@@ -208,7 +208,8 @@ struct run_log *run_log_open(const char *out, const struct run_identity *identit
   if (!(log->job = job_folder_take(log->out, error))) goto out;
   if (!run_log_manifest(log->out, &manifest, error)) goto out;
   if (!manifest && !layout_check_empty(log->out, error)) goto out;
-  if (manifest && mode == RUN_OVERWRITE && !layout_remove_run(log->job, log->out, error)) {
+  if (!layout_remove_left_over(log->job, log->out, error) ||
+      (manifest && mode == RUN_OVERWRITE && !layout_remove_run(log->job, log->out, error))) {
     run_state_failed(log, error);
     goto out;
   }

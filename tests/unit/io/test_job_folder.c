@@ -167,6 +167,29 @@ static void whatever_a_dead_job_left_unfinished_is_removed(void **state) {
   assert_int_equal(count_temporaries(*state), 0);
 }
 
+static void temporary_files_of_an_earlier_version_are_removed(void **state) {
+  static const char *const left[] = {
+      "out/.manifest.json.elsewhere-1-1.tmp", "out/parts/.part-00000-00000.json.elsewhere-1-2.tmp",
+      "out/w8/.part-00000-00000.npy.zst.elsewhere-1-3.tmp", "out/w3/.part-00000-00000.npy.zst.here-1-3.tmp"};
+  static const enum run_mode modes[] = {RUN_RESUME, RUN_APPEND, RUN_OVERWRITE};
+  static const char stranger[] = "out/ids/.notes.elsewhere-1-1.tmp";
+  const struct shard shard = shard_named("a", 1);
+  struct error error;
+  char path[512];
+  run_log_close(fixture_open(*state, &shard, 1, RUN_RESUME, &error));
+  for (size_t mode = 0; mode < sizeof modes / sizeof *modes; mode++) {
+    mkdir(scratch_path(path, *state, "out/w3"), 0777);
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++) scratch_write(*state, left[i], "x", 1);
+    scratch_write(*state, stranger, "x", 1);
+    struct run_log *log = fixture_open(*state, &shard, 1, modes[mode], &error);
+    assert_ok(log, &error);
+    run_log_close(log);
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++) assert_false(scratch_exists(*state, left[i]));
+    assert_true(scratch_exists(*state, stranger));
+  }
+  assert_false(scratch_exists(*state, "out/w3"));
+}
+
 /* OUT with the folder of a job that died. */
 static void leave_folder(const void *folder) {
   char path[512];
@@ -322,6 +345,7 @@ int main(void) {
       IN_SCRATCH(death_while_another_folder_is_taken_away_leaves_nothing_that_stays),
       IN_SCRATCH(folder_that_cannot_be_removed_is_an_error_until_it_can),
       IN_SCRATCH(whatever_a_dead_job_left_unfinished_is_removed),
+      IN_SCRATCH(temporary_files_of_an_earlier_version_are_removed),
       IN_SCRATCH(late_rank_of_an_overwritten_job_can_change_nothing),
       IN_SCRATCH(late_rank_that_read_a_damaged_shard_can_change_nothing),
       IN_SCRATCH(job_that_is_shut_out_leaves_the_later_one_alone_when_it_ends),
