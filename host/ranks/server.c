@@ -8,6 +8,7 @@ bool server_restart(struct ranks *ranks, int32_t shard, int32_t block, struct er
   if (!run_log_forget(ranks->log, shard, block, error)) return false;
   claims_restart_shard(ranks->claims, shard, block);
   ranks->dirty = true;
+  pthread_cond_broadcast(&ranks->changed); /* rank 0's own reader may have been waiting for a block */
   return true;
 }
 
