@@ -201,6 +201,7 @@ bool ranks_gather(struct ranks *ranks, const char *text, char ***texts, struct e
   const struct world_vtable *world = ranks->size > 1 ? ranks->world->vtable : NULL;
   const size_t mine = strlen(text) + 1;
   size_t longest = mine;
+  *texts = NULL;
   size_t *sizes = calloc((size_t)ranks->size, sizeof *sizes);
   if (!sizes) error_set_memory(error, (size_t)ranks->size * sizeof *sizes, "the ranks' texts");
   if (!ranks_agree(ranks, sizes != NULL, error)) {
@@ -224,7 +225,10 @@ bool ranks_gather(struct ranks *ranks, const char *text, char ***texts, struct e
     *texts = texts_split(all, longest, ranks->size);
     if (!*texts) error_set_memory(error, (size_t)ranks->size * longest, "the ranks' texts");
     ok = ranks_agree(ranks, *texts != NULL, error);
-    if (!ok) ranks_texts_free(ranks, *texts);
+    if (!ok) {
+      ranks_texts_free(ranks, *texts);
+      *texts = NULL;
+    }
   }
   free(padded);
   free(all);
