@@ -14,9 +14,8 @@
 
 #include "io/fault.h"
 
-#define PIECE_BYTES \
-  (1 << 20)                 /* of a file being digested: large against a system call, small against a cache */
-#define WRITE_MAX (1 << 30) /* Linux writes at most 2^31 - 4096 bytes in one call */
+#define PIECE_BYTES (1 << 20) /* of a file being digested: many calls' worth, and small against a cache */
+#define WRITE_MAX (1 << 30)   /* Linux writes at most 2^31 - 4096 bytes in one call */
 
 /* read(2) or, from an offset of 0 or more, pread(2), repeated where a signal broke in. */
 static ssize_t descriptor_read(int descriptor, void *bytes, size_t size, int64_t offset) {

@@ -44,7 +44,7 @@ bool layout_check_empty(const char *out, struct error *error);
  * final names. */
 bool layout_remove_left_over(const char *job, const char *out, struct error *error);
 
-/* Removes, likewise, what a run wrote: records first, so that no part is valid any more
- * whenever this is cut short, then the other files of the layout. The manifest stays, to be replaced by the
- * next run's: OUT is a run's folder all along. So do files of other names. */
+/* Removes, likewise, what a run wrote: records first, so that no part is valid any more whenever this is cut
+ * short, then the other files of the layout. The manifest stays, to be replaced by the next run's: OUT is a
+ * run's folder all along. So do files of other names. */
 bool layout_remove_run(const char *job, const char *out, struct error *error);

@@ -90,8 +90,8 @@ bool run_log_manifest(const char *out, json_t **manifest, struct error *error);
  * - RUN_OVERWRITE: never; what an earlier run wrote (files of the layout above, nothing else) is removed
  *   first, its manifest replaced.
  * - any mode: an OUT that holds files but no manifest.
- * The manifest is a new run's first file. Temporary files of earlier jobs are removed,
- * those too that an earlier version left beside their final names. */
+ * The manifest is a new run's first file. Temporary files of earlier jobs are removed, those of an earlier
+ * version, beside their final names, too. */
 struct run_log *run_log_open(const char *out, const struct run_identity *identity, enum run_mode mode,
                              struct error *error);
 

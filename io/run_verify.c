@@ -15,9 +15,9 @@
 /* Kinds of file, by folder and suffix, are bits of struct part.files: a run has one a width and three more.
  */
 #define FILE_KINDS_MAX 64
-#define FILES_ANY                                                                                            \
-  UINT64_MAX /* of a forged record with more kinds than that: whatever bears the part's name counts as named \
-              */
+
+/* Of a forged record with more kinds than that: whatever bears the part's name counts as named. */
+#define FILES_ANY UINT64_MAX
 
 struct key_list {
   uint64_t *key; /* [count] part_key */
@@ -133,9 +133,7 @@ static bool record_list(void *context, const char *name, struct error *error) {
   return key_add(&verification->records, shard, block, error);
 }
 
-/* A shard of a run that is not finished lacks blocks from this one on: no damage, and said once for all of
- * them.
- */
+/* A shard of a run that is not finished lacks blocks from this one on: no damage, and said once for all. */
 static void shard_is_open(struct verification *verification, int32_t shard, int32_t block) {
   if (verification->open_shards > 0 && verification->last_open == shard) return;
   if (verification->open_shards++ == 0) {

@@ -36,10 +36,10 @@ struct option_strings {
 
 /* Parses a command's arguments into `target`. The .ini file that --config names is read first, so the command
  * line wins. An .ini file has keys `name = value` (flags: true or false), before any section or in one named
- * after the command. `specs` ends with a NULL name and heading. Positional arguments are left in argv[*first
- * …]. Strings point into argv or, from the
- * file, into *kept, which the caller frees when `target` is no longer used (NULL for a command without
- * --config). ERROR_USAGE on anything unknown, with the nearest name. *help is set by -h and --help. */
+ * after the command. `specs` ends with a NULL name and heading. *first is the index in argv of the positional
+ * arguments, which come last. Strings point into argv or, from the file, into *kept, which the caller frees
+ * when `target` is no longer used (NULL for a command without --config). ERROR_USAGE on anything unknown,
+ * with the nearest name. *help is set by -h and --help. */
 bool options_parse(const char *command, const struct option_spec *specs, int argc, char **argv, void *target,
                    struct option_strings *kept, int *first, bool *help, struct error *error);
 

@@ -3,8 +3,8 @@
  *
  *     reader (1 thread)      claims blocks and reads their lines
  *     tokenizers (threads)   a block at a time: parse, tokenize, sort by length, pack
- *     encoders (1 a slot)    a batch at a time, from the oldest block first; rows go back to the order of the
- * lines committers (threads)   a block at a time: compress, write, sync, commit
+ *     encoders (1 a slot)    a batch at a time, from the oldest block first; rows go back into their order
+ *     committers (threads)   a block at a time: compress, write, sync, commit
  *
  * Blocks in flight are bounded: the reader takes one of a fixed number of struct work and waits for one to
  * come back, so memory does not grow with the corpus; and it claims no more ahead than its encoder asks for

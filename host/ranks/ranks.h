@@ -74,8 +74,7 @@ struct ranks_place {
 };
 const struct ranks_place *ranks_place(const struct ranks *ranks, int32_t rank);
 
-/* How many processors this rank should take for itself: its mask's, shared with the ranks that have the same.
- */
+/* How many processors this rank should take: its mask's, shared with the ranks that have the same. */
 int32_t ranks_processors(const struct ranks *ranks);
 
 /* The next five are collective: every rank calls them at the same point of its way. They wait without
@@ -149,13 +148,11 @@ bool ranks_report(struct ranks *ranks, const void *report, size_t size, struct e
 const void *ranks_reported(const struct ranks *ranks, int32_t rank);
 
 /* This rank's part is over; what it still holds goes back. `failure` is why, or NULL where it ended in order.
- * A failure that every rank would meet (another input than before, a usage error) stops all of them. [main]
- */
+ * A failure that every rank would meet (another input than before, a usage error) stops them all. [main] */
 bool ranks_leave(struct ranks *ranks, const struct error *failure, struct error *error);
 
 /* True while a rank has not left: until then ranks_serve is to be called. [main] */
 bool ranks_others_work(const struct ranks *ranks);
 
-/* On rank 0, when all have left: how many failed, and the first one's error, with its name in front. [main]
- */
+/* On rank 0, when all have left: how many failed, and the first one's error, its name in front. [main] */
 int32_t ranks_failed(const struct ranks *ranks, struct error *first);
