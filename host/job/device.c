@@ -106,12 +106,15 @@ struct encoder *device_open_encoder(const struct device_choice *choice, bool fre
       agree(ranks, encoder != NULL, error) && card_weights_bring(ranks, choice, cuda ? encoder : NULL, error);
   *why = (struct error){0};
   if (!ok && error->code == ERROR_UNSUPPORTED) {
+    const struct error first = *error; /* everybody's, and with a rank's name in front already */
+    *error = (struct error){0};
     if (cuda) {
       encoder_close(encoder);
-      *why = *error;
+      *why = first;
       encoder = free_choice ? open_alone(DEVICE_CPU, 0, model, options, error) : NULL;
     }
     ok = agree(ranks, encoder != NULL, error);
+    if (!ok && !error->code) *error = first;
   }
   if (ok) return encoder;
   encoder_close(encoder);

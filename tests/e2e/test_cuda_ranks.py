@@ -44,6 +44,16 @@ def wanted(shard: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, b
     return Output(out).embedding()
 
 
+def broken_model(folder: Path) -> Path:
+    """Each weight of it is NaN, which the card's encoder refuses where it reads it."""
+    broken = shutil.copytree(MODEL, folder / "broken" / MODEL.name)
+    for file in broken.glob("*.safetensors"):
+        content = file.read_bytes()
+        start = 8 + int.from_bytes(content[:8], "little")
+        file.write_bytes(content[:start] + b"\xff" * (len(content) - start))
+    return broken
+
+
 @pytest.fixture(autouse=True)
 def three_cards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_CUDA_CARDS", "3")
@@ -57,12 +67,7 @@ def test_any_number_of_cards_gives_the_same_bytes(tmp_path: Path, shard: Path, w
 
 
 def test_one_rank_reads_the_weights_and_its_card_passes_them_on(tmp_path: Path, shard: Path, wanted: dict[str, bytes]) -> None:
-    # In the other ranks' copies of the model each weight is NaN, which the card's encoder refuses where it reads it.
-    broken = shutil.copytree(MODEL, tmp_path / "broken" / MODEL.name)
-    for file in broken.glob("*.safetensors"):
-        content = file.read_bytes()
-        start = 8 + int.from_bytes(content[:8], "little")
-        file.write_bytes(content[:start] + b"\xff" * (len(content) - start))
+    broken = broken_model(tmp_path)  # the other ranks' copies
     assert "nan: the cuda encoder computes in fp16" in embed(tmp_path / "alone", shard, status=FAILED, **(OPTIONS | {"model": broken})).error
     groups = [
         Ranks(1, options={"model": broken} if rank else {}, variables={"FAKE_CUDA_LOG": tmp_path / f"{rank}.json"})
@@ -75,6 +80,13 @@ def test_one_rank_reads_the_weights_and_its_card_passes_them_on(tmp_path: Path, 
     # What every card gets from its host: the batches; the first one's, the weights too, in fp16.
     assert counts[0]["copies_up"] > counts[0]["pool"]
     assert all(count["copies_up"] == count["pool"] for count in counts[1:])
+
+
+def test_rank_whose_card_cannot_compute_the_model_is_named_once(tmp_path: Path, shard: Path) -> None:
+    groups = [Ranks(1, options={"device": "cpu"}), Ranks(1, options={"model": broken_model(tmp_path)})]
+    result = embed_many(tmp_path / "out", shard, ranks=groups, status=FAILED, **OPTIONS)
+    result.says("nan: the cuda encoder computes in fp16")
+    assert result.stderr.count("rank 1 on ") == 1
 
 
 def test_card_that_fails_in_the_middle_leaves_its_blocks_to_the_others(
