@@ -3,46 +3,34 @@
 
 #include <assert.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include "host/ranks/state.h"
+#include "io/machine.h"
 
 /* What each rank says of itself at the start. */
 struct arrival {
-  char host[65];
-  char boot[40]; /* machines with one name are told apart by their boot ids */
+  struct machine machine;
   cpu_set_t mask;
 };
 
 static void arrival_fill(struct arrival *arrival) {
-  struct utsname name;
   memset(arrival, 0, sizeof *arrival);
-  snprintf(arrival->host, sizeof arrival->host, "%s", uname(&name) == 0 ? name.nodename : "host");
-  FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-  if (file) {
-    if (!fgets(arrival->boot, sizeof arrival->boot, file)) arrival->boot[0] = '\0';
-    fclose(file);
-  }
+  machine_here(&arrival->machine);
   if (sched_getaffinity(0, sizeof arrival->mask, &arrival->mask) != 0) {
     CPU_ZERO(&arrival->mask);
     CPU_SET(0, &arrival->mask);
   }
 }
 
-static bool same_machine(const struct arrival *a, const struct arrival *b) {
-  return strcmp(a->host, b->host) == 0 && strcmp(a->boot, b->boot) == 0;
-}
-
 static void places_fill(struct ranks *ranks, const struct arrival *arrival) {
   for (int32_t i = 0; i < ranks->size; i++) {
     struct ranks_place *place = &ranks->place[i];
-    memcpy(place->host, arrival[i].host, sizeof place->host);
+    memcpy(place->host, arrival[i].machine.host, sizeof place->host);
     place->processors = CPU_COUNT(&arrival[i].mask);
     for (int32_t j = 0; j < ranks->size; j++) {
-      if (!same_machine(&arrival[i], &arrival[j])) continue;
+      if (!machine_same(&arrival[i].machine, &arrival[j].machine)) continue;
       if (place->local_size++ == 0) place->machine = j;
       place->local_rank += j < i;
       place->sharers += CPU_EQUAL(&arrival[i].mask, &arrival[j].mask) != 0;
