@@ -167,9 +167,8 @@ bool file_make_folder(const char *path, struct error *error) {
     if (S_ISDIR(status.st_mode)) return true;
     return error_set(error, ERROR_USAGE, "%s is not a folder: give another name, or move it away", path);
   }
-  char *copy = strdup(path);
+  char *copy = strndup(path, file_path_length(path));
   if (!copy) return error_set_memory(error, strlen(path), "a path");
-  for (size_t end = strlen(copy); end > 1 && copy[end - 1] == '/';) copy[--end] = '\0';
   bool ok = true;
   for (char *slash = copy; ok && (slash = strchr(slash + 1, '/'));) {
     if (slash[-1] == '/') continue;
@@ -193,11 +192,17 @@ bool file_sync_folder(const char *path, struct error *error) {
   return ok;
 }
 
+size_t file_path_length(const char *path) {
+  size_t length = strlen(path);
+  while (length > 1 && path[length - 1] == '/') length--;
+  return length;
+}
+
 char *file_join(const char *folder, const char *name) {
   char *path;
-  size_t length = strlen(folder);
-  while (length > 0 && folder[length - 1] == '/') length--;
-  return asprintf(&path, "%.*s/%s", (int)length, folder, name) < 0 ? NULL : path;
+  const int length = (int)file_path_length(folder);
+  const bool root = length == 1 && folder[0] == '/';
+  return asprintf(&path, "%.*s/%s", root ? 0 : length, folder, name) < 0 ? NULL : path;
 }
 
 char *file_temporary(const char *path) {

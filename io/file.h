@@ -38,6 +38,9 @@ bool file_make_folder(const char *path, struct error *error);
 /* fsync of a folder: makes the renames inside it durable. */
 bool file_sync_folder(const char *path, struct error *error);
 
+/* Length of a path without the slashes at its end; of the root 1. */
+size_t file_path_length(const char *path);
+
 /* `folder/name`, whether or not the folder is spelled with a slash at its end; allocated (caller frees), or
  * NULL when memory is short. */
 char *file_join(const char *folder, const char *name);

@@ -184,13 +184,12 @@ static bool run_continue(struct run_log *log, const struct run_identity *identit
 
 struct run_log *run_state_new(const char *out, struct error *error) {
   struct run_log *log = calloc(1, sizeof *log);
-  if (!log || !(log->out = strdup(out))) {
+  if (!log || !(log->out = strndup(out, file_path_length(out)))) {
     error_set_memory(error, sizeof *log, "the log of a run");
     free(log);
     return NULL;
   }
   pthread_mutex_init(&log->lock, NULL);
-  for (size_t end = strlen(log->out); end > 1 && log->out[end - 1] == '/';) log->out[--end] = '\0';
   return log;
 }
 
