@@ -15,9 +15,6 @@ struct embed_arguments {
   struct option_strings strings;
 };
 
-static const char *const precisions[] = {"auto", "fp32", "bf16", "fp16", NULL}; /* as enum precision */
-static const char *const progresses[] = {"auto", "bar", "json", "none", NULL};
-
 #define EMBED(field) offsetof(struct embed_arguments, embed.field)
 
 static const struct option_spec specs[] = {
@@ -63,7 +60,7 @@ static const struct option_spec specs[] = {
      "is found; each rank of a machine takes a card of its own",
      NULL},
     {"precision", OPTION_CHOICE, EMBED(precision), "NAME",
-     "auto; cpu: fp32 or bf16; cuda: fp16\n(auto: bf16 where the CPU has it)", precisions},
+     "auto; cpu: fp32 or bf16; cuda: fp16\n(auto: bf16 where the CPU has it)", option_precisions},
     {"threads", OPTION_INT, EMBED(threads), "N", "worker threads (default: the processors it may use)", NULL},
     {"batch-tokens", OPTION_INT, EMBED(batch_tokens), "N",
      "tokens of a packed batch (default: suits the device)", NULL},
@@ -75,7 +72,7 @@ static const struct option_spec specs[] = {
      "device null: tokens/s of each thread (default: no limit)", NULL},
     {NULL, OPTION_HEADING, 0, NULL, "Display", NULL},
     {"progress", OPTION_CHOICE, offsetof(struct embed_arguments, progress), "MODE",
-     "auto, bar, json or none (auto: a bar on a terminal,\na line every 10 s elsewhere)", progresses},
+     "auto, bar, json or none (auto: a bar on a terminal,\na line every 10 s elsewhere)", progress_modes},
     {"quiet", OPTION_FLAG, offsetof(struct embed_arguments, quiet), NULL, "print errors only", NULL},
     {0, OPTION_FLAG, 0, NULL, NULL, NULL},
 };
@@ -118,19 +115,6 @@ static void catch_signals(void) {
   signal(SIGTERM, on_signal);
 }
 
-static void show_progress(void *context, const struct embed_status *status) {
-  progress_show(context, status);
-}
-
-static void show_notice(void *context, const char *sentence) {
-  progress_notice(context, sentence);
-}
-
-static void no_notice(void *context, const char *sentence) {
-  (void)context;
-  (void)sentence;
-}
-
 static int embed_status_code(const struct embed_arguments *arguments, const struct embed_report *report) {
   if (report->interrupted && !report->complete) {
     fprintf(stderr, "nina: stopped; start the same command again to go on\n");
@@ -156,9 +140,8 @@ static int embed(struct ranks *ranks, const struct embed_arguments *arguments) {
   struct error error = {0};
   struct embed_report report;
   struct progress progress;
-  progress_init(&progress, arguments->quiet ? PROGRESS_NONE : (enum progress_mode)arguments->progress);
-  const struct embed_callbacks callbacks = {&progress, show_progress,
-                                            arguments->quiet ? no_notice : show_notice};
+  const struct embed_callbacks callbacks =
+      progress_begin(&progress, (enum progress_mode)arguments->progress, arguments->quiet);
   const bool done = embed_run(ranks, &arguments->embed, &callbacks, &stop_requested, &report, &error);
   progress_clear(&progress);
   if (!report.speaks) return EXIT_DONE;

@@ -21,9 +21,6 @@ struct eval_arguments {
   struct option_strings strings;
 };
 
-static const char *const precisions[] = {"auto", "fp32", "bf16", "fp16", NULL}; /* as enum precision */
-static const char *const progresses[] = {"auto", "bar", "json", "none", NULL};
-
 #define EVAL(field) offsetof(struct eval_arguments, eval.field)
 #define EMBED(field) offsetof(struct eval_arguments, eval.embed.field)
 
@@ -63,13 +60,13 @@ static const struct option_spec specs[] = {
      "with\n--vectors is cpu",
      NULL},
     {"precision", OPTION_CHOICE, EMBED(precision), "NAME",
-     "auto; cpu: fp32 or bf16; cuda: fp16\n(auto: bf16 where the CPU has it)", precisions},
+     "auto; cpu: fp32 or bf16; cuda: fp16\n(auto: bf16 where the CPU has it)", option_precisions},
     {"threads", OPTION_INT, EMBED(threads), "N", "worker threads (default: the processors it may use)", NULL},
     {"batch-tokens", OPTION_INT, EMBED(batch_tokens), "N",
      "tokens of a packed batch (default: suits the device)", NULL},
     {NULL, OPTION_HEADING, 0, NULL, "Display", NULL},
     {"progress", OPTION_CHOICE, offsetof(struct eval_arguments, progress), "MODE",
-     "auto, bar, json or none, as for nina embed", progresses},
+     "auto, bar, json or none, as for nina embed", progress_modes},
     {"quiet", OPTION_FLAG, offsetof(struct eval_arguments, quiet), NULL, "print the table and errors only",
      NULL},
     {0, OPTION_FLAG, 0, NULL, NULL, NULL},
@@ -102,19 +99,6 @@ static void on_signal(int number) {
   signal(number, SIG_DFL);
 }
 
-static void show_progress(void *context, const struct embed_status *status) {
-  progress_show(context, status);
-}
-
-static void show_notice(void *context, const char *sentence) {
-  progress_notice(context, sentence);
-}
-
-static void no_notice(void *context, const char *sentence) {
-  (void)context;
-  (void)sentence;
-}
-
 /* Paths are those of the two metrics.json. */
 static bool compare_and_print(const struct eval_result *before, const char *before_path,
                               const struct eval_result *after, const char *after_path, struct error *error) {
@@ -145,9 +129,8 @@ static int evaluate(struct ranks *ranks, const struct eval_arguments *arguments,
   struct progress progress;
   signal(SIGINT, on_signal);
   signal(SIGTERM, on_signal);
-  progress_init(&progress, arguments->quiet ? PROGRESS_NONE : (enum progress_mode)arguments->progress);
-  const struct embed_callbacks callbacks = {&progress, show_progress,
-                                            arguments->quiet ? no_notice : show_notice};
+  const struct embed_callbacks callbacks =
+      progress_begin(&progress, (enum progress_mode)arguments->progress, arguments->quiet);
   bool done = eval_run(ranks, &arguments->eval, &callbacks, &stop_requested, &report, &error);
   progress_clear(&progress);
   const bool speaks = ranks_rank(ranks) == 0;

@@ -17,8 +17,6 @@ struct search_arguments {
   int count;
 };
 
-static const char *const precisions[] = {"auto", "fp32", "bf16", "fp16", NULL}; /* as enum precision */
-
 #define SEARCH(field) offsetof(struct search_arguments, search.field)
 
 static const struct option_spec specs[] = {
@@ -42,7 +40,7 @@ static const struct option_spec specs[] = {
      "of questions and scan: cpu, cuda, cuda:K (card K), or\nnull (no model: hashes, for tests); auto: cpu",
      NULL},
     {"precision", OPTION_CHOICE, SEARCH(embed.precision), "NAME",
-     "of the questions: auto; cpu: fp32 or bf16; cuda: fp16", precisions},
+     "of the questions: auto; cpu: fp32 or bf16; cuda: fp16", option_precisions},
     {"threads", OPTION_INT, SEARCH(embed.threads), "N", "threads (default: the processors it may use)", NULL},
     {"quiet", OPTION_FLAG, offsetof(struct search_arguments, quiet), NULL, "print answers and errors only",
      NULL},

@@ -14,6 +14,8 @@
 #define OPTIONS_MAX 64
 #define OPTIONS_BASE 1000 /* getopt's val of spec i is OPTIONS_BASE + i: above every character */
 
+const char *const option_precisions[] = {"auto", "fp32", "bf16", "fp16", NULL};
+
 static bool spec_ends(const struct option_spec *spec) {
   return !spec->name && spec->type != OPTION_HEADING;
 }

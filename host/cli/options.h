@@ -28,6 +28,9 @@ struct option_spec {
   const char *const *choices; /* OPTION_CHOICE: names, then NULL */
 };
 
+/* Choices by enum precision. */
+extern const char *const option_precisions[];
+
 /* The strings of an .ini file; zeroed at first. */
 struct option_strings {
   char **string;

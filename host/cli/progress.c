@@ -13,11 +13,7 @@
 #define LINES_INTERVAL 10000000000LL /* a log of a night stays readable */
 #define JSON_INTERVAL 1000000000LL
 
-void progress_init(struct progress *progress, enum progress_mode mode) {
-  if (mode == PROGRESS_AUTO) mode = isatty(STDERR_FILENO) ? PROGRESS_BAR : PROGRESS_LINES;
-  *progress = (struct progress){.mode = mode};
-  if (mode == PROGRESS_LINES) progress->next = clock_now() + LINES_INTERVAL;
-}
+const char *const progress_modes[] = {"auto", "bar", "json", "none", NULL};
 
 /* Seconds of a state; never 0, so that rates can be taken. */
 static double status_seconds(const struct embed_status *status) {
@@ -91,7 +87,8 @@ static void show_json(const struct embed_status *status, const char *event) {
   }
 }
 
-void progress_show(struct progress *progress, const struct embed_status *status) {
+static void progress_show(void *context, const struct embed_status *status) {
+  struct progress *progress = context;
   const int64_t now = clock_now();
   if (progress->mode == PROGRESS_NONE || now < progress->next) return;
   if (progress->mode == PROGRESS_JSON) {
@@ -109,9 +106,22 @@ void progress_clear(struct progress *progress) {
   progress->bar_shown = false;
 }
 
-void progress_notice(struct progress *progress, const char *sentence) {
-  progress_clear(progress);
+static void progress_notice(void *context, const char *sentence) {
+  progress_clear(context);
   fprintf(stderr, "nina: %s\n", sentence);
+}
+
+static void no_notice(void *context, const char *sentence) {
+  (void)context;
+  (void)sentence;
+}
+
+struct embed_callbacks progress_begin(struct progress *progress, enum progress_mode mode, bool quiet) {
+  if (quiet) mode = PROGRESS_NONE;
+  if (mode == PROGRESS_AUTO) mode = isatty(STDERR_FILENO) ? PROGRESS_BAR : PROGRESS_LINES;
+  *progress = (struct progress){.mode = mode};
+  if (mode == PROGRESS_LINES) progress->next = clock_now() + LINES_INTERVAL;
+  return (struct embed_callbacks){progress, progress_show, quiet ? no_notice : progress_notice};
 }
 
 static enum flow_stage bottleneck(const struct flow_progress *flow) {
