@@ -18,11 +18,6 @@
 #define QUERIES_MAX (1 << 30)
 #define MEMORY_SPARE (256 * MEBI) /* for the library's own needs, which come with the first launches */
 
-bool top_k_card_refuse(struct error *error) {
-  const struct error why = *error;
-  return error_set(error, why.code, "%.900s; --device cpu does without a card", why.message);
-}
-
 /* --- Sizes ---------------------------------------------------------------------------------------------- */
 
 static int64_t multiple_up(int64_t count, int64_t of) {
@@ -202,7 +197,6 @@ struct top_k_card *top_k_card_open(const struct top_k_card_options *options, str
         (struct top_k_width){.width = options->widths[w], .stride = top_k_stride(options->widths[w])};
   sizes_resolve(search, options);
   if (search_start(search, options, error)) return &search->card;
-  if (error->code != ERROR_UNSUPPORTED) top_k_card_refuse(error);
   top_k_card_close(&search->card);
   return NULL;
 }

@@ -17,7 +17,7 @@
  * of each width. On the host: two pinned chunks of 32 MiB, 16 MiB for candidates.
  *
  * All calls are for one thread at a time. This header needs no CUDA; in a build without it open fails and
- * says so. Errors tell to pass --device cpu. */
+ * says so. After an error the lists may be half filled. */
 #pragma once
 
 #include <stdbool.h>

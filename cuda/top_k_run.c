@@ -140,12 +140,11 @@ static bool width_run(struct top_k_search *search, int32_t w, int32_t chunk, int
 bool top_k_card_send(struct top_k_card *card, int32_t chunk, int32_t rows, struct error *error) {
   struct top_k_search *search = (struct top_k_search *)card;
   const size_t bytes = (size_t)rows * (size_t)search->passage_width * sizeof(uint16_t);
-  return (cuda_check(cudaSetDevice(search->device), error, "turning to card %d", search->device) &&
-          cuda_check(cudaMemcpyAsync(search->chunk[chunk], card->chunk[chunk], bytes, cudaMemcpyHostToDevice,
-                                     search->copies),
-                     error, "copying passages to the card") &&
-          cuda_check(cudaEventRecord(search->sent[chunk], search->copies), error, "recording an event")) ||
-         top_k_card_refuse(error);
+  return cuda_check(cudaSetDevice(search->device), error, "turning to card %d", search->device) &&
+         cuda_check(cudaMemcpyAsync(search->chunk[chunk], card->chunk[chunk], bytes, cudaMemcpyHostToDevice,
+                                    search->copies),
+                    error, "copying passages to the card") &&
+         cuda_check(cudaEventRecord(search->sent[chunk], search->copies), error, "recording an event");
 }
 
 bool top_k_card_run(struct top_k_card *card, int32_t chunk, int32_t rows,
@@ -153,8 +152,8 @@ bool top_k_card_run(struct top_k_card *card, int32_t chunk, int32_t rows,
   struct top_k_search *search = (struct top_k_search *)card;
   if (!cuda_check(cudaSetDevice(search->device), error, "turning to card %d", search->device) ||
       !cuda_check(cudaStreamWaitEvent(search->stream, search->sent[chunk], 0), error, "waiting for passages"))
-    return top_k_card_refuse(error);
+    return false;
   for (int32_t w = 0; w < search->width_count; w++)
-    if (!width_run(search, w, chunk, rows, lists, error)) return top_k_card_refuse(error);
+    if (!width_run(search, w, chunk, rows, lists, error)) return false;
   return true;
 }

@@ -67,6 +67,3 @@ static inline size_t top_k_control_bytes(const struct top_k_search *search) {
 /* Puts queries [queries, width] on the card, with their slack. ERROR_UNSUPPORTED as top_k_card_open. */
 bool top_k_queries_send(struct top_k_search *search, const struct top_k_width *width, const float *queries,
                         struct error *error);
-
-/* Adds the way around a card to an error; returns false. */
-bool top_k_card_refuse(struct error *error);

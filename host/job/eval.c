@@ -158,7 +158,7 @@ static bool result_widths(struct evaluation *eval, struct error *error) {
 }
 
 /* True where a card scans: the device that embedded does; for vectors that are there already, a card only
- * where it is asked for. */
+ * where it is asked for. A card that was not asked for can be done without. */
 static bool scans_on_card(const struct evaluation *eval) {
   const json_t *class = json_object_get(eval->vectors.corpus.manifest, "compute_class");
   const char *encoder = json_string_value(json_object_get(class, "encoder"));
@@ -176,9 +176,11 @@ static bool score(struct evaluation *eval, const char *out, struct error *error)
     return false;
   for (int i = 0; i < eval->vectors.qrels.warning_count; i++)
     notice(eval, "%s", eval->vectors.qrels.warning[i]);
-  if (!eval_score(eval->ranks, &eval->vectors, out, &eval->means, scans_on_card(eval), result, &replaced,
-                  error))
-    return false;
+  const struct eval_scan scan = {.means = eval->means,
+                                 .on_card = scans_on_card(eval),
+                                 .may_do_without = eval->options->embed.device == DEVICE_AUTO,
+                                 .callbacks = eval->callbacks};
+  if (!eval_score(eval->ranks, &eval->vectors, out, &scan, result, &replaced, error)) return false;
   if (replaced > 0)
     notice(eval, "run.w*.trec: %lld ids hold white space, which that form cannot; each became '_'",
            (long long)replaced);

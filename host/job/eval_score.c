@@ -29,7 +29,7 @@ static bool side_open(const char *vectors, const char *name, struct stored_run *
 
 bool eval_vectors_open(const char *vectors, const char *qrels, struct eval_vectors *set,
                        struct error *error) {
-  *set = (struct eval_vectors){0};
+  *set = (struct eval_vectors){.folder = vectors};
   return side_open(vectors, "corpus", &set->corpus, &set->passage_ids, error) &&
          side_open(vectors, "queries", &set->queries, &set->query_ids, error) &&
          stored_run_matches(&set->corpus, &set->queries, error) &&
@@ -74,9 +74,35 @@ static bool judged_list(struct scoring *scoring, struct error *error) {
   return true;
 }
 
+static void say_without_card(const struct eval_scan *scan, const struct error *why) {
+  char sentence[sizeof why->message + 64];
+  snprintf(sentence, sizeof sentence, "searching without a card, which finds the same: %s", why->message);
+  scan->callbacks->notice(scan->callbacks->context, sentence);
+}
+
+/* Searches on cards, where they are wanted, and without them where those fail. */
+static struct top_k *files_search(const struct scoring *scoring, struct ranks *ranks,
+                                  const struct eval_scan *scan, struct top_k_options *options,
+                                  const struct vector_file *files, struct error *error) {
+  const int64_t count = scoring->set->corpus.part_count;
+  struct top_k *top_k = scan_lead(ranks, options, &scan->means, files, count, error);
+  if (top_k || !scan_blames_card(options, error)) return top_k;
+  const struct error why = *error;
+  if (!scan->may_do_without) {
+    error_set(error, why.code,
+              "%.700s; `nina eval --vectors %.200s --device cpu` with the same --data judges these vectors "
+              "without a card",
+              why.message, scoring->set->folder);
+    return NULL;
+  }
+  say_without_card(scan, &why);
+  options->on_card = false;
+  return scan_lead(ranks, options, &scan->means, files, count, error);
+}
+
 /* Searches the corpus for the judged queries. */
-static bool corpus_search(struct scoring *scoring, struct ranks *ranks, const struct scan_means *means,
-                          bool on_card, struct error *error) {
+static bool corpus_search(struct scoring *scoring, struct ranks *ranks, const struct eval_scan *scan,
+                          struct error *error) {
   const struct stored_run *corpus = &scoring->set->corpus;
   const int32_t depth = metric_set_depth(&scoring->result->metrics);
   scoring->k = corpus->rows < depth ? (int32_t)corpus->rows : depth;
@@ -91,7 +117,7 @@ static bool corpus_search(struct scoring *scoring, struct ranks *ranks, const st
                                   .width_count = scoring->result->width_count,
                                   .order = scoring->order,
                                   .order_rows = corpus->rows,
-                                  .on_card = on_card};
+                                  .on_card = scan->on_card};
   for (int32_t w = 0; w < options.width_count; w++) options.widths[w] = scoring->result->width[w].width;
   if (!stored_rows_read(&scoring->set->queries, scoring->judged, options.queries, options.width_count,
                         options.widths, scoring->query_rows, error))
@@ -99,7 +125,7 @@ static bool corpus_search(struct scoring *scoring, struct ranks *ranks, const st
   for (int32_t w = 0; w < options.width_count; w++) options.query_rows[w] = scoring->query_rows[w];
   struct vector_file *files = stored_run_files(corpus, corpus->widths[0], error);
   if (!files) return false;
-  scoring->top_k = scan_lead(ranks, &options, means, files, corpus->part_count, error);
+  scoring->top_k = files_search(scoring, ranks, scan, &options, files, error);
   stored_files_free(files, corpus->part_count);
   return scoring->top_k != NULL;
 }
@@ -156,10 +182,10 @@ static bool width_write(struct scoring *scoring, const char *out, int32_t w, str
 }
 
 bool eval_score(struct ranks *ranks, const struct eval_vectors *set, const char *out,
-                const struct scan_means *means, bool on_card, struct eval_result *result, int64_t *replaced,
+                const struct eval_scan *scan, struct eval_result *result, int64_t *replaced,
                 struct error *error) {
   struct scoring scoring = {.set = set, .result = result};
-  bool ok = corpus_search(&scoring, ranks, means, on_card, error);
+  bool ok = corpus_search(&scoring, ranks, scan, error);
   for (int32_t w = 0; ok && w < result->width_count; w++) ok = width_write(&scoring, out, w, error);
   *replaced = scoring.replaced;
   top_k_close(scoring.top_k);

@@ -218,6 +218,12 @@ struct top_k *scan_lead(struct ranks *ranks, const struct top_k_options *options
   return scan.top_k;
 }
 
+/* Wrong usage, since there may be fewer cards than ranks. */
+bool scan_blames_card(const struct top_k_options *options, const struct error *error) {
+  return options->on_card &&
+         (error->code == ERROR_DEVICE || error->code == ERROR_MEMORY || error->code == ERROR_USAGE);
+}
+
 void scan_end(struct ranks *ranks) {
   struct scan_head head = {.over = true};
   ranks_share_into(ranks, &head, sizeof head);

@@ -30,6 +30,10 @@ struct top_k *scan_lead(struct ranks *ranks, const struct top_k_options *options
                         const struct scan_means *means, const struct vector_file *files, int64_t file_count,
                         struct error *error);
 
+/* True where a search failed by what may be its cards' doing. One without them, on the same ranks, may find
+ * what it did not; it has to begin from the start, since lists may be half filled. */
+bool scan_blames_card(const struct top_k_options *options, const struct error *error);
+
 /* On rank 0, once after its last search: lets the others go. */
 void scan_end(struct ranks *ranks);
 

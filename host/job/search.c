@@ -91,6 +91,12 @@ void search_describe(const struct search *search, struct search_info *info) {
                                question_encoder_description(search->questions)};
 }
 
+/* The way around a card, which is used only where it was asked for. */
+static void advise(struct error *error) {
+  const struct error why = *error;
+  error_set(error, why.code, "%.900s; --device cpu does without a card", why.message);
+}
+
 /* The nearest passages of some questions. */
 static struct top_k *questions_search(struct search *search, const char *const *question, int64_t count,
                                       struct error *error) {
@@ -112,6 +118,7 @@ static struct top_k *questions_search(struct search *search, const char *const *
   struct top_k *top_k =
       ok ? scan_lead(search->ranks, &options, &search->means, search->files, search->run.part_count, error)
          : NULL;
+  if (ok && !top_k && scan_blames_card(&options, error)) advise(error);
   free(rows);
   return top_k;
 }

@@ -15,7 +15,7 @@
  *
  * On a card. The lists are the same, bit for bit (cuda/top_k_card.h, which says what that takes of memory);
  * the threads only decode then. Queries that fp16 does not hold, which stored rows never are, are searched
- * for without it. */
+ * for without it. Where the card fails, opening or scanning does, with ERROR_DEVICE or ERROR_MEMORY. */
 #pragma once
 
 #include <stdint.h>

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from many import Ranks, needs_mpirun, nina_many
 from output import SEEK_TABLE_MAGIC, SKIPPABLE_MAGIC, Output, derive
-from program import DONE, FAILED, GOLDEN, PROGRAM, ROOT, Result, embed, nina
+from program import DONE, FAILED, GOLDEN, PROGRAM, ROOT, Argument, Result, Status, embed, nina
 from shards import make_texts, write_shard
 
 pytestmark = pytest.mark.skipif(
@@ -110,30 +111,41 @@ def test_odd_vectors_are_judged_alike(tmp_path: Path, log: Path, make: Any) -> N
     judge_on_both(vectors, data, tmp_path / "out", log, "--widths", "64,24,5", "--metrics", "ndcg@10,recall@50")
 
 
-def test_what_a_card_embeds_and_judges_the_cpu_judges_alike(tmp_path: Path, log: Path) -> None:
-    data = tmp_path / "set"
-    (data / "qrels").mkdir(parents=True)
+def write_set(folder: Path) -> Path:
+    """60 texts, and every fifth of them as a query."""
+    (folder / "qrels").mkdir(parents=True)
     texts = make_texts(60, 3)
-    write_shard(data / "corpus.jsonl", [{"_id": f"d{i}", "text": text} for i, text in enumerate(texts)])
-    write_shard(data / "queries.jsonl", [{"_id": f"q{i}", "text": texts[5 * i]} for i in range(12)])
+    write_shard(folder / "corpus.jsonl", [{"_id": f"d{i}", "text": text} for i, text in enumerate(texts)])
+    write_shard(folder / "queries.jsonl", [{"_id": f"q{i}", "text": texts[5 * i]} for i in range(12)])
     lines = ["query-id\tcorpus-id\tscore", *(f"q{i}\td{5 * i}\t1" for i in range(12))]
-    (data / "qrels" / "test.tsv").write_text("\n".join([*lines, ""]))
-    out = tmp_path / "out"
+    (folder / "qrels" / "test.tsv").write_text("\n".join([*lines, ""]))
+    return folder
+
+
+def evaluation(data: Path, out: Path, device: str) -> list[Argument]:
+    """Arguments of an evaluation that embeds."""
+    options = ["--device", device, "--max-tokens", 64, "--batch-tokens", 256, "--widths", "64,16"]
+    return ["eval", "--model", MODEL, "--data", data, "--out", out, *options]
+
+
+def test_what_a_card_embeds_and_judges_the_cpu_judges_alike(tmp_path: Path, log: Path) -> None:
+    data, out = write_set(tmp_path / "set"), tmp_path / "out"
     for device in ("cuda", "auto"):
-        options = ["--device", device, "--max-tokens", 64, "--batch-tokens", 256, "--widths", "64,16"]
-        nina("eval", "--model", MODEL, "--data", data, "--out", out, *options)
+        nina(*evaluation(data, out, device))
         assert counted(log, "top_k_select") > 0
         card = written(out)
     nina("eval", "--vectors", out, "--data", data, "--out", tmp_path / "cpu", "--device", "cpu")
     assert card == written(tmp_path / "cpu")
 
 
-def search(out: Path, *questions: str, device: str, **options: Any) -> Result:
+def search(out: Path, *questions: str, device: str, status: Status = DONE, **options: Any) -> Result:
     extra = [item for name, value in options.items() for item in (f"--{name}", value)]
-    return nina("search", "--model", MODEL, "--vectors", out, "--device", device, "--json", *extra, *questions)
+    return nina("search", "--model", MODEL, "--vectors", out, "--device", device, "--json", *extra, *questions, status=status)
 
 
-def test_search_on_a_card_finds_the_nearest_of_all_vectors(tmp_path: Path, log: Path) -> None:
+def test_search_on_a_card_finds_the_nearest_of_all_vectors(
+    tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     texts = make_texts(90, 5)
     shard = write_shard(tmp_path / "a.jsonl", [{"text": text} for text in texts])
     options: dict[str, Any] = {"model": MODEL, "device": "cuda", "max_tokens": 256, "batch_tokens": 256, "block_lines": 20}
@@ -153,11 +165,71 @@ def test_search_on_a_card_finds_the_nearest_of_all_vectors(tmp_path: Path, log: 
             assert all(abs(answer["cosine"] - own[answer["line"] - 1]) < 1e-6 for answer in answers)
     search(tmp_path / "out", questions[1], device="auto")
     assert counted(log, "top_k_select") == 0
+    monkeypatch.setenv("FAKE_CUDA_FAIL", "top_k_select:1:launch")
+    error = search(tmp_path / "out", questions[1], device="cuda", status=FAILED).error
+    assert "cudaErrorInvalidValue" in error and error.endswith("--device cpu does without a card")
 
 
-def test_card_that_fails_or_lacks_memory_names_the_way_around(
+# At once; in a queue, at a later step, when the lists are half filled.
+@pytest.mark.parametrize("fault", ["top_k_select:1:launch", "top_k_score:2:run", "top_k_rows:1:run"])
+def test_card_that_was_not_asked_for_and_fails_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    data = write_set(tmp_path / "set")
+    nina(*evaluation(data, tmp_path / "well", "auto"))
+    monkeypatch.setenv("FAKE_CUDA_FAIL", fault)
+    result = nina(*evaluation(data, tmp_path / "out", "auto"))
+    assert result.stderr.count("searching without a card, which finds the same: ") == 1
+    assert "cudaError" in result.stderr
+    assert written(tmp_path / "out") == written(tmp_path / "well")
+
+
+def test_card_that_was_asked_for_and_fails_names_a_way_that_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    data, out = write_set(tmp_path / "set"), tmp_path / "out"
+    monkeypatch.setenv("FAKE_CUDA_FAIL", "top_k_select:1:launch")
+    error = nina(*evaluation(data, out, "cuda"), status=FAILED).error
+    advice = f"nina eval --vectors {out} --device cpu"
+    assert f"cudaErrorInvalidValue (as the fake CUDA has it); `{advice}` with the same --data" in error
+    nina(*advice.split()[1:], "--data", data)
+    judged = written(out)
+    monkeypatch.delenv("FAKE_CUDA_FAIL")
+    nina(*evaluation(data, out, "cuda"))
+    assert written(out) == judged
+
+
+@needs_mpirun
+def test_two_ranks_on_two_cards_judge_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = write_set(tmp_path / "set")
+    for side in ("corpus", "queries"):
+        embed(tmp_path / "vectors" / side, data / f"{side}.jsonl", model=MODEL, id_field="_id", block_lines=7)
+    monkeypatch.setenv("FAKE_CUDA_CARDS", "2")
+    arguments = ["eval", "--vectors", tmp_path / "vectors", "--data", data, "--widths", "64,13"]
+    nina(*arguments, "--device", "cpu", "--out", tmp_path / "cpu")
+    ranks = [Ranks(1, variables={"FAKE_CUDA_LOG": tmp_path / f"{rank}.json"}) for rank in range(2)]
+    nina_many(*arguments, "--device", "cuda", "--out", tmp_path / "cuda", ranks=ranks)
+    assert written(tmp_path / "cuda") == written(tmp_path / "cpu")
+    assert all(counted(tmp_path / f"{rank}.json", "top_k_select") > 0 for rank in range(2))
+
+
+@needs_mpirun
+@pytest.mark.parametrize("failing", [0, 1])
+def test_card_of_one_rank_that_fails_has_all_ranks_search_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    """One that has memory enough to embed, but not to search."""
+    data = write_set(tmp_path / "set")
+    monkeypatch.setenv("FAKE_CUDA_CARDS", "2")
+    nina(*evaluation(data, tmp_path / "alone", "auto"))
+    ranks = [Ranks(1, variables={"FAKE_CUDA_MEMORY": 360} if rank == failing else {}) for rank in range(2)]
+    result = nina_many(*evaluation(data, tmp_path / "out", "auto"), ranks=ranks)
+    assert result.stderr.count("searching without a card, which finds the same: ") == 1
+    assert ("rank 1 on " in result.stderr) is (failing == 1)
+    assert written(tmp_path / "out") == written(tmp_path / "alone")
+
+
+def test_card_that_fails_or_lacks_memory_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ["--vectors", VECTORS, "--data", MUNICIPAL, "--out", tmp_path, "--device", "cuda"]
     troubles = {
         ("FAKE_CUDA_MEMORY", "256"): "a search of 60 queries needs",
@@ -169,6 +241,6 @@ def test_card_that_fails_or_lacks_memory_names_the_way_around(
     for (name, value), sentence in troubles.items():
         monkeypatch.setenv(name, value)
         error = nina("eval", *arguments, status=FAILED).error
-        assert sentence in error and error.endswith("--device cpu does without a card")
+        assert sentence in error and f"`nina eval --vectors {VECTORS} --device cpu`" in error
         monkeypatch.delenv(name)
     nina("eval", *arguments, status=DONE)
