@@ -8,6 +8,7 @@
 
 #define CLASS_LEAST 128 /* tokens of the smallest class: one tile of cuBLASLt's */
 #define CLASSES_MAX 32
+#define ALGORITHMS_MAX 8 /* that are looked at for a class */
 
 struct cuda_blas {
   cublasLtHandle_t handle;
@@ -21,6 +22,7 @@ struct cuda_gemm {
   int32_t max_tokens;
   cublasLtMatmulDesc_t operation;
   cublasLtMatrixLayout_t weight, input, output;
+  cublasLtMatmulPreference_t preference;
   cublasLtMatmulAlgo_t algorithm[CLASSES_MAX];
 };
 
@@ -55,12 +57,20 @@ static int32_t class_representative(int class, int32_t max_tokens) {
   return size < max_tokens ? (int32_t)size : max_tokens;
 }
 
+static int32_t class_least(int class) {
+  return class == 0 ? 1 : (int32_t)((int64_t)CLASS_LEAST << (class - 1)) + 1;
+}
+
 int32_t cuda_gemm_representative(int32_t tokens, int32_t max_tokens) {
   return class_representative(class_of(tokens), max_tokens);
 }
 
+static bool is_scores(const struct cuda_gemm *gemm) {
+  return gemm->shape.epilogue == CUDA_GEMM_SCORES;
+}
+
 static bool bias_set(struct cuda_gemm *gemm, const void *bias, struct error *error) {
-  if (gemm->shape.epilogue == CUDA_GEMM_SCORES) return true;
+  if (is_scores(gemm)) return true;
   return cublas_check(
       cublasLtMatmulDescSetAttribute(gemm->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias),
       error, "setting a product's bias");
@@ -101,44 +111,68 @@ static bool tokens_set(struct cuda_gemm *gemm, int32_t tokens, struct error *err
                       error, "setting a product's tokens");
 }
 
-static bool algorithm_choose(struct cuda_gemm *gemm, cublasLtMatmulPreference_t preference, int class,
-                             struct error *error) {
-  const int32_t tokens = class_representative(class, gemm->max_tokens);
-  cublasLtMatmulHeuristicResult_t result;
-  int found = 0;
+static bool preference_open(struct cuda_gemm *gemm, struct error *error) {
+  const size_t workspace = CUDA_BLAS_WORKSPACE;
+  const uint32_t schemes = CUBLASLT_REDUCTION_SCHEME_NONE;
+  return cublas_check(cublasLtMatmulPreferenceCreate(&gemm->preference), error, "stating a preference") &&
+         cublas_check(
+             cublasLtMatmulPreferenceSetAttribute(gemm->preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+                                                  &workspace, sizeof workspace),
+             error, "limiting the workspace") &&
+         cublas_check(
+             cublasLtMatmulPreferenceSetAttribute(
+                 gemm->preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &schemes, sizeof schemes),
+             error, "pinning the reduction");
+}
+
+/* Up to `wanted` algorithms of the heuristic's for so many tokens, the best first; *found is 1 or more. */
+static bool algorithms_ask(struct cuda_gemm *gemm, int32_t tokens, int wanted,
+                           cublasLtMatmulHeuristicResult_t *results, int *found, struct error *error) {
   if (!tokens_set(gemm, tokens, error) ||
-      !cublas_check(
-          cublasLtMatmulAlgoGetHeuristic(gemm->blas->handle, gemm->operation, gemm->weight, gemm->input,
-                                         gemm->output, gemm->output, preference, 1, &result, &found),
-          error, "choosing an algorithm for a product of [%d, %d] and %d tokens", gemm->shape.outputs,
-          gemm->shape.inputs, tokens))
+      !cublas_check(cublasLtMatmulAlgoGetHeuristic(gemm->blas->handle, gemm->operation, gemm->weight,
+                                                   gemm->input, gemm->output, gemm->output, gemm->preference,
+                                                   wanted, results, found),
+                    error, "choosing an algorithm for a product of [%d, %d] and %d tokens",
+                    gemm->shape.outputs, gemm->shape.inputs, tokens))
     return false;
-  if (found < 1 || result.state != CUBLAS_STATUS_SUCCESS)
-    return error_set(error, ERROR_DEVICE, "cuBLASLt has no algorithm for a product of [%d, %d] and %d tokens",
-                     gemm->shape.outputs, gemm->shape.inputs, tokens);
-  gemm->algorithm[class] = result.algo;
-  return true;
+  if (*found > 0 && results[0].state == CUBLAS_STATUS_SUCCESS) return true;
+  return error_set(error, ERROR_DEVICE, "cuBLASLt has no algorithm for a product of [%d, %d] and %d tokens",
+                   gemm->shape.outputs, gemm->shape.inputs, tokens);
+}
+
+/* Whether cuBLASLt would do so many tokens with an algorithm that it gave for another number of them. */
+static bool algorithm_does(struct cuda_gemm *gemm, const cublasLtMatmulAlgo_t *algorithm, int32_t tokens,
+                           struct error *error) {
+  cublasLtMatmulHeuristicResult_t result;
+  return tokens_set(gemm, tokens, error) &&
+         cublasLtMatmulAlgoCheck(gemm->blas->handle, gemm->operation, gemm->weight, gemm->input, gemm->output,
+                                 gemm->output, algorithm, &result) == CUBLAS_STATUS_SUCCESS &&
+         result.workspaceSize <= CUDA_BLAS_WORKSPACE;
+}
+
+/* The first that does the most tokens of the class and the least too: what it does not do shows here and not
+ * in the middle of a run. A search's is only the one that is tried first (cuda_gemm_run). */
+static bool algorithm_choose(struct cuda_gemm *gemm, int class, struct error *error) {
+  const int32_t most = class_representative(class, gemm->max_tokens), least = class_least(class);
+  cublasLtMatmulHeuristicResult_t results[ALGORITHMS_MAX];
+  int found = 0;
+  if (!algorithms_ask(gemm, most, is_scores(gemm) ? 1 : ALGORITHMS_MAX, results, &found, error)) return false;
+  for (int i = 0; i < found && results[i].state == CUBLAS_STATUS_SUCCESS; i++) {
+    if (!is_scores(gemm) && !algorithm_does(gemm, &results[i].algo, least, error)) continue;
+    gemm->algorithm[class] = results[i].algo;
+    return true;
+  }
+  return error_set(
+      error, ERROR_DEVICE,
+      "cuBLASLt has no algorithm that does a product of [%d, %d] with %d tokens as with %d: pass "
+      "another --batch-tokens, or --device cpu",
+      gemm->shape.outputs, gemm->shape.inputs, least, most);
 }
 
 static bool algorithms_choose(struct cuda_gemm *gemm, struct error *error) {
-  const size_t workspace = CUDA_BLAS_WORKSPACE;
-  const uint32_t schemes = CUBLASLT_REDUCTION_SCHEME_NONE;
-  cublasLtMatmulPreference_t preference = NULL;
-  bool done = false;
-  if (!cublas_check(cublasLtMatmulPreferenceCreate(&preference), error, "stating a preference") ||
-      !cublas_check(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
-                                                         &workspace, sizeof workspace),
-                    error, "limiting the workspace") ||
-      !cublas_check(cublasLtMatmulPreferenceSetAttribute(
-                        preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &schemes, sizeof schemes),
-                    error, "pinning the reduction"))
-    goto out;
   for (int class = 0; class <= class_of(gemm->max_tokens); class ++)
-    if (!algorithm_choose(gemm, preference, class, error)) goto out;
-  done = true;
-out:
-  if (preference) cublasLtMatmulPreferenceDestroy(preference);
-  return done;
+    if (!algorithm_choose(gemm, class, error)) return false;
+  return true;
 }
 
 struct cuda_gemm *cuda_gemm_open(struct cuda_blas *blas, const struct cuda_gemm_shape *shape,
@@ -151,11 +185,12 @@ struct cuda_gemm *cuda_gemm_open(struct cuda_blas *blas, const struct cuda_gemm_
   gemm->blas = blas;
   gemm->shape = *shape;
   gemm->max_tokens = max_tokens;
-  const cudaDataType_t result = shape->epilogue == CUDA_GEMM_SCORES ? CUDA_R_32F : CUDA_R_16F;
+  const cudaDataType_t result = is_scores(gemm) ? CUDA_R_32F : CUDA_R_16F;
   if (operation_open(gemm, error) &&
       layout_open(&gemm->weight, CUDA_R_16F, shape->inputs, shape->outputs, error) &&
       layout_open(&gemm->input, CUDA_R_16F, shape->inputs, max_tokens, error) &&
-      layout_open(&gemm->output, result, shape->outputs, max_tokens, error) && algorithms_choose(gemm, error))
+      layout_open(&gemm->output, result, shape->outputs, max_tokens, error) && preference_open(gemm, error) &&
+      algorithms_choose(gemm, error))
     return gemm;
   cuda_gemm_close(gemm);
   return NULL;
@@ -163,6 +198,7 @@ struct cuda_gemm *cuda_gemm_open(struct cuda_blas *blas, const struct cuda_gemm_
 
 void cuda_gemm_close(struct cuda_gemm *gemm) {
   if (!gemm) return;
+  if (gemm->preference) cublasLtMatmulPreferenceDestroy(gemm->preference);
   if (gemm->output) cublasLtMatrixLayoutDestroy(gemm->output);
   if (gemm->input) cublasLtMatrixLayoutDestroy(gemm->input);
   if (gemm->weight) cublasLtMatrixLayoutDestroy(gemm->weight);
@@ -170,16 +206,39 @@ void cuda_gemm_close(struct cuda_gemm *gemm) {
   free(gemm);
 }
 
-bool cuda_gemm_run(struct cuda_gemm *gemm, const uint16_t *x, const uint16_t *weight, const uint16_t *bias,
-                   int32_t tokens, void *y, struct error *error) {
+/* One product, queued with its tokens and bias set. */
+struct call {
+  const uint16_t *x, *weight;
+  void *y;
+};
+
+static cublasStatus_t call_queue(const struct cuda_gemm *gemm, const struct call *call,
+                                 const cublasLtMatmulAlgo_t *algorithm) {
   const float one = 1, added = gemm->shape.epilogue == CUDA_GEMM_BIAS_ADD ? 1 : 0;
   const struct cuda_blas *blas = gemm->blas;
-  return tokens_set(gemm, tokens, error) && bias_set(gemm, bias, error) &&
-         cublas_check(
-             cublasLtMatmul(blas->handle, gemm->operation, &one, weight, gemm->weight, x, gemm->input, &added,
-                            y, gemm->output, y, gemm->output, &gemm->algorithm[class_of(tokens)],
-                            blas->workspace, CUDA_BLAS_WORKSPACE, blas->stream),
-             error, "the product of [%d, %d] and %d tokens", gemm->shape.outputs, gemm->shape.inputs, tokens);
+  return cublasLtMatmul(blas->handle, gemm->operation, &one, call->weight, gemm->weight, call->x, gemm->input,
+                        &added, call->y, gemm->output, call->y, gemm->output, algorithm, blas->workspace,
+                        CUDA_BLAS_WORKSPACE, blas->stream);
+}
+
+/* Statuses of an algorithm that does not do this number of tokens. */
+static bool is_refusal(cublasStatus_t status) {
+  return status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE;
+}
+
+bool cuda_gemm_run(struct cuda_gemm *gemm, const uint16_t *x, const uint16_t *weight, const uint16_t *bias,
+                   int32_t tokens, void *y, struct error *error) {
+  const struct call call = {x, weight, y};
+  if (!tokens_set(gemm, tokens, error) || !bias_set(gemm, bias, error)) return false;
+  cublasStatus_t status = call_queue(gemm, &call, &gemm->algorithm[class_of(tokens)]);
+  if (is_scores(gemm) && is_refusal(status)) {
+    cublasLtMatmulHeuristicResult_t own;
+    int found = 0;
+    if (!algorithms_ask(gemm, tokens, 1, &own, &found, error)) return false;
+    status = call_queue(gemm, &call, &own.algo);
+  }
+  return cublas_check(status, error, "the product of [%d, %d] and %d tokens", gemm->shape.outputs,
+                      gemm->shape.inputs, tokens);
 }
 
 void cuda_gemm_library_version(char version[32]) {

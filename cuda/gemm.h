@@ -10,7 +10,10 @@
  *
  * The algorithm is chosen when a product is opened, by cuBLASLt's heuristic, for one fixed number of tokens
  * in each class of them (a power of two), with no split along the inputs that would need a reduction. So a
- * row's bits depend on the batch's number of tokens, the card and the library alone. */
+ * row's bits depend on the batch's number of tokens, the card and the library alone. cuBLASLt does not
+ * promise that an algorithm does other numbers than it was chosen for: one must do the least of its class
+ * too, as far as cuBLASLt can tell beforehand. A search need not have the same bits every time; where its
+ * algorithm refuses a number of tokens, the heuristic is asked for one of that number's own. */
 #pragma once
 
 #include <cuda_runtime_api.h>

@@ -19,6 +19,8 @@
  *   CUDA_VISIBLE_DEVICES  the cards that the process sees, and in which order: 2,0
  *   FAKE_CUDA_FAIL        kernel:n:launch or kernel:n:run: its n-th (from 1) fails, at once or in the queue;
  *                         kernel:n:run:k: in a process that has turned to card k of the machine
+ *   FAKE_CUDA_REFUSE      tokens of a product that an algorithm for another number of them refuses
+ *   FAKE_CUDA_STRAY       how many times as much as they may a search's products err (1)
  *   FAKE_CUDA_LOG         file that takes the counts, as one JSON object, when the process ends */
 #pragma once
 

@@ -2,7 +2,7 @@
  * with fp32 sums, alpha 1; and D = Aᵀ B with D in fp32. Anything else is CUBLAS_STATUS_NOT_SUPPORTED.
  *
  * The fp32 ones are off by as much as cuda/top_k_queries.c lets a tensor core be, and downwards: a search
- * that counted on less would lose hits. */
+ * that counted on less would lose hits. FAKE_CUDA_STRAY multiplies that. */
 #include <cublasLt.h>
 #include <math.h>
 #include <stdlib.h>
@@ -14,7 +14,11 @@
 #define ALIGNMENT 256 /* of operands: what an algorithm that the heuristic gives may count on */
 #define PANEL 16      /* outputs, and TOKENS tokens, that are summed at once */
 #define TOKENS 4
+
+/* What an algorithm holds: the mark that it is one, the tokens that it was chosen for, and whether it does
+ * all numbers of them, as the second of the heuristic's does. */
 #define ALGORITHM 0x6e696e61
+enum { ALGORITHM_MARK, ALGORITHM_TOKENS, ALGORITHM_DOES_ALL };
 
 struct fake_handle {
   int unused;
@@ -39,6 +43,7 @@ struct product {
   float beta;
   const uint16_t *weight, *bias, *x;
   void *y; /* fp16; fp32 with the epilogue DEFAULT */
+  double stray;
 };
 
 static bool is_scores(const struct product *product) {
@@ -80,13 +85,13 @@ static void outputs_write(const struct product *product, int64_t token, int64_t 
  * themselves is taken away. x [inputs]. */
 static void scores_write(const struct product *product, int64_t token, int64_t first, const float *x,
                          const float *panel, const float *sum) {
-  const double inputs = (double)product->inputs;
+  const double off = product->stray * (1.5 * (double)product->inputs + 2) * 0x1p-24;
   for (int64_t n = first; n < product->outputs && n < first + PANEL; n++) {
     double spread = 0;
     for (int64_t k = 0; k < product->inputs; k++)
       spread += fabs((double)x[k] * (double)panel[k * PANEL + n - first]);
     float *y = (float *)product->y + token * product->outputs + n;
-    *y = (float)((double)sum[n - first] - (1.5 * inputs + 2) * 0x1p-24 * spread);
+    *y = (float)((double)sum[n - first] - off * spread);
   }
 }
 
@@ -131,6 +136,14 @@ static cudaError_t product_run(const void *arguments) {
   return status;
 }
 
+/* FAKE_CUDA_REFUSE names a number of tokens that only algorithms do that were chosen for it, or that do all.
+ */
+static bool is_refused(const cublasLtMatmulAlgo_t *algorithm, uint64_t tokens) {
+  const char *refused = getenv("FAKE_CUDA_REFUSE");
+  return refused && strtoull(refused, NULL, 10) == tokens && algorithm->data[ALGORITHM_TOKENS] != tokens &&
+         !algorithm->data[ALGORITHM_DOES_ALL];
+}
+
 static bool is_aligned(const void *pointer) {
   return (uintptr_t)pointer % ALIGNMENT == 0;
 }
@@ -141,6 +154,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
                               cublasLtMatrixLayout_t c_layout, void *d, cublasLtMatrixLayout_t d_layout,
                               const cublasLtMatmulAlgo_t *algorithm, void *workspace, size_t workspace_bytes,
                               cudaStream_t stream) {
+  const char *stray = getenv("FAKE_CUDA_STRAY");
   const struct product product = {operation->epilogue,
                                   (int64_t)a_layout->columns,
                                   (int64_t)a_layout->rows,
@@ -149,16 +163,18 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
                                   a,
                                   operation->bias,
                                   b,
-                                  d};
+                                  d,
+                                  stray ? strtod(stray, NULL) : 1};
   if (!handle || *(const float *)alpha != 1 || operation->transpose_a != CUBLAS_OP_T || c != d ||
       c_layout != d_layout || a_layout->rows != b_layout->rows || d_layout->rows != a_layout->columns ||
-      d_layout->columns != b_layout->columns || algorithm->data[0] != ALGORITHM ||
+      d_layout->columns != b_layout->columns || algorithm->data[ALGORITHM_MARK] != ALGORITHM ||
       !fake_device(workspace, workspace_bytes))
     return CUBLAS_STATUS_INVALID_VALUE;
   const cudaDataType_t type = is_scores(&product) ? CUDA_R_32F : CUDA_R_16F;
   if (d_layout->type != type || a_layout->type != CUDA_R_16F || b_layout->type != CUDA_R_16F ||
       (is_scores(&product) && product.beta != 0))
     return CUBLAS_STATUS_NOT_SUPPORTED;
+  if (is_refused(algorithm, b_layout->columns)) return CUBLAS_STATUS_NOT_SUPPORTED;
   if (!is_aligned(a) || !is_aligned(b) || !is_aligned(d) || !is_aligned(operation->bias))
     return CUBLAS_STATUS_NOT_SUPPORTED;
   return fake_launch(stream, FAKE_MATMUL, product_run, &product, sizeof product) == cudaSuccess
@@ -178,8 +194,25 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
   if (!handle || (!operation->bias && !scores) || a->rows != b->rows || wanted < 1 ||
       preference->schemes != CUBLASLT_REDUCTION_SCHEME_NONE)
     return CUBLAS_STATUS_INVALID_VALUE;
-  results[0] = (cublasLtMatmulHeuristicResult_t){.algo.data[0] = ALGORITHM, .state = CUBLAS_STATUS_SUCCESS};
-  *found = 1;
+  *found = wanted < 2 ? wanted : 2;
+  for (int i = 0; i < *found; i++)
+    results[i] = (cublasLtMatmulHeuristicResult_t){.algo.data = {ALGORITHM, b->columns, i == 1},
+                                                   .state = CUBLAS_STATUS_SUCCESS};
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t handle, cublasLtMatmulDesc_t operation,
+                                       cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
+                                       cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
+                                       const cublasLtMatmulAlgo_t *algorithm,
+                                       cublasLtMatmulHeuristicResult_t *result) {
+  (void)operation;
+  (void)c;
+  if (!handle || a->rows != b->rows || d->columns != b->columns ||
+      algorithm->data[ALGORITHM_MARK] != ALGORITHM)
+    return CUBLAS_STATUS_INVALID_VALUE;
+  if (is_refused(algorithm, b->columns)) return CUBLAS_STATUS_NOT_SUPPORTED;
+  *result = (cublasLtMatmulHeuristicResult_t){.state = CUBLAS_STATUS_SUCCESS};
   return CUBLAS_STATUS_SUCCESS;
 }
 

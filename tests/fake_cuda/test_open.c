@@ -203,6 +203,31 @@ static void failed_launch_names_kernel_layer_and_batch(void **state) {
   model_close(model);
 }
 
+/* The fake's first algorithm refuses that number, its second does all. */
+static void algorithm_that_cannot_do_the_least_of_its_class_is_passed_over(void **state) {
+  static const int32_t ids[] = {0, 5, 7, 2}, offsets[] = {0, 1, 4};
+  struct model *model = model_of_golden();
+  const struct encoder_options options = options_of(model);
+  struct error error = {.message = ""};
+  uint16_t *rows[] = {malloc((size_t)model->shape.hidden * 2 * sizeof **rows)};
+  (void)state;
+  setenv("FAKE_CUDA_REFUSE", "1", 1);
+  struct encoder *encoder = encoder_cuda_open(model, &options, 0, &error);
+  if (!encoder) fail_msg("%s", error.message);
+  assert_true(encoder_submit(encoder, 0, &(struct batch){ids, offsets, 1, 0}, &error));
+  assert_true(encoder_wait(encoder, 0, rows, &error));
+  setenv("FAKE_CUDA_REFUSE", "4", 1); /* what cannot be told beforehand is said */
+  encoder_close(encoder);
+  encoder = encoder_cuda_open(model, &options, 0, &error);
+  if (!encoder) fail_msg("%s", error.message);
+  assert_false(encoder_submit(encoder, 0, &(struct batch){ids, offsets, 2, 0}, &error));
+  check_says(&error, ERROR_DEVICE, "and 4 tokens: cuBLASLt says CUBLAS_STATUS_NOT_SUPPORTED");
+  unsetenv("FAKE_CUDA_REFUSE");
+  encoder_close(encoder);
+  free(rows[0]);
+  model_close(model);
+}
+
 static void shape_class_is_stood_for_by_one_number_of_tokens(void **state) {
   (void)state;
   assert_int_equal(cuda_gemm_representative(1, 32768), 128);
@@ -223,6 +248,7 @@ int main(void) {
       cmocka_unit_test(model_that_the_kernels_do_not_have_is_refused),
       cmocka_unit_test(batch_that_cannot_be_is_refused),
       cmocka_unit_test(failed_launch_names_kernel_layer_and_batch),
+      cmocka_unit_test(algorithm_that_cannot_do_the_least_of_its_class_is_passed_over),
       cmocka_unit_test(shape_class_is_stood_for_by_one_number_of_tokens),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

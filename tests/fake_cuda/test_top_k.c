@@ -217,6 +217,22 @@ static void nan_rows_do_not_flood(void **state) {
   world_free(&world);
 }
 
+/* An algorithm is chosen for one number of passages and used for others, of which cuBLASLt may refuse some.
+ */
+static void steps_that_the_algorithm_refuses_get_one_of_their_own(void **state) {
+  (void)state;
+  struct world world;
+  world_make(&world, 14, 900, 20, 32, (const int32_t[]){32, 8}, 2);
+  for (int tokens = 32; tokens <= 128; tokens *= 2) { /* the first steps of this search, and the least */
+    char number[16];
+    snprintf(number, sizeof number, "%d", tokens);
+    setenv("FAKE_CUDA_REFUSE", number, 1);
+    world_check(&world);
+  }
+  unsetenv("FAKE_CUDA_REFUSE");
+  world_free(&world);
+}
+
 /* Queries that fp16 does not hold cannot go through a product of fp16. */
 static void other_queries_are_searched_without_the_card(void **state) {
   (void)state;
@@ -353,6 +369,7 @@ int main(void) {
       cmocka_unit_test(passages_in_rising_order_overflow_and_are_all_found),
       cmocka_unit_test(broken_and_extreme_passages_follow_the_cpu),
       cmocka_unit_test(nan_rows_do_not_flood),
+      cmocka_unit_test(steps_that_the_algorithm_refuses_get_one_of_their_own),
       cmocka_unit_test(other_queries_are_searched_without_the_card),
       cmocka_unit_test(scans_and_searches_add_up),
       cmocka_unit_test(more_passages_cost_no_allocation),
