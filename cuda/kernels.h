@@ -141,7 +141,7 @@ cudaError_t kernel_top_k_rows(const uint16_t *stored, int32_t stored_width, int3
  * scores            [passages, columns] fp32; columns a multiple of 4, and those from `queries` on are none
  * norm              [passages] fp32
  * least, slack      [columns] fp32
- * candidates        [capacity]: query, passage and the score of the product, in any order
+ * candidates        [capacity]: query, passage and the score of the product, in any order; .astray 0
  * found             is raised by the number of candidates, also of those for which there was no room; fewer
  *                   than 2^32 scores, so that it cannot overflow */
 cudaError_t kernel_top_k_select(const float *scores, const float *norm, const float *least,
@@ -151,11 +151,16 @@ cudaError_t kernel_top_k_select(const float *scores, const float *norm, const fl
 
 /* candidates[c].score = Σ query[i] · passage[i] by fp32 fused multiply-adds, i = 0 … stride - 1 in that order
  * from zero: the score of host/retrieval/top_k.h, since the zeros that fill a row up leave a sum as it is.
+ * Before, it is the product's; .astray becomes 1 where the new one is finite and not |old - new| ≤
+ * slack[query] · norm[passage], otherwise 0.
  *
  * rows     [passages, stride] fp16
- * queries  [queries, stride] fp16; stride a multiple of 8 */
+ * queries  [queries, stride] fp16; stride a multiple of 8
+ * norm     [passages] fp32
+ * slack    [queries] fp32 */
 cudaError_t kernel_top_k_score(const uint16_t *rows, const uint16_t *queries, int32_t stride,
-                               struct top_k_candidate *candidates, int32_t count, cudaStream_t stream);
+                               const float *norm, const float *slack, struct top_k_candidate *candidates,
+                               int32_t count, cudaStream_t stream);
 
 #ifdef __cplusplus
 }

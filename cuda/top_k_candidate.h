@@ -6,5 +6,5 @@
 struct __attribute__((aligned(16))) top_k_candidate {
   int32_t query, passage;
   float score;
-  int32_t unused; /* makes it one 16-byte store */
+  int32_t astray; /* not 0: the product's score is off by more than it may be (kernel_top_k_score) */
 };

@@ -66,6 +66,18 @@ static bool candidates_find(const struct pass *pass, int32_t begin, int32_t coun
          results_wait(search, error);
 }
 
+/* The bound holds for every card that is known; whoever has found one that breaks it should hear of it. */
+static bool stray_refuse(const struct pass *pass, const struct top_k_candidate *stray, struct error *error) {
+  char library[32];
+  cuda_gemm_library_version(library);
+  return error_set(error, ERROR_DEVICE,
+                   "a product of CUDA card %d and cuBLASLt %s at width %d is off by more than such products "
+                   "may be (cuda/top_k_queries.c), so hits may be lost (the score of query %d is %.9g): this "
+                   "is a mistake of the card's, the library's or nina's, please report it",
+                   pass->search->device, library, pass_width(pass)->width, stray->query,
+                   (double)stray->score);
+}
+
 /* Scores those that are listed and hands them out. */
 static bool candidates_take(const struct pass *pass, int32_t begin, int32_t found, struct error *error) {
   struct top_k_search *search = pass->search;
@@ -74,7 +86,8 @@ static bool candidates_take(const struct pass *pass, int32_t begin, int32_t foun
   if (found == 0) return true;
   if (!cuda_check(kernel_top_k_score(pass->rows + (int64_t)begin * width->stride,
                                      width->queries + (int64_t)pass->first * width->stride, width->stride,
-                                     search->candidates, found, search->stream),
+                                     search->norm + begin, width->slack + pass->first, search->candidates,
+                                     found, search->stream),
                   error, "the kernel that scores candidates") ||
       !cuda_check(cudaMemcpyAsync(candidates, search->candidates, (size_t)found * sizeof *candidates,
                                   cudaMemcpyDeviceToHost, search->stream),
@@ -84,6 +97,7 @@ static bool candidates_take(const struct pass *pass, int32_t begin, int32_t foun
   for (int32_t c = 0; c < found; c++) {
     candidates[c].query += pass->first;
     candidates[c].passage += begin;
+    if (candidates[c].astray) return stray_refuse(pass, &candidates[c], error);
   }
   pass->lists->take(pass->lists->context, pass->w, candidates, found);
   return true;

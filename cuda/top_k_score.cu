@@ -1,8 +1,9 @@
-/* The exact score of each candidate.
+/* The exact score of each candidate, and whether the product's was as near to it as it must be.
  *
- *   rows        [passages, stride] fp16
- *   queries     [queries, stride] fp16
- *   candidates  [count]: query and passage are read, score is written
+ *   rows         [passages, stride] fp16
+ *   queries      [queries, stride] fp16
+ *   norm, slack  [passages], [queries] fp32
+ *   candidates   [count]: query, passage and the product's score are read, score and astray are written
  *
  * A thread takes a candidate and sums as the CPU does, one chain of fused multiply-adds in the order of the
  * row: no other order has its bits. So few threads wait for memory long: each reads AHEAD pieces of both rows
@@ -25,13 +26,19 @@ __device__ __forceinline__ float chunk_add(uint4 query, uint4 passage, float sum
   return sum;
 }
 
+/* An exact score that is finite is one of finite rows, whose product has to be finite too. */
+__device__ __forceinline__ bool is_astray(float product, float exact, float bound) {
+  return fabsf(exact) < INFINITY && !(fabsf(product - exact) <= bound);
+}
+
 __global__ void __launch_bounds__(THREADS)
-    top_k_score(const uint16_t *rows, const uint16_t *queries, int stride, struct top_k_candidate *candidates,
-                int count) {
+    top_k_score(const uint16_t *rows, const uint16_t *queries, int stride, const float *norm,
+                const float *slack, struct top_k_candidate *candidates, int count) {
   const int64_t i = static_cast<int64_t>(blockIdx.x) * THREADS + threadIdx.x;
   if (i >= count) return;
-  const uint16_t *const query = queries + static_cast<int64_t>(candidates[i].query) * stride;
-  const uint16_t *const passage = rows + static_cast<int64_t>(candidates[i].passage) * stride;
+  const struct top_k_candidate pair = candidates[i];
+  const uint16_t *const query = queries + static_cast<int64_t>(pair.query) * stride;
+  const uint16_t *const passage = rows + static_cast<int64_t>(pair.passage) * stride;
   float sum = 0;
   for (int at = 0; at < stride; at += AHEAD * CHUNK) {
     uint4 x[AHEAD], y[AHEAD];
@@ -45,14 +52,17 @@ __global__ void __launch_bounds__(THREADS)
     for (int j = 0; j < AHEAD; j++)
       if (at + j * CHUNK < stride) sum = chunk_add(x[j], y[j], sum);
   }
-  candidates[i].score = sum;
+  candidates[i] = {pair.query, pair.passage, sum,
+                   is_astray(pair.score, sum, slack[pair.query] * norm[pair.passage])};
 }
 
 cudaError_t kernel_top_k_score(const uint16_t *rows, const uint16_t *queries, int32_t stride,
-                               struct top_k_candidate *candidates, int32_t count, cudaStream_t stream) {
+                               const float *norm, const float *slack, struct top_k_candidate *candidates,
+                               int32_t count, cudaStream_t stream) {
   if (count < 1 || stride < CHUNK || stride % CHUNK != 0 || !is_aligned16(rows) || !is_aligned16(queries) ||
       !is_aligned16(candidates))
     return cudaErrorInvalidValue;
   const uint32_t blocks = static_cast<uint32_t>(count - 1) / THREADS + 1;
-  return kernel_launch(top_k_score, blocks, THREADS, 0, stream, rows, queries, stride, candidates, count);
+  return kernel_launch(top_k_score, blocks, THREADS, 0, stream, rows, queries, stride, norm, slack,
+                       candidates, count);
 }

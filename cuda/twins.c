@@ -173,13 +173,16 @@ void twin_top_k_select(const float *scores, const float *norm, const float *leas
     }
 }
 
-void twin_top_k_score(const uint16_t *rows, const uint16_t *queries, int32_t stride,
-                      struct top_k_candidate *candidates, int32_t count) {
+void twin_top_k_score(const uint16_t *rows, const uint16_t *queries, int32_t stride, const float *norm,
+                      const float *slack, struct top_k_candidate *candidates, int32_t count) {
   for (int32_t c = 0; c < count; c++) {
     const uint16_t *query = queries + (int64_t)candidates[c].query * stride;
     const uint16_t *passage = rows + (int64_t)candidates[c].passage * stride;
     float sum = 0;
     for (int32_t i = 0; i < stride; i++) sum = fmaf(half_to_float(query[i]), half_to_float(passage[i]), sum);
+    const bool near =
+        fabsf(candidates[c].score - sum) <= slack[candidates[c].query] * norm[candidates[c].passage];
+    candidates[c].astray = isfinite(sum) && !near;
     candidates[c].score = sum;
   }
 }

@@ -43,8 +43,8 @@ void twin_top_k_select(const float *scores, const float *norm, const float *leas
                        int32_t passages, int32_t queries, int32_t columns, struct top_k_candidate *candidates,
                        int32_t capacity, uint32_t *found);
 
-void twin_top_k_score(const uint16_t *rows, const uint16_t *queries, int32_t stride,
-                      struct top_k_candidate *candidates, int32_t count);
+void twin_top_k_score(const uint16_t *rows, const uint16_t *queries, int32_t stride, const float *norm,
+                      const float *slack, struct top_k_candidate *candidates, int32_t count);
 
 #ifdef __cplusplus
 }

@@ -25,4 +25,5 @@ cudaError_t compute_top_k_select(const float *scores, const float *norm, const f
                                  const float *slack, int32_t passages, int32_t queries, int32_t columns,
                                  struct top_k_candidate *candidates, int32_t capacity, uint32_t *found);
 cudaError_t compute_top_k_score(const uint16_t *rows, const uint16_t *queries, int32_t stride,
-                                struct top_k_candidate *candidates, int32_t count);
+                                const float *norm, const float *slack, struct top_k_candidate *candidates,
+                                int32_t count);

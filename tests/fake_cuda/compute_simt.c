@@ -78,9 +78,10 @@ cudaError_t compute_top_k_select(const float *scores, const float *norm, const f
 }
 
 cudaError_t compute_top_k_score(const uint16_t *rows, const uint16_t *queries, int32_t stride,
-                                struct top_k_candidate *candidates, int32_t count) {
+                                const float *norm, const float *slack, struct top_k_candidate *candidates,
+                                int32_t count) {
   pthread_mutex_lock(&machine);
-  const cudaError_t status = kernel_top_k_score(rows, queries, stride, candidates, count, NULL);
+  const cudaError_t status = kernel_top_k_score(rows, queries, stride, norm, slack, candidates, count, NULL);
   pthread_mutex_unlock(&machine);
   return status;
 }

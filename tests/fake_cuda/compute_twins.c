@@ -55,7 +55,8 @@ cudaError_t compute_top_k_select(const float *scores, const float *norm, const f
 }
 
 cudaError_t compute_top_k_score(const uint16_t *rows, const uint16_t *queries, int32_t stride,
-                                struct top_k_candidate *candidates, int32_t count) {
-  twin_top_k_score(rows, queries, stride, candidates, count);
+                                const float *norm, const float *slack, struct top_k_candidate *candidates,
+                                int32_t count) {
+  twin_top_k_score(rows, queries, stride, norm, slack, candidates, count);
   return cudaSuccess;
 }

@@ -230,6 +230,7 @@ cudaError_t kernel_top_k_select(const float *scores, const float *norm, const fl
 struct top_k_score_call {
   const uint16_t *rows, *queries;
   int32_t stride;
+  const float *norm, *slack;
   struct top_k_candidate *candidates;
   int32_t count;
 };
@@ -244,12 +245,16 @@ static cudaError_t top_k_score_run(const void *arguments) {
   }
   TO_MEMORY(call.rows, ((int64_t)passage + 1) * call.stride);
   TO_MEMORY(call.queries, ((int64_t)query + 1) * call.stride);
-  return compute_top_k_score(call.rows, call.queries, call.stride, call.candidates, call.count);
+  TO_MEMORY(call.norm, (int64_t)passage + 1);
+  TO_MEMORY(call.slack, (int64_t)query + 1);
+  return compute_top_k_score(call.rows, call.queries, call.stride, call.norm, call.slack, call.candidates,
+                             call.count);
 }
 
 cudaError_t kernel_top_k_score(const uint16_t *rows, const uint16_t *queries, int32_t stride,
-                               struct top_k_candidate *candidates, int32_t count, cudaStream_t stream) {
-  const struct top_k_score_call call = {rows, queries, stride, candidates, count};
+                               const float *norm, const float *slack, struct top_k_candidate *candidates,
+                               int32_t count, cudaStream_t stream) {
+  const struct top_k_score_call call = {rows, queries, stride, norm, slack, candidates, count};
   if (!is_aligned16(rows) || !is_aligned16(queries) || !is_aligned16(candidates))
     return cudaErrorInvalidValue;
   return fake_launch(stream, FAKE_TOP_K_SCORE, top_k_score_run, &call, sizeof call);

@@ -303,6 +303,24 @@ static void more_passages_cost_no_allocation(void **state) {
   world_free(&world);
 }
 
+static void products_that_err_more_than_they_may_are_not_trusted(void **state) {
+  (void)state;
+  struct error error = {.message = ""};
+  struct world world;
+  world_make(&world, 3, 500, 5, 64, (const int32_t[]){64}, 1);
+  world.options.on_card = true;
+  const struct passages all = {world.rows, 0, 500};
+  struct top_k *card = top_k_open_sized(&world.options, &tight, &error);
+  assert_ok(card, &error);
+  setenv("FAKE_CUDA_STRAY", "20", 1);
+  assert_false(top_k_scan_rows(card, &all, &error));
+  unsetenv("FAKE_CUDA_STRAY");
+  assert_says(&error, "a product of CUDA card 0 and cuBLASLt 13.1.0 at width 64 is off by more than");
+  assert_int_equal(error.code, ERROR_DEVICE);
+  top_k_close(card);
+  world_free(&world);
+}
+
 static void damage_in_the_source_ends_the_scan(void **state) {
   (void)state;
   struct error error = {.message = ""};
@@ -373,6 +391,7 @@ int main(void) {
       cmocka_unit_test(other_queries_are_searched_without_the_card),
       cmocka_unit_test(scans_and_searches_add_up),
       cmocka_unit_test(more_passages_cost_no_allocation),
+      cmocka_unit_test(products_that_err_more_than_they_may_are_not_trusted),
       cmocka_unit_test(damage_in_the_source_ends_the_scan),
       cmocka_unit_test(what_a_card_lacks_is_named),
       cmocka_unit_test(failure_on_the_card_ends_the_scan),

@@ -151,3 +151,9 @@ broken(top_k_score_order top_k "${top_k_files}" top_k_score.cu
 broken(top_k_score_border top_k "${top_k_files}" top_k_score.cu
   [[if (i >= count) return;]]
   [[if (i > count) return;]])
+broken(top_k_score_bound top_k "${top_k_files}" top_k_score.cu
+  [=[slack[pair.query] * norm[pair.passage]]=]
+  [=[slack[pair.query] / norm[pair.passage]]=])
+broken(top_k_score_astray top_k "${top_k_files}" top_k_score.cu
+  [[!(fabsf(product - exact) <= bound)]]
+  [[fabsf(product - exact) > bound]])

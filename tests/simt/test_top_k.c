@@ -240,6 +240,7 @@ static void list_that_is_full_is_not_overrun(void **state) {
 
 struct scoring {
   uint16_t *rows, *queries;
+  float *norm, *slack;
   struct top_k_candidate *candidates;
   int32_t stride, count;
 };
@@ -247,21 +248,36 @@ struct scoring {
 static void scoring_launch(void *context, void *out) {
   const struct scoring *it = context;
   memcpy(out, it->candidates, (size_t)it->count * sizeof *it->candidates);
-  assert_launched(kernel_top_k_score(it->rows, it->queries, it->stride, out, it->count, NULL));
+  assert_launched(
+      kernel_top_k_score(it->rows, it->queries, it->stride, it->norm, it->slack, out, it->count, NULL));
+}
+
+enum { PASSAGES = 50, QUERIES = 20 };
+
+static void scoring_make(struct scoring *it, struct random *random, int32_t stride, int32_t count) {
+  *it = (struct scoring){.stride = stride, .count = count};
+  it->rows = halves_random(random, (size_t)(PASSAGES * stride), 0, 1);
+  it->queries = halves_random(random, (size_t)(QUERIES * stride), 0, 1);
+  it->norm = memory_poisoned(PASSAGES * sizeof *it->norm);
+  it->slack = memory_poisoned(QUERIES * sizeof *it->slack);
+  it->candidates = memory_poisoned((size_t)count * sizeof *it->candidates);
+  for (int32_t p = 0; p < PASSAGES; p++) it->norm[p] = 1.5f + (float)p / 8;
+  for (int32_t q = 0; q < QUERIES; q++) it->slack[q] = 0.125f * (float)(q + 1);
+}
+
+static void scoring_free(struct scoring *it) {
+  free(it->rows), free(it->queries), free(it->norm), free(it->slack), free(it->candidates);
 }
 
 static void scores_have_the_bits_of_the_host(void **state) {
   (void)state;
-  enum { PASSAGES = 50, QUERIES = 20 };
   static const int32_t strides[] = {8, 24, 64, 384, 1024}, counts[] = {1, 63, 64, 65, 200};
   for (int32_t s = 0; s < COUNT(strides); s++) {
     struct random random = {(uint64_t)strides[s]};
-    struct scoring it = {.stride = strides[s], .count = counts[s]};
-    it.rows = halves_random(&random, (size_t)(PASSAGES * it.stride), 0, 1);
-    it.queries = halves_random(&random, (size_t)(QUERIES * it.stride), 0, 1);
+    struct scoring it;
+    scoring_make(&it, &random, strides[s], counts[s]);
     it.rows[3] = HALF_INFINITY;
     const size_t bytes = (size_t)it.count * sizeof *it.candidates;
-    it.candidates = memory_poisoned(bytes);
     struct top_k_candidate *out = memory_poisoned(bytes), *twin = memory_poisoned(bytes);
     for (int32_t c = 0; c < it.count; c++) {
       const int32_t query = (int32_t)random_below(&random, QUERIES);
@@ -270,10 +286,34 @@ static void scores_have_the_bits_of_the_host(void **state) {
     it.candidates[it.count - 1] = (struct top_k_candidate){QUERIES - 1, PASSAGES - 1, 0, 0};
     schedules_run(scoring_launch, &it, out, bytes);
     memcpy(twin, it.candidates, bytes);
-    twin_top_k_score(it.rows, it.queries, it.stride, twin, it.count);
+    twin_top_k_score(it.rows, it.queries, it.stride, it.norm, it.slack, twin, it.count);
     assert_memory_equal(out, twin, bytes);
-    free(it.rows), free(it.queries), free(it.candidates), free(out), free(twin);
+    scoring_free(&it);
+    free(out), free(twin);
   }
+}
+
+/* The product's score at the end of what it may be off by, and just past it; infinite, NaN. */
+static void product_that_errs_too_much_is_marked(void **state) {
+  (void)state;
+  struct random random = {5};
+  struct scoring it;
+  scoring_make(&it, &random, 64, 8 * QUERIES);
+  const size_t bytes = (size_t)it.count * sizeof *it.candidates;
+  struct top_k_candidate *out = memory_poisoned(bytes);
+  for (int32_t i = 0; i < 64; i++) it.rows[i] = it.rows[64 + i] = 0;
+  it.rows[64] = HALF_INFINITY;
+  for (int32_t c = 0; c < it.count; c++) {
+    /* The exact score is 0 with passage 0, and not finite with passage 1. */
+    const int32_t query = c / 8, passage = c % 8 == 7;
+    const float bound = it.slack[query] * it.norm[0], past = nextafterf(bound, INFINITY);
+    const float products[] = {0, bound, -bound, past, -past, INFINITY, NAN, 0};
+    it.candidates[c] = (struct top_k_candidate){query, passage, products[c % 8], 0};
+  }
+  schedules_run(scoring_launch, &it, out, bytes);
+  for (int32_t c = 0; c < it.count; c++) assert_int_equal(out[c].astray, c % 8 > 2 && c % 8 < 7);
+  scoring_free(&it);
+  free(out);
 }
 
 static void what_cannot_run_is_refused(void **state) {
@@ -293,9 +333,11 @@ static void what_cannot_run_is_refused(void **state) {
   assert_int_equal(
       kernel_top_k_select(numbers, numbers, numbers, numbers, 1 << 30, 4, 4, list, 4, &found, NULL),
       cudaErrorInvalidValue);
-  assert_int_equal(kernel_top_k_score(rows, rows, 12, list, 1, NULL), cudaErrorInvalidValue);
-  assert_int_equal(kernel_top_k_score(rows, rows, 8, list, 0, NULL), cudaErrorInvalidValue);
-  assert_int_equal(kernel_top_k_score(rows + 1, rows, 8, list, 1, NULL), cudaErrorInvalidValue);
+  assert_int_equal(kernel_top_k_score(rows, rows, 12, numbers, numbers, list, 1, NULL),
+                   cudaErrorInvalidValue);
+  assert_int_equal(kernel_top_k_score(rows, rows, 8, numbers, numbers, list, 0, NULL), cudaErrorInvalidValue);
+  assert_int_equal(kernel_top_k_score(rows + 1, rows, 8, numbers, numbers, list, 1, NULL),
+                   cudaErrorInvalidValue);
   free(rows), free(numbers), free(list);
 }
 
@@ -309,6 +351,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(broken_passages_are_passed_over_and_infinite_ones_are_looked_at),
       cmocka_unit_test(list_that_is_full_is_not_overrun),
       cmocka_unit_test(scores_have_the_bits_of_the_host),
+      cmocka_unit_test(product_that_errs_too_much_is_marked),
       cmocka_unit_test(what_cannot_run_is_refused),
   };
   return fixture_run("top_k", tests, sizeof tests / sizeof *tests, argc, argv);
