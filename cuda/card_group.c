@@ -23,17 +23,23 @@ struct card_group {
   ncclComm_t comm;
 };
 
-static bool nccl_check(ncclResult_t status, struct error *error, const char *doing) {
+/* What NCCL says, and the last thing that went wrong inside it, if it knows. group: NULL before there is one.
+ */
+static bool nccl_check(ncclResult_t status, const struct card_group *group, struct error *error,
+                       const char *doing) {
   if (status == ncclSuccess) return true;
-  return error_set(error, ERROR_DEVICE,
-                   "%s: NCCL says \"%s\" (NCCL_DEBUG=WARN shows more; a nina built with -DNINA_NCCL=OFF does "
-                   "without NCCL)",
-                   doing, ncclGetErrorString(status));
+  const char *last = ncclGetLastError(group ? group->comm : NULL);
+  const bool told = last && *last;
+  const cudaError_t card = group ? cudaStreamQuery(group->stream) : cudaSuccess;
+  if (card != cudaSuccess && card != cudaErrorNotReady) return cuda_check(card, error, "%s", doing);
+  return error_set(error, ERROR_IO, "%s: NCCL says \"%s%s%.500s\" (NCCL_DEBUG=WARN shows more)", doing,
+                   ncclGetErrorString(status), told ? ": " : "", told ? last : "");
 }
 
 /* Of a call that only begins something, as all of a communicator that does not block may. */
-static bool nccl_begun(ncclResult_t status, struct error *error, const char *doing) {
-  return status == ncclInProgress || nccl_check(status, error, doing);
+static bool nccl_begun(ncclResult_t status, const struct card_group *group, struct error *error,
+                       const char *doing) {
+  return status == ncclInProgress || nccl_check(status, group, error, doing);
 }
 
 /* NCCL's version numbers are 10000 · major + 100 · minor + patch. */
@@ -46,7 +52,8 @@ bool card_group_library(char version[32]) {
 
 bool card_group_name(char name[CARD_GROUP_NAME_MAX], struct error *error) {
   ncclUniqueId id;
-  if (!nccl_check(ncclGetUniqueId(&id), error, "preparing the weights' way from card to card")) return false;
+  if (!nccl_check(ncclGetUniqueId(&id), NULL, error, "preparing the weights' way from card to card"))
+    return false;
   for (size_t i = 0; i < sizeof id.internal; i++)
     snprintf(name + 2 * i, 3, "%02x", (unsigned char)id.internal[i]);
   return true;
@@ -81,10 +88,10 @@ static bool group_wait(struct card_group *group, const char *doing, struct error
       const cudaError_t status = cudaStreamQuery(group->stream);
       if (status != cudaErrorNotReady) return cuda_check(status, error, "%s", doing);
     } else if (state != ncclInProgress) {
-      return nccl_check(state, error, doing);
+      return nccl_check(state, group, error, doing);
     }
     if (clock_milliseconds() - start > CARD_GROUP_PATIENCE * 1000)
-      return error_set(error, ERROR_DEVICE, "%s: not all ranks of this machine came within %d seconds", doing,
+      return error_set(error, ERROR_IO, "%s: not all ranks of this machine came within %d seconds", doing,
                        CARD_GROUP_PATIENCE);
     nanosleep(&nap, NULL);
   }
@@ -102,7 +109,7 @@ static bool group_join(struct card_group *group, const char *name, int32_t membe
       !cuda_check(cudaStreamCreateWithFlags(&group->stream, cudaStreamNonBlocking), error, "making a stream"))
     return false;
   const ncclResult_t begun = ncclCommInitRankConfig(&group->comm, members, id, member, &config);
-  return nccl_begun(begun, error, doing) && group_wait(group, doing, error);
+  return nccl_begun(begun, group, error, doing) && group_wait(group, doing, error);
 }
 
 struct card_group *card_group_open(const char *name, int32_t device, int32_t member, int32_t members,
@@ -122,7 +129,7 @@ bool card_group_broadcast(struct card_group *group, void *memory, size_t bytes, 
   static const char doing[] = "passing the weights from card to card";
   if (!cuda_check(cudaSetDevice(group->device), error, "turning to card %d", group->device)) return false;
   const ncclResult_t begun = ncclBroadcast(memory, memory, bytes, ncclUint8, 0, group->comm, group->stream);
-  return nccl_begun(begun, error, doing) && group_wait(group, doing, error);
+  return nccl_begun(begun, group, error, doing) && group_wait(group, doing, error);
 }
 
 /* NCCL's end in order would wait for the others; an abort leaves what they have got. */

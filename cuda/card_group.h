@@ -1,6 +1,10 @@
 /* The cards of several processes of one machine, which pass each other memory without the hosts: a
  * communicator of NCCL. What one rank has read from a disk comes to the others this way.
  *
+ * What keeps NCCL from it (cards that are parts of one GPU, a container with little shared memory, no network
+ * interface, a member that does not come) is ERROR_IO, and leaves the cards as they were; ERROR_DEVICE is a
+ * card that has failed.
+ *
  * This header needs no CUDA. In a build without NCCL (-DNINA_NCCL=OFF, or where it is not installed)
  * card_group_library says so, and the others fail. */
 #pragma once
@@ -26,7 +30,8 @@ struct card_group *card_group_open(const char *name, int32_t device, int32_t mem
                                    struct error *error);
 
 /* Copies `bytes` bytes of member 0's card to all others. memory: of this member's own card. Collective; all
- * is there when it returns. */
+ * is there when it returns. Where it fails the group can only be closed, after which nothing is written to
+ * the memory any more. */
 bool card_group_broadcast(struct card_group *group, void *memory, size_t bytes, struct error *error);
 
 /* All members must have ended the last broadcast, or given it up. */

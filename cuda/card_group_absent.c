@@ -3,7 +3,7 @@
 
 static bool absent(struct error *error) {
   return error_set(
-      error, ERROR_DEVICE,
+      error, ERROR_IO,
       "this nina was built without NCCL: build it where NCCL is installed (cmake -DNINA_NCCL=ON)");
 }
 

@@ -210,6 +210,10 @@ bool encoder_cuda_read_weights(struct encoder *encoder, struct error *error) {
   return done;
 }
 
+size_t encoder_cuda_weights_bytes(const struct encoder *encoder) {
+  return ((const struct encoder_cuda *)encoder)->forward.weights.bytes;
+}
+
 bool encoder_cuda_share_weights(struct encoder *encoder, struct card_group *group, struct error *error) {
   const struct cuda_weights *weights = &cuda_of(encoder)->forward.weights;
   return card_group_broadcast(group, weights->arena, weights->bytes, error);

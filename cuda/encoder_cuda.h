@@ -23,6 +23,9 @@ struct encoder *encoder_cuda_open_empty(const struct model *model, const struct 
 /* Those of the model's files; the model that it was opened with must still be open. */
 bool encoder_cuda_read_weights(struct encoder *encoder, struct error *error);
 
+/* What they take on the card. */
+size_t encoder_cuda_weights_bytes(const struct encoder *encoder);
+
 /* Those of the encoder of the group's member 0, who has read them. Collective in the group, whose members
  * have opened the same model; the others' model files are not touched. */
 bool encoder_cuda_share_weights(struct encoder *encoder, struct card_group *group, struct error *error);

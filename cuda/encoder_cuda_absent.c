@@ -31,6 +31,11 @@ bool encoder_cuda_read_weights(struct encoder *encoder, struct error *error) {
   return absent(error);
 }
 
+size_t encoder_cuda_weights_bytes(const struct encoder *encoder) {
+  (void)encoder;
+  return 0;
+}
+
 bool encoder_cuda_share_weights(struct encoder *encoder, struct card_group *group, struct error *error) {
   (void)encoder;
   (void)group;

@@ -1,29 +1,89 @@
 #include "host/job/card_weights.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "cuda/card_group.h"
 #include "cuda/encoder_cuda.h"
 
-/* Reads them, and names the group that is to get them. name: "" where none is. */
-static bool weights_read(struct encoder *encoder, bool passes_on, char *name, struct error *error) {
-  return encoder_cuda_read_weights(encoder, error) && (!passes_on || card_group_name(name, error));
+/* A rank, among those of its machine that have cards. */
+struct member {
+  struct ranks *ranks;
+  const struct device_choice *choice;
+  struct encoder *encoder; /* NULL: it has none, and only agrees with the others */
+  bool joins;              /* a group whose member 0 has read the weights */
+  bool reads;              /* is that member, or none's */
+};
+
+/* Whoever is in a group waits for its other members: so all ranks agree before each step of theirs. What NCCL
+ * cannot do leaves every card as it was; a card that has failed is *lost, and so is the job. */
+static bool step_agree(const struct member *member, bool ok, bool *lost, struct error *error) {
+  *lost = !ranks_agree(member->ranks, ok || error->code != ERROR_DEVICE, error);
+  return !*lost && ranks_agree(member->ranks, ok, error);
+}
+
+/* Compares this rank's weights with those of the one that passes its own on: told [ranks], of each "<name of
+ * a group or nothing> <bytes>". */
+static bool sizes_compare(const struct member *member, char *const *told, struct error *error) {
+  const int32_t first = member->choice->share.first;
+  const char *its = strchr(told[first], ' ');
+  const size_t bytes = encoder_cuda_weights_bytes(member->encoder);
+  if (its && strtoull(its, NULL, 10) == bytes) return true;
+  return error_set(error, ERROR_CONFLICT,
+                   "the weights of this rank's model take %zu bytes on a card, and rank %d, whose card would "
+                   "pass its own on, has a model of%s: give all ranks of a machine the same --model",
+                   bytes, first, its ? its : " none");
+}
+
+/* Joins the group and gets, or gives, the weights. */
+static bool group_pass(const struct member *member, char *const *told, bool *lost, struct error *error) {
+  const struct card_share *share = &member->choice->share;
+  char name[CARD_GROUP_NAME_MAX];
+  struct card_group *group = NULL;
+  if (member->joins) {
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(told[share->first], " "), told[share->first]);
+    group = card_group_open(name, member->choice->card, share->peer, share->peers, error);
+  }
+  const bool ok =
+      step_agree(member, !member->joins || group, lost, error) &&
+      step_agree(member, !member->joins || encoder_cuda_share_weights(member->encoder, group, error), lost,
+                 error);
+  card_group_close(group);
+  return ok;
+}
+
+/* From card to card. False on all ranks where one cannot; *lost where that is no fault of NCCL's. */
+static bool weights_pass(const struct member *member, bool *lost, struct error *error) {
+  char name[CARD_GROUP_NAME_MAX] = "", tell[CARD_GROUP_NAME_MAX + 32] = "", **told = NULL;
+  const bool names = member->joins && member->reads;
+  if (!step_agree(member, !names || card_group_name(name, error), lost, error)) return false;
+  if (member->joins) snprintf(tell, sizeof tell, "%s %zu", name, encoder_cuda_weights_bytes(member->encoder));
+  *lost = !ranks_gather(member->ranks, tell, &told, error);
+  if (*lost) return false;
+  *lost = !ranks_agree(member->ranks, !member->joins || sizes_compare(member, told, error), error);
+  const bool ok = !*lost && group_pass(member, told, lost, error);
+  ranks_texts_free(member->ranks, told);
+  return ok;
 }
 
 bool card_weights_bring(struct ranks *ranks, const struct device_choice *choice, struct encoder *encoder,
-                        struct error *error) {
-  const struct card_share *share = &choice->share;
-  char name[CARD_GROUP_NAME_MAX] = "", library[32], **names = NULL;
-  struct card_group *group = NULL;
+                        struct error *why, struct error *error) {
+  char library[32];
+  bool lost;
   if (!ranks) return !encoder || encoder_cuda_read_weights(encoder, error);
-  const bool joins = encoder && share->peers > 1 && card_group_library(library);
-  const bool reads = encoder && (!joins || share->peer == 0);
-  /* Whoever is in a group waits for its other members: so all ranks agree before each step of theirs. */
-  bool ok = ranks_agree(ranks, !reads || weights_read(encoder, joins, name, error), error) &&
-            ranks_gather(ranks, name, &names, error);
-  if (!ok) return false;
-  if (joins) group = card_group_open(names[share->first], choice->card, share->peer, share->peers, error);
-  ok = ranks_agree(ranks, !joins || group, error) &&
-       ranks_agree(ranks, !joins || encoder_cuda_share_weights(encoder, group, error), error);
-  card_group_close(group);
-  ranks_texts_free(ranks, names);
-  return ok;
+  const bool joins = encoder && choice->share.peers > 1 && card_group_library(library);
+  const struct member member = {.ranks = ranks,
+                                .choice = choice,
+                                .encoder = encoder,
+                                .joins = joins,
+                                .reads = encoder && (!joins || choice->share.peer == 0)};
+  if (!ranks_agree(ranks, !member.reads || encoder_cuda_read_weights(encoder, error), error)) return false;
+  if (weights_pass(&member, &lost, error)) return true;
+  if (lost) return false;
+  if (ranks_rank(ranks) == 0) {
+    *why = *error;
+    error_prefix(why, "every rank reads the weights itself");
+  }
+  return ranks_agree(ranks, !joins || member.reads || encoder_cuda_read_weights(encoder, error), error);
 }

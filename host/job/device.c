@@ -102,15 +102,16 @@ struct encoder *device_open_encoder(const struct device_choice *choice, bool fre
                                     struct error *why, struct error *error) {
   const bool cuda = choice->device == DEVICE_CUDA;
   struct encoder *encoder = open_alone(choice->device, choice->card, model, options, error);
-  bool ok =
-      agree(ranks, encoder != NULL, error) && card_weights_bring(ranks, choice, cuda ? encoder : NULL, error);
   *why = (struct error){0};
+  bool ok = agree(ranks, encoder != NULL, error) &&
+            card_weights_bring(ranks, choice, cuda ? encoder : NULL, why, error);
   if (!ok && error->code == ERROR_UNSUPPORTED) {
     const struct error first = *error; /* everybody's, and with a rank's name in front already */
     *error = (struct error){0};
     if (cuda) {
       encoder_close(encoder);
       *why = first;
+      error_prefix(why, "computing on the CPU");
       encoder = free_choice ? open_alone(DEVICE_CPU, 0, model, options, error) : NULL;
     }
     ok = agree(ranks, encoder != NULL, error);

@@ -24,8 +24,8 @@ bool device_choose(const struct embed_options *options, const json_t *manifest, 
                    struct device_choice *choice, struct error *error);
 
 /* Opens it. Where the choice was free and the cuda encoder cannot compute the model, the CPU takes its place
- * and *why is the sentence that says so; otherwise *why is empty. Collective, as above: one rank's error is
- * that of all. */
+ * and *why is the sentence that says so; on rank 0 *why may also say that the weights did not go from card to
+ * card; otherwise it is empty. Collective, as above: one rank's error is that of all. */
 struct encoder *device_open_encoder(const struct device_choice *choice, bool free_choice, struct ranks *ranks,
                                     const struct model *model, const struct encoder_options *options,
                                     struct error *why, struct error *error);

@@ -90,7 +90,7 @@ static bool open_encoder(struct embedding *run, struct error *error) {
   run->encoder =
       device_open_encoder(&choice, free_choice, run->ranks, run->model, &settings->encoder, &why, error);
   if (!run->encoder) return false;
-  if (why.code) notice(run, "computing on the CPU: %s", why.message);
+  if (why.code) notice(run, "%s", why.message);
   return resolve_blocks(run, error);
 }
 

@@ -89,6 +89,29 @@ def test_rank_whose_card_cannot_compute_the_model_is_named_once(tmp_path: Path, 
     assert result.stderr.count("rank 1 on ") == 1
 
 
+@pytest.mark.parametrize("fault", ["group_joins:1:run", "broadcast:1:launch"])
+def test_ranks_whose_cards_nccl_cannot_join_read_the_weights_themselves(
+    tmp_path: Path, shard: Path, wanted: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setenv("FAKE_CUDA_FAIL", fault)
+    ranks = [Ranks(1, variables={"FAKE_CUDA_LOG": tmp_path / f"{rank}.json"}) for rank in range(3)]
+    result = embed_many(tmp_path / "out", shard, ranks=ranks, **OPTIONS)
+    assert result.stderr.count("every rank reads the weights itself: ") == 1
+    assert ("no room in /dev/shm" in result.stderr) is fault.startswith("group_joins")
+    assert Output(tmp_path / "out").embedding() == wanted
+    counts = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(3)]
+    assert all(count["copies_up"] > count["pool"] for count in counts)
+
+
+def test_card_that_fails_while_it_passes_weights_on_ends_the_job(
+    tmp_path: Path, shard: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_CUDA_FAIL", "broadcast:1:run")
+    result = embed_many(tmp_path, shard, ranks=2, status=FAILED, **OPTIONS)
+    result.says("passing the weights from card to card: cudaErrorLaunchFailure")
+    assert "every rank reads" not in result.stderr
+
+
 def test_card_that_fails_in_the_middle_leaves_its_blocks_to_the_others(
     tmp_path: Path, shard: Path, wanted: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:

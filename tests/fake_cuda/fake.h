@@ -18,6 +18,7 @@
  *   FAKE_CUDA_MEMORY      MiB of each card (4096)
  *   CUDA_VISIBLE_DEVICES  the cards that the process sees, and in which order: 2,0
  *   FAKE_CUDA_FAIL        kernel:n:launch or kernel:n:run: its n-th (from 1) fails, at once or in the queue;
+ *                         group_names:n:launch, group_joins:n:run: NCCL's;
  *                         kernel:n:run:k: in a process that has turned to card k of the machine
  *   FAKE_CUDA_REFUSE      tokens of a product that an algorithm for another number of them refuses
  *   FAKE_CUDA_STRAY       how many times as much as they may a search's products err (1)
@@ -51,6 +52,8 @@ enum fake_count {
   FAKE_FIRST_ROWS,
   FAKE_POOL,
   FAKE_MATMUL,
+  FAKE_GROUP_NAMES, /* of NCCL's unique ids */
+  FAKE_GROUP_JOINS,
   FAKE_BROADCAST,
   FAKE_TOP_K_ROWS,
   FAKE_TOP_K_SELECT,

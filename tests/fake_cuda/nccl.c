@@ -39,6 +39,7 @@ struct parcel {
 struct ncclComm {
   int rank, ranks, card;
   struct meeting meeting;
+  bool fails; /* to join */
   pthread_t joining;
   int socket[RANKS_MAX]; /* of rank 0: to every other; of the others: [0] to rank 0; -1: none. Of the joining
                             thread until `state` is another, then of the stream's */
@@ -134,13 +135,17 @@ static ncclResult_t other_join(struct ncclComm *comm) {
 
 static void *join_run(void *argument) {
   struct ncclComm *comm = argument;
-  atomic_store(&comm->state, comm->rank == 0 ? first_join(comm) : other_join(comm));
+  atomic_store(&comm->state, comm->fails       ? ncclSystemError
+                             : comm->rank == 0 ? first_join(comm)
+                                               : other_join(comm));
   return NULL;
 }
 
 ncclResult_t ncclGetUniqueId(ncclUniqueId *id) {
   static _Atomic int count;
   struct sockaddr_un address;
+  fake_add(FAKE_GROUP_NAMES, 1);
+  if (fake_fails(FAKE_GROUP_NAMES, fake_counted(FAKE_GROUP_NAMES), "launch")) return ncclSystemError;
   struct meeting meeting = {.pid = getpid(), .listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   snprintf(meeting.path, sizeof meeting.path, "fake-nccl-%d-%d", meeting.pid, atomic_fetch_add(&count, 1));
   const socklen_t size = address_fill(&address, meeting.path);
@@ -160,6 +165,8 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t *comm, int ranks, ncclUniqueId id
   made->rank = rank;
   made->ranks = ranks;
   made->card = fake_card();
+  fake_add(FAKE_GROUP_JOINS, 1);
+  made->fails = fake_fails(FAKE_GROUP_JOINS, fake_counted(FAKE_GROUP_JOINS), "run");
   memcpy(&made->meeting, id.internal, sizeof made->meeting);
   made->meeting.path[sizeof made->meeting.path - 1] = '\0';
   for (int i = 0; i < RANKS_MAX; i++) made->socket[i] = -1;
@@ -212,12 +219,17 @@ static bool parcel_pass(struct ncclComm *comm, const struct parcel *parcel, void
   return ok;
 }
 
+/* Where a peer has gone the communicator fails and not the card, whose kernel waits for an abort. */
 static cudaError_t broadcast_run(const void *arguments) {
   const struct broadcast *broadcast = arguments;
+  struct ncclComm *comm = broadcast->comm;
   void *memory = fake_device(broadcast->memory, broadcast->parcel.bytes);
-  const bool passed = memory && parcel_pass(broadcast->comm, &broadcast->parcel, memory);
-  comm_leave(broadcast->comm);
-  return !memory ? cudaErrorIllegalAddress : passed ? cudaSuccess : cudaErrorLaunchFailure;
+  if (memory && !parcel_pass(comm, &broadcast->parcel, memory)) {
+    atomic_store(&comm->state, ncclRemoteError);
+    while (!atomic_load(&comm->aborted)) poll(NULL, 0, POLL_MILLISECONDS);
+  }
+  comm_leave(comm);
+  return memory ? cudaSuccess : cudaErrorIllegalAddress;
 }
 
 /* In place and from rank 0, as cuda/card_group.c asks for it. */
@@ -236,6 +248,10 @@ ncclResult_t ncclBroadcast(const void *from, void *to, size_t count, ncclDataTyp
 ncclResult_t ncclGetVersion(int *version) {
   *version = VERSION;
   return ncclSuccess;
+}
+
+const char *ncclGetLastError(ncclComm_t comm) {
+  return comm && comm->fails ? "no room in /dev/shm" : "";
 }
 
 const char *ncclGetErrorString(ncclResult_t result) {

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <cuda_runtime_api.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +52,7 @@ static void members_run(struct member *member, int count) {
 }
 
 static void check_says(const struct error *error, const char *phrase) {
-  assert_int_equal(error->code, ERROR_DEVICE);
+  assert_int_equal(error->code, ERROR_IO);
   if (!strstr(error->message, phrase)) fail_msg("\"%s\" is not in \"%s\"", phrase, error->message);
 }
 
@@ -85,7 +86,18 @@ static void name_of_no_group_is_refused(void **state) {
   assert_int_equal(error.code, ERROR_USAGE);
 }
 
-/* The last test: after it the fake's cards are as lost as after any error in a queue. */
+static void join_that_nccl_refuses_says_why(void **state) {
+  struct member member = {.number = 0};
+  char failing[64];
+  (void)state;
+  snprintf(failing, sizeof failing, "group_joins:%lld:run", (long long)fake_counted(FAKE_GROUP_JOINS) + 1);
+  setenv("FAKE_CUDA_FAIL", failing, 1);
+  members_run(&member, 1);
+  unsetenv("FAKE_CUDA_FAIL");
+  assert_false(member.joined);
+  check_says(&member.error, "NCCL says \"unhandled system error: no room in /dev/shm\"");
+}
+
 static void member_that_never_passes_its_part_is_not_waited_for_without_end(void **state) {
   pthread_barrier_t parting;
   struct member member[] = {{.device = 0, .number = 0, .parting = &parting},
@@ -97,6 +109,7 @@ static void member_that_never_passes_its_part_is_not_waited_for_without_end(void
   assert_true(member[0].joined && member[1].joined);
   assert_false(member[1].got);
   check_says(&member[1].error, "passing the weights from card to card: not all ranks of this machine came");
+  assert_int_equal(cudaGetLastError(), cudaSuccess); /* the cards are as good as before */
 }
 
 int main(void) {
@@ -104,6 +117,7 @@ int main(void) {
       cmocka_unit_test_setup(card_that_comes_twice_is_refused, cards_give),
       cmocka_unit_test_setup(member_that_never_comes_is_not_waited_for_without_end, cards_give),
       cmocka_unit_test_setup(name_of_no_group_is_refused, cards_give),
+      cmocka_unit_test_setup(join_that_nccl_refuses_says_why, cards_give),
       cmocka_unit_test_setup(member_that_never_passes_its_part_is_not_waited_for_without_end, cards_give),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

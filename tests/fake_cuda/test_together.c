@@ -7,6 +7,7 @@
 /* After the headers whose types it uses. */
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ struct rank {
   int32_t number;
   struct embed_options options;
   bool broken_weights; /* its copy of the model has a number that fp16 cannot hold */
+  bool other_model;
 
   bool opened;
   struct device_choice choice;
@@ -41,15 +43,14 @@ static bool encode(struct encoder *encoder, uint16_t *row, struct error *error) 
 
 static bool open_and_encode(struct rank *rank, struct ranks *ranks, const struct model *model) {
   const struct encoder_options options = {
-      .slots = 1, .batch_tokens = 1024, .max_tokens = 64, .width_count = 1, .widths = {HIDDEN}};
+      .slots = 1, .batch_tokens = 1024, .max_tokens = 64, .width_count = 1, .widths = {model->shape.hidden}};
   const bool free_choice = rank->options.device == DEVICE_AUTO;
   if (!device_choose(&rank->options, NULL, ranks, &rank->choice, &rank->error)) return false;
   struct encoder *encoder =
       device_open_encoder(&rank->choice, free_choice, ranks, model, &options, &rank->why, &rank->error);
   if (!encoder) return false;
   strncpy(rank->encoder, encoder->info.name, sizeof rank->encoder - 1);
-  const bool ok =
-      rank->choice.device != DEVICE_CUDA || rank->why.code || encode(encoder, rank->row, &rank->error);
+  const bool ok = strcmp(rank->encoder, "cuda") != 0 || encode(encoder, rank->row, &rank->error);
   encoder_close(encoder);
   return ok;
 }
@@ -57,8 +58,10 @@ static bool open_and_encode(struct rank *rank, struct ranks *ranks, const struct
 static void *rank_run(void *argument) {
   struct rank *rank = argument;
   struct ranks *ranks = ranks_open_world(hub_world(rank->hub, rank->number, RANKS), &rank->error);
-  struct model *model = model_open(NINA_SOURCE_DIR "/tests/golden/xlmr-cls-v3", &rank->error);
-  if (!ranks || !model || model->shape.hidden != HIDDEN) abort();
+  const char *folder = rank->other_model ? NINA_SOURCE_DIR "/tests/golden/bert-mean-v6"
+                                         : NINA_SOURCE_DIR "/tests/golden/xlmr-cls-v3";
+  struct model *model = model_open(folder, &rank->error);
+  if (!ranks || !model || model->shape.hidden > HIDDEN) abort();
   struct tensor bias = *model->layer[0].output.bias;
   float *numbers = calloc((size_t)bias.elements, sizeof *numbers);
   if (!numbers) abort();
@@ -116,6 +119,31 @@ static void each_rank_has_a_card_of_its_own_and_the_first_ones_weights(void **st
     assert_memory_equal(rank[i].row, rank[0].row, sizeof rank[0].row);
   }
   assert_int_equal(fake_counted(FAKE_BROADCAST) - passed, RANKS);
+}
+
+static void ranks_that_nccl_has_no_way_for_read_for_themselves(void **state) {
+  struct rank rank[RANKS] = {{0}, {.options.device = DEVICE_NULL}, {0}};
+  char failing[64];
+  const int64_t passed = fake_counted(FAKE_BROADCAST);
+  (void)state;
+  snprintf(failing, sizeof failing, "group_names:%lld:launch", (long long)fake_counted(FAKE_GROUP_NAMES) + 1);
+  setenv("FAKE_CUDA_FAIL", failing, 1);
+  ranks_run(rank);
+  unsetenv("FAKE_CUDA_FAIL");
+  assert_int_equal(fake_counted(FAKE_BROADCAST), passed);
+  check_opened(&rank[0], "cuda");
+  check_opened(&rank[2], "cuda");
+  assert_memory_equal(rank[2].row, rank[0].row, sizeof rank[0].row);
+  assert_non_null(strstr(rank[0].why.message, "every rank reads the weights itself: preparing"));
+  assert_non_null(strstr(rank[0].why.message, "NCCL says \"unhandled system error\""));
+  assert_int_equal(rank[2].why.code, ERROR_NONE); /* it is said once */
+}
+
+static void ranks_of_a_machine_with_different_models_are_refused(void **state) {
+  struct rank rank[RANKS] = {{0}, {0}, {.other_model = true}};
+  (void)state;
+  ranks_run(rank);
+  check_failed(rank, ERROR_CONFLICT, "give all ranks of a machine the same --model");
 }
 
 static void rank_without_a_card_opens_with_those_that_have_one(void **state) {
@@ -178,6 +206,8 @@ static void ranks_that_may_choose_take_the_cpu_together(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(each_rank_has_a_card_of_its_own_and_the_first_ones_weights, cards_give),
+      cmocka_unit_test_setup(ranks_that_nccl_has_no_way_for_read_for_themselves, cards_give),
+      cmocka_unit_test_setup(ranks_of_a_machine_with_different_models_are_refused, cards_give),
       cmocka_unit_test_setup(rank_without_a_card_opens_with_those_that_have_one, cards_give),
       cmocka_unit_test_setup(rank_that_is_alone_on_its_card_passes_nothing_on, cards_give),
       cmocka_unit_test_setup(card_that_one_rank_cannot_open_is_an_error_of_all, cards_give),
