@@ -8,6 +8,9 @@
  *     copies turn addresses into memory, checked against the allocations: cudaErrorIllegalAddress otherwise.
  *   - Copies are between device memory and pinned memory; pageable memory, with which CUDA would silently
  *     wait, is cudaErrorInvalidValue.
+ *   - A stream, an event, memory and a cuBLASLt belong to the card that their thread had turned to. Work on
+ *     another card's stream, or of one that this thread has not turned to, is cudaErrorInvalidResourceHandle;
+ *     a kernel finds no memory of another card.
  *   - All memory starts as 0xff bytes, NaN in every format.
  *   - An error in a queue is met at the next wait, and by every call after it, as CUDA's sticky errors are.
  *
@@ -83,15 +86,17 @@ cudaError_t fake_launch(cudaStream_t stream, enum fake_count kind, fake_work *wo
 /* Queues work that is not a kernel. */
 cudaError_t fake_enqueue(cudaStream_t stream, fake_work *work, const void *arguments, size_t bytes);
 
-/* The memory behind `bytes` bytes at a device address; NULL where they are not inside one allocation. */
+/* The memory behind `bytes` bytes at a device address; NULL where they are not inside one allocation on the
+ * card that this thread has turned to (a stream's is its own). */
 void *fake_device(const void *address, size_t bytes);
 
 /* What every call returns since an error in a queue; cudaSuccess until then. */
 cudaError_t fake_sticky(void);
 void fake_sticky_set(cudaError_t error);
 
-/* The machine's number of the card that this thread has turned to. */
+/* The card that this thread has turned to: the machine's number of it, and the process's. */
 int32_t fake_card(void);
+int32_t fake_current(void);
 
 /* Of FAKE_CUDA_FAIL: whether this launch, the `number`-th of its kind, fails in the way `how`. */
 bool fake_fails(enum fake_count kind, int64_t number, const char *how);

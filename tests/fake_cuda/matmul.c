@@ -21,7 +21,7 @@
 enum { ALGORITHM_MARK, ALGORITHM_TOKENS, ALGORITHM_DOES_ALL };
 
 struct fake_handle {
-  int unused;
+  int32_t card;
 };
 struct fake_operation {
   cublasOperation_t transpose_a;
@@ -175,6 +175,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
       (is_scores(&product) && product.beta != 0))
     return CUBLAS_STATUS_NOT_SUPPORTED;
   if (is_refused(algorithm, b_layout->columns)) return CUBLAS_STATUS_NOT_SUPPORTED;
+  if (handle->card != fake_current()) return CUBLAS_STATUS_EXECUTION_FAILED;
   if (!is_aligned(a) || !is_aligned(b) || !is_aligned(d) || !is_aligned(operation->bias))
     return CUBLAS_STATUS_NOT_SUPPORTED;
   return fake_launch(stream, FAKE_MATMUL, product_run, &product, sizeof product) == cudaSuccess
@@ -225,7 +226,9 @@ static void *object_make(size_t bytes) {
 
 cublasStatus_t cublasLtCreate(cublasLtHandle_t *handle) {
   *handle = object_make(sizeof **handle);
-  return *handle ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_ALLOC_FAILED;
+  if (!*handle) return CUBLAS_STATUS_ALLOC_FAILED;
+  (*handle)->card = fake_current();
+  return CUBLAS_STATUS_SUCCESS;
 }
 
 cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {

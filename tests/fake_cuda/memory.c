@@ -11,6 +11,7 @@
 #define POISON 0xff
 #define ALIGNMENT 256
 #define ALLOCATIONS_MAX 256
+#define CARDS_MAX 64
 #define MEBI ((size_t)1 << 20)
 #define VERSION 13000 /* CUDA 13.0 */
 
@@ -18,11 +19,12 @@ struct allocation {
   char *memory; /* NULL: a free entry */
   size_t bytes;
   bool device;
+  int card;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct allocation allocations[ALLOCATIONS_MAX]; /* by `lock` */
-static size_t device_used;                             /* by `lock` */
+static size_t device_used[CARDS_MAX];                  /* by `lock` */
 
 static long environment_number(const char *name, long otherwise) {
   const char *value = getenv(name);
@@ -63,6 +65,10 @@ static int machine_card(int device) {
   }
 }
 
+int32_t fake_current(void) {
+  return current;
+}
+
 int32_t fake_card(void) {
   return machine_card(current);
 }
@@ -91,7 +97,7 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int devic
 }
 
 cudaError_t cudaSetDevice(int device) {
-  if (machine_card(device) < 0) return cudaErrorInvalidDevice;
+  if (machine_card(device) < 0 || device >= CARDS_MAX) return cudaErrorInvalidDevice;
   current = device;
   return fake_sticky();
 }
@@ -114,6 +120,8 @@ const char *cudaGetErrorName(cudaError_t error) {
       return "cudaErrorNoDevice";
     case cudaErrorInvalidDevice:
       return "cudaErrorInvalidDevice";
+    case cudaErrorInvalidResourceHandle:
+      return "cudaErrorInvalidResourceHandle";
     case cudaErrorNotReady:
       return "cudaErrorNotReady";
     case cudaErrorIllegalAddress:
@@ -136,12 +144,12 @@ static cudaError_t allocate(void **address, size_t bytes, bool device) {
   pthread_mutex_lock(&lock);
   for (int i = 0; i < ALLOCATIONS_MAX; i++)
     if (!allocations[i].memory) free_entry = i;
-  if (bytes > 0 && free_entry >= 0 && (!device || bytes <= device_all() - device_used))
+  if (bytes > 0 && free_entry >= 0 && (!device || bytes <= device_all() - device_used[current]))
     memory = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
   if (memory) {
     memset(memory, POISON, bytes);
-    allocations[free_entry] = (struct allocation){memory, bytes, device};
-    if (device) device_used += bytes;
+    allocations[free_entry] = (struct allocation){memory, bytes, device, current};
+    if (device) device_used[current] += bytes;
     *address = (void *)((uintptr_t)memory | (device ? DEVICE_TAG : 0));
   }
   pthread_mutex_unlock(&lock);
@@ -154,7 +162,7 @@ static cudaError_t release(const void *address, bool device) {
   pthread_mutex_lock(&lock);
   for (int i = 0; memory && i < ALLOCATIONS_MAX; i++) {
     if (allocations[i].memory != memory || allocations[i].device != device) continue;
-    if (device) device_used -= allocations[i].bytes;
+    if (device) device_used[allocations[i].card] -= allocations[i].bytes;
     allocations[i].memory = NULL;
     free(memory);
     status = fake_sticky();
@@ -163,24 +171,31 @@ static cudaError_t release(const void *address, bool device) {
   return status;
 }
 
-/* Whether the bytes lie in one allocation of that kind. */
-static bool is_inside(const char *memory, size_t bytes, bool device) {
+#define ANY_CARD -1
+
+/* Whether the bytes lie in one allocation of that kind, on that card. */
+static bool is_inside(const char *memory, size_t bytes, bool device, int card) {
   bool inside = false;
   pthread_mutex_lock(&lock);
   for (int i = 0; i < ALLOCATIONS_MAX; i++) {
     const struct allocation *at = &allocations[i];
-    if (at->memory && at->device == device && memory >= at->memory &&
-        (size_t)(memory - at->memory) <= at->bytes && bytes <= at->bytes - (size_t)(memory - at->memory))
+    if (at->memory && at->device == device && (card == ANY_CARD || at->card == card) &&
+        memory >= at->memory && (size_t)(memory - at->memory) <= at->bytes &&
+        bytes <= at->bytes - (size_t)(memory - at->memory))
       inside = true;
   }
   pthread_mutex_unlock(&lock);
   return inside;
 }
 
-void *fake_device(const void *address, size_t bytes) {
+static void *device_memory(const void *address, size_t bytes, int card) {
   if (!((uintptr_t)address & DEVICE_TAG)) return NULL;
   char *const memory = (char *)((uintptr_t)address & ~DEVICE_TAG);
-  return is_inside(memory, bytes, true) ? memory : NULL;
+  return is_inside(memory, bytes, true, card) ? memory : NULL;
+}
+
+void *fake_device(const void *address, size_t bytes) {
+  return device_memory(address, bytes, current);
 }
 
 cudaError_t cudaMalloc(void **memory, size_t bytes) {
@@ -206,7 +221,7 @@ cudaError_t cudaFreeHost(void *memory) {
 cudaError_t cudaMemGetInfo(size_t *available, size_t *all) {
   pthread_mutex_lock(&lock);
   *all = device_all();
-  *available = *all - device_used;
+  *available = *all - device_used[current];
   pthread_mutex_unlock(&lock);
   return fake_sticky();
 }
@@ -220,15 +235,18 @@ struct copy {
 
 static cudaError_t copy_run(const void *arguments) {
   const struct copy *copy = arguments;
-  void *to = copy->kind == cudaMemcpyDeviceToHost ? copy->to : fake_device(copy->to, copy->bytes);
-  const void *from = copy->kind == cudaMemcpyHostToDevice ? copy->from : fake_device(copy->from, copy->bytes);
+  void *to = copy->to;
+  const void *from = copy->from;
+  if (copy->kind != cudaMemcpyDeviceToHost) to = device_memory(to, copy->bytes, ANY_CARD);
+  if (copy->kind != cudaMemcpyHostToDevice) from = device_memory(from, copy->bytes, ANY_CARD);
   if (!to || !from) return cudaErrorIllegalAddress;
   memcpy(to, from, copy->bytes);
   return cudaSuccess;
 }
 
 static bool is_pinned_or_device(const void *address, size_t bytes, bool device) {
-  return device ? fake_device(address, bytes) != NULL : is_inside(address, bytes, false);
+  return device ? device_memory(address, bytes, ANY_CARD) != NULL
+                : is_inside(address, bytes, false, ANY_CARD);
 }
 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,

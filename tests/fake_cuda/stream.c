@@ -13,6 +13,7 @@ struct item {
 };
 
 struct CUstream_st {
+  int32_t card;
   pthread_t thread;
   pthread_mutex_t lock; /* for all below */
   pthread_cond_t changed;
@@ -22,6 +23,7 @@ struct CUstream_st {
 };
 
 struct CUevent_st {
+  int32_t card;
   cudaStream_t stream;  /* NULL until it is recorded */
   int64_t ticket;       /* items of the stream that come before it */
   double *milliseconds; /* of a timed one: when the stream came to it */
@@ -29,6 +31,7 @@ struct CUevent_st {
 
 static void *stream_run(void *argument) {
   cudaStream_t stream = argument;
+  cudaSetDevice(stream->card);
   pthread_mutex_lock(&stream->lock);
   for (;;) {
     while (stream->done == stream->wanted && !stream->closing)
@@ -88,6 +91,7 @@ static cudaError_t failing_run(const void *arguments) {
 cudaError_t fake_launch(cudaStream_t stream, enum fake_count kind, fake_work *work, const void *arguments,
                         size_t bytes) {
   fake_add(kind, 1);
+  if (stream->card != fake_current()) return cudaErrorInvalidResourceHandle;
   const int64_t number = fake_counted(kind);
   if (fake_fails(kind, number, "launch")) return cudaErrorInvalidValue;
   return fake_enqueue(stream, fake_fails(kind, number, "run") ? failing_run : work, arguments, bytes);
@@ -96,6 +100,7 @@ cudaError_t fake_launch(cudaStream_t stream, enum fake_count kind, fake_work *wo
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned int flags) {
   cudaStream_t made = flags == cudaStreamNonBlocking ? calloc(1, sizeof *made) : NULL;
   if (!made) return cudaErrorInvalidValue;
+  made->card = fake_current();
   made->last = &made->first;
   pthread_mutex_init(&made->lock, NULL);
   pthread_cond_init(&made->changed, NULL);
@@ -140,6 +145,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned int flags) {
   *event = calloc(1, sizeof **event);
   if (!*event) return cudaErrorMemoryAllocation;
+  (*event)->card = fake_current();
   if (!(flags & cudaEventDisableTiming)) (*event)->milliseconds = calloc(1, sizeof(double));
   fake_add(FAKE_EVENTS, 1);
   return fake_sticky();
@@ -155,6 +161,7 @@ static cudaError_t time_run(const void *arguments) {
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   fake_add(FAKE_EVENT_RECORDS, 1);
+  if (event->card != stream->card) return cudaErrorInvalidResourceHandle;
   if (event->milliseconds) fake_enqueue(stream, time_run, &event->milliseconds, sizeof event->milliseconds);
   event->stream = stream;
   event->ticket = stream_queued(stream);

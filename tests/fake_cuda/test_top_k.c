@@ -85,6 +85,17 @@ static struct top_k *world_search(const struct world *world, bool on_card,
   return top_k;
 }
 
+/* Lists that any score may enter, and that only count. */
+static void least_none(void *context, int32_t w, int64_t first, int32_t count, float *least) {
+  (void)context, (void)w, (void)first;
+  for (int32_t q = 0; q < count; q++) least[q] = -INFINITY;
+}
+
+static void taken_count(void *context, int32_t w, const struct top_k_candidate *candidates, int32_t count) {
+  (void)w, (void)candidates;
+  *(int32_t *)context += count;
+}
+
 static void lists_compare(const struct world *world, const struct top_k *card, const struct top_k *cpu) {
   const size_t k = (size_t)world->options.k;
   struct hit *a = calloc(k, sizeof *a), *b = calloc(k, sizeof *b);
@@ -278,6 +289,39 @@ static void scans_and_searches_add_up(void **state) {
   world_free(&world);
 }
 
+/* Card 1, from threads that have turned to card 0, as all have at first. */
+static void any_thread_may_search_on_any_card(void **state) {
+  (void)state;
+  struct error error = {.message = ""};
+  struct world world;
+  setenv("FAKE_CUDA_CARDS", "2", 1);
+  world_make(&world, 3, 100, 5, 16, (const int32_t[]){16}, 1);
+  world.options.card = 1;
+  world_check(&world);
+  const struct top_k_card_options options = {.device = 1,
+                                             .k = 5,
+                                             .queries = 3,
+                                             .passage_width = 16,
+                                             .width_count = 1,
+                                             .widths = world.options.widths,
+                                             .query_rows = world.options.query_rows,
+                                             .sizes = tight};
+  struct top_k_card *card = top_k_card_open(&options, &error);
+  assert_ok(card, &error);
+  int32_t taken = 0;
+  const struct top_k_card_lists lists = {&taken, least_none, taken_count};
+  memcpy(card->chunk[0], world.rows, 100 * 16 * sizeof *world.rows);
+  assert_int_equal(cudaSetDevice(0), cudaSuccess);
+  assert_ok(top_k_card_send(card, 0, 100, &error), &error);
+  assert_int_equal(cudaSetDevice(0), cudaSuccess);
+  assert_ok(top_k_card_run(card, 0, 100, &lists, &error), &error);
+  assert_int_equal(taken, 3 * 100); /* since no bar was set */
+  assert_int_equal(cudaSetDevice(0), cudaSuccess);
+  top_k_card_close(card);
+  unsetenv("FAKE_CUDA_CARDS");
+  world_free(&world);
+}
+
 static void more_passages_cost_no_allocation(void **state) {
   (void)state;
   static const enum fake_count made[] = {
@@ -390,6 +434,7 @@ int main(void) {
       cmocka_unit_test(steps_that_the_algorithm_refuses_get_one_of_their_own),
       cmocka_unit_test(other_queries_are_searched_without_the_card),
       cmocka_unit_test(scans_and_searches_add_up),
+      cmocka_unit_test(any_thread_may_search_on_any_card),
       cmocka_unit_test(more_passages_cost_no_allocation),
       cmocka_unit_test(products_that_err_more_than_they_may_are_not_trusted),
       cmocka_unit_test(damage_in_the_source_ends_the_scan),
