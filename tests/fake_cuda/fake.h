@@ -25,6 +25,7 @@
  *                         kernel:n:run:k: in a process that has turned to card k of the machine
  *   FAKE_CUDA_REFUSE      tokens of a product that an algorithm for another number of them refuses
  *   FAKE_CUDA_STRAY       how many times as much as they may a search's products err (1)
+ *   FAKE_CUDA_EAGER       set: streams work at once, on what they are given too early, too
  *   FAKE_CUDA_LOG         file that takes the counts, as one JSON object, when the process ends */
 #pragma once
 
@@ -67,8 +68,10 @@ enum fake_count {
 /* Counts since the process began. */
 int64_t fake_counted(enum fake_count count);
 
-/* A cudaEventSynchronize that does not wait: what a test builds into a slot that must fail then. */
+/* A cudaEventSynchronize and a cudaStreamWaitEvent that do not wait: what a test builds into a part that must
+ * fail then. Of the first, only the call of the number (from 1) that FAKE_CUDA_SKIPPED_WAIT names, if any. */
 cudaError_t fake_event_no_wait(cudaEvent_t event);
+cudaError_t fake_stream_no_wait(cudaStream_t stream, cudaEvent_t event, unsigned int flags);
 
 /* --- For the parts of the fake -------------------------------------------------------------------------- */
 

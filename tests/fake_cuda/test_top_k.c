@@ -416,7 +416,7 @@ static void failure_on_the_card_ends_the_scan(void **state) {
   const struct passages all = {world.rows, 0, 1000};
   assert_false(top_k_scan_rows(card, &all, &error));
   unsetenv("FAKE_CUDA_FAIL");
-  assert_says(&error, "a step of the search");
+  if (!getenv("FAKE_CUDA_EAGER")) assert_says(&error, "a step of the search"); /* else any call's */
   assert_says(&error, "cudaErrorLaunchFailure");
   assert_int_equal(error.code, ERROR_DEVICE);
   top_k_close(card);
