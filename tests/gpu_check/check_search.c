@@ -13,7 +13,13 @@
 
 #define THREADS 8
 #define K 100
-#define ERROR_ROWS 256 /* passages, and as many queries, whose products are looked at */
+#define STEP_ROWS 16           /* TOP_K_ROWS of cuda/top_k_state.h */
+#define PASSAGES_MAX (1 << 14) /* of a chunk of width 1024: the largest step */
+#define CORNER 256             /* passages, and as many queries, whose products are looked at */
+
+static int32_t multiple_up(int32_t count, int32_t of) {
+  return (count + of - 1) / of * of;
+}
 
 static double now(void) {
   struct timespec time;
@@ -23,66 +29,110 @@ static double now(void) {
 
 /* --- The products' error -------------------------------------------------------------------------------- */
 
-/* The largest |score - Σ q p| / (|q| |p|) over all pairs of rows [ERROR_ROWS, width], in units of 2^-24. */
-static double error_largest(const uint16_t *rows, const float *scores, int32_t width) {
-  double worst = 0;
-  for (int64_t p = 0; p < ERROR_ROWS; p++)
-    for (int64_t q = 0; q < ERROR_ROWS; q++) {
-      double sum = 0, squares[2] = {0, 0}; /* in fp64 these sums are as good as exact */
-      for (int32_t i = 0; i < width; i++) {
-        const double x = (double)half_to_float(rows[q * width + i]);
-        const double y = (double)half_to_float(rows[p * width + i]);
-        sum += x * y;
-        squares[0] += x * x;
-        squares[1] += y * y;
-      }
-      const double off = fabs((double)scores[p * ERROR_ROWS + q] - sum) / sqrt(squares[0] * squares[1]);
-      if (!(off <= worst)) worst = isnan(off) ? INFINITY : off;
-    }
-  return worst / 0x1p-24;
+/* Products of the search's own shape, since cuBLASLt chooses an algorithm by it: a block of queries, and as
+ * many passages as a step of width 1024 has at most (cuda/top_k_card.c). */
+struct products {
+  int32_t width, queries, passages;
+  uint16_t *host_queries, *host_passages; /* [queries, width], [passages, width] */
+  uint16_t *device_queries, *device_passages;
+  float *scores, *host_scores; /* [passages, queries] on the card; [CORNER, queries] */
+  void *workspace;
+  struct cuda_blas *blas;
+  struct cuda_gemm *gemm;
+};
+
+static void products_close(struct products *products) {
+  cuda_gemm_close(products->gemm);
+  cuda_blas_close(products->blas);
+  cudaFree(products->workspace);
+  cudaFree(products->scores);
+  cudaFree(products->device_passages);
+  cudaFree(products->device_queries);
+  free(products->host_scores);
+  free(products->host_passages);
+  free(products->host_queries);
+}
+
+static uint16_t *rows_make(size_t count, bool positive, uint64_t seed) {
+  uint16_t *rows = malloc(count * sizeof *rows);
+  if (rows) halves_random(rows, count, 0.05f, seed);
+  for (size_t i = 0; rows && positive && i < count; i++) rows[i] &= 0x7fff;
+  return rows;
 }
 
 /* Numbers of both signs, or all positive: then the sum grows all the way, and with it what is cut off. */
-static bool error_check(struct check *check, int32_t width, bool positive, struct error *error) {
-  const size_t count = (size_t)ERROR_ROWS * (size_t)width,
-               scores_bytes = sizeof(float[ERROR_ROWS][ERROR_ROWS]);
-  const struct cuda_gemm_shape shape = {ERROR_ROWS, width, CUDA_GEMM_SCORES};
-  const double bound = 2.5 * width + 2; /* cuda/top_k_queries.c */
-  uint16_t *rows = malloc(count * sizeof *rows), *device = NULL;
-  float *scores = malloc(scores_bytes), *scores_device = NULL;
-  void *workspace = NULL;
-  struct cuda_blas *blas = NULL;
-  struct cuda_gemm *gemm = NULL;
-  bool done = false;
-  if (!rows || !scores) {
-    error_set_memory(error, count * sizeof *rows, "rows");
-    goto out;
+static bool products_open(struct products *products, struct check *check, int32_t width, bool positive,
+                          struct error *error) {
+  const int32_t most = check->scale->search_passages / STEP_ROWS * STEP_ROWS;
+  *products = (struct products){.width = width,
+                                .queries = multiple_up(check->scale->search_queries, STEP_ROWS),
+                                .passages = most < PASSAGES_MAX ? most : PASSAGES_MAX};
+  const struct cuda_gemm_shape shape = {products->queries, width, CUDA_GEMM_SCORES};
+  const size_t queries = (size_t)products->queries, passages = (size_t)products->passages;
+  const size_t query_numbers = queries * (size_t)width, passage_numbers = passages * (size_t)width;
+  products->host_queries = rows_make(query_numbers, positive, (uint64_t)width);
+  products->host_passages = rows_make(passage_numbers, positive, (uint64_t)width + 1);
+  products->host_scores = malloc(CORNER * queries * sizeof(float));
+  if (!products->host_queries || !products->host_passages || !products->host_scores)
+    return error_set_memory(error, passage_numbers * sizeof(uint16_t), "rows");
+  return (products->workspace = device_make(check, NULL, CUDA_BLAS_WORKSPACE, error)) &&
+         (products->device_queries =
+              device_make(check, products->host_queries, query_numbers * sizeof(uint16_t), error)) &&
+         (products->device_passages =
+              device_make(check, products->host_passages, passage_numbers * sizeof(uint16_t), error)) &&
+         (products->scores = device_make(check, NULL, passages * queries * sizeof(float), error)) &&
+         (products->blas = cuda_blas_open(check->stream, products->workspace, error)) &&
+         (products->gemm = cuda_gemm_open(products->blas, &shape, products->passages, error));
+}
+
+/* |score - Σ q p| / (|q| |p|) in units of 2^-24; in fp64 these sums are as good as exact. */
+static double score_error(const struct products *products, int32_t query, int32_t passage, float score) {
+  const uint16_t *q = products->host_queries + (int64_t)query * products->width;
+  const uint16_t *p = products->host_passages + (int64_t)passage * products->width;
+  double sum = 0, squares[2] = {0, 0};
+  for (int32_t i = 0; i < products->width; i++) {
+    const double x = (double)half_to_float(q[i]), y = (double)half_to_float(p[i]);
+    sum += x * y;
+    squares[0] += x * x;
+    squares[1] += y * y;
   }
-  halves_random(rows, count, 0.05f, (uint64_t)width);
-  for (size_t i = 0; positive && i < count; i++) rows[i] &= 0x7fff;
-  if (!(workspace = device_make(check, NULL, CUDA_BLAS_WORKSPACE, error)) ||
-      !(device = device_make(check, rows, count * sizeof *rows, error)) ||
-      !(scores_device = device_make(check, NULL, scores_bytes, error)) ||
-      !(blas = cuda_blas_open(check->stream, workspace, error)) ||
-      !(gemm = cuda_gemm_open(blas, &shape, ERROR_ROWS, error)) ||
-      !cuda_gemm_run(gemm, device, device, NULL, ERROR_ROWS, scores_device, error) ||
-      !device_read(check, scores_device, scores, scores_bytes, error))
-    goto out;
-  const double worst = error_largest(rows, scores, width);
-  struct table_line *line = table_add(&check->table, !(worst <= bound));
-  snprintf(line->what, sizeof line->what, "scores, width %d, %s", width,
-           positive ? "positive" : "both signs");
-  snprintf(line->measured, sizeof line->measured, "%.3g u off", worst);
-  snprintf(line->beside, sizeof line->beside, "bound %.0f u, slack %d u", bound, 8 * width + 8);
-  done = true;
-out:
-  cuda_gemm_close(gemm);
-  cuda_blas_close(blas);
-  cudaFree(workspace);
-  cudaFree(device);
-  cudaFree(scores_device);
-  free(rows);
-  free(scores);
+  const double off = fabs((double)score - sum) / sqrt(squares[0] * squares[1]);
+  return (isnan(off) ? (double)INFINITY : off) / 0x1p-24;
+}
+
+/* The largest error in the last corner of the product of `step` passages, where its tiles are cut. */
+static bool products_measure(const struct products *products, struct check *check, int32_t step,
+                             double *worst, struct error *error) {
+  const int32_t queries = products->queries, rows = step < CORNER ? step : CORNER, first = step - rows;
+  if (!cuda_gemm_run(products->gemm, products->device_passages, products->device_queries, NULL, step,
+                     products->scores, error) ||
+      !device_read(check, products->scores + (int64_t)first * queries, products->host_scores,
+                   (size_t)rows * (size_t)queries * sizeof(float), error))
+    return false;
+  for (int32_t r = 0; r < rows; r++)
+    for (int32_t q = queries < CORNER ? 0 : queries - CORNER; q < queries; q++) {
+      const float score = products->host_scores[(int64_t)r * queries + q];
+      *worst = fmax(*worst, score_error(products, q, first + r, score));
+    }
+  return true;
+}
+
+/* The first step of a search, and its largest. */
+static bool error_check(struct check *check, int32_t width, bool positive, struct error *error) {
+  const double bound = 2.5 * width + 2; /* cuda/top_k_queries.c */
+  struct products products;
+  double worst = 0;
+  const bool done = products_open(&products, check, width, positive, error) &&
+                    products_measure(&products, check, multiple_up(K, STEP_ROWS), &worst, error) &&
+                    products_measure(&products, check, products.passages, &worst, error);
+  if (done) {
+    struct table_line *line = table_add(&check->table, !(worst <= bound));
+    snprintf(line->what, sizeof line->what, "scores [%d, %d], width %d, %s", products.passages,
+             products.queries, width, positive ? "positive" : "both signs");
+    snprintf(line->measured, sizeof line->measured, "%.3g u off", worst);
+    snprintf(line->beside, sizeof line->beside, "bound %.0f u, slack %d u", bound, 8 * width + 8);
+  }
+  products_close(&products);
   return done;
 }
 
