@@ -171,6 +171,7 @@ def test_search_on_a_card_finds_the_nearest_of_all_vectors(
 
 
 # At once; in a queue, at a later step, when the lists are half filled.
+@pytest.mark.sanitize
 @pytest.mark.parametrize("fault", ["top_k_select:1:launch", "top_k_score:2:run", "top_k_rows:1:run"])
 def test_card_that_was_not_asked_for_and_fails_is_done_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
