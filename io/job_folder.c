@@ -11,7 +11,7 @@
 
 #include "io/fault.h"
 #include "io/file.h"
-#include "io/run_layout.h"
+#include "io/folder.h"
 
 #define JOB "job"
 #define TAKEN "taken" /* in a job's folder: another job's, while it is being removed */

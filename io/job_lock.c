@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "io/file.h"
+#include "io/folder.h"
 #include "io/machine.h"
 #include "io/run_layout.h"
 

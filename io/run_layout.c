@@ -1,7 +1,5 @@
 #include "io/run_layout.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +7,7 @@
 #include <unistd.h>
 
 #include "io/file.h"
+#include "io/folder.h"
 #include "io/job_folder.h"
 
 #define PART_NAME_FORMAT "part-%05ld-%05ld"
@@ -45,19 +44,6 @@ bool part_name_parse(const char *name, int32_t *shard, int32_t *block, const cha
   *block = (int32_t)numbers[1];
   *suffix = name + length;
   return true;
-}
-
-bool folder_visit(const char *path, folder_fn *visit, void *context, struct error *error) {
-  DIR *folder = opendir(path);
-  if (!folder) return errno == ENOENT || error_set_errno(error, "cannot read the folder %s", path);
-  bool ok = true;
-  const struct dirent *entry;
-  while (ok && (errno = 0, entry = readdir(folder)))
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-      ok = visit(context, entry->d_name, error);
-  if (ok && errno) ok = error_set_errno(error, "cannot read the folder %s", path);
-  closedir(folder);
-  return ok;
 }
 
 struct layout_walk {

@@ -25,11 +25,6 @@ bool part_path_format(char path[PART_PATH_MAX], const char *folder, int32_t shar
 /* Takes a name without a folder, spelled exactly as part_path_format does, apart; *suffix points into it. */
 bool part_name_parse(const char *name, int32_t *shard, int32_t *block, const char **suffix);
 
-/* Calls `visit` for every entry of a folder, in no set order; a missing folder has none. Stops where it
- * returns false. */
-typedef bool folder_fn(void *context, const char *name, struct error *error);
-bool folder_visit(const char *path, folder_fn *visit, void *context, struct error *error);
-
 /* Calls `visit` for every entry of OUT that is not a folder of the layout (`folder` is ""), and for every
  * entry of those folders. `path` is the entry's path inside OUT: `folder/name`, or `name`. */
 typedef bool layout_fn(void *context, const char *path, const char *folder, const char *name,

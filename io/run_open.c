@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "io/folder.h"
 #include "io/job_folder.h"
 #include "io/run_layout.h"
 #include "io/run_record.h"

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/folder.h"
 #include "io/job_folder.h"
 #include "io/part_check.h"
 #include "io/part_table.h"
