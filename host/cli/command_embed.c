@@ -1,4 +1,3 @@
-#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -6,6 +5,7 @@
 #include "host/cli/human.h"
 #include "host/cli/options.h"
 #include "host/cli/progress.h"
+#include "host/cli/signals.h"
 #include "host/job/embed.h"
 
 struct embed_arguments {
@@ -93,28 +93,6 @@ static void print_help(void) {
       "3 done, and some documents were rejected (see OUT/rejects).");
 }
 
-static volatile sig_atomic_t stop_requested; /* enum embed_stop */
-
-/* The first of these signals ends the run at once but in order, the second without order. */
-static void on_signal(int number) {
-  stop_requested = EMBED_STOP_NOW;
-  signal(number, SIG_DFL);
-}
-
-/* "Time is nearly up", as schedulers say; they may say it twice. */
-static void on_warning(int number) {
-  (void)number;
-  if (stop_requested == EMBED_GO) stop_requested = EMBED_STOP_SOON;
-}
-
-static void catch_signals(void) {
-  struct sigaction action = {.sa_handler = on_warning, .sa_flags = SA_RESTART};
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGUSR1, &action, NULL);
-  signal(SIGINT, on_signal);
-  signal(SIGTERM, on_signal);
-}
-
 static int embed_status_code(const struct embed_arguments *arguments, const struct embed_report *report) {
   if (report->interrupted && !report->complete) {
     fprintf(stderr, "nina: stopped; start the same command again to go on\n");
@@ -136,13 +114,14 @@ static int embed_status_code(const struct embed_arguments *arguments, const stru
   return EXIT_REJECTS;
 }
 
-static int embed(struct ranks *ranks, const struct embed_arguments *arguments) {
+static int embed(struct ranks *ranks, const struct embed_arguments *arguments,
+                 const volatile sig_atomic_t *stop) {
   struct error error = {0};
   struct embed_report report;
   struct progress progress;
   const struct embed_callbacks callbacks =
       progress_begin(&progress, (enum progress_mode)arguments->progress, arguments->quiet);
-  const bool done = embed_run(ranks, &arguments->embed, &callbacks, &stop_requested, &report, &error);
+  const bool done = embed_run(ranks, &arguments->embed, &callbacks, stop, &report, &error);
   progress_clear(&progress);
   if (!report.speaks) return EXIT_DONE;
   if (!done) return command_fail(&error);
@@ -169,11 +148,11 @@ int command_embed(int argc, char **argv) {
   struct embed_arguments arguments = {0};
   struct error error = {0};
   int status;
-  catch_signals(); /* first: a warning ends a process that does not catch it */
+  const volatile sig_atomic_t *stop = signals_catch();
   const bool parsed = parse(argc, argv, &arguments, &error);
   struct ranks *ranks = command_join(parsed, &error, &status);
   if (ranks && !arguments.help)
-    status = embed(ranks, &arguments);
+    status = embed(ranks, &arguments, stop);
   else if (ranks && ranks_rank(ranks) == 0)
     print_help();
   ranks_close(ranks);

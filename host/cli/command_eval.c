@@ -1,4 +1,3 @@
-#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include "host/cli/eval_table.h"
 #include "host/cli/options.h"
 #include "host/cli/progress.h"
+#include "host/cli/signals.h"
 #include "host/job/eval.h"
 #include "io/file.h"
 
@@ -91,14 +91,6 @@ static void print_help(void) {
       "passages or queries could not be embedded.");
 }
 
-static volatile sig_atomic_t stop_requested;
-
-/* The first signal ends the run in order, the second at once. */
-static void on_signal(int number) {
-  stop_requested = 1;
-  signal(number, SIG_DFL);
-}
-
 /* Paths are those of the two metrics.json. */
 static bool compare_and_print(const struct eval_result *before, const char *before_path,
                               const struct eval_result *after, const char *after_path, struct error *error) {
@@ -123,15 +115,13 @@ static bool compare_with(const struct eval_arguments *arguments, const struct ev
 
 /* Embeds and judges; `before` is the earlier evaluation to compare with, or NULL. */
 static int evaluate(struct ranks *ranks, const struct eval_arguments *arguments,
-                    const struct eval_result *before) {
+                    const struct eval_result *before, const volatile sig_atomic_t *stop) {
   struct error error = {0};
   struct eval_report report;
   struct progress progress;
-  signal(SIGINT, on_signal);
-  signal(SIGTERM, on_signal);
   const struct embed_callbacks callbacks =
       progress_begin(&progress, (enum progress_mode)arguments->progress, arguments->quiet);
-  bool done = eval_run(ranks, &arguments->eval, &callbacks, &stop_requested, &report, &error);
+  bool done = eval_run(ranks, &arguments->eval, &callbacks, stop, &report, &error);
   progress_clear(&progress);
   const bool speaks = ranks_rank(ranks) == 0;
   if (done && speaks) {
@@ -145,7 +135,8 @@ static int evaluate(struct ranks *ranks, const struct eval_arguments *arguments,
 }
 
 /* Evaluates, and compares with an earlier evaluation where the arguments name one. */
-static int evaluate_and_compare(struct ranks *ranks, const struct eval_arguments *arguments) {
+static int evaluate_and_compare(struct ranks *ranks, const struct eval_arguments *arguments,
+                                const volatile sig_atomic_t *stop) {
   struct error error = {0};
   struct eval_result before;
   const bool compares = arguments->compare && ranks_rank(ranks) == 0;
@@ -153,7 +144,7 @@ static int evaluate_and_compare(struct ranks *ranks, const struct eval_arguments
   const bool read = !compares || eval_result_read(arguments->compare, &before, &error);
   int status = EXIT_DONE;
   if (ranks_agree(ranks, read, &error))
-    status = evaluate(ranks, arguments, compares ? &before : NULL);
+    status = evaluate(ranks, arguments, compares ? &before : NULL, stop);
   else if (!read)
     status = command_fail(&error);
   if (compares && read) eval_result_free(&before);
@@ -204,10 +195,11 @@ int command_eval(int argc, char **argv) {
   struct eval_arguments arguments = {0};
   struct error error = {0};
   int status;
+  const volatile sig_atomic_t *stop = signals_catch();
   const bool parsed = parse(argc, argv, &arguments, &error);
   struct ranks *ranks = command_join(parsed, &error, &status);
   if (ranks && !arguments.help && !arguments.compare_with)
-    status = evaluate_and_compare(ranks, &arguments);
+    status = evaluate_and_compare(ranks, &arguments, stop);
   else if (ranks && ranks_rank(ranks) == 0 && arguments.help)
     print_help();
   else if (ranks && ranks_rank(ranks) == 0)

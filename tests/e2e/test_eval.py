@@ -3,8 +3,10 @@
 import json
 import math
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 
 from output import Output, derive
-from program import FAILED, GOLDEN, MODEL, REJECTS, ROOT, USAGE, Result, Status, nina
+from program import FAILED, GOLDEN, MODEL, PROGRAM, REJECTS, ROOT, USAGE, Result, Status, environment, nina
 from shards import make_texts, write_shard
 
 MUNICIPAL = ROOT / "tests" / "data" / "municipal"
@@ -196,6 +198,20 @@ def test_set_is_embedded_as_its_model_says_and_a_second_start_resumes(tmp_path: 
     assert before == {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
     metrics = json.loads(before["metrics.json"])
     assert metrics["prompts"] == {"query": "consulta: ", "passage": ""} and metrics["dataset"]["name"] == "set"
+
+
+def test_warned_evaluation_stops_in_order_and_goes_on(tmp_path: Path) -> None:
+    passages = [{"_id": f"d{i}", "text": text} for i, text in enumerate(make_texts(12_000, 7))]  # some blocks
+    data, out = small_set(tmp_path / "set", corpus=passages), tmp_path / "out"
+    arguments = ["eval", "--model", MODEL, "--data", data, "--out", out, "--widths", 16, "--precision", "fp32", "--threads", 1]
+    process = subprocess.Popen([PROGRAM, *map(str, arguments)], stderr=subprocess.PIPE, text=True, env=environment())
+    while process.poll() is None and not Output(out / "corpus").parts("parts"):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGUSR1)
+    error = process.communicate()[1]
+    assert process.returncode == FAILED and "stopped; start the same command again to go on" in error
+    nina(*arguments).says("resuming ")
+    assert Output(out / "corpus").manifest()["totals"]["rows"] == len(passages)
 
 
 def test_equal_passages_stand_in_the_order_of_their_ids(tmp_path: Path) -> None:

@@ -1,0 +1,25 @@
+#include "host/cli/signals.h"
+
+#include "host/job/embed.h"
+
+static volatile sig_atomic_t stop_requested; /* enum embed_stop; a handler can reach no other kind */
+
+static void on_end(int number) {
+  stop_requested = EMBED_STOP_NOW;
+  signal(number, SIG_DFL);
+}
+
+/* Schedulers may say it twice. */
+static void on_warning(int number) {
+  (void)number;
+  if (stop_requested == EMBED_GO) stop_requested = EMBED_STOP_SOON;
+}
+
+const volatile sig_atomic_t *signals_catch(void) {
+  struct sigaction warning = {.sa_handler = on_warning, .sa_flags = SA_RESTART};
+  sigemptyset(&warning.sa_mask);
+  sigaction(SIGUSR1, &warning, NULL);
+  signal(SIGINT, on_end);
+  signal(SIGTERM, on_end);
+  return &stop_requested;
+}
