@@ -150,7 +150,7 @@ int command_embed(int argc, char **argv) {
   int status;
   const volatile sig_atomic_t *stop = signals_catch();
   const bool parsed = parse(argc, argv, &arguments, &error);
-  struct ranks *ranks = command_join(parsed, &error, &status);
+  struct ranks *ranks = command_join(parsed, arguments.help ? "embed --help" : "embed", &error, &status);
   if (ranks && !arguments.help)
     status = embed(ranks, &arguments, stop);
   else if (ranks && ranks_rank(ranks) == 0)

@@ -191,13 +191,19 @@ static bool parse(int argc, char **argv, struct eval_arguments *arguments, struc
   return arguments->help || arguments->compare_with || arguments_check(arguments, argc - first, error);
 }
 
+static const char *way_of(const struct eval_arguments *arguments) {
+  if (arguments->help) return "eval --help";
+  if (arguments->compare_with) return "eval --compare OLD NEW";
+  return arguments->eval.vectors ? "eval --vectors" : "eval --model";
+}
+
 int command_eval(int argc, char **argv) {
   struct eval_arguments arguments = {0};
   struct error error = {0};
   int status;
   const volatile sig_atomic_t *stop = signals_catch();
   const bool parsed = parse(argc, argv, &arguments, &error);
-  struct ranks *ranks = command_join(parsed, &error, &status);
+  struct ranks *ranks = command_join(parsed, way_of(&arguments), &error, &status);
   if (ranks && !arguments.help && !arguments.compare_with)
     status = evaluate_and_compare(ranks, &arguments, stop);
   else if (ranks && ranks_rank(ranks) == 0 && arguments.help)

@@ -156,7 +156,7 @@ int command_search(int argc, char **argv) {
   struct error error = {0};
   int status;
   const bool parsed = parse(argc, argv, &arguments, &error);
-  struct ranks *ranks = command_join(parsed, &error, &status);
+  struct ranks *ranks = command_join(parsed, arguments.help ? "search --help" : "search", &error, &status);
   if (ranks && !arguments.help)
     status = search_run(ranks, &arguments);
   else if (ranks && ranks_rank(ranks) == 0)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from many import Ranks, embed_many, needs_mpirun, nina_many
+from many import LAUNCHER, Ranks, embed_many, finish, needs_mpirun, nina_many, start_command
 from output import Output
-from program import FAILED, GOLDEN, MODEL, ROOT, USAGE, embed, nina
+from program import FAILED, GOLDEN, MODEL, PROGRAM, ROOT, USAGE, embed, nina
 from shards import make_texts, write_shard
 
 pytestmark = needs_mpirun
@@ -139,6 +139,16 @@ def test_argument_that_one_rank_alone_cannot_read_is_said_with_its_name(tmp_path
     shard = write_shard(tmp_path / "a.jsonl", [{"text": "plaça"}])
     groups = [Ranks(1), Ranks(1, options={"no_such": 1})]
     embed_many(tmp_path / "out", shard, ranks=groups, status=USAGE).says("nina: rank 1 on ", "unknown option --no-such")
+    assert not (tmp_path / "out").exists()
+
+
+def test_ranks_that_would_do_different_things_are_refused(tmp_path: Path) -> None:
+    data = ["--data", MUNICIPAL, "--out", tmp_path / "out"]
+    ways = [["eval", "--vectors", VECTORS, *data], ["eval", "--model", MODEL, *data], ["search", "--help"]]
+    for other in ways[1:]:
+        words = [*LAUNCHER, "-n", "1", PROGRAM, *ways[0], ":", "-n", "1", PROGRAM, *other]
+        refused = finish(start_command(list(map(str, words))), USAGE)
+        assert f"rank 1 was started with nina {other[0]} {other[1]} and rank 0 with nina eval --vectors" in refused.stderr
     assert not (tmp_path / "out").exists()
 
 
