@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "cuda/check.h"
+#include "io/clock.h"
 
 /* Seconds that a member waits for the others, who all come here together: NCCL takes a few to find its ways,
  * and so do the weights of a large model, even where they go through the host. */
@@ -69,17 +70,11 @@ static bool id_parse(const char *name, ncclUniqueId *id) {
   return true;
 }
 
-static int64_t clock_milliseconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Waits for what NCCL and the card have been given to do: by asking, since neither would ever stop waiting
  * for a member that does not come. */
 static bool group_wait(struct card_group *group, const char *doing, struct error *error) {
   const struct timespec nap = {.tv_nsec = 1000000};
-  const int64_t start = clock_milliseconds();
+  const int64_t end = clock_now() + CARD_GROUP_PATIENCE * INT64_C(1000000000);
   for (;;) {
     ncclResult_t state;
     const ncclResult_t asked = ncclCommGetAsyncError(group->comm, &state);
@@ -90,7 +85,7 @@ static bool group_wait(struct card_group *group, const char *doing, struct error
     } else if (state != ncclInProgress) {
       return nccl_check(state, group, error, doing);
     }
-    if (clock_milliseconds() - start > CARD_GROUP_PATIENCE * 1000)
+    if (clock_now() > end)
       return error_set(error, ERROR_IO, "%s: not all ranks of this machine came within %d seconds", doing,
                        CARD_GROUP_PATIENCE);
     nanosleep(&nap, NULL);

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "host/cli/human.h"
-#include "host/flow/queue.h"
+#include "io/clock.h"
 
 #define BAR_INTERVAL 200000000LL     /* 5 a second: smooth, and cheap over a slow line */
 #define LINES_INTERVAL 10000000000LL /* a log of a night stays readable */

@@ -7,6 +7,7 @@
 
 #include "host/cpu/isa.h"
 #include "host/model/widths.h"
+#include "io/clock.h"
 
 #define BATCH_TOKENS 16384
 #define BLOCK_LINES 16384
@@ -31,12 +32,6 @@ struct encoder_null {
 
 static struct encoder_null *null_of(struct encoder *encoder) {
   return (struct encoder_null *)encoder;
-}
-
-static int64_t clock_now(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * NANOSECONDS + now.tv_nsec;
 }
 
 /* The finaliser of splitmix64 (Steele, Lea and Flood 2014). */

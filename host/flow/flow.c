@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/flow/stages.h"
+#include "io/clock.h"
 
 const char *flow_stage_name(enum flow_stage stage) {
   static const char *const names[STAGES] = {"reader", "tokenizers", "encoder", "committers"};

@@ -1,6 +1,6 @@
 #include "host/flow/lookahead.h"
 
-#include "host/flow/queue.h"
+#include "io/clock.h"
 
 #define FIRST_LIMIT 2
 

@@ -1,13 +1,8 @@
 #include "host/flow/queue.h"
 
 #include <stdlib.h>
-#include <time.h>
 
-int64_t clock_now(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
+#include "io/clock.h"
 
 bool queue_init(struct queue *queue, size_t capacity) {
   *queue = (struct queue){.capacity = capacity};

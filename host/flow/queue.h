@@ -30,6 +30,3 @@ void queue_close(struct queue *queue);
 
 /* Takes an item if there is one, never waiting. */
 bool queue_try_pop(struct queue *queue, void **item);
-
-/* CLOCK_MONOTONIC in ns. */
-int64_t clock_now(void);

@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#include "host/flow/queue.h"
+#include "io/clock.h"
 
 #define SERVE_MILLISECONDS 20 /* between two looks at the pipeline */
 #define SHOW_INTERVAL 200000000LL

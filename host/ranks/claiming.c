@@ -4,17 +4,12 @@
 #include <time.h>
 
 #include "host/ranks/state.h"
+#include "io/clock.h"
 
 #define MILLISECOND 1000000LL
 #define NAP_FIRST (MILLISECOND / 4)
 #define NAP_WAITING MILLISECOND     /* for an answer; and rank 0, whom others wait for */
 #define NAP_IDLE (10 * MILLISECOND) /* where only a request to stop can come */
-
-static int64_t clock_now(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* Forgets the run before this one. */
 static void run_reset(struct ranks *ranks) {
