@@ -45,16 +45,6 @@ bool agree_manifest(struct ranks *ranks, json_t **manifest, struct error *error)
   return ok;
 }
 
-bool agree_numbers(struct ranks *ranks, int64_t *numbers, int32_t count, struct error *error) {
-  size_t size = (size_t)count * sizeof *numbers;
-  void *bytes = numbers;
-  if (!ranks_share(ranks, &bytes, &size, error)) return false;
-  if (bytes == numbers) return true;
-  memcpy(numbers, bytes, size);
-  free(bytes);
-  return true;
-}
-
 /* Compares rank `other`'s identity with rank 0's. */
 static bool identity_check(const struct ranks *ranks, int32_t other, const json_t *first, json_t *its,
                            bool mixed, struct error *error) {

@@ -10,9 +10,6 @@
  * are resolved with. Of a run of several compute classes only what all of them share is left. */
 bool agree_manifest(struct ranks *ranks, json_t **manifest, struct error *error);
 
-/* Rank 0's numbers to all. */
-bool agree_numbers(struct ranks *ranks, int64_t *numbers, int32_t count, struct error *error);
-
 /* Compares the ranks' identities (members model, settings, compute_class). ERROR_CONFLICT on all of them,
  * with what differs, where one is not like rank 0's; with `mixed` the compute class may be another. A model
  * without "weights" counts as the one of its machine's first rank.

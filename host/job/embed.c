@@ -67,13 +67,12 @@ static void resolve_threads(struct embedding *run) {
 
 /* Ranks with other encoders (--mixed) cut the shards alike: where nobody has said how, as rank 0's encoder
  * likes it. */
-static bool resolve_blocks(struct embedding *run, struct error *error) {
+static void resolve_blocks(struct embedding *run) {
   int64_t limits[] = {run->encoder->info.block_lines, run->encoder->info.block_bytes};
-  if (run->manifest) return true;
-  if (!agree_numbers(run->ranks, limits, 2, error)) return false;
+  if (run->manifest) return;
+  ranks_share_into(run->ranks, limits, sizeof limits);
   if (run->asked.block_lines == 0) run->asked.block_lines = limits[0];
   if (run->asked.block_bytes == 0) run->asked.block_bytes = limits[1];
-  return true;
 }
 
 static bool open_encoder(struct embedding *run, struct error *error) {
@@ -91,7 +90,8 @@ static bool open_encoder(struct embedding *run, struct error *error) {
       device_open_encoder(&choice, free_choice, run->ranks, run->model, &settings->encoder, &why, error);
   if (!run->encoder) return false;
   if (why.code) notice(run, "%s", why.message);
-  return resolve_blocks(run, error);
+  resolve_blocks(run);
+  return true;
 }
 
 static bool open_model(struct embedding *run, struct error *error) {
@@ -296,8 +296,6 @@ static bool embedding_work(struct embedding *run, struct error *error) {
                         .grace = grace * INT64_C(1000000000)};
   struct outcome outcome = {0};
   struct error failure;
-  void *bytes = &outcome;
-  size_t size = sizeof outcome;
   const bool speaks = run->report->speaks;
   const bool resumed = speaks && run_log_resumed(run->log);
   const bool was_complete = resumed && run_log_complete(run->log);
@@ -308,11 +306,7 @@ static bool embedding_work(struct embedding *run, struct error *error) {
   if (speaks) embedding_judge(run, &outcome);
   /* Not before: only now is standard input known to be what was embedded. */
   if (was_complete && outcome.done && !outcome.report.interrupted) say_found(run, true);
-  if (!ranks_share(run->ranks, &bytes, &size, error)) return false;
-  if (!speaks) {
-    memcpy(&outcome, bytes, sizeof outcome);
-    free(bytes);
-  }
+  ranks_share_into(run->ranks, &outcome, sizeof outcome);
   *run->report = outcome.report;
   run->report->speaks = speaks;
   if (!outcome.done) *error = outcome.error;
