@@ -2,7 +2,6 @@
  * (cuda/top_k_queries.c); its lists beside those of the CPU; and passages a second. */
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "cuda/gemm.h"
 #include "cuda/kernels.h"
@@ -19,12 +18,6 @@
 
 static int32_t multiple_up(int32_t count, int32_t of) {
   return (count + of - 1) / of * of;
-}
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
 /* --- The products' error -------------------------------------------------------------------------------- */
@@ -192,12 +185,12 @@ static struct top_k *corpus_search(const struct corpus *corpus, const struct che
                                         .on_card = on_card,
                                         .card = check->card.device};
   struct top_k *top_k = top_k_open(&options, error);
-  const double start = now();
+  const double start = seconds_now();
   if (top_k && !top_k_scan_rows(top_k, &all, error)) {
     top_k_close(top_k);
     return NULL;
   }
-  *seconds = now() - start;
+  *seconds = seconds_now() - start;
   return top_k;
 }
 

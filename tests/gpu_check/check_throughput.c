@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "tests/gpu_check/random_model.h"
 
@@ -13,12 +12,6 @@
 double model_operations(const struct model_shape *shape, double length) {
   const double hidden = shape->hidden, ffn = shape->ffn;
   return shape->layers * (2 * (4 * hidden * hidden + 2 * hidden * ffn) + 4 * length * hidden);
-}
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
 /* A batch of texts of about `mean` tokens: evenly from half of it to one and a half, or all of it where the
@@ -68,7 +61,7 @@ static void *runner_run(void *argument) {
     const struct batch packed = {batch->ids, batch->offsets, batch->sequences, 0};
     runner->done = cuda_slot_submit(runner->slot, &packed, &runner->error) &&
                    cuda_slot_wait(runner->slot, runner->rows, &runner->error);
-    if (now() >= runner->until) break; /* what ends after that does not count */
+    if (seconds_now() >= runner->until) break; /* what ends after that does not count */
     runner->tokens += batch->tokens;
     runner->texts += batch->sequences;
     runner->operations += batch->operations;
@@ -84,7 +77,7 @@ static bool runners_run(struct runner *runners, double seconds, struct runner *t
   for (; started < SLOTS; started++) {
     struct runner *runner = &runners[started];
     runner->tokens = runner->texts = runner->operations = 0;
-    runner->until = now() + seconds;
+    runner->until = seconds_now() + seconds;
     if (pthread_create(&thread[started], NULL, runner_run, runner) != 0) break;
   }
   if (started < SLOTS) total->done = error_set(error, ERROR_MEMORY, "cannot start a thread");

@@ -9,7 +9,12 @@
 
 #include "cuda/cards.h"
 #include "host/model/model.h"
+#include "io/clock.h"
 #include "io/error.h"
+
+static inline double seconds_now(void) {
+  return (double)clock_now() / 1e9;
+}
 
 /* How large the measured part is: the whole, or small, to try the program itself on. */
 struct check_scale {
