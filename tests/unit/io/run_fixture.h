@@ -56,6 +56,18 @@ static inline struct run_log *fixture_open(const void *folder, const struct shar
   return log;
 }
 
+/* Another rank of a log's job. */
+static inline struct run_log *fixture_attach(const void *folder, const struct run_log *log) {
+  struct error error;
+  void *pack;
+  size_t size;
+  assert_ok(run_log_pack(log, &pack, &size, &error), &error);
+  struct run_log *attached = run_log_attach(fixture_out(folder), pack, size, &error);
+  assert_ok(attached, &error);
+  free(pack);
+  return attached;
+}
+
 static inline bool part_file_make(struct run_log *log, struct part_record *record, const char *folder,
                                   const char *suffix, size_t size, struct error *error) {
   struct file_writer writer;

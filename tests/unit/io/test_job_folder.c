@@ -19,18 +19,6 @@ static struct run_log *other_open(const void *folder, const struct shard *shards
   return log;
 }
 
-/* Another rank of a log's job. */
-static struct run_log *attach(const void *folder, const struct run_log *log) {
-  struct error error;
-  void *pack;
-  size_t size;
-  assert_ok(run_log_pack(log, &pack, &size, &error), &error);
-  struct run_log *attached = run_log_attach(fixture_out(folder), pack, size, &error);
-  assert_ok(attached, &error);
-  free(pack);
-  return attached;
-}
-
 static void expect_shut_out(bool changed, const struct error *error) {
   assert_false(changed);
   assert_int_equal(error->code, ERROR_CONFLICT);
@@ -58,7 +46,7 @@ static void late_rank_of_an_overwritten_job_can_change_nothing(void **state) {
   struct part_record record = {.border = {.shard = 0, .index = 0, .lines = 1, .first_line = 1}};
   struct error error;
   struct run_log *old = fixture_open(*state, shards, 2, RUN_RESUME, &error);
-  struct run_log *late = attach(*state, old);
+  struct run_log *late = fixture_attach(*state, old);
   shard_make(old, 1, 3);
   /* One file is there, the next is half written when the other job begins. */
   assert_ok(part_file_make(late, &record, "w8", ".npy.zst", 80, &error), &error);
@@ -100,7 +88,7 @@ static void late_rank_that_read_a_damaged_shard_can_change_nothing(void **state)
   struct shard shard = shard_named("a", 1);
   struct error error;
   struct run_log *old = fixture_open(*state, &shard, 1, RUN_RESUME, &error);
-  struct run_log *late = attach(*state, old);
+  struct run_log *late = fixture_attach(*state, old);
   assert_ok(part_make(old, 0, 0, PART_INCOMPLETE, &error), &error);
   shard = shard_named("a", 2);
   struct run_log *now = fixture_open(*state, &shard, 1, RUN_RESUME, &error);

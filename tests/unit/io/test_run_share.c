@@ -14,19 +14,8 @@ static struct run_log *begin(const void *folder) {
   return log;
 }
 
-static struct run_log *attach(const void *folder, const struct run_log *log) {
-  struct error error;
-  void *pack;
-  size_t size;
-  assert_ok(run_log_pack(log, &pack, &size, &error), &error);
-  struct run_log *attached = run_log_attach(fixture_out(folder), pack, size, &error);
-  if (!attached) fail_msg("%s", error.message);
-  free(pack);
-  return attached;
-}
-
 static void attached_log_knows_shards_and_parts(void **state) {
-  struct run_log *log = begin(*state), *attached = attach(*state, log);
+  struct run_log *log = begin(*state), *attached = fixture_attach(*state, log);
   int32_t count;
   const struct shard *shards = run_log_shards(attached, &count);
   struct run_totals totals[2];
@@ -46,7 +35,7 @@ static void attached_log_knows_shards_and_parts(void **state) {
 }
 
 static void adopted_parts_complete_the_run(void **state) {
-  struct run_log *log = begin(*state), *attached = attach(*state, log);
+  struct run_log *log = begin(*state), *attached = fixture_attach(*state, log);
   struct error error;
   for (int32_t block = 1; block < 4; block += 2) {
     assert_ok(part_make(attached, 0, block, block == 3 ? PART_END : PART_PLAIN, &error), &error);
@@ -71,7 +60,7 @@ static void adopted_end_of_a_shard_drops_what_lay_beyond(void **state) {
 }
 
 static void attached_log_leaves_the_run_as_a_whole_alone(void **state) {
-  struct run_log *log = begin(*state), *attached = attach(*state, log);
+  struct run_log *log = begin(*state), *attached = fixture_attach(*state, log);
   struct error error;
   char path[512];
   assert_int_equal(remove(scratch_path(path, *state, "out/manifest.json")), 0);

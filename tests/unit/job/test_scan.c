@@ -23,14 +23,6 @@ struct fixture {
   uint32_t order[ROWS];
 };
 
-static void file_write(const char *path, const uint16_t *rows, int64_t count) {
-  struct error error;
-  struct file_writer writer;
-  assert_ok(file_writer_open(&writer, path, &error), &error);
-  assert_ok(npy_zst_write(&writer, rows, count, WIDTH, 1, &error), &error);
-  assert_ok(file_writer_commit(&writer, NULL, &error), &error);
-}
-
 static int fixture_make(void **state) {
   struct fixture *fixture = calloc(1, sizeof *fixture);
   if (!fixture || scratch_make(&fixture->folder) != 0) return -1;
@@ -38,13 +30,7 @@ static int fixture_make(void **state) {
   for (int64_t r = DISTINCT; r < ROWS; r++)
     memcpy(fixture->rows + r * WIDTH, fixture->rows + (r * 7 % DISTINCT) * WIDTH, WIDTH * sizeof(uint16_t));
   for (uint32_t r = 0; r < ROWS; r++) fixture->order[r] = r * 1009 % ROWS; /* 1009 is prime */
-  for (int f = 0; f < FILES; f++) {
-    char name[32];
-    sprintf(name, "part-%d.npy.zst", f);
-    const char *path = scratch_path(fixture->paths[f], fixture->folder, name);
-    file_write(path, fixture->rows + border[f] * WIDTH, border[f + 1] - border[f]);
-    fixture->files[f] = (struct vector_file){path, border[f], border[f + 1] - border[f]};
-  }
+  vectors_store(fixture->folder, fixture->rows, WIDTH, border, FILES, fixture->paths, fixture->files);
   *state = fixture;
   return 0;
 }

@@ -18,26 +18,12 @@ struct fixture {
   float *queries;
 };
 
-static void file_write(const char *path, const uint16_t *rows, int64_t count, int32_t width) {
-  struct error error;
-  struct file_writer writer;
-  assert_ok(file_writer_open(&writer, path, &error), &error);
-  assert_ok(npy_zst_write(&writer, rows, count, width, 1, &error), &error);
-  assert_ok(file_writer_commit(&writer, NULL, &error), &error);
-}
-
 static int fixture_make(void **state) {
   struct fixture *fixture = calloc(1, sizeof *fixture);
   if (!fixture || scratch_make(&fixture->folder) != 0) return -1;
   fixture->rows = vectors_make(7, ROWS, WIDTH);
   fixture->queries = queries_make(8, QUERIES, WIDTH);
-  for (int f = 0; f < FILES; f++) {
-    char name[32];
-    sprintf(name, "part-%d.npy.zst", f);
-    const char *path = scratch_path(fixture->paths[f], fixture->folder, name);
-    file_write(path, fixture->rows + border[f] * WIDTH, border[f + 1] - border[f], WIDTH);
-    fixture->files[f] = (struct vector_file){path, border[f], border[f + 1] - border[f]};
-  }
+  vectors_store(fixture->folder, fixture->rows, WIDTH, border, FILES, fixture->paths, fixture->files);
   *state = fixture;
   return 0;
 }
@@ -108,9 +94,9 @@ static void scan_refuses(struct fixture *fixture, const char *part) {
 
 static void other_files_than_recorded_are_refused(void **state) {
   struct fixture *fixture = *state;
-  file_write(fixture->paths[3], fixture->rows, 2, WIDTH);
+  vectors_write(fixture->paths[3], fixture->rows, 2, WIDTH);
   scan_refuses(fixture, "holds 2 vectors: its run's record says 1");
-  file_write(fixture->paths[3], fixture->rows, 1, WIDTH / 2);
+  vectors_write(fixture->paths[3], fixture->rows, 1, WIDTH / 2);
   scan_refuses(fixture, "width 20: expected 40");
   scratch_write(fixture->folder, "part-3.npy.zst", "damage", 6);
   scan_refuses(fixture, "");

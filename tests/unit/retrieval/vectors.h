@@ -6,6 +6,8 @@
 #include "host/model/half.h"
 #include "host/model/widths.h"
 #include "host/retrieval/top_k.h"
+#include "host/retrieval/vector_files.h"
+#include "io/npy_zst.h"
 #include "tests/unit/io/scratch.h"
 
 /* Numbers of -1 … 1 in steps of 1/64: few enough that some scores tie where width is small. */
@@ -27,7 +29,29 @@ static inline uint16_t *vectors_make(uint32_t seed, int64_t count, int32_t width
   return rows;
 }
 
-/* The same in fp32. */
+/* A vector file of such rows. */
+static inline void vectors_write(const char *path, const uint16_t *rows, int64_t count, int32_t width) {
+  struct error error;
+  struct file_writer writer;
+  assert_ok(file_writer_open(&writer, path, &error), &error);
+  assert_ok(npy_zst_write(&writer, rows, count, width, 1, &error), &error);
+  assert_ok(file_writer_commit(&writer, NULL, &error), &error);
+}
+
+/* Cuts rows at border[0 … count] into so many files of a scratch folder; paths and files take what they are.
+ */
+static inline void vectors_store(void *folder, const uint16_t *rows, int32_t width, const int64_t *border,
+                                 int count, char (*paths)[512], struct vector_file *files) {
+  for (int f = 0; f < count; f++) {
+    char name[32];
+    sprintf(name, "part-%d.npy.zst", f);
+    const char *path = scratch_path(paths[f], folder, name);
+    files[f] = (struct vector_file){path, border[f], border[f + 1] - border[f]};
+    vectors_write(path, rows + border[f] * width, files[f].rows, width);
+  }
+}
+
+/* The rows in fp32. */
 static inline float *queries_make(uint32_t seed, int64_t count, int32_t width) {
   uint16_t *rows = vectors_make(seed, count, width);
   float *wide = calloc((size_t)(count * width), sizeof *wide);
