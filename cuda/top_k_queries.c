@@ -7,10 +7,11 @@
  *     Stability of Numerical Algorithms", 2nd ed. 2002, section 3.1): the exact score;
  *   - a tensor core adds b products to the running sum at a time: all are aligned to the largest of them and
  *     cut off (not rounded) after 24 bits or more, which costs each at most 2^-23 S, and so is their sum.
+ *
  * With b ≥ 4 that makes (n + n / 4 + 1) 2^-23 S = (2.5 n + 2) u S: the product. Found by experiment on V100,
  * T4 and A100 (Fasi, Higham, Mikaitis, Pranesh, "Numerical behavior of NVIDIA tensor cores", PeerJ Computer
- *     Science 7:e330, 2021) and on H100 and B200 (Khattak, Mikaitis, "Accurate Models of NVIDIA Tensor
- * Cores", arXiv:2512.07004); sums in fp32 by other means are nearer.
+ * Science 7:e330, 2021) and on H100 and B200 (Khattak, Mikaitis, "Accurate Models of NVIDIA Tensor Cores",
+ * arXiv:2512.07004); sums in fp32 by other means are nearer.
  *
  * So the two differ by at most (3.5 n + 2) u |q| |p|. We allow (8 n + 8) u |q| |p|: the rest is for the
  * second order, for lengths that are known to 1 in 1,000, for the rounding of the comparison itself, and for

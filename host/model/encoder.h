@@ -41,7 +41,7 @@ struct encoder_options {
   int32_t slots;            /* wanted; 0: the encoder's own choice */
   int32_t batch_tokens;     /* tokens of the largest batch; 0: the encoder's own choice. A sequence of up to
                                max_tokens that is longer is a batch of its own; an encoder whose memory has to
-                               hold     it anyway takes larger batches instead. */
+                               hold it anyway takes larger batches instead. */
   int32_t max_tokens;       /* tokens of the longest sequence */
   int32_t width_count;
   int32_t widths[WIDTHS_MAX]; /* strictly decreasing; widths[0] ≤ hidden */

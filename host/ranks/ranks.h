@@ -95,8 +95,7 @@ void ranks_share_into(struct ranks *ranks, void *bytes, size_t size);
 #define RANKS_COLLECT_MAX ((size_t)1 << 30) /* MPI counts in int */
 void ranks_collect(struct ranks *ranks, const void *bytes, size_t size, void *all);
 
-/* Everybody's text on every rank: texts[size], to be freed with ranks_texts_free. NULL on
- * an error. */
+/* Everybody's text on every rank: texts[size], to be freed with ranks_texts_free. NULL on an error. */
 bool ranks_gather(struct ranks *ranks, const char *text, char ***texts, struct error *error);
 void ranks_texts_free(const struct ranks *ranks, char **texts);
 
