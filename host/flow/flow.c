@@ -27,6 +27,11 @@ void flow_stop(struct flow *flow) {
   pthread_mutex_unlock(&flow->gate_lock);
 }
 
+const char *flow_shard_path(const struct flow *flow, int32_t shard) {
+  int32_t count;
+  return run_log_shards(flow->parts.log, &count)[shard].path;
+}
+
 void flow_fail(struct flow *flow, const struct error *error) {
   pthread_mutex_lock(&flow->error_lock);
   if (!flow->failed) flow->error = *error;

@@ -26,10 +26,8 @@ static int64_t cursor_advance(struct cursor *cursor) {
 static bool cursor_open(struct cursor *cursor, struct flow *flow, int32_t shard, struct error *error) {
   if (cursor->reader && cursor->shard == shard) return true;
   cursor_close(cursor);
-  int32_t count;
-  const struct shard *shards = run_log_shards(flow->parts.log, &count);
   cursor->reader =
-      block_reader_open(shard, shards[shard].path, &flow->options.limits, &flow->stopping, error);
+      block_reader_open(shard, flow_shard_path(flow, shard), &flow->options.limits, &flow->stopping, error);
   cursor->shard = shard;
   cursor->consumed = 0;
   return cursor->reader != NULL;
@@ -48,8 +46,7 @@ static bool reading_ends(struct flow *flow) {
 }
 
 static bool is_standard_input(const struct flow *flow, int32_t shard) {
-  int32_t count;
-  return strcmp(run_log_shards(flow->parts.log, &count)[shard].path, "-") == 0;
+  return strcmp(flow_shard_path(flow, shard), "-") == 0;
 }
 
 /* True where an earlier run recorded another block than the one that was passed over. */
@@ -67,13 +64,11 @@ static bool border_ends_earlier(const struct flow *flow, const struct block_bord
 }
 
 static bool shard_changed(const struct flow *flow, int32_t shard, const char *what, struct error *error) {
-  int32_t count;
-  const struct shard *shards = run_log_shards(flow->parts.log, &count);
   return error_set(
       error, ERROR_CONFLICT,
       "shard %d (%s) is not the one that this run began with: %s; put the old one back, give another "
       "--out, or start anew with --overwrite",
-      shard, shards[shard].path, what);
+      shard, flow_shard_path(flow, shard), what);
 }
 
 static bool border_changed(const struct flow *flow, const struct block_border *border, struct error *error) {

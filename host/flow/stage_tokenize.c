@@ -70,8 +70,7 @@ static void append_text_line(struct work *work, const struct document *document)
 
 static void append_reject_line(struct flow *flow, struct work *work, int64_t line, int64_t offset,
                                const char *reason) {
-  int32_t count;
-  const char *path = run_log_shards(flow->parts.log, &count)[work->block.border.shard].path;
+  const char *path = flow_shard_path(flow, work->block.border.shard);
   struct text *text = &work->reject_lines;
   append_field(text, "{\"shard\":", work->block.border.shard);
   text_append_string(text, ",\"path\":");

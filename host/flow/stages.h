@@ -69,6 +69,9 @@ struct flow {
   int32_t damage_count;
 };
 
+/* A shard's path, "-" for standard input. */
+const char *flow_shard_path(const struct flow *flow, int32_t shard);
+
 /* Records a stage's failure (the first one is kept) and stops the flow. */
 void flow_fail(struct flow *flow, const struct error *error);
 

@@ -28,7 +28,7 @@ static void cards_find(const struct embed_options *options, struct card_list *li
       list->card[list->count++] = cards[i];
 }
 
-static bool device_of_manifest(const json_t *manifest, enum device *device) {
+bool device_of_manifest(const json_t *manifest, enum device *device) {
   const char *used =
       json_string_value(json_object_get(json_object_get(manifest, "compute_class"), "encoder"));
   if (!used || (strcmp(used, "cpu") != 0 && strcmp(used, "cuda") != 0)) return false;

@@ -14,6 +14,10 @@ struct device_choice {
   struct card_share share; /* of DEVICE_CUDA: the ranks of this machine that have one too */
 };
 
+/* The device that a run was computed with, where its manifest (or NULL) names one; otherwise false, and
+ * *device stays as it is. */
+bool device_of_manifest(const json_t *manifest, enum device *device);
+
 /* Auto is what the run in OUT was computed with, where `manifest` (or NULL) tells; else a CUDA card, where
  * there is a usable one and the precision that is asked for is one of its; else the CPU.
  *

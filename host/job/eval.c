@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/job/device.h"
 #include "host/job/eval_score.h"
 #include "host/job/eval_set.h"
 #include "host/job/passage.h"
@@ -160,11 +161,10 @@ static bool result_widths(struct evaluation *eval, struct error *error) {
 /* True where a card scans: the device that embedded does; for vectors that are there already, a card only
  * where it is asked for. A card that was not asked for can be done without. */
 static bool scans_on_card(const struct evaluation *eval) {
-  const json_t *class = json_object_get(eval->vectors.corpus.manifest, "compute_class");
-  const char *encoder = json_string_value(json_object_get(class, "encoder"));
-  const enum device device = eval->options->embed.device;
-  if (device != DEVICE_AUTO) return device == DEVICE_CUDA;
-  return !eval->options->vectors && encoder && strcmp(encoder, "cuda") == 0;
+  enum device device = eval->options->embed.device;
+  if (device == DEVICE_AUTO && !eval->options->vectors)
+    device_of_manifest(eval->vectors.corpus.manifest, &device);
+  return device == DEVICE_CUDA;
 }
 
 static bool score(struct evaluation *eval, const char *out, struct error *error) {
@@ -230,8 +230,7 @@ bool eval_run(struct ranks *ranks, const struct eval_options *options,
               struct eval_report *report, struct error *error) {
   struct evaluation eval = {
       .ranks = ranks, .options = options, .callbacks = callbacks, .stop = stop, .report = report};
-  eval.means.threads = options->embed.threads ? options->embed.threads : ranks_processors(ranks);
-  eval.means.card = options->embed.card;
+  eval.means = scan_means_of(ranks, &options->embed);
   *report = (struct eval_report){0};
   const bool ok = evaluate(&eval, error);
   eval_vectors_close(&eval.vectors);

@@ -12,8 +12,7 @@
 
 /* The last component of a path, "." and "/" too. */
 static char *name_of(const char *path) {
-  size_t end = strlen(path);
-  while (end > 1 && path[end - 1] == '/') end--;
+  const size_t end = file_path_length(path);
   size_t start = end;
   while (start > 0 && path[start - 1] != '/') start--;
   return strndup(path + start, end - start);

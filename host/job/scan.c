@@ -34,6 +34,10 @@ struct scan {
   struct hit *all;   /* [ranks, piece, k] on rank 0 */
 };
 
+struct scan_means scan_means_of(const struct ranks *ranks, const struct embed_options *asked) {
+  return (struct scan_means){asked->threads ? asked->threads : ranks_processors(ranks), asked->card};
+}
+
 static void scan_free(struct scan *scan) {
   for (int32_t w = 0; w < WIDTHS_MAX; w++) free(scan->query_rows[w]);
   free(scan->order);

@@ -32,11 +32,6 @@ static bool width_choose(struct search *search, int32_t wanted, struct error *er
   return true;
 }
 
-static struct scan_means means_choose(const struct ranks *ranks, const struct search_options *options) {
-  return (struct scan_means){options->embed.threads ? options->embed.threads : ranks_processors(ranks),
-                             options->embed.card};
-}
-
 static bool search_start(struct search *search, const struct search_options *options, struct error *error) {
   struct embed_options embed = options->embed;
   if (!stored_run_open(options->vectors, &search->run, error) || !width_choose(search, options->width, error))
@@ -45,7 +40,7 @@ static bool search_start(struct search *search, const struct search_options *opt
   search->k = options->top_k ? options->top_k : SEARCH_TOP_K;
   if (search->k > run->rows) search->k = (int32_t)run->rows;
   search->on_card = options->embed.device == DEVICE_CUDA;
-  search->means = means_choose(search->ranks, options);
+  search->means = scan_means_of(search->ranks, &options->embed);
   search->files = stored_run_files(run, search->file_width, error);
   search->passages = search->files ? passage_reader_open(run, options->slow_text, error) : NULL;
   if (!search->passages) return false;
@@ -81,7 +76,7 @@ void search_close(struct search *search) {
 }
 
 void search_follow(struct ranks *ranks, const struct search_options *options) {
-  const struct scan_means means = means_choose(ranks, options);
+  const struct scan_means means = scan_means_of(ranks, &options->embed);
   scan_follow(ranks, &means);
 }
 

@@ -59,10 +59,9 @@ static bool parts_read(struct stored_run *run, struct error *error) {
 }
 
 bool stored_run_open(const char *out, struct stored_run *run, struct error *error) {
-  *run = (struct stored_run){.out = strdup(out)};
+  *run = (struct stored_run){.out = strndup(out, file_path_length(out))};
   bool ok = run->out != NULL;
   if (!ok) error_set_memory(error, strlen(out), "a path");
-  for (size_t end = ok ? strlen(out) : 0; end > 1 && out[end - 1] == '/';) run->out[--end] = '\0';
   ok = ok && file_check_folder(out, error) && run_log_manifest(out, &run->manifest, error);
   if (ok && !run->manifest)
     ok = error_set(error, ERROR_INPUT, "%s holds no vectors: it has no manifest.json (nina embed --out %s …)",
