@@ -113,7 +113,8 @@ static struct top_k *questions_search(struct search *search, const char *const *
   struct top_k *top_k =
       ok ? scan_lead(search->ranks, &options, &search->means, search->files, search->run.part_count, error)
          : NULL;
-  if (ok && !top_k && scan_blames_card(&options, error)) advise(error);
+  /* Where there are too few cards the sentence says so itself. */
+  if (ok && !top_k && error->code != ERROR_USAGE && scan_blames_card(&options, error)) advise(error);
   free(rows);
   return top_k;
 }
