@@ -5,7 +5,7 @@
 #include "host/cli/human.h"
 #include "host/cli/options.h"
 #include "host/cpu/isa.h"
-#include "io/run_log.h"
+#include "io/run/run_log.h"
 
 struct verify_arguments {
   int32_t threads;

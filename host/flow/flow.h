@@ -20,7 +20,7 @@
 #include "host/ranks/ranks.h"
 #include "io/block.h"
 #include "io/document.h"
-#include "io/run_log.h"
+#include "io/run/run_log.h"
 
 struct flow_options {
   struct block_limits limits;

@@ -11,7 +11,7 @@
 #include "host/job/inputs.h"
 #include "host/job/settings.h"
 #include "host/job/watch.h"
-#include "io/job_lock.h"
+#include "io/run/job_lock.h"
 
 /* All that a run holds open, from the ground up. */
 struct embedding {

@@ -18,8 +18,8 @@
  *   now, and must pass the first block that differs on its way there. So it asks for the same before it
  *   commits, and nothing that was committed in this job is ever taken back.
  * - A rank of an earlier job, which has died but for this one, can commit until the new job opens OUT, which
- *   then finds its parts like any others, and not after: io/job_folder.h shuts it out. So rank 0 knows all
- *   that there is, and what the earlier job made with other settings, or of another version of a shard,
+ *   then finds its parts like any others, and not after: io/run/job_folder.h shuts it out. So rank 0 knows
+ *   all that there is, and what the earlier job made with other settings, or of another version of a shard,
  *   cannot come between.
  * - Nothing of this has to be exact for OUT to be right. A block's bytes follow from the shard alone and a
  *   commit replaces whole files, so a block that is done twice (a rank that leaves had committed it, and its
@@ -38,7 +38,7 @@
 #pragma once
 
 #include "io/error.h"
-#include "io/run_log.h"
+#include "io/run/run_log.h"
 
 struct ranks;
 struct world;

@@ -11,7 +11,7 @@
 /* cmocka wants the four above it */
 #include <cmocka.h>
 
-#include "io/run_log.h"
+#include "io/run/run_log.h"
 
 #define SHARDS_MAX 8
 

@@ -4,7 +4,7 @@
 
 #include "fixture.h"
 #include "host/ranks/ranks.h"
-#include "io/run_record.h"
+#include "io/run/record.h"
 #include "thread_world.h"
 
 #define BLOCKS_MAX 40

@@ -1,7 +1,7 @@
 /* The run log while a run goes on: what a commit writes, and in what order. */
 #include <pthread.h>
 
-#include "tests/unit/io/run_fixture.h"
+#include "tests/unit/io/run/run_fixture.h"
 
 static const struct shard *two_shards(void) {
   static struct shard shards[2];

@@ -1,4 +1,4 @@
-#include "tests/unit/io/run_fixture.h"
+#include "tests/unit/io/run/run_fixture.h"
 
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
 

@@ -2,7 +2,7 @@
  * verification of the run log. */
 #pragma once
 
-#include "io/run_log.h"
+#include "io/run/run_log.h"
 
 /* A part by its numbers; keys sort as parts do. */
 static inline uint64_t part_key(int32_t shard, int32_t block) {

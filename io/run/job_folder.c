@@ -1,4 +1,4 @@
-#include "io/job_folder.h"
+#include "io/run/job_folder.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -123,7 +123,7 @@ static bool gone_remove(const char *path, struct error *error) {
   return number == 0 || remove_failed(number, path, error);
 }
 
-/* A file of a job folder's name is a lock that somebody has put aside: see io/job_lock.c. */
+/* A file of a job folder's name is a lock that somebody has put aside: see io/run/job_lock.c. */
 static bool path_is_folder(const char *path) {
   struct stat status;
   return lstat(path, &status) == 0 && S_ISDIR(status.st_mode);

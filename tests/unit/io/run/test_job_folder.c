@@ -1,10 +1,10 @@
 /* OUT belongs to the job that opened it last: what is left of an earlier one can change nothing. */
-#include "io/job_folder.h"
+#include "io/run/job_folder.h"
 
 #include <pthread.h>
 #include <signal.h>
 
-#include "tests/unit/io/run_fixture.h"
+#include "tests/unit/io/run/run_fixture.h"
 
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
 

@@ -1,4 +1,4 @@
-#include "io/run_manifest.h"
+#include "io/run/manifest.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "io/json_diff.h"
-#include "io/run_layout.h"
-#include "io/run_record.h"
+#include "io/run/layout.h"
+#include "io/run/record.h"
 
 #define MANIFEST_BYTES_MAX (1ll << 31) /* fifty million parts; keeps a stray file from filling the memory */
 

@@ -1,9 +1,9 @@
 /* Commit records: struct part_record to OUT/parts/part-SSSSS-BBBBB.json and back. Private to the run log. */
 #pragma once
 
-#include "io/run_log.h"
+#include "io/run/run_log.h"
 
-/* Writes the record durably: file, then folder. `job` is the job's folder (io/job_folder.h), as below. */
+/* Writes the record durably: file, then folder. `job` is the job's folder (io/run/job_folder.h), as below. */
 bool record_write(const char *job, const char *out, const struct part_record *record, struct error *error);
 
 /* Reads and checks one: every number in its range, every path that of a file of this part in a folder of the

@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include "io/folder.h"
-#include "io/job_folder.h"
-#include "io/part_check.h"
-#include "io/part_table.h"
-#include "io/run_layout.h"
-#include "io/run_log.h"
-#include "io/run_manifest.h"
-#include "io/run_record.h"
+#include "io/run/job_folder.h"
+#include "io/run/layout.h"
+#include "io/run/manifest.h"
+#include "io/run/part_check.h"
+#include "io/run/part_table.h"
+#include "io/run/record.h"
+#include "io/run/run_log.h"
 
 /* Kinds of file, by folder and suffix, are bits of struct part.files: a run has one a width and three more.
  */

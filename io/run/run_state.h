@@ -3,13 +3,13 @@
 
 #include <pthread.h>
 
-#include "io/part_table.h"
-#include "io/run_log.h"
-#include "io/run_manifest.h"
+#include "io/run/manifest.h"
+#include "io/run/part_table.h"
+#include "io/run/run_log.h"
 
 struct run_log {
   char *out;
-  char *job; /* its folder: io/job_folder.h */
+  char *job; /* its folder: io/run/job_folder.h */
   struct shard_list shards;
   char *version; /* of the program that began the run */
   json_t *model, *settings, *compute_class;

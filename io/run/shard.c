@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "io/run_log.h"
+#include "io/run/run_log.h"
 
 #define FINGERPRINT_BYTES \
   (64 * 1024) /* of either end of the file: one read each, whatever the shard's size */

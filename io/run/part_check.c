@@ -1,4 +1,4 @@
-#include "io/part_check.h"
+#include "io/run/part_check.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "io/run_record.h"
+#include "io/run/record.h"
 
 #define SLOTS_PER_THREAD 4 /* parts that may be read ahead of one that takes long */
 

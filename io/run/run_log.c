@@ -1,14 +1,14 @@
-#include "io/run_log.h"
+#include "io/run/run_log.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/job_folder.h"
-#include "io/run_layout.h"
-#include "io/run_record.h"
-#include "io/run_state.h"
+#include "io/run/job_folder.h"
+#include "io/run/layout.h"
+#include "io/run/record.h"
+#include "io/run/run_state.h"
 
 bool run_state_failed(const struct run_log *log, struct error *error) {
   if (job_folder_stands(log->job)) return false;

@@ -1,4 +1,4 @@
-#include "io/job_lock.h"
+#include "io/run/job_lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include "io/file.h"
 #include "io/folder.h"
 #include "io/machine.h"
-#include "io/run_layout.h"
+#include "io/run/layout.h"
 
 #define LOCK_BYTES_MAX 1024
 #define PROC_BYTES 1024 /* of a line of /proc/<pid>/stat: some 50 numbers */

@@ -1,4 +1,4 @@
-#include "io/run_layout.h"
+#include "io/run/layout.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 #include "io/file.h"
 #include "io/folder.h"
-#include "io/job_folder.h"
+#include "io/run/job_folder.h"
 
 #define PART_NAME_FORMAT "part-%05ld-%05ld"
 

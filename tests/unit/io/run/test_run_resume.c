@@ -1,7 +1,7 @@
 /* Starting again: what is taken over, what is done anew, what is refused. */
 #include <signal.h>
 
-#include "tests/unit/io/run_fixture.h"
+#include "tests/unit/io/run/run_fixture.h"
 
 static struct run_log *must_open(const void *folder, const struct shard *shards, int32_t count,
                                  enum run_mode mode) {

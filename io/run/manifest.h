@@ -1,8 +1,8 @@
 /* OUT/manifest.json: written, read, and compared with the run that wants to go on. Private to the run log. */
 #pragma once
 
-#include "io/part_table.h"
-#include "io/run_log.h"
+#include "io/run/part_table.h"
+#include "io/run/run_log.h"
 
 struct shard_list {
   struct shard *shard; /* [count], the paths owned */
@@ -23,8 +23,8 @@ struct manifest {
   const struct part_table *parts; /* NULL while running: totals and the list of parts come last */
 };
 
-/* Writes it durably, through the job's folder (io/job_folder.h). A member a line, then a shard, a setting or
- * a part a line: to be read by people too. */
+/* Writes it durably, through the job's folder (io/run/job_folder.h). A member a line, then a shard, a setting
+ * or a part a line: to be read by people too. */
 bool manifest_write(const char *job, const char *out, const struct manifest *manifest, struct error *error);
 
 /* Appends the shards of a manifest that run_log_manifest read. */

@@ -1,4 +1,4 @@
-#include "io/run_record.h"
+#include "io/run/record.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "io/job_folder.h"
-#include "io/run_layout.h"
+#include "io/run/job_folder.h"
+#include "io/run/layout.h"
 
 #define RECORD_BYTES_MAX (64 * 1024) /* PART_FILES_MAX files of 64-byte paths take a tenth of it */
 #define RECORD_INDENT JSON_INDENT(1)

@@ -6,7 +6,7 @@
  *     OUT/rejects/part-SSSSS-BBBBB.jsonl      one object per line without a row; only where there is one
  *     OUT/parts/part-SSSSS-BBBBB.json         the commit record
  *     OUT/manifest.json                       what the run is; completed last
- *     OUT/job.lock, OUT/.job.….tmp            while a job is at work (io/job_lock.h, io/job_folder.h)
+ *     OUT/job.lock, OUT/.job.….tmp            while a job is at work (io/run/job_lock.h, io/run/job_folder.h)
  *
  * A part exists when its record does: its files are renamed and their folders synced first, its record last.
  * Commits are idempotent: the same block gives the same bytes, so committing it twice changes nothing.

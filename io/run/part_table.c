@@ -1,9 +1,9 @@
-#include "io/part_table.h"
+#include "io/run/part_table.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/run_record.h"
+#include "io/run/record.h"
 
 void part_table_free(struct part_table *table) {
   for (int32_t i = 0; table->shard && i < table->shard_count; i++) {

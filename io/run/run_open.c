@@ -6,10 +6,10 @@
 #include <sys/stat.h>
 
 #include "io/folder.h"
-#include "io/job_folder.h"
-#include "io/run_layout.h"
-#include "io/run_record.h"
-#include "io/run_state.h"
+#include "io/run/job_folder.h"
+#include "io/run/layout.h"
+#include "io/run/record.h"
+#include "io/run/run_state.h"
 
 /* True where every file of the record is there in its recorded size: what a resume trusts. */
 static bool files_are_there(const char *out, const struct part_record *record) {

@@ -1,4 +1,4 @@
-#include "io/job_lock.h"
+#include "io/run/job_lock.h"
 
 #include <inttypes.h>
 #include <jansson.h>

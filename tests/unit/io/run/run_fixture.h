@@ -2,7 +2,7 @@
  * and block alone. */
 #pragma once
 
-#include "io/run_log.h"
+#include "io/run/run_log.h"
 #include "tests/unit/io/scratch.h"
 
 #define BLOCK_LINES 10

@@ -1,5 +1,5 @@
 /* Verification: an undamaged OUT has no findings, and every damage has its own. */
-#include "tests/unit/io/run_fixture.h"
+#include "tests/unit/io/run/run_fixture.h"
 
 #define FINDINGS_MAX 32
 

@@ -1,4 +1,4 @@
-/* Names inside an OUT folder (io/run_log.h shows them), and walks over it. Private to the run log. */
+/* Names inside an OUT folder (io/run/run_log.h shows them), and walks over it. Private to the run log. */
 #pragma once
 
 #include <stdint.h>
@@ -12,7 +12,7 @@
 #define RECORD_SUFFIX ".json"
 #define PART_PATH_MAX 64 /* bytes of struct part_file.path */
 
-/* True for the two files of io/job_lock.h, which are no part of a run's output. */
+/* True for the two files of io/run/job_lock.h, which are no part of a run's output. */
 bool layout_is_lock(const char *name);
 
 /* True for the folders of the layout: w<digits>, ids, text, rejects, parts. */
