@@ -231,6 +231,17 @@ static size_t rows_bytes(const struct cuda_slot *slot, int32_t w) {
   return (size_t)slot->sequences * (size_t)slot->forward->widths[w] * sizeof(uint16_t);
 }
 
+/* kernel_pool takes the mean, or the state's one row a sequence. */
+static bool pools_mean(enum pooling pooling) {
+  switch (pooling) {
+    case POOLING_CLS:
+      return false;
+    case POOLING_MEAN:
+      return true;
+  }
+  return false;
+}
+
 static bool pool(struct cuda_slot *slot, int32_t prompt_tokens, struct error *error) {
   const struct cuda_forward *forward = slot->forward;
   struct kernel_widths widths = {.count = forward->width_count};
@@ -241,7 +252,7 @@ static bool pool(struct cuda_slot *slot, int32_t prompt_tokens, struct error *er
     widths.rows[w] = (uint16_t *)((char *)slot->scratch + offset);
     offset = align_up(offset + rows_bytes(slot, w), ROW_ALIGNMENT);
   }
-  const bool mean = forward->shape.pooling == POOLING_MEAN;
+  const bool mean = pools_mean(forward->shape.pooling);
   return cuda_check(kernel_pool(slot->state, mean ? device_offsets(slot) : NULL, slot->sequences,
                                 forward->shape.hidden, mean, prompt_tokens, &widths, slot->stream),
                     error, "the pooling kernel");
@@ -259,7 +270,7 @@ static bool rows_fetch(struct cuda_slot *slot, struct error *error) {
 
 static bool batch_queue(struct cuda_slot *slot, const struct batch *batch, struct error *error) {
   const struct cuda_forward *forward = slot->forward;
-  const bool cls = forward->shape.pooling == POOLING_CLS;
+  const bool first_only = pooling_first_only(forward->shape.pooling);
   const struct attention_plan plan =
       attention_plan_make(batch->offsets, batch->sequences, forward->shape.head_size);
   if (!input_send(slot, batch, error) ||
@@ -269,7 +280,8 @@ static bool batch_queue(struct cuda_slot *slot, const struct batch *batch, struc
       !embed(slot, error))
     return false;
   for (int32_t l = 0; l < forward->shape.layers; l++)
-    if (!layer_run(slot, &forward->weights.layer[l], &plan, cls && l == forward->shape.layers - 1, error))
+    if (!layer_run(slot, &forward->weights.layer[l], &plan, first_only && l == forward->shape.layers - 1,
+                   error))
       return error_prefix(error, "layer %d", l);
   return pool(slot, batch->prompt_tokens, error) && rows_fetch(slot, error) &&
          cuda_check(cudaEventRecord(slot->done, slot->stream), error, "recording the end of a batch");

@@ -51,7 +51,7 @@ static struct cuda_linear projection_place(struct cuda_weights *weights, const s
 
 /* Gives every tensor its place in the arena, from the start. */
 static void weights_place(struct cuda_weights *weights, const struct model *model) {
-  const struct model_shape *shape = &model->shape;
+  const struct model_shape *shape = &model->config.shape;
   weights->bytes = 0;
   weights->pieces = 0;
   weights->embedding.first_position = shape->first_position;
@@ -75,7 +75,7 @@ static void weights_place(struct cuda_weights *weights, const struct model *mode
 
 /* Lays the weights out at address 0, to learn how many bytes they take. */
 static bool weights_measure(struct cuda_weights *weights, const struct model *model, struct error *error) {
-  const size_t layers = (size_t)model->shape.layers;
+  const size_t layers = (size_t)model->config.shape.layers;
   memset(weights, 0, sizeof *weights);
   weights->layer = calloc(layers, sizeof *weights->layer);
   weights->piece = calloc(layers * PIECES_OF_LAYER + PIECES_BESIDE_LAYERS, sizeof *weights->piece);
@@ -99,7 +99,7 @@ size_t cuda_weights_bytes(const struct model *model) {
 bool cuda_weights_open(struct cuda_weights *weights, const struct model *model, struct error *error) {
   if (!weights_measure(weights, model, error)) return false;
   if (!cuda_check(cudaMalloc(&weights->arena, weights->bytes), error,
-                  "%zu bytes on the card for the weights of %s", weights->bytes, model->name)) {
+                  "%zu bytes on the card for the weights of %s", weights->bytes, model->config.name)) {
     weights->arena = NULL;
     cuda_weights_close(weights);
     return false;

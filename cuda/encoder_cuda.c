@@ -81,17 +81,17 @@ static const struct encoder_vtable encoder_cuda_vtable = {
 
 /* What the kernels and cuBLASLt's fp16 paths ask of a model. */
 static bool shape_check(const struct model *model, struct error *error) {
-  const struct model_shape *shape = &model->shape;
+  const struct model_shape *shape = &model->config.shape;
   if (shape->hidden % 8 != 0 || shape->hidden > KERNEL_HIDDEN_MAX || shape->ffn % 8 != 0)
     return error_set(
         error, ERROR_UNSUPPORTED,
         "%s has hidden size %d and FFN %d; the cuda encoder takes multiples of 8, and hidden sizes "
         "of at most %d: pass --device cpu",
-        model->name, shape->hidden, shape->ffn, KERNEL_HIDDEN_MAX);
+        model->config.name, shape->hidden, shape->ffn, KERNEL_HIDDEN_MAX);
   if (shape->head_size != 32 && shape->head_size != 64 && shape->head_size != 128)
     return error_set(error, ERROR_UNSUPPORTED,
                      "%s has heads of size %d; the cuda encoder has 32, 64 and 128: pass --device cpu",
-                     model->name, shape->head_size);
+                     model->config.name, shape->head_size);
   return true;
 }
 
@@ -110,7 +110,7 @@ static bool options_check(const struct model *model, const struct encoder_option
   if (options->batch_tokens > BATCH_TOKENS_MAX)
     return error_set(error, ERROR_USAGE, "--batch-tokens %d: the cuda encoder takes up to %d",
                      options->batch_tokens, BATCH_TOKENS_MAX);
-  return encoder_options_check(options, &model->shape, error) && shape_check(model, error);
+  return encoder_options_check(options, &model->config.shape, error) && shape_check(model, error);
 }
 
 static void info_resolve(struct encoder_cuda *cuda, const struct encoder_options *options) {
@@ -152,13 +152,13 @@ static bool memory_check(const struct encoder_cuda *cuda, const struct model *mo
         error, ERROR_MEMORY,
         "%s with batches of %d tokens needs %zu MiB of the memory of CUDA card %d, of which %zu MiB "
         "are free: pass --batch-tokens %d",
-        model->name, cuda->forward.batch_tokens, (weights + slots) / mebi, cuda->card.device,
+        model->config.name, cuda->forward.batch_tokens, (weights + slots) / mebi, cuda->card.device,
         free_bytes / mebi, fitting);
   return error_set(
       error, ERROR_MEMORY,
       "%s with texts of up to %d tokens needs %zu MiB of the memory of CUDA card %d, of which %zu "
       "MiB are free: pass a smaller --max-tokens and --batch-tokens, or --device cpu",
-      model->name, cuda->max_tokens, (weights + slots) / mebi, cuda->card.device, free_bytes / mebi);
+      model->config.name, cuda->max_tokens, (weights + slots) / mebi, cuda->card.device, free_bytes / mebi);
 }
 
 static bool slots_open(struct encoder_cuda *cuda, struct error *error) {
@@ -184,7 +184,7 @@ struct encoder *encoder_cuda_open_empty(const struct model *model, const struct 
   if (!card_find(&cuda->card, device, error)) goto failed;
   info_resolve(cuda, options);
   cuda->max_tokens = options->max_tokens;
-  cuda->forward.shape = model->shape;
+  cuda->forward.shape = model->config.shape;
   cuda->forward.device = device;
   cuda->forward.batch_tokens = cuda->encoder.info.batch_tokens;
   cuda->forward.width_count = options->width_count;

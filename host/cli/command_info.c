@@ -32,21 +32,24 @@ static const char *weights_dtype(const struct model *model) {
 static bool info_model(const char *folder, struct error *error) {
   struct model *model = model_open(folder, error);
   if (!model) return false;
-  struct tokenizer *tokenizer = tokenizer_open(folder, error);
-  const struct model_shape *shape = &model->shape;
+  struct tokenizer *tokenizer = tokenizer_open(model->config.modules.transformer, error);
+  const struct model_shape *shape = &model->config.shape;
   char count[32];
   human_count(model_parameters(model), count);
-  printf("model       %s (%s), %s parameters in %s, %d file%s\n", model->name, model->model_type, count,
-         weights_dtype(model), model->file_count, model->file_count == 1 ? "" : "s");
+  printf("model       %s (%s), %s parameters in %s, %d file%s\n", model->config.name,
+         family_name(model->config.family), count, weights_dtype(model), model->file_count,
+         model->file_count == 1 ? "" : "s");
   printf("shape       %d layers, hidden %d, %d heads of %d, FFN %d\n", shape->layers, shape->hidden,
          shape->heads, shape->head_size, shape->ffn);
-  printf("pooling     %s%s, rows normalised\n", shape->pooling == POOLING_CLS ? "cls" : "mean",
+  printf("pooling     %s%s, rows normalised\n", pooling_name(shape->pooling),
          shape->pool_prompt ? "" : ", prompt left out");
   printf("input       up to %d tokens\n", shape->max_tokens);
-  for (int32_t i = 0; i < model->prompt_count; i++)
-    printf("prompt      %s: \"%s\"%s\n", model->prompt[i].name, model->prompt[i].text,
-           model->default_prompt && strcmp(model->default_prompt, model->prompt[i].name) == 0 ? " (default)"
-                                                                                              : "");
+  for (int32_t i = 0; i < model->config.prompt_count; i++)
+    printf("prompt      %s: \"%s\"%s\n", model->config.prompt[i].name, model->config.prompt[i].text,
+           model->config.default_prompt &&
+                   strcmp(model->config.default_prompt, model->config.prompt[i].name) == 0
+               ? " (default)"
+               : "");
   if (tokenizer)
     printf("tokenizer   %s, %d pieces\n", tokenizer_source(tokenizer), tokenizer_pieces(tokenizer));
   const bool done = tokenizer != NULL;

@@ -78,16 +78,13 @@ static bool tokenize_lines(struct token_encoder *encoder, int32_t max_tokens, in
   return done;
 }
 
-static bool tokenize(const struct tokenize_arguments *arguments, struct error *error) {
-  struct model *model = model_open(arguments->model, error);
-  if (!model) return false;
+static bool tokenize_with(const struct model_config *model, int32_t max_tokens, struct error *error) {
   const int32_t limit = model->shape.max_tokens;
-  model_close(model);
-  const int32_t max_tokens = arguments->max_tokens ? arguments->max_tokens : limit;
+  if (!max_tokens) max_tokens = limit;
   if (max_tokens < 2 || max_tokens > limit)
     return error_set(error, ERROR_USAGE, "--max-tokens %d: the model takes from 2 to %d tokens", max_tokens,
                      limit);
-  struct tokenizer *tokenizer = tokenizer_open(arguments->model, error);
+  struct tokenizer *tokenizer = tokenizer_open(model->modules.transformer, error);
   struct token_encoder *encoder = tokenizer ? token_encoder_open(tokenizer, error) : NULL;
   int32_t *ids = malloc((size_t)max_tokens * sizeof *ids);
   bool done = encoder && ids;
@@ -96,6 +93,14 @@ static bool tokenize(const struct tokenize_arguments *arguments, struct error *e
   free(ids);
   token_encoder_close(encoder);
   tokenizer_close(tokenizer);
+  return done;
+}
+
+static bool tokenize(const struct tokenize_arguments *arguments, struct error *error) {
+  struct model_config model;
+  if (!model_config_open(&model, arguments->model, error)) return false;
+  const bool done = tokenize_with(&model, arguments->max_tokens, error);
+  model_config_close(&model);
   return done;
 }
 

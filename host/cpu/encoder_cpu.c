@@ -113,7 +113,7 @@ static void info_resolve(struct encoder_cpu *cpu, const struct encoder_options *
 
 struct encoder *encoder_cpu_open_isa(const struct model *model, const struct encoder_options *options,
                                      enum isa isa, struct error *error) {
-  const struct model_shape *shape = &model->shape;
+  const struct model_shape *shape = &model->config.shape;
   if (!options_check(shape, options, error)) return NULL;
   struct encoder_cpu *cpu = calloc(1, sizeof *cpu);
   if (!cpu) {

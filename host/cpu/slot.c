@@ -183,7 +183,7 @@ static bool group_run(struct slot *slot, const struct batch *batch, int32_t firs
                       struct error *error) {
   const struct forward *forward = slot->forward;
   const int32_t *offsets = batch->offsets + first, layers = forward->shape.layers;
-  const bool cls = forward->shape.pooling == POOLING_CLS;
+  const bool first_only = pooling_first_only(forward->shape.pooling);
   for (int32_t s = 0; s < count; s++) {
     const int64_t row = offsets[s] - offsets[0];
     forward->kernels->embed(&forward->weights.embedding, &forward->weights.embedding_norm,
@@ -192,7 +192,7 @@ static bool group_run(struct slot *slot, const struct batch *batch, int32_t firs
                             copy_at(slot, row));
   }
   for (int32_t l = 0; l < layers; l++)
-    if (!layer_run(slot, &forward->weights.layer[l], offsets, count, cls && l == layers - 1, error))
+    if (!layer_run(slot, &forward->weights.layer[l], offsets, count, first_only && l == layers - 1, error))
       return false;
   return true;
 }
@@ -208,19 +208,25 @@ static void mean_pool(const float *state, int32_t hidden, int32_t tokens, int32_
   for (int32_t i = 0; i < hidden; i++) pooled[i] *= share;
 }
 
+/* The pooled row of sequence s of a group, whose offsets these are; valid until the next call. If only first
+ * tokens are used, the state holds one row a sequence. */
+static const float *pooled_row(struct slot *slot, const int32_t *offsets, int32_t s, int32_t prompt_tokens) {
+  const int64_t hidden = slot->forward->shape.hidden;
+  switch (slot->forward->shape.pooling) {
+    case POOLING_CLS:
+      return slot->state + s * hidden;
+    case POOLING_MEAN:
+      mean_pool(slot->state + (offsets[s] - offsets[0]) * hidden, (int32_t)hidden,
+                offsets[s + 1] - offsets[s], prompt_tokens, slot->pooled);
+      break;
+  }
+  return slot->pooled;
+}
+
 static void group_pool(struct slot *slot, const struct batch *batch, int32_t first, int32_t count,
                        slot_row_fn *row, void *context) {
-  const int64_t hidden = slot->forward->shape.hidden;
-  const int32_t *offsets = batch->offsets + first;
-  for (int32_t s = 0; s < count; s++) {
-    if (slot->forward->shape.pooling == POOLING_CLS) {
-      row(context, first + s, slot->state + s * hidden);
-      continue;
-    }
-    mean_pool(slot->state + (offsets[s] - offsets[0]) * hidden, (int32_t)hidden, offsets[s + 1] - offsets[s],
-              batch->prompt_tokens, slot->pooled);
-    row(context, first + s, slot->pooled);
-  }
+  for (int32_t s = 0; s < count; s++)
+    row(context, first + s, pooled_row(slot, batch->offsets + first, s, batch->prompt_tokens));
 }
 
 bool slot_run(struct slot *slot, const struct batch *batch, slot_row_fn *row, void *context,

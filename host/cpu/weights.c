@@ -40,7 +40,7 @@ static struct norm_weights norm_read(const struct norm *norm, const struct model
 /* Everything that is not multiplied by a matrix: norms, and the position table with row 0 of the type table
  * added. */
 static bool numbers_read(struct weights *weights, const struct model *model, struct error *error) {
-  const struct model_shape *shape = &model->shape;
+  const struct model_shape *shape = &model->config.shape;
   const size_t hidden = (size_t)shape->hidden, positions = (size_t)shape->positions;
   const size_t count = (positions + 2 * (1 + 2 * (size_t)shape->layers) + 1) * hidden;
   float *at = weights->numbers = malloc(count * sizeof *at);
@@ -94,7 +94,7 @@ static bool layer_pack(struct weights *weights, const struct layer *from, struct
 
 bool weights_open(struct weights *weights, const struct model *model, enum precision precision,
                   int32_t max_rows, struct error *error) {
-  const struct model_shape *shape = &model->shape;
+  const struct model_shape *shape = &model->config.shape;
   const size_t hidden = (size_t)shape->hidden, ffn = (size_t)shape->ffn;
   const size_t most = (hidden > ffn ? 3 * hidden : 3 * ffn) * (hidden + 1);
   float *buffer = NULL;

@@ -97,14 +97,14 @@ static bool open_encoder(struct embedding *run, struct error *error) {
 static bool open_model(struct embedding *run, struct error *error) {
   run->model = model_open(run->options->model, error);
   if (!run->model) return false;
-  run->tokenizer = tokenizer_open(run->options->model, error);
+  run->tokenizer = tokenizer_open(run->model->config.modules.transformer, error);
   if (!run->tokenizer) return false;
-  if (tokenizer_pieces(run->tokenizer) > run->model->shape.vocabulary)
+  if (tokenizer_pieces(run->tokenizer) > run->model->config.shape.vocabulary)
     return error_set(
         error, ERROR_INPUT,
         "%s: its tokenizer (%s) has %d pieces and its word table only %d rows; they are not of one model",
         run->options->model, tokenizer_source(run->tokenizer), tokenizer_pieces(run->tokenizer),
-        run->model->shape.vocabulary);
+        run->model->config.shape.vocabulary);
   return true;
 }
 
@@ -140,7 +140,7 @@ static json_t *run_identity_json(const struct embedding *run, struct error *erro
   if (first && !model_hash(run->model, weights, error)) return NULL;
   tokenizer_hash(run->tokenizer, tokenizer);
   json_t *identity =
-      json_pack("{s:{s:s, s:s*, s:s}, s:o, s:o}", "model", "name", run->model->name, "weights",
+      json_pack("{s:{s:s, s:s*, s:s}, s:o, s:o}", "model", "name", run->model->config.name, "weights",
                 first ? weights : NULL, "tokenizer", tokenizer, "settings", settings_json(&run->settings),
                 "compute_class", encoder_compute_class(run->encoder));
   if (!identity) error_set_memory(error, 1024, "the manifest");

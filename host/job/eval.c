@@ -38,12 +38,12 @@ static void notice(const struct evaluation *eval, const char *format, ...) {
 
 /* The prompt of one side as embed_run takes it: what the user said, else the first of `names` that the model
  * has, else the model's default. */
-static void prompt_choose(const struct model *model, const char *text, const char *name,
+static void prompt_choose(const struct model_config *model, const char *text, const char *name,
                           const char *const *names, struct embed_options *embed) {
   embed->prompt = text;
   embed->prompt_name = name;
   for (; !embed->prompt && !embed->prompt_name && *names; names++)
-    if (model_prompt(model, *names)) embed->prompt_name = *names;
+    if (model_config_prompt(model, *names)) embed->prompt_name = *names;
 }
 
 /* Embeds one side. False also where the run was stopped or is not complete. */
@@ -83,11 +83,11 @@ static bool sides_prepare(const struct evaluation *eval, struct embed_options *c
   corpus->out = file_join(options->embed.out, "corpus");
   queries->out = file_join(options->embed.out, "queries");
   if (!corpus->out || !queries->out) return error_set_memory(error, strlen(options->embed.out), "a path");
-  struct model *model = model_open(options->embed.model, error);
-  if (!model) return false;
-  prompt_choose(model, options->query_prompt, options->query_prompt_name, query_names, queries);
-  prompt_choose(model, options->passage_prompt, options->passage_prompt_name, passage_names, corpus);
-  model_close(model);
+  struct model_config model;
+  if (!model_config_open(&model, options->embed.model, error)) return false;
+  prompt_choose(&model, options->query_prompt, options->query_prompt_name, query_names, queries);
+  prompt_choose(&model, options->passage_prompt, options->passage_prompt_name, passage_names, corpus);
+  model_config_close(&model);
   return true;
 }
 

@@ -28,7 +28,7 @@ static bool open_encoder(struct question_encoder *question, struct embed_options
   if (options->device == DEVICE_AUTO) options->device = DEVICE_CPU; /* a card's start would take longer */
   struct device_choice choice;
   if (!device_choose(options, NULL, NULL, &choice, error)) return false;
-  if (!options->prompt && !options->prompt_name && model_prompt(question->model, "query"))
+  if (!options->prompt && !options->prompt_name && model_config_prompt(&question->model->config, "query"))
     options->prompt_name = "query";
   if (!settings_for_encoder(options, question->model, NULL, choice.device, settings, error)) return false;
   question->encoder =
@@ -67,7 +67,7 @@ static bool check_model(const struct question_encoder *question, const struct st
       error, ERROR_CONFLICT,
       "the vectors in %s were made by another model (\"%s\") than %s: a question must be embedded "
       "by the model of the passages",
-      run->out, name ? name : "?", question->model->folder);
+      run->out, name ? name : "?", question->model->config.folder);
 }
 
 struct question_encoder *question_encoder_open(const struct embed_options *options,
@@ -79,7 +79,8 @@ struct question_encoder *question_encoder_open(const struct embed_options *optio
     return NULL;
   }
   question->model = model_open(options->model, error);
-  if (question->model) question->tokenizer = tokenizer_open(options->model, error);
+  if (question->model)
+    question->tokenizer = tokenizer_open(question->model->config.modules.transformer, error);
   if (question->tokenizer) question->tokens = token_encoder_open(question->tokenizer, error);
   if (question->tokens && check_model(question, run, error) && open_encoder(question, &own, error) &&
       open_buffers(question, error))

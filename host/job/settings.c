@@ -34,7 +34,7 @@ static int widest_first(const void *a, const void *b) {
 /* widths, strictly decreasing, each at most `hidden`. */
 static bool settings_widths(const struct embed_options *options, const struct model *model,
                             struct encoder_options *encoder, struct error *error) {
-  const int32_t hidden = model->shape.hidden;
+  const int32_t hidden = model->config.shape.hidden;
   if (options->width_count == 0) {
     encoder->width_count = 1;
     encoder->widths[0] = hidden;
@@ -47,7 +47,7 @@ static bool settings_widths(const struct embed_options *options, const struct mo
     if (sorted[i] < 1 || sorted[i] > hidden)
       return error_set(error, ERROR_USAGE,
                        "width %d is not one that %s has: it gives vectors of 1 to %d numbers", sorted[i],
-                       model->name, hidden);
+                       model->config.name, hidden);
     if (i == 0 || sorted[i] != sorted[i - 1]) encoder->widths[encoder->width_count++] = sorted[i];
   }
   return true;
@@ -55,10 +55,10 @@ static bool settings_widths(const struct embed_options *options, const struct mo
 
 static bool settings_max_tokens(const struct embed_options *options, const struct model *model,
                                 struct encoder_options *encoder, struct error *error) {
-  encoder->max_tokens = options->max_tokens ? options->max_tokens : model->shape.max_tokens;
-  if (encoder->max_tokens < 2 || encoder->max_tokens > model->shape.max_tokens)
+  encoder->max_tokens = options->max_tokens ? options->max_tokens : model->config.shape.max_tokens;
+  if (encoder->max_tokens < 2 || encoder->max_tokens > model->config.shape.max_tokens)
     return error_set(error, ERROR_USAGE, "--max-tokens %d: %s takes from 2 to %d tokens", encoder->max_tokens,
-                     model->name, model->shape.max_tokens);
+                     model->config.name, model->config.shape.max_tokens);
   return true;
 }
 
@@ -90,16 +90,16 @@ static bool settings_prompt(const struct embed_options *options, const struct mo
     flow->prompt = options->prompt;
     return true;
   }
-  const char *name = options->prompt_name ? options->prompt_name : model->default_prompt;
+  const char *name = options->prompt_name ? options->prompt_name : model->config.default_prompt;
   if (!name) return true;
-  flow->prompt = model_prompt(model, name);
+  flow->prompt = model_config_prompt(&model->config, name);
   if (flow->prompt) return true;
   char known[256] = "";
-  for (int32_t i = 0; i < model->prompt_count; i++) {
+  for (int32_t i = 0; i < model->config.prompt_count; i++) {
     const size_t used = strlen(known);
-    snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", model->prompt[i].name);
+    snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", model->config.prompt[i].name);
   }
-  return error_set(error, ERROR_USAGE, "%s has no prompt \"%s\"; its prompts: %s", model->name, name,
+  return error_set(error, ERROR_USAGE, "%s has no prompt \"%s\"; its prompts: %s", model->config.name, name,
                    *known ? known : "none");
 }
 
@@ -107,7 +107,7 @@ static bool settings_prompt(const struct embed_options *options, const struct mo
 static bool settings_prompt_tokens(const struct model *model, const struct tokenizer *tokenizer,
                                    struct flow_options *flow, struct error *error) {
   flow->prompt_tokens = 0;
-  if (model->shape.pool_prompt || !*flow->prompt) return true;
+  if (model->config.shape.pool_prompt || !*flow->prompt) return true;
   struct token_encoder *encoder = token_encoder_open(tokenizer, error);
   int32_t *ids = malloc((size_t)flow->max_tokens * sizeof *ids);
   int32_t count;

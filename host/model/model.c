@@ -6,33 +6,12 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "host/model/model_config.h"
 #include "host/model/model_weights.h"
-#include "host/model/modules.h"
-#include "io/file.h"
-
-/* The folder's own name also where it is given as "." or with a slash at its end. */
-static char *folder_name(const char *folder) {
-  char *real = realpath(folder, NULL);
-  if (!real) return NULL;
-  const char *slash = strrchr(real, '/');
-  char *name = strdup(slash && slash[1] ? slash + 1 : real);
-  free(real);
-  return name;
-}
 
 static bool model_read(const char *folder, struct model *model, struct error *error) {
-  struct modules modules;
-  if (!file_check_folder(folder, error) || !modules_read(folder, &modules, error)) return false;
-  model->folder = strdup(folder);
-  model->name = folder_name(folder);
-  const bool done = model->folder && model->name
-                        ? model_config_read(folder, &modules, model, error) &&
-                              model_weights_open(modules.transformer, model, error) &&
-                              model_weights_bind(modules.transformer, model, error)
-                        : error_set_memory(error, strlen(folder), "the model's name");
-  modules_free(&modules);
-  return done;
+  if (!model_config_open(&model->config, folder, error)) return false;
+  const char *place = model->config.modules.transformer;
+  return model_weights_open(place, model, error) && model_weights_bind(place, model, error);
 }
 
 struct model *model_open(const char *folder, struct error *error) {
@@ -49,24 +28,10 @@ struct model *model_open(const char *folder, struct error *error) {
 void model_close(struct model *model) {
   if (!model) return;
   for (int32_t i = 0; i < model->file_count; i++) safetensors_close(model->file[i]);
-  for (int32_t i = 0; i < model->prompt_count; i++) {
-    free(model->prompt[i].name);
-    free(model->prompt[i].text);
-  }
   free(model->file);
-  free(model->prompt);
-  free(model->default_prompt);
   free(model->layer);
-  free(model->model_type);
-  free(model->name);
-  free(model->folder);
+  model_config_close(&model->config);
   free(model);
-}
-
-const char *model_prompt(const struct model *model, const char *name) {
-  for (int32_t i = 0; i < model->prompt_count; i++)
-    if (!strcmp(model->prompt[i].name, name)) return model->prompt[i].text;
-  return NULL;
 }
 
 bool model_hash(const struct model *model, char hash[33], struct error *error) {
@@ -97,7 +62,7 @@ static int64_t norm_elements(const struct norm *norm) {
 int64_t model_parameters(const struct model *model) {
   int64_t sum = model->word_embedding->elements + model->position_embedding->elements +
                 model->type_embedding->elements + norm_elements(&model->embedding_norm);
-  for (int32_t i = 0; i < model->shape.layers; i++) {
+  for (int32_t i = 0; i < model->config.shape.layers; i++) {
     const struct layer *layer = &model->layer[i];
     sum += linear_elements(&layer->query) + linear_elements(&layer->key) + linear_elements(&layer->value) +
            linear_elements(&layer->attention_output) + norm_elements(&layer->attention_norm) +

@@ -154,7 +154,7 @@ static bool linear_bind(const struct binder *binder, int32_t layer, const char *
 }
 
 static bool norm_bind(const struct binder *binder, int32_t layer, const char *name, struct norm *norm) {
-  const int32_t hidden = binder->model->shape.hidden;
+  const int32_t hidden = binder->model->config.shape.hidden;
   char full[TENSOR_NAME_MAX];
   snprintf(full, sizeof full, "encoder.layer.%d.%s.weight", layer, name);
   if (!tensor_bind(binder, full, hidden, 0, &norm->weight)) return false;
@@ -163,7 +163,7 @@ static bool norm_bind(const struct binder *binder, int32_t layer, const char *na
 }
 
 static bool layer_bind(const struct binder *binder, int32_t index, struct layer *layer) {
-  const int32_t hidden = binder->model->shape.hidden, ffn = binder->model->shape.ffn;
+  const int32_t hidden = binder->model->config.shape.hidden, ffn = binder->model->config.shape.ffn;
   return linear_bind(binder, index, "attention.self.query", hidden, hidden, &layer->query) &&
          linear_bind(binder, index, "attention.self.key", hidden, hidden, &layer->key) &&
          linear_bind(binder, index, "attention.self.value", hidden, hidden, &layer->value) &&
@@ -181,11 +181,11 @@ static bool type_bind(const struct binder *binder, const struct tensor **bound) 
   snprintf(full, sizeof full, "%sembeddings.token_type_embeddings.weight", binder->prefix);
   const struct tensor *tensor = tensor_find(binder->model, full);
   const int64_t rows = tensor && tensor->dimensions == 2 && tensor->shape[0] > 0 ? tensor->shape[0] : 1;
-  return tensor_bind(binder, full + strlen(binder->prefix), rows, binder->model->shape.hidden, bound);
+  return tensor_bind(binder, full + strlen(binder->prefix), rows, binder->model->config.shape.hidden, bound);
 }
 
 static bool embeddings_bind(const struct binder *binder, struct model *model) {
-  const struct model_shape *shape = &model->shape;
+  const struct model_shape *shape = &model->config.shape;
   return tensor_bind(binder, "embeddings.word_embeddings.weight", shape->vocabulary, shape->hidden,
                      &model->word_embedding) &&
          tensor_bind(binder, "embeddings.position_embeddings.weight", shape->positions, shape->hidden,
@@ -207,11 +207,11 @@ static const char *prefix_find(const struct model *model) {
 
 bool model_weights_bind(const char *folder, struct model *model, struct error *error) {
   const struct binder binder = {folder, model, prefix_find(model), error};
-  const size_t bytes = (size_t)model->shape.layers * sizeof *model->layer;
-  model->layer = calloc((size_t)model->shape.layers, sizeof *model->layer);
+  const size_t bytes = (size_t)model->config.shape.layers * sizeof *model->layer;
+  model->layer = calloc((size_t)model->config.shape.layers, sizeof *model->layer);
   if (!model->layer) return error_set_memory(error, bytes, "the table of layers");
   if (!embeddings_bind(&binder, model)) return false;
-  for (int32_t i = 0; i < model->shape.layers; i++)
+  for (int32_t i = 0; i < model->config.shape.layers; i++)
     if (!layer_bind(&binder, i, &model->layer[i])) return false;
   return true;
 }

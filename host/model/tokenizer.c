@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "host/model/config_file.h"
-#include "host/model/modules.h"
 #include "host/model/tokenizer_shared.h"
 
 /* Whose ids a folder's tokenizer gives: those of XLM-RoBERTa's class, or, of a class that says nothing, those
@@ -78,21 +77,6 @@ static bool source_read(const char *folder, struct tokenizer_source *source, con
                                                     : source_missing(folder, kind, error);
 }
 
-/* The tokenizer lies with the transformer module; a folder without modules.json may be a tokenizer's own. */
-static char *tokenizer_folder(const char *folder, struct error *error) {
-  struct modules modules = {0};
-  char *found = NULL;
-  if (!config_file_exists(folder, "modules.json")) {
-    found = strdup(folder);
-    if (!found) error_set_memory(error, strlen(folder) + 1, "a path");
-  } else if (modules_read(folder, &modules, error)) {
-    found = modules.transformer;
-    modules.transformer = NULL;
-  }
-  modules_free(&modules);
-  return found;
-}
-
 static bool tokenizer_read(const char *folder, struct tokenizer *tokenizer, struct error *error) {
   struct tokenizer_source *source = &tokenizer->source;
   if (!source_read(folder, source, &tokenizer->file, error)) return false;
@@ -103,15 +87,12 @@ static bool tokenizer_read(const char *folder, struct tokenizer *tokenizer, stru
 }
 
 struct tokenizer *tokenizer_open(const char *folder, struct error *error) {
-  char *place = tokenizer_folder(folder, error);
-  if (!place) return NULL;
   struct tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
   if (!tokenizer) error_set_memory(error, sizeof *tokenizer, "the tokenizer");
-  if (tokenizer && !tokenizer_read(place, tokenizer, error)) {
+  if (tokenizer && !tokenizer_read(folder, tokenizer, error)) {
     tokenizer_close(tokenizer);
     tokenizer = NULL;
   }
-  free(place);
   return tokenizer;
 }
 

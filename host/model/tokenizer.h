@@ -24,10 +24,10 @@
 
 struct tokenizer;
 
-/* Opens the tokenizer of a model folder, or of a folder that holds a tokenizer alone. sentencepiece.bpe.model
- * is taken where tokenizer_class in tokenizer_config.json is XLM-RoBERTa's, tokenizer.json otherwise, and for
- * a class that says nothing (TokenizersBackend, PreTrainedTokenizerFast, none). NULL on error; any other
- * tokenizer is ERROR_UNSUPPORTED: what was found and expected. */
+/* Opens the tokenizer in a folder: the transformer module's, or one that holds a tokenizer alone.
+ * sentencepiece.bpe.model is taken where tokenizer_class in tokenizer_config.json is XLM-RoBERTa's,
+ * tokenizer.json otherwise, and for a class that says nothing (TokenizersBackend, PreTrainedTokenizerFast,
+ * none). NULL on error; any other tokenizer is ERROR_UNSUPPORTED: what was found and expected. */
 struct tokenizer *tokenizer_open(const char *folder, struct error *error);
 void tokenizer_close(struct tokenizer *tokenizer);
 

@@ -266,11 +266,11 @@ static double operations_done(const struct model_shape *shape, int64_t texts, in
   const double projection = 6 * hidden * hidden;
   const double last =
       projection * (double)(tokens - texts) + operations_layer(shape, (double)texts, (double)tokens);
-  return all * (shape->layers - 1) + (shape->pooling == POOLING_CLS ? last : all);
+  return all * (shape->layers - 1) + (pooling_first_only(shape->pooling) ? last : all);
 }
 
 static json_t *encoder_measure(const struct settings *settings, const struct model *model) {
-  const struct model_shape *shape = &model->shape;
+  const struct model_shape *shape = &model->config.shape;
   const struct encoder_options options = {.precision = settings->precision,
                                           .slots = settings->threads,
                                           .batch_tokens = settings->batch_tokens,

@@ -40,10 +40,10 @@ static void world_open(struct world *world, const char *name, int32_t longest) {
   snprintf(path, sizeof path, "%s/tests/golden/%s", NINA_SOURCE_DIR, name);
   if (!golden_open(&world->golden, path, &error)) fail_msg("%s", error.message);
   golden_cut(&world->golden, longest);
-  const int32_t hidden = world->golden.model->shape.hidden;
+  const int32_t hidden = world->golden.model->config.shape.hidden;
   world->options = (struct encoder_options){.slots = SLOTS,
                                             .batch_tokens = 1024,
-                                            .max_tokens = world->golden.model->shape.max_tokens,
+                                            .max_tokens = world->golden.model->config.shape.max_tokens,
                                             .width_count = 3,
                                             .widths = {hidden, hidden / 2, 12}};
   world->encoder = encoder_cuda_open(world->golden.model, &world->options, CARD, &error);
@@ -179,7 +179,7 @@ static void steady_state_allocates_nothing_and_waits_once_a_batch(void **state) 
   assert_true(batches > 2 * SLOTS);
   assert_int_equal(counted_since(before, FAKE_EVENT_WAITS), batches);
   assert_int_equal(counted_since(before, FAKE_EVENT_RECORDS), batches);
-  const int32_t layers = world.golden.model->shape.layers;
+  const int32_t layers = world.golden.model->config.shape.layers;
   assert_int_equal(counted_since(before, FAKE_EMBEDDING), batches);
   assert_int_equal(counted_since(before, FAKE_ATTENTION_TILES), batches);
   assert_int_equal(counted_since(before, FAKE_ATTENTION), batches * layers);

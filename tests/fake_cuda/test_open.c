@@ -24,7 +24,7 @@ static struct model *model_of_golden(void) {
 
 static struct encoder_options options_of(const struct model *model) {
   return (struct encoder_options){
-      .max_tokens = model->shape.max_tokens, .width_count = 1, .widths = {model->shape.hidden}};
+      .max_tokens = model->config.shape.max_tokens, .width_count = 1, .widths = {model->config.shape.hidden}};
 }
 
 static void check_says(const struct error *error, enum error_code code, const char *phrase) {
@@ -150,15 +150,15 @@ static void weight_that_fp16_cannot_hold_names_its_tensor(void **state) {
 
 static void model_that_the_kernels_do_not_have_is_refused(void **state) {
   struct model *model = model_of_golden();
-  const struct model_shape shape = model->shape;
+  const struct model_shape shape = model->config.shape;
   struct encoder_options options = options_of(model);
   (void)state;
-  model->shape.head_size = 16;
+  model->config.shape.head_size = 16;
   check_refused(model, &options, 0, ERROR_UNSUPPORTED, "heads of size 16");
-  model->shape = shape;
-  model->shape.ffn = 100;
+  model->config.shape = shape;
+  model->config.shape.ffn = 100;
   check_refused(model, &options, 0, ERROR_UNSUPPORTED, "FFN 100");
-  model->shape = shape;
+  model->config.shape = shape;
   options.precision = PRECISION_BF16;
   check_refused(model, &options, 0, ERROR_USAGE, "computes in fp16, not bf16");
   model_close(model);
@@ -209,7 +209,7 @@ static void algorithm_that_cannot_do_the_least_of_its_class_is_passed_over(void 
   struct model *model = model_of_golden();
   const struct encoder_options options = options_of(model);
   struct error error = {.message = ""};
-  uint16_t *rows[] = {malloc((size_t)model->shape.hidden * 2 * sizeof **rows)};
+  uint16_t *rows[] = {malloc((size_t)model->config.shape.hidden * 2 * sizeof **rows)};
   (void)state;
   setenv("FAKE_CUDA_REFUSE", "1", 1);
   struct encoder *encoder = encoder_cuda_open(model, &options, 0, &error);

@@ -42,8 +42,11 @@ static bool encode(struct encoder *encoder, uint16_t *row, struct error *error) 
 }
 
 static bool open_and_encode(struct rank *rank, struct ranks *ranks, const struct model *model) {
-  const struct encoder_options options = {
-      .slots = 1, .batch_tokens = 1024, .max_tokens = 64, .width_count = 1, .widths = {model->shape.hidden}};
+  const struct encoder_options options = {.slots = 1,
+                                          .batch_tokens = 1024,
+                                          .max_tokens = 64,
+                                          .width_count = 1,
+                                          .widths = {model->config.shape.hidden}};
   const bool free_choice = rank->options.device == DEVICE_AUTO;
   if (!device_choose(&rank->options, NULL, ranks, &rank->choice, &rank->error)) return false;
   struct encoder *encoder =
@@ -61,7 +64,7 @@ static void *rank_run(void *argument) {
   const char *folder = rank->other_model ? NINA_SOURCE_DIR "/tests/golden/bert-mean-v6"
                                          : NINA_SOURCE_DIR "/tests/golden/xlmr-cls-v3";
   struct model *model = model_open(folder, &rank->error);
-  if (!ranks || !model || model->shape.hidden > HIDDEN) abort();
+  if (!ranks || !model || model->config.shape.hidden > HIDDEN) abort();
   struct tensor bias = *model->layer[0].output.bias;
   float *numbers = calloc((size_t)bias.elements, sizeof *numbers);
   if (!numbers) abort();

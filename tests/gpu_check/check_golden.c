@@ -72,10 +72,10 @@ static bool model_check(struct check *check, const char *folder, const char *nam
   double worst = 0;
   snprintf(path, sizeof path, "%s/%s", folder, name);
   if (!golden_open(&golden, path, error)) return false;
-  const int32_t hidden = golden.model->shape.hidden;
+  const int32_t hidden = golden.model->config.shape.hidden;
   const struct encoder_options options = {.slots = 1,
                                           .batch_tokens = BATCH_TOKENS,
-                                          .max_tokens = golden.model->shape.max_tokens,
+                                          .max_tokens = golden.model->config.shape.max_tokens,
                                           .width_count = 1,
                                           .widths = {hidden}};
   /* On the fake runtime a text of 8,192 tokens takes a minute, and its length is not what quick is for. */

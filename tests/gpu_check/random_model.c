@@ -47,8 +47,7 @@ bool random_model_make(struct check *check, struct cuda_forward *forward, struct
                               tensor_of(shape->vocabulary * hidden),
                               tensor_of(shape->positions * hidden),
                               tensor_of(hidden)};
-  struct model model = {.name = "a random model",
-                        .shape = *shape,
+  struct model model = {.config = {.name = "a random model", .shape = *shape},
                         .word_embedding = &sizes.word,
                         .position_embedding = &sizes.position,
                         .type_embedding = &sizes.type,

@@ -100,7 +100,7 @@ static inline void reference_layer(const struct model_shape *shape, const struct
 /* pooled [hidden] of one sequence, not normalised. */
 static inline void reference_pooled(const struct model *model, const int32_t *ids, int32_t tokens,
                                     int32_t prompt_tokens, double *pooled) {
-  const struct model_shape *shape = &model->shape;
+  const struct model_shape *shape = &model->config.shape;
   const int64_t hidden = shape->hidden;
   float *word = reference_numbers(model->word_embedding),
         *position = reference_numbers(model->position_embedding);
@@ -114,9 +114,16 @@ static inline void reference_pooled(const struct model *model, const int32_t *id
   reference_norm(&model->embedding_norm, shape->layer_norm_eps, shape->hidden, state, tokens);
   for (int32_t l = 0; l < shape->layers; l++) reference_layer(shape, &model->layer[l], state, tokens);
   for (int64_t i = 0; i < hidden; i++) {
-    pooled[i] = shape->pooling == POOLING_CLS ? state[i] : 0;
-    for (int64_t t = prompt_tokens; shape->pooling == POOLING_MEAN && t < tokens; t++)
-      pooled[i] += state[t * hidden + i] / (tokens - prompt_tokens);
+    pooled[i] = 0;
+    switch (shape->pooling) {
+      case POOLING_CLS:
+        pooled[i] = state[i];
+        break;
+      case POOLING_MEAN:
+        for (int64_t t = prompt_tokens; t < tokens; t++)
+          pooled[i] += state[t * hidden + i] / (tokens - prompt_tokens);
+        break;
+    }
   }
   free(word);
   free(position);

@@ -50,9 +50,9 @@ static struct encoder *encoder_make(const struct model *model, enum precision pr
   struct error error = {.message = ""};
   const struct encoder_options options = {.precision = precision,
                                           .slots = 2,
-                                          .max_tokens = model->shape.max_tokens,
+                                          .max_tokens = model->config.shape.max_tokens,
                                           .width_count = 1,
-                                          .widths = {model->shape.hidden}};
+                                          .widths = {model->config.shape.hidden}};
   struct encoder *encoder = encoder_cpu_open_isa(model, &options, isa, &error);
   if (!encoder) fail_msg("%s", error.message);
   return encoder;

@@ -66,10 +66,10 @@ static void check_model(const char *name, enum precision precision, double bound
   snprintf(path, sizeof path, "%s/tests/golden/%s", NINA_SOURCE_DIR, name);
   struct model *model = model_open(path, &error);
   if (!model) fail_msg("%s", error.message);
-  const int32_t hidden = model->shape.hidden;
+  const int32_t hidden = model->config.shape.hidden;
   const struct encoder_options options = {.precision = precision,
                                           .slots = 1,
-                                          .max_tokens = model->shape.max_tokens,
+                                          .max_tokens = model->config.shape.max_tokens,
                                           .width_count = 1,
                                           .widths = {hidden}};
   struct encoder *encoder = encoder_cpu_open(model, &options, &error);

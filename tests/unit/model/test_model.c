@@ -21,9 +21,9 @@ static void folder_of_version_3_opens_with_its_shape(void **state) {
   (void)state;
   char *folder = tiny_folder();
   struct model *model = open_whole(folder);
-  const struct model_shape *shape = &model->shape;
-  assert_string_equal(model->model_type, "xlm-roberta");
-  assert_string_equal(model->name, strrchr(folder, '/') + 1);
+  const struct model_shape *shape = &model->config.shape;
+  assert_int_equal(model->config.family, FAMILY_XLM_ROBERTA);
+  assert_string_equal(model->config.name, strrchr(folder, '/') + 1);
   assert_int_equal(shape->layers, 2);
   assert_int_equal(shape->hidden, 8);
   assert_int_equal(shape->heads, 2);
@@ -54,9 +54,9 @@ static void folder_of_version_6_opens_with_its_shape(void **state) {
              "{\"embedding_dimension\": 8, \"pooling_mode\": \"mean\", \"include_prompt\": false}");
   folder_put(folder, "sentence_bert_config.json", "{\"transformer_task\": \"feature-extraction\"}");
   struct model *model = open_whole(folder);
-  assert_int_equal(model->shape.pooling, POOLING_MEAN);
-  assert_false(model->shape.pool_prompt);
-  assert_int_equal(model->shape.max_tokens, 30);
+  assert_int_equal(model->config.shape.pooling, POOLING_MEAN);
+  assert_false(model->config.shape.pool_prompt);
+  assert_int_equal(model->config.shape.max_tokens, 30);
   model_close(model);
   folder_remove(folder);
 }
@@ -67,7 +67,7 @@ static void bert_positions_start_at_zero(void **state) {
   folder_change(folder, "config.json",
                 "{\"model_type\": \"bert\", \"pad_token_id\": 0, \"position_embedding_type\": null}");
   struct model *model = open_whole(folder);
-  assert_int_equal(model->shape.first_position, 0);
+  assert_int_equal(model->config.shape.first_position, 0);
   model_close(model);
   folder_remove(folder);
 }
@@ -89,13 +89,13 @@ static void longest_input_is_the_least_of_three_limits(void **state) {
     folder_put(folder, "sentence_bert_config.json", cases[i].sentence);
     folder_put(folder, "tokenizer_config.json", cases[i].tokenizer);
     struct model *model = open_whole(folder);
-    assert_int_equal(model->shape.max_tokens, cases[i].expected);
+    assert_int_equal(model->config.shape.max_tokens, cases[i].expected);
     model_close(model);
   }
   folder_drop(folder, "sentence_bert_config.json");
   folder_put(folder, "sentence_xlm-roberta_config.json", "{\"max_seq_length\": 20}");
   struct model *model = open_whole(folder);
-  assert_int_equal(model->shape.max_tokens, 20);
+  assert_int_equal(model->config.shape.max_tokens, 20);
   model_close(model);
   folder_remove(folder);
 }
@@ -128,7 +128,7 @@ static void modules_may_lie_in_folders_of_their_own(void **state) {
   folder_drop(folder, "model.safetensors");
   tiny_weights(inside, "");
   struct model *model = open_whole(folder);
-  assert_int_equal(model->shape.max_tokens, 32);
+  assert_int_equal(model->config.shape.max_tokens, 32);
   model_close(model);
   free(inside);
   folder_remove(folder);
@@ -186,20 +186,36 @@ static void hash_tells_weights_apart_and_not_folders(void **state) {
   folder_remove(two);
 }
 
+static void configuration_opens_without_weights(void **state) {
+  (void)state;
+  char *folder = tiny_folder();
+  struct model_config config;
+  struct error error = {0};
+  folder_drop(folder, "model.safetensors");
+  if (!model_config_open(&config, folder, &error)) fail_msg("%s", error.message);
+  assert_int_equal(config.shape.hidden, 8);
+  assert_int_equal(config.shape.max_tokens, 24);
+  assert_string_equal(config.modules.transformer, folder);
+  assert_string_equal(model_config_prompt(&config, "query"), "query: ");
+  model_config_close(&config);
+  refuse_part(folder, ERROR_INPUT, "no weights");
+  folder_remove(folder);
+}
+
 static void prompts_are_read_by_name(void **state) {
   (void)state;
   char *folder = tiny_folder();
   struct model *model = open_whole(folder);
-  assert_int_equal(model->prompt_count, 3);
-  assert_string_equal(model_prompt(model, "query"), "query: ");
-  assert_string_equal(model_prompt(model, "document"), "");
-  assert_null(model_prompt(model, "other"));
-  assert_string_equal(model->default_prompt, "passage");
+  assert_int_equal(model->config.prompt_count, 3);
+  assert_string_equal(model_config_prompt(&model->config, "query"), "query: ");
+  assert_string_equal(model_config_prompt(&model->config, "document"), "");
+  assert_null(model_config_prompt(&model->config, "other"));
+  assert_string_equal(model->config.default_prompt, "passage");
   model_close(model);
   folder_drop(folder, "config_sentence_transformers.json");
   model = open_whole(folder);
-  assert_int_equal(model->prompt_count, 0);
-  assert_null(model->default_prompt);
+  assert_int_equal(model->config.prompt_count, 0);
+  assert_null(model->config.default_prompt);
   model_close(model);
   folder_remove(folder);
 }
@@ -311,6 +327,7 @@ int main(void) {
       cmocka_unit_test(modules_may_lie_in_folders_of_their_own),
       cmocka_unit_test(sharded_weights_open_like_one_file),
       cmocka_unit_test(hash_tells_weights_apart_and_not_folders),
+      cmocka_unit_test(configuration_opens_without_weights),
       cmocka_unit_test(prompts_are_read_by_name),
       cmocka_unit_test(what_is_not_supported_is_named_with_its_file),
       cmocka_unit_test(unknown_modules_are_refused),
