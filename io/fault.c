@@ -7,14 +7,19 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #define FAULT_RULES_MAX 16 /* more than any test needs; a longer list is refused */
 
 struct fault_rule {
   enum fault_site site;
   long long first, last; /* numbers of the calls that it acts on */
-  int number;            /* errno, or 0 for kill */
+  int number;            /* errno, or one of the next two */
 };
+
+#define ACTION_KILL 0
+#define ACTION_WAIT (-1)
 
 /* Written under `once`, then read only; `idle` may be read before that. The counters change at every call. */
 static struct {
@@ -23,6 +28,7 @@ static struct {
   bool malformed;
   int rule_count;
   struct fault_rule rule[FAULT_RULES_MAX];
+  const char *until; /* path of the file that ends a wait */
   atomic_llong calls[FAULT_SITES];
 } fault = {.once = PTHREAD_ONCE_INIT};
 
@@ -31,7 +37,8 @@ static const char *const site_names[FAULT_SITES] = {"write", "sync", "rename", "
 static const struct {
   const char *name;
   int number;
-} actions[] = {{"ENOSPC", ENOSPC}, {"EIO", EIO}, {"EACCES", EACCES}, {"kill", 0}};
+} actions[] = {
+    {"ENOSPC", ENOSPC}, {"EIO", EIO}, {"EACCES", EACCES}, {"kill", ACTION_KILL}, {"wait", ACTION_WAIT}};
 
 /* Takes `name` and the character `end` after it off the front of *text. */
 static bool text_take(const char **text, const char *name, char end) {
@@ -79,11 +86,20 @@ static bool rules_parse(const char *list) {
 
 static void fault_read_environment(void) {
   const char *list = getenv("NINA_FAULT");
-  if (list && *list && !rules_parse(list)) {
+  bool waits = false;
+  fault.until = getenv("NINA_FAULT_UNTIL");
+  const bool parsed = !list || !*list || rules_parse(list);
+  for (int i = 0; i < fault.rule_count; i++) waits |= fault.rule[i].number == ACTION_WAIT;
+  if (!parsed || (waits && !fault.until)) {
     fault.malformed = true;
     fault.rule_count = 0;
   }
   atomic_store_explicit(&fault.idle, fault.rule_count == 0, memory_order_release);
+}
+
+static void wait_for_file(const char *path) {
+  const struct timespec nap = {.tv_nsec = 1000 * 1000};
+  while (access(path, F_OK) != 0) nanosleep(&nap, NULL);
 }
 
 int fault_point(enum fault_site site) {
@@ -94,8 +110,10 @@ int fault_point(enum fault_site site) {
   for (int i = 0; i < fault.rule_count; i++) {
     const struct fault_rule *rule = &fault.rule[i];
     if (rule->site != site || call < rule->first || call > rule->last) continue;
-    if (rule->number == 0) raise(SIGKILL);
-    return rule->number;
+    if (rule->number == ACTION_KILL) raise(SIGKILL);
+    if (rule->number > 0) return rule->number;
+    wait_for_file(fault.until);
+    return 0;
   }
   return 0;
 }
@@ -106,6 +124,7 @@ bool fault_check(struct error *error) {
   return error_set(
       error, ERROR_USAGE,
       "NINA_FAULT is \"%.200s\": expected a comma-separated list of SITE:N:ACTION or SITE:N+:ACTION, "
-      "SITE write, sync, rename, read or remove, N from 1, ACTION ENOSPC, EIO, EACCES or kill; at most %d",
+      "SITE write, sync, rename, read or remove, N from 1, ACTION ENOSPC, EIO, EACCES, kill or wait (until "
+      "the file is there that NINA_FAULT_UNTIL names); at most %d",
       getenv("NINA_FAULT") ? getenv("NINA_FAULT") : "", FAULT_RULES_MAX);
 }

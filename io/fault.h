@@ -1,11 +1,15 @@
-/* The fault switch: how a test makes the n-th write, fsync, rename or read fail, or the process die there.
+/* The fault switch: how a test makes the n-th write, fsync, rename or read fail or wait, or the process die
+ * there.
  *
  * NINA_FAULT holds a comma-separated list of SITE:N:ACTION. SITE is write, sync, rename, read or
  * remove (of a file in a job's folder); N counts that site's calls from 1, over all threads; ACTION is
- * ENOSPC, EIO, EACCES, or `kill` (SIGKILL to this process). `SITE:N+:ACTION` acts on the n-th call and every
- * one after it. Unset, the switch costs one load per call.
+ * ENOSPC, EIO, EACCES, `kill` (SIGKILL to this process) or `wait` (the calling thread waits until a file
+ * named by NINA_FAULT_UNTIL is there, and then makes the call). `SITE:N+:ACTION` acts on the n-th call and
+ * every one after it. Unset, the switch costs one load per call.
  *
- * The variable is read once, at the first call of either function. Its counters are this project's only
+ * `wait` is how a test decides which of several ranks is the faster one, without a clock.
+ *
+ * The variables are read once, at the first call of either function. The counters are this project's only
  * global mutable state: they belong to the process, as the environment does. */
 #pragma once
 

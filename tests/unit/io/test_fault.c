@@ -66,6 +66,33 @@ static void kill_ends_the_process_at_the_call(void **state) {
   assert_int_equal(child_run("write:6:kill", five_writes, &(int){0}), 0);
 }
 
+/* The second write begins only once another thread has made the file; both succeed. */
+static void *make_the_file(void *made) {
+  *(bool *)made = true;
+  FILE *file = fopen(getenv("NINA_FAULT_UNTIL"), "w");
+  return file && fclose(file) == 0 ? made : NULL;
+}
+
+static int second_write_waits(void *context) {
+  pthread_t thread;
+  bool made = false;
+  (void)context;
+  if (fault_point(FAULT_WRITE) != 0) return 1; /* whoever waited here would wait without end */
+  pthread_create(&thread, NULL, make_the_file, &made);
+  const int failed = fault_point(FAULT_WRITE);
+  const int early = access(getenv("NINA_FAULT_UNTIL"), F_OK);
+  pthread_join(thread, NULL);
+  return failed || early || !made;
+}
+
+static void wait_lasts_until_the_file_is_there(void **state) {
+  char path[512];
+  setenv("NINA_FAULT_UNTIL", scratch_path(path, *state, "go"), 1);
+  assert_int_equal(child_run("write:2:wait", second_write_waits, NULL), 0);
+  unsetenv("NINA_FAULT_UNTIL");
+  assert_int_equal(child_run("write:2:wait", check, NULL), 1); /* for what? */
+}
+
 static void malformed_switch_is_reported_and_arms_nothing(void **state) {
   (void)state;
   static const char *const wrong[] = {
@@ -128,6 +155,7 @@ int main(void) {
       cmocka_unit_test(plus_fails_every_call_from_the_nth_on),
       cmocka_unit_test(sites_are_counted_apart),
       cmocka_unit_test(kill_ends_the_process_at_the_call),
+      cmocka_unit_test_setup_teardown(wait_lasts_until_the_file_is_there, scratch_make, scratch_remove),
       cmocka_unit_test(malformed_switch_is_reported_and_arms_nothing),
       cmocka_unit_test(calls_are_counted_over_all_threads),
   };
