@@ -1,9 +1,11 @@
 """Starts nina on many ranks."""
 
 import os
+import select
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +64,22 @@ def start(
 def finish(job: subprocess.Popen[bytes], status: Status, stdin: bytes | None = None) -> Result:
     stdout, stderr = job.communicate(stdin, timeout=LONGEST_RUN)
     return checked(Result(job.returncode, stdout.decode(), stderr.decode()), status)
+
+
+def finish_after(job: subprocess.Popen[bytes], phrase: str, release: Path, status: Status) -> Result:
+    """Lets a job's ranks that wait for the file `release` (NINA_FAULT_UNTIL) go on once a rank has said the phrase, and waits for
+    its end."""
+    assert job.stderr
+    said, end = b"", time.monotonic() + LONGEST_RUN
+    while phrase.encode() not in said:
+        ready, _, _ = select.select([job.stderr], [], [], max(0, end - time.monotonic()))
+        piece = os.read(job.stderr.fileno(), 65536) if ready else b""
+        said += piece
+        if not piece:  # time is up, or the job has ended
+            break
+    release.touch()
+    result = finish(job, status)
+    return Result(result.status, result.stdout, said.decode() + result.stderr)
 
 
 def embed_many(out: Path, *inputs: Argument, ranks: int | list[Ranks], status: Status = DONE, **options: Argument) -> Result:

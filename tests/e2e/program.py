@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,6 +108,14 @@ def stop(process: subprocess.Popen[bytes], number: signal.Signals, status: Statu
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=LONGEST_RUN)
     return checked(Result(process.returncode, stdout.decode(), stderr.decode()), status)
+
+
+def wait_for_parts(out: Path, count: int, process: subprocess.Popen[bytes]) -> None:
+    """Waits until a run has committed so many parts, or has ended."""
+    end = time.monotonic() + LONGEST_RUN
+    while process.poll() is None and sum(1 for _ in (out / "parts").glob("part-*")) < count:
+        assert time.monotonic() < end, f"{count} parts never came"
+        time.sleep(0.001)
 
 
 def tokenize(texts: list[str], model: Path = MODEL, max_tokens: int | None = None) -> list[list[int]]:

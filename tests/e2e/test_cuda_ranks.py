@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from many import Ranks, embed_many, needs_mpirun
+from many import Ranks, embed_many, finish_after, needs_mpirun, start
 from output import Output
-from program import FAILED, GOLDEN, PROGRAM, USAGE, Argument, embed, nina
+from program import DONE, FAILED, GOLDEN, PROGRAM, USAGE, Argument, embed, nina
 from shards import make_documents, write_shard
 
 pytestmark = [
@@ -116,11 +116,14 @@ def test_card_that_fails_in_the_middle_leaves_its_blocks_to_the_others(
     tmp_path: Path, shard: Path, wanted: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_CUDA_FAIL", "attention:4:run:1")
-    result = embed_many(tmp_path, shard, ranks=2, **OPTIONS)
+    release, out = tmp_path / "release", tmp_path / "out"
+    # The other rank commits nothing until this card has failed.
+    ranks = [Ranks(1, fault="write:20+:wait", variables={"NINA_FAULT_UNTIL": release}), Ranks(1)]
+    result = finish_after(start(out, shard, ranks=ranks, **OPTIONS), "this rank has stopped", release, DONE)
     result.says("this rank has stopped, and its blocks go to the others: block ", f"CUDA card 1 ({CARDS[1]}): a batch of")
     result.says("warning: 1 of 2 ranks failed, as said above; the others did their work")
-    assert Output(tmp_path).embedding() == wanted
-    nina("verify", tmp_path)
+    assert Output(out).embedding() == wanted
+    nina("verify", out)
 
 
 def test_job_of_which_all_cards_fail_names_one_and_is_resumed(

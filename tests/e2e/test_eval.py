@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 import pytest
 
 from output import Output, derive
-from program import FAILED, GOLDEN, MODEL, PROGRAM, REJECTS, ROOT, USAGE, Result, Status, environment, nina
+from program import FAILED, GOLDEN, MODEL, PROGRAM, REJECTS, ROOT, USAGE, Result, Status, environment, nina, wait_for_parts
 from shards import make_texts, write_shard
 
 MUNICIPAL = ROOT / "tests" / "data" / "municipal"
@@ -204,10 +203,12 @@ def test_warned_evaluation_stops_in_order_and_goes_on(tmp_path: Path) -> None:
     passages = [{"_id": f"d{i}", "text": text} for i, text in enumerate(make_texts(12_000, 7))]  # some blocks
     data, out = small_set(tmp_path / "set", corpus=passages), tmp_path / "out"
     arguments = ["eval", "--model", MODEL, "--data", data, "--out", out, "--widths", 16, "--precision", "fp32", "--threads", 1]
-    process = subprocess.Popen([PROGRAM, *map(str, arguments)], stderr=subprocess.PIPE, text=True, env=environment())
-    while process.poll() is None and not Output(out / "corpus").parts("parts"):
-        time.sleep(0.001)
+    # It has committed a part, and comes no further with the next one until it is warned.
+    held = environment("rename:8+:wait") | {"NINA_FAULT_UNTIL": str(tmp_path / "release")}
+    process = subprocess.Popen([PROGRAM, *map(str, arguments)], stderr=subprocess.PIPE, text=True, env=held)
+    wait_for_parts(out / "corpus", 1, process)
     process.send_signal(signal.SIGUSR1)
+    (tmp_path / "release").touch()
     error = process.communicate()[1]
     assert process.returncode == FAILED and "stopped; start the same command again to go on" in error
     nina(*arguments).says("resuming ")

@@ -9,17 +9,16 @@ import pytest
 
 from many import embed_many, finish, needs_mpirun, rank_processes, start
 from output import Output
-from program import USAGE, embed, nina, start_embed, stop
+from program import USAGE, embed, nina, start_embed, stop, wait_for_parts
 from shards import make_documents, write_shard
-from test_resume import wait_for_parts
 
 OPTIONS: dict[str, Any] = {"widths": "32,8", "block_lines": 16, "threads": 1}
-SLOW = {"null_rate": 1000}  # tokens/s: a block takes about a second, all of them half a minute of one rank
+SLOW = {"null_rate": 1000}  # tokens/s: a block takes about a second, all of them minutes, which no test waits for
 
 
 @pytest.fixture(scope="module")
 def shard(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_shard(tmp_path_factory.mktemp("archive") / "a.jsonl.zst", make_documents(500, 1))
+    return write_shard(tmp_path_factory.mktemp("archive") / "a.jsonl.zst", make_documents(3000, 1))
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +42,7 @@ def check_complete(out: Path, wanted: dict[str, bytes]) -> None:
 @pytest.mark.sanitize
 def test_second_job_is_refused_until_the_first_one_is_dead(tmp_path: Path, shard: Path, wanted: dict[str, bytes]) -> None:
     first = start_embed(tmp_path, shard, **OPTIONS, **SLOW)
-    wait_for_parts(Output(tmp_path), 1, first)
+    wait_for_parts(tmp_path, 1, first)
     for mode in {}, {"overwrite": True}, {"append": True}:
         refused = embed(tmp_path, shard, status=USAGE, **OPTIONS, **mode).error
         assert f"another job, process {first.pid} on this host, is writing to {tmp_path}" in refused
@@ -57,7 +56,7 @@ def test_second_job_is_refused_until_the_first_one_is_dead(tmp_path: Path, shard
 @needs_mpirun
 def test_second_job_of_many_ranks_is_refused_until_the_first_one_is_dead(tmp_path: Path, shard: Path, wanted: dict[str, bytes]) -> None:
     first = start(tmp_path, shard, ranks=2, **OPTIONS, **SLOW)
-    wait_for_parts(Output(tmp_path), 1, first)
+    wait_for_parts(tmp_path, 1, first)
     owner = lock_of(tmp_path)["pid"]
     assert owner in rank_processes(first)
     refused = embed_many(tmp_path, shard, ranks=2, status=USAGE, **OPTIONS)
@@ -71,7 +70,7 @@ def test_second_job_of_many_ranks_is_refused_until_the_first_one_is_dead(tmp_pat
 
 def test_lock_of_another_host_is_taken_over_when_its_counter_has_stood_still(tmp_path: Path, shard: Path, wanted: dict[str, bytes]) -> None:
     first = start_embed(tmp_path, shard, **OPTIONS, **SLOW)
-    wait_for_parts(Output(tmp_path), 1, first)
+    wait_for_parts(tmp_path, 1, first)
     stop(first, signal.SIGKILL, -signal.SIGKILL)
     lock = lock_of(tmp_path) | {"host": "elsewhere"}
     (tmp_path / "job.lock").write_text(json.dumps(lock))
@@ -88,7 +87,7 @@ def test_job_that_another_has_shut_out_can_change_nothing_any_more(tmp_path: Pat
     """A job that hangs loses its lock to another, with other settings, and wakes up again."""
     out = tmp_path / "out"
     first = start_embed(out, shard, **OPTIONS | {"max_tokens": 9, "null_rate": 300})
-    wait_for_parts(Output(out), 1, first)
+    wait_for_parts(out, 1, first)
     first.send_signal(signal.SIGSTOP)
     (out / "job.lock").unlink()  # as if its counter had stood still for a minute, seen from another host
     embed(out, shard, overwrite=True, **OPTIONS)

@@ -4,20 +4,20 @@ import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from many import LAUNCHER_VARIABLES, OVER_TCP, Ranks, embed_many, finish, needs_mpirun, rank_processes, start
+from many import LAUNCHER_VARIABLES, OVER_TCP, Ranks, embed_many, finish, finish_after, needs_mpirun, rank_processes, start
 from output import Output
-from program import ANY, DONE, FAILED, PROGRAM, USAGE, embed, embed_arguments, environment, nina
+from program import DONE, FAILED, PROGRAM, USAGE, embed, embed_arguments, environment, nina, wait_for_parts
 from shards import lines_of, make_archive, make_documents, write_shard
 
 pytestmark = needs_mpirun
 
 OPTIONS = {"widths": "32,8", "block_lines": 16, "threads": 1}
-SLOW = {"null_rate": 4000}  # tokens/s of a rank: a block takes about a quarter of a second
+SLOW = {"null_rate": 1000}  # tokens/s of a rank: a block takes about a second
+HELD = "write:20+:wait"  # a rank that has begun and can commit nothing until the test lets it
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +39,6 @@ def wanted(archive: dict[str, list[Path]], tmp_path_factory: pytest.TempPathFact
     return outputs
 
 
-def wait_for_parts(out: Path, count: int, job: subprocess.Popen[bytes]) -> None:
-    for _ in range(3000):
-        if len(Output(out).parts("parts")) >= count:
-            return
-        assert job.poll() is None, job.communicate()
-        time.sleep(0.01)
-    pytest.fail(f"{count} parts never came")
-
-
 @pytest.mark.parametrize("device", ["null", "cpu"])
 @pytest.mark.parametrize("shards", ["one", "many"])
 @pytest.mark.parametrize("ranks", [1, 2, 3, 8])
@@ -65,10 +56,11 @@ def test_any_number_of_ranks_gives_the_same_bytes(
 def test_rank_that_computes_holds_up_nobody_over_tcp(
     tmp_path: Path, archive: dict[str, list[Path]], wanted: dict[tuple[str, str], dict[str, bytes]]
 ) -> None:
-    # Rank 0, which answers the claims, computes for more than 3 s on each of its blocks. If it answered in between only, the other
-    # would get no more blocks than it.
-    groups = [Ranks(1, options={"null_rate": 250}), Ranks(1)]
-    job = start(tmp_path, *archive["one"], ranks=groups, launcher=OVER_TCP, progress="json", grace=1, **OPTIONS)
+    # Rank 0, which answers the claims, computes for about 20 s on each of its blocks. If it answered in between only, the other
+    # would get no more blocks than it. A batch, for which the end has to wait, takes some seconds.
+    groups = [Ranks(1, options={"null_rate": 50}), Ranks(1)]
+    options = OPTIONS | {"batch_tokens": 64}
+    job = start(tmp_path, *archive["one"], ranks=groups, launcher=OVER_TCP, progress="json", grace=1, **options)
     wait_for_parts(tmp_path, 25, job)
     job.send_signal(signal.SIGUSR1)
     events = [json.loads(line) for line in finish(job, FAILED).stderr.splitlines() if line.startswith("{")]
@@ -137,17 +129,19 @@ def test_killed_job_is_resumed_without_mpirun(
 def test_rank_whose_disk_is_full_leaves_its_blocks_to_the_others(
     tmp_path: Path, archive: dict[str, list[Path]], wanted: dict[tuple[str, str], dict[str, bytes]], victim: int
 ) -> None:
-    # The others are so slow that the victim comes to its 30th write long before the job is done. That one write fails: rank 0 has the
-    # manifest to write in the end.
-    groups = [Ranks(1, options={"null_rate": 8000}) for _ in range(3)]
+    # The others commit nothing until the victim has come to its 30th write. That one write fails: rank 0 has the manifest to write in
+    # the end.
+    release, out = tmp_path / "release", tmp_path / "out"
+    groups = [Ranks(1, fault=HELD, variables={"NINA_FAULT_UNTIL": release}) for _ in range(3)]
     groups[victim] = Ranks(1, fault="write:30:ENOSPC")
-    result = embed_many(tmp_path, *archive["one"], ranks=groups, **OPTIONS)
+    job = start(out, *archive["one"], ranks=groups, **OPTIONS)
+    result = finish_after(job, "this rank has stopped", release, DONE)
     result.says("this rank has stopped, and its blocks go to the others: ", "No space left on device", "warning: 1 of 3 ranks failed")
     result.says("this run    500 documents")  # whatever the victim had encoded and not committed
-    output = Output(tmp_path)
+    output = Output(out)
     assert output.embedding() == wanted["one", "null"] and output.manifest()["state"] == "complete"
     assert not output.temporaries()
-    nina("verify", tmp_path)
+    nina("verify", out)
 
 
 def test_job_of_which_all_ranks_fail_names_the_first(tmp_path: Path, archive: dict[str, list[Path]]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from program import PROGRAM, ROOT, embed, environment
+from program import LONGEST_RUN, PROGRAM, ROOT, embed, environment
 from shards import make_archive
 
 README = (ROOT / "README.md").read_text()
@@ -29,7 +29,7 @@ def test_python_finds_the_nearest_documents_and_derives_widths(tmp_path: Path) -
     embed(tmp_path / "out" / "archive", *make_archive(tmp_path / "in", (30, 30)), widths="128,64", block_lines=20)
     script = "".join(block for block in BLOCKS if "np." in block).replace("w384", "w128")
     script += "assert rows.shape == (60, 128) and narrow.shape == (60, 64) and len(best) == 10 and best[0] == 0\n"
-    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, timeout=LONGEST_RUN)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

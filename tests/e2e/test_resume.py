@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from output import Output, same_bits
-from program import DONE, FAILED, FULL, GOLDEN, LONGEST_RUN, REJECTS, USAGE, embed, nina, start_embed, stop
+from program import DONE, FAILED, FULL, GOLDEN, LONGEST_RUN, REJECTS, USAGE, embed, nina, start_embed, stop, wait_for_parts
 from shards import compress, lines_of, make_archive, make_documents, write_shard
 
 OPTIONS: dict[str, Any] = {"widths": "32,8", "block_lines": 20, "store_text": True}
@@ -205,13 +205,6 @@ def test_bytes_do_not_depend_on_threads(
     assert Output(tmp_path / "out").files("*/*", "manifest.json") == whole.files("*/*", "manifest.json")
 
 
-def wait_for_parts(output: Output, count: int, process: subprocess.Popen[bytes]) -> None:
-    """Waits until the run has committed so many parts, or has ended."""
-    end = time.monotonic() + LONGEST_RUN
-    while process.poll() is None and len(output.parts("parts")) < count and time.monotonic() < end:
-        time.sleep(0.001)
-
-
 @pytest.mark.threads
 @pytest.mark.sanitize
 @pytest.mark.parametrize("threads", [1, 2, 7])
@@ -224,7 +217,7 @@ def test_killed_run_ends_in_the_bytes_of_a_straight_one(
     left = 100 if FULL else 20
     while left > 0:
         process = start_embed(output.path, *shards, threads=threads, null_rate=60_000 // threads, **OPTIONS)
-        wait_for_parts(output, len(output.parts("parts")) + rng.randint(0, 3), process)
+        wait_for_parts(output.path, len(output.parts("parts")) + rng.randint(0, 3), process)
         time.sleep(rng.random() * 0.02)
         if stop(process, signal.SIGKILL, (-signal.SIGKILL, DONE)).status == DONE:
             assert output.embedding() == whole.embedding()
@@ -246,7 +239,7 @@ def test_signal_stops_in_order_and_the_same_command_goes_on(
     whole, shards = straight
     output = Output(tmp_path / "out")
     process = start_embed(output.path, *shards, threads=2, null_rate=8_000, **OPTIONS)
-    wait_for_parts(output, 5, process)
+    wait_for_parts(output.path, 5, process)
     stop(process, number, FAILED).says("nina: stopped; start the same command again to go on")
     assert output.manifest()["state"] == "incomplete" and output.temporaries() == []
     done = len(output.records())
@@ -281,7 +274,7 @@ def test_signal_ends_a_run_that_waits_for_standard_input(tmp_path: Path) -> None
     try:
         process.stdin.write(lines)
         process.stdin.flush()
-        wait_for_parts(output, 3, process)
+        wait_for_parts(output.path, 3, process)
         process.send_signal(signal.SIGTERM)
         process.wait(LONGEST_RUN)  # while the pipe is still open
     finally:

@@ -44,8 +44,8 @@ int64_t fake_counted(enum fake_count count) {
   return atomic_load(&counts[count]);
 }
 
-void fake_add(enum fake_count count, int64_t amount) {
-  atomic_fetch_add(&counts[count], amount);
+int64_t fake_add(enum fake_count count, int64_t amount) {
+  return atomic_fetch_add(&counts[count], amount) + amount;
 }
 
 cudaError_t fake_sticky(void) {

@@ -75,7 +75,8 @@ cudaError_t fake_stream_no_wait(cudaStream_t stream, cudaEvent_t event, unsigned
 
 /* --- For the parts of the fake -------------------------------------------------------------------------- */
 
-void fake_add(enum fake_count count, int64_t amount);
+/* Returns the count with this amount, so that of calls by several threads each has a number of its own. */
+int64_t fake_add(enum fake_count count, int64_t amount);
 
 /* Work of a stream: gets a copy of what was queued with it. */
 typedef cudaError_t fake_work(const void *arguments);

@@ -144,8 +144,7 @@ static void *join_run(void *argument) {
 ncclResult_t ncclGetUniqueId(ncclUniqueId *id) {
   static _Atomic int count;
   struct sockaddr_un address;
-  fake_add(FAKE_GROUP_NAMES, 1);
-  if (fake_fails(FAKE_GROUP_NAMES, fake_counted(FAKE_GROUP_NAMES), "launch")) return ncclSystemError;
+  if (fake_fails(FAKE_GROUP_NAMES, fake_add(FAKE_GROUP_NAMES, 1), "launch")) return ncclSystemError;
   struct meeting meeting = {.pid = getpid(), .listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   snprintf(meeting.path, sizeof meeting.path, "fake-nccl-%d-%d", meeting.pid, atomic_fetch_add(&count, 1));
   const socklen_t size = address_fill(&address, meeting.path);
@@ -165,8 +164,7 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t *comm, int ranks, ncclUniqueId id
   made->rank = rank;
   made->ranks = ranks;
   made->card = fake_card();
-  fake_add(FAKE_GROUP_JOINS, 1);
-  made->fails = fake_fails(FAKE_GROUP_JOINS, fake_counted(FAKE_GROUP_JOINS), "run");
+  made->fails = fake_fails(FAKE_GROUP_JOINS, fake_add(FAKE_GROUP_JOINS, 1), "run");
   memcpy(&made->meeting, id.internal, sizeof made->meeting);
   made->meeting.path[sizeof made->meeting.path - 1] = '\0';
   for (int i = 0; i < RANKS_MAX; i++) made->socket[i] = -1;

@@ -99,9 +99,8 @@ static cudaError_t failing_run(const void *arguments) {
 
 cudaError_t fake_launch(cudaStream_t stream, enum fake_count kind, fake_work *work, const void *arguments,
                         size_t bytes) {
-  fake_add(kind, 1);
+  const int64_t number = fake_add(kind, 1);
   if (stream->card != fake_current()) return cudaErrorInvalidResourceHandle;
-  const int64_t number = fake_counted(kind);
   if (fake_fails(kind, number, "launch")) return cudaErrorInvalidValue;
   return fake_enqueue(stream, fake_fails(kind, number, "run") ? failing_run : work, arguments, bytes);
 }

@@ -1,5 +1,6 @@
 /* Groups of cards whose members do not all come, or come wrongly. The members are threads; the group's
- * patience is 1 second here (CMakeLists.txt). That all goes well in the common case test_together.c shows. */
+ * patience is 3 seconds here (CMakeLists.txt): two threads come together within them on a busy machine, too.
+ * That all goes well in the common case test_together.c shows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,7 +77,7 @@ static void member_that_never_comes_is_not_waited_for_without_end(void **state) 
   (void)state;
   members_run(&member, 1);
   assert_false(member.joined);
-  check_says(&member.error, "not all ranks of this machine came within 1 seconds");
+  check_says(&member.error, "not all ranks of this machine came within 3 seconds");
 }
 
 static void name_of_no_group_is_refused(void **state) {

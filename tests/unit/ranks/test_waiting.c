@@ -5,7 +5,7 @@
 #include "host/ranks/ranks.h"
 #include "thread_world.h"
 
-#define SERVES 2000 /* of 5 ms: how long a reader that nobody wakes is given */
+#define SERVES 12000 /* of at most 5 ms: how long a reader that nobody wakes is given */
 
 /* Of a shard of three blocks an earlier run has done all, the last one incomplete. Rank 1 holds that one, and
  * finds that the shard has been another one from its second block on. */
