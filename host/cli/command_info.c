@@ -13,7 +13,7 @@
 #include "host/model/model.h"
 #include "host/model/tokenizer.h"
 #include "io/file.h"
-#include "io/run/run_log.h"
+#include "io/run/manifest.h"
 
 struct info_arguments {
   bool devices;

@@ -5,7 +5,7 @@
 #include "host/cli/human.h"
 #include "host/cli/options.h"
 #include "host/cpu/isa.h"
-#include "io/run/run_log.h"
+#include "io/run/run_verify.h"
 
 struct verify_arguments {
   int32_t threads;
@@ -49,7 +49,7 @@ int command_verify(int argc, char **argv) {
     return command_fail(&error);
   }
   const int32_t threads = arguments.threads ? arguments.threads : processors_allowed();
-  if (!run_log_verify(argv[first], threads, print_finding, &findings, &totals, &files, &error))
+  if (!run_verify(argv[first], threads, print_finding, &findings, &totals, &files, &error))
     return command_fail(&error);
   char documents[48], parts[48], read[48], bytes[32];
   human_counted(totals.rows, "document", "documents", documents);

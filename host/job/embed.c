@@ -12,6 +12,9 @@
 #include "host/job/settings.h"
 #include "host/job/watch.h"
 #include "io/run/job_lock.h"
+#include "io/run/manifest.h"
+#include "io/run/run_open.h"
+#include "io/run/run_share.h"
 
 /* All that a run holds open, from the ground up. */
 struct embedding {

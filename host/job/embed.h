@@ -7,7 +7,7 @@
 #include "host/flow/flow.h"
 #include "host/model/encoder.h"
 #include "io/error.h"
-#include "io/run/run_log.h"
+#include "io/run/totals.h"
 
 enum device { DEVICE_AUTO, DEVICE_CPU, DEVICE_CUDA, DEVICE_NULL };
 

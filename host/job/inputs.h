@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #include "io/error.h"
-#include "io/run/run_log.h"
+#include "io/run/shard.h"
 
 struct inputs {
   struct shard *shard; /* paths owned */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "io/byte_source.h"
-#include "io/run/run_log.h"
+#include "io/run/shard.h"
 #include "io/text.h"
 
 #define PIECE_BYTES ((size_t)64 << 10) /* read at a time */

@@ -7,7 +7,8 @@
 #include "host/job/id_line.h"
 #include "host/job/line_reader.h"
 #include "io/file.h"
-#include "io/run/run_log.h"
+#include "io/run/manifest.h"
+#include "io/run/record.h"
 
 static bool widths_read(struct stored_run *run, struct error *error) {
   const json_t *widths = json_object_get(json_object_get(run->manifest, "settings"), "widths");

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "host/ranks/state.h"
+#include "io/run/run_share.h"
 
 bool server_restart(struct ranks *ranks, int32_t shard, int32_t block, struct error *error) {
   if (claims_restarted(ranks->claims, shard, block)) return true;

@@ -12,28 +12,6 @@
 
 #define MANIFEST_BYTES_MAX (1ll << 31) /* fifty million parts; keeps a stray file from filling the memory */
 
-void shard_list_free(struct shard_list *list) {
-  for (int32_t i = 0; i < list->count; i++) free(list->shard[i].path);
-  free(list->shard);
-  *list = (struct shard_list){0};
-}
-
-bool shard_list_add(struct shard_list *list, const struct shard *shard, struct error *error) {
-  if (list->count == INT32_MAX) return error_set(error, ERROR_USAGE, "more shards than can be counted");
-  /* Room doubles at every power of two. */
-  if ((list->count & (list->count - 1)) == 0) {
-    const size_t bytes = (list->count ? 2 * (size_t)list->count : 1) * sizeof *list->shard;
-    struct shard *larger = realloc(list->shard, bytes);
-    if (!larger) return error_set_memory(error, bytes, "a list of shards");
-    list->shard = larger;
-  }
-  struct shard copy = *shard;
-  copy.path = strdup(shard->path);
-  if (!copy.path) return error_set_memory(error, strlen(shard->path), "a path");
-  list->shard[list->count++] = copy;
-  return true;
-}
-
 /* The printing functions return false where jansson fails; that a stream has failed shows at its end. */
 static bool json_print(FILE *stream, const json_t *value) {
   return json_dumpf(value, stream, JSON_ENCODE_ANY) == 0;
@@ -104,7 +82,7 @@ static bool parts_print(FILE *stream, const struct part_table *table) {
 }
 
 static bool manifest_print(FILE *stream, const struct manifest *manifest) {
-  fprintf(stream, "{\n \"format\": %d", RUN_LOG_FORMAT);
+  fprintf(stream, "{\n \"format\": %d", RUN_FORMAT);
   bool ok = key_print(stream, "nina") && string_print(stream, manifest->version) &&
             key_print(stream, "state") && string_print(stream, manifest->state) &&
             object_print(stream, "model", manifest->model) &&
@@ -170,9 +148,9 @@ static const char *manifest_wrong(const json_t *manifest) {
   static const char *const strings[] = {"nina", "state"};
   const json_t *format = json_object_get(manifest, "format");
   if (!json_is_integer(format)) return "it has no format";
-  if (json_integer_value(format) > RUN_LOG_FORMAT)
+  if (json_integer_value(format) > RUN_FORMAT)
     return "a newer version of this program wrote it: use that one";
-  if (json_integer_value(format) < RUN_LOG_FORMAT) return "its format is unknown";
+  if (json_integer_value(format) < RUN_FORMAT) return "its format is unknown";
   for (size_t i = 0; i < sizeof objects / sizeof objects[0]; i++)
     if (!json_is_object(json_object_get(manifest, objects[i])))
       return "model, settings or compute_class is missing";

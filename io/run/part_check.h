@@ -2,7 +2,8 @@
  * verification of the run log. */
 #pragma once
 
-#include "io/run/run_log.h"
+#include "io/run/record.h"
+#include "io/run/run_verify.h"
 
 /* A part by its numbers; keys sort as parts do. */
 static inline uint64_t part_key(int32_t shard, int32_t block) {

@@ -3,7 +3,7 @@
  * About 200 bytes a part, so a million parts (a terabyte of text at 1 MiB a block) take 200 MB. */
 #pragma once
 
-#include "io/run/run_log.h"
+#include "io/run/record.h"
 
 struct part {
   struct block_border border;

@@ -34,24 +34,6 @@ static const struct {
 };
 #define RECORD_COUNTS (sizeof record_counts / sizeof record_counts[0])
 
-static const struct {
-  const char *key;
-  size_t offset;
-} total_counts[] = {
-    {"parts", offsetof(struct run_totals, parts)},
-    {"lines", offsetof(struct run_totals, lines)},
-    {"rows", offsetof(struct run_totals, rows)},
-    {"rejected", offsetof(struct run_totals, rejected)},
-    {"truncated", offsetof(struct run_totals, truncated)},
-    {"tokens", offsetof(struct run_totals, tokens)},
-    {"blank", offsetof(struct run_totals, blank)},
-    {"vector_bytes", offsetof(struct run_totals, vector_bytes)},
-    {"vector_file_bytes", offsetof(struct run_totals, vector_file_bytes)},
-    {"file_bytes", offsetof(struct run_totals, file_bytes)},
-    {"incomplete", offsetof(struct run_totals, incomplete)},
-};
-#define TOTAL_COUNTS (sizeof total_counts / sizeof total_counts[0])
-
 static json_t *files_to_json(const struct part_record *record) {
   json_t *files = json_array();
   for (int i = 0; i < record->file_count; i++) {
@@ -69,7 +51,7 @@ static json_t *files_to_json(const struct part_record *record) {
 static json_t *record_to_json(const struct part_record *record) {
   const struct block_border *border = &record->border;
   json_t *json =
-      json_pack("{s:i, s:i, s:i}", "format", RUN_LOG_FORMAT, "shard", border->shard, "block", border->index);
+      json_pack("{s:i, s:i, s:i}", "format", RUN_FORMAT, "shard", border->shard, "block", border->index);
   int failed = json == NULL;
   for (size_t i = 0; i < RECORD_COUNTS; i++) {
     const int64_t *value = (const int64_t *)((const char *)record + record_counts[i].offset);
@@ -154,7 +136,7 @@ static const char *record_from_json(const json_t *json, int32_t shard, int32_t b
   int64_t format, numbers[2];
   memset(record, 0, sizeof *record);
   if (!count_read(json, "format", &format)) return "it has no format";
-  if (format != RUN_LOG_FORMAT) return "its format is that of another version of this program";
+  if (format != RUN_FORMAT) return "its format is that of another version of this program";
   if (!count_read(json, "shard", &numbers[0]) || !count_read(json, "block", &numbers[1]) ||
       numbers[0] != shard || numbers[1] != block)
     return "its shard and block are not those of its name";
@@ -239,25 +221,4 @@ void record_totals(const struct part_record *record, struct run_totals *totals) 
 void part_summary_of(const struct part_record *record, struct part_summary *summary) {
   summary->border = record->border;
   record_totals(record, &summary->sums);
-}
-
-void totals_add(struct run_totals *total, const struct run_totals *part, int sign) {
-  for (size_t i = 0; i < TOTAL_COUNTS; i++) {
-    /* Unsigned: a million forged records may wrap around, and nothing but the report suffers. */
-    uint64_t *sum = (uint64_t *)((char *)total + total_counts[i].offset);
-    const uint64_t more = *(const uint64_t *)((const char *)part + total_counts[i].offset);
-    *sum = sign < 0 ? *sum - more : *sum + more;
-  }
-}
-
-json_t *totals_to_json(const struct run_totals *totals) {
-  json_t *json = json_object();
-  int failed = json == NULL;
-  for (size_t i = 0; i < TOTAL_COUNTS; i++) {
-    const int64_t *value = (const int64_t *)((const char *)totals + total_counts[i].offset);
-    failed |= json_object_set_new(json, total_counts[i].key, json_integer(*value));
-  }
-  if (!failed) return json;
-  json_decref(json);
-  return NULL;
 }

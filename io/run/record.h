@@ -1,7 +1,34 @@
-/* Commit records: struct part_record to OUT/parts/part-SSSSS-BBBBB.json and back. Private to the run log. */
+/* Commit records: what a run knows of a part, and OUT/parts/part-SSSSS-BBBBB.json. */
 #pragma once
 
-#include "io/run/run_log.h"
+#include "io/block.h"
+#include "io/file.h"
+#include "io/run/totals.h"
+
+#define RUN_FORMAT 1 /* of manifest.json and of part records; a reader refuses a higher one */
+
+#define PART_FILES_MAX 20
+
+struct part_file {
+  char path[64]; /* relative to OUT: "w1024/part-00003-00017.npy.zst" */
+  struct digest digest;
+};
+
+struct part_record {
+  struct block_border border;
+  int64_t rows, rejected, truncated, tokens, blank;
+  int64_t vector_bytes; /* rows × Σ widths × 2: what the vector files hold, for the compression ratio */
+  int file_count;
+  struct part_file files[PART_FILES_MAX];
+};
+
+/* What the log keeps of a part. */
+struct part_summary {
+  struct block_border border;
+  struct run_totals sums; /* this part's share of the totals */
+};
+
+void part_summary_of(const struct part_record *record, struct part_summary *summary);
 
 /* Writes the record durably: file, then folder. `job` is the job's folder (io/run/job_folder.h), as below. */
 bool record_write(const char *job, const char *out, const struct part_record *record, struct error *error);
@@ -19,9 +46,3 @@ bool record_remove(const char *job, const char *out, const struct part_record *r
 
 /* What the record adds to the totals. */
 void record_totals(const struct part_record *record, struct run_totals *totals);
-
-/* total += sign × part, field by field. */
-void totals_add(struct run_totals *total, const struct run_totals *part, int sign);
-
-/* A new object, or NULL when memory is short. */
-json_t *totals_to_json(const struct run_totals *totals);

@@ -10,46 +10,6 @@
 #include "io/run/record.h"
 #include "io/run/run_state.h"
 
-bool run_state_failed(const struct run_log *log, struct error *error) {
-  if (job_folder_stands(log->job)) return false;
-  return error_set(
-      error, ERROR_CONFLICT,
-      "another job has begun in %s since, and this one can write nothing there any more: leave %s "
-      "to that one",
-      log->out, log->out);
-}
-
-bool run_state_save(struct run_log *log, const char *state, struct error *error) {
-  const struct manifest manifest = {.version = log->version,
-                                    .state = state,
-                                    .model = log->model,
-                                    .settings = log->settings,
-                                    .compute_class = log->compute_class,
-                                    .shards = log->shards,
-                                    .parts = strcmp(state, "running") == 0 ? NULL : &log->parts};
-  return manifest_write(log->job, log->out, &manifest, error) || run_state_failed(log, error);
-}
-
-bool run_state_cut(struct run_log *log, int32_t shard, int32_t first, struct error *error) {
-  const struct shard_parts *list = &log->parts.shard[shard];
-  for (int32_t block = first; block < list->end; block++) {
-    struct part_record record;
-    if (!list->part[block]) continue;
-    if (record_read(log->out, shard, block, &record, error)) {
-      if (!record_remove(log->job, log->out, &record, error)) return run_state_failed(log, error);
-    } else if (error->code != ERROR_INPUT) {
-      return run_state_failed(log, error);
-    }
-    part_table_remove(&log->parts, shard, block);
-  }
-  return true;
-}
-
-bool run_state_cut_end(struct run_log *log, int32_t shard, struct error *error) {
-  const int32_t blocks = log->parts.shard[shard].blocks;
-  return blocks < 0 || run_state_cut(log, shard, blocks, error);
-}
-
 const struct shard *run_log_shards(const struct run_log *log, int32_t *count) {
   *count = log->shards.count;
   return log->shards.shard;

@@ -1,3 +1,5 @@
+#include "io/run/run_open.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -181,17 +183,6 @@ static bool run_continue(struct run_log *log, const struct run_identity *identit
   log->finished = strcmp(state, "complete") == 0 && !changed && run_log_complete(log);
   if (log->finished || (strcmp(state, "running") == 0 && !changed)) return true;
   return run_state_save(log, "running", error);
-}
-
-struct run_log *run_state_new(const char *out, struct error *error) {
-  struct run_log *log = calloc(1, sizeof *log);
-  if (!log || !(log->out = strndup(out, file_path_length(out)))) {
-    error_set_memory(error, sizeof *log, "the log of a run");
-    free(log);
-    return NULL;
-  }
-  pthread_mutex_init(&log->lock, NULL);
-  return log;
 }
 
 struct run_log *run_log_open(const char *out, const struct run_identity *identity, enum run_mode mode,

@@ -1,4 +1,5 @@
-/* A run log for many ranks: the state that one of them sends to the others. */
+#include "io/run/run_share.h"
+
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* What a run log holds, for the files that make it: run_open.c, run_share.c and run_log.c. */
+/* What a run log holds. Private to the files that make it: run_open.c, run_share.c and run_log.c. */
 #pragma once
 
 #include <pthread.h>

@@ -1,3 +1,5 @@
+#include "io/run/run_verify.h"
+
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,7 +13,6 @@
 #include "io/run/part_check.h"
 #include "io/run/part_table.h"
 #include "io/run/record.h"
-#include "io/run/run_log.h"
 
 /* Kinds of file, by folder and suffix, are bits of struct part.files: a run has one a width and three more.
  */
@@ -305,8 +306,8 @@ out:
   return ok;
 }
 
-bool run_log_verify(const char *out, int32_t threads, finding_fn *report, void *context,
-                    struct run_totals *totals, int64_t *files, struct error *error) {
+bool run_verify(const char *out, int32_t threads, finding_fn *report, void *context,
+                struct run_totals *totals, int64_t *files, struct error *error) {
   json_t *manifest;
   struct verification verification = {.out = out, .report = report, .context = context};
   *totals = (struct run_totals){0};

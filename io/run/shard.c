@@ -1,3 +1,5 @@
+#include "io/run/shard.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +8,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "io/run/run_log.h"
+#include "io/file.h"
 
 #define FINGERPRINT_BYTES \
   (64 * 1024) /* of either end of the file: one read each, whatever the shard's size */
@@ -59,4 +61,26 @@ out:
   free(bytes);
   if (descriptor >= 0) close(descriptor);
   return ok;
+}
+
+void shard_list_free(struct shard_list *list) {
+  for (int32_t i = 0; i < list->count; i++) free(list->shard[i].path);
+  free(list->shard);
+  *list = (struct shard_list){0};
+}
+
+bool shard_list_add(struct shard_list *list, const struct shard *shard, struct error *error) {
+  if (list->count == INT32_MAX) return error_set(error, ERROR_USAGE, "more shards than can be counted");
+  /* Room doubles at every power of two. */
+  if ((list->count & (list->count - 1)) == 0) {
+    const size_t bytes = (list->count ? 2 * (size_t)list->count : 1) * sizeof *list->shard;
+    struct shard *larger = realloc(list->shard, bytes);
+    if (!larger) return error_set_memory(error, bytes, "a list of shards");
+    list->shard = larger;
+  }
+  struct shard copy = *shard;
+  copy.path = strdup(shard->path);
+  if (!copy.path) return error_set_memory(error, strlen(shard->path), "a path");
+  list->shard[list->count++] = copy;
+  return true;
 }

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "host/ranks/ranks.h"
+#include "io/run/run_open.h"
 
 #define CLAIMS 2000
 

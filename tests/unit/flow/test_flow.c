@@ -14,6 +14,7 @@
 
 #include "host/flow/flow.h"
 #include "io/npy_zst.h"
+#include "io/run/run_open.h"
 
 #define WIDTH 4
 #define LINES 400

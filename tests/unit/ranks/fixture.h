@@ -11,7 +11,8 @@
 /* cmocka wants the four above it */
 #include <cmocka.h>
 
-#include "io/run/run_log.h"
+#include "io/run/run_open.h"
+#include "io/run/run_share.h"
 
 #define SHARDS_MAX 8
 

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "host/ranks/ranks.h"
+#include "io/run/run_open.h"
 
 struct fixture {
   char out[64];

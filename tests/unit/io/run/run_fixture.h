@@ -2,7 +2,10 @@
  * and block alone. */
 #pragma once
 
-#include "io/run/run_log.h"
+#include "io/run/manifest.h"
+#include "io/run/run_open.h"
+#include "io/run/run_share.h"
+#include "io/run/run_verify.h"
 #include "tests/unit/io/scratch.h"
 
 #define BLOCK_LINES 10

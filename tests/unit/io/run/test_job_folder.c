@@ -36,7 +36,7 @@ static void expect_whole(const void *folder) {
   struct error error;
   int64_t files;
   int wrong = 0;
-  assert_ok(run_log_verify(fixture_out(folder), 1, finding_count, &wrong, &totals, &files, &error), &error);
+  assert_ok(run_verify(fixture_out(folder), 1, finding_count, &wrong, &totals, &files, &error), &error);
   assert_int_equal(wrong, 0);
 }
 

@@ -24,9 +24,9 @@ static void finding_note(void *context, const struct finding *finding) {
 static struct findings verify(const void *folder) {
   struct findings findings = {0};
   struct error error;
-  assert_ok(run_log_verify(fixture_out(folder), 2, finding_note, &findings, &findings.totals, &findings.files,
-                           &error),
-            &error);
+  assert_ok(
+      run_verify(fixture_out(folder), 2, finding_note, &findings, &findings.totals, &findings.files, &error),
+      &error);
   return findings;
 }
 
@@ -232,15 +232,14 @@ static void report_does_not_depend_on_threads(void **state) {
   file_remove(*state, "out/w8/part-00002-00003.npy.zst");
   file_remove(*state, "out/w4/part-00002-00003.npy.zst");
   struct findings one = {0};
-  assert_ok(run_log_verify(fixture_out(*state), 1, finding_note, &one, &one.totals, &one.files, &error),
-            &error);
+  assert_ok(run_verify(fixture_out(*state), 1, finding_note, &one, &one.totals, &one.files, &error), &error);
   assert_int_equal(one.count, 4);
   assert_string_equal(one.path[0], "w8/part-00002-00003.npy.zst");
   assert_string_equal(one.path[2], "parts/part-00002-00011.json");
   for (int32_t threads = 2; threads <= 64; threads *= 2) {
     struct findings many = {0};
     assert_ok(
-        run_log_verify(fixture_out(*state), threads, finding_note, &many, &many.totals, &many.files, &error),
+        run_verify(fixture_out(*state), threads, finding_note, &many, &many.totals, &many.files, &error),
         &error);
     assert_memory_equal(&one, &many, sizeof one);
   }
@@ -250,12 +249,12 @@ static void folder_without_a_manifest_is_an_error(void **state) {
   struct findings findings = {0};
   struct error error;
   file_remove(*state, "out/manifest.json");
-  assert_false(run_log_verify(fixture_out(*state), 2, finding_note, &findings, &findings.totals,
-                              &findings.files, &error));
+  assert_false(
+      run_verify(fixture_out(*state), 2, finding_note, &findings, &findings.totals, &findings.files, &error));
   assert_int_equal(error.code, ERROR_INPUT);
   assert_says(&error, "no manifest.json");
   assert_false(
-      run_log_verify("/none/such", 2, finding_note, &findings, &findings.totals, &findings.files, &error));
+      run_verify("/none/such", 2, finding_note, &findings, &findings.totals, &findings.files, &error));
   assert_int_equal(findings.count, 0);
 }
 

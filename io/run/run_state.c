@@ -1,0 +1,58 @@
+#include "io/run/run_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/run/job_folder.h"
+#include "io/run/record.h"
+
+struct run_log *run_state_new(const char *out, struct error *error) {
+  struct run_log *log = calloc(1, sizeof *log);
+  if (!log || !(log->out = strndup(out, file_path_length(out)))) {
+    error_set_memory(error, sizeof *log, "the log of a run");
+    free(log);
+    return NULL;
+  }
+  pthread_mutex_init(&log->lock, NULL);
+  return log;
+}
+
+bool run_state_failed(const struct run_log *log, struct error *error) {
+  if (job_folder_stands(log->job)) return false;
+  return error_set(
+      error, ERROR_CONFLICT,
+      "another job has begun in %s since, and this one can write nothing there any more: leave %s "
+      "to that one",
+      log->out, log->out);
+}
+
+bool run_state_save(struct run_log *log, const char *state, struct error *error) {
+  const struct manifest manifest = {.version = log->version,
+                                    .state = state,
+                                    .model = log->model,
+                                    .settings = log->settings,
+                                    .compute_class = log->compute_class,
+                                    .shards = log->shards,
+                                    .parts = strcmp(state, "running") == 0 ? NULL : &log->parts};
+  return manifest_write(log->job, log->out, &manifest, error) || run_state_failed(log, error);
+}
+
+bool run_state_cut(struct run_log *log, int32_t shard, int32_t first, struct error *error) {
+  const struct shard_parts *list = &log->parts.shard[shard];
+  for (int32_t block = first; block < list->end; block++) {
+    struct part_record record;
+    if (!list->part[block]) continue;
+    if (record_read(log->out, shard, block, &record, error)) {
+      if (!record_remove(log->job, log->out, &record, error)) return run_state_failed(log, error);
+    } else if (error->code != ERROR_INPUT) {
+      return run_state_failed(log, error);
+    }
+    part_table_remove(&log->parts, shard, block);
+  }
+  return true;
+}
+
+bool run_state_cut_end(struct run_log *log, int32_t shard, struct error *error) {
+  const int32_t blocks = log->parts.shard[shard].blocks;
+  return blocks < 0 || run_state_cut(log, shard, blocks, error);
+}
