@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "host/cli/commands.h"
+#include "host/cli/compute_rows.h"
 #include "host/cli/human.h"
 #include "host/cli/options.h"
 #include "host/cli/progress.h"
@@ -9,73 +10,82 @@
 #include "host/job/embed.h"
 
 struct embed_arguments {
-  struct embed_options embed; /* first: OPTION_WIDTHS and OPTION_DEVICE store into it */
-  int progress;               /* enum progress_mode */
+  struct embed_options embed;
+  int progress; /* enum progress_mode */
   bool quiet, help;
   struct option_strings strings;
 };
 
 #define EMBED(field) offsetof(struct embed_arguments, embed.field)
+#define OWN(field) offsetof(struct embed_arguments, field)
 
+// clang-format off
 static const struct option_spec specs[] = {
-    {NULL, OPTION_HEADING, 0, NULL, "What to embed, with what, into what", NULL},
-    {"model", OPTION_STRING, EMBED(model), "DIR", "model folder as sentence-transformers saves it (required)",
-     NULL},
-    {"out", OPTION_STRING, EMBED(out), "DIR", "output folder (required); the same command again resumes",
-     NULL},
-    {"config", OPTION_CONFIG, 0, "FILE.ini", "read options from a file first: `name = value` lines", NULL},
-    {NULL, OPTION_HEADING, 0, NULL, "Documents", NULL},
-    {"text-field", OPTION_STRING, EMBED(text_field), "NAME", "field with the text (default: text)", NULL},
-    {"id-field", OPTION_STRING, EMBED(id_field), "NAME",
-     "field with the id, a string or an integer\n(default: none; the id is shard:line)", NULL},
-    {"title-field", OPTION_STRING, EMBED(title_field), "NAME",
-     "field whose text and a space go before the text\n(default: none)", NULL},
-    {"prompt", OPTION_STRING, EMBED(prompt), "TEXT", "put before every document, as \"passage: \"", NULL},
-    {"prompt-name", OPTION_STRING, EMBED(prompt_name), "NAME",
-     "one of the model's own prompts\n(default: the model's default prompt, if it has one)", NULL},
-    {"max-tokens", OPTION_INT, EMBED(max_tokens), "N",
-     "cut documents at N tokens (default: the model's limit)", NULL},
-    {"max-line", OPTION_SIZE, EMBED(max_line), "BYTES", "reject longer lines unread (default: 128M)", NULL},
-    {NULL, OPTION_HEADING, 0, NULL, "Vectors", NULL},
-    {"widths", OPTION_WIDTHS, EMBED(width_count), "LIST",
-     "Matryoshka widths, as 1024,512,64\n(default: the model's full width)", NULL},
-    {"store-text", OPTION_FLAG, EMBED(store_text), NULL, "keep the texts too, in OUT/text", NULL},
-    {"zstd-level", OPTION_INT, EMBED(zstd_level), "N", "compression level (default: 1)", NULL},
-    {NULL, OPTION_HEADING, 0, NULL, "Existing output", NULL},
-    {"append", OPTION_FLAG, EMBED(append), NULL, "add new shards to a run that OUT holds", NULL},
-    {"overwrite", OPTION_FLAG, EMBED(overwrite), NULL,
-     "remove what an earlier run left in OUT, and start anew", NULL},
-    {NULL, OPTION_HEADING, 0, NULL, "Many ranks (mpirun -n N nina embed …)", NULL},
-    {"grace", OPTION_INT, EMBED(grace), "SECONDS",
-     "after SIGUSR1, time to finish the blocks in flight\n(default: 30)", NULL},
-    {"mixed", OPTION_FLAG, EMBED(mixed), NULL,
-     "let ranks and resumes of another compute class (precision,\nCPU or GPU model, library versions) work "
-     "on "
-     "OUT",
-     NULL},
-    {NULL, OPTION_HEADING, 0, NULL, "Computing", NULL},
-    {"device", OPTION_DEVICE, EMBED(device), "NAME",
-     "auto, cpu, cuda, cuda:K (card K), or null (no model:\nhashes, for benchmarks); auto: cuda where a "
-     "usable card\n"
-     "is found; each rank of a machine takes a card of its own",
-     NULL},
-    {"precision", OPTION_CHOICE, EMBED(precision), "NAME",
-     "auto; cpu: fp32 or bf16; cuda: fp16\n(auto: bf16 where the CPU has it)", option_precisions},
-    {"threads", OPTION_INT, EMBED(threads), "N", "worker threads (default: the processors it may use)", NULL},
-    {"batch-tokens", OPTION_INT, EMBED(batch_tokens), "N",
-     "tokens of a packed batch (default: suits the device)", NULL},
-    {"block-lines", OPTION_SIZE, EMBED(block_lines), "N",
-     "lines of a block, the unit of commit and resume\n(default: cpu: 2048, cuda: 16384)", NULL},
-    {"block-bytes", OPTION_SIZE, EMBED(block_bytes), "BYTES",
-     "bytes of a block's lines (default: cpu: 1M, cuda: 16M)", NULL},
-    {"null-rate", OPTION_SIZE, EMBED(null_rate), "N",
-     "device null: tokens/s of each thread (default: no limit)", NULL},
-    {NULL, OPTION_HEADING, 0, NULL, "Display", NULL},
-    {"progress", OPTION_CHOICE, offsetof(struct embed_arguments, progress), "MODE",
-     "auto, bar, json or none (auto: a bar on a terminal,\na line every 10 s elsewhere)", progress_modes},
-    {"quiet", OPTION_FLAG, offsetof(struct embed_arguments, quiet), NULL, "print errors only", NULL},
-    {0, OPTION_FLAG, 0, NULL, NULL, NULL},
+    {.type = OPTION_HEADING, .help = "What to embed, with what, into what"},
+    {.name = "model", .type = OPTION_STRING, .offset = EMBED(model), .argument = "DIR",
+     .help = "model folder as sentence-transformers saves it (required)"},
+    {.name = "out", .type = OPTION_STRING, .offset = EMBED(out), .argument = "DIR",
+     .help = "output folder (required); the same command again resumes"},
+    CONFIG_ROW,
+    {.type = OPTION_HEADING, .help = "Documents"},
+    {.name = "text-field", .type = OPTION_STRING, .offset = EMBED(text_field), .argument = "NAME",
+     .help = "field with the text (default: text)"},
+    {.name = "id-field", .type = OPTION_STRING, .offset = EMBED(id_field), .argument = "NAME",
+     .help = "field with the id, a string or an integer\n"
+             "(default: none; the id is shard:line)"},
+    {.name = "title-field", .type = OPTION_STRING, .offset = EMBED(title_field), .argument = "NAME",
+     .help = "field whose text and a space go before the text\n"
+             "(default: none)"},
+    {.name = "prompt", .type = OPTION_STRING, .offset = EMBED(prompt), .argument = "TEXT",
+     .help = "put before every document, as \"passage: \""},
+    {.name = "prompt-name", .type = OPTION_STRING, .offset = EMBED(prompt_name), .argument = "NAME",
+     .help = "one of the model's own prompts\n"
+             "(default: the model's default prompt, if it has one)"},
+    MAX_TOKENS_ROW(EMBED(compute), "documents"),
+    {.name = "max-line", .type = OPTION_SIZE, .offset = EMBED(max_line), .argument = "BYTES",
+     .help = "reject longer lines unread (default: 128M)"},
+    {.type = OPTION_HEADING, .help = "Vectors"},
+    {.name = "widths", .type = OPTION_WIDTHS, .offset = EMBED(widths), .argument = "LIST",
+     .help = "Matryoshka widths, as 1024,512,64\n"
+             "(default: the model's full width)"},
+    {.name = "store-text", .type = OPTION_FLAG, .offset = EMBED(store_text),
+     .help = "keep the texts too, in OUT/text"},
+    {.name = "zstd-level", .type = OPTION_INT, .offset = EMBED(zstd_level), .argument = "N",
+     .help = "compression level (default: 1)"},
+    {.type = OPTION_HEADING, .help = "Existing output"},
+    {.name = "append", .type = OPTION_FLAG, .offset = EMBED(append),
+     .help = "add new shards to a run that OUT holds"},
+    {.name = "overwrite", .type = OPTION_FLAG, .offset = EMBED(overwrite),
+     .help = "remove what an earlier run left in OUT, and start anew"},
+    {.type = OPTION_HEADING, .help = "Many ranks (mpirun -n N nina embed …)"},
+    {.name = "grace", .type = OPTION_INT, .offset = EMBED(grace), .argument = "SECONDS",
+     .help = "after SIGUSR1, time to finish the blocks in flight\n"
+             "(default: 30)"},
+    {.name = "mixed", .type = OPTION_FLAG, .offset = EMBED(mixed),
+     .help = "let ranks and resumes of another compute class (precision,\n"
+             "CPU or GPU model, library versions) work on OUT"},
+    {.type = OPTION_HEADING, .help = "Computing"},
+    COMPUTE_ROWS(EMBED(compute),
+                 "auto, cpu, cuda, cuda:K (card K), or null (no model:\n"
+                 "hashes, for benchmarks); auto: cuda where a usable card\n"
+                 "is found; each rank of a machine takes a card of its own",
+                 PRECISION_HELP),
+    BATCH_TOKENS_ROW(EMBED(compute)),
+    {.name = "block-lines", .type = OPTION_SIZE, .offset = EMBED(block_lines), .argument = "N",
+     .help = "lines of a block, the unit of commit and resume\n"
+             "(default: cpu: 2048, cuda: 16384)"},
+    {.name = "block-bytes", .type = OPTION_SIZE, .offset = EMBED(block_bytes), .argument = "BYTES",
+     .help = "bytes of a block's lines (default: cpu: 1M, cuda: 16M)"},
+    NULL_RATE_ROW(EMBED(compute)),
+    {.type = OPTION_HEADING, .help = "Display"},
+    {.name = "progress", .type = OPTION_CHOICE, .offset = OWN(progress), .argument = "MODE", .choices = progress_modes,
+     .help = "auto, bar, json or none (auto: a bar on a terminal,\n"
+             "a line every 10 s elsewhere)"},
+    {.name = "quiet", .type = OPTION_FLAG, .offset = OWN(quiet),
+     .help = "print errors only"},
+    {.type = OPTION_END},
 };
+// clang-format on
 
 static void print_help(void) {
   puts(

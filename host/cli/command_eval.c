@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/cli/commands.h"
+#include "host/cli/compute_rows.h"
 #include "host/cli/eval_table.h"
 #include "host/cli/options.h"
 #include "host/cli/progress.h"
@@ -12,8 +13,7 @@
 #include "io/file.h"
 
 struct eval_arguments {
-  struct eval_options
-      eval; /* first: OPTION_WIDTHS and OPTION_DEVICE store into the embed_options that it begins with */
+  struct eval_options eval;
   const char *compare;
   const char *compare_with; /* the argument of nina eval --compare OLD NEW, or NULL */
   int progress;             /* enum progress_mode */
@@ -22,55 +22,62 @@ struct eval_arguments {
 };
 
 #define EVAL(field) offsetof(struct eval_arguments, eval.field)
-#define EMBED(field) offsetof(struct eval_arguments, eval.embed.field)
+#define OWN(field) offsetof(struct eval_arguments, field)
 
+// clang-format off
 static const struct option_spec specs[] = {
-    {NULL, OPTION_HEADING, 0, NULL, "What to evaluate, on what, into what", NULL},
-    {"data", OPTION_STRING, EVAL(data), "DIR",
-     "set in BEIR form: corpus.jsonl, queries.jsonl,\nqrels/SPLIT.tsv (required)", NULL},
-    {"model", OPTION_STRING, EMBED(model), "DIR", "model folder as sentence-transformers saves it", NULL},
-    {"vectors", OPTION_STRING, EVAL(vectors), "DIR",
-     "instead of a model: corpus/ and queries/ of an earlier --out", NULL},
-    {"out", OPTION_STRING, EMBED(out), "DIR",
-     "output folder; the same command again resumes\n(may be left out with --vectors: there)", NULL},
-    {"split", OPTION_STRING, EVAL(split), "NAME", "which qrels (default: test)", NULL},
-    {"config", OPTION_CONFIG, 0, "FILE.ini", "read options from a file first: `name = value` lines", NULL},
-    {NULL, OPTION_HEADING, 0, NULL, "Metrics", NULL},
-    {"widths", OPTION_WIDTHS, EMBED(width_count), "LIST",
-     "Matryoshka widths, as 1024,512,64\n(default: the full one; with --vectors: those stored)", NULL},
-    {"metrics", OPTION_STRING, EVAL(metrics), "LIST",
-     "as ndcg@10,recall@100; of accuracy, precision, recall,\nndcg, mrr, map (default: the evaluator's 15)",
-     NULL},
-    {"compare", OPTION_STRING, offsetof(struct eval_arguments, compare), "FILE",
-     "an earlier metrics.json: print what moved, and whether\nchance explains it", NULL},
-    {NULL, OPTION_HEADING, 0, NULL, "Texts", NULL},
-    {"query-prompt", OPTION_STRING, EVAL(query_prompt), "TEXT", "put before every query, as \"query: \"",
-     NULL},
-    {"query-prompt-name", OPTION_STRING, EVAL(query_prompt_name), "NAME",
-     "one of the model's own prompts (default: query)", NULL},
-    {"passage-prompt", OPTION_STRING, EVAL(passage_prompt), "TEXT", "put before every passage", NULL},
-    {"passage-prompt-name", OPTION_STRING, EVAL(passage_prompt_name), "NAME",
-     "\none of the model's own prompts (default: passage,\ndocument or corpus)", NULL},
-    {"max-tokens", OPTION_INT, EMBED(max_tokens), "N", "cut texts at N tokens (default: the model's limit)",
-     NULL},
-    {NULL, OPTION_HEADING, 0, NULL, "Computing", NULL},
-    {"overwrite", OPTION_FLAG, EMBED(overwrite), NULL, "embed anew what an earlier run left in OUT", NULL},
-    {"device", OPTION_DEVICE, EMBED(device), "NAME",
-     "auto, cpu, cuda, cuda:K (card K), or null (no model:\nhashes, for tests); of the scan too, where auto "
-     "with\n--vectors is cpu",
-     NULL},
-    {"precision", OPTION_CHOICE, EMBED(precision), "NAME",
-     "auto; cpu: fp32 or bf16; cuda: fp16\n(auto: bf16 where the CPU has it)", option_precisions},
-    {"threads", OPTION_INT, EMBED(threads), "N", "worker threads (default: the processors it may use)", NULL},
-    {"batch-tokens", OPTION_INT, EMBED(batch_tokens), "N",
-     "tokens of a packed batch (default: suits the device)", NULL},
-    {NULL, OPTION_HEADING, 0, NULL, "Display", NULL},
-    {"progress", OPTION_CHOICE, offsetof(struct eval_arguments, progress), "MODE",
-     "auto, bar, json or none, as for nina embed", progress_modes},
-    {"quiet", OPTION_FLAG, offsetof(struct eval_arguments, quiet), NULL, "print the table and errors only",
-     NULL},
-    {0, OPTION_FLAG, 0, NULL, NULL, NULL},
+    {.type = OPTION_HEADING, .help = "What to evaluate, on what, into what"},
+    {.name = "data", .type = OPTION_STRING, .offset = EVAL(data), .argument = "DIR",
+     .help = "set in BEIR form: corpus.jsonl, queries.jsonl,\n"
+             "qrels/SPLIT.tsv (required)"},
+    {.name = "model", .type = OPTION_STRING, .offset = EVAL(model), .argument = "DIR",
+     .help = "model folder as sentence-transformers saves it"},
+    {.name = "vectors", .type = OPTION_STRING, .offset = EVAL(vectors), .argument = "DIR",
+     .help = "instead of a model: corpus/ and queries/ of an earlier --out"},
+    {.name = "out", .type = OPTION_STRING, .offset = EVAL(out), .argument = "DIR",
+     .help = "output folder; the same command again resumes\n"
+             "(may be left out with --vectors: there)"},
+    {.name = "split", .type = OPTION_STRING, .offset = EVAL(split), .argument = "NAME",
+     .help = "which qrels (default: test)"},
+    CONFIG_ROW,
+    {.type = OPTION_HEADING, .help = "Metrics"},
+    {.name = "widths", .type = OPTION_WIDTHS, .offset = EVAL(widths), .argument = "LIST",
+     .help = "Matryoshka widths, as 1024,512,64\n"
+             "(default: the full one; with --vectors: those stored)"},
+    {.name = "metrics", .type = OPTION_STRING, .offset = EVAL(metrics), .argument = "LIST",
+     .help = "as ndcg@10,recall@100; of accuracy, precision, recall,\n"
+             "ndcg, mrr, map (default: the evaluator's 15)"},
+    {.name = "compare", .type = OPTION_STRING, .offset = OWN(compare), .argument = "FILE",
+     .help = "an earlier metrics.json: print what moved, and whether\n"
+             "chance explains it"},
+    {.type = OPTION_HEADING, .help = "Texts"},
+    {.name = "query-prompt", .type = OPTION_STRING, .offset = EVAL(query_prompt), .argument = "TEXT",
+     .help = "put before every query, as \"query: \""},
+    {.name = "query-prompt-name", .type = OPTION_STRING, .offset = EVAL(query_prompt_name), .argument = "NAME",
+     .help = "one of the model's own prompts (default: query)"},
+    {.name = "passage-prompt", .type = OPTION_STRING, .offset = EVAL(passage_prompt), .argument = "TEXT",
+     .help = "put before every passage"},
+    {.name = "passage-prompt-name", .type = OPTION_STRING, .offset = EVAL(passage_prompt_name), .argument = "NAME",
+     .help = "\none of the model's own prompts (default: passage,\n"
+             "document or corpus)"},
+    MAX_TOKENS_ROW(EVAL(compute), "texts"),
+    {.type = OPTION_HEADING, .help = "Computing"},
+    {.name = "overwrite", .type = OPTION_FLAG, .offset = EVAL(overwrite),
+     .help = "embed anew what an earlier run left in OUT"},
+    COMPUTE_ROWS(EVAL(compute),
+                 "auto, cpu, cuda, cuda:K (card K), or null (no model:\n"
+                 "hashes, for tests); of the scan too, where auto with\n"
+                 "--vectors is cpu",
+                 PRECISION_HELP),
+    BATCH_TOKENS_ROW(EVAL(compute)),
+    {.type = OPTION_HEADING, .help = "Display"},
+    {.name = "progress", .type = OPTION_CHOICE, .offset = OWN(progress), .argument = "MODE", .choices = progress_modes,
+     .help = "auto, bar, json or none, as for nina embed"},
+    {.name = "quiet", .type = OPTION_FLAG, .offset = OWN(quiet),
+     .help = "print the table and errors only"},
+    {.type = OPTION_END},
 };
+// clang-format on
 
 static void print_help(void) {
   puts(
@@ -104,7 +111,7 @@ static bool compare_and_print(const struct eval_result *before, const char *befo
 static bool compare_with(const struct eval_arguments *arguments, const struct eval_result *before,
                          const struct eval_result *after, struct error *error) {
   const struct eval_options *eval = &arguments->eval;
-  const char *out = eval->embed.out ? eval->embed.out : eval->vectors;
+  const char *out = eval->out ? eval->out : eval->vectors;
   char *path = file_join(out, "metrics.json");
   if (!path) return error_set_memory(error, strlen(out), "a path");
   puts("");
@@ -170,12 +177,12 @@ static bool arguments_check(const struct eval_arguments *arguments, int extra, s
   if (extra > 0)
     return error_set(error, ERROR_USAGE, "nina eval takes no INPUT: --data names the set (nina eval --help)");
   if (!eval->data) return error_set(error, ERROR_USAGE, "--data is required (nina eval --help)");
-  if (!eval->embed.model == !eval->vectors)
+  if (!eval->model == !eval->vectors)
     return error_set(error, ERROR_USAGE,
                      "pass either --model, to embed, or --vectors, to judge what is embedded");
-  if (!eval->embed.out && !eval->vectors)
+  if (!eval->out && !eval->vectors)
     return error_set(error, ERROR_USAGE, "--out is required (nina eval --help)");
-  if (eval->metrics && !eval->embed.out)
+  if (eval->metrics && !eval->out)
     return error_set(error, ERROR_USAGE,
                      "--metrics needs --out: %s/metrics.json with the usual metrics would be replaced",
                      eval->vectors);

@@ -19,11 +19,13 @@ struct info_arguments {
   bool devices;
 };
 
+// clang-format off
 static const struct option_spec specs[] = {
-    {"devices", OPTION_FLAG, offsetof(struct info_arguments, devices), NULL,
-     "list the CUDA cards of this machine, or why there is none", NULL},
-    {0, OPTION_FLAG, 0, NULL, NULL, NULL},
+    {.name = "devices", .type = OPTION_FLAG, .offset = offsetof(struct info_arguments, devices),
+     .help = "list the CUDA cards of this machine, or why there is none"},
+    {.type = OPTION_END},
 };
+// clang-format on
 
 static const char *weights_dtype(const struct model *model) {
   return model->word_embedding->dtype_name;

@@ -6,46 +6,52 @@
 
 #include "host/cli/answers.h"
 #include "host/cli/commands.h"
+#include "host/cli/compute_rows.h"
 #include "host/cli/human.h"
 #include "host/cli/options.h"
 #include "host/job/search.h"
 
 struct search_arguments {
-  struct search_options search; /* first: OPTION_DEVICE stores into the embed_options that it begins with */
+  struct search_options search;
   bool json, quiet, help;
   char **question; /* [count] of the command line */
   int count;
 };
 
 #define SEARCH(field) offsetof(struct search_arguments, search.field)
+#define OWN(field) offsetof(struct search_arguments, field)
 
+// clang-format off
 static const struct option_spec specs[] = {
-    {NULL, OPTION_HEADING, 0, NULL, "What to search, with what", NULL},
-    {"model", OPTION_STRING, SEARCH(embed.model), "DIR", "model folder that made the vectors (required)",
-     NULL},
-    {"vectors", OPTION_STRING, SEARCH(vectors), "DIR", "output folder of nina embed (required)", NULL},
-    {"width", OPTION_INT, SEARCH(width), "N",
-     "Matryoshka width: any up to the widest stored, itself stored\nor not (default: the widest)", NULL},
-    {"top-k", OPTION_INT, SEARCH(top_k), "K", "passages per question (default: 5)", NULL},
-    {"json", OPTION_FLAG, offsetof(struct search_arguments, json), NULL,
-     "one JSON object a question, with whole texts", NULL},
-    {"slow-text", OPTION_FLAG, SEARCH(slow_text), NULL,
-     "without stored texts: read them from compressed shards too,\nwhich decompresses all before them", NULL},
-    {"prompt", OPTION_STRING, SEARCH(embed.prompt), "TEXT", "put before every question, as \"query: \"",
-     NULL},
-    {"prompt-name", OPTION_STRING, SEARCH(embed.prompt_name), "NAME",
-     "one of the model's own prompts (default: query)", NULL},
-    {NULL, OPTION_HEADING, 0, NULL, "Computing", NULL},
-    {"device", OPTION_DEVICE, SEARCH(embed.device), "NAME",
-     "of questions and scan: cpu, cuda, cuda:K (card K), or\nnull (no model: hashes, for tests); auto: cpu",
-     NULL},
-    {"precision", OPTION_CHOICE, SEARCH(embed.precision), "NAME",
-     "of the questions: auto; cpu: fp32 or bf16; cuda: fp16", option_precisions},
-    {"threads", OPTION_INT, SEARCH(embed.threads), "N", "threads (default: the processors it may use)", NULL},
-    {"quiet", OPTION_FLAG, offsetof(struct search_arguments, quiet), NULL, "print answers and errors only",
-     NULL},
-    {0, OPTION_FLAG, 0, NULL, NULL, NULL},
+    {.type = OPTION_HEADING, .help = "What to search, with what"},
+    {.name = "model", .type = OPTION_STRING, .offset = SEARCH(question.model), .argument = "DIR",
+     .help = "model folder that made the vectors (required)"},
+    {.name = "vectors", .type = OPTION_STRING, .offset = SEARCH(vectors), .argument = "DIR",
+     .help = "output folder of nina embed (required)"},
+    {.name = "width", .type = OPTION_INT, .offset = SEARCH(width), .argument = "N",
+     .help = "Matryoshka width: any up to the widest stored, itself stored\n"
+             "or not (default: the widest)"},
+    {.name = "top-k", .type = OPTION_INT, .offset = SEARCH(top_k), .argument = "K",
+     .help = "passages per question (default: 5)"},
+    {.name = "json", .type = OPTION_FLAG, .offset = OWN(json),
+     .help = "one JSON object a question, with whole texts"},
+    {.name = "slow-text", .type = OPTION_FLAG, .offset = SEARCH(slow_text),
+     .help = "without stored texts: read them from compressed shards too,\n"
+             "which decompresses all before them"},
+    {.name = "prompt", .type = OPTION_STRING, .offset = SEARCH(question.prompt), .argument = "TEXT",
+     .help = "put before every question, as \"query: \""},
+    {.name = "prompt-name", .type = OPTION_STRING, .offset = SEARCH(question.prompt_name), .argument = "NAME",
+     .help = "one of the model's own prompts (default: query)"},
+    {.type = OPTION_HEADING, .help = "Computing"},
+    COMPUTE_ROWS(SEARCH(question.compute),
+                 "of questions and scan: cpu, cuda, cuda:K (card K), or\n"
+                 "null (no model: hashes, for tests); auto: cpu",
+                 "of the questions: auto; cpu: fp32 or bf16; cuda: fp16"),
+    {.name = "quiet", .type = OPTION_FLAG, .offset = OWN(quiet),
+     .help = "print answers and errors only"},
+    {.type = OPTION_END},
 };
+// clang-format on
 
 static void print_help(void) {
   puts(
@@ -142,9 +148,9 @@ static bool parse(int argc, char **argv, struct search_arguments *arguments, str
   arguments->question = argv + first;
   arguments->count = argc - first;
   if (arguments->help) return true;
-  if (!arguments->search.embed.model || !arguments->search.vectors)
+  if (!arguments->search.question.model || !arguments->search.vectors)
     return error_set(error, ERROR_USAGE, "%s is required (nina search --help)",
-                     arguments->search.embed.model ? "--vectors" : "--model");
+                     arguments->search.question.model ? "--vectors" : "--model");
   for (int i = 0; i < arguments->count; i++)
     if (is_blank(arguments->question[i]))
       return error_set(error, ERROR_USAGE, "question %d is empty: there is nothing to search for", i + 1);

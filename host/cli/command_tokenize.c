@@ -12,14 +12,16 @@ struct tokenize_arguments {
   int32_t max_tokens;
 };
 
+// clang-format off
 static const struct option_spec specs[] = {
-    {NULL, OPTION_HEADING, 0, NULL, "Options", NULL},
-    {"model", OPTION_STRING, offsetof(struct tokenize_arguments, model), "DIR", "model folder (required)",
-     NULL},
-    {"max-tokens", OPTION_INT, offsetof(struct tokenize_arguments, max_tokens), "N",
-     "cut at N tokens (default: the model's limit)", NULL},
-    {0, OPTION_FLAG, 0, NULL, NULL, NULL},
+    {.type = OPTION_HEADING, .help = "Options"},
+    {.name = "model", .type = OPTION_STRING, .offset = offsetof(struct tokenize_arguments, model), .argument = "DIR",
+     .help = "model folder (required)"},
+    {.name = "max-tokens", .type = OPTION_INT, .offset = offsetof(struct tokenize_arguments, max_tokens), .argument = "N",
+     .help = "cut at N tokens (default: the model's limit)"},
+    {.type = OPTION_END},
 };
+// clang-format on
 
 static void print_help(void) {
   puts(

@@ -11,11 +11,13 @@ struct verify_arguments {
   int32_t threads;
 };
 
+// clang-format off
 static const struct option_spec specs[] = {
-    {"threads", OPTION_INT, offsetof(struct verify_arguments, threads), "N",
-     "threads (default: the processors it may use)", NULL},
-    {0, OPTION_FLAG, 0, NULL, NULL, NULL},
+    {.name = "threads", .type = OPTION_INT, .offset = offsetof(struct verify_arguments, threads), .argument = "N",
+     .help = "threads (default: the processors it may use)"},
+    {.type = OPTION_END},
 };
+// clang-format on
 
 static void print_finding(void *context, const struct finding *finding) {
   static const char *const kinds[] = {"missing", "damaged", "incomplete", "foreign"};

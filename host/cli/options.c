@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/job/embed.h"
+#include "host/job/device.h"
 #include "io/file.h"
 
 #define OPTIONS_MAX 64
@@ -17,7 +17,7 @@
 const char *const option_precisions[] = {"auto", "fp32", "bf16", "fp16", NULL};
 
 static bool spec_ends(const struct option_spec *spec) {
-  return !spec->name && spec->type != OPTION_HEADING;
+  return spec->type == OPTION_END;
 }
 
 static const struct option_spec *spec_find(const struct option_spec *specs, const char *name) {
@@ -113,9 +113,8 @@ static bool parse_number(const char *name, const char *value, int64_t most, bool
   return true;
 }
 
-static bool parse_widths(const char *name, const char *value, struct embed_options *options,
-                         struct error *error) {
-  options->width_count = 0;
+static bool parse_widths(const char *name, const char *value, struct width_list *list, struct error *error) {
+  list->count = 0;
   for (const char *at = value;; at++) {
     char *end;
     const int length = (int)strcspn(at, ",");
@@ -124,9 +123,9 @@ static bool parse_widths(const char *name, const char *value, struct embed_optio
       return error_set(error, ERROR_USAGE,
                        "%s: \"%.*s\" in \"%s\" is not a width: expected numbers above 0, as 1024,256,64",
                        name, length, at, value);
-    if (options->width_count == WIDTHS_MAX)
+    if (list->count == WIDTHS_MAX)
       return error_set(error, ERROR_USAGE, "%s: \"%s\" has more than %d widths", name, value, WIDTHS_MAX);
-    options->widths[options->width_count++] = (int32_t)width;
+    list->width[list->count++] = (int32_t)width;
     at = end;
     if (!*at) return true;
   }
@@ -147,7 +146,7 @@ static bool parse_choice(const struct option_spec *spec, const char *value, int 
 }
 
 /* A number after the colon is that of a card. */
-static bool parse_device(const char *name, const char *value, struct embed_options *options,
+static bool parse_device(const char *name, const char *value, struct compute_options *options,
                          struct error *error) {
   static const char *const devices[] = {"auto", "cpu", "cuda", "null"}; /* as enum device */
   static const char card[] = "cuda:";
@@ -196,13 +195,14 @@ static bool option_store(const struct option_spec *spec, const char *value, void
       *(int64_t *)field = number;
       return true;
     case OPTION_WIDTHS:
-      return parse_widths(spec->name, value, target, error);
+      return parse_widths(spec->name, value, (struct width_list *)field, error);
     case OPTION_CHOICE:
       return parse_choice(spec, value, (int *)field, error);
     case OPTION_DEVICE:
-      return parse_device(spec->name, value, target, error);
+      return parse_device(spec->name, value, (struct compute_options *)field, error);
     case OPTION_CONFIG:
     case OPTION_HEADING:
+    case OPTION_END:
       break;
   }
   return true;

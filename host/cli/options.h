@@ -8,25 +8,34 @@
 #include "io/error.h"
 
 enum option_type {
+  OPTION_END,     /* of a table */
   OPTION_HEADING, /* not an option: a line of the help between groups */
   OPTION_FLAG,    /* bool */
   OPTION_STRING,  /* const char * */
   OPTION_INT,     /* int32_t, above 0; 0 is accepted as "the default" */
   OPTION_SIZE,    /* int64_t, above 0, with an optional K, M or G (powers of 1,024) */
-  OPTION_WIDTHS,  /* struct embed_options: width_count and widths, from a list with commas */
+  OPTION_WIDTHS,  /* struct width_list, from a list with commas */
   OPTION_CHOICE,  /* int: index in choices */
-  OPTION_DEVICE,  /* struct embed_options: device and card */
+  OPTION_DEVICE,  /* struct compute_options: its device and card */
   OPTION_CONFIG,  /* the .ini file itself */
 };
 
+/* A row of a command's table. Tables use designated initialisers. */
 struct option_spec {
   const char *name; /* without the dashes; also the key in an .ini file */
   enum option_type type;
-  size_t offset;        /* of the field in the command's options */
+  size_t offset;        /* of the value, of the type above, in the command's options */
   const char *argument; /* name of its value in the help */
   const char *help;
   const char *const *choices; /* OPTION_CHOICE: names, then NULL */
 };
+
+/* The row of every command that reads .ini files. */
+// clang-format off
+#define CONFIG_ROW                                                   \
+  {.name = "config", .type = OPTION_CONFIG, .argument = "FILE.ini",  \
+   .help = "read options from a file first: `name = value` lines"}
+// clang-format on
 
 /* Choices by enum precision. */
 extern const char *const option_precisions[];
@@ -39,7 +48,7 @@ struct option_strings {
 
 /* Parses a command's arguments into `target`. The .ini file that --config names is read first, so the command
  * line wins. An .ini file has keys `name = value` (flags: true or false), before any section or in one named
- * after the command. `specs` ends with a NULL name and heading. *first is the index in argv of the positional
+ * after the command. `specs` ends with OPTION_END. *first is the index in argv of the positional
  * arguments, which come last. Strings point into argv or, from the file, into *kept, which the caller frees
  * when `target` is no longer used (NULL for a command without --config). ERROR_USAGE on anything unknown,
  * with the nearest name. *help is set by -h and --help. */

@@ -17,7 +17,7 @@ struct card_list {
 };
 
 /* The usable ones; of them only the one that `options` names, if it names one. */
-static void cards_find(const struct embed_options *options, struct card_list *list) {
+static void cards_find(const struct compute_options *options, struct card_list *list) {
   struct cuda_card cards[CUDA_CARDS_MAX];
   struct error unused;
   int32_t count;
@@ -38,7 +38,7 @@ bool device_of_manifest(const json_t *manifest, enum device *device) {
 
 /* What this process would take if it were alone, and the cards that it may take, of which that is the first.
  * Where there is none the encoder says what is wrong with the one that was asked for. */
-static void choose_alone(const struct embed_options *options, const json_t *manifest,
+static void choose_alone(const struct compute_options *options, const json_t *manifest,
                          struct device_choice *choice, struct card_list *list) {
   const bool precision_fits = options->precision == PRECISION_AUTO || options->precision == PRECISION_FP16;
   *choice =
@@ -79,7 +79,7 @@ out:
   return ok;
 }
 
-bool device_choose(const struct embed_options *options, const json_t *manifest, struct ranks *ranks,
+bool device_choose(const struct compute_options *options, const json_t *manifest, struct ranks *ranks,
                    struct device_choice *choice, struct error *error) {
   struct card_list list;
   choose_alone(options, manifest, choice, &list);

@@ -1,12 +1,24 @@
-/* Which encoder a run uses, where the user leaves it open. */
+/* What the commands that compute take alike, and which encoder a run uses if the user leaves it open. */
 #pragma once
 
 #include <jansson.h>
 
 #include "host/job/card_deal.h"
-#include "host/job/embed.h"
 #include "host/model/encoder.h"
 #include "host/ranks/ranks.h"
+
+enum device { DEVICE_AUTO, DEVICE_CPU, DEVICE_CUDA, DEVICE_NULL };
+
+/* What embed, eval and search compute with. Zero means: the default, or what the run in OUT already has. */
+struct compute_options {
+  enum device device;
+  int32_t card; /* of DEVICE_CUDA: K + 1 for cuda:K; 0: any that no other rank has */
+  enum precision precision;
+  int32_t threads; /* 0: the processors that this process may use */
+  int32_t batch_tokens;
+  int32_t max_tokens; /* 0: the model's own */
+  int64_t null_rate;  /* tokens per second of each slot of the null encoder; 0: memory speed */
+};
 
 struct device_choice {
   enum device device;      /* never DEVICE_AUTO */
@@ -24,7 +36,7 @@ bool device_of_manifest(const json_t *manifest, enum device *device);
  * Collective: each rank gets a card of its own, the first usable one that it sees and no rank before it has
  * taken, or the one that its user named. ERROR_USAGE on all ranks where a machine has fewer cards than ranks
  * that want one. `ranks` NULL: this process has the cards for itself. */
-bool device_choose(const struct embed_options *options, const json_t *manifest, struct ranks *ranks,
+bool device_choose(const struct compute_options *options, const json_t *manifest, struct ranks *ranks,
                    struct device_choice *choice, struct error *error);
 
 /* Opens it. Where the choice was free and the cuda encoder cannot compute the model, the CPU takes its place

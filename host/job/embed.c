@@ -56,8 +56,8 @@ static void notice(const struct embedding *run, const char *format, ...) {
 /* How many processors this rank should take for itself, where the launcher lets several ranks share some. */
 static void resolve_threads(struct embedding *run) {
   const struct ranks_place *place = ranks_place(run->ranks, ranks_rank(run->ranks));
-  if (run->asked.threads > 0) return;
-  run->asked.threads = ranks_processors(run->ranks);
+  if (run->asked.compute.threads > 0) return;
+  run->asked.compute.threads = ranks_processors(run->ranks);
   const int32_t cores = (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
   /* Ranks with one mask between them are not bound one by one: the machine, or a job's cpuset, is theirs. */
   if (!ranks_launched(run->ranks) || place->local_rank > 0 || place->sharers > 1) return;
@@ -80,14 +80,14 @@ static void resolve_blocks(struct embedding *run) {
 
 static bool open_encoder(struct embedding *run, struct error *error) {
   struct settings *settings = &run->settings;
-  const bool free_choice = run->options->device == DEVICE_AUTO && !run->manifest;
+  const bool free_choice = run->options->compute.device == DEVICE_AUTO && !run->manifest;
   struct device_choice choice;
   struct error why;
-  if (!device_choose(run->options, run->manifest, run->ranks, &choice, error)) return false;
-  if (!ranks_agree(
-          run->ranks,
-          settings_for_encoder(run->options, run->model, run->manifest, choice.device, settings, error),
-          error))
+  if (!device_choose(&run->options->compute, run->manifest, run->ranks, &choice, error)) return false;
+  if (!ranks_agree(run->ranks,
+                   settings_for_encoder(&run->options->compute, &run->options->widths, &run->model->config,
+                                        run->manifest, choice.device, &settings->encoder, error),
+                   error))
     return false;
   run->encoder =
       device_open_encoder(&choice, free_choice, run->ranks, run->model, &settings->encoder, &why, error);
@@ -130,8 +130,8 @@ static bool open_input(struct embedding *run, struct error *error) {
 static bool open_tools(struct embedding *run, struct error *error) {
   return ranks_agree(run->ranks, open_model(run, error), error) && open_encoder(run, error) &&
          ranks_agree(run->ranks,
-                     settings_for_flow(run->options, run->model, run->tokenizer, run->encoder, run->manifest,
-                                       &run->settings, error),
+                     settings_for_flow(run->options, &run->model->config, run->tokenizer, run->encoder,
+                                       run->manifest, &run->settings, error),
                      error);
 }
 

@@ -5,38 +5,29 @@
 #include <stdint.h>
 
 #include "host/flow/flow.h"
-#include "host/model/encoder.h"
+#include "host/job/device.h"
 #include "io/error.h"
 #include "io/run/totals.h"
-
-enum device { DEVICE_AUTO, DEVICE_CPU, DEVICE_CUDA, DEVICE_NULL };
 
 /* Zero or NULL means: the default, or what the run in OUT already has. */
 struct embed_options {
   const char *model, *out;
   const char *const *input;
   int32_t input_count;
-  int32_t width_count; /* 0: the model's full width */
-  int32_t widths[WIDTHS_MAX];
-  enum device device;
-  int32_t card; /* of DEVICE_CUDA: K + 1 for cuda:K; 0: any that no other rank has */
-  enum precision precision;
+  struct width_list widths; /* none: the model's full width */
+  struct compute_options compute;
   const char *text_field; /* NULL: "text" */
   const char *id_field;   /* NULL: ids are shard:line */
   const char *title_field;
   const char *prompt;      /* a text; at most one of the two; neither: the model's default prompt */
   const char *prompt_name; /* one of the model's prompts */
-  int32_t max_tokens;      /* 0: the model's own */
   int64_t max_line;        /* 0: 128 MiB */
-  int32_t batch_tokens;
   int64_t block_lines, block_bytes;
-  int32_t threads;    /* 0: the processors that this process may use */
   int32_t zstd_level; /* 0: EMBED_ZSTD_LEVEL */
   bool store_text;
   bool append, overwrite;
-  bool mixed;        /* ranks and runs of several compute classes may work on OUT */
-  int32_t grace;     /* seconds; 0: EMBED_GRACE */
-  int64_t null_rate; /* tokens per second of each slot of the null encoder; 0: memory speed */
+  bool mixed;    /* ranks and runs of several compute classes may work on OUT */
+  int32_t grace; /* seconds; 0: EMBED_GRACE */
 };
 
 #define EMBED_ZSTD_LEVEL 1

@@ -53,9 +53,6 @@ static bool side_embed(struct evaluation *eval, struct embed_options *embed, con
   const char *out = embed->out;
   embed->input = &input;
   embed->input_count = 1;
-  embed->text_field = EVAL_TEXT_FIELD;
-  embed->id_field = EVAL_ID_FIELD;
-  embed->store_text = true;
   notice(eval, "embedding %s", input);
   bool ok = embed_run(eval->ranks, embed, eval->callbacks, eval->stop, &report, error);
   if (ok && !report.complete)
@@ -78,13 +75,20 @@ static bool sides_prepare(const struct evaluation *eval, struct embed_options *c
   static const char *const query_names[] = {"query", NULL};
   static const char *const passage_names[] = {"passage", "document", "corpus", NULL};
   const struct eval_options *options = eval->options;
-  *corpus = *queries = options->embed;
+  *corpus = (struct embed_options){.model = options->model,
+                                   .widths = options->widths,
+                                   .compute = options->compute,
+                                   .overwrite = options->overwrite,
+                                   .text_field = EVAL_TEXT_FIELD,
+                                   .id_field = EVAL_ID_FIELD,
+                                   .store_text = true};
+  *queries = *corpus;
   corpus->title_field = EVAL_TITLE_FIELD;
-  corpus->out = file_join(options->embed.out, "corpus");
-  queries->out = file_join(options->embed.out, "queries");
-  if (!corpus->out || !queries->out) return error_set_memory(error, strlen(options->embed.out), "a path");
+  corpus->out = file_join(options->out, "corpus");
+  queries->out = file_join(options->out, "queries");
+  if (!corpus->out || !queries->out) return error_set_memory(error, strlen(options->out), "a path");
   struct model_config model;
-  if (!model_config_open(&model, options->embed.model, error)) return false;
+  if (!model_config_open(&model, options->model, error)) return false;
   prompt_choose(&model, options->query_prompt, options->query_prompt_name, query_names, queries);
   prompt_choose(&model, options->passage_prompt, options->passage_prompt_name, passage_names, corpus);
   model_config_close(&model);
@@ -95,7 +99,7 @@ static bool sides_embed(struct evaluation *eval, struct error *error) {
   struct embed_options corpus, queries;
   bool ok = ranks_agree(eval->ranks, sides_prepare(eval, &corpus, &queries, error), error) &&
             side_embed(eval, &corpus, eval->set.corpus, error);
-  queries.threads = eval->means.threads; /* given, so that it is not said twice where they are few */
+  queries.compute.threads = eval->means.threads; /* given, so that it is not said twice where they are few */
   ok = ok && side_embed(eval, &queries, eval->set.queries, error);
   free((char *)(uintptr_t)corpus.out);
   free((char *)(uintptr_t)queries.out);
@@ -142,10 +146,10 @@ static int widest_first(const void *a, const void *b) {
 /* The widths asked for, or those stored; the widest first, each once. */
 static bool result_widths(struct evaluation *eval, struct error *error) {
   struct eval_result *result = &eval->report->result;
-  const struct embed_options *embed = &eval->options->embed;
+  const struct width_list *asked = &eval->options->widths;
   const struct stored_run *corpus = &eval->vectors.corpus;
-  const int32_t count = embed->width_count ? embed->width_count : corpus->width_count;
-  const int32_t *widths = embed->width_count ? embed->widths : corpus->widths;
+  const int32_t count = asked->count ? asked->count : corpus->width_count;
+  const int32_t *widths = asked->count ? asked->width : corpus->widths;
   for (int32_t w = 0; w < count; w++) {
     if (widths[w] < 1 || widths[w] > corpus->widths[0])
       return error_set(error, ERROR_USAGE,
@@ -161,7 +165,7 @@ static bool result_widths(struct evaluation *eval, struct error *error) {
 /* True where a card scans: the device that embedded does; for vectors that are there already, a card only
  * where it is asked for. A card that was not asked for can be done without. */
 static bool scans_on_card(const struct evaluation *eval) {
-  enum device device = eval->options->embed.device;
+  enum device device = eval->options->compute.device;
   if (device == DEVICE_AUTO && !eval->options->vectors)
     device_of_manifest(eval->vectors.corpus.manifest, &device);
   return device == DEVICE_CUDA;
@@ -178,7 +182,7 @@ static bool score(struct evaluation *eval, const char *out, struct error *error)
     notice(eval, "%s", eval->vectors.qrels.warning[i]);
   const struct eval_scan scan = {.means = eval->means,
                                  .on_card = scans_on_card(eval),
-                                 .may_do_without = eval->options->embed.device == DEVICE_AUTO,
+                                 .may_do_without = eval->options->compute.device == DEVICE_AUTO,
                                  .callbacks = eval->callbacks};
   if (!eval_score(eval->ranks, &eval->vectors, out, &scan, result, &replaced, error)) return false;
   if (replaced > 0)
@@ -213,7 +217,7 @@ static bool evaluation_open(struct evaluation *eval, const char *out, struct err
 
 static bool evaluate(struct evaluation *eval, struct error *error) {
   const struct eval_options *options = eval->options;
-  const char *out = options->embed.out ? options->embed.out : options->vectors;
+  const char *out = options->out ? options->out : options->vectors;
   if (!ranks_agree(eval->ranks, evaluation_open(eval, out, error), error)) return false;
   if (!options->vectors && !sides_embed(eval, error)) return false;
   if (ranks_rank(eval->ranks) > 0) {
@@ -230,7 +234,7 @@ bool eval_run(struct ranks *ranks, const struct eval_options *options,
               struct eval_report *report, struct error *error) {
   struct evaluation eval = {
       .ranks = ranks, .options = options, .callbacks = callbacks, .stop = stop, .report = report};
-  eval.means = scan_means_of(ranks, &options->embed);
+  eval.means = scan_means_of(ranks, &options->compute);
   *report = (struct eval_report){0};
   const bool ok = evaluate(&eval, error);
   eval_vectors_close(&eval.vectors);

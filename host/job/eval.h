@@ -11,16 +11,17 @@
 #include "host/job/eval_result.h"
 
 struct eval_options {
-  /* model, device, precision, threads, sizes and overwrite: as for embed. `out` is OUT; input, fields, prompt
-   * and store_text are set by eval. Widths: 0 stands for the model's full one, or those of the vectors. */
-  struct embed_options embed;
+  const char *model, *out;  /* as for embed; no `out`: in `vectors` */
+  struct width_list widths; /* none: the model's full one, or those of `vectors` */
+  struct compute_options compute;
+  bool overwrite;
   const char *data;  /* folder in BEIR form */
   const char *split; /* NULL: "test" */
   /* Text, or name of one of the model's prompts; at most one of the two. Neither: the model's own "query";
    * and "passage", "document" or "corpus", whichever it has; else its default prompt. */
   const char *query_prompt, *query_prompt_name;
   const char *passage_prompt, *passage_prompt_name;
-  const char *vectors; /* OUT of an earlier run to judge without a model; `embed.out` NULL: there */
+  const char *vectors; /* OUT of an earlier run to judge without a model */
   const char *metrics; /* as metric_set_parse; NULL: the evaluator's fifteen */
 };
 

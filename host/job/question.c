@@ -14,39 +14,52 @@ struct question_encoder {
   struct tokenizer *tokenizer;
   struct token_encoder *tokens;
   struct encoder *encoder;
-  struct settings settings;
-  struct text text; /* prompt and question */
-  int32_t *ids;     /* [max_tokens] */
+  struct encoder_options options; /* the encoder's */
+  const char *prompt;
+  int32_t prompt_tokens; /* as in struct batch */
+  struct text text;      /* prompt and question */
+  int32_t *ids;          /* [max_tokens] */
   uint16_t *rows[WIDTHS_MAX];
 };
 
-static bool open_encoder(struct question_encoder *question, struct embed_options *options,
-                         struct error *error) {
-  struct settings *settings = &question->settings;
-  struct error unused;
-  options->threads = 1;                                             /* one question at a time: */
-  if (options->device == DEVICE_AUTO) options->device = DEVICE_CPU; /* a card's start would take longer */
+/* The prompt that was asked for, else the model's "query", else its default. */
+static bool choose_prompt(struct question_encoder *question, const struct question_options *asked,
+                          struct error *error) {
+  const struct model_config *config = &question->model->config;
+  const char *name = asked->prompt_name;
+  if (!asked->prompt && !name && model_config_prompt(config, "query")) name = "query";
+  return settings_prompt(config, asked->prompt, name, &question->prompt, error) &&
+         settings_prompt_tokens(config, question->tokenizer, question->prompt, question->options.max_tokens,
+                                &question->prompt_tokens, error);
+}
+
+static bool open_encoder(struct question_encoder *question, const struct question_options *asked,
+                         const struct width_list *widths, struct error *error) {
+  struct encoder_options *options = &question->options;
+  struct compute_options compute = asked->compute;
   struct device_choice choice;
-  if (!device_choose(options, NULL, NULL, &choice, error)) return false;
-  if (!options->prompt && !options->prompt_name && model_config_prompt(&question->model->config, "query"))
-    options->prompt_name = "query";
-  if (!settings_for_encoder(options, question->model, NULL, choice.device, settings, error)) return false;
-  question->encoder =
-      device_open_encoder(&choice, false, NULL, question->model, &settings->encoder, &unused, error);
-  return question->encoder && settings_for_flow(options, question->model, question->tokenizer,
-                                                question->encoder, NULL, settings, error);
+  struct error unused;
+  compute.threads = 1;                                            /* one question at a time: */
+  if (compute.device == DEVICE_AUTO) compute.device = DEVICE_CPU; /* a card's start would take longer */
+  if (!device_choose(&compute, NULL, NULL, &choice, error) ||
+      !settings_for_encoder(&compute, widths, &question->model->config, NULL, choice.device, options,
+                            error) ||
+      !choose_prompt(question, asked, error))
+    return false;
+  question->encoder = device_open_encoder(&choice, false, NULL, question->model, options, &unused, error);
+  return question->encoder != NULL;
 }
 
 static bool open_buffers(struct question_encoder *question, struct error *error) {
-  const struct flow_options *flow = &question->settings.flow;
-  question->ids = malloc((size_t)flow->max_tokens * sizeof *question->ids);
+  const struct encoder_options *options = &question->options;
+  question->ids = malloc((size_t)options->max_tokens * sizeof *question->ids);
   bool ok = question->ids != NULL;
-  for (int32_t w = 0; w < flow->width_count; w++) {
-    question->rows[w] = malloc((size_t)flow->widths[w] * sizeof **question->rows);
+  for (int32_t w = 0; w < options->width_count; w++) {
+    question->rows[w] = malloc((size_t)options->widths[w] * sizeof **question->rows);
     ok = ok && question->rows[w];
   }
   if (ok) return true;
-  return error_set_memory(error, (size_t)flow->max_tokens * sizeof *question->ids, "a question");
+  return error_set_memory(error, (size_t)options->max_tokens * sizeof *question->ids, "a question");
 }
 
 /* ERROR_CONFLICT where the model is not the one that made the run's vectors. */
@@ -70,9 +83,9 @@ static bool check_model(const struct question_encoder *question, const struct st
       run->out, name ? name : "?", question->model->config.folder);
 }
 
-struct question_encoder *question_encoder_open(const struct embed_options *options,
-                                               const struct stored_run *run, struct error *error) {
-  struct embed_options own = *options;
+struct question_encoder *question_encoder_open(const struct question_options *options,
+                                               const struct width_list *widths, const struct stored_run *run,
+                                               struct error *error) {
   struct question_encoder *question = calloc(1, sizeof *question);
   if (!question) {
     error_set_memory(error, sizeof *question, "an encoder of questions");
@@ -82,8 +95,8 @@ struct question_encoder *question_encoder_open(const struct embed_options *optio
   if (question->model)
     question->tokenizer = tokenizer_open(question->model->config.modules.transformer, error);
   if (question->tokenizer) question->tokens = token_encoder_open(question->tokenizer, error);
-  if (question->tokens && check_model(question, run, error) && open_encoder(question, &own, error) &&
-      open_buffers(question, error))
+  if (question->tokens && check_model(question, run, error) &&
+      open_encoder(question, options, widths, error) && open_buffers(question, error))
     return question;
   question_encoder_close(question);
   return NULL;
@@ -102,7 +115,7 @@ void question_encoder_close(struct question_encoder *question) {
 }
 
 const char *question_encoder_prompt(const struct question_encoder *question) {
-  return question->settings.flow.prompt;
+  return question->prompt;
 }
 
 const char *question_encoder_description(const struct question_encoder *question) {
@@ -115,22 +128,22 @@ static bool question_tokenize(struct question_encoder *question, const char *ask
   bool truncated;
   if (!utf8_check(asked, "a question", error)) return false;
   text_clear(text, (size_t)1 << 20);
-  text_append_string(text, question->settings.flow.prompt);
+  text_append_string(text, question->prompt);
   text_append_string(text, asked);
   if (text->failed) return error_set_memory(error, strlen(asked), "a question");
   return token_encoder_encode(question->tokens, text->bytes, (int64_t)text->size,
-                              question->settings.flow.max_tokens, question->ids, count, &truncated, error);
+                              question->options.max_tokens, question->ids, count, &truncated, error);
 }
 
 bool question_encode(struct question_encoder *question, const char *asked, float *row, struct error *error) {
-  const struct flow_options *flow = &question->settings.flow;
-  const int32_t last = flow->width_count - 1;
+  const struct encoder_options *options = &question->options;
+  const int32_t last = options->width_count - 1;
   int32_t offsets[2] = {0, 0};
   if (!question_tokenize(question, asked, &offsets[1], error)) return false;
-  const struct batch batch = {question->ids, offsets, 1, flow->prompt_tokens};
+  const struct batch batch = {question->ids, offsets, 1, question->prompt_tokens};
   if (!encoder_submit(question->encoder, 0, &batch, error) ||
       !encoder_wait(question->encoder, 0, question->rows, error))
     return false;
-  for (int32_t i = 0; i < flow->widths[last]; i++) row[i] = half_to_float(question->rows[last][i]);
+  for (int32_t i = 0; i < options->widths[last]; i++) row[i] = half_to_float(question->rows[last][i]);
   return true;
 }

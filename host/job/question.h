@@ -1,17 +1,25 @@
 /* Questions embedded one after the other, in memory: what `nina search` asks with. */
 #pragma once
 
-#include "host/job/embed.h"
+#include "host/job/device.h"
 #include "host/job/stored_run.h"
 
 struct question_encoder;
 
+/* At most one of prompt and prompt_name; neither: the model's "query" prompt, else its default one. */
+struct question_options {
+  const char *model;              /* folder */
+  const char *prompt;             /* a text */
+  const char *prompt_name;        /* one of the model's prompts */
+  struct compute_options compute; /* the device auto is the CPU; one thread, whatever it says */
+};
+
 /* Opens the model that made the vectors of `run`: another one, by the hashes of its weights and its
- * tokenizer, is ERROR_CONFLICT. (Reads all weights.) Of the options, model, device, precision, max_tokens and
- * widths (widest first) count, and the prompt: a text or a name; neither stands for the model's "query"
- * prompt, else its default one. The device auto is the CPU. */
-struct question_encoder *question_encoder_open(const struct embed_options *options,
-                                               const struct stored_run *run, struct error *error);
+ * tokenizer, is ERROR_CONFLICT. (Reads all weights.) `widths`: that of a question's row, and the run's widest
+ * one, from which the row derives. */
+struct question_encoder *question_encoder_open(const struct question_options *options,
+                                               const struct width_list *widths, const struct stored_run *run,
+                                               struct error *error);
 void question_encoder_close(struct question_encoder *encoder);
 
 /* The prompt in use, and the encoder for people; valid until close. */

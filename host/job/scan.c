@@ -34,7 +34,7 @@ struct scan {
   struct hit *all;   /* [ranks, piece, k] on rank 0 */
 };
 
-struct scan_means scan_means_of(const struct ranks *ranks, const struct embed_options *asked) {
+struct scan_means scan_means_of(const struct ranks *ranks, const struct compute_options *asked) {
   return (struct scan_means){asked->threads ? asked->threads : ranks_processors(ranks), asked->card};
 }
 
@@ -184,7 +184,7 @@ static void lists_collect(struct scan *scan) {
 
 /* Where cards scan, one for each rank. */
 static bool card_choose(struct scan *scan, const struct scan_means *means, struct error *error) {
-  const struct embed_options asked = {.device = DEVICE_CUDA, .card = means->card};
+  const struct compute_options asked = {.device = DEVICE_CUDA, .card = means->card};
   struct device_choice choice;
   if (!scan->options.on_card) return true;
   if (!device_choose(&asked, NULL, scan->ranks, &choice, error)) return false;

@@ -12,7 +12,7 @@
  * rank 0 takes in pieces of SCAN_PIECE_BYTES from all ranks together, or of one query where k is large. */
 #pragma once
 
-#include "host/job/embed.h"
+#include "host/job/device.h"
 #include "host/ranks/ranks.h"
 #include "host/retrieval/vector_files.h"
 
@@ -21,11 +21,11 @@
 /* What a rank scans with. */
 struct scan_means {
   int32_t threads;
-  int32_t card; /* as in embed_options; where the options say on_card, each rank gets one of its own */
+  int32_t card; /* as in compute_options; where the options say on_card, each rank gets one of its own */
 };
 
 /* This rank's, by what its user asked for. */
-struct scan_means scan_means_of(const struct ranks *ranks, const struct embed_options *asked);
+struct scan_means scan_means_of(const struct ranks *ranks, const struct compute_options *asked);
 
 /* On rank 0: the lists of `options` over all files, at least one, in the order of their rows; top_k_close
  * frees them. The options' threads and card are those of the means. NULL where it failed, on whatever rank;

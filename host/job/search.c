@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "host/job/question.h"
 #include "host/job/scan.h"
 #include "host/job/stored_run.h"
 
@@ -33,22 +32,20 @@ static bool width_choose(struct search *search, int32_t wanted, struct error *er
 }
 
 static bool search_start(struct search *search, const struct search_options *options, struct error *error) {
-  struct embed_options embed = options->embed;
+  const struct compute_options *compute = &options->question.compute;
   if (!stored_run_open(options->vectors, &search->run, error) || !width_choose(search, options->width, error))
     return false;
   const struct stored_run *run = &search->run;
   search->k = options->top_k ? options->top_k : SEARCH_TOP_K;
   if (search->k > run->rows) search->k = (int32_t)run->rows;
-  search->on_card = options->embed.device == DEVICE_CUDA;
-  search->means = scan_means_of(search->ranks, &options->embed);
+  search->on_card = compute->device == DEVICE_CUDA;
+  search->means = scan_means_of(search->ranks, compute);
   search->files = stored_run_files(run, search->file_width, error);
   search->passages = search->files ? passage_reader_open(run, options->slow_text, error) : NULL;
   if (!search->passages) return false;
   /* A narrow row derives from the widest one of its run: the question's too. */
-  embed.width_count = search->width == run->widths[0] ? 1 : 2;
-  embed.widths[0] = run->widths[0];
-  embed.widths[1] = search->width;
-  search->questions = question_encoder_open(&embed, run, error);
+  const struct width_list widths = {2, {run->widths[0], search->width}};
+  search->questions = question_encoder_open(&options->question, &widths, run, error);
   return search->questions != NULL;
 }
 
@@ -76,7 +73,7 @@ void search_close(struct search *search) {
 }
 
 void search_follow(struct ranks *ranks, const struct search_options *options) {
-  const struct scan_means means = scan_means_of(ranks, &options->embed);
+  const struct scan_means means = scan_means_of(ranks, &options->question.compute);
   scan_follow(ranks, &means);
 }
 

@@ -1,17 +1,15 @@
 /* The job `search`: questions asked of the vectors that a run stored, exactly (host/retrieval/top_k.h). */
 #pragma once
 
-#include "host/job/embed.h"
 #include "host/job/passage.h"
+#include "host/job/question.h"
 
 struct search_options {
-  /* model, device, precision, max_tokens, and prompt or prompt_name as for question_encoder_open; threads for
-   * the scan, which is done on the card where the device is cuda. */
-  struct embed_options embed;
-  const char *vectors; /* OUT of the run */
-  int32_t width;       /* 0: the run's widest; one that is not stored is derived from the widest */
-  int32_t top_k;       /* 0: SEARCH_TOP_K */
-  bool slow_text;      /* as passage_reader_open */
+  struct question_options question; /* its device, card and threads are the scan's too */
+  const char *vectors;              /* OUT of the run */
+  int32_t width;  /* 0: the run's widest; one that is not stored is derived from the widest */
+  int32_t top_k;  /* 0: SEARCH_TOP_K */
+  bool slow_text; /* as passage_reader_open */
 };
 
 #define SEARCH_TOP_K 5

@@ -13,7 +13,7 @@ static int32_t processors(void) {
   return sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
 }
 
-static int32_t threads_of(const struct embed_options *options) {
+static int32_t threads_of(const struct compute_options *options) {
   return options->threads ? options->threads : processors();
 }
 
@@ -31,43 +31,41 @@ static int widest_first(const void *a, const void *b) {
   return (x < y) - (x > y);
 }
 
-/* widths, strictly decreasing, each at most `hidden`. */
-static bool settings_widths(const struct embed_options *options, const struct model *model,
+/* encoder->widths, strictly decreasing, each at most `hidden`. */
+static bool settings_widths(const struct width_list *list, const struct model_config *model,
                             struct encoder_options *encoder, struct error *error) {
-  const int32_t hidden = model->config.shape.hidden;
-  if (options->width_count == 0) {
+  const int32_t hidden = model->shape.hidden;
+  if (list->count == 0) {
     encoder->width_count = 1;
     encoder->widths[0] = hidden;
     return true;
   }
-  int32_t sorted[WIDTHS_MAX];
-  memcpy(sorted, options->widths, sizeof sorted);
-  qsort(sorted, (size_t)options->width_count, sizeof *sorted, widest_first);
-  for (int32_t i = 0; i < options->width_count; i++) {
-    if (sorted[i] < 1 || sorted[i] > hidden)
+  struct width_list sorted = *list;
+  qsort(sorted.width, (size_t)sorted.count, sizeof *sorted.width, widest_first);
+  for (int32_t i = 0; i < sorted.count; i++) {
+    const int32_t width = sorted.width[i];
+    if (width < 1 || width > hidden)
       return error_set(error, ERROR_USAGE,
-                       "width %d is not one that %s has: it gives vectors of 1 to %d numbers", sorted[i],
-                       model->config.name, hidden);
-    if (i == 0 || sorted[i] != sorted[i - 1]) encoder->widths[encoder->width_count++] = sorted[i];
+                       "width %d is not one that %s has: it gives vectors of 1 to %d numbers", width,
+                       model->name, hidden);
+    if (i == 0 || width != sorted.width[i - 1]) encoder->widths[encoder->width_count++] = width;
   }
   return true;
 }
 
-static bool settings_max_tokens(const struct embed_options *options, const struct model *model,
+static bool settings_max_tokens(const struct compute_options *options, const struct model_config *model,
                                 struct encoder_options *encoder, struct error *error) {
-  encoder->max_tokens = options->max_tokens ? options->max_tokens : model->config.shape.max_tokens;
-  if (encoder->max_tokens < 2 || encoder->max_tokens > model->config.shape.max_tokens)
+  encoder->max_tokens = options->max_tokens ? options->max_tokens : model->shape.max_tokens;
+  if (encoder->max_tokens < 2 || encoder->max_tokens > model->shape.max_tokens)
     return error_set(error, ERROR_USAGE, "--max-tokens %d: %s takes from 2 to %d tokens", encoder->max_tokens,
-                     model->config.name, model->config.shape.max_tokens);
+                     model->name, model->shape.max_tokens);
   return true;
 }
 
-bool settings_for_encoder(const struct embed_options *options, const struct model *model,
-                          const json_t *manifest, enum device device, struct settings *settings,
-                          struct error *error) {
-  *settings = (struct settings){0};
-  struct encoder_options *encoder = &settings->encoder;
-  encoder->precision = options->precision;
+bool settings_for_encoder(const struct compute_options *options, const struct width_list *widths,
+                          const struct model_config *model, const json_t *manifest, enum device device,
+                          struct encoder_options *encoder, struct error *error) {
+  *encoder = (struct encoder_options){.precision = options->precision, .null_rate = options->null_rate};
   const char *used =
       json_string_value(json_object_get(json_object_get(manifest, "compute_class"), "precision"));
   if (encoder->precision == PRECISION_AUTO && used) precision_parse(used, &encoder->precision);
@@ -75,54 +73,47 @@ bool settings_for_encoder(const struct embed_options *options, const struct mode
   if (device != DEVICE_CUDA) encoder->slots = threads_of(options);
   encoder->batch_tokens = (int32_t)first_nonzero(
       options->batch_tokens, manifest_number(manifest, "compute_class", "batch_tokens"), 0);
-  encoder->null_rate = options->null_rate;
   return settings_max_tokens(options, model, encoder, error) &&
-         settings_widths(options, model, encoder, error);
+         settings_widths(widths, model, encoder, error);
 }
 
-/* The prompt's text: given, named, or the model's default. */
-static bool settings_prompt(const struct embed_options *options, const struct model *model,
-                            struct flow_options *flow, struct error *error) {
-  flow->prompt = "";
-  if (options->prompt && options->prompt_name)
+bool settings_prompt(const struct model_config *model, const char *given, const char *name,
+                     const char **prompt, struct error *error) {
+  if (given && name)
     return error_set(error, ERROR_USAGE, "--prompt and --prompt-name exclude each other: pass one of them");
-  if (options->prompt) {
-    flow->prompt = options->prompt;
-    return true;
-  }
-  const char *name = options->prompt_name ? options->prompt_name : model->config.default_prompt;
-  if (!name) return true;
-  flow->prompt = model_config_prompt(&model->config, name);
-  if (flow->prompt) return true;
+  *prompt = given ? given : "";
+  if (!name) name = model->default_prompt;
+  if (given || !name) return true;
+  *prompt = model_config_prompt(model, name);
+  if (*prompt) return true;
   char known[256] = "";
-  for (int32_t i = 0; i < model->config.prompt_count; i++) {
+  for (int32_t i = 0; i < model->prompt_count; i++) {
     const size_t used = strlen(known);
-    snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", model->config.prompt[i].name);
+    snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", model->prompt[i].name);
   }
-  return error_set(error, ERROR_USAGE, "%s has no prompt \"%s\"; its prompts: %s", model->config.name, name,
+  return error_set(error, ERROR_USAGE, "%s has no prompt \"%s\"; its prompts: %s", model->name, name,
                    *known ? known : "none");
 }
 
-/* Where the model's pooling leaves the prompt out: the tokens of <s> and the prompt. */
-static bool settings_prompt_tokens(const struct model *model, const struct tokenizer *tokenizer,
-                                   struct flow_options *flow, struct error *error) {
-  flow->prompt_tokens = 0;
-  if (model->config.shape.pool_prompt || !*flow->prompt) return true;
+bool settings_prompt_tokens(const struct model_config *model, const struct tokenizer *tokenizer,
+                            const char *prompt, int32_t max_tokens, int32_t *count, struct error *error) {
+  *count = 0;
+  if (model->shape.pool_prompt || !*prompt) return true;
   struct token_encoder *encoder = token_encoder_open(tokenizer, error);
-  int32_t *ids = malloc((size_t)flow->max_tokens * sizeof *ids);
-  int32_t count;
+  int32_t *ids = malloc((size_t)max_tokens * sizeof *ids);
+  int32_t tokens;
   bool truncated;
   bool encoded = encoder && ids;
-  if (encoder && !ids) error_set_memory(error, (size_t)flow->max_tokens * sizeof *ids, "the prompt's tokens");
-  encoded = encoded && token_encoder_encode(encoder, flow->prompt, (int64_t)strlen(flow->prompt),
-                                            flow->max_tokens, ids, &count, &truncated, error);
-  if (encoded) flow->prompt_tokens = count - 1;
+  if (encoder && !ids) error_set_memory(error, (size_t)max_tokens * sizeof *ids, "the prompt's tokens");
+  encoded = encoded && token_encoder_encode(encoder, prompt, (int64_t)strlen(prompt), max_tokens, ids,
+                                            &tokens, &truncated, error);
+  if (encoded) *count = tokens - 1;
   free(ids);
   token_encoder_close(encoder);
   return encoded;
 }
 
-bool settings_for_flow(const struct embed_options *options, const struct model *model,
+bool settings_for_flow(const struct embed_options *options, const struct model_config *model,
                        const struct tokenizer *tokenizer, const struct encoder *encoder,
                        const json_t *manifest, struct settings *settings, struct error *error) {
   struct flow_options *flow = &settings->flow;
@@ -137,15 +128,16 @@ bool settings_for_flow(const struct embed_options *options, const struct model *
   flow->max_tokens = settings->encoder.max_tokens;
   flow->width_count = settings->encoder.width_count;
   memcpy(flow->widths, settings->encoder.widths, sizeof flow->widths);
-  flow->threads = threads_of(options);
+  flow->threads = threads_of(&options->compute);
   flow->zstd_level = (int32_t)first_nonzero(options->zstd_level, EMBED_ZSTD_LEVEL, 0);
   if (flow->zstd_level > ZST_LEVEL_MAX)
     return error_set(error, ERROR_USAGE, "--zstd-level %d: zstd's levels go up to %d", flow->zstd_level,
                      ZST_LEVEL_MAX);
   flow->store_text = options->store_text;
   flow->standard_input = options->input_count == 1 && strcmp(options->input[0], "-") == 0;
-  return settings_prompt(options, model, flow, error) &&
-         settings_prompt_tokens(model, tokenizer, flow, error);
+  return settings_prompt(model, options->prompt, options->prompt_name, &flow->prompt, error) &&
+         settings_prompt_tokens(model, tokenizer, flow->prompt, flow->max_tokens, &flow->prompt_tokens,
+                                error);
 }
 
 json_t *settings_json(const struct settings *settings) {

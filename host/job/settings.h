@@ -12,13 +12,24 @@ struct settings {
   struct encoder_options encoder;
 };
 
-/* The part that the encoder is opened with. `manifest` is that of OUT, or NULL; `device` is resolved. */
-bool settings_for_encoder(const struct embed_options *options, const struct model *model,
-                          const json_t *manifest, enum device device, struct settings *settings,
-                          struct error *error);
+/* What the encoder is opened with. `widths` may be empty; `manifest` is that of OUT, or NULL; `device` is
+ * resolved. */
+bool settings_for_encoder(const struct compute_options *options, const struct width_list *widths,
+                          const struct model_config *model, const json_t *manifest, enum device device,
+                          struct encoder_options *encoder, struct error *error);
 
-/* The rest, once the encoder has said what suits it. */
-bool settings_for_flow(const struct embed_options *options, const struct model *model,
+/* The text that goes before each document or question: `given`, or the model's prompt of that name, at most
+ * one of the two; neither: the model's default prompt, or none. *prompt is the caller's or the model's. */
+bool settings_prompt(const struct model_config *model, const char *given, const char *name,
+                     const char **prompt, struct error *error);
+
+/* How many tokens at a text's start pooling leaves out: <s> and those of the prompt, if the model pools
+ * without its prompt; otherwise 0. */
+bool settings_prompt_tokens(const struct model_config *model, const struct tokenizer *tokenizer,
+                            const char *prompt, int32_t max_tokens, int32_t *count, struct error *error);
+
+/* The flow's part, from settings->encoder and what suits the opened encoder. */
+bool settings_for_flow(const struct embed_options *options, const struct model_config *model,
                        const struct tokenizer *tokenizer, const struct encoder *encoder,
                        const json_t *manifest, struct settings *settings, struct error *error);
 

@@ -15,6 +15,12 @@
 
 #define WIDTHS_MAX 16
 
+/* Matryoshka widths as a user lists them: in any order, maybe twice. */
+struct width_list {
+  int32_t count;
+  int32_t width[WIDTHS_MAX];
+};
+
 enum precision { PRECISION_AUTO, PRECISION_FP32, PRECISION_BF16, PRECISION_FP16 };
 
 /* "auto", "fp32", "bf16", "fp16". */

@@ -22,7 +22,7 @@
 struct rank {
   struct hub *hub;
   int32_t number;
-  struct embed_options options;
+  struct compute_options options;
   bool broken_weights; /* its copy of the model has a number that fp16 cannot hold */
   bool other_model;
 

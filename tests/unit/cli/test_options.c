@@ -10,11 +10,12 @@
 #include <cmocka.h>
 
 #include "host/cli/options.h"
-#include "host/job/embed.h"
+#include "host/job/device.h"
 
 struct target {
-  struct embed_options embed; /* OPTION_WIDTHS and OPTION_DEVICE store here */
   const char *name;
+  struct width_list widths;
+  struct compute_options compute;
   int32_t count;
   int64_t size;
   bool flag;
@@ -24,18 +25,28 @@ struct target {
 
 static const char *const colours[] = {"red", "green", NULL};
 
+// clang-format off
 static const struct option_spec specs[] = {
-    {NULL, OPTION_HEADING, 0, NULL, "Group", NULL},
-    {"name", OPTION_STRING, offsetof(struct target, name), "NAME", "a name", NULL},
-    {"count", OPTION_INT, offsetof(struct target, count), "N", "a count", NULL},
-    {"size", OPTION_SIZE, offsetof(struct target, size), "BYTES", "a size", NULL},
-    {"flag", OPTION_FLAG, offsetof(struct target, flag), NULL, "a flag", NULL},
-    {"colour", OPTION_CHOICE, offsetof(struct target, colour), "C", "a colour", colours},
-    {"widths", OPTION_WIDTHS, offsetof(struct target, embed.width_count), "LIST", "widths", NULL},
-    {"device", OPTION_DEVICE, offsetof(struct target, embed.device), "NAME", "a device", NULL},
-    {"config", OPTION_CONFIG, 0, "FILE", "a file", NULL},
-    {0, OPTION_FLAG, 0, NULL, NULL, NULL},
+    {.type = OPTION_HEADING, .help = "Group"},
+    {.name = "name", .type = OPTION_STRING, .offset = offsetof(struct target, name), .argument = "NAME",
+     .help = "a name"},
+    {.name = "count", .type = OPTION_INT, .offset = offsetof(struct target, count), .argument = "N",
+     .help = "a count"},
+    {.name = "size", .type = OPTION_SIZE, .offset = offsetof(struct target, size), .argument = "BYTES",
+     .help = "a size"},
+    {.name = "flag", .type = OPTION_FLAG, .offset = offsetof(struct target, flag),
+     .help = "a flag"},
+    {.name = "colour", .type = OPTION_CHOICE, .offset = offsetof(struct target, colour), .argument = "C", .choices = colours,
+     .help = "a colour"},
+    {.name = "widths", .type = OPTION_WIDTHS, .offset = offsetof(struct target, widths), .argument = "LIST",
+     .help = "widths"},
+    {.name = "device", .type = OPTION_DEVICE, .offset = offsetof(struct target, compute), .argument = "NAME",
+     .help = "a device"},
+    {.name = "config", .type = OPTION_CONFIG, .argument = "FILE",
+     .help = "a file"},
+    {.type = OPTION_END},
 };
+// clang-format on
 
 /* Parses up to 8 arguments that end with NULL; returns what options_parse does. */
 static bool parse(struct target *target, char **arguments, int *first, struct error *error) {
@@ -58,14 +69,14 @@ static void device_may_name_a_card(void **state) {
   struct error error;
   int first;
   assert_true(PARSE("--device", "cuda"));
-  assert_int_equal(target.embed.device, DEVICE_CUDA);
-  assert_int_equal(target.embed.card, 0);
+  assert_int_equal(target.compute.device, DEVICE_CUDA);
+  assert_int_equal(target.compute.card, 0);
   assert_true(PARSE("--device", "cuda:11"));
-  assert_int_equal(target.embed.device, DEVICE_CUDA);
-  assert_int_equal(target.embed.card, 12);
+  assert_int_equal(target.compute.device, DEVICE_CUDA);
+  assert_int_equal(target.compute.card, 12);
   assert_true(PARSE("--device", "cuda:3", "--device", "cpu"));
-  assert_int_equal(target.embed.device, DEVICE_CPU);
-  assert_int_equal(target.embed.card, 0);
+  assert_int_equal(target.compute.device, DEVICE_CPU);
+  assert_int_equal(target.compute.card, 0);
   static const char *const wrong[] = {"gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1,2", "cuda:2147483647"};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     assert_false(PARSE("--device", (char *)wrong[i]));
@@ -86,9 +97,9 @@ static void every_type_is_stored(void **state) {
   assert_true(target.flag);
   assert_int_equal(target.colour, 1);
   assert_true(PARSE("--widths", "1024,64", "input"));
-  assert_int_equal(target.embed.width_count, 2);
-  assert_int_equal(target.embed.widths[0], 1024);
-  assert_int_equal(target.embed.widths[1], 64);
+  assert_int_equal(target.widths.count, 2);
+  assert_int_equal(target.widths.width[0], 1024);
+  assert_int_equal(target.widths.width[1], 64);
   assert_int_equal(first, 3);
 }
 

@@ -1,0 +1,38 @@
+/* The rows of struct compute_options (host/job/device.h) for the option tables of the commands that compute.
+ * A new option that all of them take is one row in COMPUTE_ROWS.
+ *
+ * at              offset of the command's struct compute_options
+ * device_help,    each command's own, since the commands differ in what they use a device for
+ * precision_help */
+#pragma once
+
+#include <stddef.h>
+
+#include "host/cli/options.h"
+#include "host/job/device.h"
+
+// clang-format off
+#define COMPUTE_ROWS(at, device_help, precision_help)                                                         \
+  {.name = "device", .type = OPTION_DEVICE, .offset = (at), .argument = "NAME", .help = (device_help)},       \
+  {.name = "precision", .type = OPTION_CHOICE, .offset = (at) + offsetof(struct compute_options, precision),  \
+   .argument = "NAME", .choices = option_precisions, .help = (precision_help)},                               \
+  {.name = "threads", .type = OPTION_INT, .offset = (at) + offsetof(struct compute_options, threads),         \
+   .argument = "N", .help = "worker threads (default: the processors it may use)"}
+
+#define PRECISION_HELP                     \
+  "auto; cpu: fp32 or bf16; cuda: fp16\n"  \
+  "(auto: bf16 where the CPU has it)"
+
+#define BATCH_TOKENS_ROW(at)                                                                                  \
+  {.name = "batch-tokens", .type = OPTION_INT, .offset = (at) + offsetof(struct compute_options, batch_tokens), \
+   .argument = "N", .help = "tokens of a packed batch (default: suits the device)"}
+
+/* `texts`: what is cut. */
+#define MAX_TOKENS_ROW(at, texts)                                                                             \
+  {.name = "max-tokens", .type = OPTION_INT, .offset = (at) + offsetof(struct compute_options, max_tokens),   \
+   .argument = "N", .help = "cut " texts " at N tokens (default: the model's limit)"}
+
+#define NULL_RATE_ROW(at)                                                                                     \
+  {.name = "null-rate", .type = OPTION_SIZE, .offset = (at) + offsetof(struct compute_options, null_rate),    \
+   .argument = "N", .help = "device null: tokens/s of each thread (default: no limit)"}
+// clang-format on
