@@ -9,7 +9,7 @@
 
 /* One read: small enough to stay in the second-level cache until its lines have been found. */
 #define READ_SIZE ((size_t)256 * 1024)
-#define MARK "\xef\xbb\xbf" /* the byte order mark that may open a shard */
+#define MARK "\xef\xbb\xbf" /* the byte order mark that may open a file; files laid end to end have more */
 #define MARK_SIZE 3
 /* What a line's text may lack of the bytes up to its LF: the mark and a CR. */
 #define TRIM_MAX (MARK_SIZE + 1)
@@ -22,6 +22,7 @@ struct block_reader {
   char *path;
   struct block_limits limits;
   int32_t shard;
+  int64_t size_expected; /* of the file; -1: not known */
 
   /* The block to come. */
   int32_t index;
@@ -83,6 +84,19 @@ static bool reader_reserve(struct block_reader *reader) {
   return true;
 }
 
+/* At the end of the file: has it the size that the run began with? If not, it is still being written, or was
+ * cut, and its text need not be whole. */
+static enum tail reader_check_size(struct block_reader *reader) {
+  const int64_t expected = reader->size_expected, taken = byte_source_consumed(reader->source);
+  const int64_t now = byte_source_size(reader->source);
+  if (expected < 0 || (taken == expected && (now == expected || now < 0))) return TAIL_END;
+  error_set(&reader->failure, ERROR_INPUT,
+            "the size of %s changed while the run read it, from %lld to %lld bytes: it is still being "
+            "written, or was replaced",
+            reader->path, (long long)expected, (long long)(taken == expected ? now : taken));
+  return TAIL_DAMAGED;
+}
+
 /* Adds one read to the buffer. TAIL_OPEN: bytes came. Any other answer stays. */
 static enum tail reader_fill(struct block_reader *reader) {
   if (reader->tail != TAIL_OPEN) return reader->tail;
@@ -92,7 +106,7 @@ static enum tail reader_fill(struct block_reader *reader) {
   if (count > 0) {
     reader->size += (size_t)count;
   } else if (count == 0) {
-    reader->tail = TAIL_END;
+    reader->tail = reader_check_size(reader);
   } else {
     reader->tail = reader->failure.code == ERROR_INPUT ? TAIL_DAMAGED : TAIL_FAILED;
   }
@@ -135,7 +149,7 @@ static enum line_result line_find(struct block_reader *reader, size_t start, siz
 static enum line_result line_pass(struct block_reader *reader, size_t *total, size_t *trimmed) {
   XXH3_128bits_reset(reader->hash);
   *total = 0;
-  *trimmed = reader->first_offset == 0 && memcmp(reader->buffer, MARK, MARK_SIZE) == 0 ? MARK_SIZE : 0;
+  *trimmed = memcmp(reader->buffer, MARK, MARK_SIZE) == 0 ? MARK_SIZE : 0;
   char last = 0;
   for (;;) {
     const char *end = memchr(reader->buffer, '\n', reader->size);
@@ -244,7 +258,7 @@ static void block_set_lines(struct block *block, int64_t max_line) {
     char *end = block->text + (next - border->first_offset);
     if (end > text && end[-1] == '\n') end--;
     if (end > text && end[-1] == '\r') end--;
-    if (line->offset == 0 && end - text >= MARK_SIZE && memcmp(text, MARK, MARK_SIZE) == 0) text += MARK_SIZE;
+    if (end - text >= MARK_SIZE && memcmp(text, MARK, MARK_SIZE) == 0) text += MARK_SIZE;
     line->length = end - text;
     line->too_long = line->length > max_line;
     line->text = line->too_long ? NULL : text;
@@ -363,14 +377,14 @@ int64_t block_reader_consumed(const struct block_reader *reader) {
 }
 
 struct block_reader *block_reader_open(int32_t shard, const char *path, const struct block_limits *limits,
-                                       const atomic_bool *stop, struct error *error) {
+                                       int64_t size, const atomic_bool *stop, struct error *error) {
   if (limits->lines < 1 || limits->bytes < 1 || limits->max_line < 1) {
     error_set(error, ERROR_USAGE, "a block needs limits of at least 1 line, 1 byte and lines of 1 byte");
     return NULL;
   }
   struct block_reader *reader = calloc(1, sizeof *reader);
   if (!reader) goto no_memory;
-  *reader = (struct block_reader){.shard = shard, .limits = *limits, .first_line = 1};
+  *reader = (struct block_reader){.shard = shard, .limits = *limits, .size_expected = size, .first_line = 1};
   reader->path = strdup(strcmp(path, "-") == 0 ? "standard input" : path);
   reader->hash = XXH3_createState();
   if (!reader->path || !reader->hash) goto no_memory;

@@ -19,12 +19,13 @@ struct block_limits {
                        whatever a shard holds. */
 };
 
-/* One line, without its LF or CRLF, and without the byte order mark that may open a shard. The last line of a
- * shard may lack its LF; a lone CR at its end is then taken off as well. */
+/* One line, without its LF or CRLF, and without a byte order mark at its start. (A mark opens a file; a shard
+ * that was made of several files may have one at any line.) The last line of a shard may lack its LF; a lone
+ * CR at its end is then taken off as well. */
 struct line {
   char *text; /* inside block.text; not NUL-terminated; may be changed in place by whoever holds the block */
   int64_t length; /* bytes; where too_long, the line's length while text is empty (NULL) */
-  int64_t offset; /* of its first byte in the shard's decompressed bytes (for a first line with a mark: 0) */
+  int64_t offset; /* of its first byte in the shard's decompressed bytes (of the mark, if it has one) */
   bool too_long;
 };
 
@@ -61,10 +62,11 @@ size_t block_memory(const struct block *block);
 
 struct block_reader;
 
-/* `shard` is the shard's number, put into every border; `path` as in byte_source_open. Setting *stop, which
- * may be NULL, ends a wait for standard input: BLOCK_FAILED. */
+/* `shard` is the shard's number, put into every border; `path` as in byte_source_open. `size` is the size that
+ * the file must have when its end is read, or -1 if any will do: a file of another size is damaged at its
+ * end. Setting *stop, which may be NULL, ends a wait for standard input: BLOCK_FAILED. */
 struct block_reader *block_reader_open(int32_t shard, const char *path, const struct block_limits *limits,
-                                       const atomic_bool *stop, struct error *error);
+                                       int64_t size, const atomic_bool *stop, struct error *error);
 
 enum block_result { BLOCK_READ, BLOCK_END, BLOCK_FAILED };
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -257,10 +258,21 @@ int64_t byte_source_read(struct byte_source *source, void *buffer, size_t capaci
   return count;
 }
 
-/* A file that was cut inside its first four bytes counts by those that are left. */
-static enum byte_format format_of(const unsigned char *bytes, size_t size) {
+/* The format that a file's name ends in. */
+static enum byte_format format_named(const char *name) {
+  const char *dot = strrchr(name, '.');
+  if (dot && strcasecmp(dot, ".gz") == 0) return FORMAT_GZIP;
+  if (dot && strcasecmp(dot, ".zst") == 0) return FORMAT_ZSTD;
+  return FORMAT_PLAIN;
+}
+
+/* A file that was cut inside its first four bytes counts by those that are left. If they are too few to tell
+ * a format, a regular file's name decides: a .gz or .zst of 0 bytes is a cut file, not an empty shard. */
+static enum byte_format format_of(const struct byte_source *source) {
   static const unsigned char zstd_magic[MAGIC_SIZE] = {0x28, 0xb5, 0x2f, 0xfd};
-  if (size < 2) return FORMAT_PLAIN;
+  const unsigned char *bytes = source->input;
+  const size_t size = source->input_size;
+  if (size < 2) return source->regular ? format_named(source->name) : FORMAT_PLAIN;
   if (bytes[0] == 0x1f && bytes[1] == 0x8b) return FORMAT_GZIP;
   if (memcmp(bytes, zstd_magic, size < MAGIC_SIZE ? size : MAGIC_SIZE) == 0) return FORMAT_ZSTD;
   if (size >= MAGIC_SIZE && zstd_may_start(bytes[0]) && memcmp(bytes + 1, "\x2a\x4d\x18", 3) == 0)
@@ -277,7 +289,7 @@ static bool source_detect(struct byte_source *source) {
     source->input_size += (size_t)count;
     source->input_ended = count == 0;
   }
-  source->format = format_of(source->input, source->input_size);
+  source->format = format_of(source);
   if (source->format == FORMAT_GZIP) {
     if (inflateInit2(&source->gzip, GZIP_WINDOW) != Z_OK)
       return error_set(&source->failure, ERROR_MEMORY, "out of memory for decompressing %s", source->name);
@@ -357,6 +369,12 @@ bool byte_source_seek(struct byte_source *source, int64_t offset, struct error *
 
 int64_t byte_source_consumed(const struct byte_source *source) {
   return source->consumed;
+}
+
+int64_t byte_source_size(const struct byte_source *source) {
+  struct stat status;
+  if (!source->regular || fstat(source->descriptor, &status) != 0) return -1;
+  return status.st_size;
 }
 
 void byte_source_close(struct byte_source *source) {

@@ -1,7 +1,7 @@
 /* A shard as one stream of decompressed bytes: a plain file, gzip (RFC 1952, any number of members), zstd
  * (RFC 8878, any number of frames, skippable ones too), or standard input. The format follows from the first
- * bytes, not from the name; a file of 0 bytes is an empty plain one. Damage can be seen in compressed files
- * only. */
+ * bytes, not from the name. Only if a regular file has fewer than two bytes does its name decide: a plain one
+ * is empty, a .gz or .zst is truncated. Damage can be seen in compressed files only. */
 #pragma once
 
 #include <stdatomic.h>
@@ -36,5 +36,8 @@ bool byte_source_seek(struct byte_source *source, int64_t offset, struct error *
 /* Bytes taken from the file or pipe so far (compressed ones where it is compressed), and after a seek the
  * place in the file: for progress. */
 int64_t byte_source_consumed(const struct byte_source *source);
+
+/* Bytes of the file now; -1 for a pipe, and if the system does not tell. */
+int64_t byte_source_size(const struct byte_source *source);
 
 void byte_source_close(struct byte_source *source);

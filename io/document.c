@@ -26,8 +26,31 @@ static enum document_result reject(char reason[256], const char *before, const c
   return DOCUMENT_REJECTED;
 }
 
+/* "field "NAME" PROBLEM", with the value if it is one that JSON does not have. */
+static enum document_result reject_kind(char reason[256], const struct field *field, const char *problem) {
+  const struct json_value *value = &field->value;
+  char after[64];
+  if (value->kind == JSON_NOT_FINITE)
+    snprintf(after, sizeof after, "%s: it is %.*s", problem, (int)value->length, value->bytes);
+  else
+    snprintf(after, sizeof after, "%s", problem);
+  return reject(reason, "", field->name, after);
+}
+
+/* UTF-16 (what Windows calls "Unicode") begins an object with a brace and a NUL, in one order or the other,
+ * perhaps after a byte order mark. A line of it that is not the first one of its file begins with the second
+ * half of the line end. */
+static bool is_utf16(const char *line, int64_t length) {
+  if (length >= 2 && (memcmp(line, "\xff\xfe", 2) == 0 || memcmp(line, "\xfe\xff", 2) == 0)) return true;
+  if (length >= 2 && (memcmp(line, "{\0", 2) == 0 || memcmp(line, "\0{", 2) == 0)) return true;
+  return length >= 3 && memcmp(line, "\0{\0", 3) == 0;
+}
+
 static enum document_result reject_malformed(char reason[256], const struct json_scan *scan) {
-  json_scan_explain(scan, reason);
+  if (is_utf16(scan->start, scan->end - scan->start))
+    snprintf(reason, 256, "the line is UTF-16, and JSON lines are UTF-8: iconv -f UTF-16 -t UTF-8 converts");
+  else
+    json_scan_explain(scan, reason);
   return DOCUMENT_REJECTED;
 }
 
@@ -72,12 +95,12 @@ static enum document_result reject_other(char reason[256], struct json_scan *sca
 static enum document_result check_fields(const struct field field[FIELDS], char reason[256]) {
   const struct field *text = &field[FIELD_TEXT], *title = &field[FIELD_TITLE], *id = &field[FIELD_ID];
   if (!text->there) return reject(reason, "no ", text->name, "");
-  if (text->value.kind != JSON_STRING) return reject(reason, "", text->name, " is not a string");
+  if (text->value.kind != JSON_STRING) return reject_kind(reason, text, " is not a string");
   if (title->there && title->value.kind != JSON_STRING)
-    return reject(reason, "", title->name, " is neither a string nor null");
+    return reject_kind(reason, title, " is neither a string nor null");
   if (id->name && !id->there) return reject(reason, "no ", id->name, "");
   if (id->there && id->value.kind != JSON_STRING && id->value.kind != JSON_INTEGER)
-    return reject(reason, "", id->name, " is neither a string nor an integer");
+    return reject_kind(reason, id, " is neither a string nor an integer");
   for (int i = 0; i < FIELDS; i++)
     if (field[i].there && field[i].value.lone_surrogate)
       return reject(reason, "", field[i].name, " has a lone surrogate escape, which is not a character");

@@ -1,6 +1,6 @@
 /* One line of JSON (RFC 8259) to one document: only the fields asked for are kept, any other value is checked
  * and passed over without being built, whatever its type, size or depth, so that an unknown field never
- * rejects a document. */
+ * rejects a document. NaN and the infinities, as Python writes them, are values too. */
 #pragma once
 
 #include <stdint.h>
@@ -31,7 +31,7 @@ enum document_result { DOCUMENT_READ, DOCUMENT_BLANK, DOCUMENT_REJECTED };
  * which must outlive them. Of duplicate keys the last one counts, as in Python. A blank line (JSON white
  * space alone) is DOCUMENT_BLANK. DOCUMENT_REJECTED fills `reason` with a phrase for the reject record:
  * malformed JSON (with the byte, counted from 1), not an object, the text field missing or not a string, the
- * id missing or neither a string nor an integer, a title that is not a string, invalid UTF-8 anywhere in the
- * line, a lone surrogate escape in a field that is needed. The bytes of a rejected line are unchanged. */
+ * id missing or neither a string nor an integer, a title that is not a string, invalid UTF-8 anywhere
+ * in the line, UTF-16, a lone surrogate escape in a field that is needed. The bytes of a rejected line are unchanged. */
 enum document_result document_parse(const struct document_fields *fields, char *line, int64_t length,
                                     struct document *document, char reason[256]);

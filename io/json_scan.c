@@ -222,7 +222,13 @@ static bool scan_scalar(struct json_scan *scan, struct json_value *value) {
       return scan_word(scan, "false", JSON_FALSE, value);
     case 'n':
       return scan_word(scan, "null", JSON_NULL, value);
+    case 'N':
+      return scan_word(scan, "NaN", JSON_NOT_FINITE, value);
+    case 'I':
+      return scan_word(scan, "Infinity", JSON_NOT_FINITE, value);
     case '-':
+      if (scan->end - scan->at > 1 && scan->at[1] == 'I')
+        return scan_word(scan, "-Infinity", JSON_NOT_FINITE, value);
       return scan_number(scan, value);
     default:
       if (*scan->at >= '0' && *scan->at <= '9') return scan_number(scan, value);

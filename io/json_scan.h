@@ -1,6 +1,7 @@
-/* A strict scanner of JSON (RFC 8259) over bytes in memory: it checks and finds, and builds nothing. Strings
- * must be valid UTF-8 (RFC 3629). Any depth of nesting, any length of number and lone surrogates in \u
- * escapes are accepted.
+/* A scanner of JSON (RFC 8259) over bytes in memory: it checks and finds, and builds nothing. Strings must be
+ * valid UTF-8 (RFC 3629). Any depth of nesting, any length of number and lone surrogates in \u escapes are
+ * accepted. So are NaN, Infinity and -Infinity, which are not JSON but which Python's json module writes;
+ * anything else outside the RFC is wrong.
  *
  * The scanning functions return false once the text is found to be wrong; json_scan_explain then says what
  * is. */
@@ -18,6 +19,7 @@ enum json_kind {
   JSON_STRING,
   JSON_INTEGER, /* a number without fraction and exponent */
   JSON_REAL,
+  JSON_NOT_FINITE, /* NaN, Infinity or -Infinity */
   JSON_TRUE,
   JSON_FALSE,
   JSON_NULL,

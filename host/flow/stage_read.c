@@ -26,8 +26,10 @@ static int64_t cursor_advance(struct cursor *cursor) {
 static bool cursor_open(struct cursor *cursor, struct flow *flow, int32_t shard, struct error *error) {
   if (cursor->reader && cursor->shard == shard) return true;
   cursor_close(cursor);
+  int32_t count;
+  const struct shard *listed = &run_log_shards(flow->parts.log, &count)[shard];
   cursor->reader =
-      block_reader_open(shard, flow_shard_path(flow, shard), &flow->options.limits, &flow->stopping, error);
+      block_reader_open(shard, listed->path, &flow->options.limits, listed->size, &flow->stopping, error);
   cursor->shard = shard;
   cursor->consumed = 0;
   return cursor->reader != NULL;

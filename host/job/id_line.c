@@ -22,7 +22,7 @@ static bool id_line_member(const struct json_value *name, const struct json_valu
     parsed->id_is_integer = value->kind == JSON_INTEGER;
     parsed->id = (char *)(uintptr_t)value->bytes;
     parsed->id_length = value->escaped ? json_string_decode(parsed->id, value->length) : value->length;
-    return parsed->id_length > 0;
+    return true;
   }
   if (json_string_is(name, "line")) return member_number(value, &parsed->line);
   if (json_string_is(name, "offset")) return member_number(value, &parsed->offset);

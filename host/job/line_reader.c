@@ -22,7 +22,7 @@ struct line_reader *line_reader_open(const char *path, struct error *error) {
     free(reader);
     return NULL;
   }
-  reader->blocks = block_reader_open(0, path, &limits, NULL, error);
+  reader->blocks = block_reader_open(0, path, &limits, -1, NULL, error);
   if (reader->blocks) return reader;
   line_reader_close(reader);
   return NULL;

@@ -1,13 +1,15 @@
 """A shard cut short or corrupted: the rows before the damage are kept, the run fails and says so, and a repaired shard
 completes it."""
 
+import os
+import time
 import zlib
 from pathlib import Path
 
 import pytest
 
 from output import Output, same_bits
-from program import DONE, FAILED, REJECTS, embed, nina
+from program import DONE, FAILED, LONGEST_RUN, REJECTS, Result, checked, embed, nina, start_embed
 from shards import compress, lines_of, make_archive, make_documents
 
 ROWS = (30, 400, 30)
@@ -57,12 +59,14 @@ def damage(ending: str, kind: str) -> bytes:
 
 
 CASES = {
+    (".gz", "0.0"): "ends inside a member: the file is truncated",
     (".gz", "0.01"): "ends inside a member: the file is truncated",
     (".gz", "0.5"): "ends inside a member: the file is truncated",
     (".gz", "0.999"): "ends inside a member: the file is truncated",
     (".gz", "corrupt"): "is corrupt",
     (".gz", "bad checksum"): "is corrupt",
     (".gz", "garbage after"): "has garbage after its last member",
+    (".zst", "0.0"): "ends inside a frame: the file is truncated",
     (".zst", "0.01"): "ends inside a frame: the file is truncated",
     (".zst", "0.5"): "ends inside a frame: the file is truncated",
     (".zst", "0.999"): "ends inside a frame: the file is truncated",
@@ -122,6 +126,41 @@ def test_line_that_the_damage_cut_is_neither_row_nor_reject(tmp_path: Path) -> N
     embed(tmp_path / "out", shard, widths=8, status=FAILED)
     output = Output(tmp_path / "out")
     assert [row["id"] for row in output.ids()] == ["0:1"] and output.rejects() == []
+
+
+def wait_for_a_part(out: Path) -> None:
+    until = time.monotonic() + LONGEST_RUN
+    while not list(out.glob("parts/*.json")):
+        assert time.monotonic() < until, "no part was committed"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("change", ["shortened", "grown"])
+def test_shard_that_changes_its_size_while_it_is_read_is_not_complete(tmp_path: Path, change: str) -> None:
+    """A copy that is still in progress when the run begins, or an export that is cut back."""
+    lines = lines_of(make_documents(20_000, 1))
+    middle = lines.index(b"\n", len(lines) * 2 // 3) + 1
+    shard, out = tmp_path / "a.jsonl", tmp_path / "out"
+    shard.write_bytes(lines if change == "shortened" else lines[:middle])
+    # So slow that the reader, which is a few blocks ahead, is far from the shard's end.
+    options = {"widths": 8, "block_lines": 100, "threads": 1}
+    run = start_embed(out, shard, null_rate=150_000, **options)
+    wait_for_a_part(out)
+    if change == "shortened":
+        os.truncate(shard, middle)
+    else:
+        with shard.open("ab") as file:
+            file.write(lines[middle:])
+    stdout, stderr = run.communicate(timeout=LONGEST_RUN)
+    result = checked(Result(run.returncode, stdout.decode(), stderr.decode()), FAILED)
+    sizes = (len(lines), middle) if change == "shortened" else (middle, len(lines))
+    result.says(f"the size of {shard} changed while the run read it, from {sizes[0]} to {sizes[1]} bytes")
+    assert Output(out).manifest()["state"] == "incomplete"
+
+    embed(out, shard, **options)
+    embed(tmp_path / "fresh", shard, **options)
+    assert Output(out).files("*/*", "manifest.json") == Output(tmp_path / "fresh").files("*/*", "manifest.json")
+    nina("verify", out)
 
 
 REPLACEMENTS = {

@@ -30,6 +30,8 @@ GOOD: dict[str, tuple[bytes, str]] = {
     "unknown_lone_surrogate": (rb'{"x":"\ud800","\udc00":1,"text":"a"}', "a"),
     "unknown_nul": (rb'{"x":"\u0000","\u0000":0,"text":"a"}', "a"),
     "unknown_of_every_kind": (b'{"a":null,"b":true,"c":-0.5e+3,"d":{},"e":[{},[]],"text":"a"}', "a"),
+    "unknown_not_finite": (b'{"x":NaN,"y":[Infinity,{"z":-Infinity}],"text":"a"}', "a"),
+    "byte_order_mark": (b'\xef\xbb\xbf{"text":"a"}', "a"),
     "nested_text_is_another": (b'{"x":{"text":1},"text":"a"}', "a"),
 }
 
@@ -42,7 +44,12 @@ BAD: dict[str, tuple[bytes, str]] = {
     "raw_control_character": (b'{"text":"a\tb"}', "malformed JSON"),
     "bad_escape": (rb'{"text":"\x"}', "malformed JSON"),
     "bad_number": (b'{"x":01,"text":"a"}', "malformed JSON"),
-    "nan": (b'{"x":NaN,"text":"a"}', "malformed JSON"),
+    "nan_in_small_letters": (b'{"x":nan,"text":"a"}', "malformed JSON at byte 6"),
+    "infinity_cut_short": (b'{"x":Inf,"text":"a"}', "malformed JSON at byte 6"),
+    "text_nan": (b'{"text":NaN}', 'field "text" is not a string: it is NaN'),
+    "utf16_with_a_mark": ('\ufeff{"text":"a"}'.encode("utf-16-le"), "the line is UTF-16"),
+    "utf16": ('{"text":"a"}'.encode("utf-16-be"), "iconv -f UTF-16 -t UTF-8"),
+    "utf16_after_a_line_end": (b"\0" + '{"text":"a"}'.encode("utf-16-le"), "the line is UTF-16"),
     "single_quotes": (b"{'text':'a'}", "malformed JSON at byte 2"),
     "unclosed_nesting": (b'{"text":"a","x":' + b"[" * 100_000, "malformed JSON"),
     "nul_byte": (b"\0", "malformed JSON"),
@@ -113,10 +120,11 @@ def test_byte_order_mark_and_crlf_are_no_text(tmp_path: Path) -> None:
     assert [(row["id"], row["offset"]) for row in Output(tmp_path / "out").ids()] == [("0:1", 0), ("0:3", 19)]
 
 
-def test_byte_order_mark_inside_a_shard_is_rejected(tmp_path: Path) -> None:
+def test_byte_order_mark_at_any_line_is_no_text(tmp_path: Path) -> None:
+    """Files that were laid end to end each bring theirs."""
     shard = write_shard(tmp_path / "a.jsonl", [b'{"text":"a"}', b'\xef\xbb\xbf{"text":"b"}'])
-    embed(tmp_path / "out", shard, widths=8, status=REJECTS)
-    assert [row["line"] for row in Output(tmp_path / "out").rejects()] == [2]
+    embed(tmp_path / "out", shard, widths=8, store_text=True)
+    assert Output(tmp_path / "out").texts() == [{"text": "a"}, {"text": "b"}]
 
 
 # Contents of small shards, with their numbers of lines and rows.

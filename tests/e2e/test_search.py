@@ -50,6 +50,15 @@ def answers(result: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
+def test_a_document_with_an_empty_id_is_found(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", [{"id": "", "text": TEXTS[0]}, {"id": "b", "text": TEXTS[1]}])
+    out = tmp_path / "out"
+    embed(out, shard, device="cpu", precision="fp32", id_field="id", store_text=True)
+    result = search(out, "--json", TEXTS[0])
+    assert [answer["id"] for answer in answers(result)[0]["answers"]] == ["", "b"]
+    search(out, TEXTS[0])
+
+
 @pytest.mark.sanitize
 @pytest.mark.parametrize("width", [128, 32, 17])
 def test_answers_are_the_nearest_of_all_vectors(tmp_path: Path, stored: Path, width: int) -> None:

@@ -59,7 +59,7 @@ static void assert_lines(const struct block *block, const struct bytes *text, in
     size_t first = start, end = next;
     if (end > first && text->data[end - 1] == '\n') end--;
     if (end > first && text->data[end - 1] == '\r') end--;
-    if (first == 0 && end >= 3 && memcmp(text->data, "\xef\xbb\xbf", 3) == 0) first = 3;
+    if (end - first >= 3 && memcmp(text->data + first, "\xef\xbb\xbf", 3) == 0) first += 3;
     assert_int_equal(line->offset, start);
     assert_int_equal(line->length, end - first);
     assert_int_equal(line->too_long, line->length > max_line);
@@ -75,7 +75,7 @@ static void assert_lines(const struct block *block, const struct bytes *text, in
 
 static struct block_reader *reader_of(const char *path, const struct block_limits *limits) {
   struct error error;
-  struct block_reader *reader = block_reader_open(7, path, limits, NULL, &error);
+  struct block_reader *reader = block_reader_open(7, path, limits, -1, NULL, &error);
   if (!reader) print_error("%s\n", error.message);
   assert_non_null(reader);
   return reader;
@@ -350,12 +350,41 @@ static void damage_is_told_with_line_and_byte(void **state) {
   free(path);
 }
 
+/* A file that was shortened or has grown since its size was noted is damaged at its end, and not complete. */
+static void a_file_of_another_size_is_damaged_at_its_end(void **state) {
+  const struct block_limits limits = {2, 1000, 1000};
+  static const char text[] = "one\ntwo\nthree\n";
+  const int64_t size = sizeof text - 1, sizes[] = {size - 4, size - 1, size, size + 1, -1};
+  struct bytes content = {0};
+  bytes_add_text(&content, text);
+  char *path = shard_put(state, "shard.jsonl", &content);
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    struct block block = {0};
+    struct error error;
+    struct block_reader *reader = block_reader_open(7, path, &limits, sizes[i], NULL, &error);
+    assert_non_null(reader);
+    int blocks = 0;
+    while (block_reader_next(reader, &block, &error) == BLOCK_READ) blocks++;
+    const bool right = sizes[i] == size || sizes[i] == -1;
+    assert_int_equal(block.border.incomplete, !right);
+    assert_int_equal(block.border.end_of_shard, right);
+    char sizes_named[64];
+    snprintf(sizes_named, sizeof sizes_named, "from %lld to %lld bytes", (long long)sizes[i],
+             (long long)size);
+    if (!right) assert_non_null(strstr(block.damage.message, sizes_named));
+    block_free(&block);
+    block_reader_close(reader);
+  }
+  bytes_free(&content);
+  free(path);
+}
+
 /* Run in a process of its own: exit status 0 when the first block is whole and a later one fails. */
 static int read_with_fault(const char *path) {
   const struct block_limits limits = {100, 1000, 1000};
   struct error error = {0};
   struct block block = {0};
-  struct block_reader *reader = block_reader_open(7, path, &limits, NULL, &error);
+  struct block_reader *reader = block_reader_open(7, path, &limits, -1, NULL, &error);
   if (!reader) return 1;
   int blocks = 0;
   enum block_result result;
@@ -476,7 +505,7 @@ static void limits_below_one_are_refused(void **state) {
   (void)state;
   for (int i = 0; i < 3; i++) {
     struct error error = {0};
-    assert_null(block_reader_open(0, "/dev/null", &limits[i], NULL, &error));
+    assert_null(block_reader_open(0, "/dev/null", &limits[i], -1, NULL, &error));
     assert_int_equal(error.code, ERROR_USAGE);
   }
 }
@@ -495,6 +524,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(damage_keeps_the_rule_of_borders),
       cmocka_unit_test(damage_is_told_with_line_and_byte),
       cmocka_unit_test(a_read_failure_is_not_damage),
+      cmocka_unit_test(a_file_of_another_size_is_damaged_at_its_end),
       cmocka_unit_test(block_whose_look_for_the_end_fails_is_none),
       cmocka_unit_test(seek_goes_on_after_any_border),
       cmocka_unit_test(seek_in_a_compressed_shard_asks_to_read_through),

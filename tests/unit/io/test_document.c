@@ -209,9 +209,11 @@ static void malformed_values_are_told_with_their_byte(void **state) {
       {"nul", 1},
       {"nulL", 1},
       {"True", 1},
-      {"NaN", 1},
-      {"Infinity", 1},
-      {"-Infinity", 2},
+      {"nan", 1},
+      {"Inf", 1},
+      {"-NaN", 2},
+      {"-Infinit", 1},
+      {"NaNs", 4},
       {"01", 2},
       {"-", 2},
       {"-a", 2},
@@ -295,6 +297,9 @@ static void reasons_name_the_field(void **state) {
     snprintf(line, sizeof line, "{\"text\":\"a\",\"id\":%s}", ids[i]);
     assert_rejects(&all_fields, line, "field \"id\" is neither a string nor an integer");
   }
+  assert_rejects(&all_fields, "{\"text\":\"a\",\"id\":-Infinity}",
+                 "field \"id\" is neither a string nor an integer: it is -Infinity");
+  assert_rejects(&text_only, "{\"text\":NaN}", "field \"text\" is not a string: it is NaN");
   assert_rejects(&all_fields, "{\"text\":\"a\",\"id\":1,\"title\":false}",
                  "field \"title\" is neither a string nor null");
 }

@@ -19,6 +19,15 @@ static void id_line_is_read_whatever_the_order_of_its_members(void **state) {
   assert_int_equal(parsed.id_length, 24);
 }
 
+static void an_empty_id_is_an_id(void **state) {
+  (void)state;
+  char line[] = "{\"id\":\"\",\"shard\":1}";
+  struct id_line parsed;
+  assert_true(id_line_parse(line, (int64_t)strlen(line), &parsed));
+  assert_non_null(parsed.id);
+  assert_int_equal(parsed.id_length, 0);
+}
+
 static void broken_id_lines_are_refused_within_their_bytes(void **state) {
   (void)state;
   static const char *const lines[] = {"",
@@ -28,7 +37,6 @@ static void broken_id_lines_are_refused_within_their_bytes(void **state) {
                                       "{\"id\"",
                                       "{\"id\":1",
                                       "{\"id\":1,",
-                                      "{\"id\":\"\"}",
                                       "{\"id\":null}",
                                       "{\"id\":\"\\ud800\"}",
                                       "{\"shard\":1}",
@@ -113,6 +121,7 @@ static void manifests_that_make_no_sense_are_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(id_line_is_read_whatever_the_order_of_its_members),
+      cmocka_unit_test(an_empty_id_is_an_id),
       cmocka_unit_test(broken_id_lines_are_refused_within_their_bytes),
       cmocka_unit_test_setup_teardown(rows_are_numbered_through_all_parts, scratch_make, scratch_remove),
       cmocka_unit_test_setup_teardown(manifests_that_make_no_sense_are_refused, scratch_make, scratch_remove),
