@@ -1,13 +1,13 @@
 #include "cuda/card_group.h"
 
 #include <assert.h>
-#include <nccl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "cuda/check.h"
+#include "cuda/library.h"
 #include "io/clock.h"
 
 /* Seconds that a member waits for the others, who all come here together: NCCL takes a few to find its ways,
@@ -19,22 +19,28 @@
 static_assert(2 * NCCL_UNIQUE_ID_BYTES < CARD_GROUP_NAME_MAX, "a name is NCCL's id in hexadecimal digits");
 
 struct card_group {
+  const struct nccl *nccl;
   int32_t device;
   cudaStream_t stream;
   ncclComm_t comm;
 };
 
-/* What NCCL says, and the last thing that went wrong inside it, if it knows. group: NULL before there is one.
+/* What NCCL says, and the last thing that went wrong inside it, if it knows. comm: NULL before there is one.
  */
+static bool nccl_say(const struct nccl *nccl, ncclResult_t status, ncclComm_t comm, struct error *error,
+                     const char *doing) {
+  const char *last = nccl->ncclGetLastError(comm);
+  const bool told = last && *last;
+  return error_set(error, ERROR_IO, "%s: NCCL says \"%s%s%.500s\" (NCCL_DEBUG=WARN shows more)", doing,
+                   nccl->ncclGetErrorString(status), told ? ": " : "", told ? last : "");
+}
+
 static bool nccl_check(ncclResult_t status, const struct card_group *group, struct error *error,
                        const char *doing) {
   if (status == ncclSuccess) return true;
-  const char *last = ncclGetLastError(group ? group->comm : NULL);
-  const bool told = last && *last;
-  const cudaError_t card = group ? cudaStreamQuery(group->stream) : cudaSuccess;
+  const cudaError_t card = cudaStreamQuery(group->stream);
   if (card != cudaSuccess && card != cudaErrorNotReady) return cuda_check(card, error, "%s", doing);
-  return error_set(error, ERROR_IO, "%s: NCCL says \"%s%s%.500s\" (NCCL_DEBUG=WARN shows more)", doing,
-                   ncclGetErrorString(status), told ? ": " : "", told ? last : "");
+  return nccl_say(group->nccl, status, group->comm, error, doing);
 }
 
 /* Of a call that only begins something, as all of a communicator that does not block may. */
@@ -43,18 +49,33 @@ static bool nccl_begun(ncclResult_t status, const struct card_group *group, stru
   return status == ncclInProgress || nccl_check(status, group, error, doing);
 }
 
+/* NINA_NCCL=0 in the environment. */
+static bool nccl_unwanted(void) {
+  const char *wish = getenv("NINA_NCCL");
+  return wish && strcmp(wish, "0") == 0;
+}
+
 /* NCCL's version numbers are 10000 · major + 100 · minor + patch. */
-bool card_group_library(char version[32]) {
+bool card_group_library(char version[32], struct error *error) {
   int number = 0;
-  ncclGetVersion(&number);
+  *version = '\0';
+  if (nccl_unwanted())
+    return error_set(error, ERROR_UNSUPPORTED, "NINA_NCCL=0 in the environment: NCCL is not to be used");
+  const struct nccl *nccl = nccl_library(error);
+  if (!nccl) return false;
+  nccl->ncclGetVersion(&number);
   snprintf(version, 32, "%d.%d.%d", number / 10000, number / 100 % 100, number % 100);
   return true;
 }
 
 bool card_group_name(char name[CARD_GROUP_NAME_MAX], struct error *error) {
+  const struct nccl *nccl = nccl_library(error);
   ncclUniqueId id;
-  if (!nccl_check(ncclGetUniqueId(&id), NULL, error, "preparing the weights' way from card to card"))
-    return false;
+  *name = '\0';
+  if (!nccl) return false;
+  const ncclResult_t status = nccl->ncclGetUniqueId(&id);
+  if (status != ncclSuccess)
+    return nccl_say(nccl, status, NULL, error, "preparing the weights' way from card to card");
   for (size_t i = 0; i < sizeof id.internal; i++)
     snprintf(name + 2 * i, 3, "%02x", (unsigned char)id.internal[i]);
   return true;
@@ -77,7 +98,7 @@ static bool group_wait(struct card_group *group, const char *doing, struct error
   const int64_t end = clock_now() + CARD_GROUP_PATIENCE * INT64_C(1000000000);
   for (;;) {
     ncclResult_t state;
-    const ncclResult_t asked = ncclCommGetAsyncError(group->comm, &state);
+    const ncclResult_t asked = group->nccl->ncclCommGetAsyncError(group->comm, &state);
     if (asked != ncclSuccess) state = asked;
     if (state == ncclSuccess) {
       const cudaError_t status = cudaStreamQuery(group->stream);
@@ -103,7 +124,7 @@ static bool group_join(struct card_group *group, const char *name, int32_t membe
   if (!cuda_check(cudaSetDevice(group->device), error, "turning to card %d", group->device) ||
       !cuda_check(cudaStreamCreateWithFlags(&group->stream, cudaStreamNonBlocking), error, "making a stream"))
     return false;
-  const ncclResult_t begun = ncclCommInitRankConfig(&group->comm, members, id, member, &config);
+  const ncclResult_t begun = group->nccl->ncclCommInitRankConfig(&group->comm, members, id, member, &config);
   return nccl_begun(begun, group, error, doing) && group_wait(group, doing, error);
 }
 
@@ -115,7 +136,8 @@ struct card_group *card_group_open(const char *name, int32_t device, int32_t mem
     return NULL;
   }
   group->device = device;
-  if (group_join(group, name, member, members, error)) return group;
+  group->nccl = nccl_library(error);
+  if (group->nccl && group_join(group, name, member, members, error)) return group;
   card_group_close(group);
   return NULL;
 }
@@ -123,7 +145,8 @@ struct card_group *card_group_open(const char *name, int32_t device, int32_t mem
 bool card_group_broadcast(struct card_group *group, void *memory, size_t bytes, struct error *error) {
   static const char doing[] = "passing the weights from card to card";
   if (!cuda_check(cudaSetDevice(group->device), error, "turning to card %d", group->device)) return false;
-  const ncclResult_t begun = ncclBroadcast(memory, memory, bytes, ncclUint8, 0, group->comm, group->stream);
+  const ncclResult_t begun =
+      group->nccl->ncclBroadcast(memory, memory, bytes, ncclUint8, 0, group->comm, group->stream);
   return nccl_begun(begun, group, error, doing) && group_wait(group, doing, error);
 }
 
@@ -131,7 +154,7 @@ bool card_group_broadcast(struct card_group *group, void *memory, size_t bytes, 
 void card_group_close(struct card_group *group) {
   if (!group) return;
   cudaSetDevice(group->device);
-  if (group->comm) ncclCommAbort(group->comm);
+  if (group->comm) group->nccl->ncclCommAbort(group->comm);
   if (group->stream) cudaStreamDestroy(group->stream);
   free(group);
 }

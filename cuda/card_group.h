@@ -5,8 +5,7 @@
  * interface, a member that does not come) is ERROR_IO, and leaves the cards as they were; ERROR_DEVICE is a
  * card that has failed.
  *
- * This header needs no CUDA. In a build without NCCL (-DNINA_NCCL=OFF, or where it is not installed)
- * card_group_library says so, and the others fail. */
+ * This header needs no CUDA. NCCL itself is looked for when it is first needed (cuda/library.h). */
 #pragma once
 
 #include <stdint.h>
@@ -17,8 +16,10 @@ struct card_group;
 
 #define CARD_GROUP_NAME_MAX 257
 
-/* NCCL's version, as "2.28.9"; false in a build without it. */
-bool card_group_library(char version[32]);
+/* NCCL's version, as "2.28.9". Where there is none the others fail too: ERROR_UNSUPPORTED where that is as it
+ * was wanted (a build without NCCL: -DNINA_NCCL=OFF, or no header; or the environment has NINA_NCCL=0),
+ * ERROR_IO where it was not found. */
+bool card_group_library(char version[32], struct error *error);
 
 /* The name of a group to be. Its member 0 makes it, and the others are told by other means. */
 bool card_group_name(char name[CARD_GROUP_NAME_MAX], struct error *error);

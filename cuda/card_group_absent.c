@@ -3,13 +3,13 @@
 
 static bool absent(struct error *error) {
   return error_set(
-      error, ERROR_IO,
-      "this nina was built without NCCL: build it where NCCL is installed (cmake -DNINA_NCCL=ON)");
+      error, ERROR_UNSUPPORTED,
+      "this nina was built without NCCL: build it where NCCL's header is (cmake -DNINA_NCCL=ON)");
 }
 
-bool card_group_library(char version[32]) {
+bool card_group_library(char version[32], struct error *error) {
   version[0] = '\0';
-  return false;
+  return absent(error);
 }
 
 bool card_group_name(char name[CARD_GROUP_NAME_MAX], struct error *error) {

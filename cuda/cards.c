@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cuda/check.h"
+#include "cuda/gemm.h"
 
 /* CUDA's version numbers are 1000 · major + 10 · minor. */
 static int version_major(int version) {
@@ -72,4 +73,9 @@ bool cuda_card_find(int32_t device, struct cuda_card *card, struct error *error)
   return error_set(error, ERROR_DEVICE,
                    "CUDA card %d (%s) has compute capability %d.%d and nina's kernels need %d.0 or newer",
                    device, card->name, card->major, card->minor, CUDA_MAJOR_LEAST);
+}
+
+bool cuda_products_library(char version[32], struct error *error) {
+  cuda_gemm_library_version(version);
+  return cublaslt_library(error) != NULL;
 }

@@ -2,13 +2,13 @@
  * wrong, and its sentence. Both return true where the status is success. */
 #pragma once
 
-#include <cublasLt.h>
 #include <cuda_runtime_api.h>
 
+#include "cuda/library.h"
 #include "io/error.h"
 
 bool cuda_check(cudaError_t status, struct error *error, const char *doing, ...)
     __attribute__((format(printf, 3, 4)));
 
-bool cublas_check(cublasStatus_t status, struct error *error, const char *doing, ...)
-    __attribute__((format(printf, 3, 4)));
+bool cublas_check(const struct cublaslt *library, cublasStatus_t status, struct error *error,
+                  const char *doing, ...) __attribute__((format(printf, 4, 5)));

@@ -9,6 +9,7 @@
 #include "cuda/check.h"
 #include "cuda/cuda_slot.h"
 #include "cuda/gemm.h"
+#include "cuda/library.h"
 
 #define SLOTS 2
 /* 68 tokens a text make some 480 texts: enough rows for cuBLASLt to fill a card of 132 multiprocessors many
@@ -95,11 +96,13 @@ static bool shape_check(const struct model *model, struct error *error) {
   return true;
 }
 
-/* What is wrong with the card, and the way around it. */
+/* What is wrong with the card, or with the library that it needs, and the way around it. */
 static bool card_find(struct cuda_card *card, int32_t device, struct error *error) {
-  if (cuda_card_find(device, card, error)) return true;
+  const bool found = cuda_card_find(device, card, error);
+  if (found && cublaslt_library(error)) return true;
   const struct error why = *error;
-  return error_set(error, why.code, "%.900s; --device cpu does without a card", why.message);
+  return error_set(error, found ? ERROR_UNSUPPORTED : why.code, "%.900s; --device cpu does without a card",
+                   why.message);
 }
 
 static bool options_check(const struct model *model, const struct encoder_options *options,

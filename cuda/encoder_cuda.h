@@ -10,8 +10,8 @@
 #include "host/model/encoder.h"
 
 /* Opens the model on card `device`. The weights are on the card when it returns; the model may be closed
- * then. ERROR_UNSUPPORTED: a model shape that the kernels do not have. Where the card's memory is short the
- * error names the --batch-tokens that fits. */
+ * then. ERROR_UNSUPPORTED: a model shape that the kernels do not have, or there is a card and no cuBLASLt.
+ * Where the card's memory is short the error names the --batch-tokens that fits. */
 struct encoder *encoder_cuda_open(const struct model *model, const struct encoder_options *options,
                                   int32_t device, struct error *error);
 

@@ -21,6 +21,11 @@ bool cuda_card_find(int32_t device, struct cuda_card *card, struct error *error)
   return absent(error);
 }
 
+bool cuda_products_library(char version[32], struct error *error) {
+  version[0] = '\0';
+  return absent(error);
+}
+
 struct encoder *encoder_cuda_open_empty(const struct model *model, const struct encoder_options *options,
                                         int32_t device, struct error *error) {
   return encoder_cuda_open(model, options, device, error);

@@ -1,6 +1,5 @@
 #include "cuda/gemm.h"
 
-#include <cublasLt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,12 +10,14 @@
 #define ALGORITHMS_MAX 8 /* that are looked at for a class */
 
 struct cuda_blas {
+  const struct cublaslt *lt;
   cublasLtHandle_t handle;
   cudaStream_t stream;
   void *workspace;
 };
 
 struct cuda_gemm {
+  const struct cublaslt *lt;
   struct cuda_blas *blas;
   struct cuda_gemm_shape shape;
   int32_t max_tokens;
@@ -34,14 +35,16 @@ struct cuda_blas *cuda_blas_open(cudaStream_t stream, void *workspace, struct er
   }
   blas->stream = stream;
   blas->workspace = workspace;
-  if (cublas_check(cublasLtCreate(&blas->handle), error, "starting cuBLASLt")) return blas;
+  blas->lt = cublaslt_library(error);
+  if (blas->lt && cublas_check(blas->lt, blas->lt->cublasLtCreate(&blas->handle), error, "starting cuBLASLt"))
+    return blas;
   free(blas);
   return NULL;
 }
 
 void cuda_blas_close(struct cuda_blas *blas) {
   if (!blas) return;
-  cublasLtDestroy(blas->handle);
+  blas->lt->cublasLtDestroy(blas->handle);
   free(blas);
 }
 
@@ -71,9 +74,10 @@ static bool is_scores(const struct cuda_gemm *gemm) {
 
 static bool bias_set(struct cuda_gemm *gemm, const void *bias, struct error *error) {
   if (is_scores(gemm)) return true;
-  return cublas_check(
-      cublasLtMatmulDescSetAttribute(gemm->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias),
-      error, "setting a product's bias");
+  return cublas_check(gemm->lt,
+                      gemm->lt->cublasLtMatmulDescSetAttribute(
+                          gemm->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias),
+                      error, "setting a product's bias");
 }
 
 static bool operation_open(struct cuda_gemm *gemm, struct error *error) {
@@ -83,44 +87,53 @@ static bool operation_open(struct cuda_gemm *gemm, struct error *error) {
                                                  [CUDA_GEMM_SCORES] = CUBLASLT_EPILOGUE_DEFAULT};
   const cublasOperation_t transpose = CUBLAS_OP_T;
   const cublasLtEpilogue_t epilogue = epilogues[gemm->shape.epilogue];
-  return cublas_check(cublasLtMatmulDescCreate(&gemm->operation, CUBLAS_COMPUTE_32F, CUDA_R_32F), error,
-                      "describing a product") &&
-         cublas_check(cublasLtMatmulDescSetAttribute(gemm->operation, CUBLASLT_MATMUL_DESC_TRANSA, &transpose,
-                                                     sizeof transpose),
+  return cublas_check(gemm->lt,
+                      gemm->lt->cublasLtMatmulDescCreate(&gemm->operation, CUBLAS_COMPUTE_32F, CUDA_R_32F),
+                      error, "describing a product") &&
+         cublas_check(gemm->lt,
+                      gemm->lt->cublasLtMatmulDescSetAttribute(gemm->operation, CUBLASLT_MATMUL_DESC_TRANSA,
+                                                               &transpose, sizeof transpose),
                       error, "setting a product's transposition") &&
-         cublas_check(cublasLtMatmulDescSetAttribute(gemm->operation, CUBLASLT_MATMUL_DESC_EPILOGUE,
-                                                     &epilogue, sizeof epilogue),
+         cublas_check(gemm->lt,
+                      gemm->lt->cublasLtMatmulDescSetAttribute(gemm->operation, CUBLASLT_MATMUL_DESC_EPILOGUE,
+                                                               &epilogue, sizeof epilogue),
                       error, "setting a product's epilogue") &&
          bias_set(gemm, gemm->blas->workspace, error); /* the heuristic looks at its alignment */
 }
 
-static bool layout_open(cublasLtMatrixLayout_t *layout, cudaDataType_t type, int32_t rows, int32_t columns,
-                        struct error *error) {
-  return cublas_check(cublasLtMatrixLayoutCreate(layout, type, (uint64_t)rows, (uint64_t)columns, rows),
-                      error, "describing a matrix of %d columns of %d", columns, rows);
+static bool layout_open(const struct cuda_gemm *gemm, cublasLtMatrixLayout_t *layout, cudaDataType_t type,
+                        int32_t rows, int32_t columns, struct error *error) {
+  return cublas_check(
+      gemm->lt, gemm->lt->cublasLtMatrixLayoutCreate(layout, type, (uint64_t)rows, (uint64_t)columns, rows),
+      error, "describing a matrix of %d columns of %d", columns, rows);
 }
 
 /* Layouts are the product's own and are changed in place: a batch allocates nothing, not even on the host. */
 static bool tokens_set(struct cuda_gemm *gemm, int32_t tokens, struct error *error) {
   const uint64_t columns = (uint64_t)tokens;
-  return cublas_check(cublasLtMatrixLayoutSetAttribute(gemm->input, CUBLASLT_MATRIX_LAYOUT_COLS, &columns,
-                                                       sizeof columns),
+  return cublas_check(gemm->lt,
+                      gemm->lt->cublasLtMatrixLayoutSetAttribute(gemm->input, CUBLASLT_MATRIX_LAYOUT_COLS,
+                                                                 &columns, sizeof columns),
                       error, "setting a product's tokens") &&
-         cublas_check(cublasLtMatrixLayoutSetAttribute(gemm->output, CUBLASLT_MATRIX_LAYOUT_COLS, &columns,
-                                                       sizeof columns),
+         cublas_check(gemm->lt,
+                      gemm->lt->cublasLtMatrixLayoutSetAttribute(gemm->output, CUBLASLT_MATRIX_LAYOUT_COLS,
+                                                                 &columns, sizeof columns),
                       error, "setting a product's tokens");
 }
 
 static bool preference_open(struct cuda_gemm *gemm, struct error *error) {
   const size_t workspace = CUDA_BLAS_WORKSPACE;
   const uint32_t schemes = CUBLASLT_REDUCTION_SCHEME_NONE;
-  return cublas_check(cublasLtMatmulPreferenceCreate(&gemm->preference), error, "stating a preference") &&
+  return cublas_check(gemm->lt, gemm->lt->cublasLtMatmulPreferenceCreate(&gemm->preference), error,
+                      "stating a preference") &&
          cublas_check(
-             cublasLtMatmulPreferenceSetAttribute(gemm->preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
-                                                  &workspace, sizeof workspace),
+             gemm->lt,
+             gemm->lt->cublasLtMatmulPreferenceSetAttribute(
+                 gemm->preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace),
              error, "limiting the workspace") &&
          cublas_check(
-             cublasLtMatmulPreferenceSetAttribute(
+             gemm->lt,
+             gemm->lt->cublasLtMatmulPreferenceSetAttribute(
                  gemm->preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &schemes, sizeof schemes),
              error, "pinning the reduction");
 }
@@ -129,9 +142,10 @@ static bool preference_open(struct cuda_gemm *gemm, struct error *error) {
 static bool algorithms_ask(struct cuda_gemm *gemm, int32_t tokens, int wanted,
                            cublasLtMatmulHeuristicResult_t *results, int *found, struct error *error) {
   if (!tokens_set(gemm, tokens, error) ||
-      !cublas_check(cublasLtMatmulAlgoGetHeuristic(gemm->blas->handle, gemm->operation, gemm->weight,
-                                                   gemm->input, gemm->output, gemm->output, gemm->preference,
-                                                   wanted, results, found),
+      !cublas_check(gemm->lt,
+                    gemm->lt->cublasLtMatmulAlgoGetHeuristic(
+                        gemm->blas->handle, gemm->operation, gemm->weight, gemm->input, gemm->output,
+                        gemm->output, gemm->preference, wanted, results, found),
                     error, "choosing an algorithm for a product of [%d, %d] and %d tokens",
                     gemm->shape.outputs, gemm->shape.inputs, tokens))
     return false;
@@ -145,8 +159,9 @@ static bool algorithm_does(struct cuda_gemm *gemm, const cublasLtMatmulAlgo_t *a
                            struct error *error) {
   cublasLtMatmulHeuristicResult_t result;
   return tokens_set(gemm, tokens, error) &&
-         cublasLtMatmulAlgoCheck(gemm->blas->handle, gemm->operation, gemm->weight, gemm->input, gemm->output,
-                                 gemm->output, algorithm, &result) == CUBLAS_STATUS_SUCCESS &&
+         gemm->lt->cublasLtMatmulAlgoCheck(gemm->blas->handle, gemm->operation, gemm->weight, gemm->input,
+                                           gemm->output, gemm->output, algorithm,
+                                           &result) == CUBLAS_STATUS_SUCCESS &&
          result.workspaceSize <= CUDA_BLAS_WORKSPACE;
 }
 
@@ -182,15 +197,16 @@ struct cuda_gemm *cuda_gemm_open(struct cuda_blas *blas, const struct cuda_gemm_
     error_set_memory(error, sizeof *gemm, "a product");
     return NULL;
   }
+  gemm->lt = blas->lt;
   gemm->blas = blas;
   gemm->shape = *shape;
   gemm->max_tokens = max_tokens;
   const cudaDataType_t result = is_scores(gemm) ? CUDA_R_32F : CUDA_R_16F;
   if (operation_open(gemm, error) &&
-      layout_open(&gemm->weight, CUDA_R_16F, shape->inputs, shape->outputs, error) &&
-      layout_open(&gemm->input, CUDA_R_16F, shape->inputs, max_tokens, error) &&
-      layout_open(&gemm->output, result, shape->outputs, max_tokens, error) && preference_open(gemm, error) &&
-      algorithms_choose(gemm, error))
+      layout_open(gemm, &gemm->weight, CUDA_R_16F, shape->inputs, shape->outputs, error) &&
+      layout_open(gemm, &gemm->input, CUDA_R_16F, shape->inputs, max_tokens, error) &&
+      layout_open(gemm, &gemm->output, result, shape->outputs, max_tokens, error) &&
+      preference_open(gemm, error) && algorithms_choose(gemm, error))
     return gemm;
   cuda_gemm_close(gemm);
   return NULL;
@@ -198,11 +214,11 @@ struct cuda_gemm *cuda_gemm_open(struct cuda_blas *blas, const struct cuda_gemm_
 
 void cuda_gemm_close(struct cuda_gemm *gemm) {
   if (!gemm) return;
-  if (gemm->preference) cublasLtMatmulPreferenceDestroy(gemm->preference);
-  if (gemm->output) cublasLtMatrixLayoutDestroy(gemm->output);
-  if (gemm->input) cublasLtMatrixLayoutDestroy(gemm->input);
-  if (gemm->weight) cublasLtMatrixLayoutDestroy(gemm->weight);
-  if (gemm->operation) cublasLtMatmulDescDestroy(gemm->operation);
+  if (gemm->preference) gemm->lt->cublasLtMatmulPreferenceDestroy(gemm->preference);
+  if (gemm->output) gemm->lt->cublasLtMatrixLayoutDestroy(gemm->output);
+  if (gemm->input) gemm->lt->cublasLtMatrixLayoutDestroy(gemm->input);
+  if (gemm->weight) gemm->lt->cublasLtMatrixLayoutDestroy(gemm->weight);
+  if (gemm->operation) gemm->lt->cublasLtMatmulDescDestroy(gemm->operation);
   free(gemm);
 }
 
@@ -216,9 +232,9 @@ static cublasStatus_t call_queue(const struct cuda_gemm *gemm, const struct call
                                  const cublasLtMatmulAlgo_t *algorithm) {
   const float one = 1, added = gemm->shape.epilogue == CUDA_GEMM_BIAS_ADD ? 1 : 0;
   const struct cuda_blas *blas = gemm->blas;
-  return cublasLtMatmul(blas->handle, gemm->operation, &one, call->weight, gemm->weight, call->x, gemm->input,
-                        &added, call->y, gemm->output, call->y, gemm->output, algorithm, blas->workspace,
-                        CUDA_BLAS_WORKSPACE, blas->stream);
+  return gemm->lt->cublasLtMatmul(blas->handle, gemm->operation, &one, call->weight, gemm->weight, call->x,
+                                  gemm->input, &added, call->y, gemm->output, call->y, gemm->output,
+                                  algorithm, blas->workspace, CUDA_BLAS_WORKSPACE, blas->stream);
 }
 
 /* Statuses of an algorithm that does not do this number of tokens. */
@@ -237,11 +253,13 @@ bool cuda_gemm_run(struct cuda_gemm *gemm, const uint16_t *x, const uint16_t *we
     if (!algorithms_ask(gemm, tokens, 1, &own, &found, error)) return false;
     status = call_queue(gemm, &call, &own.algo);
   }
-  return cublas_check(status, error, "the product of [%d, %d] and %d tokens", gemm->shape.outputs,
+  return cublas_check(gemm->lt, status, error, "the product of [%d, %d] and %d tokens", gemm->shape.outputs,
                       gemm->shape.inputs, tokens);
 }
 
 void cuda_gemm_library_version(char version[32]) {
-  const size_t number = cublasLtGetVersion(); /* 10000 · major + 100 · minor + patch */
+  struct error unused;
+  const struct cublaslt *lt = cublaslt_library(&unused);
+  const size_t number = lt ? lt->cublasLtGetVersion() : 0; /* 10000 · major + 100 · minor + patch */
   snprintf(version, 32, "%zu.%zu.%zu", number / 10000, number / 100 % 100, number % 100);
 }

@@ -39,7 +39,8 @@ struct cuda_blas;
 /* Bytes of device memory that a cuda_blas takes. */
 #define CUDA_BLAS_WORKSPACE ((size_t)32 << 20)
 
-/* `workspace` is CUDA_BLAS_WORKSPACE bytes of device memory, the caller's. */
+/* `workspace` is CUDA_BLAS_WORKSPACE bytes of device memory, the caller's. ERROR_DEVICE: cuBLASLt was not
+ * found (cuda/library.h). */
 struct cuda_blas *cuda_blas_open(cudaStream_t stream, void *workspace, struct error *error);
 void cuda_blas_close(struct cuda_blas *blas);
 
@@ -57,5 +58,5 @@ bool cuda_gemm_run(struct cuda_gemm *gemm, const uint16_t *x, const uint16_t *we
 /* The number of tokens that stands for its class. */
 int32_t cuda_gemm_representative(int32_t tokens, int32_t max_tokens);
 
-/* cuBLASLt's version, as 13.1.0. */
+/* cuBLASLt's version, as 13.1.0; 0.0.0 where it was not found. */
 void cuda_gemm_library_version(char version[32]);

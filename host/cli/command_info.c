@@ -115,9 +115,11 @@ static void info_devices(void) {
            cards[i].usable ? "" : "; too old for nina");
   }
   char version[32];
-  const bool shares = card_group_library(version);
-  printf("nccl        %s\n",
-         shares ? version : "none: built without it, so each rank of a job reads the weights for itself");
+  printf("cublaslt    %s\n", cuda_products_library(version, &why) ? version : why.message);
+  if (card_group_library(version, &why))
+    printf("nccl        %s\n", version);
+  else
+    printf("nccl        none, so each rank of a job reads the weights for itself: %s\n", why.message);
 }
 
 int command_info(int argc, char **argv) {

@@ -67,23 +67,33 @@ static bool weights_pass(const struct member *member, bool *lost, struct error *
   return ok;
 }
 
+/* Whether the ranks that share a machine pass weights on: all have NCCL, or none uses it. *why is empty where
+ * that is as it was wanted. */
+static bool nccl_agree(struct ranks *ranks, bool shares, struct error *why) {
+  char library[32];
+  const bool ok = ranks_agree(ranks, !shares || card_group_library(library, why), why);
+  if (!ok && why->code == ERROR_UNSUPPORTED) *why = (struct error){0};
+  return ok;
+}
+
 bool card_weights_bring(struct ranks *ranks, const struct device_choice *choice, struct encoder *encoder,
                         struct error *why, struct error *error) {
-  char library[32];
-  bool lost;
+  bool lost = false;
   if (!ranks) return !encoder || encoder_cuda_read_weights(encoder, error);
-  const bool joins = encoder && choice->share.peers > 1 && card_group_library(library);
+  const bool shares = encoder && choice->share.peers > 1;
+  const bool joins = nccl_agree(ranks, shares, why) && shares;
   const struct member member = {.ranks = ranks,
                                 .choice = choice,
                                 .encoder = encoder,
                                 .joins = joins,
                                 .reads = encoder && (!joins || choice->share.peer == 0)};
-  if (!ranks_agree(ranks, !member.reads || encoder_cuda_read_weights(encoder, error), error)) return false;
-  if (weights_pass(&member, &lost, error)) return true;
-  if (lost) return false;
-  if (ranks_rank(ranks) == 0) {
+  const bool read = ranks_agree(ranks, !member.reads || encoder_cuda_read_weights(encoder, error), error);
+  bool ok = read && weights_pass(&member, &lost, error);
+  if (read && !ok && !lost) {
     *why = *error;
-    error_prefix(why, "every rank reads the weights itself");
+    ok = ranks_agree(ranks, !joins || member.reads || encoder_cuda_read_weights(encoder, error), error);
   }
-  return ranks_agree(ranks, !joins || member.reads || encoder_cuda_read_weights(encoder, error), error);
+  if (ranks_rank(ranks) > 0) *why = (struct error){0};
+  if (why->code) error_prefix(why, "every rank reads the weights itself");
+  return ok;
 }

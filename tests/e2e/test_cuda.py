@@ -133,6 +133,17 @@ def test_auto_without_a_usable_card_is_the_cpu(tmp_path: Path, monkeypatch: pyte
     assert "no CUDA driver" in embed(tmp_path / "no", shard, device="cuda", status=FAILED).error
 
 
+def test_a_card_without_cublaslt_leaves_auto_to_the_cpu_and_stops_who_asked_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", make_documents(3, 6))
+    monkeypatch.setenv("FAKE_CUDA_MISSING", "cuBLASLt")
+    embed(tmp_path / "auto", shard, device="auto").says("computing on the CPU: cuBLASLt was not found")
+    assert Output(tmp_path / "auto").manifest()["compute_class"]["encoder"] == "cpu"
+    asked = embed(tmp_path / "cuda", shard, device="cuda", status=FAILED)
+    assert "cuBLASLt was not found; --device cpu does without a card" in asked.error
+
+
 def test_auto_goes_on_with_what_the_run_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shard = write_shard(tmp_path / "a.jsonl", make_documents(3, 4))
     embed(tmp_path / "out", shard, device="auto", precision="fp32")
@@ -145,7 +156,13 @@ def test_auto_goes_on_with_what_the_run_began_with(tmp_path: Path, monkeypatch: 
 
 def test_devices_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = nina("info", "--devices", status=DONE).stdout
-    assert listed == "cuda 0      Fake card, compute capability 9.0, 132 multiprocessors, 4.0 GiB\nnccl        2.28.0\n"
+    card = "cuda 0      Fake card, compute capability 9.0, 132 multiprocessors, 4.0 GiB\n"
+    assert listed == f"{card}cublaslt    13.1.0\nnccl        2.28.0\n"
+    monkeypatch.setenv("NINA_NCCL", "0")
+    assert "nccl        none, so each rank of a job reads the weights for itself: NINA_NCCL=0" in nina("info", "--devices").stdout
+    monkeypatch.setenv("FAKE_CUDA_MISSING", "cuBLASLt")
+    assert "cublaslt    cuBLASLt was not found" in nina("info", "--devices").stdout
+    monkeypatch.delenv("FAKE_CUDA_MISSING")
     monkeypatch.setenv("FAKE_CUDA_CARDS", "-1")
     assert nina("info", "--devices").stdout.startswith("cuda        none: no CUDA driver on this machine")
 

@@ -103,6 +103,20 @@ def test_ranks_whose_cards_nccl_cannot_join_read_the_weights_themselves(
     assert all(count["copies_up"] > count["pool"] for count in counts)
 
 
+@pytest.mark.parametrize("variable", ["NINA_NCCL=0", "FAKE_CUDA_MISSING=NCCL"])
+def test_one_rank_without_nccl_has_all_read_the_weights(
+    tmp_path: Path, shard: Path, wanted: dict[str, bytes], variable: str
+) -> None:
+    """What was not found is said; what was switched off is not."""
+    name, value = variable.split("=")
+    logs = [{"FAKE_CUDA_LOG": tmp_path / f"{rank}.json"} for rank in range(2)]
+    result = embed_many(tmp_path / "out", shard, ranks=[Ranks(1, variables=logs[0]), Ranks(1, variables=logs[1] | {name: value})], **OPTIONS)
+    assert result.stderr.count("every rank reads the weights itself: rank 1 on ") == (value == "NCCL")
+    assert Output(tmp_path / "out").embedding() == wanted
+    counts = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
+    assert all(count["copies_up"] > count["pool"] and count["group_joins"] == 0 for count in counts)
+
+
 def test_card_that_fails_while_it_passes_weights_on_ends_the_job(
     tmp_path: Path, shard: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@
  *   FAKE_CUDA_REFUSE      tokens of a product that an algorithm for another number of them refuses
  *   FAKE_CUDA_STRAY       how many times as much as they may a search's products err (1)
  *   FAKE_CUDA_EAGER       set: streams work at once, on what they are given too early, too
+ *   FAKE_CUDA_MISSING     cuBLASLt or NCCL: the library that is not found
  *   FAKE_CUDA_LOG         file that takes the counts, as one JSON object, when the process ends */
 #pragma once
 

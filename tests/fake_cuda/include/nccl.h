@@ -4,6 +4,10 @@
 
 #include <cuda_runtime_api.h>
 
+#ifndef NCCL_MAJOR
+#define NCCL_MAJOR 2
+#endif
+
 typedef enum {
   ncclSuccess = 0,
   ncclUnhandledCudaError = 1,

@@ -1,0 +1,32 @@
+/* The functions of cuBLASLt and NCCL that this folder calls. A list is a macro that is given another one,
+ * which it calls with every name. */
+#pragma once
+
+#define CUBLASLT_FUNCTIONS(X)             \
+  X(cublasLtCreate)                       \
+  X(cublasLtDestroy)                      \
+  X(cublasLtGetStatusName)                \
+  X(cublasLtGetStatusString)              \
+  X(cublasLtGetVersion)                   \
+  X(cublasLtMatmul)                       \
+  X(cublasLtMatmulAlgoCheck)              \
+  X(cublasLtMatmulAlgoGetHeuristic)       \
+  X(cublasLtMatmulDescCreate)             \
+  X(cublasLtMatmulDescDestroy)            \
+  X(cublasLtMatmulDescSetAttribute)       \
+  X(cublasLtMatmulPreferenceCreate)       \
+  X(cublasLtMatmulPreferenceDestroy)      \
+  X(cublasLtMatmulPreferenceSetAttribute) \
+  X(cublasLtMatrixLayoutCreate)           \
+  X(cublasLtMatrixLayoutDestroy)          \
+  X(cublasLtMatrixLayoutSetAttribute)
+
+#define NCCL_FUNCTIONS(X)   \
+  X(ncclBroadcast)          \
+  X(ncclCommAbort)          \
+  X(ncclCommGetAsyncError)  \
+  X(ncclCommInitRankConfig) \
+  X(ncclGetErrorString)     \
+  X(ncclGetLastError)       \
+  X(ncclGetUniqueId)        \
+  X(ncclGetVersion)

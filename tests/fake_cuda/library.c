@@ -1,0 +1,25 @@
+/* What stands in for cuda/library.c: the tables' functions are the fake ones, and a library is missing if
+ * FAKE_CUDA_MISSING says so. */
+#include "cuda/library.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FUNCTION(name) .name = name,
+
+static bool is_missing(const char *library, enum error_code code, struct error *error) {
+  const char *missing = getenv("FAKE_CUDA_MISSING");
+  if (!missing || strcmp(missing, library) != 0) return false;
+  error_set(error, code, "%s was not found", library);
+  return true;
+}
+
+const struct cublaslt *cublaslt_library(struct error *error) {
+  static const struct cublaslt table = {CUBLASLT_FUNCTIONS(FUNCTION)};
+  return is_missing("cuBLASLt", ERROR_DEVICE, error) ? NULL : &table;
+}
+
+const struct nccl *nccl_library(struct error *error) {
+  static const struct nccl table = {NCCL_FUNCTIONS(FUNCTION)};
+  return is_missing("NCCL", ERROR_IO, error) ? NULL : &table;
+}
