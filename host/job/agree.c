@@ -67,7 +67,7 @@ static bool identity_check(const struct ranks *ranks, int32_t other, const json_
     error_set_memory(error, size, "a comparison");
   else if (diff.count > 0)
     ok = error_set(error, ERROR_CONFLICT, "rank %d on %s cannot work with rank 0 on %s%s: %s", other,
-                   ranks_place(ranks, other)->host, ranks_place(ranks, 0)->host,
+                   ranks_place_of(ranks, other)->host, ranks_place_of(ranks, 0)->host,
                    same_run ? " (--mixed lets it, and the vectors then depend on who made them)" : "", text);
   free(text);
   return ok;

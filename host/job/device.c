@@ -65,7 +65,7 @@ static bool choose_together(struct ranks *ranks, const struct card_list *list, s
   ok = ranks_agree(ranks, ok, error) && ranks_gather(ranks, text, &texts, error);
   if (!ok) goto out;
   for (int32_t i = 0; i < size; i++) {
-    const struct ranks_place *place = ranks_place(ranks, i);
+    const struct ranks_place *place = ranks_place_of(ranks, i);
     seekers[i] = (struct card_seeker){.cards = texts[i], .host = place->host, .machine = place->machine};
   }
   ok = ranks_agree(ranks, cards_deal(seekers, size, shares, error), error);

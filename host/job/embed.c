@@ -46,7 +46,8 @@ static void notice(const struct embedding *run, const char *format, ...) {
   if (!run->report->speaks) {
     char named[1300];
     const int32_t rank = ranks_rank(run->ranks);
-    snprintf(named, sizeof named, "rank %d on %s: %s", rank, ranks_place(run->ranks, rank)->host, sentence);
+    snprintf(named, sizeof named, "rank %d on %s: %s", rank, ranks_place_of(run->ranks, rank)->host,
+             sentence);
     run->callbacks->notice(run->callbacks->context, named);
     return;
   }
@@ -55,7 +56,7 @@ static void notice(const struct embedding *run, const char *format, ...) {
 
 /* How many processors this rank should take for itself, where the launcher lets several ranks share some. */
 static void resolve_threads(struct embedding *run) {
-  const struct ranks_place *place = ranks_place(run->ranks, ranks_rank(run->ranks));
+  const struct ranks_place *place = ranks_place_of(run->ranks, ranks_rank(run->ranks));
   if (run->asked.compute.threads > 0) return;
   run->asked.compute.threads = ranks_processors(run->ranks);
   const int32_t cores = (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
@@ -139,7 +140,7 @@ static bool open_tools(struct embedding *run, struct error *error) {
  * them all: the first rank of a machine does it for all on it. */
 static json_t *run_identity_json(const struct embedding *run, struct error *error) {
   char weights[33] = "", tokenizer[33];
-  const bool first = ranks_place(run->ranks, ranks_rank(run->ranks))->local_rank == 0;
+  const bool first = ranks_place_of(run->ranks, ranks_rank(run->ranks))->local_rank == 0;
   if (first && !model_hash(run->model, weights, error)) return NULL;
   tokenizer_hash(run->tokenizer, tokenizer);
   json_t *identity =

@@ -56,7 +56,7 @@ static void status_merge(struct watch *watch) {
     status->slowest_tokens = report->flow.tokens;
   }
   for (int stage = 0; stage < STAGES; stage++) sum->busy[stage] /= size;
-  status->slowest_host = ranks_place(watch->ranks, status->slowest)->host;
+  status->slowest_host = ranks_place_of(watch->ranks, status->slowest)->host;
 }
 
 static bool watch_progress(struct watch *watch, struct error *error) {
@@ -77,9 +77,9 @@ static bool watch_progress(struct watch *watch, struct error *error) {
 
 /* Passes a stop on to all ranks, and what any rank asked for to this one's pipeline. */
 static bool watch_stop(struct watch *watch, struct error *error) {
-  static const enum ranks_stop wanted[] = {RANKS_GO, RANKS_STOP_SOON, RANKS_STOP_NOW};
+  static const enum stop_request wanted[] = {RANKS_GO, RANKS_STOP_SOON, RANKS_STOP_NOW};
   const int stop = *watch->stop;
-  enum ranks_stop asked = ranks_stopping(watch->ranks);
+  enum stop_request asked = ranks_stopping(watch->ranks);
   if (stop > EMBED_GO && stop <= EMBED_STOP_NOW) watch->report->interrupted = true;
   if (stop > EMBED_GO && stop <= EMBED_STOP_NOW && wanted[stop] > asked) {
     if (!ranks_stop(watch->ranks, wanted[stop], error)) return false;

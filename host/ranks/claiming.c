@@ -3,6 +3,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "host/ranks/claims_event.h"
+#include "host/ranks/server.h"
 #include "host/ranks/state.h"
 #include "io/clock.h"
 
@@ -89,82 +91,43 @@ void ranks_quit(struct ranks *ranks) {
   pthread_mutex_unlock(&ranks->lock);
 }
 
-/* What the claims have to do with it is done here on rank 0, and told to it by the others. */
-static void claims_changed(struct ranks *ranks) {
-  ranks->dirty = true;
-  pthread_cond_broadcast(&ranks->changed);
-  pthread_cond_signal(&ranks->posted);
+/* Rank 0 updates the claims itself; other ranks send it a message. */
+static void claim_tell(struct ranks *ranks, const struct message *event) {
+  struct error none; /* rank 0's own events cannot fail */
+  pthread_mutex_lock(&ranks->lock);
+  if (ranks->rank == 0)
+    claims_event(ranks, 0, event, &none);
+  else
+    outbox_post(ranks, event);
+  pthread_mutex_unlock(&ranks->lock);
 }
 
 void ranks_committed(struct ranks *ranks, const struct part_summary *part) {
-  pthread_mutex_lock(&ranks->lock);
-  if (ranks->rank == 0) {
-    claims_done(ranks->claims, 0, part->border.shard, part->border.index);
-    claims_changed(ranks);
-  } else {
-    outbox_post(ranks, &(struct message){.kind = MESSAGE_COMMITTED, .part = *part});
-  }
-  pthread_mutex_unlock(&ranks->lock);
+  claim_tell(ranks, &(struct message){.kind = MESSAGE_COMMITTED, .part = *part});
 }
 
 void ranks_shard_ends(struct ranks *ranks, int32_t shard, int32_t blocks) {
-  pthread_mutex_lock(&ranks->lock);
-  if (ranks->rank == 0) {
-    claims_end_shard(ranks->claims, shard, blocks);
-    claims_changed(ranks);
-  } else {
-    outbox_post(ranks, &(struct message){.kind = MESSAGE_ENDS, .claim = {.shard = shard, .block = blocks}});
-  }
-  pthread_mutex_unlock(&ranks->lock);
+  claim_tell(ranks, &(struct message){.kind = MESSAGE_ENDS, .claim = {.shard = shard, .block = blocks}});
 }
 
 /* The lock is held. */
-static bool restart_there(struct ranks *ranks, int32_t shard, int32_t block, struct error *error) {
+static bool restart_there(struct ranks *ranks, const struct message *event, struct error *error) {
   struct claiming *claiming = &ranks->claiming;
   claiming->restarting = true;
-  outbox_post(ranks, &(struct message){.kind = MESSAGE_RESTARTS, .claim = {.shard = shard, .block = block}});
+  outbox_post(ranks, event);
   while (!ranks->quit && claiming->restarting) pthread_cond_wait(&ranks->changed, &ranks->lock);
   *error = (struct error){0};
   if (claiming->restarting) return false;
-  return run_log_forget(ranks->log, shard, block, error);
+  return run_log_forget(ranks->log, event->claim.shard, event->claim.block, error);
 }
 
 bool ranks_shard_restarts(struct ranks *ranks, int32_t shard, int32_t block, struct error *error) {
+  const struct message event = {.kind = MESSAGE_RESTARTS, .claim = {.shard = shard, .block = block}};
   pthread_mutex_lock(&ranks->lock);
-  const bool ok = ranks->rank == 0 ? server_restart(ranks, shard, block, error)
-                                   : restart_there(ranks, shard, block, error);
-  if (ranks->rank == 0) claims_changed(ranks);
+  const bool ok =
+      ranks->rank == 0 ? claims_event(ranks, 0, &event, error) : restart_there(ranks, &event, error);
   pthread_mutex_unlock(&ranks->lock);
   return ok;
-}
-
-static size_t message_size(const struct message *message) {
-  switch ((enum message_kind)message->kind) {
-    case MESSAGE_COMMITTED:
-      return offsetof(struct message, part) + sizeof message->part;
-    case MESSAGE_REPORT:
-      return offsetof(struct message, report) + sizeof message->report;
-    case MESSAGE_LEAVE:
-      return sizeof *message;
-    case MESSAGE_STOP:
-      return offsetof(struct message, stop) + sizeof message->stop;
-    case MESSAGE_WANT:
-    case MESSAGE_ENDS:
-    case MESSAGE_RESTARTS:
-    case MESSAGE_CLAIM:
-    case MESSAGE_OVER:
-    case MESSAGE_RESTARTED:
-    case MESSAGE_END:
-      break;
-  }
-  return offsetof(struct message, part);
-}
-
-bool message_send(struct ranks *ranks, int32_t to, const struct message *message, struct error *error) {
-  if (to == ranks->rank) return server_handle(ranks, ranks->rank, message, error);
-  const bool sent = ranks->world->vtable->send(ranks->world, to, message, message_size(message), error);
-  if (!sent) ranks->broken = true;
-  return sent;
 }
 
 /* What rank 0 says to another rank. */
@@ -185,7 +148,7 @@ static void claiming_handle(struct ranks *ranks, const struct message *message) 
       claiming->restarting = false;
       break;
     case MESSAGE_STOP:
-      if ((enum ranks_stop)message->stop > ranks->stop) ranks->stop = (enum ranks_stop)message->stop;
+      if ((enum stop_request)message->stop > ranks->stop) ranks->stop = (enum stop_request)message->stop;
       break;
     case MESSAGE_END:
       ranks->ended = true;
@@ -274,13 +237,18 @@ bool ranks_serve(struct ranks *ranks, int64_t milliseconds, struct error *error)
   return ok;
 }
 
-bool ranks_stop(struct ranks *ranks, enum ranks_stop stop, struct error *error) {
-  return message_send(ranks, 0, &(struct message){.kind = MESSAGE_STOP, .stop = (int32_t)stop}, error);
+/* Says something to rank 0, be it this one. */
+static bool rank_0_tell(struct ranks *ranks, const struct message *message, struct error *error) {
+  return ranks->rank == 0 ? server_handle(ranks, 0, message, error) : message_send(ranks, 0, message, error);
 }
 
-enum ranks_stop ranks_stopping(struct ranks *ranks) {
+bool ranks_stop(struct ranks *ranks, enum stop_request stop, struct error *error) {
+  return rank_0_tell(ranks, &(struct message){.kind = MESSAGE_STOP, .stop = (int32_t)stop}, error);
+}
+
+enum stop_request ranks_stopping(struct ranks *ranks) {
   pthread_mutex_lock(&ranks->lock);
-  const enum ranks_stop stop = ranks->stop;
+  const enum stop_request stop = ranks->stop;
   pthread_mutex_unlock(&ranks->lock);
   return stop;
 }
@@ -288,7 +256,7 @@ enum ranks_stop ranks_stopping(struct ranks *ranks) {
 bool ranks_report(struct ranks *ranks, const void *report, size_t size, struct error *error) {
   struct message message = {.kind = MESSAGE_REPORT};
   memcpy(message.report, report, size < sizeof message.report ? size : sizeof message.report);
-  return message_send(ranks, 0, &message, error);
+  return rank_0_tell(ranks, &message, error);
 }
 
 const void *ranks_reported(const struct ranks *ranks, int32_t rank) {
@@ -301,7 +269,7 @@ bool ranks_leave(struct ranks *ranks, const struct error *failure, struct error 
   if (failure) message.failure = *failure;
   ranks_quit(ranks);
   /* What the pipeline has left goes first: with a block's commit it is no longer held. */
-  return (ranks->rank == 0 || serve_out(ranks, &busy, error)) && message_send(ranks, 0, &message, error);
+  return (ranks->rank == 0 || serve_out(ranks, &busy, error)) && rank_0_tell(ranks, &message, error);
 }
 
 bool ranks_others_work(const struct ranks *ranks) {

@@ -117,7 +117,7 @@ bool ranks_launched(const struct ranks *ranks) {
   return ranks->world != NULL;
 }
 
-const struct ranks_place *ranks_place(const struct ranks *ranks, int32_t rank) {
+const struct ranks_place *ranks_place_of(const struct ranks *ranks, int32_t rank) {
   return &ranks->place[rank];
 }
 

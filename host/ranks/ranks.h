@@ -72,7 +72,7 @@ struct ranks_place {
   int32_t processors;             /* that it may use, by its affinity mask */
   int32_t sharers;                /* ranks of its machine with the same mask, itself included */
 };
-const struct ranks_place *ranks_place(const struct ranks *ranks, int32_t rank);
+const struct ranks_place *ranks_place_of(const struct ranks *ranks, int32_t rank);
 
 /* How many processors this rank should take: its mask's, shared with the ranks that have the same. */
 int32_t ranks_processors(const struct ranks *ranks);
@@ -130,13 +130,13 @@ bool ranks_shard_restarts(struct ranks *ranks, int32_t shard, int32_t block, str
 bool ranks_serve(struct ranks *ranks, int64_t milliseconds, struct error *error);
 
 /* How a job is ended early: the blocks in flight are finished, as far as time allows, or dropped. */
-enum ranks_stop { RANKS_GO, RANKS_STOP_SOON, RANKS_STOP_NOW };
+enum stop_request { RANKS_GO, RANKS_STOP_SOON, RANKS_STOP_NOW };
 
 /* Asks all ranks to stop. [main] */
-bool ranks_stop(struct ranks *ranks, enum ranks_stop stop, struct error *error);
+bool ranks_stop(struct ranks *ranks, enum stop_request stop, struct error *error);
 
 /* What has been asked for by any rank. [main] */
-enum ranks_stop ranks_stopping(struct ranks *ranks);
+enum stop_request ranks_stopping(struct ranks *ranks);
 
 /* Tells rank 0 how this rank is getting on: bytes of the caller's own making, at most RANKS_REPORT_MAX, and
  * the same number from all. [main] */

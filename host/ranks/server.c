@@ -1,19 +1,11 @@
-/* Rank 0's side of the conversation. */
+#include "host/ranks/server.h"
+
 #include <string.h>
 
+#include "host/ranks/claims_event.h"
 #include "host/ranks/state.h"
-#include "io/run/run_share.h"
 
-bool server_restart(struct ranks *ranks, int32_t shard, int32_t block, struct error *error) {
-  if (claims_restarted(ranks->claims, shard, block)) return true;
-  if (!run_log_forget(ranks->log, shard, block, error)) return false;
-  claims_restart_shard(ranks->claims, shard, block);
-  ranks->dirty = true;
-  pthread_cond_broadcast(&ranks->changed); /* rank 0's own reader may have been waiting for a block */
-  return true;
-}
-
-bool server_stop(struct ranks *ranks, enum ranks_stop stop, struct error *error) {
+static bool stop_all(struct ranks *ranks, enum stop_request stop, struct error *error) {
   pthread_mutex_lock(&ranks->lock);
   const bool news = stop > ranks->stop;
   if (news) ranks->stop = stop;
@@ -68,21 +60,16 @@ static bool failure_is_everybodys(const struct error *failure) {
 
 static bool member_leave(struct ranks *ranks, int32_t from, const struct error *failure,
                          struct error *error) {
-  struct member *member = &ranks->member[from];
+  struct ranks_member *member = &ranks->member[from];
   if (member->wants) ranks->wants--;
   member->wants = false;
   member->left = true;
   ranks->left++;
-  pthread_mutex_lock(&ranks->lock);
-  claims_return(ranks->claims, from);
-  ranks->dirty = true;
-  pthread_cond_broadcast(&ranks->changed);
-  pthread_mutex_unlock(&ranks->lock);
   if (failure->code != ERROR_NONE && ranks->failed++ == 0) {
     ranks->first_failure = *failure;
     if (ranks->size > 1) error_prefix(&ranks->first_failure, "rank %d on %s", from, ranks->place[from].host);
   }
-  if (failure_is_everybodys(failure) && !server_stop(ranks, RANKS_STOP_SOON, error)) return false;
+  if (failure_is_everybodys(failure) && !stop_all(ranks, RANKS_STOP_SOON, error)) return false;
   if (ranks->left < ranks->size) return true;
   const struct message end = {.kind = MESSAGE_END};
   for (int32_t i = 1; i < ranks->size; i++)
@@ -91,38 +78,19 @@ static bool member_leave(struct ranks *ranks, int32_t from, const struct error *
   return true;
 }
 
-static bool member_restarts(struct ranks *ranks, int32_t from, const struct claim *claim,
-                            struct error *error) {
-  pthread_mutex_lock(&ranks->lock);
-  const bool ok = server_restart(ranks, claim->shard, claim->block, error);
-  pthread_mutex_unlock(&ranks->lock);
-  return ok && message_send(ranks, from, &(struct message){.kind = MESSAGE_RESTARTED}, error);
-}
-
 bool server_handle(struct ranks *ranks, int32_t from, const struct message *message, struct error *error) {
-  struct member *member = &ranks->member[from];
-  const struct claim *claim = &message->claim;
-  bool ok = true;
+  struct ranks_member *member = &ranks->member[from];
+  pthread_mutex_lock(&ranks->lock);
+  const bool ok = claims_event(ranks, from, message, error);
+  pthread_mutex_unlock(&ranks->lock);
+  if (!ok) return false;
   switch ((enum message_kind)message->kind) {
     case MESSAGE_WANT:
       if (!member->wants) ranks->wants++;
       member->wants = true;
       return answer_want(ranks, from, error);
-    case MESSAGE_COMMITTED:
-    case MESSAGE_ENDS:
-      pthread_mutex_lock(&ranks->lock);
-      if (message->kind == MESSAGE_ENDS) {
-        claims_end_shard(ranks->claims, claim->shard, claim->block);
-      } else {
-        ok = run_log_adopt(ranks->log, &message->part, error);
-        claims_done(ranks->claims, from, message->part.border.shard, message->part.border.index);
-      }
-      ranks->dirty = true;
-      pthread_cond_broadcast(&ranks->changed);
-      pthread_mutex_unlock(&ranks->lock);
-      return ok;
     case MESSAGE_RESTARTS:
-      return member_restarts(ranks, from, claim, error);
+      return message_send(ranks, from, &(struct message){.kind = MESSAGE_RESTARTED}, error);
     case MESSAGE_REPORT:
       member->reported = true;
       memcpy(member->report, message->report, sizeof member->report);
@@ -130,7 +98,10 @@ bool server_handle(struct ranks *ranks, int32_t from, const struct message *mess
     case MESSAGE_LEAVE:
       return member_leave(ranks, from, &message->failure, error);
     case MESSAGE_STOP:
-      return server_stop(ranks, (enum ranks_stop)message->stop, error);
+      return stop_all(ranks, (enum stop_request)message->stop, error);
+    case MESSAGE_COMMITTED:
+    case MESSAGE_ENDS:
+      break; /* the claims' alone */
     case MESSAGE_CLAIM:
     case MESSAGE_OVER:
     case MESSAGE_RESTARTED:

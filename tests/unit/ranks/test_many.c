@@ -349,10 +349,10 @@ static void *meet(void *argument) {
   char **texts, said[16];
   struct ranks *ranks = ranks_open_world(hub_world(&meeting->hub, guest->rank, 3), &error);
   assert_non_null(ranks);
-  assert_int_equal(ranks_place(ranks, guest->rank)->local_rank, guest->rank);
-  assert_int_equal(ranks_place(ranks, guest->rank)->local_size, 3);
-  assert_int_equal(ranks_place(ranks, guest->rank)->machine, 0);
-  assert_int_equal(ranks_place(ranks, guest->rank)->sharers, 3);
+  assert_int_equal(ranks_place_of(ranks, guest->rank)->local_rank, guest->rank);
+  assert_int_equal(ranks_place_of(ranks, guest->rank)->local_size, 3);
+  assert_int_equal(ranks_place_of(ranks, guest->rank)->machine, 0);
+  assert_int_equal(ranks_place_of(ranks, guest->rank)->sharers, 3);
   snprintf(said, sizeof said, "%.*s%d", guest->rank, "xx", guest->rank);
   assert_true(ranks_gather(ranks, said, &texts, &error));
   snprintf(meeting->heard[guest->rank], 32, "%s %s %s", texts[0], texts[1], texts[2]);
