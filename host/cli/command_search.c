@@ -14,6 +14,7 @@
 struct search_arguments {
   struct search_options search;
   bool json, quiet, help;
+  struct option_strings strings;
   char **question; /* [count] of the command line */
   int count;
 };
@@ -28,6 +29,7 @@ static const struct option_spec specs[] = {
      .help = "model folder that made the vectors (required)"},
     {.name = "vectors", .type = OPTION_STRING, .offset = SEARCH(vectors), .argument = "DIR",
      .help = "output folder of nina embed (required)"},
+    CONFIG_ROW,
     {.name = "width", .type = OPTION_INT, .offset = SEARCH(width), .argument = "N",
      .help = "Matryoshka width: any up to the widest stored, itself stored\n"
              "or not (default: the widest)"},
@@ -143,7 +145,8 @@ static int search_run(struct ranks *ranks, const struct search_arguments *argume
 
 static bool parse(int argc, char **argv, struct search_arguments *arguments, struct error *error) {
   int first;
-  if (!options_parse("search", specs, argc, argv, arguments, NULL, &first, &arguments->help, error))
+  if (!options_parse("search", specs, argc, argv, arguments, &arguments->strings, &first, &arguments->help,
+                     error))
     return false;
   arguments->question = argv + first;
   arguments->count = argc - first;
@@ -168,5 +171,6 @@ int command_search(int argc, char **argv) {
   else if (ranks && ranks_rank(ranks) == 0)
     print_help();
   ranks_close(ranks);
+  option_strings_free(&arguments.strings);
   return status;
 }

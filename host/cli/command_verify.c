@@ -13,7 +13,7 @@ struct verify_arguments {
 
 // clang-format off
 static const struct option_spec specs[] = {
-    {.name = "threads", .type = OPTION_INT, .offset = offsetof(struct verify_arguments, threads), .argument = "N",
+    {.name = "threads", .type = OPTION_INT, .offset = offsetof(struct verify_arguments, threads), .argument = "N", .most = OPTION_THREADS_MAX,
      .help = "threads (default: the processors it may use)"},
     {.type = OPTION_END},
 };

@@ -17,7 +17,7 @@
   {.name = "precision", .type = OPTION_CHOICE, .offset = (at) + offsetof(struct compute_options, precision),  \
    .argument = "NAME", .choices = option_precisions, .help = (precision_help)},                               \
   {.name = "threads", .type = OPTION_INT, .offset = (at) + offsetof(struct compute_options, threads),         \
-   .argument = "N", .help = "worker threads (default: the processors it may use)"}
+   .argument = "N", .most = OPTION_THREADS_MAX, .help = "worker threads (default: the processors it may use)"}
 
 #define PRECISION_HELP                     \
   "auto; cpu: fp32 or bf16; cuda: fp16\n"  \

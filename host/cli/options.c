@@ -1,15 +1,15 @@
 #include "host/cli/options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <ini.h>
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/cli/ini_file.h"
 #include "host/job/device.h"
-#include "io/file.h"
 
 #define OPTIONS_MAX 64
 #define OPTIONS_BASE 1000 /* getopt's val of spec i is OPTIONS_BASE + i: above every character */
@@ -92,41 +92,44 @@ static bool unknown_option(const struct option_spec *specs, const char *argument
   return unknown_name(specs, "option", "--", name, command, error);
 }
 
-/* A number from 0 to `most`, with a suffix where `suffixes` allows one. */
-static bool parse_number(const char *name, const char *value, int64_t most, bool suffixes, int64_t *number,
-                         struct error *error) {
-  char *end;
+/* A number from `least` to `most`, of digits, with a suffix if `suffixes` allows one. */
+static bool parse_number(const char *name, const char *value, int64_t least, int64_t most, bool suffixes,
+                         int64_t *number, struct error *error) {
+  static const char units[] = "KMG";
+  const size_t digits = strspn(value, "0123456789");
+  const char *end = value + digits, *unit = suffixes && *end ? strchr(units, toupper((uint8_t)*end)) : NULL;
+  const int shift = unit ? 10 * (int)(unit - units + 1) : 0;
   errno = 0;
-  *number = strtoll(value, &end, 10);
-  int shift = 0;
-  if (suffixes && *end) {
-    const char *units = "KMG", *unit = strchr(units, *end & ~0x20);
-    if (unit && end[1] == '\0') {
-      shift = 10 * (int)(unit - units + 1);
-      end++;
-    }
-  }
-  if (end == value || *end || errno || *number < 0 || *number > (most >> shift))
-    return error_set(error, ERROR_USAGE, "%s: \"%s\" is not a whole number from 0 to %" PRId64 "%s", name,
-                     value, most, suffixes ? " (K, M and G may follow it)" : "");
+  *number = strtoll(value, NULL, 10);
+  if (digits == 0 || end[unit ? 1 : 0] || errno || *number > (most >> shift) || *number << shift < least)
+    return error_set(error, ERROR_USAGE, "%s: \"%s\" is not a whole number from %" PRId64 " to %" PRId64 "%s",
+                     name, value, least, most, suffixes ? " (K, M and G may follow it)" : "");
   *number <<= shift;
   return true;
+}
+
+/* That of an option which counts something. */
+static bool parse_count(const struct option_spec *spec, const char *value, int64_t *number,
+                        struct error *error) {
+  const bool size = spec->type == OPTION_SIZE;
+  const int64_t most = spec->most ? spec->most : size ? INT64_MAX : INT32_MAX;
+  return parse_number(spec->name, value, 1, most, size, number, error);
 }
 
 static bool parse_widths(const char *name, const char *value, struct width_list *list, struct error *error) {
   list->count = 0;
   for (const char *at = value;; at++) {
-    char *end;
-    const int length = (int)strcspn(at, ",");
-    const long width = strtol(at, &end, 10);
-    if (length == 0 || end != at + length || width < 1 || width > INT32_MAX)
+    at += strspn(at, " ");
+    const int length = (int)strcspn(at, ","), digits = (int)strspn(at, "0123456789");
+    const long width = strtol(at, NULL, 10);
+    if (length == 0 || digits != length || width < 1 || width > INT32_MAX)
       return error_set(error, ERROR_USAGE,
                        "%s: \"%.*s\" in \"%s\" is not a width: expected numbers above 0, as 1024,256,64",
                        name, length, at, value);
     if (list->count == WIDTHS_MAX)
       return error_set(error, ERROR_USAGE, "%s: \"%s\" has more than %d widths", name, value, WIDTHS_MAX);
     list->width[list->count++] = (int32_t)width;
-    at = end;
+    at += length;
     if (!*at) return true;
   }
 }
@@ -158,7 +161,7 @@ static bool parse_device(const char *name, const char *value, struct compute_opt
     return true;
   }
   if (strncmp(value, card, strlen(card)) == 0 &&
-      parse_number(name, value + strlen(card), INT32_MAX - 1, false, &number, error)) {
+      parse_number(name, value + strlen(card), 0, INT32_MAX - 1, false, &number, error)) {
     options->device = DEVICE_CUDA;
     options->card = (int32_t)number + 1;
     return true;
@@ -187,11 +190,11 @@ static bool option_store(const struct option_spec *spec, const char *value, void
       *(const char **)field = value;
       return true;
     case OPTION_INT:
-      if (!parse_number(spec->name, value, INT32_MAX, false, &number, error)) return false;
+      if (!parse_count(spec, value, &number, error)) return false;
       *(int32_t *)field = (int32_t)number;
       return true;
     case OPTION_SIZE:
-      if (!parse_number(spec->name, value, INT64_MAX, true, &number, error)) return false;
+      if (!parse_count(spec, value, &number, error)) return false;
       *(int64_t *)field = number;
       return true;
     case OPTION_WIDTHS:
@@ -213,8 +216,6 @@ struct ini_context {
   const struct option_spec *specs;
   void *target;
   struct option_strings *kept;
-  struct error *error;
-  bool failed;
 };
 
 /* A copy of `value` that lives as long as `kept`; NULL when memory is short. */
@@ -233,38 +234,32 @@ void option_strings_free(struct option_strings *kept) {
   *kept = (struct option_strings){0};
 }
 
-/* inih's callback: 0 is an error. */
-static int ini_value(void *user, const char *section, const char *name, const char *value) {
-  struct ini_context *context = user;
-  if (*section && strcmp(section, context->command) != 0) return 1; /* another command's */
+static bool ini_section(void *user, const char *section, struct error *error) {
+  /* The commands that take --config. */
+  static const char *const known[] = {"embed", "eval", "search"};
+  const struct ini_context *context = user;
+  bool found = strcmp(section, context->command) == 0;
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) found |= strcmp(section, known[i]) == 0;
+  return found ||
+         error_set(error, ERROR_USAGE, "unknown section [%s]: expected [embed], [eval] or [search]", section);
+}
+
+static bool ini_value(void *user, const char *section, const char *name, const char *value,
+                      struct error *error) {
+  const struct ini_context *context = user;
+  if (*section && strcmp(section, context->command) != 0) return true; /* another command's */
   const struct option_spec *spec = spec_find(context->specs, name);
-  if (!spec || spec->type == OPTION_CONFIG) {
-    unknown_name(context->specs, "key", "", name, context->command, context->error);
-  } else {
-    char *kept = option_strings_add(context->kept, value);
-    if (!kept)
-      error_set_memory(context->error, strlen(value), "an .ini value");
-    else if (option_store(spec, kept, context->target, context->error))
-      return 1;
-  }
-  context->failed = true;
-  return 0;
+  if (!spec || spec->type == OPTION_CONFIG)
+    return unknown_name(context->specs, "key", "", name, context->command, error);
+  const char *kept = option_strings_add(context->kept, value);
+  if (!kept) return error_set_memory(error, strlen(value), "an .ini value");
+  return option_store(spec, kept, context->target, error);
 }
 
 static bool options_read_ini(const char *command, const struct option_spec *specs, const char *path,
                              void *target, struct option_strings *kept, struct error *error) {
-  struct ini_context context = {command, specs, target, kept, error, false};
-  if (!file_check_file(path, error)) return false;
-  const int status = ini_parse(path, ini_value, &context);
-  if (status == 0) return true;
-  if (status < 0) return error_set_errno(error, "cannot read the configuration %s", path);
-  if (context.failed) {
-    error_prefix(error, "%s, line %d", path, status);
-    error->code = ERROR_USAGE;
-    return false;
-  }
-  return error_set(error, ERROR_USAGE, "%s, line %d: neither `key = value`, a [section] nor a comment", path,
-                   status);
+  struct ini_context context = {command, specs, target, kept};
+  return ini_read(path, ini_section, ini_value, &context, error);
 }
 
 /* getopt's table of the specs without the headings. */

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "io/error.h"
@@ -12,7 +13,7 @@ enum option_type {
   OPTION_HEADING, /* not an option: a line of the help between groups */
   OPTION_FLAG,    /* bool */
   OPTION_STRING,  /* const char * */
-  OPTION_INT,     /* int32_t, above 0; 0 is accepted as "the default" */
+  OPTION_INT,     /* int32_t, above 0 */
   OPTION_SIZE,    /* int64_t, above 0, with an optional K, M or G (powers of 1,024) */
   OPTION_WIDTHS,  /* struct width_list, from a list with commas */
   OPTION_CHOICE,  /* int: index in choices */
@@ -28,6 +29,7 @@ struct option_spec {
   const char *argument; /* name of its value in the help */
   const char *help;
   const char *const *choices; /* OPTION_CHOICE: names, then NULL */
+  int64_t most;               /* OPTION_INT, OPTION_SIZE: the largest; 0: that of the type */
 };
 
 /* The row of every command that reads .ini files. */
@@ -36,6 +38,10 @@ struct option_spec {
   {.name = "config", .type = OPTION_CONFIG, .argument = "FILE.ini",  \
    .help = "read options from a file first: `name = value` lines"}
 // clang-format on
+
+/* The largest number of threads: that of a machine with two of today's largest processors (192 cores of two
+ * threads each). A slip of the finger beyond it would cost memory for every thread. */
+#define OPTION_THREADS_MAX 768
 
 /* Choices by enum precision. */
 extern const char *const option_precisions[];

@@ -23,6 +23,7 @@ from program import (
     MODEL,
     PROGRAM,
     REJECTS,
+    ROOT,
     USAGE,
     embed,
     embed_arguments,
@@ -57,7 +58,7 @@ def test_version_and_plain_call() -> None:
 
 
 DEVICES = "is none of auto, cpu, cuda, cuda:K (K counts cards from 0), null"
-NUMBER = "is not a whole number from 0 to"
+NUMBER, THREADS = "is not a whole number from 1 to", 768
 WIDTH = "is not a width: expected numbers above 0, as 1024,256,64"
 USAGE_ERRORS = {
     "--model is required (nina embed --help)": ["embed", "--out", "o", "x.jsonl"],
@@ -71,9 +72,19 @@ USAGE_ERRORS = {
     "unknown option -x (nina embed --help lists all)": ["embed", "-xyz"],
     "--model needs a value (nina embed --help)": ["embed", "--model"],
     "--quiet takes no value (nina embed --help)": ["embed", "--quiet=true"],
-    f'threads: "two" {NUMBER} 2147483647': ["embed", "--threads", "two"],
-    f'threads: "-1" {NUMBER} 2147483647': ["embed", "--threads", "-1"],
-    f'threads: "" {NUMBER} 2147483647': ["embed", "--threads", ""],
+    f'threads: "two" {NUMBER} {THREADS}': ["embed", "--threads", "two"],
+    f'threads: "-1" {NUMBER} {THREADS}': ["embed", "--threads", "-1"],
+    f'threads: "" {NUMBER} {THREADS}': ["embed", "--threads", ""],
+    f'threads: "0" {NUMBER} {THREADS}': ["embed", "--threads", "0"],
+    f'threads: "1000" {NUMBER} {THREADS}': ["eval", "--threads", "1000"],
+    f'threads: "769" {NUMBER} {THREADS}': ["verify", "--threads", "769", "o"],
+    f'top-k: "0" {NUMBER} {2**31 - 1}': ["search", "--top-k", "0"],
+    f'width: "0" {NUMBER} {2**31 - 1}': ["search", "--width", "0"],
+    f'max-tokens: "0" {NUMBER} {2**31 - 1}': ["tokenize", "--max-tokens", "0"],
+    f'batch-tokens: "0" {NUMBER} {2**31 - 1}': ["eval", "--batch-tokens", "0"],
+    f'grace: "0" {NUMBER} {2**31 - 1}': ["embed", "--grace", "0"],
+    f'block-bytes: "4 " {NUMBER} {2**63 - 1} (K, M and G may follow it)': ["embed", "--block-bytes", "4 "],
+    f'max-line: "0K" {NUMBER} {2**63 - 1} (K, M and G may follow it)': ["embed", "--max-line", "0K"],
     f'max-line: "4T" {NUMBER} {2**63 - 1} (K, M and G may follow it)': ["embed", "--max-line", "4T"],
     f'widths: "" in "64,,8" {WIDTH}': ["embed", "--widths", "64,,8"],
     f'widths: "0" in "384,0,9999" {WIDTH}': ["embed", "--widths", "384,0,9999"],
@@ -139,11 +150,52 @@ def test_configuration_file_gives_options_and_the_command_line_wins(tmp_path: Pa
     assert (settings["widths"], settings["store_text"], settings["prompt"]) == ([16], True, "consulta:")
 
 
+LONG = "Tasca: troba passatges; " * 100 + "fi"
+STRINGS = {
+    '"passage: "': "passage: ",
+    "passage: ": "passage:",
+    "Tasca: cerca ; consulta: X #1": "Tasca: cerca ; consulta: X #1",
+    r'"  \"Tasca\": a\\b;\tc\n"': '  "Tasca": a\\b;\tc\n',
+    'la "cerca" d\'avui = "sí"': 'la "cerca" d\'avui = "sí"',
+    LONG: LONG,
+    '""': "",
+}
+
+
+@pytest.mark.parametrize("written", STRINGS)
+def test_configuration_file_can_say_every_string(tmp_path: Path, shard: Path, written: str) -> None:
+    config = tmp_path / "run.ini"
+    config.write_text(f"[embed]\nprompt = {written}\r\ndevice = null\n")
+    nina("embed", "--config", config, "--model", MODEL, "--out", tmp_path / "out", shard)
+    assert Output(tmp_path / "out").manifest()["settings"]["prompt"] == STRINGS[written]
+
+
+@pytest.mark.parametrize("config", sorted((ROOT / "configs").glob("*.ini")), ids=lambda path: path.stem)
+def test_configurations_that_come_along_are_read_by_each_command(config: Path) -> None:
+    for command in ("embed", "eval", "search"):
+        assert "is required" in nina(command, "--config", config, status=USAGE).error
+
+
+def test_search_takes_a_configuration_file(tmp_path: Path, shard: Path) -> None:
+    embed(tmp_path / "out", shard, widths=8, store_text=True)
+    config = tmp_path / "run.ini"
+    config.write_text(f'model = {MODEL}\nvectors = {tmp_path}/out\ndevice = null\n[search]\ntop-k = 3\nprompt = "q: "\n')
+    result = nina("search", "--config", config, "--json", "plaça")
+    assert len(json.loads(result.stdout)["answers"]) == 3
+    result.says('prompt "q: "')
+    assert len(json.loads(nina("search", "--config", config, "--top-k", 2, "--json", "plaça").stdout)["answers"]) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("device = null\nwidth = 8\n", "line 2: unknown key width; did you mean widths?"),
-        ("\n\nthreads = many\n", f'line 3: threads: "many" {NUMBER} 2147483647'),
+        ("\n\nthreads = many\n", f'line 3: threads: "many" {NUMBER} {THREADS}'),
+        ("threads = 0\n", f'line 1: threads: "0" {NUMBER} {THREADS}'),
+        ("threads = 4 ; half of them\n", f'line 1: threads: "4 ; half of them" {NUMBER} {THREADS}'),
+        ('block-bytes = "4 "\n', f'line 1: block-bytes: "4 " {NUMBER} {2**63 - 1} (K, M and G may follow it)'),
+        ('prompt = "passage: \n', "line 1: the value begins with a double quote and does not end with one"),
+        ("[embedd]\n", "line 1: unknown section [embedd]: expected [embed], [eval] or [search]"),
         ("quiet = perhaps\n", 'line 1: quiet: "perhaps" is neither true nor false'),
         ("config = other.ini\n", "line 1: unknown key config"),
         ("[embed\n", "line 1: neither `key = value`, a [section] nor a comment"),

@@ -32,6 +32,8 @@ static const struct option_spec specs[] = {
      .help = "a name"},
     {.name = "count", .type = OPTION_INT, .offset = offsetof(struct target, count), .argument = "N",
      .help = "a count"},
+    {.name = "most", .type = OPTION_INT, .offset = offsetof(struct target, count), .argument = "N", .most = 9,
+     .help = "another"},
     {.name = "size", .type = OPTION_SIZE, .offset = offsetof(struct target, size), .argument = "BYTES",
      .help = "a size"},
     {.name = "flag", .type = OPTION_FLAG, .offset = offsetof(struct target, flag),
@@ -105,10 +107,28 @@ static void every_type_is_stored(void **state) {
 
 static void wrong_values_name_the_option_and_the_value(void **state) {
   (void)state;
-  char *wrong[][2] = {{"--count", "three"},        {"--count", "-1"},   {"--count", "99999999999"},
-                      {"--size", "12Q"},           {"--size", ""},      {"--size", "9999999G9"},
-                      {"--colour", "blue"},        {"--widths", "12,"}, {"--widths", "0"},
-                      {"--size", "9999999999999G"}};
+  char *wrong[][2] = {{"--count", "three"},
+                      {"--count", "-1"},
+                      {"--count", "99999999999"},
+                      {"--count", "0"},
+                      {"--count", " 4"},
+                      {"--count", "4 "},
+                      {"--count", "+4"},
+                      {"--count", "4K"},
+                      {"--most", "10"},
+                      {"--size", "12Q"},
+                      {"--size", ""},
+                      {"--size", "9999999G9"},
+                      {"--size", "9999999999999G"},
+                      {"--size", "4 "},
+                      {"--size", "0"},
+                      {"--size", "0K"},
+                      {"--size", " 4"},
+                      {"--size", "K"},
+                      {"--colour", "blue"},
+                      {"--widths", "12,"},
+                      {"--widths", "0"},
+                      {"--widths", "+8"}};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     struct target target;
     struct error error = {0};
@@ -155,7 +175,7 @@ static void command_line_wins_over_the_file(void **state) {
   struct error error = {0};
   int first;
   char *path =
-      ini_write("; a comment\nname = from file\nflag = true\n[test]\ncount = 7\n[other]\nunknown = 1\n");
+      ini_write("; a comment\nname = from file\nflag = true\n[test]\ncount = 7\n[search]\nunknown = 1\n");
   assert_true(PARSE("--count", "8", "--config", path));
   assert_string_equal(target.name, "from file");
   assert_int_equal(target.count, 8);

@@ -1,0 +1,114 @@
+#include "host/cli/ini_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include "io/file.h"
+
+#define BLANKS " \t\r\n\v\f"
+
+/* The text without the blanks around it, in place. */
+static char *trim(char *text) {
+  text += strspn(text, BLANKS);
+  size_t length = strlen(text);
+  while (length > 0 && strchr(BLANKS, text[length - 1])) length--;
+  text[length] = '\0';
+  return text;
+}
+
+/* The string that a quoted value spells, in place: `value` begins with a quote and is trimmed. */
+static bool unquote(char *value, struct error *error) {
+  static const char letters[] = "\"\\ntr", meant[] = "\"\\\n\t\r";
+  char *to = value;
+  const char *from = value + 1;
+  for (; *from && *from != '"'; from++) {
+    if (*from != '\\') {
+      *to++ = *from;
+      continue;
+    }
+    if (!*++from) break;
+    const char *letter = strchr(letters, *from);
+    if (!letter)
+      return error_set(error, ERROR_USAGE,
+                       "a backslash in a quoted value stands before \", \\, n, t or r, not before \"%.1s\"",
+                       from);
+    *to++ = meant[letter - letters];
+  }
+  if (!*from)
+    return error_set(error, ERROR_USAGE, "the value begins with a double quote and does not end with one");
+  if (from[1])
+    return error_set(
+        error, ERROR_USAGE,
+        "\"%.60s\" after the closing quote: a quoted value ends its line, and a comment stands on "
+        "a line of its own",
+        trim((char *)(uintptr_t)(from + 1)));
+  *to = '\0';
+  return true;
+}
+
+struct ini_reader {
+  char *section; /* allocated; NULL before the first */
+  ini_section_fn *take_section;
+  ini_fn *take_value;
+  void *context;
+};
+
+static bool line_unknown(struct error *error) {
+  return error_set(error, ERROR_USAGE, "neither `key = value`, a [section] nor a comment");
+}
+
+/* `line` is trimmed and begins with a bracket. */
+static bool read_section(struct ini_reader *reader, char *line, struct error *error) {
+  char *end = strchr(line, ']');
+  if (!end || end[1]) return line_unknown(error);
+  *end = '\0';
+  char *name = strdup(trim(line + 1));
+  if (!name) return error_set_memory(error, strlen(line), "a section's name");
+  free(reader->section);
+  reader->section = name;
+  return reader->take_section(reader->context, name, error);
+}
+
+static bool read_line(struct ini_reader *reader, char *line, struct error *error) {
+  line = trim(line);
+  if (!*line || *line == ';' || *line == '#') return true;
+  if (*line == '[') return read_section(reader, line, error);
+  char *equals = strchr(line, '=');
+  if (!equals) return line_unknown(error);
+  *equals = '\0';
+  char *name = trim(line), *value = trim(equals + 1);
+  if (*value == '"' && !unquote(value, error)) return false;
+  return reader->take_value(reader->context, reader->section ? reader->section : "", name, value, error);
+}
+
+static bool read_lines(struct ini_reader *reader, const char *path, FILE *file, struct error *error) {
+  static const char byte_order_mark[] = "\xef\xbb\xbf";
+  char *line = NULL;
+  size_t room = 0;
+  ssize_t length;
+  bool ok = true;
+  for (long number = 1; ok && (length = getline(&line, &room, file)) >= 0; number++) {
+    const bool marked = number == 1 && strncmp(line, byte_order_mark, strlen(byte_order_mark)) == 0;
+    ok = strlen(line) == (size_t)length
+             ? read_line(reader, line + (marked ? strlen(byte_order_mark) : 0), error)
+             : error_set(error, ERROR_USAGE, "a NUL byte: this is not a text file");
+    if (!ok) error_prefix(error, "%s, line %ld", path, number);
+  }
+  free(line);
+  if (ok && !feof(file)) ok = error_set_errno(error, "cannot read the configuration %s", path);
+  return ok;
+}
+
+bool ini_read(const char *path, ini_section_fn *section, ini_fn *value, void *context, struct error *error) {
+  struct ini_reader reader = {.take_section = section, .take_value = value, .context = context};
+  if (!file_check_file(path, error)) return false;
+  FILE *file = fopen(path, "r");
+  if (!file) return error_set_errno(error, "cannot read the configuration %s", path);
+  const bool ok = read_lines(&reader, path, file, error);
+  free(reader.section);
+  fclose(file);
+  return ok;
+}
