@@ -112,6 +112,14 @@ static bool open_model(struct embedding *run, struct error *error) {
   return true;
 }
 
+static void say_passed_over(const struct embedding *run) {
+  const struct passed_over *passed = &run->inputs.passed_over;
+  if (passed->count == 0) return;
+  notice(run, "%d other file%s or subfolder%s of the INPUTs %s not read: %s%s", passed->count,
+         passed->count == 1 ? "" : "s", passed->count == 1 ? "" : "s", passed->count == 1 ? "is" : "are",
+         passed->names, passed->count > PASSED_OVER_NAMED ? ", …" : "");
+}
+
 /* What rank 0 looks at for all. */
 static bool open_input(struct embedding *run, struct error *error) {
   const struct embed_options *options = run->options;
@@ -119,6 +127,7 @@ static bool open_input(struct embedding *run, struct error *error) {
   if (options->append && options->overwrite)
     return error_set(error, ERROR_USAGE, "--append and --overwrite exclude each other: pass one of them");
   if (!inputs_open(options->input, options->input_count, &run->inputs, error)) return false;
+  say_passed_over(run);
   if (ranks_size(run->ranks) > 1 && strcmp(run->inputs.shard[0].path, "-") == 0)
     return error_set(error, ERROR_USAGE,
                      "- (standard input) is one stream, and %d ranks cannot share it: write it to files "

@@ -2,21 +2,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "host/job/shard_ending.h"
 #include "io/file.h"
-
-static bool has_shard_ending(const char *name) {
-  static const char *const endings[] = {".jsonl", ".jsonl.gz", ".jsonl.zst"};
-  const size_t length = strlen(name);
-  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-    const size_t ending = strlen(endings[i]);
-    if (length > ending && strcmp(name + length - ending, endings[i]) == 0) return true;
-  }
-  return false;
-}
 
 static bool inputs_add(struct inputs *inputs, const char *path, struct error *error) {
   struct shard *grown = realloc(inputs->shard, (size_t)(inputs->count + 1) * sizeof *grown);
@@ -29,8 +21,9 @@ static bool inputs_add(struct inputs *inputs, const char *path, struct error *er
   return shard_examine(shard, error);
 }
 
-static int is_shard_entry(const struct dirent *entry) {
-  return entry->d_name[0] != '.' && has_shard_ending(entry->d_name);
+/* Hidden files are nobody's input. */
+static int is_seen(const struct dirent *entry) {
+  return entry->d_name[0] != '.';
 }
 
 /* By bytes, whatever the locale, so that every machine finds the same order. */
@@ -38,23 +31,44 @@ static int by_name(const struct dirent **a, const struct dirent **b) {
   return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* Counts an entry of a folder that is not read; the first few are named. */
+static void inputs_pass_over(struct inputs *inputs, const char *path) {
+  struct passed_over *passed = &inputs->passed_over;
+  struct stat status;
+  const bool folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+  const size_t used = strlen(passed->names);
+  if (passed->count < PASSED_OVER_NAMED)
+    snprintf(passed->names + used, sizeof passed->names - used, "%s%.200s%s", passed->count ? ", " : "", path,
+             folder ? "/" : "");
+  passed->count++;
+}
+
+static bool inputs_add_entry(struct inputs *inputs, const char *folder, const char *name,
+                             struct error *error) {
+  char *path = file_join(folder, name);
+  if (!path) return error_set_memory(error, strlen(folder), "a path");
+  const bool fits = shard_ending_fits(name);
+  if (!fits) inputs_pass_over(inputs, path);
+  const bool added = !fits || inputs_add(inputs, path, error);
+  free(path);
+  return added;
+}
+
 static bool inputs_add_folder(struct inputs *inputs, const char *folder, struct error *error) {
   struct dirent **entry;
-  const int count = scandir(folder, &entry, is_shard_entry, by_name);
+  const int count = scandir(folder, &entry, is_seen, by_name);
+  const int32_t before = inputs->count;
+  bool added = true;
   if (count < 0) return error_set_errno(error, "cannot read the folder %s", folder);
-  bool added = count > 0;
-  if (!added)
-    error_set(error, ERROR_USAGE,
-              "%s holds no .jsonl, .jsonl.gz or .jsonl.zst file (its subfolders are not searched)", folder);
   for (int i = 0; i < count; i++) {
-    char *path = added ? file_join(folder, entry[i]->d_name) : NULL;
-    if (added && !path) added = error_set_memory(error, strlen(folder), "a path");
-    added = added && inputs_add(inputs, path, error);
-    free(path);
+    added = added && inputs_add_entry(inputs, folder, entry[i]->d_name, error);
     free(entry[i]);
   }
   free(entry);
-  return added;
+  if (!added || inputs->count > before) return added;
+  return error_set(error, ERROR_USAGE,
+                   "%s holds no " SHARD_ENDINGS " file (its subfolders are not searched)%s%s", folder,
+                   inputs->passed_over.count ? "; it holds " : "", inputs->passed_over.names);
 }
 
 static bool inputs_add_path(struct inputs *inputs, const char *path, struct error *error) {
@@ -68,12 +82,55 @@ static bool inputs_add_path(struct inputs *inputs, const char *path, struct erro
     return error_set(error, ERROR_USAGE,
                      "%s is neither a regular file nor a folder; pass a pipe's content as standard input: -",
                      path);
-  if (!has_shard_ending(path))
-    return error_set(
-        error, ERROR_USAGE,
-        "%s does not end in .jsonl, .jsonl.gz or .jsonl.zst; rename it, or pass it as standard input: - < %s",
-        path, path);
+  if (!shard_ending_fits(path)) {
+    char advice[700];
+    shard_ending_advise(path, advice, sizeof advice);
+    return error_set(error, ERROR_USAGE, "%s does not end in " SHARD_ENDINGS "; %s", path, advice);
+  }
   return inputs_add(inputs, path, error);
+}
+
+/* Where a shard's name lies: its folder, however that is spelled, and the name in it. Two links to one file
+ * are two shards, as their user may want. */
+struct place {
+  const char *path, *name;
+  dev_t device;
+  ino_t folder;
+};
+
+static bool place_of(const char *path, struct place *place, struct error *error) {
+  const char *slash = strrchr(path, '/');
+  char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+  struct stat status = {0};
+  if (!folder) return error_set_memory(error, strlen(path), "a path");
+  const bool found = stat(folder, &status) == 0;
+  if (!found) error_set_errno(error, "cannot examine %s", folder);
+  free(folder);
+  *place = (struct place){path, slash ? slash + 1 : path, status.st_dev, status.st_ino};
+  return found;
+}
+
+static int by_place(const void *left, const void *right) {
+  const struct place *a = left, *b = right;
+  if (a->device != b->device) return a->device < b->device ? -1 : 1;
+  if (a->folder != b->folder) return a->folder < b->folder ? -1 : 1;
+  return strcmp(a->name, b->name);
+}
+
+static bool inputs_check_twice(const struct inputs *inputs, struct error *error) {
+  struct place *place = malloc((size_t)inputs->count * sizeof *place);
+  bool fine = place || error_set_memory(error, (size_t)inputs->count * sizeof *place, "the shard list");
+  for (int32_t i = 0; fine && i < inputs->count; i++)
+    fine = place_of(inputs->shard[i].path, &place[i], error);
+  if (fine) qsort(place, (size_t)inputs->count, sizeof *place, by_place);
+  for (int32_t i = 1; fine && i < inputs->count; i++)
+    if (by_place(&place[i - 1], &place[i]) == 0)
+      fine = error_set(error, ERROR_USAGE,
+                       "%s is named twice among the INPUTs (the other time as %s): its documents would be "
+                       "embedded twice; name it once",
+                       place[i].path, place[i - 1].path);
+  free(place);
+  return fine;
 }
 
 bool inputs_open(const char *const *input, int32_t count, struct inputs *inputs, struct error *error) {
@@ -84,12 +141,12 @@ bool inputs_open(const char *const *input, int32_t count, struct inputs *inputs,
   for (int32_t i = 0; i < count; i++) {
     if (strcmp(input[i], "-") == 0 && count > 1)
       return error_set(error, ERROR_USAGE, "- (standard input) cannot stand beside other inputs");
-    if (!inputs_add_path(inputs, input[i], error)) {
-      inputs_free(inputs);
-      return false;
-    }
+    if (!inputs_add_path(inputs, input[i], error)) goto failed;
   }
-  return true;
+  if (inputs_check_twice(inputs, error)) return true;
+failed:
+  inputs_free(inputs);
+  return false;
 }
 
 void inputs_free(struct inputs *inputs) {

@@ -305,7 +305,8 @@ def test_folder_gives_its_shards_in_the_order_of_their_names(tmp_path: Path) -> 
     for name in ("b.jsonl", "a.jsonl.zst", "c.jsonl.gz", "B.jsonl", "deeper/d.jsonl", ".hidden.jsonl"):
         write_shard(folder / name, [{"text": name}])
     (folder / "notes.txt").write_text("not a shard")
-    embed(tmp_path / "out", folder, widths=8, store_text=True)
+    result = embed(tmp_path / "out", folder, widths=8, store_text=True)
+    result.says(f"2 other files or subfolders of the INPUTs are not read: {folder}/deeper/, {folder}/notes.txt")
     order = ["B.jsonl", "a.jsonl.zst", "b.jsonl", "c.jsonl.gz"]
     assert [row["text"] for row in Output(tmp_path / "out").texts()] == order
 
@@ -317,6 +318,9 @@ def test_input_that_is_no_shard_is_refused(tmp_path: Path) -> None:
     assert "no INPUT given" in embed(out, status=USAGE).error
     assert f"{tmp_path}/empty holds no .jsonl" in embed(out, tmp_path / "empty", status=USAGE).error
     assert "does not end in .jsonl" in embed(out, tmp_path / "a.json", status=USAGE).error
+    assert 'jq -c ".[]"' in embed(out, tmp_path / "a.json", status=USAGE).error
+    shard = write_shard(tmp_path / "a.jsonl", [{"text": "a"}])
+    assert "named twice" in embed(out, shard, tmp_path / "empty" / ".." / "a.jsonl", status=USAGE).error
     assert "cannot stand beside" in embed(out, "-", tmp_path / "a.json", status=USAGE).error
     assert not out.exists()
 

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "host/job/inputs.h"
+#include "host/job/shard_ending.h"
 
 static const char *const files[] = {"b.jsonl",       "a.jsonl.zst", "c.jsonl.gz",
                                     ".hidden.jsonl", "notes.txt",   ".jsonl"};
@@ -67,6 +68,48 @@ static void files_stand_as_given(void **state) {
   inputs_free(&inputs);
 }
 
+static void what_is_passed_over_is_counted_and_named(void **state) {
+  (void)state;
+  struct inputs inputs;
+  struct error error;
+  char names[256];
+  const char *const input[] = {folder};
+  assert_true(inputs_open(input, 1, &inputs, &error));
+  assert_int_equal(inputs.passed_over.count, 2);
+  snprintf(names, sizeof names, "%s/, %s", empty, path[4]);
+  assert_string_equal(inputs.passed_over.names, names);
+  inputs_free(&inputs);
+}
+
+static void capitals_and_ndjson_end_shards_too(void **state) {
+  (void)state;
+  assert_true(shard_ending_fits("A.JSONL"));
+  assert_true(shard_ending_fits("a.ndjson"));
+  assert_true(shard_ending_fits("a.Ndjson.Zst"));
+  assert_true(shard_ending_fits("a.jsonl.GZ"));
+  assert_false(shard_ending_fits(".jsonl"));
+  assert_false(shard_ending_fits("a.jsonl.bz2"));
+  assert_false(shard_ending_fits("a.gz"));
+}
+
+static void another_format_is_told_the_command_that_converts(void **state) {
+  (void)state;
+  static const char *const cases[][2] = {
+      {"in/a.jsonl.bz2", "bzcat in/a.jsonl.bz2 > NAME.jsonl"},
+      {"a.jsonl.XZ", "xzcat a.jsonl.XZ > NAME.jsonl"},
+      {"a.lz4", "lz4cat a.lz4 > NAME.jsonl"},
+      {"a.csv", "for r in csv.DictReader(sys.stdin)]' < a.csv > NAME.jsonl"},
+      {"a.parquet", "for r in b.to_pylist()]' a.parquet > NAME.jsonl"},
+      {"a.json", "jq -c \".[]\" a.json > NAME.jsonl"},
+      {"a.txt", "rename it, or pass it as standard input: - < a.txt"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char advice[512];
+    shard_ending_advise(cases[i][0], advice, sizeof advice);
+    if (!strstr(advice, cases[i][1])) fail_msg("\"%s\" lacks \"%s\"", advice, cases[i][1]);
+  }
+}
+
 static void refuse(const char *const *input, int32_t count, const char *phrase) {
   struct inputs inputs;
   struct error error = {0};
@@ -80,6 +123,11 @@ static void what_is_no_shard_is_refused_with_a_reason(void **state) {
   refuse((const char *const[]){empty}, 1, "holds no .jsonl");
   refuse((const char *const[]){path[4]}, 1, "does not end in .jsonl");
   refuse((const char *const[]){"/nonexistent.jsonl"}, 1, "there is no input /nonexistent.jsonl");
+  refuse((const char *const[]){path[0], path[1], path[0]}, 3, "named twice");
+  refuse((const char *const[]){folder, path[0]}, 2, "named twice");
+  char other[128];
+  snprintf(other, sizeof other, "%s/../%s/./b.jsonl", folder, strrchr(folder, '/') + 1);
+  refuse((const char *const[]){path[0], other}, 2, "named twice");
   refuse((const char *const[]){"-", path[0]}, 2, "standard input");
   refuse((const char *const[]){"/dev/null"}, 1, "neither a regular file nor a folder");
   refuse(NULL, 0, "no INPUT");
@@ -89,6 +137,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(folder_gives_its_shards_sorted_by_name),
       cmocka_unit_test(files_stand_as_given),
+      cmocka_unit_test(what_is_passed_over_is_counted_and_named),
+      cmocka_unit_test(capitals_and_ndjson_end_shards_too),
+      cmocka_unit_test(another_format_is_told_the_command_that_converts),
       cmocka_unit_test(what_is_no_shard_is_refused_with_a_reason),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -1,0 +1,50 @@
+#include "host/job/shard_ending.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static bool ends_in(const char *name, const char *ending) {
+  const size_t length = strlen(name), size = strlen(ending);
+  return length > size && strcasecmp(name + length - size, ending) == 0;
+}
+
+bool shard_ending_fits(const char *name) {
+  static const char *const endings[] = {".jsonl",  ".jsonl.gz",  ".jsonl.zst",
+                                        ".ndjson", ".ndjson.gz", ".ndjson.zst"};
+  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+    if (ends_in(name, endings[i])) return true;
+  return false;
+}
+
+/* Commands that read the file and write JSON lines, with the path before and after. */
+struct converter {
+  const char *ending, *before, *after;
+};
+
+#define PYTHON "python3 -c '"
+#define PRINT "print(json.dumps(r, ensure_ascii=False, default=str))"
+
+// clang-format off
+static const struct converter converters[] = {
+    {".bz2", "bzcat ", ""},
+    {".xz", "xzcat ", ""},
+    {".lz4", "lz4cat ", ""},
+    {".csv", PYTHON "import csv,json,sys; [" PRINT " for r in csv.DictReader(sys.stdin)]' < ", ""},
+    {".tsv", PYTHON "import csv,json,sys; [" PRINT " for r in csv.DictReader(sys.stdin, delimiter=\"\\t\")]' < ", ""},
+    {".parquet", PYTHON "import json,sys,pyarrow.parquet as p; [" PRINT
+                 " for b in p.ParquetFile(sys.argv[1]).iter_batches() for r in b.to_pylist()]' ", ""},
+    {".json", "jq -c \".[]\" ", " (if it is an array)"},
+};
+// clang-format on
+
+void shard_ending_advise(const char *path, char *advice, size_t size) {
+  for (size_t i = 0; i < sizeof converters / sizeof *converters; i++) {
+    const struct converter *converter = &converters[i];
+    if (!ends_in(path, converter->ending)) continue;
+    snprintf(advice, size, "convert it first: %s%s > NAME.jsonl%s", converter->before, path,
+             converter->after);
+    return;
+  }
+  snprintf(advice, size, "rename it, or pass it as standard input: - < %s", path);
+}
