@@ -6,6 +6,7 @@
 #include "cuda/check.h"
 #include "cuda/cuda_weights.h"
 #include "host/model/half.h"
+#include "host/model/processor.h"
 
 #define WINDOW_BYTES ((size_t)32 << 20)
 #define WINDOWS 2
@@ -94,7 +95,7 @@ __attribute__((target("avx,f16c"))) static void halves_round_f16c(const float *n
 
 static void halves_round(const float *numbers, size_t count, uint16_t *halves) {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx") && __builtin_cpu_supports("f16c")) {
+  if (processor_has_f16c()) {
     halves_round_f16c(numbers, count, halves);
     return;
   }

@@ -1,13 +1,14 @@
 /* As attention_body.h, with products of bf16 pairs summed in fp32. One vdpbf16ps multiplies 16 lanes of two
  * numbers each: two components of 16 keys for the logits, two keys of 16 components for the weighted sum. So
  * K is packed by pairs of components and transposed, and V by pairs of keys. */
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")
 
 #include "host/cpu/attention_bf16.h"
 
 #include <float.h>
 #include <immintrin.h>
 #include <string.h>
+
+#include "host/model/unroll.h"
 
 #define INLINE __attribute__((always_inline)) static inline
 
@@ -99,7 +100,7 @@ INLINE void logits_tile(const uint16_t *const query[QUERIES], const __m512i *key
   __m512 sum[QUERIES][VECTORS];
   for (int q = 0; q < QUERIES; q++)
     for (int v = 0; v < vectors; v++) sum[q][v] = _mm512_setzero_ps();
-#pragma GCC unroll 2
+  UNROLL(2)
   for (int i = 0; i < size / 2; i++) {
     __m512bh key[VECTORS];
     for (int v = 0; v < vectors; v++) key[v] = (__m512bh)_mm512_load_si512(keys + v * (size / 2) + i);
@@ -205,7 +206,7 @@ INLINE void weights_compute(const struct head *head, int32_t count, const __m512
 INLINE void values_sum(const struct head *head, int32_t first, int32_t count, const int size,
                        __m512 sum[QUERIES][VECTORS]) {
   const __m512i *values = head->values + (int64_t)(first / 2) * (size / LANES);
-#pragma GCC unroll 2
+  UNROLL(2)
   for (int32_t k = 0; k < count; k += 2, values += size / LANES) {
     __m512bh value[VECTORS];
     for (int v = 0; v < size / LANES; v++) value[v] = (__m512bh)_mm512_load_si512(values + v);

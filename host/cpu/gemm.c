@@ -1,23 +1,24 @@
 #include "host/cpu/gemm.h"
 
-#include <omp.h>
-#include <oneapi/dnnl/dnnl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/cpu/onednn.h"
+
 /* inner_product rather than matmul: both run the same brgemm code at the processor's peak, but this one
  * reaches it from 64 rows on, and its fp32 form has no slow shapes (measured with 2.6.3). */
 
 #define ALIGNMENT 64 /* bytes: a cache line, and the widest vector */
 
-/* In brgemm code the bits of a row are the same for any number of rows. oneDNN's older code, which is what a
- * processor without AVX-512 gets, sums the last few rows of a product in another order (with AVX2: one to
- * three rows past a multiple of six, and all but the first part of more than 72). So it is always run with
- * this one number of rows, the last of them padding. */
+/* In brgemm code for AVX-512 the bits of a row are the same for any number of rows. A processor without it
+ * gets code that sums the last few rows of a product in another order (oneDNN 2.6 with AVX2: one to three
+ * rows past a multiple of six, and all but the first part of more than 72; 3.7's brgemm for AVX2 differs
+ * too). So that code is always run with this one number of rows, the last of them padding. */
 #define PADDED_ROWS 64
+#define ANY_ROWS_CODE "brgemm:avx512"
 
 struct gemm_engine {
   dnnl_engine_t engine;
@@ -35,16 +36,15 @@ struct gemm_thread {
 /* The code for one number of rows. */
 struct product {
   dnnl_primitive_t primitive;
-  dnnl_memory_desc_t input, output;
-  dnnl_memory_desc_t scratch;
+  onednn_desc input, output, scratch;
 };
 
 struct gemm {
   struct gemm_engine *engine;
   struct gemm_shape shape;
-  dnnl_memory_desc_t packed, bias;
+  onednn_desc packed, bias;
   int32_t most_rows;
-  bool any_rows;                      /* brgemm: otherwise PADDED_ROWS at a time */
+  bool any_rows;                      /* in one call; otherwise PADDED_ROWS at a time */
   pthread_mutex_t generate;           /* held while a product is made */
   _Atomic(struct product *) *product; /* [most_rows + 1]; NULL until first needed, then never changed */
 };
@@ -73,26 +73,7 @@ void gemm_library_version(char version[32]) {
 }
 
 const char *gemm_library_isa(void) {
-  switch (dnnl_get_effective_cpu_isa()) {
-    case dnnl_cpu_isa_sse41:
-      return "sse41";
-    case dnnl_cpu_isa_avx:
-      return "avx";
-    case dnnl_cpu_isa_avx2:
-      return "avx2";
-    case dnnl_cpu_isa_avx2_vnni:
-      return "avx2_vnni";
-    case dnnl_cpu_isa_avx512_core:
-      return "avx512_core";
-    case dnnl_cpu_isa_avx512_core_vnni:
-      return "avx512_core_vnni";
-    case dnnl_cpu_isa_avx512_core_bf16:
-      return "avx512_core_bf16";
-    case dnnl_cpu_isa_avx512_core_amx:
-      return "avx512_core_amx";
-    default:
-      return "other";
-  }
+  return onednn_isa();
 }
 
 bool gemm_library_bf16(void) {
@@ -118,9 +99,18 @@ void gemm_engine_close(struct gemm_engine *engine) {
   free(engine);
 }
 
-/* Describes the product for `rows` rows with weights in the form `weight`. The caller destroys *description.
- */
-static bool product_describe(const struct gemm *gemm, int32_t rows, const dnnl_memory_desc_t *weight,
+static void product_free(struct product *product) {
+  if (!product) return;
+  if (product->primitive) dnnl_primitive_destroy(product->primitive);
+  onednn_desc_free(product->input);
+  onednn_desc_free(product->output);
+  onednn_desc_free(product->scratch);
+  free(product);
+}
+
+/* Describes the product for `rows` rows with weights in the form `weight`. The caller destroys *description,
+ * if it is not NULL, and frees the product, whether this fails or not. */
+static bool product_describe(const struct gemm *gemm, int32_t rows, onednn_const_desc weight,
                              struct product *product, dnnl_primitive_desc_t *description,
                              struct error *error) {
   const struct gemm_shape *shape = &gemm->shape;
@@ -129,19 +119,16 @@ static bool product_describe(const struct gemm *gemm, int32_t rows, const dnnl_m
   const dnnl_data_type_t input_type = bf16 ? dnnl_bf16 : dnnl_f32;
   const dnnl_data_type_t output_type = bf16 && !shape->fp32_output ? dnnl_bf16 : dnnl_f32;
   dnnl_primitive_attr_t attributes = NULL;
-  dnnl_inner_product_desc_t operation;
   bool done = false;
+  *description = NULL;
   if (!library_check(dnnl_primitive_attr_create(&attributes), "creating attributes", error)) goto out;
   dnnl_status_t status = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
+  if (status == dnnl_success) status = onednn_desc_make(&product->input, 2, input_dims, input_type, dnnl_ab);
   if (status == dnnl_success)
-    status = dnnl_memory_desc_init_by_tag(&product->input, 2, input_dims, input_type, dnnl_ab);
-  if (status == dnnl_success)
-    status = dnnl_memory_desc_init_by_tag(&product->output, 2, output_dims, output_type, dnnl_ab);
-  if (status == dnnl_success)
-    status = dnnl_inner_product_forward_desc_init(&operation, dnnl_forward_inference, &product->input, weight,
-                                                  &gemm->bias, &product->output);
+    status = onednn_desc_make(&product->output, 2, output_dims, output_type, dnnl_ab);
   if (!library_check(status, "describing a matrix product", error)) goto out;
-  status = dnnl_primitive_desc_create(description, &operation, attributes, gemm->engine->engine, NULL);
+  status = onednn_inner_product(description, gemm->engine->engine, product->input, weight, gemm->bias,
+                                product->output, attributes);
   if (status == dnnl_unimplemented) {
     error_set(error, ERROR_DEVICE, "oneDNN has no %s matrix product for this processor (%s): use fp32",
               precision_name(shape->precision), gemm_library_isa());
@@ -155,20 +142,22 @@ out:
 
 static struct product *product_make(const struct gemm *gemm, int32_t rows, struct error *error) {
   dnnl_primitive_desc_t description = NULL;
+  dnnl_status_t status;
   struct product *product = calloc(1, sizeof *product);
   if (!product) {
     error_set_memory(error, sizeof *product, "a matrix product");
     return NULL;
   }
-  bool done = product_describe(gemm, rows, &gemm->packed, product, &description, error);
-  if (done) {
-    product->scratch = *dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
-    done = library_check(dnnl_primitive_create(&product->primitive, description),
-                         "generating a matrix product", error);
-    dnnl_primitive_desc_destroy(description);
-  }
-  if (done) return product;
-  free(product);
+  if (!product_describe(gemm, rows, gemm->packed, product, &description, error)) goto failed;
+  status = onednn_desc_copy(&product->scratch,
+                            dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0));
+  if (status == dnnl_success) status = dnnl_primitive_create(&product->primitive, description);
+  if (!library_check(status, "generating a matrix product", error)) goto failed;
+  dnnl_primitive_desc_destroy(description);
+  return product;
+failed:
+  if (description) dnnl_primitive_desc_destroy(description);
+  product_free(product);
   return NULL;
 }
 
@@ -190,19 +179,28 @@ static struct product *product_find(struct gemm *gemm, int32_t rows, struct erro
 static bool packed_choose(struct gemm *gemm, struct error *error) {
   const dnnl_dims_t dims = {gemm->shape.outputs, gemm->shape.inputs};
   const dnnl_data_type_t type = gemm->shape.precision == PRECISION_BF16 ? dnnl_bf16 : dnnl_f32;
-  struct product product;
-  dnnl_memory_desc_t any;
+  struct product *product = calloc(1, sizeof *product);
+  onednn_desc any = NULL;
   dnnl_primitive_desc_t description = NULL;
-  dnnl_status_t status = dnnl_memory_desc_init_by_tag(&any, 2, dims, type, dnnl_format_tag_any);
-  if (status == dnnl_success) status = dnnl_memory_desc_init_by_tag(&gemm->bias, 1, dims, dnnl_f32, dnnl_a);
-  if (!library_check(status, "describing weights", error)) return false;
-  if (!product_describe(gemm, gemm->shape.max_rows, &any, &product, &description, error)) return false;
-  gemm->packed = *dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0);
   const char *name = "";
-  dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name);
-  gemm->any_rows = strncmp(name, "brgemm", 6) == 0;
-  dnnl_primitive_desc_destroy(description);
-  return true;
+  bool done = false;
+  if (!product) return error_set_memory(error, sizeof *product, "a matrix product");
+  dnnl_status_t status = onednn_desc_make(&any, 2, dims, type, dnnl_format_tag_any);
+  if (status == dnnl_success) status = onednn_desc_make(&gemm->bias, 1, dims, dnnl_f32, dnnl_a);
+  if (!library_check(status, "describing weights", error) ||
+      !product_describe(gemm, gemm->shape.max_rows, any, product, &description, error))
+    goto out;
+  status =
+      onednn_desc_copy(&gemm->packed, dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0));
+  if (status == dnnl_success)
+    status = dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name);
+  done = library_check(status, "choosing the form of the weights", error);
+  gemm->any_rows = strncmp(name, ANY_ROWS_CODE, strlen(ANY_ROWS_CODE)) == 0;
+out:
+  if (description) dnnl_primitive_desc_destroy(description);
+  onednn_desc_free(any);
+  product_free(product);
+  return done;
 }
 
 struct gemm *gemm_open(struct gemm_engine *engine, const struct gemm_shape *shape, struct error *error) {
@@ -231,10 +229,11 @@ void gemm_close(struct gemm *gemm) {
   if (!gemm) return;
   for (int32_t rows = 0; gemm->product && rows <= gemm->most_rows; rows++) {
     struct product *product = atomic_load_explicit(&gemm->product[rows], memory_order_relaxed);
-    if (product) dnnl_primitive_destroy(product->primitive);
-    free(product);
+    product_free(product);
   }
   free(gemm->product);
+  onednn_desc_free(gemm->packed);
+  onednn_desc_free(gemm->bias);
   pthread_mutex_destroy(&gemm->generate);
   free(gemm);
 }
@@ -244,15 +243,15 @@ static bool weight_reorder(const struct gemm *gemm, const float *weight, dnnl_me
                            struct error *error) {
   const dnnl_dims_t dims = {gemm->shape.outputs, gemm->shape.inputs};
   const dnnl_engine_t engine = gemm->engine->engine;
-  dnnl_memory_desc_t plain;
+  onednn_desc plain = NULL;
   dnnl_memory_t source = NULL;
   dnnl_primitive_desc_t description = NULL;
   dnnl_primitive_t reorder = NULL;
   dnnl_stream_t stream = NULL;
-  dnnl_status_t status = dnnl_memory_desc_init_by_tag(&plain, 2, dims, dnnl_f32, dnnl_ab);
-  if (status == dnnl_success) status = dnnl_memory_create(&source, &plain, engine, (void *)(uintptr_t)weight);
+  dnnl_status_t status = onednn_desc_make(&plain, 2, dims, dnnl_f32, dnnl_ab);
+  if (status == dnnl_success) status = dnnl_memory_create(&source, plain, engine, (void *)(uintptr_t)weight);
   if (status == dnnl_success)
-    status = dnnl_reorder_primitive_desc_create(&description, &plain, engine, &gemm->packed, engine, NULL);
+    status = dnnl_reorder_primitive_desc_create(&description, plain, engine, gemm->packed, engine, NULL);
   if (status == dnnl_success) status = dnnl_primitive_create(&reorder, description);
   if (status == dnnl_success) status = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
   if (status == dnnl_success) {
@@ -264,6 +263,7 @@ static bool weight_reorder(const struct gemm *gemm, const float *weight, dnnl_me
   dnnl_primitive_destroy(reorder);
   dnnl_primitive_desc_destroy(description);
   dnnl_memory_destroy(source);
+  onednn_desc_free(plain);
   return library_check(status, "packing weights", error);
 }
 
@@ -276,19 +276,18 @@ struct gemm_weights *gemm_weights_pack(struct gemm *gemm, const float *weight, c
     error_set_memory(error, sizeof *weights, "weights");
     return NULL;
   }
-  weights->weight_bytes = aligned_allocate(dnnl_memory_desc_get_size(&gemm->packed), "packed weights", error);
+  weights->weight_bytes = aligned_allocate(dnnl_memory_desc_get_size(gemm->packed), "packed weights", error);
   weights->bias_bytes = aligned_allocate(bias_bytes, "packed weights", error);
   if (!weights->weight_bytes || !weights->bias_bytes) goto failed;
   memcpy(weights->bias_bytes, bias, bias_bytes);
-  dnnl_status_t status = dnnl_memory_create(&weights->weight, &gemm->packed, engine, weights->weight_bytes);
+  dnnl_status_t status = dnnl_memory_create(&weights->weight, gemm->packed, engine, weights->weight_bytes);
   if (status == dnnl_success)
-    status = dnnl_memory_create(&weights->bias, &gemm->bias, engine, weights->bias_bytes);
+    status = dnnl_memory_create(&weights->bias, gemm->bias, engine, weights->bias_bytes);
   if (!library_check(status, "describing weights", error)) goto failed;
-  const int threads =
-      omp_get_max_threads(); /* a team made for this alone would go on spinning between the calls */
+  const int threads = onednn_team(); /* a team made for this alone would go on spinning between the calls */
   gemm_thread_enter();
   const bool done = weight_reorder(gemm, weight, weights->weight, error);
-  omp_set_num_threads(threads);
+  onednn_team_set(threads);
   if (done) return weights;
 failed:
   gemm_weights_free(weights);
@@ -326,7 +325,7 @@ void gemm_thread_close(struct gemm_thread *thread) {
 }
 
 void gemm_thread_enter(void) {
-  if (omp_get_max_threads() != 1) omp_set_num_threads(1);
+  if (onednn_team() != 1) onednn_team_set(1);
 }
 
 /* Makes *memory hold at least `bytes`; what it held is lost. */
@@ -346,14 +345,14 @@ static bool product_run(struct gemm *gemm, const struct gemm_weights *weights, s
   const dnnl_engine_t engine = gemm->engine->engine;
   struct product *product = product_find(gemm, rows, error);
   if (!product) return false;
-  if (!memory_reserve(&thread->scratch, &thread->scratch_bytes, dnnl_memory_desc_get_size(&product->scratch),
+  if (!memory_reserve(&thread->scratch, &thread->scratch_bytes, dnnl_memory_desc_get_size(product->scratch),
                       error))
     return false;
   dnnl_memory_t from = NULL, to = NULL, scratch = NULL;
-  dnnl_status_t status = dnnl_memory_create(&from, &product->input, engine, (void *)(uintptr_t)input);
-  if (status == dnnl_success) status = dnnl_memory_create(&to, &product->output, engine, output);
+  dnnl_status_t status = dnnl_memory_create(&from, product->input, engine, (void *)(uintptr_t)input);
+  if (status == dnnl_success) status = dnnl_memory_create(&to, product->output, engine, output);
   if (status == dnnl_success)
-    status = dnnl_memory_create(&scratch, &product->scratch, engine, thread->scratch);
+    status = dnnl_memory_create(&scratch, product->scratch, engine, thread->scratch);
   if (status == dnnl_success) {
     const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, from},
                                          {DNNL_ARG_WEIGHTS, weights->weight},

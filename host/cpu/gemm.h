@@ -1,5 +1,5 @@
 /* Matrix products y = x · Wᵀ + b over weights that are packed once: all that this project knows of oneDNN
- * stands in gemm.c, which is written for the 2.x C interface.
+ * stands in gemm.c, and in onednn.c what its versions 2 and 3 do not share.
  *
  * A gemm is one shape (outputs, inputs, types) and serves every layer that has it. oneDNN generates code per
  * number of rows; a gemm keeps what it generated, for up to max_rows rows, and all threads share it. A row's

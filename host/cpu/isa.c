@@ -2,14 +2,12 @@
 
 #include <sched.h>
 
+#include "host/model/processor.h"
+
 enum isa isa_detect(void) {
-  __builtin_cpu_init();
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("f16c"))
-    return ISA_PLAIN;
-  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
-      !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
-    return ISA_AVX2;
-  return __builtin_cpu_supports("avx512bf16") ? ISA_AVX512_BF16 : ISA_AVX512;
+  if (processor_has_avx512_bf16()) return ISA_AVX512_BF16;
+  if (processor_has_avx512()) return ISA_AVX512;
+  return processor_has_avx2() ? ISA_AVX2 : ISA_PLAIN;
 }
 
 const char *isa_name(enum isa isa) {

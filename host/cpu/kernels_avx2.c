@@ -1,5 +1,3 @@
-#pragma GCC target("avx2,fma,f16c")
-
 #include "host/cpu/vec_avx2.h"
 
 #include "host/cpu/attention_body.h"

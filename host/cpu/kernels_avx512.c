@@ -1,5 +1,3 @@
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")
-
 #include "host/cpu/vec_avx512.h"
 
 #include "host/cpu/attention_body.h"

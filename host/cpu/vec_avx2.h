@@ -1,4 +1,4 @@
-/* The vector words for AVX2 with FMA and F16C; the including file sets the target. */
+/* The vector words for AVX2 with FMA and F16C; the including file is compiled for them. */
 #pragma once
 
 #include <immintrin.h>

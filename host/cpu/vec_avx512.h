@@ -1,5 +1,5 @@
-/* The vector words for AVX-512 (F, BW, DQ, VL), with AVX-512-BF16's conversion where the including file sets
- * that target. */
+/* The vector words for AVX-512 (F, BW, DQ, VL), with AVX-512-BF16's conversion if the including file
+ * is compiled for that. */
 #pragma once
 
 #include <immintrin.h>

@@ -1,9 +1,9 @@
 #include "host/model/widths.h"
 
 #include <math.h>
-#include <stdbool.h>
 
 #include "host/model/half.h"
+#include "host/model/processor.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -90,19 +90,15 @@ F16C static void derive_f16c(const uint16_t *h, int32_t width, uint16_t *narrow)
     narrow[i] = _cvtss_sh(_cvtsh_ss(h[i]) * scale, _MM_FROUND_TO_NEAREST_INT);
 }
 
-static bool cpu_has_f16c(void) {
-  return __builtin_cpu_supports("avx") && __builtin_cpu_supports("f16c");
-}
-
 void width_normalise(const float *pooled, int32_t width, uint16_t *row) {
-  if (cpu_has_f16c())
+  if (processor_has_f16c())
     normalise_f16c(pooled, width, row);
   else
     width_normalise_plain(pooled, width, row);
 }
 
 void width_derive(const uint16_t *h, int32_t width, uint16_t *narrow) {
-  if (cpu_has_f16c())
+  if (processor_has_f16c())
     derive_f16c(h, width, narrow);
   else
     width_derive_plain(h, width, narrow);

@@ -4,9 +4,9 @@
 
 #if defined(__x86_64__)
 
-#pragma GCC target("avx2,fma,f16c")
-
 #include <immintrin.h>
+
+#include "host/model/processor.h"
 
 #define VEC_LANES 8
 #define VEC_QUERIES 6
@@ -57,10 +57,7 @@ static void score(const float *queries, const float *passages, int32_t width, in
 static const struct score_kernels kernels = {"avx2", pack, score};
 
 const struct score_kernels *score_kernels_avx2(void) {
-  __builtin_cpu_init();
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")
-             ? &kernels
-             : NULL;
+  return processor_has_avx2() ? &kernels : NULL;
 }
 
 #else

@@ -4,9 +4,9 @@
 
 #if defined(__x86_64__)
 
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")
-
 #include <immintrin.h>
+
+#include "host/model/processor.h"
 
 #define VEC_LANES 16
 #define VEC_QUERIES 12
@@ -47,11 +47,7 @@ static void score(const float *queries, const float *passages, int32_t width, in
 static const struct score_kernels kernels = {"avx512", pack, score};
 
 const struct score_kernels *score_kernels_avx512(void) {
-  __builtin_cpu_init();
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
-             ? &kernels
-             : NULL;
+  return processor_has_avx512() ? &kernels : NULL;
 }
 
 #else

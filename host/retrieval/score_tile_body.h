@@ -5,6 +5,7 @@
 
 #include <immintrin.h>
 
+#include "host/model/unroll.h"
 #include "host/retrieval/score_tile.h"
 
 /* Eight rows of eight halves to eight dimensions of eight floats: transposed while they are still 16 bits
@@ -50,11 +51,11 @@ static inline __attribute__((always_inline)) void tile_score(const float *querie
                                                              const float *least, float *score,
                                                              uint32_t *hits) {
   vec sum[VEC_QUERIES][2];
-#pragma GCC unroll 12
+  UNROLL(12)
   for (int q = 0; q < count; q++) sum[q][0] = sum[q][1] = vec_set(0);
   for (int32_t i = 0; i < width; i++) {
     const vec first = vec_load(passages), second = vec_load(passages + VEC_LANES);
-#pragma GCC unroll 12
+    UNROLL(12)
     for (int q = 0; q < count; q++) {
       const vec query = vec_set(queries[q]);
       sum[q][0] = vec_fma(query, first, sum[q][0]);
@@ -63,7 +64,7 @@ static inline __attribute__((always_inline)) void tile_score(const float *querie
     queries += TILE_QUERIES;
     passages += TILE_PASSAGES;
   }
-#pragma GCC unroll 12
+  UNROLL(12)
   for (int q = 0; q < count; q++) {
     hits[q] = vec_reaches(sum[q][0], least[q]) | vec_reaches(sum[q][1], least[q]) << VEC_LANES;
     if (hits[q] == 0) continue;

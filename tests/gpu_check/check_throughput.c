@@ -113,6 +113,7 @@ static bool length_measure(struct check *check, struct runner *runners, int32_t 
   done = done && runners_run(runners, check->scale->seconds / 4, &total, error) && /* to warm up */
          runners_run(runners, check->scale->seconds, &total, error);
   if (done) throughput_add(check, mean, &total);
+  for (int s = 0; s < SLOTS; s++) runners[s].batches = NULL;
   for (int i = 0; i < BATCHES; i++) {
     free(batches[i].ids);
     free(batches[i].offsets);

@@ -109,9 +109,11 @@ broken(pool_mean_barrier pool "${pool_files}" pool.cu
 broken(pool_lanes pool "${pool_files}" pool.cu
   [[int distance = 1; distance < SUM_LANES;]]
   [[int distance = 1; distance < SUM_LANES / 2;]])
-broken(pool_alignment pool "${pool_files}" pool.cu
-  [[width % CHUNK == 0 ? width : 0]]
-  [[width / CHUNK * CHUNK]])
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU") # Clang's sanitizer does not look at the alignment of a struct that is copied
+  broken(pool_alignment pool "${pool_files}" pool.cu
+    [[width % CHUNK == 0 ? width : 0]]
+    [[width / CHUNK * CHUNK]])
+endif()
 broken(first_rows_border pool "${pool_files}" first_rows.cu
   [[if (i >= static_cast]]
   [[if (i > static_cast]])

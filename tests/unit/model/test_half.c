@@ -12,33 +12,41 @@ static double half_value(uint16_t bits) {
   return exponent ? sign * ldexp(1024 + fraction, exponent - 25) : sign * ldexp(fraction, -24);
 }
 
+/* The compiler's conversions, if it has them, and those in plain integers. */
+static const struct half_words {
+  float (*to_float)(uint16_t bits);
+  uint16_t (*from_float)(float value);
+} compilers = {half_to_float, half_from_float}, portable = {half_to_float_portable, half_from_float_portable};
+
 static void every_half_has_its_value_and_comes_back(void **state) {
-  (void)state;
+  const struct half_words *words = *state;
   for (uint32_t i = 0; i < 65536; i++) {
     const uint16_t bits = (uint16_t)i;
-    const float value = half_to_float(bits);
+    const float value = words->to_float(bits);
     if (isnan(half_value(bits))) {
       assert_true(isnan(value));
-      assert_true(isnan(half_to_float(half_from_float(value))));
+      assert_true(isnan(words->to_float(words->from_float(value))));
       continue;
     }
     assert_true((double)value == half_value(bits));
-    assert_int_equal(half_from_float(value), bits);
+    assert_int_equal(words->from_float(value), bits);
   }
 }
 
 static void halves_round_to_nearest_and_ties_to_even(void **state) {
-  (void)state;
+  const struct half_words *words = *state;
   for (uint32_t i = 0; i < 0x7bff; i++) {
-    const float low = half_to_float((uint16_t)i), high = half_to_float((uint16_t)(i + 1));
+    const float low = words->to_float((uint16_t)i), high = words->to_float((uint16_t)(i + 1));
     const float middle = low + (high - low) / 2;
-    assert_int_equal(half_from_float(middle), i % 2 ? i + 1 : i);
-    assert_int_equal(half_from_float(nextafterf(middle, low)), i);
-    assert_int_equal(half_from_float(nextafterf(middle, high)), i + 1);
+    assert_int_equal(words->from_float(middle), i % 2 ? i + 1 : i);
+    assert_int_equal(words->from_float(nextafterf(middle, low)), i);
+    assert_int_equal(words->from_float(nextafterf(middle, high)), i + 1);
   }
-  assert_int_equal(half_from_float(65519.996f), 0x7bff);
-  assert_int_equal(half_from_float(65520), 0x7c00);
-  assert_int_equal(half_from_float(-1e-9f), 0x8000);
+  assert_int_equal(words->from_float(65519.996f), 0x7bff);
+  assert_int_equal(words->from_float(65520), 0x7c00);
+  assert_int_equal(words->from_float(-1e-9f), 0x8000);
+  assert_int_equal(words->from_float(-INFINITY), 0xfc00);
+  assert_int_equal(words->from_float(3e38f), 0x7c00);
 }
 
 static void every_bfloat_comes_back(void **state) {
@@ -63,8 +71,10 @@ static void bfloats_round_to_nearest_and_ties_to_even(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_half_has_its_value_and_comes_back),
-      cmocka_unit_test(halves_round_to_nearest_and_ties_to_even),
+      cmocka_unit_test_prestate(every_half_has_its_value_and_comes_back, (void *)&compilers),
+      cmocka_unit_test_prestate(every_half_has_its_value_and_comes_back, (void *)&portable),
+      cmocka_unit_test_prestate(halves_round_to_nearest_and_ties_to_even, (void *)&compilers),
+      cmocka_unit_test_prestate(halves_round_to_nearest_and_ties_to_even, (void *)&portable),
       cmocka_unit_test(every_bfloat_comes_back),
       cmocka_unit_test(bfloats_round_to_nearest_and_ties_to_even),
   };
