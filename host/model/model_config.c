@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/model/config_file.h"
+#include "host/model/limit.h"
 #include "io/file.h"
 
 /* Far above any model of this family; they keep products of sizes inside int64_t. */
@@ -12,9 +13,6 @@
 #define HIDDEN_MAX 65536
 #define FFN_MAX (1 << 20)
 #define ROWS_MAX (1 << 28)
-
-/* tokenizer_config.json says 10^30 where nobody set a limit. */
-#define MODEL_MAX_LENGTH_SANE 1000000
 
 /* XLMRobertaConfig's and RobertaConfig's own default, for a config.json that leaves it out. */
 #define ROBERTA_PAD_TOKEN_ID 1
@@ -85,42 +83,6 @@ static bool shape_read(const char *folder, struct model_config *config, struct e
   return done;
 }
 
-/* max_seq_length stands in a file that early versions named after the model. */
-static bool sentence_limit_read(const char *folder, int32_t *limit, struct error *error) {
-  static const char *const names[] = {"sentence_bert_config.json", "sentence_roberta_config.json",
-                                      "sentence_xlm-roberta_config.json"};
-  for (int i = 0; i < 3; i++) {
-    struct config_file file;
-    bool lower = false;
-    if (!config_file_read(folder, names[i], CONFIG_OPTIONAL, &file, error)) return false;
-    const bool there = file.root != NULL;
-    bool done = config_integer(&file, "max_seq_length", 2, ROWS_MAX, limit, error) &&
-                config_flag(&file, "do_lower_case", &lower, error);
-    if (done && lower)
-      done = config_refuse(&file, ERROR_UNSUPPORTED, "do_lower_case", config_member(&file, "do_lower_case"),
-                           "false", error);
-    config_file_free(&file);
-    if (!done || there) return done;
-  }
-  return true;
-}
-
-static bool limit_read(const char *folder, struct model_shape *shape, struct error *error) {
-  struct config_file file;
-  int32_t sentence = ROWS_MAX;
-  double tokenizer = ROWS_MAX;
-  if (!sentence_limit_read(folder, &sentence, error)) return false;
-  if (!config_file_read(folder, "tokenizer_config.json", CONFIG_OPTIONAL, &file, error)) return false;
-  const bool done = config_number(&file, "model_max_length", 2, 1e300, &tokenizer, error);
-  config_file_free(&file);
-  if (!done) return false;
-  shape->max_tokens = shape->positions - shape->first_position;
-  if (sentence < shape->max_tokens) shape->max_tokens = sentence;
-  if (tokenizer <= MODEL_MAX_LENGTH_SANE && tokenizer < shape->max_tokens)
-    shape->max_tokens = (int32_t)tokenizer;
-  return true;
-}
-
 static bool prompt_add(const struct config_file *file, const char *name, const json_t *value,
                        struct model_config *config, struct error *error) {
   const char *text = json_is_null(value) ? "" : json_string_value(value);
@@ -181,7 +143,9 @@ static bool config_read(const char *folder, struct model_config *config, struct 
   if (!config->folder || !config->name) return error_set_memory(error, strlen(folder), "the model's name");
   return modules_read(folder, &config->modules, error) && shape_read(modules->transformer, config, error) &&
          pooling_read(modules->pooling, shape->hidden, &shape->pooling, &shape->pool_prompt, error) &&
-         limit_read(modules->transformer, shape, error) && prompts_read(folder, config, error);
+         limit_read(modules->transformer, shape->positions - shape->first_position, &shape->max_tokens,
+                    error) &&
+         prompts_read(folder, config, error);
 }
 
 bool model_config_open(struct model_config *config, const char *folder, struct error *error) {

@@ -24,7 +24,7 @@ struct model_shape {
   float layer_norm_eps;
   enum pooling pooling;
   bool pool_prompt;   /* include_prompt: false only if the pooling leaves the prompt's tokens out */
-  int32_t max_tokens; /* longest input, special tokens counted: the least of the three limits in the folder */
+  int32_t max_tokens; /* longest input, special tokens counted: as limit.h says */
 };
 
 struct prompt {
