@@ -153,13 +153,23 @@ static bool linear_bind(const struct binder *binder, int32_t layer, const char *
   return tensor_bind(binder, full, outputs, 0, &linear->bias);
 }
 
-static bool norm_bind(const struct binder *binder, int32_t layer, const char *name, struct norm *norm) {
+/* `place` is the norm's name up to its tensors'. Checkpoints that came from TensorFlow call them gamma and
+ * beta. */
+static bool norm_bind(const struct binder *binder, const char *place, struct norm *norm) {
   const int32_t hidden = binder->model->config.shape.hidden;
   char full[TENSOR_NAME_MAX];
-  snprintf(full, sizeof full, "encoder.layer.%d.%s.weight", layer, name);
+  snprintf(full, sizeof full, "%s%s.gamma", binder->prefix, place);
+  const bool old = tensor_find(binder->model, full);
+  snprintf(full, sizeof full, "%s.%s", place, old ? "gamma" : "weight");
   if (!tensor_bind(binder, full, hidden, 0, &norm->weight)) return false;
-  snprintf(full, sizeof full, "encoder.layer.%d.%s.bias", layer, name);
+  snprintf(full, sizeof full, "%s.%s", place, old ? "beta" : "bias");
   return tensor_bind(binder, full, hidden, 0, &norm->bias);
+}
+
+static bool layer_norm_bind(const struct binder *binder, int32_t layer, const char *name, struct norm *norm) {
+  char place[TENSOR_NAME_MAX];
+  snprintf(place, sizeof place, "encoder.layer.%d.%s", layer, name);
+  return norm_bind(binder, place, norm);
 }
 
 static bool layer_bind(const struct binder *binder, int32_t index, struct layer *layer) {
@@ -168,10 +178,10 @@ static bool layer_bind(const struct binder *binder, int32_t index, struct layer 
          linear_bind(binder, index, "attention.self.key", hidden, hidden, &layer->key) &&
          linear_bind(binder, index, "attention.self.value", hidden, hidden, &layer->value) &&
          linear_bind(binder, index, "attention.output.dense", hidden, hidden, &layer->attention_output) &&
-         norm_bind(binder, index, "attention.output.LayerNorm", &layer->attention_norm) &&
+         layer_norm_bind(binder, index, "attention.output.LayerNorm", &layer->attention_norm) &&
          linear_bind(binder, index, "intermediate.dense", ffn, hidden, &layer->intermediate) &&
          linear_bind(binder, index, "output.dense", hidden, ffn, &layer->output) &&
-         norm_bind(binder, index, "output.LayerNorm", &layer->output_norm);
+         layer_norm_bind(binder, index, "output.LayerNorm", &layer->output_norm);
 }
 
 /* BertModel's type table has one or two rows, and of them only the first is used, so its height is its own.
@@ -191,9 +201,7 @@ static bool embeddings_bind(const struct binder *binder, struct model *model) {
          tensor_bind(binder, "embeddings.position_embeddings.weight", shape->positions, shape->hidden,
                      &model->position_embedding) &&
          type_bind(binder, &model->type_embedding) &&
-         tensor_bind(binder, "embeddings.LayerNorm.weight", shape->hidden, 0,
-                     &model->embedding_norm.weight) &&
-         tensor_bind(binder, "embeddings.LayerNorm.bias", shape->hidden, 0, &model->embedding_norm.bias);
+         norm_bind(binder, "embeddings.LayerNorm", &model->embedding_norm);
 }
 
 static const char *prefix_find(const struct model *model) {

@@ -8,6 +8,6 @@
 bool model_weights_open(const char *folder, struct model *model, struct error *error);
 
 /* Finds every tensor of the model's shape under the names of BertModel, RobertaModel and XLMRobertaModel,
- * with or without one of the prefixes "roberta.", "bert.", "model."; checks its shape and that it is F32, F16
- * or BF16. */
+ * with or without one of the prefixes "roberta.", "bert.", "model."; a LayerNorm's also as gamma and beta;
+ * checks its shape and that it is F32, F16 or BF16. */
 bool model_weights_bind(const char *folder, struct model *model, struct error *error);

@@ -138,6 +138,25 @@ static void tensors_are_found_under_every_prefix(void **state) {
   folder_remove(folder);
 }
 
+static void norms_may_be_called_gamma_and_beta(void **state) {
+  (void)state;
+  char *folder = tiny_folder();
+  struct tiny_tensor tensors[TINY_TENSORS];
+  tiny_tensors("bert.", tensors);
+  for (int i = 0; i < TINY_TENSORS; i++) {
+    char *name = tensors[i].name, *norm = strstr(name, "LayerNorm.");
+    if (!norm) continue;
+    norm += strlen("LayerNorm.");
+    strcpy(norm, strcmp(norm, "weight") ? "beta" : "gamma");
+  }
+  tiny_safetensors(folder, "model.safetensors", tensors, 0, TINY_TENSORS, "F32", 4, 0);
+  struct model *model = open_whole(folder);
+  assert_string_equal(model->embedding_norm.weight->name, "bert.embeddings.LayerNorm.gamma");
+  assert_string_equal(model->layer[1].output_norm.bias->name, "bert.encoder.layer.1.output.LayerNorm.beta");
+  model_close(model);
+  folder_remove(folder);
+}
+
 static void modules_may_lie_in_folders_of_their_own(void **state) {
   (void)state;
   char *folder = tiny_folder();
@@ -355,6 +374,7 @@ int main(void) {
       cmocka_unit_test(bert_positions_start_at_zero),
       cmocka_unit_test(longest_input_is_that_of_the_reference),
       cmocka_unit_test(tensors_are_found_under_every_prefix),
+      cmocka_unit_test(norms_may_be_called_gamma_and_beta),
       cmocka_unit_test(modules_may_lie_in_folders_of_their_own),
       cmocka_unit_test(sharded_weights_open_like_one_file),
       cmocka_unit_test(hash_tells_weights_apart_and_not_folders),
