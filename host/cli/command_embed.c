@@ -47,7 +47,7 @@ static const struct option_spec specs[] = {
     {.type = OPTION_HEADING, .help = "Vectors"},
     {.name = "widths", .type = OPTION_WIDTHS, .offset = EMBED(widths), .argument = "LIST",
      .help = "Matryoshka widths, as 1024,512,64\n"
-             "(default: the model's full width)"},
+             "(default: the model's truncate_dim, else all)"},
     {.name = "store-text", .type = OPTION_FLAG, .offset = EMBED(store_text),
      .help = "keep the texts too, in OUT/text"},
     {.name = "zstd-level", .type = OPTION_INT, .offset = EMBED(zstd_level), .argument = "N",

@@ -43,7 +43,7 @@ static const struct option_spec specs[] = {
     {.type = OPTION_HEADING, .help = "Metrics"},
     {.name = "widths", .type = OPTION_WIDTHS, .offset = EVAL(widths), .argument = "LIST",
      .help = "Matryoshka widths, as 1024,512,64\n"
-             "(default: the full one; with --vectors: those stored)"},
+             "(default: as embed; with --vectors: those stored)"},
     {.name = "metrics", .type = OPTION_STRING, .offset = EVAL(metrics), .argument = "LIST",
      .help = "as ndcg@10,recall@100; of accuracy, precision, recall,\n"
              "ndcg, mrr, map (default: the evaluator's 15)"},

@@ -31,13 +31,13 @@ static int widest_first(const void *a, const void *b) {
   return (x < y) - (x > y);
 }
 
-/* encoder->widths, strictly decreasing, each at most `hidden`. */
+/* encoder->widths, strictly decreasing, each at most `hidden`; if none is asked for, the model's own. */
 static bool settings_widths(const struct width_list *list, const struct model_config *model,
                             struct encoder_options *encoder, struct error *error) {
   const int32_t hidden = model->shape.hidden;
   if (list->count == 0) {
     encoder->width_count = 1;
-    encoder->widths[0] = hidden;
+    encoder->widths[0] = model->width;
     return true;
   }
   struct width_list sorted = *list;

@@ -116,11 +116,23 @@ static bool prompts_fill(const struct config_file *file, struct model_config *co
   return config->default_prompt || error_set_memory(error, strlen(chosen) + 1, "the default prompt's name");
 }
 
-static bool prompts_read(const char *folder, struct model_config *config, struct error *error) {
+/* What the vectors are for. Without truncate_dim a row is whole; without a similarity it is the cosine. */
+static bool use_fill(const struct config_file *file, struct model_config *config, struct error *error) {
+  const char *similarity = "cosine";
+  config->width = config->shape.hidden;
+  if (!config_integer(file, "truncate_dim", 1, HIDDEN_MAX, &config->width, error) ||
+      !config_string(file, "similarity_fn_name", &similarity, error))
+    return false;
+  if (config->width > config->shape.hidden) config->width = config->shape.hidden;
+  config->similarity = strdup(similarity);
+  return config->similarity || error_set_memory(error, strlen(similarity) + 1, "the similarity's name");
+}
+
+static bool use_read(const char *folder, struct model_config *config, struct error *error) {
   struct config_file file;
   if (!config_file_read(folder, "config_sentence_transformers.json", CONFIG_OPTIONAL, &file, error))
     return false;
-  const bool done = prompts_fill(&file, config, error);
+  const bool done = use_fill(&file, config, error) && prompts_fill(&file, config, error);
   config_file_free(&file);
   return done;
 }
@@ -145,7 +157,7 @@ static bool config_read(const char *folder, struct model_config *config, struct 
          pooling_read(modules->pooling, shape->hidden, &shape->pooling, &shape->pool_prompt, error) &&
          limit_read(modules->transformer, shape->positions - shape->first_position, &shape->max_tokens,
                     error) &&
-         prompts_read(folder, config, error);
+         use_read(folder, config, error);
 }
 
 bool model_config_open(struct model_config *config, const char *folder, struct error *error) {
@@ -162,6 +174,7 @@ void model_config_close(struct model_config *config) {
   }
   free(config->prompt);
   free(config->default_prompt);
+  free(config->similarity);
   modules_free(&config->modules);
   free(config->name);
   free(config->folder);

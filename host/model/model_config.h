@@ -40,6 +40,8 @@ struct model_config {
   struct prompt *prompt; /* [prompt_count] */
   int32_t prompt_count;
   char *default_prompt; /* name, or NULL */
+  int32_t width;        /* of a row if nobody asks for another: truncate_dim, else hidden */
+  char *similarity;     /* similarity_fn_name, by which the model was trained to be compared */
 };
 
 /* On failure nothing is left to close. */

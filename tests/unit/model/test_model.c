@@ -262,6 +262,28 @@ static void prompts_are_read_by_name(void **state) {
   folder_remove(folder);
 }
 
+static void width_and_similarity_are_the_folders(void **state) {
+  (void)state;
+  char *folder = tiny_folder();
+  struct model *model = open_whole(folder);
+  assert_int_equal(model->config.width, 8);
+  assert_string_equal(model->config.similarity, "cosine");
+  model_close(model);
+  folder_change(folder, "config_sentence_transformers.json",
+                "{\"truncate_dim\": 4, \"similarity_fn_name\": \"dot\"}");
+  model = open_whole(folder);
+  assert_int_equal(model->config.width, 4);
+  assert_string_equal(model->config.similarity, "dot");
+  model_close(model);
+  folder_change(folder, "config_sentence_transformers.json", "{\"truncate_dim\": 16}");
+  model = open_whole(folder);
+  assert_int_equal(model->config.width, 8);
+  model_close(model);
+  folder_change(folder, "config_sentence_transformers.json", "{\"truncate_dim\": 0}");
+  refuse_part(folder, ERROR_INPUT, "\"truncate_dim\" is 0");
+  folder_remove(folder);
+}
+
 /* Each case changes one file of a folder that opens. */
 static void what_is_not_supported_is_named_with_its_file(void **state) {
   (void)state;
@@ -380,6 +402,7 @@ int main(void) {
       cmocka_unit_test(hash_tells_weights_apart_and_not_folders),
       cmocka_unit_test(configuration_opens_without_weights),
       cmocka_unit_test(prompts_are_read_by_name),
+      cmocka_unit_test(width_and_similarity_are_the_folders),
       cmocka_unit_test(what_is_not_supported_is_named_with_its_file),
       cmocka_unit_test(unknown_modules_are_refused),
       cmocka_unit_test(weights_in_another_format_name_the_script_that_converts_them),
