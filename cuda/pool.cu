@@ -24,13 +24,13 @@
 #define SUM_LANES 8 /* LANES of host/model/widths.c */
 
 /* The token rows that go into a sequence's vector. */
-struct span {
+struct token_span {
   int64_t first;
   int count; /* 0: a mean of nothing */
 };
 
-__device__ __forceinline__ struct span span_pooled(const int32_t *offsets, int sequence, bool mean,
-                                                   int prompt_tokens) {
+__device__ __forceinline__ struct token_span span_pooled(const int32_t *offsets, int sequence, bool mean,
+                                                         int prompt_tokens) {
   if (!offsets) return {sequence, 1};
   const int first = offsets[sequence], tokens = offsets[sequence + 1] - first;
   if (!mean) return {first, 1};
@@ -38,8 +38,8 @@ __device__ __forceinline__ struct span span_pooled(const int32_t *offsets, int s
 }
 
 /* x [groups, columns] fp32: the sum over tokens g, g + groups, … of the span in row g. */
-__device__ __forceinline__ void groups_sum(const uint16_t *state, int hidden, struct span span, int columns,
-                                           int groups, float *x) {
+__device__ __forceinline__ void groups_sum(const uint16_t *state, int hidden, struct token_span span,
+                                           int columns, int groups, float *x) {
   const int chunks = columns / CHUNK;
   for (int i = threadIdx.x; i < groups * chunks; i += THREADS) {
     const int column = i % chunks * CHUNK;
@@ -110,7 +110,7 @@ __global__ void __launch_bounds__(THREADS)
   float *const x = reinterpret_cast<float *>(shared);                     /* [groups, columns] */
   uint16_t *const h = reinterpret_cast<uint16_t *>(x + groups * columns); /* [columns] */
 
-  const struct span span = span_pooled(offsets, sequence, mean, prompt_tokens);
+  const struct token_span span = span_pooled(offsets, sequence, mean, prompt_tokens);
   groups_sum(state, hidden, span, columns, groups, x);
   __syncthreads();
   if (mean) {

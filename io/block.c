@@ -113,7 +113,7 @@ static enum tail reader_fill(struct block_reader *reader) {
   return reader->tail;
 }
 
-enum line_result {
+enum line_extent {
   LINE_WHOLE,  /* a line, with its end or ended by the shard's end */
   LINE_BEYOND, /* the next line does not fit into the block */
   LINE_LONG,   /* more bytes than are held, without an end so far */
@@ -122,13 +122,13 @@ enum line_result {
   LINE_FAILED,
 };
 
-static enum line_result line_result_of(enum tail tail) {
+static enum line_extent line_extent_of(enum tail tail) {
   return tail == TAIL_END ? LINE_NONE : tail == TAIL_DAMAGED ? LINE_CUT : LINE_FAILED;
 }
 
 /* Finds the line that begins at `start` in the buffer, reading on as needed. *next is where the one after it
  * begins, `limit` where the block must have ended. */
-static enum line_result line_find(struct block_reader *reader, size_t start, size_t limit, size_t *next) {
+static enum line_extent line_find(struct block_reader *reader, size_t start, size_t limit, size_t *next) {
   size_t searched = start;
   for (;;) {
     const char *end = NULL;
@@ -140,13 +140,13 @@ static enum line_result line_find(struct block_reader *reader, size_t start, siz
     if (searched - start > hold_limit(reader)) return LINE_LONG;
     const enum tail tail = reader_fill(reader);
     if (tail == TAIL_END && searched > start) return LINE_WHOLE;
-    if (tail != TAIL_OPEN) return line_result_of(tail);
+    if (tail != TAIL_OPEN) return line_extent_of(tail);
   }
 }
 
 /* Passes over the line that fills the buffer and goes on beyond it. *total counts its bytes, *trimmed those
  * that are no text: mark, CR and LF. reader->hash takes all of it, the buffer keeps what follows. */
-static enum line_result line_pass(struct block_reader *reader, size_t *total, size_t *trimmed) {
+static enum line_extent line_pass(struct block_reader *reader, size_t *total, size_t *trimmed) {
   XXH3_128bits_reset(reader->hash);
   *total = 0;
   *trimmed = memcmp(reader->buffer, MARK, MARK_SIZE) == 0 ? MARK_SIZE : 0;
@@ -165,7 +165,7 @@ static enum line_result line_pass(struct block_reader *reader, size_t *total, si
       *trimmed += (last == '\r') + (end != NULL);
       return LINE_WHOLE;
     }
-    if (tail != TAIL_OPEN) return line_result_of(tail);
+    if (tail != TAIL_OPEN) return line_extent_of(tail);
   }
 }
 
@@ -196,9 +196,9 @@ struct found {
 };
 
 /* The block is one line that is not held: finds its end. */
-static enum line_result found_pass_line(struct block_reader *reader, struct found *found) {
+static enum line_extent found_pass_line(struct block_reader *reader, struct found *found) {
   size_t total, trimmed;
-  const enum line_result result = line_pass(reader, &total, &trimmed);
+  const enum line_extent result = line_pass(reader, &total, &trimmed);
   if (result != LINE_WHOLE) return result;
   found->passed = true;
   found->passed_length = (int64_t)(total - trimmed);
@@ -217,7 +217,7 @@ static bool reader_find(struct block_reader *reader, struct block *block, struct
                                      .first_line = reader->first_line,
                                      .first_offset = reader->first_offset,
                                      .next_offset = reader->first_offset}};
-  enum line_result result = LINE_WHOLE;
+  enum line_extent result = LINE_WHOLE;
   while (result == LINE_WHOLE && border->lines < reader->limits.lines) {
     size_t next;
     result =

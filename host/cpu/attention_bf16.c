@@ -16,7 +16,7 @@
 enum { LANES = 16, QUERIES = 4, VECTORS = 4, QUERY_BLOCK = 64 /* queries that share a walk over K and V */ };
 
 /* One head of one sequence. Logits are in units of the exponent of two. */
-struct head {
+struct head_bf16 {
   const uint16_t *query, *key, *value; /* of token 0; the next token is `stride` numbers on */
   uint16_t *context;                   /* [queries, context_stride], of this head */
   int64_t stride, context_stride;
@@ -58,7 +58,7 @@ INLINE void transpose(__m512i r[16]) {
   }
 }
 
-INLINE void pack_keys(const struct head *head, const int size) {
+INLINE void pack_keys(const struct head_bf16 *head, const int size) {
   for (int32_t first = 0; first < head->tokens; first += LANES) {
     __m512i *keys = head->keys + (int64_t)(first / LANES) * (size / 2);
     for (int part = 0; part < size / 32; part++) {
@@ -73,7 +73,7 @@ INLINE void pack_keys(const struct head *head, const int size) {
   }
 }
 
-INLINE void pack_values(const struct head *head, const int size) {
+INLINE void pack_values(const struct head_bf16 *head, const int size) {
   for (int32_t t = 0; t < head->tokens; t += 2) {
     const uint16_t *row = head->value + t * head->stride;
     __m512i *values = head->values + (int64_t)(t / 2) * (size / LANES);
@@ -118,7 +118,7 @@ INLINE void logits_tile(const uint16_t *const query[QUERIES], const __m512i *key
   }
 }
 
-INLINE void logits_compute(const struct head *head, const uint16_t *const query[QUERIES], int32_t first,
+INLINE void logits_compute(const struct head_bf16 *head, const uint16_t *const query[QUERIES], int32_t first,
                            int32_t count, const int size, __m512 top[QUERIES]) {
   const int32_t vectors = (count + LANES - 1) / LANES;
   const __mmask16 inside = (__mmask16)(0xffff >> (vectors * LANES - count));
@@ -184,7 +184,7 @@ INLINE __m512 exp2_short(__m512 x) {
 
 /* weights = 2^(factor · logits - shift) in bf16, zeros up to a whole number of 32 keys; sum[q] collects them
  * in fp32. */
-INLINE void weights_compute(const struct head *head, int32_t count, const __m512 shift[QUERIES],
+INLINE void weights_compute(const struct head_bf16 *head, int32_t count, const __m512 shift[QUERIES],
                             __m512 sum[QUERIES]) {
   const __m512 factor = _mm512_set1_ps(head->factor);
   for (int q = 0; q < QUERIES; q++) {
@@ -203,7 +203,7 @@ INLINE void weights_compute(const struct head *head, int32_t count, const __m512
 }
 
 /* sum[q] += Σ_k weights[q, k] · values[k] for `count` keys. */
-INLINE void values_sum(const struct head *head, int32_t first, int32_t count, const int size,
+INLINE void values_sum(const struct head_bf16 *head, int32_t first, int32_t count, const int size,
                        __m512 sum[QUERIES][VECTORS]) {
   const __m512i *values = head->values + (int64_t)(first / 2) * (size / LANES);
   UNROLL(2)
@@ -219,7 +219,7 @@ INLINE void values_sum(const struct head *head, int32_t first, int32_t count, co
 
 /* Writes four queries' rows, the components back in order. Rows past the last query are not written.
  */
-INLINE void context_store(const struct head *head, int32_t first, const int size,
+INLINE void context_store(const struct head_bf16 *head, int32_t first, const int size,
                           __m512 sum[QUERIES][VECTORS], __m512 total) {
   /* unpack_lo left components 8 l … 8 l + 3 in lane l of 128 bits, unpack_hi the four after them. */
   const __m512i order = _mm512_set_epi16(31, 30, 29, 28, 15, 14, 13, 12, 27, 26, 25, 24, 11, 10, 9, 8, 23, 22,
@@ -236,7 +236,7 @@ INLINE void context_store(const struct head *head, int32_t first, const int size
   }
 }
 
-INLINE void queries_find(const struct head *head, int32_t first, const uint16_t *query[QUERIES]) {
+INLINE void queries_find(const struct head_bf16 *head, int32_t first, const uint16_t *query[QUERIES]) {
   for (int32_t q = 0; q < QUERIES; q++) {
     const int32_t t = first + q < head->tokens ? first + q : head->tokens - 1;
     query[q] = head->query + t * head->stride;
@@ -244,7 +244,7 @@ INLINE void queries_find(const struct head *head, int32_t first, const uint16_t 
 }
 
 /* Four queries of a sequence of one tile: nothing but K, V, the logits and the weights is ever in memory. */
-INLINE void attend_tile(const struct head *head, int32_t first, const int size) {
+INLINE void attend_tile(const struct head_bf16 *head, int32_t first, const int size) {
   const uint16_t *query[QUERIES];
   __m512 top[QUERIES], shift[QUERIES], total[QUERIES], sum[QUERIES][VECTORS];
   queries_find(head, first, query);
@@ -259,7 +259,7 @@ INLINE void attend_tile(const struct head *head, int32_t first, const int size) 
 
 /* One more tile of keys for four queries of a longer sequence, `row` being the first one's place in the
  * block. */
-INLINE void attend_step(struct head *head, int32_t first, int32_t row, int32_t key, int32_t keys,
+INLINE void attend_step(struct head_bf16 *head, int32_t first, int32_t row, int32_t key, int32_t keys,
                         const int size) {
   const uint16_t *query[QUERIES];
   __m512 top[QUERIES], shift[QUERIES], total[QUERIES], keep[QUERIES], sum[QUERIES][VECTORS];
@@ -285,7 +285,7 @@ INLINE void attend_step(struct head *head, int32_t first, int32_t row, int32_t k
 }
 
 /* `count` queries from `first` of a sequence of several tiles. */
-INLINE void attend_block(struct head *head, int32_t first, int32_t count, const int size) {
+INLINE void attend_block(struct head_bf16 *head, int32_t first, int32_t count, const int size) {
   memset(head->sums, 0, sizeof(float) * (size_t)((count + QUERIES - 1) / QUERIES * QUERIES) * (size_t)size);
   for (int32_t q = 0; q < QUERY_BLOCK; q++) {
     head->top[q] = -FLT_MAX;
@@ -304,7 +304,7 @@ INLINE void attend_block(struct head *head, int32_t first, int32_t count, const 
   }
 }
 
-INLINE void attend_head(struct head *head, const int size) {
+INLINE void attend_head(struct head_bf16 *head, const int size) {
   pack_keys(head, size);
   pack_values(head, size);
   if (head->tokens <= ATTENTION_TILE) {
@@ -318,10 +318,10 @@ INLINE void attend_head(struct head *head, const int size) {
 }
 
 /* The loops over a head's components have a known length, so that its sums stay in registers. */
-static void attend_head_32(struct head *head) {
+static void attend_head_32(struct head_bf16 *head) {
   attend_head(head, 32);
 }
-static void attend_head_64(struct head *head) {
+static void attend_head_64(struct head_bf16 *head) {
   attend_head(head, 64);
 }
 
@@ -329,11 +329,11 @@ void attention_bf16_pairs(const struct attention_shape *shape, const uint16_t *q
                           int32_t queries, uint16_t *context, void *scratch) {
   const int32_t size = shape->head_size;
   const int64_t hidden = (int64_t)shape->heads * size;
-  struct head head = {.stride = 3 * hidden,
-                      .context_stride = hidden,
-                      .tokens = tokens,
-                      .queries = queries,
-                      .factor = shape->scale * 1.44269504f /* log2 e */};
+  struct head_bf16 head = {.stride = 3 * hidden,
+                           .context_stride = hidden,
+                           .tokens = tokens,
+                           .queries = queries,
+                           .factor = shape->scale * 1.44269504f /* log2 e */};
   head.keys = scratch;
   head.values = head.keys + (int64_t)((tokens + LANES - 1) / LANES) * (size / 2);
   head.logits = (float *)(head.values + (int64_t)((tokens + 1) / 2) * (size / LANES));

@@ -12,7 +12,7 @@
 #include "io/safetensors.h"
 
 /* The tables that a token's first state is summed from. */
-struct embedding {
+struct embedding_tables {
   const void *word; /* [vocabulary, hidden] of `dtype`, aligned to nothing */
   enum dtype dtype;
   const float *position; /* [positions, hidden], row 0 of the type table added */
@@ -55,7 +55,7 @@ struct kernels {
 
   /* state [tokens, hidden] = norm(word[ids[t]] + position[first_position + t]); `copy`, where not NULL, is
    * the same in bf16. */
-  void (*embed)(const struct embedding *embedding, const struct norm_weights *norm, const int32_t *ids,
+  void (*embed)(const struct embedding_tables *embedding, const struct norm_weights *norm, const int32_t *ids,
                 int32_t first_position, int32_t tokens, float *state, uint16_t *copy);
 
   /* state [rows, hidden] = norm(state + addend); `copy` as above. */

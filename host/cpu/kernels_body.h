@@ -7,7 +7,7 @@
 #include "host/cpu/kernels.h"
 
 /* A row of a table in its stored type, as fp32. */
-static inline vec table_load(const struct embedding *embedding, int64_t element) {
+static inline vec table_load(const struct embedding_tables *embedding, int64_t element) {
   const char *word = embedding->word;
   switch (embedding->dtype) {
     case DTYPE_F16:
@@ -51,8 +51,8 @@ static inline void row_norm(const struct norm_weights *norm, float *row, uint16_
   }
 }
 
-static void embed(const struct embedding *embedding, const struct norm_weights *norm, const int32_t *ids,
-                  int32_t first_position, int32_t tokens, float *state, uint16_t *copy) {
+static void embed(const struct embedding_tables *embedding, const struct norm_weights *norm,
+                  const int32_t *ids, int32_t first_position, int32_t tokens, float *state, uint16_t *copy) {
   const int64_t hidden = norm->hidden;
   for (int64_t t = 0; t < tokens; t++) {
     const int64_t word = ids[t] * hidden;

@@ -56,7 +56,7 @@ static bool numbers_read(struct weights *weights, const struct model *model, str
   for (size_t p = 0; p < positions; p++)
     for (size_t i = 0; i < hidden; i++) position[p * hidden + i] += type[i];
   weights->embedding =
-      (struct embedding){model->word_embedding->data, model->word_embedding->dtype, position};
+      (struct embedding_tables){model->word_embedding->data, model->word_embedding->dtype, position};
   return true;
 }
 

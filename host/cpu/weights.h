@@ -17,7 +17,7 @@ struct layer_weights {
 struct weights {
   struct gemm_engine *engine;
   struct gemm *projection, *attention_output, *intermediate, *output; /* the four shapes of every layer */
-  struct embedding embedding;
+  struct embedding_tables embedding;
   struct norm_weights embedding_norm;
   struct layer_weights *layer; /* [layers] */
   int32_t layers;

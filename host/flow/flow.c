@@ -50,7 +50,7 @@ void flow_add_damage(struct flow *flow, const struct error *damage) {
   pthread_mutex_unlock(&flow->error_lock);
 }
 
-bool flow_gate_enter(struct flow *flow, struct work *work, int64_t *waited) {
+bool flow_gate_enter(struct flow *flow, struct flow_block *work, int64_t *waited) {
   const size_t bytes = work->block.text_size;
   pthread_mutex_lock(&flow->gate_lock);
   const int64_t start = clock_now();
@@ -63,26 +63,26 @@ bool flow_gate_enter(struct flow *flow, struct work *work, int64_t *waited) {
   return !atomic_load(&flow->stopping);
 }
 
-void flow_begin(struct flow *flow, struct work *work) {
+void flow_no_longer_ahead(struct flow *flow, struct flow_block *work) {
   if (atomic_exchange(&work->ahead, false)) lookahead_leave(&flow->lookahead);
 }
 
-void flow_release(struct flow *flow, struct work *work) {
-  flow_begin(flow, work);
+void flow_release(struct flow *flow, struct flow_block *work) {
+  flow_no_longer_ahead(flow, work);
   pthread_mutex_lock(&flow->gate_lock);
   flow->gate_bytes -= work->gate_bytes;
   pthread_cond_signal(&flow->gate_open);
   pthread_mutex_unlock(&flow->gate_lock);
   work->gate_bytes = 0;
-  work_clear(work, flow->work_keep);
-  queue_push(&flow->idle, work); /* refused when stopping: the work is freed with the flow */
+  flow_block_clear(work, flow->work_keep);
+  queue_push(&flow->idle, work); /* refused when stopping: the block is freed with the flow */
 }
 
-void flow_dispatch(struct flow *flow, struct work *work) {
+void flow_dispatch(struct flow *flow, struct flow_block *work) {
   const struct error memory = {ERROR_MEMORY, "out of memory for a queue"};
   const int32_t count = work->batch_count;
   if (count == 0) {
-    flow_begin(flow, work);
+    flow_no_longer_ahead(flow, work);
     if (!queue_push(&flow->encoded, work)) {
       flow_fail(flow, &memory);
       flow_release(flow, work);
@@ -91,7 +91,7 @@ void flow_dispatch(struct flow *flow, struct work *work) {
   }
   atomic_store(&work->batches_left, count);
   for (int32_t i = 0; i < count; i++) {
-    /* After the last batch is pushed the work may be gone, so nothing of it is touched then. */
+    /* After the last batch is pushed the block may be gone, so nothing of it is touched then. */
     if (queue_push(&flow->batches, &work->batch[i])) continue;
     flow_fail(flow, &memory);
     if (atomic_fetch_sub(&work->batches_left, 1) == 1) flow_release(flow, work);
@@ -146,7 +146,7 @@ static bool flow_init(struct flow *flow, struct error *error) {
 }
 
 static void flow_free(struct flow *flow) {
-  for (int32_t i = 0; flow->work && i < flow->work_count; i++) work_free(&flow->work[i]);
+  for (int32_t i = 0; flow->work && i < flow->work_count; i++) flow_block_free(&flow->work[i]);
   queue_free(&flow->idle);
   queue_free(&flow->read);
   queue_free(&flow->batches);
@@ -210,7 +210,7 @@ bool flow_running(struct flow *flow) {
   return atomic_load(&flow->running) > 0;
 }
 
-void flow_progress(struct flow *flow, struct flow_progress *progress) {
+void flow_progress_now(struct flow *flow, struct flow_progress *progress) {
   const int64_t end = atomic_load(&flow->end);
   const int64_t elapsed = (end ? end : clock_now()) - flow->start;
   struct flow_counts *counts = end ? &flow->committed : &flow->seen;
@@ -233,7 +233,7 @@ void flow_progress(struct flow *flow, struct flow_progress *progress) {
 bool flow_finish(struct flow *flow, struct flow_progress *progress, flow_damage_fn *report, void *context,
                  struct error *error) {
   for (int32_t i = 0; i < flow->thread_count; i++) pthread_join(flow->thread[i], NULL);
-  flow_progress(flow, progress);
+  flow_progress_now(flow, progress);
   for (int32_t i = 0; i < flow->damage_count; i++) report(context, &flow->damage[i]);
   const bool done = !flow->failed;
   if (!done) *error = flow->error;

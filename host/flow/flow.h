@@ -6,11 +6,11 @@
  *     encoders (1 a slot)    a batch at a time, from the oldest block first; rows go back into their order
  *     committers (threads)   a block at a time: compress, write, sync, commit
  *
- * Blocks in flight are bounded: the reader takes one of a fixed number of struct work and waits for one to
- * come back, so memory does not grow with the corpus; and it claims no more ahead than its encoder asks for
- * (host/flow/lookahead.h), so that other ranks find work to the end. A block that is larger than the limits
- * (one huge line) is let in when few others are there. Every batch is formed from one block alone, so the
- * bytes that come out do not depend on threads, order or restarts. */
+ * Blocks in flight are bounded: the reader takes one of a fixed number of struct flow_block and waits for one
+ * to come back, so memory does not grow with the corpus; and it claims no more ahead than its encoder asks
+ * for (host/flow/lookahead.h), so that other ranks find work to the end. A block that is larger than the
+ * limits (one huge line) is let in when few others are there. Every batch is formed from one block alone, so
+ * the bytes that come out do not depend on threads, order or restarts. */
 #pragma once
 
 #include <stdint.h>
@@ -73,7 +73,7 @@ struct flow *flow_start(const struct flow_options *options, const struct flow_pa
 /* True while a thread is at work. */
 bool flow_running(struct flow *flow);
 
-void flow_progress(struct flow *flow, struct flow_progress *progress);
+void flow_progress_now(struct flow *flow, struct flow_progress *progress);
 
 /* Asks the reader to stop: the blocks that it has read are finished. */
 void flow_drain(struct flow *flow);

@@ -5,7 +5,7 @@
 
 /* order [rows]: a counting sort by length, longest first; stable, so that equal lengths keep the order of the
  * lines. */
-static bool pack_sort(struct work *work) {
+static bool pack_sort(struct flow_block *work) {
   int32_t longest = 0;
   for (int64_t i = 0; i < work->rows; i++)
     if (work->row[i].tokens > longest) longest = work->row[i].tokens;
@@ -23,21 +23,21 @@ static bool pack_sort(struct work *work) {
   return true;
 }
 
-bool pack_batches(struct work *work, int32_t batch_tokens) {
+bool pack_batches(struct flow_block *work, int32_t batch_tokens) {
   const int64_t rows = work->rows;
-  if (!work_reserve(&work->order, &work->order_capacity, rows, sizeof *work->order) ||
-      !work_reserve(&work->packed, &work->packed_capacity, work->tokens, sizeof *work->packed) ||
-      !work_reserve(&work->offsets, &work->offset_capacity, 2 * rows, sizeof *work->offsets) ||
-      !work_reserve(&work->batch, &work->batch_capacity, rows, sizeof *work->batch) || !pack_sort(work))
+  if (!flow_block_reserve(&work->order, &work->order_capacity, rows, sizeof *work->order) ||
+      !flow_block_reserve(&work->packed, &work->packed_capacity, work->tokens, sizeof *work->packed) ||
+      !flow_block_reserve(&work->offsets, &work->offset_capacity, 2 * rows, sizeof *work->offsets) ||
+      !flow_block_reserve(&work->batch, &work->batch_capacity, rows, sizeof *work->batch) || !pack_sort(work))
     return false;
 
-  struct work_batch *batch = NULL;
+  struct flow_batch *batch = NULL;
   int64_t packed = 0, offsets = 0;
   for (int64_t i = 0; i < rows; i++) {
-    const struct row *row = &work->row[work->order[i]];
+    const struct flow_row *row = &work->row[work->order[i]];
     if (!batch || packed - batch->first_token + row->tokens > batch_tokens) {
       batch = &work->batch[work->batch_count++];
-      *batch = (struct work_batch){
+      *batch = (struct flow_batch){
           .work = work, .first_row = (int32_t)i, .first_token = packed, .first_offset = offsets};
       work->offsets[offsets++] = 0;
     }

@@ -2,8 +2,8 @@
  * padding. A pure function of the rows' lengths, so the same block gives the same batches everywhere. */
 #pragma once
 
-#include "host/flow/work.h"
+#include "host/flow/flow_block.h"
 
 /* Fills order, packed, offsets and batch from row and ids. A row that is longer than batch_tokens is a batch
  * of its own. False when memory is short. */
-bool pack_batches(struct work *work, int32_t batch_tokens);
+bool pack_batches(struct flow_block *work, int32_t batch_tokens);

@@ -8,7 +8,7 @@
 
 struct committing {
   struct flow *flow;
-  struct work *work;
+  struct flow_block *work;
   struct part_record *record;
 };
 
@@ -68,7 +68,7 @@ static bool commit_rejects(const struct committing *commit, struct error *error)
 
 static bool commit_block(const struct committing *commit, struct error *error) {
   const struct flow_options *options = &commit->flow->options;
-  const struct work *work = commit->work;
+  const struct flow_block *work = commit->work;
   struct part_record *record = commit->record;
   *record = (struct part_record){.border = work->block.border,
                                  .rows = work->rows,
@@ -92,7 +92,7 @@ static bool commit_block(const struct committing *commit, struct error *error) {
   return true;
 }
 
-static void count_block(struct flow *flow, const struct work *work) {
+static void count_block(struct flow *flow, const struct flow_block *work) {
   struct flow_counts *counts = &flow->committed;
   atomic_fetch_add(&flow->blocks, 1);
   atomic_fetch_add(&counts->documents, work->rows);
@@ -112,7 +112,7 @@ void *stage_commit(void *argument) {
   int64_t waited = 0;
   void *item;
   while (queue_pop(&flow->encoded, &item, &waited)) {
-    struct work *work = item;
+    struct flow_block *work = item;
     const struct committing commit = {.flow = flow, .work = work, .record = &record};
     /* A block that is encoded is worth its commit, even when the run is being stopped. */
     if (!commit_block(&commit, &error)) {

@@ -27,9 +27,9 @@ static bool slot_rows_reserve(struct slot_rows *slot, const struct flow_options 
   return true;
 }
 
-static void scatter_rows(const struct flow_options *options, const struct work_batch *part,
+static void scatter_rows(const struct flow_options *options, const struct flow_batch *part,
                          const struct slot_rows *slot) {
-  const struct work *work = part->work;
+  const struct flow_block *work = part->work;
   for (int32_t w = 0; w < options->width_count; w++) {
     const size_t width = (size_t)options->widths[w];
     for (int32_t i = 0; i < part->sequences; i++)
@@ -39,8 +39,8 @@ static void scatter_rows(const struct flow_options *options, const struct work_b
 }
 
 static bool encode_batch(struct flow *flow, int32_t slot, struct slot_rows *rows,
-                         const struct work_batch *part, struct error *error) {
-  const struct work *work = part->work;
+                         const struct flow_batch *part, struct error *error) {
+  const struct flow_block *work = part->work;
   const struct batch batch = {.ids = work->packed + part->first_token,
                               .offsets = work->offsets + part->first_offset,
                               .sequences = part->sequences,
@@ -56,7 +56,7 @@ static bool encode_batch(struct flow *flow, int32_t slot, struct slot_rows *rows
 }
 
 /* The batch's share of the bytes that its block took from the shard's file. */
-static int64_t batch_source_bytes(const struct work_batch *part, int64_t tokens) {
+static int64_t batch_source_bytes(const struct flow_batch *part, int64_t tokens) {
   return (int64_t)((double)part->work->source_bytes * (double)tokens / (double)part->work->tokens);
 }
 
@@ -72,9 +72,9 @@ void *stage_encode(void *argument) {
     const int64_t before = waited;
     if (!queue_pop(&flow->batches, &item, &waited)) break;
     if (batches > 0 && waited > before) lookahead_grow(&flow->lookahead);
-    const struct work_batch *part = item;
-    struct work *work = part->work;
-    flow_begin(flow, work);
+    const struct flow_batch *part = item;
+    struct flow_block *work = part->work;
+    flow_no_longer_ahead(flow, work);
     if (!atomic_load(&flow->stopping)) {
       if (encode_batch(flow, slot, &rows, part, &error)) {
         const int64_t tokens = work->offsets[part->first_offset + part->sequences];

@@ -5,25 +5,25 @@
 #include "host/flow/stages.h"
 
 /* The shard being read. */
-struct cursor {
+struct shard_cursor {
   struct block_reader *reader; /* NULL: none */
   int32_t shard;
   int64_t consumed; /* bytes of its file that have been accounted for */
 };
 
-static void cursor_close(struct cursor *cursor) {
+static void cursor_close(struct shard_cursor *cursor) {
   block_reader_close(cursor->reader);
   cursor->reader = NULL;
 }
 
 /* Bytes of the shard's file that were taken since the last call. */
-static int64_t cursor_advance(struct cursor *cursor) {
+static int64_t cursor_advance(struct shard_cursor *cursor) {
   const int64_t before = cursor->consumed;
   cursor->consumed = block_reader_consumed(cursor->reader);
   return cursor->consumed - before;
 }
 
-static bool cursor_open(struct cursor *cursor, struct flow *flow, int32_t shard, struct error *error) {
+static bool cursor_open(struct shard_cursor *cursor, struct flow *flow, int32_t shard, struct error *error) {
   if (cursor->reader && cursor->shard == shard) return true;
   cursor_close(cursor);
   int32_t count;
@@ -83,8 +83,8 @@ static bool border_changed(const struct flow *flow, const struct block_border *b
 /* Where the shard was damaged then, what came out of it before the damage showed may have been wrong, and it
  * is done again from here; otherwise somebody has changed it. Standard input cannot be read from here again.
  */
-static enum reach border_differs(struct cursor *cursor, struct flow *flow, const struct block_border *border,
-                                 struct error *error) {
+static enum reach border_differs(struct shard_cursor *cursor, struct flow *flow,
+                                 const struct block_border *border, struct error *error) {
   if (run_log_shard_damaged(flow->parts.log, border->shard) && !is_standard_input(flow, border->shard)) {
     if (!ranks_shard_restarts(flow->parts.ranks, border->shard, border->index, error))
       return error->code == ERROR_NONE ? REACH_STOPPED : REACH_FAILED;
@@ -98,7 +98,7 @@ static enum reach border_differs(struct cursor *cursor, struct flow *flow, const
 }
 
 /* Brings the cursor to the claim's block. */
-static enum reach cursor_reach(struct cursor *cursor, struct flow *flow, const struct claim *claim,
+static enum reach cursor_reach(struct shard_cursor *cursor, struct flow *flow, const struct claim *claim,
                                struct error *error) {
   /* A block that another rank has handed back may lie behind. */
   if (cursor->reader && cursor->shard == claim->shard && block_reader_position(cursor->reader) > claim->block)
@@ -128,8 +128,8 @@ static enum reach cursor_reach(struct cursor *cursor, struct flow *flow, const s
 }
 
 /* Reads the block that the cursor stands before and passes it on. */
-static bool read_block(struct flow *flow, struct cursor *cursor, struct work *work, int64_t *waited,
-                       struct error *error) {
+static bool read_block(struct flow *flow, struct shard_cursor *cursor, struct flow_block *work,
+                       int64_t *waited, struct error *error) {
   atomic_store(&work->ahead, true);
   const enum block_result result = block_reader_next(cursor->reader, &work->block, error);
   if (result == BLOCK_FAILED) return false;
@@ -148,7 +148,7 @@ static bool read_block(struct flow *flow, struct cursor *cursor, struct work *wo
 }
 
 /* One claim: reaches its block, reads it and passes it on. False when the reader has to end. */
-static bool read_claim(struct flow *flow, struct cursor *cursor, struct claim *claim, int64_t *waited,
+static bool read_claim(struct flow *flow, struct shard_cursor *cursor, struct claim *claim, int64_t *waited,
                        struct error *error) {
   void *work;
   for (;;) switch (cursor_reach(cursor, flow, claim, error)) {
@@ -170,7 +170,7 @@ static bool read_claim(struct flow *flow, struct cursor *cursor, struct claim *c
 
 /* Reads standard input to its end, past the last claim, and compares it with what was recorded of it: it has
  * no size and no fingerprint by which another input would have been noticed at the start. */
-static bool compare_rest(struct flow *flow, struct cursor *cursor, int32_t shard, struct error *error) {
+static bool compare_rest(struct flow *flow, struct shard_cursor *cursor, int32_t shard, struct error *error) {
   if (!cursor_open(cursor, flow, shard, error)) return false;
   for (;;) {
     struct block_border border;
@@ -189,7 +189,7 @@ static bool compare_rest(struct flow *flow, struct cursor *cursor, int32_t shard
   }
 }
 
-static bool compare_standard_input(struct flow *flow, struct cursor *cursor, struct error *error) {
+static bool compare_standard_input(struct flow *flow, struct shard_cursor *cursor, struct error *error) {
   int32_t count;
   run_log_shards(flow->parts.log, &count);
   for (int32_t shard = 0; shard < count; shard++)
@@ -199,7 +199,7 @@ static bool compare_standard_input(struct flow *flow, struct cursor *cursor, str
 
 void *stage_read(void *argument) {
   struct flow *flow = argument;
-  struct cursor cursor = {0};
+  struct shard_cursor cursor = {0};
   struct claim claim;
   struct error error = {0};
   int64_t waited = 0;

@@ -37,8 +37,8 @@ static void append_field(struct text *text, const char *key, int64_t value) {
   text_append_integer(text, value);
 }
 
-static void append_id_line(struct work *work, const struct document *document, int64_t line, int64_t offset,
-                           int32_t tokens, bool truncated) {
+static void append_id_line(struct flow_block *work, const struct document *document, int64_t line,
+                           int64_t offset, int32_t tokens, bool truncated) {
   struct text *text = &work->id_lines;
   text_append_string(text, "{\"id\":");
   if (!document->id.bytes) {
@@ -57,7 +57,7 @@ static void append_id_line(struct work *work, const struct document *document, i
   text_append_string(text, truncated ? ",\"truncated\":true}\n" : ",\"truncated\":false}\n");
 }
 
-static void append_text_line(struct work *work, const struct document *document) {
+static void append_text_line(struct flow_block *work, const struct document *document) {
   struct text *text = &work->text_lines;
   text_append_string(text, "{\"text\":");
   text_append_json(text, document->text.bytes, (size_t)document->text.length);
@@ -68,7 +68,7 @@ static void append_text_line(struct work *work, const struct document *document)
   text_append_string(text, "}\n");
 }
 
-static void append_reject_line(struct flow *flow, struct work *work, int64_t line, int64_t offset,
+static void append_reject_line(struct flow *flow, struct flow_block *work, int64_t line, int64_t offset,
                                const char *reason) {
   const char *path = flow_shard_path(flow, work->block.border.shard);
   struct text *text = &work->reject_lines;
@@ -84,17 +84,17 @@ static void append_reject_line(struct flow *flow, struct work *work, int64_t lin
 }
 
 /* Tokenizes a document into the block's next row. */
-static bool add_row(struct tokenizing *tools, struct work *work, const struct document *document,
+static bool add_row(struct tokenizing *tools, struct flow_block *work, const struct document *document,
                     int64_t line, int64_t offset, struct error *error) {
   const struct flow_options *options = &tools->flow->options;
   const struct span input = document_input(tools, document);
   if (tools->joined.failed)
     return error_set_memory(error, (size_t)document->text.length, "a document's text");
-  if (!work_reserve(&work->ids, &work->token_capacity, work->tokens + options->max_tokens,
-                    sizeof *work->ids) ||
-      !work_reserve(&work->row, &work->row_capacity, work->rows + 1, sizeof *work->row))
+  if (!flow_block_reserve(&work->ids, &work->token_capacity, work->tokens + options->max_tokens,
+                          sizeof *work->ids) ||
+      !flow_block_reserve(&work->row, &work->row_capacity, work->rows + 1, sizeof *work->row))
     return error_set_memory(error, (size_t)options->max_tokens * sizeof *work->ids, "a block's token ids");
-  struct row *row = &work->row[work->rows];
+  struct flow_row *row = &work->row[work->rows];
   bool truncated;
   row->first_token = work->tokens;
   if (!token_encoder_encode(tools->encoder, input.bytes, input.length, options->max_tokens,
@@ -113,7 +113,8 @@ static bool add_row(struct tokenizing *tools, struct work *work, const struct do
   return true;
 }
 
-static bool tokenize_line(struct tokenizing *tools, struct work *work, int64_t index, struct error *error) {
+static bool tokenize_line(struct tokenizing *tools, struct flow_block *work, int64_t index,
+                          struct error *error) {
   const struct flow_options *options = &tools->flow->options;
   const struct line *line = &work->block.line[index];
   const int64_t number = work->block.border.first_line + index;
@@ -138,13 +139,13 @@ static bool tokenize_line(struct tokenizing *tools, struct work *work, int64_t i
   return add_row(tools, work, &document, number, line->offset, error);
 }
 
-static bool tokenize_block(struct tokenizing *tools, struct work *work, struct error *error) {
+static bool tokenize_block(struct tokenizing *tools, struct flow_block *work, struct error *error) {
   const int64_t lines = work->block.border.lines;
   const int64_t frames = lines / TEXT_FRAME_ROWS + 2;
   if (frames > work->frame_capacity) {
     int64_t capacity = work->frame_capacity;
-    if (!work_reserve(&work->text_frames, &capacity, frames, sizeof *work->text_frames) ||
-        !work_reserve(&work->id_frames, &work->frame_capacity, frames, sizeof *work->id_frames))
+    if (!flow_block_reserve(&work->text_frames, &capacity, frames, sizeof *work->text_frames) ||
+        !flow_block_reserve(&work->id_frames, &work->frame_capacity, frames, sizeof *work->id_frames))
       return error_set_memory(error, (size_t)frames * sizeof *work->id_frames, "a block's frames");
   }
   for (int64_t i = 0; i < lines && !atomic_load(&tools->flow->stopping); i++)
@@ -156,7 +157,7 @@ static bool tokenize_block(struct tokenizing *tools, struct work *work, struct e
 
   const struct flow_options *options = &tools->flow->options;
   if (!pack_batches(work, tools->flow->parts.encoder->info.batch_tokens) ||
-      !work_reserve_vectors(work, options->widths, options->width_count))
+      !flow_block_reserve_vectors(work, options->widths, options->width_count))
     return error_set_memory(error, (size_t)work->rows * 2 * (size_t)options->widths[0], "a block's vectors");
   return true;
 }
@@ -170,7 +171,7 @@ void *stage_tokenize(void *argument) {
   tools.encoder = token_encoder_open(flow->parts.tokenizer, &error);
   if (!tools.encoder) flow_fail(flow, &error);
   while (queue_pop(&flow->read, &item, &waited)) {
-    struct work *work = item;
+    struct flow_block *work = item;
     const bool done = atomic_load(&flow->stopping) || tokenize_block(&tools, work, &error);
     if (!done) flow_fail(flow, &error);
     /* Looked at after the work: a stop may have cut the block short, and such a block must not go on. */

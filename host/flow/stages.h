@@ -5,9 +5,9 @@
 #include <stdatomic.h>
 
 #include "host/flow/flow.h"
+#include "host/flow/flow_block.h"
 #include "host/flow/lookahead.h"
 #include "host/flow/queue.h"
-#include "host/flow/work.h"
 
 /* Rows of a frame in ids/ and text/: row k of a part lies in frame k / ROWS. A frame of text is smaller,
  * since one passage is read at a time. */
@@ -33,13 +33,13 @@ struct flow {
   int64_t source_bytes_finished;
   atomic_llong end; /* clock_now() when the last thread ended; 0 before */
 
-  struct work *work; /* [work_count] */
+  struct flow_block *work; /* [work_count] */
   int32_t work_count;
   size_t work_keep;     /* see work_clear */
-  struct queue idle;    /* struct work: free ones */
-  struct queue read;    /* struct work: lines */
-  struct queue batches; /* struct work_batch */
-  struct queue encoded; /* struct work: rows */
+  struct queue idle;    /* struct flow_block: free ones */
+  struct queue read;    /* struct flow_block: lines */
+  struct queue batches; /* struct flow_batch */
+  struct queue encoded; /* struct flow_block: rows */
 
   struct lookahead lookahead; /* of the reader before the encoders */
 
@@ -80,16 +80,17 @@ void flow_add_damage(struct flow *flow, const struct error *damage);
 
 /* Waits until the block's text fits through the gate (one block always does when nothing else is in flight);
  * false when stopping. flow_release gives the room back. */
-bool flow_gate_enter(struct flow *flow, struct work *work, int64_t *waited);
+bool flow_gate_enter(struct flow *flow, struct flow_block *work, int64_t *waited);
 
-/* The encoders begin with a block, or it needs none: the reader may claim another one. */
-void flow_begin(struct flow *flow, struct work *work);
+/* The encoders have begun with a block, or it needs none: it is no longer claimed ahead of them, so the
+ * reader may claim another one. */
+void flow_no_longer_ahead(struct flow *flow, struct flow_block *work);
 
-/* Gives a struct work back, whatever has become of its block. */
-void flow_release(struct flow *flow, struct work *work);
+/* Gives a struct flow_block back, whatever has become of its block. */
+void flow_release(struct flow *flow, struct flow_block *work);
 
 /* Hands a block's batches to the encoders, or the block to the committers where it has none. */
-void flow_dispatch(struct flow *flow, struct work *work);
+void flow_dispatch(struct flow *flow, struct flow_block *work);
 
 /* Thread functions; each takes the flow. */
 void *stage_read(void *flow);

@@ -61,7 +61,7 @@ static void status_merge(struct watch *watch) {
 
 static bool watch_progress(struct watch *watch, struct error *error) {
   const int64_t now = clock_now();
-  if (watch->flow && now >= watch->next_show) flow_progress(watch->flow, &watch->flow_last);
+  if (watch->flow && now >= watch->next_show) flow_progress_now(watch->flow, &watch->flow_last);
   if (ranks_rank(watch->ranks) == 0) {
     if (now < watch->next_show) return true;
     watch->next_show = now + SHOW_INTERVAL;

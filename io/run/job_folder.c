@@ -43,7 +43,7 @@ bool job_folder_is_named(const char *name) {
   return name_is_of(name, JOB) || name_is_of(name, GONE);
 }
 
-struct removal {
+struct folder_removal {
   const char *folder;
   int number; /* errno of the entry that would not go, or 0 */
 };
@@ -52,7 +52,7 @@ static int folder_remove_once(const char *folder);
 
 /* False, which ends the visit, where the entry stays. */
 static bool entry_remove(void *context, const char *name, struct error *error) {
-  struct removal *removal = context;
+  struct folder_removal *removal = context;
   char *path = file_join(removal->folder, name);
   (void)error;
   errno = path ? fault_point(FAULT_REMOVE) : ENOMEM;
@@ -64,7 +64,7 @@ static bool entry_remove(void *context, const char *name, struct error *error) {
 
 /* Returns 0, or the errno that says why the folder stays. */
 static int folder_remove_once(const char *folder) {
-  struct removal removal = {.folder = folder};
+  struct folder_removal removal = {.folder = folder};
   struct error unused;
   folder_visit(folder, entry_remove, &removal, &unused);
   if (removal.number) return removal.number;

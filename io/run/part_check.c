@@ -13,7 +13,7 @@
 
 enum { DETAIL_BYTES = sizeof((struct error *)0)->message };
 
-struct slot {
+struct part_slot {
   struct part_check check;
   bool done; /* under checking.lock */
 };
@@ -22,7 +22,7 @@ struct checking {
   const char *out;
   const uint64_t *key;
   int64_t count;
-  struct slot *slot; /* [slots]; part i lies in slot i % slots from when it is begun until it is taken */
+  struct part_slot *slot; /* [slots]; part i lies in slot i % slots from when it is begun until it is taken */
   int64_t slots;
   pthread_mutex_t lock;
   pthread_cond_t moved;
@@ -89,7 +89,7 @@ static void *checker(void *argument) {
       pthread_cond_wait(&checking->moved, &checking->lock);
     if (checking->stopping || checking->begun == checking->count) break;
     const int64_t i = checking->begun++;
-    struct slot *slot = &checking->slot[i % checking->slots];
+    struct part_slot *slot = &checking->slot[i % checking->slots];
     pthread_mutex_unlock(&checking->lock);
     part_reread(checking->out, checking->key[i], &slot->check);
     pthread_mutex_lock(&checking->lock);
@@ -101,8 +101,8 @@ static void *checker(void *argument) {
 }
 
 /* Waits for part i. */
-static struct slot *part_wait(struct checking *checking, int64_t i) {
-  struct slot *slot = &checking->slot[i % checking->slots];
+static struct part_slot *part_wait(struct checking *checking, int64_t i) {
+  struct part_slot *slot = &checking->slot[i % checking->slots];
   pthread_mutex_lock(&checking->lock);
   while (!slot->done) pthread_cond_wait(&checking->moved, &checking->lock);
   pthread_mutex_unlock(&checking->lock);
@@ -110,7 +110,7 @@ static struct slot *part_wait(struct checking *checking, int64_t i) {
 }
 
 /* Gives its slot to a part that is still to be read. */
-static void part_leave(struct checking *checking, struct slot *slot) {
+static void part_leave(struct checking *checking, struct part_slot *slot) {
   part_check_clear(&slot->check);
   pthread_mutex_lock(&checking->lock);
   slot->done = false;
@@ -122,7 +122,7 @@ static void part_leave(struct checking *checking, struct slot *slot) {
 static bool parts_take(struct checking *checking, part_check_fn *take, void *context, struct error *error) {
   bool ok = true;
   for (int64_t i = 0; ok && i < checking->count; i++) {
-    struct slot *slot = part_wait(checking, i);
+    struct part_slot *slot = part_wait(checking, i);
     ok = slot->check.state != PART_UNCHECKED;
     if (ok)
       ok = take(context, &slot->check, error);

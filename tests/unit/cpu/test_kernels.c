@@ -90,7 +90,7 @@ static void embedding_is_the_norm_of_word_and_position(void **state) {
           word[i] = types[type] == DTYPE_F16 ? half_to_float(bits) : bfloat_to_float(bits);
         }
       }
-      const struct embedding embedding = {table + 1, types[type], position};
+      const struct embedding_tables embedding = {table + 1, types[type], position};
       const struct norm_weights norm = {weight, bias, 1e-5f, HIDDEN};
       float row[TOKENS * HIDDEN];
       uint16_t copy[TOKENS * HIDDEN];

@@ -10,13 +10,13 @@
 #include "host/flow/pack.h"
 
 /* A block whose row i has lengths[i] tokens; token j of row i is 1000 · i + j. */
-static void work_fill(struct work *work, const int32_t *lengths, int64_t rows) {
+static void work_fill(struct flow_block *work, const int32_t *lengths, int64_t rows) {
   work->rows = rows;
-  assert_true(work_reserve(&work->row, &work->row_capacity, rows, sizeof *work->row));
+  assert_true(flow_block_reserve(&work->row, &work->row_capacity, rows, sizeof *work->row));
   for (int64_t i = 0; i < rows; i++) {
-    work->row[i] = (struct row){work->tokens, lengths[i]};
+    work->row[i] = (struct flow_row){work->tokens, lengths[i]};
     assert_true(
-        work_reserve(&work->ids, &work->token_capacity, work->tokens + lengths[i], sizeof *work->ids));
+        flow_block_reserve(&work->ids, &work->token_capacity, work->tokens + lengths[i], sizeof *work->ids));
     for (int32_t j = 0; j < lengths[i]; j++) work->ids[work->tokens + j] = (int32_t)(1000 * i + j);
     work->tokens += lengths[i];
   }
@@ -24,11 +24,11 @@ static void work_fill(struct work *work, const int32_t *lengths, int64_t rows) {
 
 /* Every row is in exactly one batch, whole, at the offsets that say so, and no batch of several holds more
  * than `batch_tokens`. */
-static void check_batches(const struct work *work, int32_t batch_tokens) {
+static void check_batches(const struct flow_block *work, int32_t batch_tokens) {
   bool *seen = calloc((size_t)work->rows + 1, sizeof *seen);
   int64_t rows = 0;
   for (int32_t b = 0; b < work->batch_count; b++) {
-    const struct work_batch *batch = &work->batch[b];
+    const struct flow_batch *batch = &work->batch[b];
     const int32_t *offsets = work->offsets + batch->first_offset;
     const int32_t *ids = work->packed + batch->first_token;
     assert_ptr_equal(batch->work, work);
@@ -37,7 +37,7 @@ static void check_batches(const struct work *work, int32_t batch_tokens) {
     assert_true(offsets[batch->sequences] <= batch_tokens || batch->sequences == 1);
     for (int32_t i = 0; i < batch->sequences; i++, rows++) {
       const int32_t number = work->order[batch->first_row + i];
-      const struct row *row = &work->row[number];
+      const struct flow_row *row = &work->row[number];
       assert_false(seen[number]);
       seen[number] = true;
       assert_int_equal(offsets[i + 1] - offsets[i], row->tokens);
@@ -52,7 +52,7 @@ static void batches_hold_every_row_once(void **state) {
   (void)state;
   uint32_t random = 1;
   for (int round = 0; round < 50; round++) {
-    struct work work = {0};
+    struct flow_block work = {0};
     int32_t lengths[300];
     const int64_t rows = 1 + round * 6 % 300;
     for (int64_t i = 0; i < rows; i++) {
@@ -62,7 +62,7 @@ static void batches_hold_every_row_once(void **state) {
     work_fill(&work, lengths, rows);
     assert_true(pack_batches(&work, 128));
     check_batches(&work, 128);
-    work_free(&work);
+    flow_block_free(&work);
   }
 }
 
@@ -70,61 +70,61 @@ static void rows_come_longest_first_and_ties_in_line_order(void **state) {
   (void)state;
   const int32_t lengths[] = {3, 5, 3, 9, 5, 2};
   const int32_t expected[] = {3, 1, 4, 0, 2, 5};
-  struct work work = {0};
+  struct flow_block work = {0};
   work_fill(&work, lengths, 6);
   assert_true(pack_batches(&work, 16));
   assert_memory_equal(work.order, expected, sizeof expected);
-  work_free(&work);
+  flow_block_free(&work);
 }
 
 static void batch_is_filled_to_its_limit(void **state) {
   (void)state;
   const int32_t lengths[] = {8, 8, 8, 8, 1};
-  struct work work = {0};
+  struct flow_block work = {0};
   work_fill(&work, lengths, 5);
   assert_true(pack_batches(&work, 16));
   assert_int_equal(work.batch_count, 3);
   assert_int_equal(work.batch[0].sequences, 2);
   assert_int_equal(work.batch[1].sequences, 2);
   assert_int_equal(work.batch[2].sequences, 1);
-  work_free(&work);
+  flow_block_free(&work);
 }
 
 static void row_that_is_longer_than_a_batch_is_one_by_itself(void **state) {
   (void)state;
   const int32_t lengths[] = {3, 40, 16, 4, 17};
-  struct work work = {0};
+  struct flow_block work = {0};
   work_fill(&work, lengths, 5);
   assert_true(pack_batches(&work, 16));
   check_batches(&work, 16);
   assert_int_equal(work.batch_count, 4);
   assert_int_equal(work.batch[3].sequences, 2);
-  work_free(&work);
+  flow_block_free(&work);
 }
 
 static void block_without_rows_has_no_batch(void **state) {
   (void)state;
-  struct work work = {0};
+  struct flow_block work = {0};
   assert_true(pack_batches(&work, 16));
   assert_int_equal(work.batch_count, 0);
-  work_free(&work);
+  flow_block_free(&work);
 }
 
 static void work_is_as_new_after_a_clear(void **state) {
   (void)state;
   const int32_t lengths[] = {2, 4};
-  struct work work = {0};
+  struct flow_block work = {0};
   work_fill(&work, lengths, 2);
   assert_true(pack_batches(&work, 16));
-  work_clear(&work, 1 << 20);
+  flow_block_clear(&work, 1 << 20);
   assert_int_equal(work.rows + work.tokens + work.batch_count, 0);
   assert_non_null(work.ids);
-  work_clear(&work, 0);
+  flow_block_clear(&work, 0);
   assert_null(work.ids);
   work_fill(&work, lengths, 2);
   assert_true(pack_batches(&work, 16));
   check_batches(&work, 16);
-  work_free(&work);
+  flow_block_free(&work);
 }
 
 int main(void) {

@@ -1,9 +1,9 @@
-#include "host/flow/work.h"
+#include "host/flow/flow_block.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-bool work_reserve(void *array, int64_t *capacity, int64_t count, size_t size) {
+bool flow_block_reserve(void *array, int64_t *capacity, int64_t count, size_t size) {
   if (count <= *capacity) return true;
   int64_t wanted = *capacity > 0 ? *capacity : 64;
   while (wanted < count) wanted *= 2;
@@ -16,7 +16,7 @@ bool work_reserve(void *array, int64_t *capacity, int64_t count, size_t size) {
   return true;
 }
 
-static void work_free_vectors(struct work *work) {
+static void work_free_vectors(struct flow_block *work) {
   for (int w = 0; w < WIDTHS_MAX; w++) {
     free(work->vectors[w]);
     work->vectors[w] = NULL;
@@ -24,7 +24,7 @@ static void work_free_vectors(struct work *work) {
   work->vector_capacity = 0;
 }
 
-bool work_reserve_vectors(struct work *work, const int32_t *widths, int32_t width_count) {
+bool flow_block_reserve_vectors(struct flow_block *work, const int32_t *widths, int32_t width_count) {
   if (work->rows <= work->vector_capacity) return true;
   work_free_vectors(work);
   for (int32_t w = 0; w < width_count; w++) {
@@ -45,7 +45,7 @@ static void work_trim(void *array, int64_t *capacity, size_t size, size_t keep) 
   *capacity = 0;
 }
 
-void work_clear(struct work *work, size_t keep) {
+void flow_block_clear(struct flow_block *work, size_t keep) {
   if (block_memory(&work->block) > keep) block_free(&work->block);
   work_trim(&work->row, &work->row_capacity, sizeof *work->row, keep);
   work_trim(&work->ids, &work->token_capacity, sizeof *work->ids, keep);
@@ -63,7 +63,7 @@ void work_clear(struct work *work, size_t keep) {
   atomic_store(&work->batches_left, 0);
 }
 
-void work_free(struct work *work) {
+void flow_block_free(struct flow_block *work) {
   block_free(&work->block);
   free(work->row);
   free(work->ids);

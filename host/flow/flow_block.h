@@ -11,29 +11,29 @@
 #include "io/text.h"
 
 /* A document that will be embedded, in the order of the block's lines. */
-struct row {
-  int64_t first_token; /* in work.ids */
+struct flow_row {
+  int64_t first_token; /* in flow_block.ids */
   int32_t tokens;
 };
 
-struct work;
+struct flow_block;
 
 /* One packed batch of a block: rows order[first_row …] of the block, tokens packed[first_token …]. */
-struct work_batch {
-  struct work *work;
+struct flow_batch {
+  struct flow_block *work;
   int32_t first_row, sequences;
   int64_t first_token;
-  int64_t first_offset; /* in work.offsets: sequences + 1 offsets that start at 0 */
+  int64_t first_offset; /* in flow_block.offsets: sequences + 1 offsets that start at 0 */
 };
 
-struct work {
+struct flow_block {
   struct block block;
   size_t gate_bytes;    /* that it holds of the flow's gate */
   atomic_bool ahead;    /* it counts in the flow's lookahead */
   int64_t source_bytes; /* bytes of the shard's file that the block took: for progress */
 
   /* made by the tokenizer stage */
-  struct row *row; /* [rows] */
+  struct flow_row *row; /* [rows] */
   int64_t rows, row_capacity;
   int32_t *ids; /* [tokens] in the order of the lines */
   int64_t tokens, token_capacity;
@@ -49,7 +49,7 @@ struct work {
   int32_t *order;   /* [rows] row numbers, longest first, ties in the order of the lines */
   int32_t *packed;  /* [tokens] ids in that order */
   int32_t *offsets; /* of every batch */
-  struct work_batch *batch;
+  struct flow_batch *batch;
   int32_t batch_count;
   int64_t order_capacity, packed_capacity, offset_capacity, batch_capacity;
 
@@ -59,13 +59,13 @@ struct work {
   int64_t vector_capacity;       /* rows for which there is room */
 };
 
-void work_free(struct work *work);
+void flow_block_free(struct flow_block *work);
 
 /* Empties it for the next block; memory beyond `keep` bytes a buffer is given back, so that one huge line
  * does not stay forever. */
-void work_clear(struct work *work, size_t keep);
+void flow_block_clear(struct flow_block *work, size_t keep);
 
 /* *array has room for `count` elements of `size` bytes; grows by doubling. False when memory is short. */
-bool work_reserve(void *array, int64_t *capacity, int64_t count, size_t size);
+bool flow_block_reserve(void *array, int64_t *capacity, int64_t count, size_t size);
 
-bool work_reserve_vectors(struct work *work, const int32_t *widths, int32_t width_count);
+bool flow_block_reserve_vectors(struct flow_block *work, const int32_t *widths, int32_t width_count);
