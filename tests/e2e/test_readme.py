@@ -1,4 +1,4 @@
-"""What README shows can be done as it stands: its Python, its commands' options, and the files that it names."""
+"""What the READMEs show can be done as it stands: their Python, their commands' options, the files that they name."""
 
 import re
 import shlex
@@ -12,14 +12,25 @@ import pytest
 from program import LONGEST_RUN, PROGRAM, ROOT, embed, environment
 from shards import make_archive
 
-README = (ROOT / "README.md").read_text()
+GUIDES = sorted(path for path in ROOT.rglob("*.md") if not path.relative_to(ROOT).parts[0].startswith((".", "build")))
 # Indented runs of lines, without the indent; those inside a list too.
-BLOCKS = [textwrap.dedent(block) for block in re.findall(r"(?:^ {4,}\S.*\n)+", README, re.MULTILINE)]
-COMMANDS = [
-    line
-    for block in BLOCKS
-    for line in block.replace("\\\n", " ").splitlines()
-    if re.match(r"(mpirun .*)?build/nina ", line)
+BLOCKS = [
+    textwrap.dedent(block)
+    for path in GUIDES
+    for block in re.findall(r"(?:^ {4,}\S.*\n)+", path.read_text(), re.MULTILINE)
+]
+COMMANDS = sorted(
+    {
+        line.removeprefix("$ ")
+        for block in BLOCKS
+        for line in block.replace("\\\n", " ").splitlines()
+        if re.match(r"(\$ )?(mpirun .*)?build/nina ", line)
+    }
+)
+LINKS = [
+    (path, link)
+    for path in GUIDES
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text())
 ]
 YOURS = ("models/", "out/", "sets/", "archive/")  # made by the demo, by earlier commands, or the reader's own
 
@@ -49,3 +60,13 @@ def test_commands_are_found() -> None:
         "search",
         "verify",
     }
+
+
+@pytest.mark.parametrize(("guide", "link"), LINKS, ids=lambda value: str(value))
+def test_linked_files_are_there(guide: Path, link: str) -> None:
+    assert (guide.parent / link).exists()
+
+
+def test_front_page_is_short_and_narrow() -> None:
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert len(lines) <= 170 and max(map(len, lines)) <= 120
