@@ -1,80 +1,35 @@
-/* What the card itself can do, and how long each kernel and product takes beside that. */
+/* What the card itself can do, sustained: a card that has just been idle runs faster for a moment than one
+ * that has worked for a second. */
 #include <math.h>
-#include <stdlib.h>
 
 #include "cuda/check.h"
-#include "cuda/gemm.h"
-#include "cuda/kernels.h"
-#include "tests/gpu_check/gpu_check.h"
+#include "tests/gpu_check/plain_product.h"
 
-#define ROUNDS 20
+#define COPY_ROUNDS 20
 #define GIGA 1e9
 #define TERA 1e12
 
-/* One product with operands of its own. */
-struct product {
-  struct cuda_blas *blas;
-  struct cuda_gemm *gemm;
-  struct cuda_gemm_shape shape;
-  int32_t tokens;
-  void *workspace;
-  uint16_t *x, *weight, *bias, *y;
-};
-
-static void product_close(struct product *product) {
-  cuda_gemm_close(product->gemm);
-  cuda_blas_close(product->blas);
-  cudaFree(product->workspace);
-  cudaFree(product->x);
-  cudaFree(product->weight);
-  cudaFree(product->bias);
-  cudaFree(product->y);
-}
-
-static bool product_open(struct product *product, struct check *check, struct cuda_gemm_shape shape,
-                         int32_t tokens, struct error *error) {
-  const size_t outputs = (size_t)shape.outputs, inputs = (size_t)shape.inputs, rows = (size_t)tokens;
-  *product = (struct product){.shape = shape, .tokens = tokens};
-  return (product->workspace = device_make(check, NULL, CUDA_BLAS_WORKSPACE, error)) &&
-         (product->x = device_random(check, 2 * rows * inputs, 1, 1, error)) &&
-         (product->weight = device_random(check, 2 * outputs * inputs, 0.03f, 2, error)) &&
-         (product->bias = device_random(check, 2 * outputs, 0.1f, 3, error)) &&
-         (product->y = device_random(check, 2 * rows * outputs, 1, 4, error)) &&
-         (product->blas = cuda_blas_open(check->stream, product->workspace, error)) &&
-         (product->gemm = cuda_gemm_open(product->blas, &shape, tokens, error));
-}
-
-static bool product_run(void *context, struct error *error) {
-  struct product *product = context;
-  return cuda_gemm_run(product->gemm, product->x, product->weight, product->bias, product->tokens, product->y,
-                       error);
-}
-
-static double product_operations(const struct product *product) {
-  return 2.0 * product->shape.outputs * product->shape.inputs * product->tokens;
-}
-
-/* Seconds of one product. */
-static bool product_time(struct check *check, struct cuda_gemm_shape shape, int32_t tokens, double *seconds,
-                         double *operations, struct error *error) {
-  struct product product;
-  const bool done = product_open(&product, check, shape, tokens, error) &&
-                    time_measure(check, product_run, &product, ROUNDS, seconds, error);
-  *operations = product_operations(&product);
-  product_close(&product);
-  return done;
-}
-
-static bool ceiling_add(struct check *check, struct cuda_gemm_shape shape, int32_t tokens,
+static bool ceiling_add(struct check *check, int32_t outputs, int32_t inputs, int32_t tokens, double warm_up,
                         struct error *error) {
-  double seconds, operations;
-  if (!product_time(check, shape, tokens, &seconds, &operations, error)) return false;
-  const double rate = operations / seconds;
-  if (rate > check->flops) check->flops = rate;
-  struct table_line *line = table_add(&check->table, false);
-  snprintf(line->what, sizeof line->what, "product [%d, %d], %d tokens", shape.outputs, shape.inputs, tokens);
-  snprintf(line->measured, sizeof line->measured, "%.1f TFLOP/s", rate / TERA);
-  return true;
+  struct plain_product *product = plain_product_open(check, outputs, inputs, tokens, error);
+  double seconds = 1;
+  int of = 0;
+  const bool done =
+      product &&
+      (warm_up <= 0 || time_sustain(check, plain_product_run, product, warm_up, &seconds, error)) &&
+      time_sustain(check, plain_product_run, product, check->scale->sustained, &seconds, error);
+  if (done) {
+    const double rate = plain_product_operations(product) / seconds;
+    if (rate > check->flops) check->flops = rate;
+    struct table_line *line =
+        table_add(&check->table, false, "product [%d, %d], %d tokens", outputs, inputs, tokens);
+    const int chosen = plain_product_chosen(product, &of);
+    line->value = rate;
+    snprintf(line->measured, sizeof line->measured, "%.1f TFLOP/s", rate / TERA);
+    snprintf(line->beside, sizeof line->beside, "algorithm %d of the heuristic's %d", chosen + 1, of);
+  }
+  plain_product_close(product);
+  return done;
 }
 
 struct copy {
@@ -95,11 +50,14 @@ static bool bandwidth_measure(struct check *check, struct error *error) {
   double seconds = 1;
   const bool done = (copy.from = device_make(check, NULL, copy.bytes, error)) &&
                     (copy.to = device_make(check, NULL, copy.bytes, error)) &&
-                    time_measure(check, copy_run, &copy, ROUNDS, &seconds, error);
-  check->bandwidth = 2.0 * (double)copy.bytes / seconds;
-  struct table_line *line = table_add(&check->table, false);
-  snprintf(line->what, sizeof line->what, "copy in the card's memory");
-  snprintf(line->measured, sizeof line->measured, "%.0f GB/s", check->bandwidth / GIGA);
+                    time_measure(check, copy_run, &copy, COPY_ROUNDS, &seconds, error);
+  if (done) {
+    check->bandwidth = 2.0 * (double)copy.bytes / seconds;
+    struct table_line *line = table_add(&check->table, false, "copy in the card's memory");
+    line->value = check->bandwidth;
+    snprintf(line->measured, sizeof line->measured, "%.0f GB/s", check->bandwidth / GIGA);
+    snprintf(line->beside, sizeof line->beside, "bytes read and written");
+  }
   cudaFree(copy.from);
   cudaFree(copy.to);
   return done;
@@ -108,161 +66,18 @@ static bool bandwidth_measure(struct check *check, struct error *error) {
 bool check_ceiling(struct check *check, struct error *error) {
   const struct model_shape *shape = &check->scale->shape;
   const int32_t square = check->scale->square, tokens = check->scale->batch_tokens;
-  const struct cuda_gemm_shape shapes[] = {{square, square, CUDA_GEMM_BIAS},
-                                           {3 * shape->hidden, shape->hidden, CUDA_GEMM_BIAS},
-                                           {shape->hidden, shape->hidden, CUDA_GEMM_BIAS},
-                                           {shape->ffn, shape->hidden, CUDA_GEMM_BIAS},
-                                           {shape->hidden, shape->ffn, CUDA_GEMM_BIAS}};
+  const int32_t shapes[][3] = {{square, square, square},
+                               {3 * shape->hidden, shape->hidden, tokens},
+                               {shape->hidden, shape->hidden, tokens},
+                               {shape->ffn, shape->hidden, tokens},
+                               {shape->hidden, shape->ffn, tokens}};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-    if (!ceiling_add(check, shapes[i], i == 0 ? square : tokens, error)) return false;
+    if (!ceiling_add(check, shapes[i][0], shapes[i][1], shapes[i][2], i == 0 ? check->scale->warm_up : 0,
+                     error))
+      return false;
   return bandwidth_measure(check, error);
 }
 
-/* --- Times ---------------------------------------------------------------------------------------------- */
-
-static void time_add(struct check *check, const char *what, double seconds, double floor) {
-  struct table_line *line = table_add(&check->table, false);
-  snprintf(line->what, sizeof line->what, "%s", what);
-  snprintf(line->measured, sizeof line->measured, "%.1f us", seconds * 1e6);
-  snprintf(line->beside, sizeof line->beside, "floor %.1f us", floor * 1e6);
-  snprintf(line->verdict, sizeof line->verdict, "%.0f %%", 100 * floor / seconds);
-}
-
-/* The kernels over one batch of equal texts. */
-struct batch_case {
-  struct check *check;
-  const struct model_shape *shape;
-  int32_t tokens, sequences;
-  struct attention_plan plan;
-  struct kernel_norm norm;
-  struct kernel_embedding tables;
-  float *vectors;
-  int32_t *offsets, *ids;
-  struct attention_tile *tiles;
-  uint16_t *qkv, *state;
-};
-
-static void batch_close(struct batch_case *this) {
-  cudaFree(this->vectors);
-  cudaFree(this->offsets);
-  cudaFree(this->ids);
-  cudaFree(this->tiles);
-  cudaFree(this->qkv);
-  cudaFree(this->state);
-}
-
-/* offsets and ids (every one a row of the state, which serves as the tables) of the batch, on the card. */
-static bool batch_input_make(struct batch_case *this, int32_t length, struct error *error) {
-  const size_t tokens = (size_t)this->tokens, sequences = (size_t)this->sequences;
-  int32_t *offsets = malloc((sequences + 1) * sizeof *offsets), *ids = malloc(tokens * sizeof *ids);
-  uint64_t seed = 7;
-  bool done = offsets && ids;
-  if (!done) error_set_memory(error, tokens * sizeof *ids, "a batch");
-  for (size_t s = 0; done && s <= sequences; s++) offsets[s] = (int32_t)s * length;
-  for (size_t t = 0; done && t < tokens; t++) ids[t] = (int32_t)(random_next(&seed) % tokens);
-  if (done) this->plan = attention_plan_make(offsets, this->sequences, this->shape->head_size);
-  done = done &&
-         (this->offsets = device_make(this->check, offsets, (sequences + 1) * sizeof *offsets, error)) &&
-         (this->ids = device_make(this->check, ids, tokens * sizeof *ids, error));
-  free(offsets);
-  free(ids);
-  return done;
-}
-
-static bool batch_open(struct batch_case *this, struct check *check, int32_t length, struct error *error) {
-  const struct model_shape *shape = &check->scale->shape;
-  const size_t hidden = (size_t)shape->hidden;
-  *this = (struct batch_case){.check = check, .shape = shape};
-  this->sequences = check->scale->batch_tokens / length;
-  this->tokens = this->sequences * length;
-  const size_t numbers = (size_t)this->tokens * hidden;
-  if (!batch_input_make(this, length, error) ||
-      !(this->tiles = device_make(check, NULL, (size_t)this->plan.tiles * sizeof *this->tiles, error)) ||
-      !(this->vectors = device_make(check, NULL, 2 * hidden * sizeof(float), error)) ||
-      !(this->qkv = device_random(check, 3 * numbers * 2, 1, 8, error)) ||
-      !(this->state = device_random(check, numbers * 2, 1, 9, error)))
-    return false;
-  this->norm = (struct kernel_norm){this->vectors, this->vectors + hidden, 1e-5f};
-  this->tables = (struct kernel_embedding){this->qkv, this->qkv + numbers, this->qkv + 2 * numbers, 0};
-  return device_fill(check, this->vectors, 2 * hidden * sizeof(float), 1, 10, error) &&
-         cuda_check(
-             kernel_attention_tiles(&this->plan, this->offsets, this->sequences, this->tiles, check->stream),
-             error, "the kernel that lists attention's tiles");
-}
-
-static bool attention_run(void *context, struct error *error) {
-  const struct batch_case *this = context;
-  return cuda_check(
-      kernel_attention(&this->plan, this->tiles, this->qkv, this->shape->heads, this->shape->head_size,
-                       1 / sqrtf((float)this->shape->head_size), this->state, this->check->stream),
-      error, "the attention kernel");
-}
-
-static bool norm_run(void *context, struct error *error) {
-  const struct batch_case *this = context;
-  return cuda_check(kernel_layer_norm(&this->norm, this->qkv, this->tokens, this->shape->hidden, this->state,
-                                      this->check->stream),
-                    error, "the LayerNorm kernel");
-}
-
-static bool embedding_run(void *context, struct error *error) {
-  const struct batch_case *this = context;
-  return cuda_check(kernel_embedding(&this->tables, &this->norm, this->ids, this->offsets, this->sequences,
-                                     this->tokens, this->shape->hidden, this->state, this->check->stream),
-                    error, "the embedding kernel");
-}
-
-/* Into qkv, which is large enough: half of it for the widest rows, the rest for the narrower ones. */
-static bool pool_run(void *context, struct error *error) {
-  const struct batch_case *this = context;
-  const int32_t hidden = this->shape->hidden;
-  const struct kernel_widths widths = {
-      2, {hidden, hidden / 2}, {this->qkv, this->qkv + (int64_t)this->sequences * hidden}};
-  return cuda_check(kernel_pool(this->state, this->offsets, this->sequences, hidden, false, 0, &widths,
-                                this->check->stream),
-                    error, "the pooling kernel");
-}
-
-static bool batch_times(struct check *check, int32_t length, bool all, struct error *error) {
-  struct batch_case this;
-  char what[64];
-  double seconds[4] = {1, 1, 1, 1};
-  bool done = batch_open(&this, check, length, error) &&
-              time_measure(check, attention_run, &this, ROUNDS, &seconds[0], error);
-  if (done && all)
-    done = time_measure(check, norm_run, &this, ROUNDS, &seconds[1], error) &&
-           time_measure(check, embedding_run, &this, ROUNDS, &seconds[2], error) &&
-           time_measure(check, pool_run, &this, ROUNDS, &seconds[3], error);
-  batch_close(&this);
-  if (!done) return false;
-  const double bytes = 2.0 * this.tokens * this.shape->hidden; /* of one fp16 number for each column */
-  const double operations = 4.0 * length * this.shape->hidden * this.tokens;
-  snprintf(what, sizeof what, "attention, %d texts of %d tokens", this.sequences, length);
-  time_add(check, what, seconds[0], fmax(4 * bytes / check->bandwidth, operations / check->flops));
-  if (!all) return true;
-  time_add(check, "LayerNorm", seconds[1], 2 * bytes / check->bandwidth);
-  time_add(check, "embedding", seconds[2], 2 * bytes / check->bandwidth);
-  time_add(check, "pooling, two widths", seconds[3], 2.5 * bytes / length / check->bandwidth);
-  return true;
-}
-
-bool check_times(struct check *check, struct error *error) {
-  const struct model_shape *shape = &check->scale->shape;
-  const struct {
-    const char *what;
-    struct cuda_gemm_shape shape;
-  } products[] = {
-      {"QKV product", {3 * shape->hidden, shape->hidden, CUDA_GEMM_BIAS}},
-      {"attention's output product, residual", {shape->hidden, shape->hidden, CUDA_GEMM_BIAS_ADD}},
-      {"FFN's first product, GELU", {shape->ffn, shape->hidden, CUDA_GEMM_BIAS_GELU}},
-      {"FFN's second product, residual", {shape->hidden, shape->ffn, CUDA_GEMM_BIAS_ADD}}};
-  for (size_t i = 0; i < sizeof products / sizeof *products; i++) {
-    double seconds, operations;
-    if (!product_time(check, products[i].shape, check->scale->batch_tokens, &seconds, &operations, error))
-      return false;
-    time_add(check, products[i].what, seconds, operations / check->flops);
-  }
-  for (const int32_t *length = check->scale->lengths; *length; length++)
-    if (!batch_times(check, *length, length == check->scale->lengths, error)) return false;
-  return true;
+bool ceiling_need(struct check *check, struct error *error) {
+  return check->flops > 0 || check_ceiling(check, error);
 }

@@ -78,13 +78,15 @@ static bool model_check(struct check *check, const char *folder, const char *nam
                                           .max_tokens = golden.model->config.shape.max_tokens,
                                           .width_count = 1,
                                           .widths = {hidden}};
-  /* On the fake runtime a text of 8,192 tokens takes a minute, and its length is not what quick is for. */
-  if (check->scale == &scale_quick) golden_cut(&golden, 64);
+  /* On the fake runtime a text of 8,192 tokens takes a minute, and its length is not what a dry run is for.
+   */
+  if (check->scale == &scale_small) golden_cut(&golden, 64);
   struct encoder *encoder = encoder_cuda_open(golden.model, &options, check->card.device, error);
   const bool done = encoder && golden_encode(&golden, encoder, hidden, &worst, error);
   if (done) {
-    struct table_line *line = table_add(&check->table, !(worst >= LEAST_COSINE));
-    snprintf(line->what, sizeof line->what, "golden %s, %d texts", name, golden.texts);
+    struct table_line *line =
+        table_add(&check->table, !(worst >= LEAST_COSINE), "golden %s, %d texts", name, golden.texts);
+    line->value = worst;
     snprintf(line->measured, sizeof line->measured, "cosine ≥ %.7f", worst);
     snprintf(line->beside, sizeof line->beside, "%.4f asked for", LEAST_COSINE);
   }

@@ -119,9 +119,10 @@ static bool error_check(struct check *check, int32_t width, bool positive, struc
                     products_measure(&products, check, multiple_up(K, STEP_ROWS), &worst, error) &&
                     products_measure(&products, check, products.passages, &worst, error);
   if (done) {
-    struct table_line *line = table_add(&check->table, !(worst <= bound));
-    snprintf(line->what, sizeof line->what, "scores [%d, %d], width %d, %s", products.passages,
-             products.queries, width, positive ? "positive" : "both signs");
+    struct table_line *line =
+        table_add(&check->table, !(worst <= bound), "scores [%d, %d], width %d, %s", products.passages,
+                  products.queries, width, positive ? "positive" : "both signs");
+    line->value = worst;
     snprintf(line->measured, sizeof line->measured, "%.3g u off", worst);
     snprintf(line->beside, sizeof line->beside, "bound %.0f u, slack %d u", bound, 8 * width + 8);
   }
@@ -217,9 +218,10 @@ static bool lists_check(struct check *check, int32_t width, struct error *error)
                     (card = corpus_search(&corpus, check, true, &card_seconds, error));
   if (done) {
     const int64_t different = lists_differ(card, cpu, corpus.query_count);
-    struct table_line *line = table_add(&check->table, different > 0);
-    snprintf(line->what, sizeof line->what, "top-%d, %lld queries, widths %d and %d", K,
-             (long long)corpus.query_count, width, width / 2);
+    struct table_line *line =
+        table_add(&check->table, different > 0, "top-%d, %lld queries, widths %d and %d", K,
+                  (long long)corpus.query_count, width, width / 2);
+    line->value = (double)corpus.count / card_seconds;
     snprintf(line->measured, sizeof line->measured, "%.3g passages/s", (double)corpus.count / card_seconds);
     snprintf(line->beside, sizeof line->beside, "CPU %.3g/s, %lld hits differ",
              (double)corpus.count / cpu_seconds, (long long)different);

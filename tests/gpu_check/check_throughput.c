@@ -1,123 +1,106 @@
-/* Tokens a second, from ids in memory to rows in memory: two threads, each with a slot, as the pipeline
- * drives the encoder. */
+/* Tokens a second, from ids in memory to rows in memory: a thread for each slot, as the pipeline drives the
+ * encoder. Each thread counts whole batches over the time that they took, and the rates are added. */
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "tests/gpu_check/random_model.h"
+#include "tests/gpu_check/text_batch.h"
 
 #define SLOTS 2
-#define BATCHES 4 /* different ones, in turn */
+#define BATCHES 4      /* different ones, in turn */
+#define WARM_SHARE 0.2 /* of the measurement's time, before it */
 
-double model_operations(const struct model_shape *shape, double length) {
-  const double hidden = shape->hidden, ffn = shape->ffn;
-  return shape->layers * (2 * (4 * hidden * hidden + 2 * hidden * ffn) + 4 * length * hidden);
-}
-
-/* A batch of texts of about `mean` tokens: evenly from half of it to one and a half, or all of it where the
- * model takes no more. */
-struct text_batch {
-  int32_t *ids, *offsets, sequences, tokens;
-  double operations;
+/* A second. */
+struct rates {
+  double tokens, texts, counted, done; /* the operations as in struct text_batch */
 };
-
-static bool batch_make(struct text_batch *batch, const struct check_scale *scale, int32_t mean, uint64_t seed,
-                       struct error *error) {
-  const struct model_shape *shape = &scale->shape;
-  const size_t most = (size_t)scale->batch_tokens;
-  *batch = (struct text_batch){.ids = malloc(most * sizeof(int32_t)),
-                               .offsets = malloc((most + 1) * sizeof(int32_t))};
-  if (!batch->ids || !batch->offsets) return error_set_memory(error, most * sizeof(int32_t), "a batch");
-  batch->offsets[0] = 0;
-  for (;;) {
-    int32_t length = mean / 2 + (int32_t)(random_next(&seed) % (uint64_t)(mean + 1));
-    if (mean + mean / 2 > shape->max_tokens) length = mean;
-    if (length < 1) length = 1;
-    if (batch->tokens + length > scale->batch_tokens) break;
-    batch->tokens += length;
-    batch->operations += length * model_operations(shape, length);
-    batch->offsets[++batch->sequences] = batch->tokens;
-  }
-  for (int32_t t = 0; t < batch->tokens; t++)
-    batch->ids[t] = (int32_t)(random_next(&seed) % (uint64_t)shape->vocabulary);
-  return true;
-}
 
 struct runner {
   struct cuda_slot *slot;
   const struct text_batch *batches;
   uint16_t *rows[WIDTHS_MAX];
   int first;
-  double until, tokens, texts, operations;
+  double seconds; /* to run for */
+  struct rates rates;
   struct error error;
   bool done;
 };
 
+static void rates_add(struct rates *sum, const struct rates *rates, double factor) {
+  sum->tokens += factor * rates->tokens;
+  sum->texts += factor * rates->texts;
+  sum->counted += factor * rates->counted;
+  sum->done += factor * rates->done;
+}
+
 static void *runner_run(void *argument) {
   struct runner *runner = argument;
+  const double start = seconds_now();
+  double seconds = 0;
+  struct rates sum = {0};
   runner->done = true;
-  for (int i = runner->first; runner->done; i++) {
+  for (int i = runner->first; runner->done && seconds < runner->seconds; i++) {
     const struct text_batch *batch = &runner->batches[i % BATCHES];
-    const struct batch packed = {batch->ids, batch->offsets, batch->sequences, 0};
+    const struct batch packed = text_batch_packed(batch);
+    const struct rates own = {batch->tokens, batch->sequences, batch->counted, batch->done};
     runner->done = cuda_slot_submit(runner->slot, &packed, &runner->error) &&
                    cuda_slot_wait(runner->slot, runner->rows, &runner->error);
-    if (seconds_now() >= runner->until) break; /* what ends after that does not count */
-    runner->tokens += batch->tokens;
-    runner->texts += batch->sequences;
-    runner->operations += batch->operations;
+    rates_add(&sum, &own, 1);
+    seconds = seconds_now() - start;
   }
+  runner->rates = (struct rates){0};
+  rates_add(&runner->rates, &sum, 1 / seconds);
   return NULL;
 }
 
-/* Runs both slots for some seconds; the sums over both go to *total. */
-static bool runners_run(struct runner *runners, double seconds, struct runner *total, struct error *error) {
+/* Runs the slots for some seconds. */
+static bool runners_run(struct runner *runners, int slots, double seconds, struct rates *rates,
+                        struct error *error) {
   pthread_t thread[SLOTS];
   int started = 0;
-  *total = (struct runner){.done = true};
-  for (; started < SLOTS; started++) {
-    struct runner *runner = &runners[started];
-    runner->tokens = runner->texts = runner->operations = 0;
-    runner->until = seconds_now() + seconds;
-    if (pthread_create(&thread[started], NULL, runner_run, runner) != 0) break;
+  *rates = (struct rates){0};
+  for (; started < slots; started++) {
+    runners[started].seconds = seconds;
+    if (pthread_create(&thread[started], NULL, runner_run, &runners[started]) != 0) break;
   }
-  if (started < SLOTS) total->done = error_set(error, ERROR_MEMORY, "cannot start a thread");
+  bool done = started == slots || error_set(error, ERROR_MEMORY, "cannot start a thread");
   for (int s = 0; s < started; s++) {
     pthread_join(thread[s], NULL);
-    if (!runners[s].done && total->done) *error = runners[s].error;
-    total->done = total->done && runners[s].done;
-    total->tokens += runners[s].tokens;
-    total->texts += runners[s].texts;
-    total->operations += runners[s].operations;
+    if (!runners[s].done && done) *error = runners[s].error;
+    done = done && runners[s].done;
+    rates_add(rates, &runners[s].rates, 1);
   }
-  return total->done;
+  return done;
 }
 
-static void throughput_add(struct check *check, int32_t mean, const struct runner *total) {
-  const double seconds = check->scale->seconds;
-  struct table_line *line = table_add(&check->table, false);
-  snprintf(line->what, sizeof line->what, "texts of %d tokens", mean);
-  snprintf(line->measured, sizeof line->measured, "%.0f tokens/s", total->tokens / seconds);
-  snprintf(line->beside, sizeof line->beside, "%.0f texts/s, %.1f TFLOP/s", total->texts / seconds,
-           total->operations / seconds / 1e12);
-  snprintf(line->verdict, sizeof line->verdict, "%.1f %% of ceiling",
-           100 * total->operations / seconds / check->flops);
+/* Two shares of the ceiling: of the operations that the model has, and of those that were done. */
+static void throughput_add(struct check *check, int32_t mean, int32_t batch_tokens, int slots,
+                           const struct rates *rates) {
+  struct table_line *line = table_add(&check->table, false, "texts of %d tokens, batches of %d, %d slot%s",
+                                      mean, batch_tokens, slots, slots > 1 ? "s" : "");
+  line->value = rates->tokens;
+  snprintf(line->measured, sizeof line->measured, "%.0f tokens/s", rates->tokens);
+  snprintf(line->beside, sizeof line->beside, "%.0f texts/s, %.1f TFLOP/s", rates->texts,
+           rates->counted / 1e12);
+  snprintf(line->verdict, sizeof line->verdict, "%.1f %% (%.1f %% done)", 100 * rates->counted / check->flops,
+           100 * rates->done / check->flops);
 }
 
-static bool length_measure(struct check *check, struct runner *runners, int32_t mean, struct error *error) {
+static bool length_measure(struct check *check, struct runner *runners, int slots, int32_t batch_tokens,
+                           int32_t mean, struct error *error) {
+  const double seconds = 1.5 * check->scale->sustained;
   struct text_batch batches[BATCHES] = {{0}};
-  struct runner total;
+  struct rates rates;
   bool done = true;
   for (int i = 0; i < BATCHES && done; i++)
-    done = batch_make(&batches[i], check->scale, mean, (uint64_t)(mean * BATCHES + i), error);
+    done = text_batch_make(&batches[i], &check->scale->shape, batch_tokens, mean,
+                           (uint64_t)(mean * BATCHES + i), error);
   for (int s = 0; s < SLOTS; s++) runners[s].batches = batches;
-  done = done && runners_run(runners, check->scale->seconds / 4, &total, error) && /* to warm up */
-         runners_run(runners, check->scale->seconds, &total, error);
-  if (done) throughput_add(check, mean, &total);
+  done = done && runners_run(runners, slots, WARM_SHARE * seconds, &rates, error) &&
+         runners_run(runners, slots, seconds, &rates, error);
+  if (done) throughput_add(check, mean, batch_tokens, slots, &rates);
   for (int s = 0; s < SLOTS; s++) runners[s].batches = NULL;
-  for (int i = 0; i < BATCHES; i++) {
-    free(batches[i].ids);
-    free(batches[i].offsets);
-  }
+  for (int i = 0; i < BATCHES; i++) text_batch_free(&batches[i]);
   return done;
 }
 
@@ -133,20 +116,28 @@ static bool runner_open(struct runner *runner, const struct cuda_forward *forwar
   return runner->slot;
 }
 
-bool check_throughput(struct check *check, struct error *error) {
-  const struct check_scale *scale = check->scale;
-  struct cuda_forward forward = {
-      .shape = scale->shape, .device = check->card.device, .batch_tokens = scale->batch_tokens};
+/* All lengths and numbers of slots with batches of one size. */
+static bool batches_measure(struct check *check, const struct cuda_forward *forward, struct error *error) {
   struct runner runners[SLOTS] = {{0}};
-  for (int32_t width = scale->shape.hidden; width >= scale->shape.hidden / 16; width /= 2)
-    forward.widths[forward.width_count++] = width;
-  bool done = random_model_make(check, &forward, error);
-  for (int s = 0; s < SLOTS && done; s++) done = runner_open(&runners[s], &forward, s, error);
-  for (const int32_t *length = scale->lengths; *length && done; length++)
-    done = length_measure(check, runners, *length, error);
+  bool done = true;
+  for (int s = 0; s < SLOTS && done; s++) done = runner_open(&runners[s], forward, s, error);
+  for (int slots = SLOTS; slots >= check->scale->slots_least; slots--)
+    for (const int32_t *length = check->scale->lengths; *length && done; length++)
+      if (*length <= forward->batch_tokens)
+        done = length_measure(check, runners, slots, forward->batch_tokens, *length, error);
   for (int s = 0; s < SLOTS; s++) {
     cuda_slot_close(runners[s].slot);
-    for (int32_t w = 0; w < forward.width_count; w++) free(runners[s].rows[w]);
+    for (int32_t w = 0; w < forward->width_count; w++) free(runners[s].rows[w]);
+  }
+  return done;
+}
+
+bool check_throughput(struct check *check, struct error *error) {
+  struct cuda_forward forward = random_model_forward(check, check->scale->batch_tokens);
+  bool done = ceiling_need(check, error) && random_model_make(check, &forward, error);
+  for (const int32_t *batch = check->scale->batches; *batch && done; batch++) {
+    forward.batch_tokens = *batch;
+    done = batches_measure(check, &forward, error);
   }
   cuda_weights_close(&forward.weights);
   return done;

@@ -88,6 +88,29 @@ void *device_random(struct check *check, size_t bytes, float spread, uint64_t se
   return NULL;
 }
 
+bool device_poison(struct check *check, void *to, size_t bytes, struct error *error) {
+  const size_t most = bytes < STAGING ? bytes : STAGING;
+  void *nans = malloc(most);
+  if (!nans) return error_set_memory(error, most, "NaNs");
+  memset(nans, 0xff, most);
+  bool done = true;
+  for (size_t at = 0; at < bytes && done; at += most)
+    done = staged_copy(check, (char *)to + at, nans, bytes - at < most ? bytes - at : most,
+                       cudaMemcpyHostToDevice, error);
+  free(nans);
+  return done;
+}
+
+double halves_differ(const uint16_t *numbers, const uint16_t *expected, size_t count) {
+  double worst = 0;
+  for (size_t i = 0; i < count; i++) {
+    const double x = (double)half_to_float(numbers[i]), y = (double)half_to_float(expected[i]);
+    const double difference = fabs(x - y) / fmax(1, fabs(y));
+    if (!(difference <= worst)) worst = isnan(difference) ? INFINITY : difference;
+  }
+  return worst;
+}
+
 bool time_measure(struct check *check, timed_work *work, void *context, int count, double *seconds,
                   struct error *error) {
   cudaEvent_t start = NULL, end = NULL;
@@ -107,4 +130,11 @@ out:
   if (start) cudaEventDestroy(start);
   if (end) cudaEventDestroy(end);
   return done;
+}
+
+bool time_sustain(struct check *check, timed_work *work, void *context, double least, double *seconds,
+                  struct error *error) {
+  if (!time_measure(check, work, context, 1, seconds, error)) return false;
+  const double runs = least / fmax(*seconds, 1e-7);
+  return runs < 1 || time_measure(check, work, context, (int)fmin(runs + 1, 1e6), seconds, error);
 }

@@ -1,7 +1,8 @@
-/* nina-gpu-check: proves the CUDA encoder on a machine that has a card, and measures it. One program with
- * nothing beside it: the golden models are inside, the big model is made from a seed.
+/* nina-gpu-check: proves the CUDA encoder on a machine that has a card, and measures it. The golden models
+ * are inside the program, the big model is made from a seed on the card.
  *
- * Each part adds its lines to the table, which is printed last. */
+ * It works in parts, which the command line names. Each part adds lines to a table and prints them when it
+ * ends, so that a part that is stopped takes no other part's lines with it. */
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -16,35 +17,47 @@ static inline double seconds_now(void) {
   return (double)clock_now() / 1e9;
 }
 
-/* How large the measured part is: the whole, or small, to try the program itself on. */
+/* How much is checked and measured. */
 struct check_scale {
   struct model_shape shape;
   int32_t batch_tokens;
-  const int32_t *lengths; /* mean tokens of the texts, ending with 0 */
-  int32_t fewer_heads;    /* the kernels' cases have their heads divided by this: the twins take their time */
-  int32_t square;         /* size of the largest plain product */
-  double seconds;         /* each measurement runs for */
+  const int32_t *lengths;    /* mean tokens of the texts that are measured; ends with 0 */
+  const int32_t *batches;    /* batch tokens that are measured; ends with 0 */
+  int32_t slots_least;       /* throughput is measured from so many slots up to two */
+  int32_t fewer_heads;       /* the kernels' cases have their heads divided by this number */
+  int32_t short_texts;       /* sequences of the kernels' case of short texts */
+  const int32_t *long_texts; /* lengths of the kernels' other case; ends with 0 */
+  int32_t square;            /* size of the largest plain product */
+  double warm_up;            /* seconds of products before the first measurement */
+  double sustained;          /* seconds that each measurement runs for */
   int32_t search_passages, search_queries;
 };
 
-extern const struct check_scale scale_whole, scale_quick;
+/* For a dry run on the CPU, for a look within a minute, for all. */
+extern const struct check_scale scale_small, scale_quick, scale_full;
 
 /* --- The table ------------------------------------------------------------------------------------------ */
 
 #define TABLE_LINES_MAX 128
 
 struct table_line {
-  char what[64], measured[32], beside[48], verdict[24];
+  char what[64], measured[32], beside[56], verdict[32];
+  double value; /* the number in `measured`, for programs */
+  bool failed;
 };
 
 struct table {
   struct table_line line[TABLE_LINES_MAX];
-  int count, failures;
+  int count; /* of the part at hand */
+  int failures;
 };
 
-/* Adds a line; each of the last three is printf's. `failed` counts it among the failures. */
-struct table_line *table_add(struct table *table, bool failed);
-void table_print(const struct table *table, FILE *stream);
+/* Adds a line, whose other texts are the caller's to print. `failed` counts it among the failures. */
+__attribute__((format(printf, 3, 4))) struct table_line *table_add(struct table *table, bool failed,
+                                                                   const char *what, ...);
+
+/* Prints the lines and forgets them; also as JSON objects, one a line, if `json` is not NULL. */
+void table_end(struct table *table, const char *part, FILE *json);
 
 /* --- What the parts share ------------------------------------------------------------------------------- */
 
@@ -53,29 +66,36 @@ struct check {
   struct cuda_card card;
   cudaStream_t stream;
   struct table table;
-  double flops;     /* measured ceiling: operations a second; 0 until check_ceiling has run */
-  double bandwidth; /* measured: bytes a second */
+  double flops;     /* measured ceiling, operations a second: the best of all products; 0: not measured yet */
+  double bandwidth; /* measured, bytes a second */
 };
 
-/* Each kernel against its plain C twin, on random rows; then the golden models end to end. */
+/* Each kernel against its plain C twin, on short texts and on long ones. */
 bool check_kernels(struct check *check, struct error *error);
+
+/* A layer's products against sums in fp64, for many numbers of tokens; GELU against its erf form. */
+bool check_products(struct check *check, struct error *error);
+
+/* The golden models end to end. */
 bool check_golden(struct check *check, struct error *error);
 
-/* The card's own rates, which everything after is beside: cuBLASLt's best product, copies in memory. */
+/* One batch in two slots, and twice in one: equal bits, finite, of length 1. */
+bool check_slots(struct check *check, struct error *error);
+
+/* The card's own rates, sustained: cuBLASLt's best products, copies in memory. */
 bool check_ceiling(struct check *check, struct error *error);
 
-/* Time of every kernel and product at one batch, beside its floor; needs check_ceiling. */
+/* Time of every kernel and product at one batch, beside its floor. */
 bool check_times(struct check *check, struct error *error);
 
-/* Tokens a second with texts of several lengths, two batches in flight; needs check_ceiling. */
+/* Tokens a second with texts of several lengths, one and two batches in flight. */
 bool check_throughput(struct check *check, struct error *error);
 
 /* Exact search: the products' error beside its bound, lists beside the CPU's, passages a second. */
 bool check_search(struct check *check, struct error *error);
 
-/* Operations of one token of a text of `length` tokens, as DESIGN.md counts them: the products and 4 · length
- * · hidden · layers. */
-double model_operations(const struct model_shape *shape, double length);
+/* The ceiling, for a part that needs it, if no earlier part has measured it. */
+bool ceiling_need(struct check *check, struct error *error);
 
 /* --- Device memory -------------------------------------------------------------------------------------- */
 
@@ -91,11 +111,21 @@ void *device_random(struct check *check, size_t bytes, float spread, uint64_t se
 bool device_fill(struct check *check, void *to, size_t bytes, float spread, uint64_t seed,
                  struct error *error);
 
+/* Fills device memory with NaNs, so that a number which no kernel wrote shows. */
+bool device_poison(struct check *check, void *to, size_t bytes, struct error *error);
+
 /* numbers [count] fp16, normal, from a seed. */
 void halves_random(uint16_t *numbers, size_t count, float spread, uint64_t seed);
 uint64_t random_next(uint64_t *state);
 
+/* The largest |numbers - expected| in units of max(1, |expected|); infinity for a NaN. */
+double halves_differ(const uint16_t *numbers, const uint16_t *expected, size_t count);
+
 /* Seconds that one of `count` runs of `work` takes, on the check's stream; after one that is not counted. */
 typedef bool timed_work(void *context, struct error *error);
 bool time_measure(struct check *check, timed_work *work, void *context, int count, double *seconds,
+                  struct error *error);
+
+/* The same over as many runs as fill `least` seconds. */
+bool time_sustain(struct check *check, timed_work *work, void *context, double least, double *seconds,
                   struct error *error);

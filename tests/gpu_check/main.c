@@ -1,65 +1,63 @@
-/* nina-gpu-check [--quick] [CARD]: see gpu_check.h. Exit status: 0 all is well; 1 something failed. */
+/* nina-gpu-check [--small|--quick] [--card K] [--json FILE] [PART…]: see gpu_check.h. Without parts, all of
+ * them. Lines of JSON are added at FILE's end. Exit status: 0 all is well; 1 something failed; 2 usage. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cuda/check.h"
 #include "cuda/gemm.h"
 #include "tests/gpu_check/gpu_check.h"
 
-static const int32_t lengths_whole[] = {20, 68, 256, 512, 2048, 8192, 0};
-static const int32_t lengths_quick[] = {20, 68, 0};
-
-/* bge-m3: XLM-RoBERTa-large for texts of 8,192 tokens. */
-const struct check_scale scale_whole = {.shape = {.layers = 24,
-                                                  .hidden = 1024,
-                                                  .heads = 16,
-                                                  .head_size = 64,
-                                                  .ffn = 4096,
-                                                  .vocabulary = 250002,
-                                                  .positions = 8194,
-                                                  .first_position = 2,
-                                                  .layer_norm_eps = 1e-5f,
-                                                  .pooling = POOLING_CLS,
-                                                  .pool_prompt = true,
-                                                  .max_tokens = 8192},
-                                        .batch_tokens = 32768,
-                                        .lengths = lengths_whole,
-                                        .fewer_heads = 1,
-                                        .square = 8192,
-                                        .seconds = 8,
-                                        .search_passages = 1 << 18,
-                                        .search_queries = 1000};
-
-const struct check_scale scale_quick = {.shape = {.layers = 2,
-                                                  .hidden = 64,
-                                                  .heads = 2,
-                                                  .head_size = 32,
-                                                  .ffn = 128,
-                                                  .vocabulary = 500,
-                                                  .positions = 514,
-                                                  .first_position = 2,
-                                                  .layer_norm_eps = 1e-5f,
-                                                  .pooling = POOLING_CLS,
-                                                  .pool_prompt = true,
-                                                  .max_tokens = 512},
-                                        .batch_tokens = 512,
-                                        .lengths = lengths_quick,
-                                        .fewer_heads = 4,
-                                        .square = 64,
-                                        .seconds = 0.2,
-                                        .search_passages = 3000,
-                                        .search_queries = 20};
-
 struct part {
-  const char *name;
+  const char *name, *title;
   bool (*run)(struct check *check, struct error *error);
 };
 
-static const struct part parts[] = {
-    {"kernels against their twins", check_kernels}, {"golden models", check_golden},
-    {"the card's own rates", check_ceiling},        {"time of every kernel", check_times},
-    {"tokens a second", check_throughput},          {"exact search", check_search}};
+static const struct part parts[] = {{"kernels", "kernels against their twins", check_kernels},
+                                    {"products", "a layer's products against fp64", check_products},
+                                    {"golden", "golden models", check_golden},
+                                    {"slots", "one batch in two slots", check_slots},
+                                    {"ceiling", "the card's own rates", check_ceiling},
+                                    {"times", "time of every kernel", check_times},
+                                    {"throughput", "tokens a second", check_throughput},
+                                    {"search", "exact search", check_search}};
+#define PARTS ((int)(sizeof parts / sizeof *parts))
+
+struct options {
+  const struct check_scale *scale;
+  int32_t card;
+  const char *json;
+  const struct part *part[64];
+  int count;
+};
+
+static bool part_add(struct options *options, const char *name) {
+  const int most = sizeof options->part / sizeof *options->part;
+  for (int i = 0; i < PARTS && options->count < most; i++)
+    if (strcmp(name, parts[i].name) == 0) {
+      options->part[options->count++] = &parts[i];
+      return true;
+    }
+  return false;
+}
+
+static bool options_read(struct options *options, int argc, char **argv) {
+  *options = (struct options){.scale = &scale_full};
+  for (int i = 1; i < argc; i++) {
+    if (strcmp(argv[i], "--small") == 0)
+      options->scale = &scale_small;
+    else if (strcmp(argv[i], "--quick") == 0)
+      options->scale = &scale_quick;
+    else if (strcmp(argv[i], "--card") == 0 && i + 1 < argc)
+      options->card = atoi(argv[++i]);
+    else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc)
+      options->json = argv[++i];
+    else if (!part_add(options, argv[i]))
+      return false;
+  }
+  if (options->count > 0) return true;
+  for (int i = 0; i < PARTS; i++) options->part[options->count++] = &parts[i];
+  return true;
+}
 
 static bool check_open(struct check *check, int32_t device, struct error *error) {
   char library[32];
@@ -74,37 +72,43 @@ static bool check_open(struct check *check, int32_t device, struct error *error)
   return true;
 }
 
-/* A part that fails is a line of the table; the others still run, unless the card is lost. */
-static void part_run(struct check *check, const struct part *part) {
+/* A part that fails is a line of the table; the others still run. */
+static void part_run(struct check *check, const struct part *part, FILE *json) {
   struct error error = {.message = ""};
-  const time_t start = time(NULL);
-  printf("%s ...\n", part->name);
+  const double start = seconds_now();
+  printf("\n%s\n", part->title);
   fflush(stdout);
   if (!part->run(check, &error)) {
-    struct table_line *line = table_add(&check->table, true);
-    snprintf(line->what, sizeof line->what, "%s", part->name);
-    printf("  failed: %s\n", error.message);
+    table_add(&check->table, true, "%s", part->title);
+    printf("failed: %s\n", error.message);
   }
-  printf("  %ld s\n", (long)(time(NULL) - start));
+  table_end(&check->table, part->name, json);
+  printf("(%.1f s)\n", seconds_now() - start);
 }
 
 int main(int argc, char **argv) {
-  struct check check = {.scale = &scale_whole};
+  struct options options;
   struct error error = {.message = ""};
-  int32_t device = 0;
-  for (int i = 1; i < argc; i++) {
-    if (strcmp(argv[i], "--quick") == 0)
-      check.scale = &scale_quick;
-    else
-      device = atoi(argv[i]);
+  if (!options_read(&options, argc, argv)) {
+    fputs("usage: nina-gpu-check [--small|--quick] [--card K] [--json FILE] [PART…]; parts:", stderr);
+    for (int i = 0; i < PARTS; i++) fprintf(stderr, " %s", parts[i].name);
+    fputs("\n", stderr);
+    return 2;
   }
-  if (!check_open(&check, device, &error)) {
+  struct check check = {.scale = options.scale};
+  FILE *json = options.json ? fopen(options.json, "a") : NULL;
+  if (options.json && !json) {
+    perror(options.json);
+    return 2;
+  }
+  if (!check_open(&check, options.card, &error)) {
     fprintf(stderr, "nina-gpu-check: %s\n", error.message);
+    if (json) fclose(json);
     return 1;
   }
-  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) part_run(&check, &parts[i]);
-  table_print(&check.table, stdout);
+  for (int i = 0; i < options.count; i++) part_run(&check, options.part[i], json);
   printf("\n%s\n", check.table.failures ? "FAILED" : "all is well");
   cudaStreamDestroy(check.stream);
+  if (json) fclose(json);
   return check.table.failures ? 1 : 0;
 }

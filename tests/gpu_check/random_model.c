@@ -37,6 +37,14 @@ static bool norm_fill(struct check *check, const struct kernel_norm *norm, int32
   return done;
 }
 
+struct cuda_forward random_model_forward(const struct check *check, int32_t batch_tokens) {
+  const struct model_shape *shape = &check->scale->shape;
+  struct cuda_forward forward = {.shape = *shape, .device = check->card.device, .batch_tokens = batch_tokens};
+  for (int32_t width = shape->hidden; width >= shape->hidden / 16; width /= 2)
+    forward.widths[forward.width_count++] = width;
+  return forward;
+}
+
 bool random_model_make(struct check *check, struct cuda_forward *forward, struct error *error) {
   const struct model_shape *shape = &forward->shape;
   const int64_t hidden = shape->hidden, ffn = shape->ffn;

@@ -1,0 +1,121 @@
+/* One batch in two slots at the same time, and once more in the first, with random weights of the whole
+ * model's shape: the rows are equal to the last bit, all finite, and of length 1. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/model/half.h"
+#include "tests/gpu_check/random_model.h"
+#include "tests/gpu_check/text_batch.h"
+
+#define RUNS 3
+#define MEAN 68
+#define LENGTH_TOLERANCE 0.001 /* 1024 numbers, each rounded to fp16 */
+
+struct runs {
+  const struct cuda_forward *forward;
+  struct cuda_slot *slot[2];
+  struct text_batch batch;
+  uint16_t *rows[RUNS][WIDTHS_MAX];
+};
+
+static size_t row_numbers(const struct runs *runs, int32_t w) {
+  return (size_t)runs->batch.sequences * (size_t)runs->forward->widths[w];
+}
+
+static bool runs_open(struct runs *runs, const struct cuda_forward *forward, const struct check_scale *scale,
+                      struct error *error) {
+  runs->forward = forward;
+  if (!text_batch_make(&runs->batch, &scale->shape, scale->batch_tokens, MEAN, 17, error)) return false;
+  for (int r = 0; r < RUNS; r++)
+    for (int32_t w = 0; w < forward->width_count; w++) {
+      const size_t bytes = row_numbers(runs, w) * sizeof(uint16_t);
+      runs->rows[r][w] = malloc(bytes);
+      if (!runs->rows[r][w]) return error_set_memory(error, bytes, "rows");
+      memset(runs->rows[r][w], 0xff, bytes);
+    }
+  return (runs->slot[0] = cuda_slot_open(forward, error)) && (runs->slot[1] = cuda_slot_open(forward, error));
+}
+
+static void runs_close(struct runs *runs) {
+  for (int s = 0; s < 2; s++) cuda_slot_close(runs->slot[s]);
+  for (int r = 0; r < RUNS; r++)
+    for (int32_t w = 0; w < WIDTHS_MAX; w++) free(runs->rows[r][w]);
+  text_batch_free(&runs->batch);
+}
+
+static bool runs_run(struct runs *runs, struct error *error) {
+  const struct batch batch = text_batch_packed(&runs->batch);
+  return cuda_slot_submit(runs->slot[0], &batch, error) && cuda_slot_submit(runs->slot[1], &batch, error) &&
+         cuda_slot_wait(runs->slot[0], runs->rows[0], error) &&
+         cuda_slot_submit(runs->slot[0], &batch, error) &&
+         cuda_slot_wait(runs->slot[1], runs->rows[1], error) &&
+         cuda_slot_wait(runs->slot[0], runs->rows[2], error);
+}
+
+static void bits_add(const struct runs *runs, struct check *check) {
+  size_t different = 0, all = 0;
+  for (int32_t w = 0; w < runs->forward->width_count; w++) {
+    all += row_numbers(runs, w);
+    for (int r = 1; r < RUNS; r++)
+      for (size_t i = 0; i < row_numbers(runs, w); i++)
+        different += runs->rows[r][w][i] != runs->rows[0][w][i];
+  }
+  struct table_line *line =
+      table_add(&check->table, different > 0, "a batch in both slots, and twice in one");
+  line->value = (double)different;
+  snprintf(line->measured, sizeof line->measured, "%zu differ", different);
+  snprintf(line->beside, sizeof line->beside, "of %zu numbers, %d texts, %d widths", all,
+           runs->batch.sequences, runs->forward->width_count);
+}
+
+static double length_off(const uint16_t *row, int32_t width) {
+  double sum = 0;
+  for (int32_t i = 0; i < width; i++) {
+    const double x = (double)half_to_float(row[i]);
+    sum += x * x;
+  }
+  const double off = fabs(sqrt(sum) - 1);
+  return isnan(off) ? (double)INFINITY : off;
+}
+
+static void lengths_add(const struct runs *runs, struct check *check) {
+  double worst = 0;
+  for (int32_t w = 0; w < runs->forward->width_count; w++)
+    for (int32_t s = 0; s < runs->batch.sequences; s++) {
+      const int32_t width = runs->forward->widths[w];
+      worst = fmax(worst, length_off(runs->rows[0][w] + (int64_t)s * width, width));
+    }
+  struct table_line *line =
+      table_add(&check->table, !(worst <= LENGTH_TOLERANCE), "rows are finite, of length 1");
+  line->value = isfinite(worst) ? worst : 1e9;
+  snprintf(line->measured, sizeof line->measured, "%.2g off", worst);
+  snprintf(line->beside, sizeof line->beside, "%.2g allowed", LENGTH_TOLERANCE);
+}
+
+/* Random weights could give all texts one row, and a kernel that mixes texts up would not show. */
+static void rows_differ_add(const struct runs *runs, struct check *check) {
+  const int32_t hidden = runs->forward->widths[0];
+  int32_t equal = 0;
+  for (int32_t s = 1; s < runs->batch.sequences; s++)
+    equal += memcmp(runs->rows[0][0] + (int64_t)(s - 1) * hidden, runs->rows[0][0] + (int64_t)s * hidden,
+                    (size_t)hidden * sizeof(uint16_t)) == 0;
+  struct table_line *line = table_add(&check->table, equal > 0, "rows of different texts differ");
+  line->value = equal;
+  snprintf(line->measured, sizeof line->measured, "%d equal", equal);
+}
+
+bool check_slots(struct check *check, struct error *error) {
+  struct cuda_forward forward = random_model_forward(check, check->scale->batch_tokens);
+  struct runs runs = {.forward = NULL};
+  const bool done = random_model_make(check, &forward, error) &&
+                    runs_open(&runs, &forward, check->scale, error) && runs_run(&runs, error);
+  if (done) {
+    bits_add(&runs, check);
+    lengths_add(&runs, check);
+    rows_differ_add(&runs, check);
+  }
+  runs_close(&runs);
+  cuda_weights_close(&forward.weights);
+  return done;
+}
