@@ -87,22 +87,6 @@ static const struct option_spec specs[] = {
 };
 // clang-format on
 
-static void print_help(void) {
-  puts(
-      "Usage: nina embed --model DIR --out DIR [OPTION…] INPUT…\n"
-      "\n"
-      "Embeds every document of the INPUTs: .jsonl, .jsonl.gz or .jsonl.zst files, folders of them, or -\n"
-      "for standard input. One JSON object a line. Start the same command again and it goes on where it\n"
-      "stopped.\n"
-      "\n"
-      "  nina embed --model models/e5-small --out out/archive --id-field id --widths 384,128 archive/");
-  options_print(specs, stdout);
-  puts(
-      "\n"
-      "Exit status: 0 done; 1 failed, or a shard is damaged; 2 wrong usage, or OUT holds another run;\n"
-      "3 done, and some documents were rejected (see OUT/rejects).");
-}
-
 static int embed_status_code(const struct embed_arguments *arguments, const struct embed_report *report) {
   if (report->interrupted && !report->complete) {
     fprintf(stderr, "nina: stopped; start the same command again to go on\n");
@@ -154,7 +138,7 @@ static bool parse(int argc, char **argv, struct embed_arguments *arguments, stru
                    arguments->embed.model ? "--out" : "--model");
 }
 
-int command_embed(int argc, char **argv) {
+static int embed_command(int argc, char **argv) {
   struct embed_arguments arguments = {0};
   struct error error = {0};
   int status;
@@ -164,8 +148,28 @@ int command_embed(int argc, char **argv) {
   if (ranks && !arguments.help)
     status = embed(ranks, &arguments, stop);
   else if (ranks && ranks_rank(ranks) == 0)
-    print_help();
+    command_help(&command_embed);
   ranks_close(ranks);
   option_strings_free(&arguments.strings);
   return status;
 }
+
+// clang-format off
+const struct command command_embed = {
+    .name = "embed",
+    .summary = "embed JSONL shards into compressed fp16 vectors, one set a width",
+    .usage = "nina embed --model DIR --out DIR [OPTION…] INPUT…",
+    .about =
+        "Embeds every document of the INPUTs: .jsonl, .jsonl.gz or .jsonl.zst files, folders of them, or -\n"
+        "for standard input. One JSON object a line. Start the same command again and it goes on where it\n"
+        "stopped.\n"
+        "\n"
+        "  nina embed --model models/e5-small --out out/archive --id-field id --widths 384,128 archive/",
+    .options = specs,
+    .exits =
+        "0 done; 1 failed, or a shard is damaged; 2 wrong usage, or OUT holds another run;\n"
+        "3 done, and some documents were rejected (see OUT/rejects).",
+    .operands = OPERANDS_FILES,
+    .run = embed_command,
+};
+// clang-format on

@@ -79,25 +79,6 @@ static const struct option_spec specs[] = {
 };
 // clang-format on
 
-static void print_help(void) {
-  puts(
-      "Usage: nina eval --model DIR --data DIR --out DIR [OPTION…]\n"
-      "       nina eval --vectors DIR --data DIR [OPTION…]\n"
-      "       nina eval --compare OLD/metrics.json NEW/metrics.json\n"
-      "\n"
-      "Embeds a retrieval set and prints its metrics at every width: those of sentence-transformers'\n"
-      "InformationRetrievalEvaluator, from the stored vectors, by exact search. OUT then holds "
-      "metrics.json,\n"
-      "model-index.yml for the model's card, and run.wW.trec. Under mpirun all ranks embed and search.\n"
-      "\n"
-      "  nina eval --model models/e5-small --data sets/town --out out/eval --widths 384,256,128,64");
-  options_print(specs, stdout);
-  puts(
-      "\n"
-      "Exit status: 0 done; 1 failed or stopped; 2 wrong usage, or OUT holds another run; 3 done, and some\n"
-      "passages or queries could not be embedded.");
-}
-
 /* Paths are those of the two metrics.json. */
 static bool compare_and_print(const struct eval_result *before, const char *before_path,
                               const struct eval_result *after, const char *after_path, struct error *error) {
@@ -204,7 +185,7 @@ static const char *way_of(const struct eval_arguments *arguments) {
   return arguments->eval.vectors ? "eval --vectors" : "eval --model";
 }
 
-int command_eval(int argc, char **argv) {
+static int eval_command(int argc, char **argv) {
   struct eval_arguments arguments = {0};
   struct error error = {0};
   int status;
@@ -214,10 +195,32 @@ int command_eval(int argc, char **argv) {
   if (ranks && !arguments.help && !arguments.compare_with)
     status = evaluate_and_compare(ranks, &arguments, stop);
   else if (ranks && ranks_rank(ranks) == 0 && arguments.help)
-    print_help();
+    command_help(&command_eval);
   else if (ranks && ranks_rank(ranks) == 0)
     status = compare_files(arguments.compare, arguments.compare_with);
   ranks_close(ranks);
   option_strings_free(&arguments.strings);
   return status;
 }
+
+// clang-format off
+const struct command command_eval = {
+    .name = "eval",
+    .summary = "embed a retrieval set; its metrics at every width",
+    .usage = "nina eval --model DIR --data DIR --out DIR [OPTION…]\n"
+             "nina eval --vectors DIR --data DIR [OPTION…]\n"
+             "nina eval --compare OLD/metrics.json NEW/metrics.json",
+    .about =
+        "Embeds a retrieval set and prints its metrics at every width: those of sentence-transformers'\n"
+        "InformationRetrievalEvaluator, from the stored vectors, by exact search. OUT then holds metrics.json,\n"
+        "model-index.yml for the model's card, and run.wW.trec. Under mpirun all ranks embed and search.\n"
+        "\n"
+        "  nina eval --model models/e5-small --data sets/town --out out/eval --widths 384,256,128,64",
+    .options = specs,
+    .exits =
+        "0 done; 1 failed or stopped; 2 wrong usage, or OUT holds another run; 3 done, and some\n"
+        "passages or queries could not be embedded.",
+    .operands = OPERANDS_FILES,
+    .run = eval_command,
+};
+// clang-format on

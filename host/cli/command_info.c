@@ -122,7 +122,7 @@ static void info_devices(void) {
     printf("nccl        none, so each rank of a job reads the weights for itself: %s\n", why.message);
 }
 
-int command_info(int argc, char **argv) {
+static int info_command(int argc, char **argv) {
   struct error error = {0};
   struct info_arguments arguments = {0};
   int first;
@@ -130,12 +130,7 @@ int command_info(int argc, char **argv) {
   if (!options_parse("info", specs, argc, argv, &arguments, NULL, &first, &help, &error))
     return command_fail(&error);
   if (help) {
-    puts(
-        "Usage: nina info DIR\n"
-        "       nina info --devices\n"
-        "\n"
-        "Describes a model folder, an output folder of nina, or the machine's CUDA cards.");
-    options_print(specs, stdout);
+    command_help(&command_info);
     return EXIT_DONE;
   }
   if (arguments.devices && argc == first) {
@@ -148,3 +143,16 @@ int command_info(int argc, char **argv) {
   }
   return info(argv[first], &error) ? EXIT_DONE : command_fail(&error);
 }
+
+// clang-format off
+const struct command command_info = {
+    .name = "info",
+    .summary = "describe a model folder or an output folder",
+    .usage = "nina info DIR\n"
+             "nina info --devices",
+    .about = "Describes a model folder, an output folder of nina, or the machine's CUDA cards.",
+    .options = specs,
+    .operands = OPERANDS_FOLDERS,
+    .run = info_command,
+};
+// clang-format on

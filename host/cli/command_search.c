@@ -55,20 +55,6 @@ static const struct option_spec specs[] = {
 };
 // clang-format on
 
-static void print_help(void) {
-  puts(
-      "Usage: nina search --model DIR --vectors DIR [OPTION…] [QUESTION…]\n"
-      "\n"
-      "Prints the passages nearest to each QUESTION, by exact search over the stored vectors: rank, cosine, "
-      "id,\n"
-      "text. Without a QUESTION they are read from standard input, one a line (empty lines are passed "
-      "over);\n"
-      "on a terminal, one after the other. Under mpirun the ranks share the scan.\n"
-      "\n"
-      "  nina search --model models/e5-small --vectors out/municipal \"Quan obre la biblioteca?\"");
-  options_print(specs, stdout);
-}
-
 static void print_scope(const struct search *search) {
   struct search_info info;
   char passages[48];
@@ -160,7 +146,7 @@ static bool parse(int argc, char **argv, struct search_arguments *arguments, str
   return true;
 }
 
-int command_search(int argc, char **argv) {
+static int search_command(int argc, char **argv) {
   struct search_arguments arguments = {0};
   struct error error = {0};
   int status;
@@ -169,8 +155,25 @@ int command_search(int argc, char **argv) {
   if (ranks && !arguments.help)
     status = search_run(ranks, &arguments);
   else if (ranks && ranks_rank(ranks) == 0)
-    print_help();
+    command_help(&command_search);
   ranks_close(ranks);
   option_strings_free(&arguments.strings);
   return status;
 }
+
+// clang-format off
+const struct command command_search = {
+    .name = "search",
+    .summary = "ask stored vectors questions: the nearest passages",
+    .usage = "nina search --model DIR --vectors DIR [OPTION…] [QUESTION…]",
+    .about =
+        "Prints the passages nearest to each QUESTION, by exact search over the stored vectors: rank, cosine, id,\n"
+        "text. Without a QUESTION they are read from standard input, one a line (empty lines are passed over);\n"
+        "on a terminal, one after the other. Under mpirun the ranks share the scan.\n"
+        "\n"
+        "  nina search --model models/e5-small --vectors out/municipal \"Quan obre la biblioteca?\"",
+    .options = specs,
+    .operands = OPERANDS_TEXT,
+    .run = search_command,
+};
+// clang-format on

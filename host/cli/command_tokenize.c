@@ -23,17 +23,6 @@ static const struct option_spec specs[] = {
 };
 // clang-format on
 
-static void print_help(void) {
-  puts(
-      "Usage: nina tokenize --model DIR [--max-tokens N] < LINES\n"
-      "\n"
-      "Prints the token ids of each line of standard input as one JSON array a line.\n"
-      "A line that is a JSON string (it starts with a double quote) stands for the text it spells, so that a "
-      "text\n"
-      "may hold line breaks; any other line is taken as it is.");
-  options_print(specs, stdout);
-}
-
 static void print_ids(const int32_t *ids, int32_t count) {
   putchar('[');
   for (int32_t i = 0; i < count; i++) printf(i ? ",%d" : "%d", ids[i]);
@@ -106,7 +95,7 @@ static bool tokenize(const struct tokenize_arguments *arguments, struct error *e
   return done;
 }
 
-int command_tokenize(int argc, char **argv) {
+static int tokenize_command(int argc, char **argv) {
   struct tokenize_arguments arguments = {0};
   struct error error = {0};
   int first;
@@ -114,7 +103,7 @@ int command_tokenize(int argc, char **argv) {
   if (!options_parse("tokenize", specs, argc, argv, &arguments, NULL, &first, &help, &error))
     return command_fail(&error);
   if (help) {
-    print_help();
+    command_help(&command_tokenize);
     return EXIT_DONE;
   }
   if (!arguments.model || first < argc) {
@@ -126,3 +115,18 @@ int command_tokenize(int argc, char **argv) {
   }
   return tokenize(&arguments, &error) ? EXIT_DONE : command_fail(&error);
 }
+
+// clang-format off
+const struct command command_tokenize = {
+    .name = "tokenize",
+    .summary = "print the token ids of each line of standard input",
+    .usage = "nina tokenize --model DIR [--max-tokens N] < LINES",
+    .about =
+        "Prints the token ids of each line of standard input as one JSON array a line.\n"
+        "A line that is a JSON string (it starts with a double quote) stands for the text it spells, so that a text\n"
+        "may hold line breaks; any other line is taken as it is.",
+    .options = specs,
+    .operands = OPERANDS_NONE,
+    .run = tokenize_command,
+};
+// clang-format on

@@ -26,7 +26,7 @@ static void print_finding(void *context, const struct finding *finding) {
   printf("%-10s %s: %s\n", kinds[finding->kind], finding->path, finding->detail);
 }
 
-int command_verify(int argc, char **argv) {
+static int verify_command(int argc, char **argv) {
   struct error error = {0};
   struct run_totals totals;
   int64_t findings = 0, files = 0;
@@ -36,14 +36,7 @@ int command_verify(int argc, char **argv) {
   if (!options_parse("verify", specs, argc, argv, &arguments, NULL, &first, &help, &error))
     return command_fail(&error);
   if (help) {
-    puts(
-        "Usage: nina verify [--threads N] OUT\n"
-        "\n"
-        "Rereads every file of an output folder against its record, and prints one line for everything that "
-        "is\n"
-        "missing, damaged, incomplete or foreign. Exit status: 0 nothing found; 1 something found; 2 wrong "
-        "usage.");
-    options_print(specs, stdout);
+    command_help(&command_verify);
     return EXIT_DONE;
   }
   if (argc - first != 1) {
@@ -62,3 +55,17 @@ int command_verify(int argc, char **argv) {
          findings ? "see above for what is wrong" : "all is as recorded");
   return findings ? EXIT_FAILED : EXIT_DONE;
 }
+
+// clang-format off
+const struct command command_verify = {
+    .name = "verify",
+    .summary = "reread an output folder against its records",
+    .usage = "nina verify [--threads N] OUT",
+    .about =
+        "Rereads every file of an output folder against its record, and prints one line for everything that is\n"
+        "missing, damaged, incomplete or foreign. Exit status: 0 nothing found; 1 something found; 2 wrong usage.",
+    .options = specs,
+    .operands = OPERANDS_FOLDERS,
+    .run = verify_command,
+};
+// clang-format on

@@ -1,19 +1,41 @@
-/* The commands of the program. Each parses its own arguments (argv[0] is its name) and returns the process's
- * exit status. */
+/* The commands of the program. */
 #pragma once
 
+#include "host/cli/options.h"
 #include "host/ranks/ranks.h"
 #include "io/error.h"
 
 /* Exit status of nina, as README lists them. */
 enum exit_status { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_REJECTS = 3 };
 
-int command_embed(int argc, char **argv);
-int command_eval(int argc, char **argv);
-int command_info(int argc, char **argv);
-int command_search(int argc, char **argv);
-int command_tokenize(int argc, char **argv);
-int command_verify(int argc, char **argv);
+/* What a command takes after its options. */
+enum operands { OPERANDS_NONE, OPERANDS_TEXT, OPERANDS_FILES, OPERANDS_FOLDERS };
+
+/* A command as its help, its man page and the shells' completion present it. Texts are broken into lines of
+ * at most 110 bytes. */
+struct command {
+  const char *name;
+  const char *summary;               /* half a line */
+  const char *usage;                 /* one line or several: "nina embed …" */
+  const char *about;                 /* paragraphs, with an empty line between; two spaces begin an example */
+  const struct option_spec *options; /* its table */
+  const char *exits;                 /* "0 done; …"; NULL if there is nothing to add */
+  enum operands operands;
+  int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns the process's exit status */
+};
+
+extern const struct command command_embed, command_search, command_eval, command_info, command_verify,
+    command_tokenize;
+
+/* All of them in the order of the help; NULL at the end. */
+extern const struct command *const commands[];
+
+/* NULL if there is none of that name. */
+const struct command *command_find(const char *name);
+
+/* What `nina COMMAND --help` prints, and `nina --help`. */
+void command_help(const struct command *command);
+void commands_help(FILE *stream);
 
 /* For a command that many ranks run together under mpirun: joins them, once this process has read its
  * arguments, which went well (`parsed`) or not (*error). `way` is what of them decides which way it goes, as
