@@ -75,6 +75,13 @@ bool cuda_card_find(int32_t device, struct cuda_card *card, struct error *error)
                    device, card->name, card->major, card->minor, CUDA_MAJOR_LEAST);
 }
 
+bool cuda_runtime_version(char version[16]) {
+  int number = 0;
+  cudaRuntimeGetVersion(&number);
+  snprintf(version, 16, "%d.%d", version_major(number), version_minor(number));
+  return true;
+}
+
 bool cuda_products_library(char version[32], struct error *error) {
   cuda_gemm_library_version(version);
   return cublaslt_library(error) != NULL;

@@ -29,6 +29,9 @@ bool cuda_cards_list(struct cuda_card cards[CUDA_CARDS_MAX], int32_t *count, str
 /* The card of that number, which must be usable. */
 bool cuda_card_find(int32_t device, struct cuda_card *card, struct error *error);
 
+/* The version of the CUDA runtime that nina was built with, as "12.4". False in a build without CUDA. */
+bool cuda_runtime_version(char version[16]);
+
 /* The version of cuBLASLt that the cards' products would take, as 13.1.0. False where it was not found; the
  * sentence names where it was looked for (cuda/library.h). */
 bool cuda_products_library(char version[32], struct error *error);

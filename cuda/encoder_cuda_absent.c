@@ -21,6 +21,11 @@ bool cuda_card_find(int32_t device, struct cuda_card *card, struct error *error)
   return absent(error);
 }
 
+bool cuda_runtime_version(char version[16]) {
+  version[0] = '\0';
+  return false;
+}
+
 bool cuda_products_library(char version[32], struct error *error) {
   version[0] = '\0';
   return absent(error);

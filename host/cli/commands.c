@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct command *const commands[] = {&command_embed, &command_search,   &command_eval, &command_info,
+const struct command *const commands[] = {&command_embed,  &command_search,   &command_eval, &command_info,
                                           &command_verify, &command_tokenize, NULL};
 
 const struct command *command_find(const char *name) {

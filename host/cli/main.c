@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "host/cli/commands.h"
+#include "host/cli/generate.h"
+#include "host/cli/version.h"
 #include "io/fault.h"
 
 int main(int argc, char **argv) {
@@ -16,10 +18,11 @@ int main(int argc, char **argv) {
     commands_help(stdout);
     return EXIT_DONE;
   }
-  if (strcmp(name, "--version") == 0) {
-    puts("nina " NINA_VERSION);
+  if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+    version_print();
     return EXIT_DONE;
   }
+  if (strcmp(name, "--generate") == 0) return generate(argc - 1, argv + 1);
   const struct command *command = command_find(name);
   if (command) return command->run(argc - 1, argv + 1);
   error_set(&error, ERROR_USAGE, "unknown command %s (nina --help lists all)", name);

@@ -16,6 +16,8 @@
 
 const char *const option_precisions[] = {"auto", "fp32", "bf16", "fp16", NULL};
 
+static const char *const devices[] = {"auto", "cpu", "cuda", "null", NULL}; /* as enum device */
+
 static bool spec_ends(const struct option_spec *spec) {
   return spec->type == OPTION_END;
 }
@@ -151,11 +153,10 @@ static bool parse_choice(const struct option_spec *spec, const char *value, int 
 /* A number after the colon is that of a card. */
 static bool parse_device(const char *name, const char *value, struct compute_options *options,
                          struct error *error) {
-  static const char *const devices[] = {"auto", "cpu", "cuda", "null"}; /* as enum device */
   static const char card[] = "cuda:";
   int64_t number;
   options->card = 0;
-  for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
+  for (size_t i = 0; devices[i]; i++) {
     if (strcmp(value, devices[i]) != 0) continue;
     options->device = (enum device)i;
     return true;
@@ -308,6 +309,37 @@ bool options_parse(const char *command, const struct option_spec *specs, int arg
   if (!options_pass(command, specs, argc, argv, false, target, kept, help, error)) return false;
   *first = optind;
   return true;
+}
+
+enum value_kind option_takes(const struct option_spec *spec, const char *const **words) {
+  *words = NULL;
+  switch (spec->type) {
+    case OPTION_END:
+    case OPTION_HEADING:
+    case OPTION_FLAG:
+      return VALUE_NONE;
+    case OPTION_STRING:
+      if (strcmp(spec->argument, "DIR") == 0) return VALUE_FOLDER;
+      return strcmp(spec->argument, "FILE") == 0 ? VALUE_FILE : VALUE_TEXT;
+    case OPTION_CONFIG:
+      return VALUE_FILE;
+    case OPTION_CHOICE:
+      *words = spec->choices;
+      return VALUE_WORDS;
+    case OPTION_DEVICE:
+      *words = devices;
+      return VALUE_WORDS;
+    case OPTION_INT:
+    case OPTION_SIZE:
+    case OPTION_WIDTHS:
+      break;
+  }
+  return VALUE_TEXT;
+}
+
+void option_help_line(const struct option_spec *spec, char text[OPTION_HELP_MAX]) {
+  snprintf(text, OPTION_HELP_MAX, "%s", spec->help + strspn(spec->help, "\n"));
+  for (char *at = text; (at = strchr(at, '\n'));) *at = ' ';
 }
 
 void options_print(const struct option_spec *specs, FILE *stream) {

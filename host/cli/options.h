@@ -63,5 +63,16 @@ bool options_parse(const char *command, const struct option_spec *specs, int arg
 
 void option_strings_free(struct option_strings *kept);
 
+/* What the value of an option may be, for a shell that completes it. */
+enum value_kind { VALUE_NONE, VALUE_TEXT, VALUE_FILE, VALUE_FOLDER, VALUE_WORDS };
+
+/* *words: the words of VALUE_WORDS, then NULL. */
+enum value_kind option_takes(const struct option_spec *spec, const char *const **words);
+
+#define OPTION_HELP_MAX 512
+
+/* The help of an option on one line. */
+void option_help_line(const struct option_spec *spec, char text[OPTION_HELP_MAX]);
+
 /* Prints the table as help. */
 void options_print(const struct option_spec *specs, FILE *stream);

@@ -28,3 +28,13 @@ bool world_open(struct world **world, struct error *error) {
                    variable);
 #endif
 }
+
+bool world_library(char text[WORLD_LIBRARY_MAX]) {
+#ifdef NINA_MPI
+  world_mpi_library(text);
+  return true;
+#else
+  *text = '\0';
+  return false;
+#endif
+}

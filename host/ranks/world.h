@@ -32,3 +32,9 @@ struct world_vtable {
  * then MPI is not initialised. ERROR_USAGE where a launcher has started several processes of a program that
  * was built without MPI. */
 bool world_open(struct world **world, struct error *error);
+
+#define WORLD_LIBRARY_MAX 64
+
+/* The MPI library, for people, as "Open MPI v4.1.4". False in a build without MPI. May be called without a
+ * world. */
+bool world_library(char text[WORLD_LIBRARY_MAX]);

@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <mpi.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -138,4 +139,12 @@ bool world_mpi_open(struct world **world, struct error *error) {
   mpi->world = (struct world){.vtable = &world_mpi_vtable, .rank = rank, .size = size};
   *world = &mpi->world;
   return true;
+}
+
+void world_mpi_library(char text[WORLD_LIBRARY_MAX]) {
+  char full[MPI_MAX_LIBRARY_VERSION_STRING];
+  int length;
+  MPI_Get_library_version(full, &length);
+  /* What follows is how the library was built. */
+  snprintf(text, WORLD_LIBRARY_MAX, "%.*s", (int)strcspn(full, ",\n"), full);
 }

@@ -52,7 +52,15 @@ def test_help_is_as_agreed(command: str) -> None:
 
 
 def test_version_and_plain_call() -> None:
-    assert re.fullmatch(r"nina \d+\.\d+\.\d+\n", nina("--version").stdout)
+    patterns = [
+        r"nina \d+\.\d+\.\d+",
+        r"encoders    cpu \(fp32(, bf16)?\), (cuda \(fp16; CUDA [\d.]+\), null|null; built without CUDA)",
+        r"processor   \S+; oneDNN takes \S+",
+        r"libraries   oneDNN [\d.]+, zlib [\d.]+, zstd [\d.]+, Jansson [\d.]+, xxHash [\d.]+, \S.*",
+    ]
+    for line, pattern in zip(nina("--version").stdout.splitlines(), patterns, strict=True):
+        assert re.fullmatch(pattern, line), line
+    assert nina("-V").stdout == nina("--version").stdout
     assert nina(status=USAGE).stderr == nina("help").stdout
     assert nina("embedd", status=USAGE).error == "unknown command embedd (nina --help lists all)"
 
