@@ -273,3 +273,54 @@ void tensor_to_f32(const struct tensor *tensor, int64_t first, int64_t count, fl
       return;
   }
 }
+
+#define SCAN_ELEMENTS 65536 /* between two looks at what was found */
+
+/* Infinities and NaNs have all bits of the exponent, so without the sign they are the largest integers. Both
+ * loops are vectorised by the compiler. */
+static bool words_are_finite(const void *data, int64_t count, uint32_t infinity) {
+  typedef uint32_t word __attribute__((aligned(1), may_alias));
+  const word *words = data;
+  int32_t most = 0;
+  for (int64_t i = 0; i < count; i++) {
+    const int32_t magnitude = (int32_t)(words[i] & 0x7fffffff);
+    most = magnitude > most ? magnitude : most;
+  }
+  return (uint32_t)most < infinity;
+}
+
+static bool halves_are_finite(const void *data, int64_t count, uint16_t infinity) {
+  typedef uint16_t half __attribute__((aligned(1), may_alias));
+  const half *halves = data;
+  int16_t most = 0;
+  for (int64_t i = 0; i < count; i++) {
+    const int16_t magnitude = (int16_t)(halves[i] & 0x7fff);
+    most = magnitude > most ? magnitude : most;
+  }
+  return (uint16_t)most < infinity;
+}
+
+static bool range_is_finite(const struct tensor *tensor, int64_t first, int64_t count) {
+  const unsigned char *data = tensor->data;
+  switch (tensor->dtype) {
+    case DTYPE_F32:
+      return words_are_finite(data + 4 * first, count, 0x7f800000);
+    case DTYPE_BF16:
+      return halves_are_finite(data + 2 * first, count, 0x7f80);
+    case DTYPE_F16:
+      return halves_are_finite(data + 2 * first, count, 0x7c00);
+    case DTYPE_OTHER:
+      break;
+  }
+  return true;
+}
+
+int64_t tensor_find_not_finite(const struct tensor *tensor) {
+  for (int64_t first = 0; first < tensor->elements; first += SCAN_ELEMENTS) {
+    const int64_t left = tensor->elements - first, count = left < SCAN_ELEMENTS ? left : SCAN_ELEMENTS;
+    if (range_is_finite(tensor, first, count)) continue;
+    while (range_is_finite(tensor, first, 1)) first++;
+    return first;
+  }
+  return -1;
+}

@@ -37,3 +37,7 @@ void safetensors_close(struct safetensors *file);
 
 /* output[i] = tensor elements [first, first + count) as fp32; DTYPE_OTHER is not allowed. */
 void tensor_to_f32(const struct tensor *tensor, int64_t first, int64_t count, float *output);
+
+/* Index of the first element that is infinite or no number; -1 if there is none. Reads at memory speed.
+ * DTYPE_OTHER is not allowed. */
+int64_t tensor_find_not_finite(const struct tensor *tensor);

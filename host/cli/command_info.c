@@ -34,6 +34,10 @@ static const char *weights_dtype(const struct model *model) {
 static bool info_model(const char *folder, struct error *error) {
   struct model *model = model_open(folder, error);
   if (!model) return false;
+  if (!model_check_finite(model, error)) {
+    model_close(model);
+    return false;
+  }
   struct tokenizer *tokenizer = tokenizer_open(model->config.modules.transformer, error);
   const struct model_shape *shape = &model->config.shape;
   char count[32];

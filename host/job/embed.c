@@ -98,6 +98,11 @@ static bool open_encoder(struct embedding *run, struct error *error) {
   return true;
 }
 
+/* The first rank of a machine reads all weights, for the others too. */
+static bool reads_weights(const struct embedding *run) {
+  return ranks_place_of(run->ranks, ranks_rank(run->ranks))->local_rank == 0;
+}
+
 static bool open_model(struct embedding *run, struct error *error) {
   run->model = model_open(run->options->model, error);
   if (!run->model) return false;
@@ -109,7 +114,7 @@ static bool open_model(struct embedding *run, struct error *error) {
         "%s: its tokenizer (%s) has %d pieces and its word table only %d rows; they are not of one model",
         run->options->model, tokenizer_source(run->tokenizer), tokenizer_pieces(run->tokenizer),
         run->model->config.shape.vocabulary);
-  return true;
+  return !reads_weights(run) || model_check_finite(run->model, error);
 }
 
 static void say_passed_over(const struct embedding *run) {
@@ -145,11 +150,10 @@ static bool open_tools(struct embedding *run, struct error *error) {
                      error);
 }
 
-/* {"model": {"name", "weights", "tokenizer"}, "settings", "compute_class"}. To hash the weights is to read
- * them all: the first rank of a machine does it for all on it. */
+/* {"model": {"name", "weights", "tokenizer"}, "settings", "compute_class"}. */
 static json_t *run_identity_json(const struct embedding *run, struct error *error) {
   char weights[33] = "", tokenizer[33];
-  const bool first = ranks_place_of(run->ranks, ranks_rank(run->ranks))->local_rank == 0;
+  const bool first = reads_weights(run);
   if (first && !model_hash(run->model, weights, error)) return NULL;
   tokenizer_hash(run->tokenizer, tokenizer);
   json_t *identity =

@@ -95,7 +95,7 @@ struct question_encoder *question_encoder_open(const struct question_options *op
   if (question->model)
     question->tokenizer = tokenizer_open(question->model->config.modules.transformer, error);
   if (question->tokenizer) question->tokens = token_encoder_open(question->tokenizer, error);
-  if (question->tokens && check_model(question, run, error) &&
+  if (question->tokens && check_model(question, run, error) && model_check_finite(question->model, error) &&
       open_encoder(question, options, widths, error) && open_buffers(question, error))
     return question;
   question_encoder_close(question);

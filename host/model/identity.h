@@ -5,9 +5,10 @@
 #include "host/model/tokenizer.h"
 #include "io/run/model_identity.h"
 
-/* Reads every byte of the weights. The members, in this order: type, layers, hidden, heads, ffn, positions,
- * first_position, layer_norm_eps, activation, pooling, include_prompt, tokenizer, weights. (The word table's
- * height is in the weights; max_tokens and the prompt are settings of a run.) */
+/* Reads every byte of the weights. The members, in this order:
+ * type, layers, hidden, heads, ffn, positions, first_position, layer_norm_eps, activation, pooling,
+ * include_prompt, tokenizer, weights. (The word table's height is in the weights; max_tokens and the prompt
+ * are settings of a run.) */
 bool identity_make(const struct model *model, const struct tokenizer *tokenizer,
                    struct model_identity *identity, struct error *error);
 

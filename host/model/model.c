@@ -51,23 +51,61 @@ bool model_hash(const struct model *model, char hash[33], struct error *error) {
   return true;
 }
 
-static int64_t linear_elements(const struct linear *linear) {
-  return linear->weight->elements + linear->bias->elements;
+typedef bool tensor_visit(void *context, const struct tensor *tensor);
+
+static bool linear_visit(const struct linear *linear, tensor_visit *visit, void *context) {
+  return visit(context, linear->weight) && visit(context, linear->bias);
 }
 
-static int64_t norm_elements(const struct norm *norm) {
-  return norm->weight->elements + norm->bias->elements;
+static bool norm_visit(const struct norm *norm, tensor_visit *visit, void *context) {
+  return visit(context, norm->weight) && visit(context, norm->bias);
+}
+
+/* Every tensor that the encoder uses, until one visit returns false. */
+static bool tensors_visit(const struct model *model, tensor_visit *visit, void *context) {
+  bool on = visit(context, model->word_embedding) && visit(context, model->position_embedding) &&
+            visit(context, model->type_embedding) && norm_visit(&model->embedding_norm, visit, context);
+  for (int32_t i = 0; on && i < model->config.shape.layers; i++) {
+    const struct layer *layer = &model->layer[i];
+    on = linear_visit(&layer->query, visit, context) && linear_visit(&layer->key, visit, context) &&
+         linear_visit(&layer->value, visit, context) &&
+         linear_visit(&layer->attention_output, visit, context) &&
+         norm_visit(&layer->attention_norm, visit, context) &&
+         linear_visit(&layer->intermediate, visit, context) && linear_visit(&layer->output, visit, context) &&
+         norm_visit(&layer->output_norm, visit, context);
+  }
+  return on;
+}
+
+struct finite_check {
+  const struct model *model;
+  struct error *error;
+};
+
+static bool finite_visit(void *context, const struct tensor *tensor) {
+  const struct finite_check *check = context;
+  const int64_t place = tensor_find_not_finite(tensor);
+  float number;
+  if (place < 0) return true;
+  tensor_to_f32(tensor, place, 1, &number);
+  return error_set(check->error, ERROR_INPUT,
+                   "%s: number %lld of tensor %s is %g; expected finite weights: the file is damaged, or the "
+                   "training has diverged",
+                   check->model->config.modules.transformer, (long long)place, tensor->name, (double)number);
+}
+
+bool model_check_finite(const struct model *model, struct error *error) {
+  struct finite_check check = {model, error};
+  return tensors_visit(model, finite_visit, &check);
+}
+
+static bool elements_visit(void *context, const struct tensor *tensor) {
+  *(int64_t *)context += tensor->elements;
+  return true;
 }
 
 int64_t model_parameters(const struct model *model) {
-  int64_t sum = model->word_embedding->elements + model->position_embedding->elements +
-                model->type_embedding->elements + norm_elements(&model->embedding_norm);
-  for (int32_t i = 0; i < model->config.shape.layers; i++) {
-    const struct layer *layer = &model->layer[i];
-    sum += linear_elements(&layer->query) + linear_elements(&layer->key) + linear_elements(&layer->value) +
-           linear_elements(&layer->attention_output) + norm_elements(&layer->attention_norm) +
-           linear_elements(&layer->intermediate) + linear_elements(&layer->output) +
-           norm_elements(&layer->output_norm);
-  }
+  int64_t sum = 0;
+  tensors_visit(model, elements_visit, &sum);
   return sum;
 }

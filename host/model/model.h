@@ -40,6 +40,10 @@ struct model {
 struct model *model_open(const char *folder, struct error *error);
 void model_close(struct model *model);
 
+/* Reads every tensor that the encoder uses. ERROR_INPUT, with the tensor's name, if one of its numbers is
+ * infinite or no number: rows would be wrong, and would not always show it. */
+bool model_check_finite(const struct model *model, struct error *error);
+
 /* XXH3-128 of all weight files' bytes in the order of their names, in hexadecimal: reads every byte. */
 bool model_hash(const struct model *model, char hash[33], struct error *error);
 

@@ -45,12 +45,12 @@ def wanted(shard: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, b
 
 
 def broken_model(folder: Path) -> Path:
-    """Each weight of it is NaN, which the card's encoder refuses where it reads it."""
+    """Each weight of it is 999,424 (in bf16), more than fp16 has, which the card's encoder refuses where it reads it."""
     broken = shutil.copytree(MODEL, folder / "broken" / MODEL.name)
     for file in broken.glob("*.safetensors"):
         content = file.read_bytes()
         start = 8 + int.from_bytes(content[:8], "little")
-        file.write_bytes(content[:start] + b"\xff" * (len(content) - start))
+        file.write_bytes(content[:start] + b"\x74\x49" * ((len(content) - start) // 2))
     return broken
 
 
@@ -68,7 +68,7 @@ def test_any_number_of_cards_gives_the_same_bytes(tmp_path: Path, shard: Path, w
 
 def test_one_rank_reads_the_weights_and_its_card_passes_them_on(tmp_path: Path, shard: Path, wanted: dict[str, bytes]) -> None:
     broken = broken_model(tmp_path)  # the other ranks' copies
-    assert "nan: the cuda encoder computes in fp16" in embed(tmp_path / "alone", shard, status=FAILED, **(OPTIONS | {"model": broken})).error
+    assert "is 999424: the cuda encoder computes in fp16" in embed(tmp_path / "alone", shard, status=FAILED, **(OPTIONS | {"model": broken})).error
     groups = [
         Ranks(1, options={"model": broken} if rank else {}, variables={"FAKE_CUDA_LOG": tmp_path / f"{rank}.json"})
         for rank in range(3)
@@ -85,7 +85,7 @@ def test_one_rank_reads_the_weights_and_its_card_passes_them_on(tmp_path: Path, 
 def test_rank_whose_card_cannot_compute_the_model_is_named_once(tmp_path: Path, shard: Path) -> None:
     groups = [Ranks(1, options={"device": "cpu"}), Ranks(1, options={"model": broken_model(tmp_path)})]
     result = embed_many(tmp_path / "out", shard, ranks=groups, status=FAILED, **OPTIONS)
-    result.says("nan: the cuda encoder computes in fp16")
+    result.says("is 999424: the cuda encoder computes in fp16")
     assert result.stderr.count("rank 1 on ") == 1
 
 

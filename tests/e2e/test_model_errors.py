@@ -1,6 +1,8 @@
 """Model folders that cannot be used: never a crash, always a sentence that names the file and says what was expected."""
 
+import math
 import random
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,14 @@ def set_pieces(change: Callable[[list[Any]], Any]) -> Change:
 
 def rename_tensor(header: dict[str, Any], data: bytes) -> bytes:
     return join_weights({"other" if name == QUERY else name: header[name] for name in header}, data)
+
+
+def set_number(name: str, place: int, number: float) -> Change:
+    def change(header: dict[str, Any], data: bytes) -> bytes:
+        start = header[name]["data_offsets"][0] + 4 * place
+        return join_weights(header, data[:start] + struct.pack("<f", number) + data[start + 4 :])
+
+    return edit_weights(change)
 
 
 # Model, what is done to it, and words of the sentence.
@@ -103,6 +113,8 @@ CASES: dict[str, tuple[Path, Change, *tuple[str, ...]]] = {
     "tensor_of_integers": (OLD, set_tensor(QUERY, dtype="I32"), QUERY, "I32"),
     "tensor_of_no_type": (OLD, set_tensor(QUERY, dtype=None), WEIGHTS, QUERY, "dtype"),
     "tensor_missing": (OLD, edit_weights(rename_tensor), "layer.0.attention.self.query.weight"),
+    "weight_not_a_number": (OLD, set_number(QUERY, 7, math.nan), "number 7 of tensor " + QUERY + " is nan"),
+    "word_infinite": (OLD, set_number(WORDS, 81_919, -math.inf), "number 81919 of tensor " + WORDS + " is -inf"),
     "index_is_no_json": (NEW, write(INDEX, b"nothing"), INDEX, "not valid JSON"),
     "index_leads_outside": (NEW, set_json(INDEX, weight_map={"a": "../../x"}), INDEX, "../../x"),
     "half_of_the_weights": (NEW, remove("model-00002-of-00002.safetensors"), "model-00002-of-00002"),

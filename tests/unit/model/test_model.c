@@ -203,6 +203,55 @@ static void sharded_weights_open_like_one_file(void **state) {
   folder_remove(folder);
 }
 
+/* One number of one tensor, in each stored type: NaN and the infinities, in the first place, in the last and
+ * between. */
+static void weights_that_are_not_finite_are_named(void **state) {
+  (void)state;
+  static const struct {
+    const char *dtype;
+    int size;
+    unsigned char bytes[4]; /* of the number, little-endian */
+  } cases[] = {
+      {"F32", 4, {0, 0, 0x80, 0x7f}}, {"F32", 4, {0, 0, 0x80, 0xff}}, {"F32", 4, {1, 0, 0x80, 0x7f}},
+      {"BF16", 2, {0x80, 0x7f}},      {"BF16", 2, {0xc1, 0xff}},      {"F16", 2, {0, 0x7c}},
+      {"F16", 2, {0x01, 0xfc}},
+  };
+  char *folder = tiny_folder();
+  char *path = file_join(folder, "model.safetensors");
+  struct tiny_tensor tensors[TINY_TENSORS];
+  tiny_tensors("", tensors);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (int place = 0; place < 3; place++) {
+      struct error error = {0};
+      char part[100];
+      tiny_safetensors(folder, "model.safetensors", tensors, 0, TINY_TENSORS, cases[i].dtype, cases[i].size,
+                       0);
+      struct model *model = open_whole(folder);
+      assert_true(model_check_finite(model, &error));
+      const struct tensor *tensor = place == 0   ? model->word_embedding
+                                    : place == 1 ? model->layer[1].key.weight
+                                                 : model->layer[1].output_norm.bias;
+      const int64_t number = place == 0 ? 0 : place == 1 ? 13 : tensor->elements - 1;
+      int64_t size;
+      const char *bytes = safetensors_bytes(model->file[0], &size);
+      const int64_t offset = (const char *)tensor->data - bytes + number * cases[i].size;
+      snprintf(part, sizeof part, "number %d of tensor %s is ", (int)number, tensor->name);
+      model_close(model);
+      FILE *file = fopen(path, "r+");
+      assert_non_null(file);
+      assert_int_equal(fseek(file, offset, SEEK_SET), 0);
+      assert_int_equal(fwrite(cases[i].bytes, (size_t)cases[i].size, 1, file), 1);
+      assert_int_equal(fclose(file), 0);
+      model = open_whole(folder);
+      assert_false(model_check_finite(model, &error));
+      assert_error(&error, ERROR_INPUT, part);
+      model_close(model);
+    }
+  }
+  free(path);
+  folder_remove(folder);
+}
+
 static void hash_tells_weights_apart_and_not_folders(void **state) {
   (void)state;
   char *one = tiny_folder(), *two = tiny_folder();
@@ -399,6 +448,7 @@ int main(void) {
       cmocka_unit_test(norms_may_be_called_gamma_and_beta),
       cmocka_unit_test(modules_may_lie_in_folders_of_their_own),
       cmocka_unit_test(sharded_weights_open_like_one_file),
+      cmocka_unit_test(weights_that_are_not_finite_are_named),
       cmocka_unit_test(hash_tells_weights_apart_and_not_folders),
       cmocka_unit_test(configuration_opens_without_weights),
       cmocka_unit_test(prompts_are_read_by_name),

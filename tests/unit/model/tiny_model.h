@@ -84,7 +84,8 @@ static inline void tiny_safetensors(const char *folder, const char *name, const 
   unsigned char *file = calloc(8 + length + (size_t)offset, 1);
   for (int i = 0; i < 8; i++) file[i] = (unsigned char)(length >> (8 * i));
   memcpy(file + 8, text, length);
-  for (int64_t i = 0; i < offset; i++) file[8 + length + (size_t)i] = (unsigned char)(seed + i);
+  for (int64_t i = 0; i < offset; i++)
+    file[8 + length + (size_t)i] = (seed + i) & 0x3f; /* finite as every type */
   folder_put_bytes(folder, name, file, 8 + length + (size_t)offset);
   free(file);
   free(text);
