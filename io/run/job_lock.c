@@ -195,7 +195,9 @@ static void lock_remove(const char *path, const char *text) {
   struct error ignored;
   if (!aside || rename(path, aside) != 0) goto out;
   const bool same = file_read(aside, LOCK_BYTES_MAX, &found, &size, &ignored) && strcmp(found, text) == 0;
-  if (!same) link(aside, path); /* fails where somebody else has made a third one: its win */
+  /* If somebody else has made a third lock meanwhile, that one counts, and this one cannot be put back. */
+  const int put_back = same ? 0 : link(aside, path);
+  (void)put_back;
   unlink(aside);
 out:
   free(found);
