@@ -6,13 +6,13 @@
 #include <xxhash.h>
 
 #include "io/byte_source.h"
+#include "io/text.h"
 
 /* One read: small enough to stay in the second-level cache until its lines have been found. */
 #define READ_SIZE ((size_t)256 * 1024)
-#define MARK "\xef\xbb\xbf" /* the byte order mark that may open a file; files laid end to end have more */
-#define MARK_SIZE 3
-/* What a line's text may lack of the bytes up to its LF: the mark and a CR. */
-#define TRIM_MAX (MARK_SIZE + 1)
+/* What a line's text may lack of the bytes up to its LF: a CR, and the mark that opens a file; files laid end
+ * to end have more than one. */
+#define TRIM_MAX (TEXT_MARK_BYTES + 1)
 
 /* What the last attempt to read on gave. */
 enum tail { TAIL_OPEN, TAIL_END, TAIL_DAMAGED, TAIL_FAILED };
@@ -149,7 +149,7 @@ static enum line_extent line_find(struct block_reader *reader, size_t start, siz
 static enum line_extent line_pass(struct block_reader *reader, size_t *total, size_t *trimmed) {
   XXH3_128bits_reset(reader->hash);
   *total = 0;
-  *trimmed = memcmp(reader->buffer, MARK, MARK_SIZE) == 0 ? MARK_SIZE : 0;
+  *trimmed = text_mark(reader->buffer, reader->size);
   char last = 0;
   for (;;) {
     const char *end = memchr(reader->buffer, '\n', reader->size);
@@ -258,7 +258,7 @@ static void block_set_lines(struct block *block, int64_t max_line) {
     char *end = block->text + (next - border->first_offset);
     if (end > text && end[-1] == '\n') end--;
     if (end > text && end[-1] == '\r') end--;
-    if (end - text >= MARK_SIZE && memcmp(text, MARK, MARK_SIZE) == 0) text += MARK_SIZE;
+    text += text_mark(text, (size_t)(end - text));
     line->length = end - text;
     line->too_long = line->length > max_line;
     line->text = line->too_long ? NULL : text;

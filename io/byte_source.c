@@ -23,6 +23,10 @@
 #define ZSTD_WINDOW_LOG_MAX 31       /* what `zstd --ultra --long=31` writes */
 #define ZSTD_BLOCK_HEADER_SIZE ((size_t)3)
 
+static const unsigned char gzip_magic[] = {0x1f, 0x8b};
+static const unsigned char zstd_magic[MAGIC_SIZE] = {0x28, 0xb5, 0x2f, 0xfd};
+static const unsigned char skippable_magic[MAGIC_SIZE] = {0x50, 0x2a, 0x4d, 0x18}; /* 0x50 … 0x5f */
+
 enum byte_format { FORMAT_PLAIN, FORMAT_GZIP, FORMAT_ZSTD };
 
 /* Where in the compressed stream the next input byte lies. */
@@ -269,20 +273,28 @@ static enum byte_format format_named(const char *name) {
 /* A file that was cut inside its first four bytes counts by those that are left. If they are too few to tell
  * a format, a regular file's name decides: a .gz or .zst of 0 bytes is a cut file, not an empty shard. */
 static enum byte_format format_of(const struct byte_source *source) {
-  static const unsigned char zstd_magic[MAGIC_SIZE] = {0x28, 0xb5, 0x2f, 0xfd};
   const unsigned char *bytes = source->input;
   const size_t size = source->input_size;
   if (size < 2) return source->regular ? format_named(source->name) : FORMAT_PLAIN;
-  if (bytes[0] == 0x1f && bytes[1] == 0x8b) return FORMAT_GZIP;
+  if (memcmp(bytes, gzip_magic, sizeof gzip_magic) == 0) return FORMAT_GZIP;
   if (memcmp(bytes, zstd_magic, size < MAGIC_SIZE ? size : MAGIC_SIZE) == 0) return FORMAT_ZSTD;
-  if (size >= MAGIC_SIZE && zstd_may_start(bytes[0]) && memcmp(bytes + 1, "\x2a\x4d\x18", 3) == 0)
+  if (size >= MAGIC_SIZE && zstd_may_start(bytes[0]) && memcmp(bytes + 1, skippable_magic + 1, 3) == 0)
     return FORMAT_ZSTD;
   return FORMAT_PLAIN;
 }
 
-/* Reads the first bytes, a pipe's few at a time, and prepares for the format that they tell. */
+/* True where the bytes that follow these may make them the beginning of a compressed stream. */
+static bool format_is_open(const unsigned char *bytes, size_t size) {
+  if (size >= MAGIC_SIZE) return false;
+  if (size == 0) return true;
+  if (size == 1) return bytes[0] == gzip_magic[0] || zstd_may_start(bytes[0]);
+  return bytes[1] == zstd_magic[1] || bytes[1] == skippable_magic[1];
+}
+
+/* Reads the first bytes, a pipe's few at a time, and prepares for the format that they tell. No more bytes
+ * are waited for than tell it: a person's first line may be shorter. */
 static bool source_detect(struct byte_source *source) {
-  while (source->input_size < MAGIC_SIZE && !source->input_ended) {
+  while (format_is_open(source->input, source->input_size) && !source->input_ended) {
     const ssize_t count =
         source_read(source, source->input + source->input_size, INPUT_CAPACITY - source->input_size);
     if (count < 0) return false;

@@ -84,3 +84,7 @@ void text_free(struct text *text) {
   free(text->bytes);
   *text = (struct text){0};
 }
+
+size_t text_mark(const char *bytes, size_t size) {
+  return size >= TEXT_MARK_BYTES && memcmp(bytes, "\xef\xbb\xbf", TEXT_MARK_BYTES) == 0 ? TEXT_MARK_BYTES : 0;
+}

@@ -25,3 +25,8 @@ void text_append_json(struct text *text, const char *bytes, size_t size);
 void text_clear(struct text *text, size_t keep);
 
 void text_free(struct text *text);
+
+/* The byte order mark that may open a text, U+FEFF in UTF-8: its length where `bytes` begin with it, else 0.
+ */
+#define TEXT_MARK_BYTES 3
+size_t text_mark(const char *bytes, size_t size);

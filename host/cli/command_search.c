@@ -10,6 +10,7 @@
 #include "host/cli/human.h"
 #include "host/cli/options.h"
 #include "host/job/search.h"
+#include "io/line_reader.h"
 
 struct search_arguments {
   struct search_options search;
@@ -68,7 +69,8 @@ static bool is_blank(const char *question) {
   return question[strspn(question, " \t\r\n\v\f")] == '\0';
 }
 
-#define QUESTIONS_MAX 256 /* asked in one scan, from a pipe */
+#define QUESTIONS_MAX 256                  /* asked in one scan, from a pipe */
+#define QUESTION_BYTES ((int64_t)16 << 20) /* of a line: no model reads as many */
 
 /* Asks and prints. */
 static bool ask(struct search *search, struct answers *answers, char *const *question, int64_t count,
@@ -78,16 +80,20 @@ static bool ask(struct search *search, struct answers *answers, char *const *que
          answers_end(answers, error);
 }
 
-/* The next question of standard input, allocated; NULL at its end. Blank lines are passed over. */
-static char *question_read(void) {
-  char *line = NULL;
-  size_t room = 0;
-  ssize_t length;
-  while ((length = getline(&line, &room, stdin)) >= 0) {
-    while (length > 0 && strchr("\r\n", line[length - 1])) line[--length] = '\0';
-    if (!is_blank(line)) return line;
+/* The next question of standard input, allocated; NULL at its end or, with *ok false, on an error. Blank
+ * lines are passed over. */
+static char *question_read(struct line_reader *reader, bool *ok, struct error *error) {
+  struct line line;
+  enum line_result result;
+  while ((result = line_reader_next(reader, &line, error)) == LINE_READ) {
+    *ok = line_is_string(reader, &line, error);
+    if (!*ok) return NULL;
+    if (is_blank(line.text)) continue;
+    char *question = strdup(line.text);
+    *ok = question || error_set_memory(error, (size_t)line.length, "a question");
+    return question;
   }
-  free(line);
+  *ok = result == LINE_END;
   return NULL;
 }
 
@@ -95,17 +101,21 @@ static char *question_read(void) {
 static bool ask_input(struct search *search, struct answers *answers, bool person, struct error *error) {
   char *question[QUESTIONS_MAX];
   const int64_t most = person ? 1 : QUESTIONS_MAX;
+  struct line_reader *reader = NULL;
   bool ok = true;
   answers->heading = !person;
   for (bool ended = false; ok && !ended;) {
     int64_t count = 0;
     if (person) fputs("\nquestion> ", stderr);
-    while (count < most && (question[count] = question_read())) count++;
+    if (!reader) reader = line_reader_open("-", &(struct line_limits){.line = QUESTION_BYTES}, error);
+    ok = reader != NULL;
+    while (ok && count < most && (question[count] = question_read(reader, &ok, error))) count++;
     ended = count < most;
-    ok = ask(search, answers, question, count, error);
+    ok = ok && ask(search, answers, question, count, error);
     for (int64_t i = 0; i < count; i++) free(question[i]);
   }
   if (person) fputs("\n", stderr);
+  line_reader_close(reader);
   return ok;
 }
 

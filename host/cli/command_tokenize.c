@@ -6,6 +6,9 @@
 #include "host/cli/options.h"
 #include "host/model/model.h"
 #include "host/model/tokenizer.h"
+#include "io/line_reader.h"
+
+#define TEXT_BYTES ((int64_t)128 << 20) /* of a line, as embed takes it */
 
 struct tokenize_arguments {
   const char *model;
@@ -46,27 +49,32 @@ static bool line_text(char *line, size_t length, int64_t number, const char **te
   return true;
 }
 
+/* Prints the ids of one line. */
+static bool tokenize_line(struct token_encoder *encoder, const struct line *line, int64_t number,
+                          int32_t max_tokens, int32_t *ids, struct error *error) {
+  const char *text;
+  size_t size;
+  json_t *owned;
+  int32_t count;
+  bool truncated;
+  const bool done =
+      line_text(line->text, (size_t)line->length, number, &text, &size, &owned, error) &&
+      token_encoder_encode(encoder, text, (int64_t)size, max_tokens, ids, &count, &truncated, error);
+  if (done) print_ids(ids, count);
+  json_decref(owned);
+  return done;
+}
+
 static bool tokenize_lines(struct token_encoder *encoder, int32_t max_tokens, int32_t *ids,
                            struct error *error) {
-  char *line = NULL;
-  size_t capacity = 0;
-  ssize_t length;
-  bool done = true;
-  for (int64_t number = 1; done && (length = getline(&line, &capacity, stdin)) >= 0; number++) {
-    if (length > 0 && line[length - 1] == '\n') length--;
-    if (length > 0 && line[length - 1] == '\r') length--;
-    const char *text;
-    size_t size;
-    json_t *owned;
-    int32_t count;
-    bool truncated;
-    done = line_text(line, (size_t)length, number, &text, &size, &owned, error) &&
-           token_encoder_encode(encoder, text, (int64_t)size, max_tokens, ids, &count, &truncated, error);
-    if (done) print_ids(ids, count);
-    json_decref(owned);
-  }
-  free(line);
-  return done;
+  struct line_reader *reader = line_reader_open("-", &(struct line_limits){.line = TEXT_BYTES}, error);
+  struct line line;
+  enum line_result result = LINE_FAILED;
+  bool done = reader != NULL;
+  while (done && (result = line_reader_next(reader, &line, error)) == LINE_READ)
+    done = tokenize_line(encoder, &line, line_reader_number(reader), max_tokens, ids, error);
+  line_reader_close(reader);
+  return done && result == LINE_END;
 }
 
 static bool tokenize_with(const struct model_config *model, int32_t max_tokens, struct error *error) {

@@ -1,12 +1,10 @@
 #include "host/cli/ini_file.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
 
 #include "io/file.h"
+#include "io/line_reader.h"
 
 #define BLANKS " \t\r\n\v\f"
 
@@ -84,31 +82,26 @@ static bool read_line(struct ini_reader *reader, char *line, struct error *error
   return reader->take_value(reader->context, reader->section ? reader->section : "", name, value, error);
 }
 
-static bool read_lines(struct ini_reader *reader, const char *path, FILE *file, struct error *error) {
-  static const char byte_order_mark[] = "\xef\xbb\xbf";
-  char *line = NULL;
-  size_t room = 0;
-  ssize_t length;
-  bool ok = true;
-  for (long number = 1; ok && (length = getline(&line, &room, file)) >= 0; number++) {
-    const bool marked = number == 1 && strncmp(line, byte_order_mark, strlen(byte_order_mark)) == 0;
-    ok = strlen(line) == (size_t)length
-             ? read_line(reader, line + (marked ? strlen(byte_order_mark) : 0), error)
-             : error_set(error, ERROR_USAGE, "a NUL byte: this is not a text file");
-    if (!ok) error_prefix(error, "%s, line %ld", path, number);
+static bool read_lines(struct ini_reader *reader, struct line_reader *lines, struct error *error) {
+  struct line line;
+  enum line_result result;
+  while ((result = line_reader_next(lines, &line, error)) == LINE_READ) {
+    if (!line_is_string(lines, &line, error)) return false;
+    if (!read_line(reader, line.text, error))
+      return error_prefix(error, "%s, line %lld", line_reader_name(lines),
+                          (long long)line_reader_number(lines));
   }
-  free(line);
-  if (ok && !feof(file)) ok = error_set_errno(error, "cannot read the configuration %s", path);
-  return ok;
+  return result == LINE_END;
 }
 
 bool ini_read(const char *path, ini_section_fn *section, ini_fn *value, void *context, struct error *error) {
+  const struct line_limits limits = {.line = INI_LINE_MAX, .total = INI_BYTES_MAX};
   struct ini_reader reader = {.take_section = section, .take_value = value, .context = context};
   if (!file_check_file(path, error)) return false;
-  FILE *file = fopen(path, "r");
-  if (!file) return error_set_errno(error, "cannot read the configuration %s", path);
-  const bool ok = read_lines(&reader, path, file, error);
+  struct line_reader *lines = line_reader_open(path, &limits, error);
+  const bool ok = lines && read_lines(&reader, lines, error);
+  if (!ok && error->code == ERROR_INPUT) error->code = ERROR_USAGE; /* the file is a part of the command */
+  line_reader_close(lines);
   free(reader.section);
-  fclose(file);
   return ok;
 }

@@ -5,10 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host/job/line_reader.h"
+#include "host/job/embed.h"
 #include "host/retrieval/qrels.h"
 #include "io/document.h"
 #include "io/file.h"
+#include "io/line_reader.h"
+#include "io/text.h"
 
 /* The last component of a path, "." and "/" too. */
 static char *name_of(const char *path) {
@@ -109,14 +111,17 @@ static bool id_lines_add(struct id_lines *ids, const char *path, int64_t line, c
 static bool ids_read(const char *path, struct id_map *map, struct error *error) {
   const struct document_fields fields = {.text = EVAL_TEXT_FIELD, .id = EVAL_ID_FIELD};
   struct id_lines ids = {.map = map};
-  struct line_reader *reader = line_reader_open(path, error);
+  struct line_reader *reader = line_reader_open(path, &(struct line_limits){.line = EMBED_MAX_LINE}, error);
   bool ok = reader != NULL;
   struct line line;
   enum line_result result = LINE_END;
-  while (ok && (result = line_reader_next(reader, &line, error)) == LINE_READ) {
+  while (ok && (result = line_reader_next_any(reader, &line, error)) == LINE_READ) {
     struct document document;
     char reason[256];
-    if (line.too_long || document_parse(&fields, line.text, line.length, &document, reason) != DOCUMENT_READ)
+    if (line.too_long) continue; /* embed rejects it, and what is no document */
+    const size_t mark = text_mark(line.text, (size_t)line.length);
+    if (document_parse(&fields, line.text + mark, line.length - (int64_t)mark, &document, reason) !=
+        DOCUMENT_READ)
       continue;
     ok = id_lines_add(&ids, path, line_reader_number(reader), &document.id, error);
   }

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "host/job/id_line.h"
-#include "host/job/line_reader.h"
 #include "host/job/shard_text.h"
 #include "io/text.h"
 
@@ -45,7 +44,7 @@ void passage_reader_close(struct passage_reader *reader) {
 
 /* Copies line `index` (from 0) of a part's file. A part is one block, so all before it is little. */
 static bool line_copy(const char *path, int64_t index, struct text *copy, struct error *error) {
-  struct line_reader *reader = line_reader_open(path, error);
+  struct line_reader *reader = line_reader_open(path, &(struct line_limits){.line = STORED_LINE_MAX}, error);
   if (!reader) return false;
   struct line line = {0};
   enum line_result result = LINE_READ;
@@ -53,11 +52,6 @@ static bool line_copy(const char *path, int64_t index, struct text *copy, struct
   if (result == LINE_END)
     error_set(error, ERROR_INPUT, "%s ends before its line %lld: see nina verify", path,
               (long long)index + 1);
-  if (result == LINE_READ && line.too_long) {
-    error_set(error, ERROR_UNSUPPORTED, "%s, line %lld is longer than %lld bytes", path, (long long)index + 1,
-              (long long)LINE_READER_MAX);
-    result = LINE_FAILED;
-  }
   if (result == LINE_READ) {
     text_clear(copy, (size_t)1 << 20);
     text_append(copy, line.text, (size_t)line.length);
@@ -124,7 +118,8 @@ static bool text_is_blank(const struct span *text) {
 static bool part_empty(const struct stored_run *run, const struct stored_part *part, int64_t *empty,
                        int64_t *first, struct error *error) {
   char *path = stored_run_path(run, "text", part, ".jsonl.zst", error);
-  struct line_reader *reader = path ? line_reader_open(path, error) : NULL;
+  struct line_reader *reader =
+      path ? line_reader_open(path, &(struct line_limits){.line = STORED_LINE_MAX}, error) : NULL;
   free(path);
   if (!reader) return false;
   struct line line;
@@ -132,8 +127,7 @@ static bool part_empty(const struct stored_run *run, const struct stored_part *p
   while ((result = line_reader_next(reader, &line, error)) == LINE_READ) {
     struct document document;
     char reason[256];
-    if (!line.too_long &&
-        document_parse(&stored_fields, line.text, line.length, &document, reason) == DOCUMENT_READ &&
+    if (document_parse(&stored_fields, line.text, line.length, &document, reason) == DOCUMENT_READ &&
         text_is_blank(&document.text) && (*empty)++ == 0)
       *first = part->first_row + line_reader_number(reader) - 1;
   }

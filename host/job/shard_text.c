@@ -4,11 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/byte_source.h"
+#include "io/line_reader.h"
 #include "io/run/shard.h"
 #include "io/text.h"
-
-#define PIECE_BYTES ((size_t)64 << 10) /* read at a time */
 
 enum shard_state { SHARD_UNKNOWN, SHARD_SAME, SHARD_OTHER };
 
@@ -16,11 +14,10 @@ struct shard_text {
   const struct stored_run *run;
   bool slow_text;
   struct document_fields fields;
-  int64_t max_line;
+  struct line_limits limits;
   const json_t *list;      /* the manifest's shards */
   enum shard_state *state; /* [shards] */
-  struct text line;
-  char *piece;
+  struct text line;        /* of the passage read last */
 };
 
 struct shard_text *shard_text_open(const struct stored_run *run, bool slow_text, struct error *error) {
@@ -33,13 +30,12 @@ struct shard_text *shard_text_open(const struct stored_run *run, bool slow_text,
         .run = run,
         .slow_text = slow_text,
         .fields = {.text = text ? text : "text", .title = stored_run_string(run, "settings", "title_field")},
-        .max_line = json_integer_value(json_object_get(settings, "max_line")),
+        .limits = {.line = json_integer_value(json_object_get(settings, "max_line"))},
         .list = list,
-        .state = calloc(json_array_size(list) + 1, sizeof *shards->state),
-        .piece = malloc(PIECE_BYTES)};
-    if (shards->state && shards->piece) return shards;
+        .state = calloc(json_array_size(list) + 1, sizeof *shards->state)};
+    if (shards->state) return shards;
   }
-  error_set_memory(error, PIECE_BYTES, "reading shards");
+  error_set_memory(error, json_array_size(list), "reading shards");
   shard_text_close(shards);
   return NULL;
 }
@@ -48,7 +44,6 @@ void shard_text_close(struct shard_text *shards) {
   if (!shards) return;
   text_free(&shards->line);
   free(shards->state);
-  free(shards->piece);
   free(shards);
 }
 
@@ -67,33 +62,27 @@ static bool shard_is_same(struct shard_text *shards, int32_t number, const char 
   return shards->state[number] == SHARD_SAME;
 }
 
-/* Passes over `offset` bytes. */
-static bool source_skip(struct shard_text *shards, struct byte_source *source, int64_t offset,
-                        struct error *error) {
-  if (byte_source_can_seek(source)) return byte_source_seek(source, offset, error);
-  while (offset > 0) {
-    const size_t want = offset < (int64_t)PIECE_BYTES ? (size_t)offset : PIECE_BYTES;
-    const int64_t got = byte_source_read(source, shards->piece, want, error);
-    if (got == 0) error_set(error, ERROR_INPUT, "it ends before the document");
-    if (got <= 0) return false;
-    offset -= got;
+/* Copies the line at the passage's offset. */
+static bool line_copy(struct shard_text *shards, struct line_reader *reader, const struct passage *passage,
+                      struct error *error) {
+  struct line line;
+  if (!line_reader_can_seek(reader) && !shards->slow_text)
+    return error_set(error, ERROR_USAGE, "%s is compressed: --slow-text decompresses it up to the document",
+                     line_reader_name(reader));
+  if (!line_reader_go(reader, passage->offset, passage->line, error)) return false;
+  switch (line_reader_next(reader, &line, error)) {
+    case LINE_READ:
+      break;
+    case LINE_END:
+      return error_set(error, ERROR_INPUT, "%s ends before its line %lld", line_reader_name(reader),
+                       (long long)passage->line);
+    case LINE_FAILED:
+      return false;
   }
-  return true;
-}
-
-/* Reads up to the end of a line into shards->line. */
-static bool line_read(struct shard_text *shards, struct byte_source *source, struct error *error) {
-  struct text *line = &shards->line;
-  text_clear(line, (size_t)1 << 20);
-  while ((int64_t)line->size <= shards->max_line) {
-    const int64_t got = byte_source_read(source, shards->piece, PIECE_BYTES, error);
-    if (got < 0) return false;
-    const char *end = memchr(shards->piece, '\n', (size_t)got);
-    text_append(line, shards->piece, end ? (size_t)(end - shards->piece) : (size_t)got);
-    if (line->failed) return error_set_memory(error, line->size, "a document's line");
-    if (end || got == 0) return true;
-  }
-  return error_set(error, ERROR_INPUT, "no line of a document stands there");
+  const size_t mark = text_mark(line.text, (size_t)line.length);
+  text_clear(&shards->line, (size_t)1 << 20);
+  text_append(&shards->line, line.text + mark, (size_t)line.length - mark);
+  return !shards->line.failed || error_set_memory(error, (size_t)line.length, "a document's line");
 }
 
 /* The document at the passage's offset; false with a sentence where it is not one. */
@@ -101,19 +90,11 @@ static bool document_read(struct shard_text *shards, const char *path, struct pa
                           struct error *error) {
   struct document document;
   char reason[256];
-  struct byte_source *source = byte_source_open(path, error);
-  if (!source) return false;
-  if (!byte_source_can_seek(source) && !shards->slow_text) {
-    byte_source_close(source);
-    return error_set(error, ERROR_USAGE, "%s is compressed: --slow-text decompresses it up to the document",
-                     path);
-  }
-  const bool ok = source_skip(shards, source, passage->offset, error) && line_read(shards, source, error);
-  byte_source_close(source);
+  struct line_reader *reader = line_reader_open(path, &shards->limits, error);
+  const bool ok = reader && line_copy(shards, reader, passage, error);
+  line_reader_close(reader);
   if (!ok) return false;
-  struct text *line = &shards->line;
-  if (passage->line == 1 && line->size >= 3 && memcmp(line->bytes, "\xef\xbb\xbf", 3) == 0)
-    memset(line->bytes, ' ', 3); /* the byte order mark that may open a shard */
+  const struct text *line = &shards->line;
   if (document_parse(&shards->fields, line->bytes, (int64_t)line->size, &document, reason) != DOCUMENT_READ)
     return error_set(error, ERROR_INPUT, "%s, line %lld: %s", path, (long long)passage->line, reason);
   passage->title = document.title;

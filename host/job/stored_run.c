@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "host/job/id_line.h"
-#include "host/job/line_reader.h"
 #include "io/file.h"
 #include "io/run/manifest.h"
 #include "io/run/record.h"
@@ -148,14 +147,15 @@ static bool id_add(const struct stored_run *run, struct id_map *map, const struc
 static bool part_ids(const struct stored_run *run, const struct stored_part *part, struct id_map *map,
                      struct error *error) {
   char *path = stored_run_path(run, "ids", part, ".jsonl.zst", error);
-  struct line_reader *reader = path ? line_reader_open(path, error) : NULL;
+  struct line_reader *reader =
+      path ? line_reader_open(path, &(struct line_limits){.line = STORED_LINE_MAX}, error) : NULL;
   bool ok = reader != NULL;
   int64_t rows = 0;
   struct line line;
   struct id_line parsed;
   enum line_result result = LINE_END;
   while (ok && (result = line_reader_next(reader, &line, error)) == LINE_READ) {
-    if (line.too_long || !id_line_parse(line.text, line.length, &parsed))
+    if (!id_line_parse(line.text, line.length, &parsed))
       ok = error_set(error, ERROR_INPUT, "%s, line %lld: not a record of a document's id", path,
                      (long long)rows + 1);
     ok = ok && id_add(run, map, &parsed, error);

@@ -8,7 +8,10 @@
 #include "host/model/encoder.h"
 #include "host/retrieval/id_map.h"
 #include "host/retrieval/vector_files.h"
-#include "io/error.h"
+#include "io/line_reader.h"
+
+/* A line of ids/ or text/: twice the longest line that a run takes, since escapes grow. */
+#define STORED_LINE_MAX ((int64_t)256 << 20)
 
 struct stored_part {
   char name[32];     /* "part-00003-00017" */

@@ -1,9 +1,10 @@
 /* Relevance judgements: which passages answer which query.
  *
  * Two forms are read, plain or compressed: BEIR's qrels/<split>.tsv (query-id, corpus-id, score, with or
- * without that header) and TREC's (query, iteration, document, grade). Fields are separated by tabs where the
- * first line holds one (ids may then contain spaces), else by white space. Grades are whole numbers; a
- * passage is relevant where its grade is above 0, everything else is as if it had not been judged. */
+ * without that header, whose last column may be called relevance, label, grade … too) and TREC's (query,
+ * iteration, document, grade). Fields are separated by tabs where the first line holds one (ids may then
+ * contain spaces), else by white space. Grades are whole numbers; a passage is relevant where its grade is
+ * above 0, everything else is as if it had not been judged. */
 #pragma once
 
 #include <stdint.h>

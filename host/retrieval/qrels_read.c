@@ -1,11 +1,12 @@
 #include "host/retrieval/qrels_read.h"
 
 #include <string.h>
+#include <strings.h>
 
-#include "io/byte_source.h"
-#include "io/text.h"
+#include "io/line_reader.h"
 
-#define READ_BYTES (256 * 1024)
+#define LINE_BYTES ((int64_t)1 << 20) /* of the longest line: two ids and a grade */
+#define TEXT_BYTES ((int64_t)1 << 30) /* of all: tens of millions of judgements */
 #define FIELDS_BEIR 3
 #define FIELDS_TREC 4
 #define FIELDS_MAX 5 /* one more than any form has, to see that a line has too many */
@@ -16,19 +17,6 @@ struct qrels_form {
   bool tabs;
   int fields;
 };
-
-static bool bytes_read(const char *path, struct text *text, struct error *error) {
-  struct byte_source *source = byte_source_open(path, error);
-  if (!source) return false;
-  char piece[READ_BYTES];
-  int64_t got;
-  while ((got = byte_source_read(source, piece, sizeof piece, error)) > 0)
-    text_append(text, piece, (size_t)got);
-  byte_source_close(source);
-  if (got < 0) return false;
-  text_append(text, "", 1); /* a NUL, so that strcspn and its like end */
-  return !text->failed || error_set_memory(error, text->size, "judgements");
-}
 
 /* Cuts a NUL-terminated line at single tabs, or at stretches of white space. Returns the number of fields, at
  * most FIELDS_MAX. */
@@ -69,11 +57,21 @@ static bool line_parse(const struct qrels_form *form, const struct qrels_field *
   return line->query.length > 0 && line->passage.length > 0 && grade_parse(fields[count - 1], &line->grade);
 }
 
-/* Takes the form from the first line. A first line without a grade is a header, and *header says so. */
+/* True for what a header calls the column of grades. A slip in a first grade must not pass for one. */
+static bool is_grade_name(struct qrels_field field) {
+  static const char *const names[] = {"score",     "relevance", "relevancy", "rel",  "label",
+                                      "judgement", "judgment",  "grade",     "qrel", "relevance_score"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strlen(names[i]) == field.length && strncasecmp(names[i], field.bytes, field.length) == 0)
+      return true;
+  return false;
+}
+
+/* Takes the form from the first line. One whose last column is called as grades are is a header, and *header
+ * says so. */
 static bool form_find(const char *path, const char *text, struct qrels_form *form, bool *header,
                       struct error *error) {
   struct qrels_field fields[FIELDS_MAX];
-  int32_t grade;
   form->tabs = strchr(text, '\t') != NULL;
   form->fields = fields_split(text, form->tabs, fields);
   if (form->fields != FIELDS_BEIR && form->fields != FIELDS_TREC)
@@ -81,43 +79,38 @@ static bool form_find(const char *path, const char *text, struct qrels_form *for
                      "%s does not begin as judgements do: expected lines of query, passage, grade separated "
                      "by tabs (BEIR), or of query, iteration, document, grade (TREC)",
                      path);
-  *header = !grade_parse(fields[form->fields - 1], &grade);
+  *header = is_grade_name(fields[form->fields - 1]);
   return true;
 }
 
+/* Takes one line, which is no blank one. */
+static bool line_take(const struct line_reader *reader, const char *text, const struct qrels_form *form,
+                      qrels_line_fn *take, void *context, struct error *error) {
+  struct qrels_field fields[FIELDS_MAX];
+  struct qrels_line line = {.number = line_reader_number(reader)};
+  if (line_parse(form, fields, fields_split(text, form->tabs, fields), &line))
+    return take(context, &line, error);
+  return error_set(
+      error, ERROR_INPUT, "%s:%lld is no judgement: expected %s, separated by %s, the grade a whole number",
+      line_reader_name(reader), (long long)line.number,
+      form->fields == FIELDS_BEIR ? "query, passage, grade" : "query, iteration, document, grade",
+      form->tabs ? "single tabs" : "white space");
+}
+
 bool qrels_read_lines(const char *path, qrels_line_fn *take, void *context, struct error *error) {
-  bool ok = false, formed = false;
-  struct text text = {0};
-  struct qrels_form form;
-  if (!bytes_read(path, &text, error)) goto out;
-  char *rest = text.bytes, *const end = text.bytes + text.size - 1;
-  if (strncmp(rest, "\xef\xbb\xbf", 3) == 0) rest += 3; /* a byte order mark */
-  for (int64_t number = 1; rest < end; number++) {
-    char *const start = rest;
-    char *stop = memchr(start, '\n', (size_t)(end - start));
-    if (!stop) stop = end;
-    rest = stop + 1;
-    *stop = '\0';
-    if (stop > start && stop[-1] == '\r') stop[-1] = '\0';
-    if (start[strspn(start, WHITE_SPACE)] == '\0') continue;
+  const struct line_limits limits = {.line = LINE_BYTES, .total = TEXT_BYTES};
+  struct line_reader *reader = line_reader_open(path, &limits, error);
+  struct qrels_form form = {0};
+  struct line line;
+  enum line_result result = LINE_FAILED;
+  bool ok = reader != NULL;
+  while (ok && (result = line_reader_next(reader, &line, error)) == LINE_READ) {
     bool header = false;
-    if (!formed && !form_find(path, start, &form, &header, error)) goto out;
-    formed = true;
-    if (header) continue;
-    struct qrels_field fields[FIELDS_MAX];
-    struct qrels_line line = {.number = number};
-    if (!line_parse(&form, fields, fields_split(start, form.tabs, fields), &line)) {
-      error_set(error, ERROR_INPUT,
-                "%s:%lld is no judgement: expected %s, separated by %s, the grade a whole number", path,
-                (long long)number,
-                form.fields == FIELDS_BEIR ? "query, passage, grade" : "query, iteration, document, grade",
-                form.tabs ? "single tabs" : "white space");
-      goto out;
-    }
-    if (!take(context, &line, error)) goto out;
+    ok = line_is_string(reader, &line, error);
+    if (!ok || line.text[strspn(line.text, WHITE_SPACE)] == '\0') continue;
+    if (form.fields == 0) ok = form_find(path, line.text, &form, &header, error);
+    if (ok && !header) ok = line_take(reader, line.text, &form, take, context, error);
   }
-  ok = true;
-out:
-  text_free(&text);
-  return ok;
+  line_reader_close(reader);
+  return ok && result == LINE_END;
 }

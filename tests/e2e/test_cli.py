@@ -372,7 +372,7 @@ def test_folder_that_is_not_there_is_wrong_usage_and_named(
     embed(Path("out"), "a.jsonl", widths=8)
     (tmp_path / "set" / "qrels").mkdir(parents=True)
     for name in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv"):
-        row = {"_id": "a", "text": "b"} if name.endswith("l") else "q\tc\ts\na\ta\t1"
+        row = {"_id": "a", "text": "b"} if name.endswith("l") else "query-id\tcorpus-id\tscore\na\ta\t1"
         write_shard(tmp_path / "set" / name, [row])
     assert nina(*ABSENT[case].split(), status=USAGE).error == "there is no folder none"
     assert not (tmp_path / "none").exists()

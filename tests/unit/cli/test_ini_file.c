@@ -75,7 +75,7 @@ static void comments_sections_and_a_byte_order_mark_are_no_values(void **state) 
   assert_string_equal(heard.text, "/a=1|embed/b=2|eval/b=3|");
 }
 
-static void line_may_have_any_length(void **state) {
+static void line_may_be_as_long_as_a_prompt(void **state) {
   (void)state;
   static char line[TEXT_MAX];
   memset(line, 'x', sizeof line - 1);
@@ -151,7 +151,7 @@ int main(void) {
       cmocka_unit_test(plain_value_is_the_rest_of_its_line),
       cmocka_unit_test(quoted_value_keeps_all_between_its_quotes),
       cmocka_unit_test(comments_sections_and_a_byte_order_mark_are_no_values),
-      cmocka_unit_test(line_may_have_any_length),
+      cmocka_unit_test(line_may_be_as_long_as_a_prompt),
       cmocka_unit_test(every_string_can_be_said),
       cmocka_unit_test(slip_is_told_with_its_line),
   };

@@ -162,6 +162,27 @@ static void malformed_lines_are_named(void **state) {
   assert_refused(fixture, "q0 0 d0 1\nq0 0 d0 -\n",
                  "query, iteration, document, grade, separated by white space");
   assert_refused(fixture, "q0,d0,1\n", "does not begin as judgements do");
+  /* What is no header by its last column's name must not be passed over as one. */
+  assert_refused(fixture, "q0\td0\t1,5\nq0\td1\t1\n", "/test.tsv:1 is no judgement");
+  assert_refused(fixture, "q0\td0\thigh\nq0\td1\t1\n", "/test.tsv:1 is no judgement");
+}
+
+static void header_may_call_its_columns_otherwise(void **state) {
+  struct fixture *fixture = *state;
+  assert_read(fixture, "qid\tpid\tRelevance\nq0\td0\t1\nq1\td0\t1\nq2\td0\t1\n");
+  assert_int_equal(fixture->qrels.lines, 3);
+}
+
+/* A line that begins with a NUL would look like a blank one. */
+static void nul_in_a_line_is_named(void **state) {
+  struct fixture *fixture = *state;
+  static const char text[] = "q0\td0\t1\n\0q1\td0\t1\n";
+  scratch_write(fixture->folder, "test.tsv", text, sizeof text - 1);
+  char path[512];
+  assert_false(qrels_read(scratch_path(path, fixture->folder, "test.tsv"), fixture->queries,
+                          fixture->passages, &fixture->qrels, &fixture->error));
+  assert_int_equal(fixture->error.code, ERROR_INPUT);
+  assert_says(&fixture->error, "/test.tsv, line 2: a NUL byte: this is not a text file");
 }
 
 static void judgements_of_another_set_are_refused(void **state) {
@@ -194,6 +215,8 @@ int main(void) {
       WITH_FIXTURE(last_grade_of_a_pair_counts),
       WITH_FIXTURE(ids_may_hold_spaces_between_tabs),
       WITH_FIXTURE(malformed_lines_are_named),
+      WITH_FIXTURE(header_may_call_its_columns_otherwise),
+      WITH_FIXTURE(nul_in_a_line_is_named),
       WITH_FIXTURE(judgements_of_another_set_are_refused),
       WITH_FIXTURE(missing_file_is_an_error),
   };
