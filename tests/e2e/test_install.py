@@ -1,0 +1,55 @@
+"""What `cmake --install` leaves under a prefix."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from program import MODEL, PROGRAM, ROOT, embed_arguments, nina
+from shards import make_documents, write_shard
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("install") / "prefix"
+    subprocess.run(["cmake", "--install", PROGRAM.parent, "--prefix", folder], check=True, stdout=subprocess.DEVNULL)
+    return folder
+
+
+def test_installed_program_runs_without_the_checkout(prefix: Path, tmp_path: Path) -> None:
+    program = prefix / "bin" / "nina"
+    version = subprocess.run([program, "-V"], capture_output=True, text=True, check=True, cwd="/").stdout
+    assert version == nina("--version").stdout
+    shard = write_shard(tmp_path / "a.jsonl", make_documents(3, 1))
+    arguments = embed_arguments(tmp_path / "out", shard, model=MODEL, device="cpu", config=prefix / "share/nina/configs/cpu-small.ini")
+    subprocess.run([program, *arguments], check=True, cwd="/", stderr=subprocess.DEVNULL)
+    assert (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_each_command_has_its_man_page(prefix: Path) -> None:
+    pages = {path.name: path.read_text() for path in (prefix / "share/man/man1").iterdir()}
+    commands = [line.split()[0] for line in nina("--help").stdout.splitlines() if line.startswith("  ")]
+    assert sorted(pages) == sorted(["nina.1", *(f"nina-{command}.1" for command in commands)])
+    assert pages["nina.1"] == nina("--generate", "man").stdout
+    for command in commands:
+        assert pages[f"nina-{command}.1"] == nina("--generate", "man", command).stdout
+
+
+@pytest.mark.parametrize(
+    ("shell", "path"),
+    [
+        ("bash", "bash-completion/completions/nina"),
+        ("zsh", "zsh/site-functions/_nina"),
+        ("fish", "fish/vendor_completions.d/nina.fish"),
+    ],
+)
+def test_each_shell_finds_its_completion(prefix: Path, shell: str, path: str) -> None:
+    assert (prefix / "share" / path).read_text() == nina("--generate", f"complete-{shell}").stdout
+
+
+def test_configurations_and_scripts_come_along(prefix: Path) -> None:
+    installed = prefix / "share" / "nina"
+    for configuration in (ROOT / "configs").iterdir():
+        assert (installed / "configs" / configuration.name).read_bytes() == configuration.read_bytes()
+    for script in ("check-parity", "convert-model", "plot-eval", "slurm.sbatch"):
+        assert (installed / "scripts" / script).stat().st_mode & 0o111
