@@ -28,3 +28,6 @@ bool cuda_slot_submit(struct cuda_slot *slot, const struct batch *batch, struct 
 
 /* Waits for it; rows as in encoder_wait. */
 bool cuda_slot_wait(struct cuda_slot *slot, uint16_t *const *rows, struct error *error);
+
+/* As encoder_blamed. */
+int32_t cuda_slot_blamed(const struct cuda_slot *slot);

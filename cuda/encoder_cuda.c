@@ -73,11 +73,16 @@ static void encoder_cuda_close(struct encoder *encoder) {
   free(cuda);
 }
 
+static int32_t encoder_cuda_blamed(const struct encoder *encoder, int32_t slot) {
+  return cuda_slot_blamed(((const struct encoder_cuda *)encoder)->slot[slot]);
+}
+
 static const struct encoder_vtable encoder_cuda_vtable = {
     .submit = encoder_cuda_submit,
     .wait = encoder_cuda_wait,
     .compute_class = encoder_cuda_compute_class,
     .close = encoder_cuda_close,
+    .blamed = encoder_cuda_blamed,
 };
 
 /* What the kernels and cuBLASLt's fp16 paths ask of a model. */

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "cuda/top_k_candidate.h"
+#include "host/model/row_verdict.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -103,6 +104,7 @@ struct kernel_widths {
   int32_t count;                     /* 1 … KERNEL_WIDTHS_MAX */
   int32_t width[KERNEL_WIDTHS_MAX];  /* strictly decreasing; width[0] ≤ hidden */
   uint16_t *rows[KERNEL_WIDTHS_MAX]; /* rows[w] [sequences, width[w]] fp16 */
+  int32_t *verdicts; /* [sequences] enum row_verdict of each sequence's rows; NULL: not wanted */
 };
 
 /* Pools every sequence, cuts the vector to each width, normalises it and rounds it to fp16.

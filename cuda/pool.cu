@@ -12,6 +12,8 @@
  *    their order: so h has the bits that the CPU gives for the same x.
  * 3. For every narrower width, fp16(h · s) with s from the exact fp64 sum over h. Each warp takes widths of
  * its own; an exact sum may be taken in any order.
+ * 4. The sums tell what the rows are like: that of x is finite only if all of x is, and that of the narrowest
+ * row is zero only if all of that row is. The warp of the narrowest width writes the verdict.
  *
  * Traffic:   cls 2 · width[0] bytes a sequence, mean 2 · width[0] bytes a token; 2 · Σ width written.
  * Occupancy: 8 warps a block, at most 64 registers: 4 blocks on an SM. */
@@ -67,28 +69,35 @@ __device__ __forceinline__ float inverse_norm(double squares) {
   return squares == 0 ? 0.0f : static_cast<float>(1.0 / sqrt(squares));
 }
 
-/* 1 / |x[0:width]|, in every thread: all warps do the same work. The product of two fp32 numbers is exact in
+/* Σ x[0:width]², in every thread: all warps do the same work. The product of two fp32 numbers is exact in
  * fp64, so whether it is fused with the sum makes no difference. */
-__device__ __forceinline__ float scale_widest(const float *x, int width, int lane) {
+__device__ __forceinline__ double squares_widest(const float *x, int width, int lane) {
   double sum = 0;
   for (int i = lane % SUM_LANES; i < width; i += SUM_LANES) sum = fma(double(x[i]), double(x[i]), sum);
   for (int distance = 1; distance < SUM_LANES; distance *= 2)
     sum += __shfl_xor_sync(ALL_LANES, sum, distance);
-  return inverse_norm(sum);
+  return sum;
+}
+
+/* fp32 numbers are finite if the fp64 sum of their squares is. */
+__device__ __forceinline__ int verdict_of(double squares_widest, double squares_narrowest) {
+  if (!(squares_widest < static_cast<double>(INFINITY))) return ROW_NOT_FINITE;
+  return squares_narrowest == 0 ? ROW_ZERO : ROW_FINE;
 }
 
 __device__ __forceinline__ uint16_t half_round(float value) {
   return static_cast<uint16_t>(floats_to_halves(value, 0.0f));
 }
 
-/* One narrower width, by one warp. h is in shared memory. */
-__device__ __forceinline__ void row_derive(const uint16_t *h, int width, int lane, uint16_t *row) {
+/* One narrower width, by one warp. h is in shared memory. Returns the sum of h's squares. */
+__device__ __forceinline__ double row_derive(const uint16_t *h, int width, int lane, uint16_t *row) {
   double sum = 0;
   for (int i = lane; i < width; i += WARP_LANES) {
     const double value = halves_to_floats(h[i]).x;
     sum = fma(value, value, sum);
   }
-  const float scale = inverse_norm(warp_sum(sum));
+  const double squares = warp_sum(sum);
+  const float scale = inverse_norm(squares);
   const int whole = width % CHUNK == 0 ? width : 0; /* only then do all rows begin at 16 bytes */
   for (int i = lane * CHUNK; i < whole; i += WARP_LANES * CHUNK) {
     float values[CHUNK];
@@ -98,6 +107,7 @@ __device__ __forceinline__ void row_derive(const uint16_t *h, int width, int lan
   }
   for (int i = whole + lane; i < width; i += WARP_LANES)
     row[i] = half_round(halves_to_floats(h[i]).x * scale);
+  return squares;
 }
 
 __global__ void __launch_bounds__(THREADS)
@@ -118,13 +128,19 @@ __global__ void __launch_bounds__(THREADS)
     __syncthreads();
   }
 
-  const float scale = scale_widest(x, width, lane);
+  const double squares = squares_widest(x, width, lane);
+  const float scale = inverse_norm(squares);
   for (int i = threadIdx.x; i < columns; i += THREADS) h[i] = half_round(x[i] * scale);
   __syncthreads();
   uint16_t *const widest = widths.rows[0] + static_cast<int64_t>(sequence) * width;
   for (int i = threadIdx.x; i < width; i += THREADS) widest[i] = h[i];
+  double narrowest = squares; /* of the last width that this warp takes */
   for (int w = 1 + warp; w < widths.count; w += WARPS)
-    row_derive(h, widths.width[w], lane, widths.rows[w] + static_cast<int64_t>(sequence) * widths.width[w]);
+    narrowest = row_derive(h, widths.width[w], lane,
+                           widths.rows[w] + static_cast<int64_t>(sequence) * widths.width[w]);
+  const int judge = widths.count > 1 ? (widths.count - 2) % WARPS : 0;
+  if (widths.verdicts && warp == judge && lane == 0)
+    widths.verdicts[sequence] = verdict_of(squares, narrowest);
 }
 
 static bool widths_are_valid(const struct kernel_widths *widths, int32_t hidden) {

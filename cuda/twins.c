@@ -140,6 +140,10 @@ void twin_pool(const uint16_t *state, const int32_t *offsets, int32_t sequences,
     width_normalise(x, widths->width[0], widest);
     for (int32_t w = 1; w < widths->count; w++)
       width_derive(widest, widths->width[w], widths->rows[w] + s * widths->width[w]);
+    const int32_t last = widths->count - 1, narrow = widths->width[last];
+    if (widths->verdicts)
+      widths->verdicts[s] =
+          (int32_t)row_judge(widest, widths->width[0], widths->rows[last] + s * narrow, narrow);
   }
 }
 

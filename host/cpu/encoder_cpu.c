@@ -15,6 +15,7 @@ struct cpu_slot {
   struct slot *slot;
   struct batch batch;
   bool submitted;
+  int32_t blamed; /* of the last batch: the sequence whose row could not be stored, or -1 */
 };
 
 struct encoder_cpu {
@@ -35,32 +36,51 @@ static bool encoder_cpu_submit(struct encoder *encoder, int32_t slot, const stru
                    error))
     return false;
   cpu->slot[slot].batch = *batch;
+  cpu->slot[slot].blamed = -1;
   cpu->slot[slot].submitted = true;
   return true;
 }
 
 struct rows_out {
   const struct encoder_cpu *cpu;
+  struct cpu_slot *slot;
   uint16_t *const *rows;
+  enum row_verdict verdict; /* of slot.blamed */
 };
 
-static void row_write(void *context, int32_t sequence, const float *pooled) {
-  const struct rows_out *out = context;
-  const int32_t *widths = out->cpu->widths;
+static bool row_write(void *context, int32_t sequence, const float *pooled) {
+  struct rows_out *out = context;
+  const struct batch *batch = &out->slot->batch;
+  const int32_t *widths = out->cpu->widths, last = out->cpu->width_count - 1;
   uint16_t *widest = out->rows[0] + (int64_t)sequence * widths[0];
   width_normalise(pooled, widths[0], widest);
-  for (int32_t w = 1; w < out->cpu->width_count; w++)
+  for (int32_t w = 1; w <= last; w++)
     width_derive(widest, widths[w], out->rows[w] + (int64_t)sequence * widths[w]);
+  out->verdict =
+      row_judge(widest, widths[0], out->rows[last] + (int64_t)sequence * widths[last], widths[last]);
+  if (row_passes(out->verdict, batch->offsets[sequence + 1] - batch->offsets[sequence], batch->prompt_tokens))
+    return true;
+  out->slot->blamed = sequence;
+  return false;
 }
 
 static bool encoder_cpu_wait(struct encoder *encoder, int32_t slot, uint16_t *const *rows,
                              struct error *error) {
   struct encoder_cpu *cpu = cpu_of(encoder);
-  struct rows_out out = {cpu, rows};
-  if (!cpu->slot[slot].submitted)
+  struct cpu_slot *this = &cpu->slot[slot];
+  struct rows_out out = {cpu, this, rows, ROW_FINE};
+  if (!this->submitted)
     return error_set(error, ERROR_USAGE, "slot %d has no batch to wait for: submit comes first", slot);
-  cpu->slot[slot].submitted = false;
-  return slot_run(cpu->slot[slot].slot, &cpu->slot[slot].batch, row_write, &out, error);
+  this->submitted = false;
+  if (slot_run(this->slot, &this->batch, row_write, &out, error)) return true;
+  if (this->blamed < 0) return false;
+  const int32_t narrowest = cpu->widths[cpu->width_count - 1];
+  return slot_blame(this->slot, &this->batch, this->blamed, out.verdict,
+                    out.verdict == ROW_ZERO ? narrowest : cpu->widths[0], error);
+}
+
+static int32_t encoder_cpu_blamed(const struct encoder *encoder, int32_t slot) {
+  return ((const struct encoder_cpu *)encoder)->slot[slot].blamed;
 }
 
 static json_t *encoder_cpu_compute_class(const struct encoder *encoder) {
@@ -86,6 +106,7 @@ static const struct encoder_vtable encoder_cpu_vtable = {
     .wait = encoder_cpu_wait,
     .compute_class = encoder_cpu_compute_class,
     .close = encoder_cpu_close,
+    .blamed = encoder_cpu_blamed,
 };
 
 static bool options_check(const struct model_shape *shape, const struct encoder_options *options,

@@ -178,9 +178,28 @@ static bool layer_run(struct slot *slot, const struct layer_weights *layer, cons
   return true;
 }
 
-/* Sequences first … first + count - 1 of the batch through all layers. */
+/* A look at the state after each layer, for a group of one sequence. */
+struct layer_watch {
+  enum row_verdict verdict; /* of the sequence's row */
+  int32_t columns;          /* of the state, that the verdict is about */
+  int32_t first;            /* layer after which the state is so too, or ROW_LAYER_… */
+};
+
+static void state_watch(const struct slot *slot, struct layer_watch *watch, int32_t layer, int64_t rows) {
+  const int64_t hidden = slot->forward->shape.hidden;
+  bool finite = true, zero = true;
+  if (watch->first != ROW_LAYER_NONE) return;
+  for (int64_t r = 0; r < rows; r++)
+    for (int32_t i = 0; i < watch->columns; i++) {
+      finite = finite && isfinite(slot->state[r * hidden + i]);
+      zero = zero && slot->state[r * hidden + i] == 0;
+    }
+  if (watch->verdict == ROW_ZERO ? zero : !finite) watch->first = layer;
+}
+
+/* Sequences first … first + count - 1 of the batch through all layers. watch: NULL but for slot_blame. */
 static bool group_run(struct slot *slot, const struct batch *batch, int32_t first, int32_t count,
-                      struct error *error) {
+                      struct layer_watch *watch, struct error *error) {
   const struct forward *forward = slot->forward;
   const int32_t *offsets = batch->offsets + first, layers = forward->shape.layers;
   const bool first_only = pooling_first_only(forward->shape.pooling);
@@ -191,9 +210,12 @@ static bool group_run(struct slot *slot, const struct batch *batch, int32_t firs
                             offsets[s + 1] - offsets[s], slot->state + row * forward->shape.hidden,
                             copy_at(slot, row));
   }
-  for (int32_t l = 0; l < layers; l++)
-    if (!layer_run(slot, &forward->weights.layer[l], offsets, count, first_only && l == layers - 1, error))
-      return false;
+  if (watch) state_watch(slot, watch, ROW_LAYER_EMBEDDING, offsets[count] - offsets[0]);
+  for (int32_t l = 0; l < layers; l++) {
+    const bool firsts = first_only && l == layers - 1;
+    if (!layer_run(slot, &forward->weights.layer[l], offsets, count, firsts, error)) return false;
+    if (watch) state_watch(slot, watch, l, firsts ? count : offsets[count] - offsets[0]);
+  }
   return true;
 }
 
@@ -223,10 +245,12 @@ static const float *pooled_row(struct slot *slot, const int32_t *offsets, int32_
   return slot->pooled;
 }
 
-static void group_pool(struct slot *slot, const struct batch *batch, int32_t first, int32_t count,
+static bool group_pool(struct slot *slot, const struct batch *batch, int32_t first, int32_t count,
                        slot_row_fn *row, void *context) {
   for (int32_t s = 0; s < count; s++)
-    row(context, first + s, pooled_row(slot, batch->offsets + first, s, batch->prompt_tokens));
+    if (!row(context, first + s, pooled_row(slot, batch->offsets + first, s, batch->prompt_tokens)))
+      return false;
+  return true;
 }
 
 bool slot_run(struct slot *slot, const struct batch *batch, slot_row_fn *row, void *context,
@@ -235,8 +259,19 @@ bool slot_run(struct slot *slot, const struct batch *batch, slot_row_fn *row, vo
   for (int32_t first = 0, last = 0; first < batch->sequences; first = last) {
     for (last = first + 1; last < batch->sequences; last++)
       if (batch->offsets[last + 1] - batch->offsets[first] > GROUP_TOKENS) break;
-    if (!group_run(slot, batch, first, last - first, error)) return false;
-    group_pool(slot, batch, first, last - first, row, context);
+    if (!group_run(slot, batch, first, last - first, NULL, error)) return false;
+    if (!group_pool(slot, batch, first, last - first, row, context)) return false;
   }
   return true;
+}
+
+bool slot_blame(struct slot *slot, const struct batch *batch, int32_t sequence, enum row_verdict verdict,
+                int32_t columns, struct error *error) {
+  const bool exact = slot->forward->precision == PRECISION_FP32;
+  struct layer_watch watch = {verdict, columns, ROW_LAYER_NONE};
+  gemm_thread_enter();
+  return group_run(slot, batch, sequence, 1, &watch, error) &&
+         row_refuse(verdict, watch.first, slot->forward->shape.layers,
+                    exact ? "this is fp32, so look at the model's own numbers" : "pass --precision fp32",
+                    error);
 }

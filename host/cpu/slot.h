@@ -2,6 +2,7 @@
 #pragma once
 
 #include "host/cpu/weights.h"
+#include "host/model/row_verdict.h"
 
 /* What all slots of an encoder share; immutable while they run. */
 struct forward {
@@ -21,9 +22,15 @@ struct slot;
 struct slot *slot_open(const struct forward *forward, struct error *error);
 void slot_close(struct slot *slot);
 
-/* pooled [sequences, hidden] is not kept: `row` is called with each sequence's pooled row, in order. */
-typedef void slot_row_fn(void *context, int32_t sequence, const float *pooled);
+/* pooled [sequences, hidden] is not kept: `row` is called with each sequence's pooled row, in order, as long
+ * as it returns true. */
+typedef bool slot_row_fn(void *context, int32_t sequence, const float *pooled);
 
-/* Runs a checked batch in the calling thread. */
+/* Runs a checked batch in the calling thread. Also false, and without an error, if `row` was. */
 bool slot_run(struct slot *slot, const struct batch *batch, slot_row_fn *row, void *context,
               struct error *error);
+
+/* Fills *error for a sequence of a batch whose row cannot be stored: runs it again by itself, which gives the
+ * same row, and looks at the first `columns` of the state after each layer. Returns false. */
+bool slot_blame(struct slot *slot, const struct batch *batch, int32_t sequence, enum row_verdict verdict,
+                int32_t columns, struct error *error);

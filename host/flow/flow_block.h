@@ -14,6 +14,7 @@
 struct flow_row {
   int64_t first_token; /* in flow_block.ids */
   int32_t tokens;
+  int32_t line; /* of the block, counted from 0 */
 };
 
 struct flow_block;

@@ -38,6 +38,17 @@ static void scatter_rows(const struct flow_options *options, const struct flow_b
   }
 }
 
+/* Names what an encoder's error is about: the document whose row is the reason, or the block. */
+static bool batch_blame(struct flow *flow, int32_t blamed, const struct flow_batch *part,
+                        struct error *error) {
+  const struct flow_block *work = part->work;
+  const struct block_border *border = &work->block.border;
+  if (blamed < 0) return error_prefix(error, "block %d of shard %d", border->index, border->shard);
+  const struct flow_row *row = &work->row[work->order[part->first_row + blamed]];
+  return error_prefix(error, "%s:%lld", flow_shard_path(flow, border->shard),
+                      (long long)(border->first_line + row->line));
+}
+
 static bool encode_batch(struct flow *flow, int32_t slot, struct slot_rows *rows,
                          const struct flow_batch *part, struct error *error) {
   const struct flow_block *work = part->work;
@@ -48,9 +59,9 @@ static bool encode_batch(struct flow *flow, int32_t slot, struct slot_rows *rows
   if (!slot_rows_reserve(rows, &flow->options, part->sequences))
     return error_set_memory(error, (size_t)part->sequences * (size_t)flow->options.widths[0] * 2,
                             "a batch's rows");
-  if (!encoder_submit(flow->parts.encoder, slot, &batch, error) ||
-      !encoder_wait(flow->parts.encoder, slot, rows->rows, error))
-    return error_prefix(error, "block %d of shard %d", work->block.border.index, work->block.border.shard);
+  if (!encoder_submit(flow->parts.encoder, slot, &batch, error)) return batch_blame(flow, -1, part, error);
+  if (!encoder_wait(flow->parts.encoder, slot, rows->rows, error))
+    return batch_blame(flow, encoder_blamed(flow->parts.encoder, slot), part, error);
   scatter_rows(&flow->options, part, rows);
   return true;
 }

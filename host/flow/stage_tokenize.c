@@ -97,6 +97,7 @@ static bool add_row(struct tokenizing *tools, struct flow_block *work, const str
   struct flow_row *row = &work->row[work->rows];
   bool truncated;
   row->first_token = work->tokens;
+  row->line = (int32_t)(line - work->block.border.first_line);
   if (!token_encoder_encode(tools->encoder, input.bytes, input.length, options->max_tokens,
                             work->ids + work->tokens, &row->tokens, &truncated, error))
     return false;

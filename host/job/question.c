@@ -9,6 +9,8 @@
 #include "host/model/half.h"
 #include "io/text.h"
 
+#define QUESTION_SHOWN 80 /* bytes */
+
 struct question_encoder {
   struct model *model;
   struct tokenizer *tokenizer;
@@ -135,6 +137,14 @@ static bool question_tokenize(struct question_encoder *question, const char *ask
                               question->options.max_tokens, question->ids, count, &truncated, error);
 }
 
+/* Names the question, or as much of it as a sentence bears, in whole characters. */
+static bool question_blame(const char *asked, struct error *error) {
+  const size_t length = strlen(asked);
+  size_t shown = length < QUESTION_SHOWN ? length : QUESTION_SHOWN;
+  while (shown < length && (asked[shown] & 0xc0) == 0x80) shown--; /* in the middle of a character */
+  return error_prefix(error, "the question \"%.*s%s\"", (int)shown, asked, shown < length ? "…" : "");
+}
+
 bool question_encode(struct question_encoder *question, const char *asked, float *row, struct error *error) {
   const struct encoder_options *options = &question->options;
   const int32_t last = options->width_count - 1;
@@ -143,7 +153,7 @@ bool question_encode(struct question_encoder *question, const char *asked, float
   const struct batch batch = {question->ids, offsets, 1, question->prompt_tokens};
   if (!encoder_submit(question->encoder, 0, &batch, error) ||
       !encoder_wait(question->encoder, 0, question->rows, error))
-    return false;
+    return question_blame(asked, error);
   for (int32_t i = 0; i < options->widths[last]; i++) row[i] = half_to_float(question->rows[last][i]);
   return true;
 }

@@ -77,6 +77,7 @@ struct encoder_vtable {
   bool (*wait)(struct encoder *encoder, int32_t slot, uint16_t *const *rows, struct error *error);
   json_t *(*compute_class)(const struct encoder *encoder);
   void (*close)(struct encoder *encoder);
+  int32_t (*blamed)(const struct encoder *encoder, int32_t slot); /* NULL: always -1 */
 };
 
 /* Hands a batch to a free slot. The batch's arrays must stay as they are until the wait. */
@@ -86,10 +87,17 @@ static inline bool encoder_submit(struct encoder *encoder, int32_t slot, const s
 }
 
 /* Waits for the slot's batch; rows[w] [sequences, widths[w]] fp16 are written, nested as host/model/widths.h
- * says. */
+ * says. False too if a row cannot be stored (host/model/row_verdict.h): then encoder_blamed knows whose it
+ * is. */
 static inline bool encoder_wait(struct encoder *encoder, int32_t slot, uint16_t *const *rows,
                                 struct error *error) {
   return encoder->vtable->wait(encoder, slot, rows, error);
+}
+
+/* After a wait that failed: the sequence of its batch whose row is the reason, or -1 if it was another one.
+ * The caller knows that sequence's name. */
+static inline int32_t encoder_blamed(const struct encoder *encoder, int32_t slot) {
+  return encoder->vtable->blamed ? encoder->vtable->blamed(encoder, slot) : -1;
 }
 
 /* A new object: all that decides the bits of a row besides the model and the batch. NULL when memory is

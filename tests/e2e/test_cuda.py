@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from output import Output, derive, same_bits
-from program import DONE, FAILED, FULL, GOLDEN, PROGRAM, ROOT, USAGE, embed, nina
-from shards import make_documents, write_shard
+from program import DONE, FAILED, FULL, GOLDEN, PROGRAM, ROOT, USAGE, embed, nina, tokenize
+from shards import make_documents, make_texts, write_shard
 
 pytestmark = pytest.mark.skipif(
     "fake-cuda" not in PROGRAM.name, reason="needs nina on the fake CUDA runtime: NINA=…/nina-fake-cuda"
@@ -94,7 +94,7 @@ def test_more_documents_cost_no_allocation_and_one_wait_a_batch(
     assert more["event_waits"] == more["event_records"] == more["copies_up"] == batches
     rows, tokens = (many.manifest()["totals"][key] - few.manifest()["totals"][key] for key in ("rows", "tokens"))
     assert more["bytes_up"] == 4 * (tokens + rows + batches)
-    assert more["bytes_down"] == 2 * rows * sum(WIDTHS["bert-mean-v6"])
+    assert more["bytes_down"] == 2 * rows * sum(WIDTHS["bert-mean-v6"]) + 4 * rows  # rows and their verdicts
 
 
 def test_a_failure_on_the_card_names_the_batch_and_keeps_what_is_committed(
@@ -120,6 +120,23 @@ def test_a_failure_on_the_card_names_the_batch_and_keeps_what_is_committed(
     embed(tmp_path / "out", shard, **options)
     embed(tmp_path / "again", shard, **options)
     assert Output(tmp_path / "out").embedding() == Output(tmp_path / "again").embedding()
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize("model", ["xlmr-cls-v3", "bert-mean-v6"])
+def test_row_that_is_not_finite_stops_the_run_and_names_document_and_layer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    texts = make_texts(40, 7)
+    texts[28] = "Ωmega"
+    tokens = tokenize(texts, GOLDEN / model)
+    others = {token for k, own in enumerate(tokens) if k != 28 for token in own}
+    monkeypatch.setenv("FAKE_CUDA_SPOIL", f"token:{next(token for token in tokens[28] if token not in others)}")
+    shard = write_shard(tmp_path / "a.jsonl", [{"text": text} for text in texts])
+    result = embed(tmp_path / "out", shard, device="cuda", model=GOLDEN / model, block_lines=20, status=FAILED)
+    where = "the text's row is not finite: the embedding, before layer 0, already gives such numbers"
+    assert f"{shard}:29: CUDA card 0 (Fake card, PCI 0000:01:00.0): {where}" in result.error
+    assert "pass --device cpu" in result.error
 
 
 def test_auto_without_a_usable_card_is_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

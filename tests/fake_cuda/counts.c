@@ -66,6 +66,13 @@ bool fake_fails(enum fake_count kind, int64_t number, const char *how) {
   return strcmp(wish, any) == 0 || strcmp(wish, this) == 0;
 }
 
+int64_t fake_spoils(const char *what) {
+  const char *wish = getenv("FAKE_CUDA_SPOIL");
+  const size_t length = strlen(what);
+  const bool meant = wish && strncmp(wish, what, length) == 0 && wish[length] == ':';
+  return meant ? strtoll(wish + length + 1, NULL, 10) : -1;
+}
+
 __attribute__((destructor)) static void log_write(void) {
   const char *path = getenv("FAKE_CUDA_LOG");
   FILE *file = path ? fopen(path, "w") : NULL;

@@ -23,8 +23,9 @@
  *   FAKE_CUDA_FAIL        kernel:n:launch or kernel:n:run: its n-th (from 1) fails, at once or in the queue;
  *                         group_names:n:launch, group_joins:n:run: NCCL's;
  *                         kernel:n:run:k: in a process that has turned to card k of the machine
- *   FAKE_CUDA_REFUSE      tokens of a product that an algorithm for another number of them refuses
- *   FAKE_CUDA_STRAY       how many times as much as they may a search's products err (1)
+ *   FAKE_CUDA_SPOIL       token:id: what the embedding gives for that token is NaN; layer_norm:n: so is the
+ * first row of its n-th launch, once FAKE_CUDA_REFUSE      tokens of a product that an algorithm for another
+ * number of them refuses FAKE_CUDA_STRAY       how many times as much as they may a search's products err (1)
  *   FAKE_CUDA_EAGER       set: streams work at once, on what they are given too early, too
  *   FAKE_CUDA_MISSING     cuBLASLt or NCCL: the library that is not found
  *   FAKE_CUDA_LOG         file that takes the counts, as one JSON object, when the process ends */
@@ -102,6 +103,9 @@ void fake_sticky_set(cudaError_t error);
 /* The card that this thread has turned to: the machine's number of it, and the process's. */
 int32_t fake_card(void);
 int32_t fake_current(void);
+
+/* Of FAKE_CUDA_SPOIL: the number after "what:", or -1. */
+int64_t fake_spoils(const char *what);
 
 /* Of FAKE_CUDA_FAIL: whether this launch, the `number`-th of its kind, fails in the way `how`. */
 bool fake_fails(enum fake_count kind, int64_t number, const char *how);

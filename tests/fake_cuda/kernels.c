@@ -11,6 +11,8 @@
     if (!(pointer)) return cudaErrorIllegalAddress;                             \
   } while (0)
 
+#define NOT_A_NUMBER 0x7e00 /* in fp16 */
+
 static bool is_aligned16(const void *pointer) {
   return (uintptr_t)pointer % 16 == 0;
 }
@@ -34,8 +36,12 @@ static cudaError_t embedding_run(const void *arguments) {
   TO_MEMORY(call.norm.weight, hidden);
   TO_MEMORY(call.norm.bias, hidden);
   TO_MEMORY(call.state, call.tokens * hidden);
-  return compute_embedding(&call.tables, &call.norm, call.ids, call.offsets, call.sequences, call.tokens,
-                           call.hidden, call.state);
+  const int64_t spoiled = fake_spoils("token");
+  const cudaError_t status = compute_embedding(&call.tables, &call.norm, call.ids, call.offsets,
+                                               call.sequences, call.tokens, call.hidden, call.state);
+  for (int64_t t = 0; t < call.tokens; t++)
+    if (call.ids[t] == spoiled) call.state[t * hidden] = NOT_A_NUMBER;
+  return status;
 }
 
 cudaError_t kernel_embedding(const struct kernel_embedding *tables, const struct kernel_norm *norm,
@@ -53,6 +59,7 @@ struct layer_norm_call {
   const uint16_t *x;
   int32_t tokens, hidden;
   uint16_t *y;
+  bool spoiled;
 };
 
 static cudaError_t layer_norm_run(const void *arguments) {
@@ -62,12 +69,15 @@ static cudaError_t layer_norm_run(const void *arguments) {
   TO_MEMORY(call.norm.bias, hidden);
   TO_MEMORY(call.x, call.tokens * hidden);
   TO_MEMORY(call.y, call.tokens * hidden);
-  return compute_layer_norm(&call.norm, call.x, call.tokens, call.hidden, call.y);
+  const cudaError_t status = compute_layer_norm(&call.norm, call.x, call.tokens, call.hidden, call.y);
+  if (call.spoiled) call.y[0] = NOT_A_NUMBER;
+  return status;
 }
 
 cudaError_t kernel_layer_norm(const struct kernel_norm *norm, const uint16_t *x, int32_t tokens,
                               int32_t hidden, uint16_t *y, cudaStream_t stream) {
-  const struct layer_norm_call call = {*norm, x, tokens, hidden, y};
+  const bool spoiled = fake_counted(FAKE_LAYER_NORM) + 1 == fake_spoils("layer_norm");
+  const struct layer_norm_call call = {*norm, x, tokens, hidden, y, spoiled};
   if (!is_aligned16(norm->weight) || !is_aligned16(norm->bias) || !is_aligned16(x) || !is_aligned16(y))
     return cudaErrorInvalidValue;
   return fake_launch(stream, FAKE_LAYER_NORM, layer_norm_run, &call, sizeof call);
@@ -161,6 +171,7 @@ static cudaError_t pool_run(const void *arguments) {
             (int64_t)(call.offsets ? call.offsets[call.sequences] : call.sequences) * call.hidden);
   for (int32_t w = 0; w < call.widths.count; w++)
     TO_MEMORY(call.widths.rows[w], (int64_t)call.sequences * call.widths.width[w]);
+  if (call.widths.verdicts) TO_MEMORY(call.widths.verdicts, call.sequences);
   return compute_pool(call.state, call.offsets, call.sequences, call.hidden, call.mean, call.prompt_tokens,
                       &call.widths);
 }

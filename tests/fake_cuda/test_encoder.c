@@ -190,7 +190,7 @@ static void steady_state_allocates_nothing_and_waits_once_a_batch(void **state) 
   world_close(&world);
 }
 
-static void ids_and_offsets_go_up_and_rows_come_down_and_nothing_else(void **state) {
+static void ids_and_offsets_go_up_and_rows_and_verdicts_come_down_and_nothing_else(void **state) {
   struct world world;
   int64_t before[FAKE_COUNTS], width_sum = 0;
   (void)state;
@@ -200,8 +200,8 @@ static void ids_and_offsets_go_up_and_rows_come_down_and_nothing_else(void **sta
   for (int32_t w = 0; w < world.options.width_count; w++) width_sum += world.options.widths[w];
   assert_int_equal(counted_since(before, FAKE_COPIES_UP), batches);
   assert_int_equal(counted_since(before, FAKE_BYTES_UP), 4 * (world.golden.offsets[texts] + texts + batches));
-  assert_int_equal(counted_since(before, FAKE_COPIES_DOWN), batches * world.options.width_count);
-  assert_int_equal(counted_since(before, FAKE_BYTES_DOWN), 2 * texts * width_sum);
+  assert_int_equal(counted_since(before, FAKE_COPIES_DOWN), batches * (world.options.width_count + 1));
+  assert_int_equal(counted_since(before, FAKE_BYTES_DOWN), 2 * texts * width_sum + 4 * texts);
   world_close(&world);
 }
 
@@ -232,7 +232,7 @@ int main(void) {
       cmocka_unit_test(rows_are_those_of_the_reference),
       cmocka_unit_test(repeated_runs_give_the_same_bits),
       cmocka_unit_test(steady_state_allocates_nothing_and_waits_once_a_batch),
-      cmocka_unit_test(ids_and_offsets_go_up_and_rows_come_down_and_nothing_else),
+      cmocka_unit_test(ids_and_offsets_go_up_and_rows_and_verdicts_come_down_and_nothing_else),
       cmocka_unit_test(prompt_tokens_reach_the_pooling),
   };
   if (getenv("CMOCKA_TEST_FILTER")) cmocka_set_test_filter(getenv("CMOCKA_TEST_FILTER"));

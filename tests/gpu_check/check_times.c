@@ -161,7 +161,9 @@ static bool pool_run(void *context, struct error *error) {
   const struct batch_case *this = context;
   const int32_t hidden = this->shape->hidden;
   const struct kernel_widths widths = {
-      2, {hidden, hidden / 2}, {this->qkv, this->qkv + (int64_t)this->sequences * hidden}};
+      .count = 2,
+      .width = {hidden, hidden / 2},
+      .rows = {this->qkv, this->qkv + (int64_t)this->sequences * hidden}};
   return cuda_check(kernel_pool(this->state, this->offsets, this->sequences, hidden, false, 0, &widths,
                                 this->check->stream),
                     error, "the pooling kernel");

@@ -114,6 +114,15 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU") # Clang's sanitizer does not look at th
     [[width % CHUNK == 0 ? width : 0]]
     [[width / CHUNK * CHUNK]])
 endif()
+broken(pool_verdict_infinity pool "${pool_files}" pool.cu
+  [[!(squares_widest < static_cast<double>(INFINITY))]]
+  [[squares_widest != squares_widest]])
+broken(pool_verdict_width pool "${pool_files}" pool.cu
+  [[verdict_of(squares, narrowest)]]
+  [[verdict_of(squares, fma(narrowest, 0.0, squares))]])
+broken(pool_verdict_warp pool "${pool_files}" pool.cu
+  [[(widths.count - 2) % WARPS]]
+  [[(widths.count - 1) % WARPS]])
 broken(first_rows_border pool "${pool_files}" first_rows.cu
   [[if (i >= static_cast]]
   [[if (i > static_cast]])

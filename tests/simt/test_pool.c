@@ -41,7 +41,7 @@ static void pool_free(struct pool *pool) {
   free(pool->offsets);
 }
 
-/* Each width's rows begin at a multiple of 16 bytes in the one buffer of a launch. */
+/* Each width's rows begin at a multiple of 16 bytes in the one buffer of a launch; the verdicts follow. */
 static size_t widths_place(const struct pool *pool, struct kernel_widths *widths, void *out) {
   size_t bytes = 0;
   *widths = pool->widths;
@@ -49,7 +49,8 @@ static size_t widths_place(const struct pool *pool, struct kernel_widths *widths
     if (out) widths->rows[w] = (uint16_t *)((char *)out + bytes);
     bytes += ((size_t)pool->sequences * (size_t)widths->width[w] * sizeof(uint16_t) + 15) / 16 * 16;
   }
-  return bytes;
+  if (out) widths->verdicts = (int32_t *)((char *)out + bytes);
+  return bytes + (size_t)pool->sequences * sizeof(int32_t);
 }
 
 static void launch(void *context, void *out) {
@@ -92,6 +93,7 @@ static void pool_check(const struct pool *pool) {
   twin_pool(pool->state, pool->offsets, pool->sequences, pool->hidden, pool->mean, pool->prompt_tokens,
             &twin);
   rows_check(pool, &rows, &twin);
+  assert_memory_equal(rows.verdicts, twin.verdicts, (size_t)pool->sequences * sizeof *rows.verdicts);
   free(out);
   free(right);
 }
@@ -190,11 +192,37 @@ static void a_nan_makes_the_whole_row_nan(void **state) {
   pool_free(&pool);
 }
 
+/* Sequences whose rows are right, not finite by one number, zero, and zero in the first numbers only; for as
+ * many widths as several rounds of warps take, since one warp speaks for all. */
+static void verdicts_tell_which_rows_cannot_be_stored(void **state) {
+  (void)state;
+  enum { SEQUENCES = 5, HIDDEN = 64, WIDTHS = 12 };
+  static const int32_t ones[] = {1, 1, 1, 1, 1};
+  static const int32_t expected[] = {ROW_FINE, ROW_NOT_FINITE, ROW_NOT_FINITE, ROW_ZERO, ROW_ZERO};
+  int32_t sizes[WIDTHS], verdicts[SEQUENCES];
+  for (int32_t w = 0; w < WIDTHS; w++) sizes[w] = HIDDEN - 5 * w;
+  for (int mean = 0; mean < 2; mean++)
+    for (int32_t count = 1; count <= WIDTHS; count++) {
+      struct pool pool = pool_make(ones, SEQUENCES, HIDDEN, mean, sizes, count);
+      pool.state[1 * HIDDEN + sizes[count - 1] - 1] = 0x7e00; /* NaN */
+      pool.state[2 * HIDDEN + sizes[0] - 1] = 0xfc00;         /* minus infinity, past the narrower rows */
+      for (int32_t i = 0; i < HIDDEN; i++) pool.state[3 * HIDDEN + i] = i % 2 ? 0x8000 : 0;
+      for (int32_t i = 0; i < sizes[count - 1]; i++) pool.state[4 * HIDDEN + i] = 0;
+      const size_t bytes = widths_place(&pool, &(struct kernel_widths){0}, NULL);
+      char *rows = memory_poisoned(bytes);
+      launch(&pool, rows);
+      memcpy(verdicts, rows + bytes - SEQUENCES * sizeof *verdicts, SEQUENCES * sizeof *verdicts);
+      assert_memory_equal(verdicts, expected, sizeof expected);
+      free(rows);
+      pool_free(&pool);
+    }
+}
+
 static void what_cannot_run_is_refused(void **state) {
   (void)state;
   struct pool pool = pool_make(lengths, 1, 64, false, (const int32_t[]){64, 64}, 2);
   uint16_t *rows = memory_poisoned(256);
-  struct kernel_widths widths = {2, {64, 64}, {rows, rows}};
+  struct kernel_widths widths = {.count = 2, .width = {64, 64}, .rows = {rows, rows}};
   assert_int_equal(kernel_pool(pool.state, pool.offsets, 1, 64, false, 0, &widths, NULL),
                    cudaErrorInvalidValue);
   widths.width[1] = 32;
@@ -223,6 +251,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(any_widths_work),
       cmocka_unit_test(extreme_vectors_follow_the_cpu),
       cmocka_unit_test(a_nan_makes_the_whole_row_nan),
+      cmocka_unit_test(verdicts_tell_which_rows_cannot_be_stored),
       cmocka_unit_test(what_cannot_run_is_refused),
   };
   return fixture_run("pool", tests, sizeof tests / sizeof *tests, argc, argv);

@@ -285,6 +285,51 @@ static void batches_out_of_bounds_are_errors(void **state) {
   random_model_close(random);
 }
 
+/* Fills one tensor of a random model, in fp32, with a number. */
+static void tensor_fill(const struct tensor *tensor, float number) {
+  float *numbers = (float *)(uintptr_t)tensor->data;
+  for (int64_t i = 0; i < tensor->elements; i++) numbers[i] = number;
+}
+
+/* All texts of a batch but the empty one go wrong; the first is named, and the next batch is not spoilt. */
+static void check_refused(const struct model *model, enum precision precision, const char *phrase) {
+  static const int32_t ids[] = {0, 2, 0, 5, 2}, offsets[] = {0, 2, 5};
+  struct error error = {.message = ""};
+  uint16_t row[2 * 128], *rows[] = {row};
+  struct encoder *encoder = encoder_make(model, precision, isa_detect());
+  assert_true(encoder_submit(encoder, 1, &(struct batch){ids, offsets, 2, 0}, &error));
+  assert_false(encoder_wait(encoder, 1, rows, &error));
+  assert_int_equal(error.code, ERROR_DEVICE);
+  if (!strstr(error.message, phrase)) fail_msg("\"%s\" is not in \"%s\"", phrase, error.message);
+  const bool zero = strstr(phrase, "zero") != NULL;
+  assert_int_equal(encoder_blamed(encoder, 1), zero ? 1 : 0);
+  assert_true(encoder_submit(encoder, 1, &(struct batch){ids, offsets, 1, 0}, &error));
+  assert_int_equal(encoder_blamed(encoder, 1), -1);
+  assert_int_equal(encoder_wait(encoder, 1, rows, &error), zero);
+  encoder_close(encoder);
+}
+
+static void row_that_cannot_be_stored_names_its_sequence_and_layer(void **state) {
+  static const struct model_shape *const shapes[] = {&shape_32, &shape_64};
+  static const enum precision precisions[] = {PRECISION_FP32, PRECISION_BF16};
+  (void)state;
+  for (int i = 0; i < 2; i++)
+    for (int p = 0; p < (bf16_runs() ? 2 : 1); p++) {
+      struct random_model *random = random_model_open(shapes[i], DTYPE_F32, 1);
+      struct layer *last = &random->model.layer[1];
+      tensor_fill(last->output_norm.weight, 0);
+      tensor_fill(last->output_norm.bias, 0);
+      check_refused(&random->model, precisions[p], "is all zero: layer 1, of layers 0 to 1, is the first");
+      tensor_fill(last->output.bias, NAN);
+      check_refused(&random->model, precisions[p], "is not finite: layer 1, of layers 0 to 1, is the first");
+      tensor_fill(random->model.layer[0].value.bias, INFINITY);
+      check_refused(&random->model, precisions[p], "is not finite: layer 0, of layers 0 to 1, is the first");
+      tensor_fill(random->model.position_embedding, NAN);
+      check_refused(&random->model, precisions[p], "the embedding, before layer 0, already");
+      random_model_close(random);
+    }
+}
+
 static void options_that_cannot_be_are_refused(void **state) {
   (void)state;
   struct random_model *random = random_model_open(&shape_32, DTYPE_F32, 1);
@@ -331,6 +376,7 @@ int main(void) {
       cmocka_unit_test(narrow_widths_derive_from_the_widest),
       cmocka_unit_test(ids_past_the_word_table_are_an_error),
       cmocka_unit_test(batches_out_of_bounds_are_errors),
+      cmocka_unit_test(row_that_cannot_be_stored_names_its_sequence_and_layer),
       cmocka_unit_test(options_that_cannot_be_are_refused),
       cmocka_unit_test(compute_class_names_what_decides_the_bits),
   };

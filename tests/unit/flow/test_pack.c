@@ -14,7 +14,7 @@ static void work_fill(struct flow_block *work, const int32_t *lengths, int64_t r
   work->rows = rows;
   assert_true(flow_block_reserve(&work->row, &work->row_capacity, rows, sizeof *work->row));
   for (int64_t i = 0; i < rows; i++) {
-    work->row[i] = (struct flow_row){work->tokens, lengths[i]};
+    work->row[i] = (struct flow_row){.first_token = work->tokens, .tokens = lengths[i]};
     assert_true(
         flow_block_reserve(&work->ids, &work->token_capacity, work->tokens + lengths[i], sizeof *work->ids));
     for (int32_t j = 0; j < lengths[i]; j++) work->ids[work->tokens + j] = (int32_t)(1000 * i + j);

@@ -1,0 +1,43 @@
+/* A row that cannot be stored: where in the model it went wrong. The batch still lies in the slot, so it is
+ * run once more, with a look at the state after each step. It is slow and rare: the run ends with its answer.
+ */
+#include "cuda/check.h"
+#include "cuda/cuda_slot_state.h"
+
+/* Whether the state of the blamed sequence is as wrong as its row was. The mean of its tokens is, if one of
+ * them is; `firsts`: the state has the row of its first token only. */
+static bool state_judge(struct cuda_slot *slot, bool firsts, enum row_verdict verdict, bool *wrong,
+                        struct error *error) {
+  int32_t *const seen = slot->host_verdicts + slot->blamed;
+  const bool ok = cuda_slot_pool(slot, !firsts, 0, error) &&
+                  cuda_check(cudaMemcpyAsync(seen, slot->verdicts + slot->blamed, sizeof *seen,
+                                             cudaMemcpyDeviceToHost, slot->stream),
+                             error, "copying a row's verdict from the card") &&
+                  cuda_check(cudaStreamSynchronize(slot->stream), error, "running a batch again");
+  *wrong = ok && *seen == (int32_t)verdict;
+  return ok;
+}
+
+static bool layer_find(struct cuda_slot *slot, enum row_verdict verdict, int32_t *layer,
+                       struct error *error) {
+  const struct attention_plan plan = cuda_slot_plan(slot);
+  bool wrong;
+  *layer = ROW_LAYER_EMBEDDING;
+  if (!cuda_slot_embed(slot, error) || !state_judge(slot, false, verdict, &wrong, error)) return false;
+  while (!wrong && ++*layer < slot->forward->shape.layers)
+    if (!cuda_slot_layer(slot, &plan, *layer, error) ||
+        !state_judge(slot, cuda_slot_firsts_only(slot, *layer), verdict, &wrong, error))
+      return false;
+  if (!wrong) *layer = ROW_LAYER_NONE;
+  return true;
+}
+
+bool cuda_slot_blame(struct cuda_slot *slot, struct error *error) {
+  const enum row_verdict verdict = (enum row_verdict)slot->host_verdicts[slot->blamed];
+  int32_t layer;
+  return cuda_check(cudaSetDevice(slot->forward->device), error, "turning to card %d",
+                    slot->forward->device) &&
+         layer_find(slot, verdict, &layer, error) &&
+         row_refuse(verdict, layer, slot->forward->shape.layers,
+                    "the cuda encoder computes in fp16, which ends at 65504: pass --device cpu", error);
+}

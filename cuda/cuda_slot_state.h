@@ -1,0 +1,67 @@
+/* What a slot of the CUDA encoder holds, and the steps of its forward pass. Private to this folder's
+ * cuda_slot.c, cuda_forward.c and cuda_blame.c. */
+#pragma once
+
+#include "cuda/cuda_slot.h"
+#include "cuda/gemm.h"
+#include "cuda/kernels.h"
+
+enum { GEMM_PROJECTION, GEMM_ATTENTION_OUTPUT, GEMM_INTERMEDIATE, GEMM_OUTPUT, GEMMS };
+
+struct cuda_slot {
+  const struct cuda_forward *forward;
+  cudaStream_t stream;
+  cudaEvent_t done;
+  struct cuda_blas *blas;
+  struct cuda_gemm *gemm[GEMMS];
+
+  /* On the card, in one allocation. `scratch` is, in turn, qkv [tokens, 3, heads, head_size] and context
+   * [tokens, hidden]; inner [tokens, ffn]; and the rows of all widths. Context has a place of its own there,
+   * since cuBLASLt wants it aligned. */
+  char *arena;
+  int32_t *input;    /* offsets [sequences + 1], ids [tokens] */
+  int32_t *verdicts; /* [sequences] enum row_verdict */
+  struct attention_tile *tiles;
+  uint16_t *state; /* [tokens, hidden] */
+  uint16_t *scratch, *context;
+
+  /* Pinned memory of the host. */
+  int32_t *host_input, *host_verdicts;
+  char *host_rows;
+
+  /* The batch under way. */
+  bool submitted;
+  int32_t sequences, tokens, prompt_tokens;
+  int32_t rows;                  /* of the state: tokens, or at the end of a CLS model sequences */
+  size_t row_offset[WIDTHS_MAX]; /* where each width's rows begin, in scratch and in host_rows: bytes */
+
+  int32_t blamed; /* of the last batch: the sequence whose row could not be stored, or -1 */
+};
+
+static inline const int32_t *cuda_slot_offsets(const struct cuda_slot *slot) {
+  return slot->input;
+}
+static inline const int32_t *cuda_slot_ids(const struct cuda_slot *slot) {
+  return slot->input + slot->sequences + 1;
+}
+static inline size_t cuda_slot_rows_bytes(const struct cuda_slot *slot, int32_t w) {
+  return (size_t)slot->sequences * (size_t)slot->forward->widths[w] * sizeof(uint16_t);
+}
+
+/* The three steps of a forward pass, queued on the slot's stream: the state from the ids on the card; layer
+ * `layer` of it; rows and verdicts of it, in scratch and in verdicts. After the last layer of a model whose
+ * pooling takes first tokens only, the state has these rows alone. */
+bool cuda_slot_embed(struct cuda_slot *slot, struct error *error);
+bool cuda_slot_layer(struct cuda_slot *slot, const struct attention_plan *plan, int32_t layer,
+                     struct error *error);
+bool cuda_slot_pool(struct cuda_slot *slot, bool mean, int32_t prompt_tokens, struct error *error);
+
+/* The plan of the batch whose offsets are in host_input. */
+struct attention_plan cuda_slot_plan(const struct cuda_slot *slot);
+
+/* Whether a layer is the last one of a model whose pooling takes first tokens only. */
+bool cuda_slot_firsts_only(const struct cuda_slot *slot, int32_t layer);
+
+/* slot.blamed is a sequence whose row cannot be stored. Runs its batch again, layer by layer, to learn where
+ * that began, and fills *error. Returns false. */
+bool cuda_slot_blame(struct cuda_slot *slot, struct error *error);

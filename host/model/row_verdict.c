@@ -1,0 +1,37 @@
+#include "host/model/row_verdict.h"
+
+#include <stdio.h>
+
+#define EXPONENT 0x7c00  /* of fp16: all ones in an infinity and in a NaN */
+#define MAGNITUDE 0x7fff /* all but the sign */
+
+enum row_verdict row_judge(const uint16_t *widest, int32_t width, const uint16_t *narrowest, int32_t narrow) {
+  int32_t bad = 0;
+  uint16_t any = 0;
+  for (int32_t i = 0; i < width; i++) bad |= (widest[i] & EXPONENT) == EXPONENT;
+  for (int32_t i = 0; i < narrow; i++) any |= narrowest[i] & MAGNITUDE;
+  return bad ? ROW_NOT_FINITE : any ? ROW_FINE : ROW_ZERO;
+}
+
+/* The tokenizers of this family put one token before a text and one after it. A prompt that is left out takes
+ * the one before it along. */
+bool row_passes(enum row_verdict verdict, int32_t tokens, int32_t prompt_tokens) {
+  const int32_t added = prompt_tokens > 0 ? prompt_tokens + 1 : 2;
+  return verdict == ROW_FINE || (verdict == ROW_ZERO && tokens <= added);
+}
+
+bool row_refuse(enum row_verdict verdict, int32_t layer, int32_t layers, const char *advice,
+                struct error *error) {
+  const char *what = verdict == ROW_ZERO ? "all zero" : "not finite";
+  char where[160];
+  if (layer == ROW_LAYER_NONE)
+    snprintf(where, sizeof where,
+             "a second run of the same batch was right, so the hardware may be failing (nvidia-smi -q, the "
+             "kernel's log)");
+  else if (layer == ROW_LAYER_EMBEDDING)
+    snprintf(where, sizeof where, "the embedding, before layer 0, already gives such numbers");
+  else
+    snprintf(where, sizeof where, "layer %d, of layers 0 to %d, is the first that gives such numbers", layer,
+             layers - 1);
+  return error_set(error, ERROR_DEVICE, "the text's row is %s: %s; %s", what, where, advice);
+}
