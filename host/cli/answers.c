@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "host/cli/human.h"
+#include "host/cli/say.h"
 
 void answers_init(struct answers *answers, bool json, int32_t width) {
   struct winsize window;
@@ -23,12 +24,15 @@ void answers_free(struct answers *answers) {
  * character of two columns (Chinese, say) counts as one: the terminal wraps then. */
 static int print_cut(const struct span *text, int room) {
   int used = 0;
-  for (int64_t i = 0; i < text->length; i++) {
-    const unsigned char byte = (unsigned char)text->bytes[i];
-    const bool continues = (byte & 0xc0) == 0x80;
-    if (!continues && used == room) return used;
-    used += !continues;
-    putchar(byte < 0x20 || byte == 0x7f ? ' ' : byte); /* a text must not steer the terminal */
+  for (int64_t i = 0; i < text->length; used++) {
+    if (used == room) return used;
+    bool printable;
+    const size_t length = say_character(text->bytes + i, (size_t)(text->length - i), &printable);
+    if (printable)
+      fwrite(text->bytes + i, 1, length, stdout);
+    else
+      putchar(' '); /* a text must not steer the terminal */
+    i += (int64_t)length;
   }
   return used;
 }
@@ -61,7 +65,7 @@ static void print_answer(struct answers *answers, const struct search_answer *an
 static void print_why(struct answers *answers) {
   char count[48];
   human_counted(answers->textless, "answer", "answers", count);
-  printf("no text for %s%s: %s\n", count, answers->textless > 1 ? "; the first" : "", answers->why);
+  say_line(stdout, "no text for %s%s: %s", count, answers->textless > 1 ? "; the first" : "", answers->why);
   answers->why_told = true;
 }
 
@@ -117,7 +121,8 @@ static void question_begin(struct answers *answers, int64_t number) {
     append_count(&answers->line, ",\"width\":", answers->width);
     text_append_string(&answers->line, ",\"answers\":[");
   } else if (answers->heading) {
-    printf("%s%s\n", number || answers->last >= 0 ? "\n" : "", question);
+    if (number || answers->last >= 0) putchar('\n');
+    say_line(stdout, "%s", question);
   }
   answers->last = number;
 }

@@ -6,6 +6,7 @@
 #include "host/cli/human.h"
 #include "host/cli/options.h"
 #include "host/cli/progress.h"
+#include "host/cli/say.h"
 #include "host/cli/signals.h"
 #include "host/job/embed.h"
 
@@ -89,13 +90,11 @@ static const struct option_spec specs[] = {
 
 static int embed_status_code(const struct embed_arguments *arguments, const struct embed_report *report) {
   if (report->interrupted && !report->complete) {
-    fprintf(stderr, "nina: stopped; start the same command again to go on\n");
+    say("stopped; start the same command again to go on");
     return EXIT_FAILED;
   }
   if (!report->complete) {
-    fprintf(
-        stderr,
-        "nina: %s is not complete: repair or replace the damaged shards and start the same command again\n",
+    say("%s is not complete: repair or replace the damaged shards and start the same command again",
         arguments->embed.out);
     return EXIT_FAILED;
   }
@@ -103,8 +102,7 @@ static int embed_status_code(const struct embed_arguments *arguments, const stru
   char lines[48];
   human_counted(report->totals.rejected, "line", "lines", lines);
   if (!arguments->quiet)
-    fprintf(stderr, "nina: %s could not be embedded; %s/rejects says which and why\n", lines,
-            arguments->embed.out);
+    say("%s could not be embedded; %s/rejects says which and why", lines, arguments->embed.out);
   return EXIT_REJECTS;
 }
 
@@ -120,8 +118,8 @@ static int embed(struct ranks *ranks, const struct embed_arguments *arguments,
   if (!report.speaks) return EXIT_DONE;
   if (!done) return command_fail(&error);
   if (report.failed_ranks > 0)
-    fprintf(stderr, "nina: warning: %d of %d ranks failed, as said above; the others did their work\n",
-            report.failed_ranks, report.status.ranks);
+    say("warning: %d of %d ranks failed, as said above; the others did their work", report.failed_ranks,
+        report.status.ranks);
   if (!arguments->quiet) progress_summary(&progress, arguments->embed.out, &report);
   return embed_status_code(arguments, &report);
 }

@@ -1,8 +1,7 @@
-#include <stdio.h>
-
 #include "host/cli/commands.h"
+#include "host/cli/say.h"
 
 int command_fail(const struct error *error) {
-  fprintf(stderr, "nina: %s\n", error->message);
+  say("%s", error->message);
   return error->code == ERROR_USAGE || error->code == ERROR_CONFLICT ? EXIT_USAGE : EXIT_FAILED;
 }

@@ -9,6 +9,7 @@
 #include "host/cli/compute_rows.h"
 #include "host/cli/human.h"
 #include "host/cli/options.h"
+#include "host/cli/say.h"
 #include "host/job/search.h"
 #include "io/line_reader.h"
 
@@ -61,8 +62,8 @@ static void print_scope(const struct search *search) {
   char passages[48];
   search_describe(search, &info);
   human_counted(info.passages, "passage", "passages", passages);
-  fprintf(stderr, "nina: %s at width %d; questions by %s, prompt \"%s\"%s\n", passages, info.width,
-          info.encoder, info.prompt, info.complete ? "" : "; the archive is not embedded to its end yet");
+  say("%s at width %d; questions by %s, prompt \"%s\"%s", passages, info.width, info.encoder, info.prompt,
+      info.complete ? "" : "; the archive is not embedded to its end yet");
 }
 
 static bool is_blank(const char *question) {

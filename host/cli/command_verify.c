@@ -4,6 +4,7 @@
 #include "host/cli/commands.h"
 #include "host/cli/human.h"
 #include "host/cli/options.h"
+#include "host/cli/say.h"
 #include "host/cpu/isa.h"
 #include "io/run/run_verify.h"
 
@@ -23,7 +24,7 @@ static void print_finding(void *context, const struct finding *finding) {
   static const char *const kinds[] = {"missing", "damaged", "incomplete", "foreign"};
   int64_t *findings = context;
   (*findings)++;
-  printf("%-10s %s: %s\n", kinds[finding->kind], finding->path, finding->detail);
+  say_line(stdout, "%-10s %s: %s", kinds[finding->kind], finding->path, finding->detail);
 }
 
 static int verify_command(int argc, char **argv) {
@@ -51,8 +52,8 @@ static int verify_command(int argc, char **argv) {
   human_counted(totals.parts, "part", "parts", parts);
   human_counted(files, "file", "files", read);
   human_bytes(totals.file_bytes, bytes);
-  printf("%s: %s in %s; %s with %s read; %s\n", argv[first], documents, parts, read, bytes,
-         findings ? "see above for what is wrong" : "all is as recorded");
+  say_line(stdout, "%s: %s in %s; %s with %s read; %s", argv[first], documents, parts, read, bytes,
+           findings ? "see above for what is wrong" : "all is as recorded");
   return findings ? EXIT_FAILED : EXIT_DONE;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/cli/human.h"
+#include "host/cli/say.h"
 
 #define LOSS_MIN 1e-12 /* a metric below it has no share to lose */
 
@@ -11,8 +12,9 @@ static void print_heading(const struct eval_result *result) {
   char passages[32], queries[32];
   human_count(result->passages, passages);
   human_count(result->judged, queries);
-  printf("%s (%s): %s passages, %s queries; %s, prompts \"%s\" and \"%s\"\n\n", result->dataset,
-         result->split, passages, queries, result->model, result->query_prompt, result->passage_prompt);
+  say_line(stdout, "%s (%s): %s passages, %s queries; %s, prompts \"%s\" and \"%s\"", result->dataset,
+           result->split, passages, queries, result->model, result->query_prompt, result->passage_prompt);
+  puts("");
 }
 
 #define SIGNED_BYTES 32
@@ -65,8 +67,10 @@ static const char *verdict(const struct interval *interval) {
 void comparison_print(const struct comparison *comparison, const char *before, const char *after) {
   char queries[48];
   human_counted(comparison->queries, "query", "queries", queries);
-  printf("before   %s\nafter    %s\ndiffer   %s\n", before, after,
-         *comparison->differences ? comparison->differences : "in nothing that the two files tell");
+  say_line(stdout, "before   %s", before);
+  say_line(stdout, "after    %s", after);
+  say_line(stdout, "differ   %s",
+           *comparison->differences ? comparison->differences : "in nothing that the two files tell");
   printf(
       "%s; the interval holds the difference with %.0f %% confidence (paired bootstrap, %d\n"
       "resamples); without a word, chance explains it\n",

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "host/cli/human.h"
+#include "host/cli/say.h"
 #include "io/clock.h"
 
 #define BAR_INTERVAL 200000000LL     /* 5 a second: smooth, and cheap over a slow line */
@@ -58,7 +59,7 @@ static void show_line(struct progress *progress, const struct embed_status *stat
              status->ranks, status->slowest, status->slowest_host, rate);
   }
   if (progress->mode == PROGRESS_LINES) {
-    fprintf(stderr, "nina: %s\n", line);
+    say("%s", line);
     return;
   }
   struct winsize window;
@@ -108,7 +109,7 @@ void progress_clear(struct progress *progress) {
 
 static void progress_notice(void *context, const char *sentence) {
   progress_clear(context);
-  fprintf(stderr, "nina: %s\n", sentence);
+  say("%s", sentence);
 }
 
 static void no_notice(void *context, const char *sentence) {
@@ -159,19 +160,18 @@ static void summary_this_run(const struct embed_report *report) {
   human_counted(flow->documents, "document", "documents", documents);
   human_counted(flow->tokens, "token", "tokens", tokens);
   human_count((int64_t)((double)flow->tokens / seconds), rate);
-  fprintf(stderr, "nina: %s after %s\n", report->complete ? "complete" : "not complete", time);
+  say("%s after %s", report->complete ? "complete" : "not complete", time);
   fprintf(stderr, "  this run    %s, %s, %s tokens/s\n", documents, tokens, rate);
 }
 
-static void summary_vectors(const struct run_totals *totals) {
-  char whole[32], stored[32];
+static void summary_vectors(const struct run_totals *totals, const char *bytes, const char *out) {
+  char whole[32], stored[32], vectors[128] = "none";
   human_bytes(totals->vector_bytes, whole);
   human_bytes(totals->vector_file_bytes, stored);
   if (totals->vector_bytes > 0)
-    fprintf(stderr, "%s stored in %s (%.2f : 1)", whole, stored,
-            (double)totals->vector_bytes / (double)totals->vector_file_bytes);
-  else
-    fputs("none", stderr);
+    snprintf(vectors, sizeof vectors, "%s stored in %s (%.2f : 1)", whole, stored,
+             (double)totals->vector_bytes / (double)totals->vector_file_bytes);
+  say_line(stderr, "  vectors     %s; all files %s in %s", vectors, bytes, out);
 }
 
 void progress_summary(const struct progress *progress, const char *out, const struct embed_report *report) {
@@ -190,8 +190,6 @@ void progress_summary(const struct progress *progress, const char *out, const st
   human_bytes(totals->file_bytes, bytes);
   fprintf(stderr, "  in all      %s, %s, %" PRId64 " rejected, %" PRId64 " truncated, %s\n", documents,
           tokens, totals->rejected, totals->truncated, parts);
-  fputs("  vectors     ", stderr);
-  summary_vectors(totals);
-  fprintf(stderr, "; all files %s in %s\n", bytes, out);
+  summary_vectors(totals, bytes, out);
   if (flow->documents > 0) summary_bottleneck(flow);
 }

@@ -1,6 +1,5 @@
 #include "host/job/embed.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "host/job/agree.h"
 #include "host/job/device.h"
 #include "host/job/inputs.h"
+#include "host/job/notice.h"
 #include "host/job/settings.h"
 #include "host/job/watch.h"
 #include "io/run/job_lock.h"
@@ -34,26 +34,6 @@ struct embedding {
   struct run_log *log;
 };
 
-static void notice(const struct embedding *run, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void notice(const struct embedding *run, const char *format, ...) {
-  char sentence[1200];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(sentence, sizeof sentence, format, arguments);
-  va_end(arguments);
-  if (!run->report->speaks) {
-    char named[1300];
-    const int32_t rank = ranks_rank(run->ranks);
-    snprintf(named, sizeof named, "rank %d on %s: %s", rank, ranks_place_of(run->ranks, rank)->host,
-             sentence);
-    run->callbacks->notice(run->callbacks->context, named);
-    return;
-  }
-  run->callbacks->notice(run->callbacks->context, sentence);
-}
-
 /* How many processors this rank should take for itself, where the launcher lets several ranks share some. */
 static void resolve_threads(struct embedding *run) {
   const struct ranks_place *place = ranks_place_of(run->ranks, ranks_rank(run->ranks));
@@ -63,7 +43,7 @@ static void resolve_threads(struct embedding *run) {
   /* Ranks with one mask between them are not bound one by one: the machine, or a job's cpuset, is theirs. */
   if (!ranks_launched(run->ranks) || place->local_rank > 0 || place->sharers > 1) return;
   if (place->processors < cores / place->local_size)
-    notice(run,
+    notice(run->callbacks, run->ranks,
            "each rank may use %d of this machine's %d processors, which only %d ranks share: give mpirun "
            "--bind-to none",
            place->processors, cores, place->local_size);
@@ -93,7 +73,7 @@ static bool open_encoder(struct embedding *run, struct error *error) {
   run->encoder =
       device_open_encoder(&choice, free_choice, run->ranks, run->model, &settings->encoder, &why, error);
   if (!run->encoder) return false;
-  if (why.code) notice(run, "%s", why.message);
+  if (why.code) notice(run->callbacks, run->ranks, "%s", why.message);
   resolve_blocks(run);
   return true;
 }
@@ -120,9 +100,9 @@ static bool open_model(struct embedding *run, struct error *error) {
 static void say_passed_over(const struct embedding *run) {
   const struct passed_over *passed = &run->inputs.passed_over;
   if (passed->count == 0) return;
-  notice(run, "%d other file%s or subfolder%s of the INPUTs %s not read: %s%s", passed->count,
-         passed->count == 1 ? "" : "s", passed->count == 1 ? "" : "s", passed->count == 1 ? "is" : "are",
-         passed->names, passed->count > PASSED_OVER_NAMED ? ", …" : "");
+  notice(run->callbacks, run->ranks, "%d other file%s or subfolder%s of the INPUTs %s not read: %s%s",
+         passed->count, passed->count == 1 ? "" : "s", passed->count == 1 ? "" : "s",
+         passed->count == 1 ? "is" : "are", passed->names, passed->count > PASSED_OVER_NAMED ? ", …" : "");
 }
 
 /* What rank 0 looks at for all. */
@@ -228,9 +208,10 @@ static void say_found(const struct embedding *run, bool complete) {
   snprintf(there, sizeof there, "%lld document%s in %lld part%s", (long long)found.rows, one ? "" : "s",
            (long long)found.parts, found.parts == 1 ? "" : "s");
   if (complete)
-    notice(run, "%s is already complete: %s; nothing to do", run->options->out, there);
+    notice(run->callbacks, run->ranks, "%s is already complete: %s; nothing to do", run->options->out, there);
   else
-    notice(run, "resuming %s: %s %s already there", run->options->out, there, one ? "is" : "are");
+    notice(run->callbacks, run->ranks, "resuming %s: %s %s already there", run->options->out, there,
+           one ? "is" : "are");
 }
 
 /* Bytes of all shards' files, or -1 where one of them is standard input. */
@@ -253,7 +234,7 @@ struct damage_report {
 static void report_damage(void *context, const struct error *damage) {
   struct damage_report *report = context;
   report->count++;
-  notice(report->run, "%s", damage->message);
+  notice(report->run->callbacks, report->run->ranks, "%s", damage->message);
 }
 
 /* This rank's pipeline, from its start to its end. False where the rank cannot go on with the others;
@@ -274,7 +255,8 @@ static bool embedding_flow(struct embedding *run, struct watch *watch, struct er
   }
   watch->damaged = damage.count;
   if (ok && failure->code && ranks_size(run->ranks) > 1)
-    notice(run, "this rank has stopped, and its blocks go to the others: %s", failure->message);
+    notice(run->callbacks, run->ranks, "this rank has stopped, and its blocks go to the others: %s",
+           failure->message);
   return ok && watch_report(watch, error) && ranks_leave(run->ranks, failure->code ? failure : NULL, error) &&
          watch_others(watch, error);
 }

@@ -1,6 +1,5 @@
 #include "host/job/eval.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "host/job/device.h"
 #include "host/job/eval_score.h"
 #include "host/job/eval_set.h"
+#include "host/job/notice.h"
 #include "host/job/passage.h"
 #include "host/job/scan.h"
 #include "io/file.h"
@@ -22,19 +22,6 @@ struct evaluation {
   struct eval_set set;
   struct eval_vectors vectors;
 };
-
-static void notice(const struct evaluation *eval, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void notice(const struct evaluation *eval, const char *format, ...) {
-  char sentence[1200];
-  va_list arguments;
-  if (ranks_rank(eval->ranks) > 0) return;
-  va_start(arguments, format);
-  vsnprintf(sentence, sizeof sentence, format, arguments);
-  va_end(arguments);
-  eval->callbacks->notice(eval->callbacks->context, sentence);
-}
 
 /* The prompt of one side as embed_run takes it: what the user said, else the first of `names` that the model
  * has, else the model's default. */
@@ -53,18 +40,20 @@ static bool side_embed(struct evaluation *eval, struct embed_options *embed, con
   const char *out = embed->out;
   embed->input = &input;
   embed->input_count = 1;
-  notice(eval, "embedding %s", input);
+  notice_once(eval->callbacks, eval->ranks, "embedding %s", input);
   bool ok = embed_run(eval->ranks, embed, eval->callbacks, eval->stop, &report, error);
   if (ok && !report.complete)
     ok = error_set(error, ERROR_INPUT, "%s is not complete: %s", out,
                    report.interrupted ? "stopped; start the same command again to go on"
                                       : "repair the damaged file and start the same command again");
   if (ok && report.failed_ranks > 0)
-    notice(eval, "warning: %d of %d ranks failed, as said above; the others did their work",
-           report.failed_ranks, report.status.ranks);
+    notice_once(eval->callbacks, eval->ranks,
+                "warning: %d of %d ranks failed, as said above; the others did their work",
+                report.failed_ranks, report.status.ranks);
   if (ok && report.totals.rejected > 0)
-    notice(eval, "%lld line%s of %s could not be embedded; %s/rejects says which and why",
-           (long long)report.totals.rejected, report.totals.rejected == 1 ? "" : "s", input, out);
+    notice_once(eval->callbacks, eval->ranks,
+                "%lld line%s of %s could not be embedded; %s/rejects says which and why",
+                (long long)report.totals.rejected, report.totals.rejected == 1 ? "" : "s", input, out);
   if (ok) eval->report->rejected += report.totals.rejected;
   return ok;
 }
@@ -110,8 +99,8 @@ static bool warn_of_empty_queries(const struct evaluation *eval, struct error *e
   int64_t empty, first;
   if (!passages_empty(&eval->vectors.queries, &empty, &first, error)) return false;
   if (empty > 0)
-    notice(eval, "%lld %s an empty text; the first is \"%s\"", (long long)empty,
-           empty == 1 ? "query has" : "queries have", id_map_id(eval->vectors.query_ids, first));
+    notice_once(eval->callbacks, eval->ranks, "%lld %s an empty text; the first is \"%s\"", (long long)empty,
+                empty == 1 ? "query has" : "queries have", id_map_id(eval->vectors.query_ids, first));
   return true;
 }
 
@@ -179,15 +168,16 @@ static bool score(struct evaluation *eval, const char *out, struct error *error)
       !result_widths(eval, error) || !warn_of_empty_queries(eval, error))
     return false;
   for (int i = 0; i < eval->vectors.qrels.warning_count; i++)
-    notice(eval, "%s", eval->vectors.qrels.warning[i]);
+    notice_once(eval->callbacks, eval->ranks, "%s", eval->vectors.qrels.warning[i]);
   const struct eval_scan scan = {.means = eval->means,
                                  .on_card = scans_on_card(eval),
                                  .may_do_without = eval->options->compute.device == DEVICE_AUTO,
                                  .callbacks = eval->callbacks};
   if (!eval_score(eval->ranks, &eval->vectors, out, &scan, result, &replaced, error)) return false;
   if (replaced > 0)
-    notice(eval, "run.w*.trec: %lld ids hold white space, which that form cannot; each became '_'",
-           (long long)replaced);
+    notice_once(eval->callbacks, eval->ranks,
+                "run.w*.trec: %lld ids hold white space, which that form cannot; each became '_'",
+                (long long)replaced);
   return true;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/job/notice.h"
 #include "host/job/scan.h"
 #include "host/job/stored_rows.h"
 #include "host/retrieval/trec_run.h"
@@ -74,12 +75,6 @@ static bool judged_list(struct scoring *scoring, struct error *error) {
   return true;
 }
 
-static void say_without_card(const struct eval_scan *scan, const struct error *why) {
-  char sentence[sizeof why->message + 64];
-  snprintf(sentence, sizeof sentence, "searching without a card, which finds the same: %s", why->message);
-  scan->callbacks->notice(scan->callbacks->context, sentence);
-}
-
 /* Searches on cards, where they are wanted, and without them where those fail. */
 static struct top_k *files_search(const struct scoring *scoring, struct ranks *ranks,
                                   const struct eval_scan *scan, struct top_k_options *options,
@@ -95,7 +90,7 @@ static struct top_k *files_search(const struct scoring *scoring, struct ranks *r
               why.message, scoring->set->folder);
     return NULL;
   }
-  say_without_card(scan, &why);
+  notice_once(scan->callbacks, ranks, "searching without a card, which finds the same: %s", why.message);
   options->on_card = false;
   return scan_lead(ranks, options, &scan->means, files, count, error);
 }

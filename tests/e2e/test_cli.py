@@ -403,3 +403,15 @@ def test_tokenize_takes_plain_lines_and_json_strings() -> None:
     assert error.startswith("standard input, line 2: not a JSON string")
     assert "--max-tokens 1" in nina("tokenize", "--model", MODEL, "--max-tokens", "1", status=USAGE).error
     assert "--max-tokens 769" in nina("tokenize", "--model", MODEL, "--max-tokens", "769", status=USAGE).error
+
+
+def test_names_cannot_steer_the_terminal(tmp_path: Path, shard: Path) -> None:
+    out = tmp_path / "a\x1b[31m\u202eb\x9b"
+    error = nina("verify", out, status=USAGE).error
+    assert "a\\x1b[31m\\u202eb\\u009b" in error and "\x1b" not in error
+    embed(out, shard, widths=8)
+    (out / "w8" / "x\x1b[2J").touch()
+    report = nina("verify", out, status=FAILED).stdout
+    assert "w8/x\\x1b[2J" in report and "\x1b" not in report
+    told = embed(out, shard, widths=8).stderr
+    assert not any(character in told for character in "\x1b\u202e\x9b")

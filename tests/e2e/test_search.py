@@ -193,3 +193,10 @@ def test_unfit_vectors_and_questions_are_refused(tmp_path: Path, stored: Path) -
     done = subprocess.run(command, capture_output=True, env=environment())
     assert done.returncode == USAGE and b"a question is not valid UTF-8" in done.stderr
     assert nina("search", "--vectors", stored, status=USAGE).error == "--model is required (nina search --help)"
+
+
+def test_document_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", [{"id": "a\u009b1m", "text": "la plaça \x1b[2J\u202e del \u2067mercat"}])
+    embed(tmp_path / "out", shard, model=MODEL, device="cpu", id_field="id", store_text=True)
+    shown = search(tmp_path / "out", "plaça").stdout
+    assert "la plaça  [2J  del  mercat" in shown and not any(character in shown for character in "\x1b\u009b\u202e\u2067")
