@@ -53,15 +53,15 @@ static const struct option_spec specs[] = {
      .help = "keep the texts too, in OUT/text"},
     {.name = "zstd-level", .type = OPTION_INT, .offset = EMBED(zstd_level), .argument = "N",
      .help = "compression level (default: 1)"},
-    {.type = OPTION_HEADING, .help = "Existing output"},
+    {.type = OPTION_HEADING, .help = "Stopping, and existing output"},
     {.name = "append", .type = OPTION_FLAG, .offset = EMBED(append),
      .help = "add new shards to a run that OUT holds"},
     {.name = "overwrite", .type = OPTION_FLAG, .offset = EMBED(overwrite),
      .help = "remove what an earlier run left in OUT, and start anew"},
-    {.type = OPTION_HEADING, .help = "Many ranks (mpirun -n N nina embed …)"},
     {.name = "grace", .type = OPTION_INT, .offset = EMBED(grace), .argument = "SECONDS",
-     .help = "after SIGUSR1, time to finish the blocks in flight\n"
+     .help = "after Ctrl-C or SIGUSR1, time to finish the blocks begun\n"
              "(default: 30)"},
+    {.type = OPTION_HEADING, .help = "Many ranks (mpirun -n N nina embed …)"},
     {.name = "mixed", .type = OPTION_FLAG, .offset = EMBED(mixed),
      .help = "let ranks and resumes of another compute class (precision,\n"
              "CPU or GPU model, library versions) work on OUT"},
@@ -144,7 +144,7 @@ static int embed_command(int argc, char **argv) {
   const bool parsed = parse(argc, argv, &arguments, &error);
   struct ranks *ranks = command_join(parsed, arguments.help ? "embed --help" : "embed", &error, &status);
   if (ranks && !arguments.help)
-    status = embed(ranks, &arguments, stop);
+    status = signals_status(embed(ranks, &arguments, stop), ranks_launched(ranks));
   else if (ranks && ranks_rank(ranks) == 0)
     command_help(&command_embed);
   ranks_close(ranks);
@@ -166,7 +166,8 @@ const struct command command_embed = {
     .options = specs,
     .exits =
         "0 done; 1 failed, or a shard is damaged; 2 wrong usage, or OUT holds another run;\n"
-        "3 done, and some documents were rejected (see OUT/rejects).",
+        "3 done, and some documents were rejected (see OUT/rejects); 130 and 143 stopped by Ctrl-C and SIGTERM\n"
+        "(under mpirun: 1).",
     .operands = OPERANDS_FILES,
     .run = embed_command,
 };

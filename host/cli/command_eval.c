@@ -193,7 +193,7 @@ static int eval_command(int argc, char **argv) {
   const bool parsed = parse(argc, argv, &arguments, &error);
   struct ranks *ranks = command_join(parsed, way_of(&arguments), &error, &status);
   if (ranks && !arguments.help && !arguments.compare_with)
-    status = evaluate_and_compare(ranks, &arguments, stop);
+    status = signals_status(evaluate_and_compare(ranks, &arguments, stop), ranks_launched(ranks));
   else if (ranks && ranks_rank(ranks) == 0 && arguments.help)
     command_help(&command_eval);
   else if (ranks && ranks_rank(ranks) == 0)
@@ -219,7 +219,7 @@ const struct command command_eval = {
     .options = specs,
     .exits =
         "0 done; 1 failed or stopped; 2 wrong usage, or OUT holds another run; 3 done, and some\n"
-        "passages or queries could not be embedded.",
+        "passages or queries could not be embedded; 130 and 143 stopped by Ctrl-C and SIGTERM (under mpirun: 1).",
     .operands = OPERANDS_FILES,
     .run = eval_command,
 };

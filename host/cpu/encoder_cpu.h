@@ -10,3 +10,8 @@
 
 struct encoder *encoder_cpu_open(const struct model *model, const struct encoder_options *options,
                                  struct error *error);
+
+/* The default number of lines of a block: a power of two from 256 to 2,048, fewer for a larger model, so that
+ * a block is committed every few seconds to every minute. A pure function of the shape, so that every machine
+ * cuts the same blocks. */
+int64_t encoder_cpu_block_lines(const struct model_shape *shape);

@@ -19,8 +19,7 @@ void flow_drain(struct flow *flow) {
 
 void flow_stop(struct flow *flow) {
   atomic_store(&flow->stopping, true);
-  ranks_quit(flow->parts.ranks);
-  lookahead_close(&flow->lookahead);
+  flow_drain(flow);
   queue_close(&flow->idle);
   pthread_mutex_lock(&flow->gate_lock);
   pthread_cond_broadcast(&flow->gate_open);
@@ -63,8 +62,10 @@ bool flow_gate_enter(struct flow *flow, struct flow_block *work, int64_t *waited
   return !atomic_load(&flow->stopping);
 }
 
-void flow_no_longer_ahead(struct flow *flow, struct flow_block *work) {
-  if (atomic_exchange(&work->ahead, false)) lookahead_leave(&flow->lookahead);
+bool flow_no_longer_ahead(struct flow *flow, struct flow_block *work) {
+  const bool was_ahead = atomic_exchange(&work->ahead, false);
+  if (was_ahead) lookahead_leave(&flow->lookahead);
+  return was_ahead;
 }
 
 void flow_release(struct flow *flow, struct flow_block *work) {

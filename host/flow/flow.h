@@ -75,7 +75,8 @@ bool flow_running(struct flow *flow);
 
 void flow_progress_now(struct flow *flow, struct flow_progress *progress);
 
-/* Asks the reader to stop: the blocks that it has read are finished. */
+/* Asks the reader to stop. The blocks that the encoder has begun are finished, the others are dropped: they
+ * go back when the rank leaves. */
 void flow_drain(struct flow *flow);
 
 /* Asks the threads to stop: blocks that are not yet encoded are dropped, those being committed are finished.

@@ -61,6 +61,7 @@ void flow_block_clear(struct flow_block *work, size_t keep) {
   work->id_frame_count = work->text_frame_count = 0;
   work->batch_count = 0;
   atomic_store(&work->batches_left, 0);
+  atomic_store(&work->dropped, false);
 }
 
 void flow_block_free(struct flow_block *work) {

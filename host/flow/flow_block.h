@@ -56,6 +56,7 @@ struct flow_block {
 
   /* made by the encoders */
   atomic_int batches_left;
+  atomic_bool dropped;           /* the flow is draining, and the encoders had not begun with the block */
   uint16_t *vectors[WIDTHS_MAX]; /* [rows, widths[w]] in the order of the lines */
   int64_t vector_capacity;       /* rows for which there is room */
 };

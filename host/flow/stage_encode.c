@@ -85,8 +85,8 @@ void *stage_encode(void *argument) {
     if (batches > 0 && waited > before) lookahead_grow(&flow->lookahead);
     const struct flow_batch *part = item;
     struct flow_block *work = part->work;
-    flow_no_longer_ahead(flow, work);
-    if (!atomic_load(&flow->stopping)) {
+    if (flow_no_longer_ahead(flow, work) && atomic_load(&flow->draining)) atomic_store(&work->dropped, true);
+    if (!atomic_load(&flow->stopping) && !atomic_load(&work->dropped)) {
       if (encode_batch(flow, slot, &rows, part, &error)) {
         const int64_t tokens = work->offsets[part->first_offset + part->sequences];
         atomic_fetch_add(&flow->seen.documents, part->sequences);
@@ -97,7 +97,8 @@ void *stage_encode(void *argument) {
       }
     }
     if (atomic_fetch_sub(&work->batches_left, 1) > 1) continue;
-    if (atomic_load(&flow->stopping) || !queue_push(&flow->encoded, work)) flow_release(flow, work);
+    if (atomic_load(&flow->stopping) || atomic_load(&work->dropped) || !queue_push(&flow->encoded, work))
+      flow_release(flow, work);
   }
   slot_rows_free(&rows);
   if (atomic_fetch_sub(&flow->encoders, 1) == 1) queue_close(&flow->encoded);

@@ -29,7 +29,7 @@ static bool cursor_open(struct shard_cursor *cursor, struct flow *flow, int32_t 
   int32_t count;
   const struct shard *listed = &run_log_shards(flow->parts.log, &count)[shard];
   cursor->reader =
-      block_reader_open(shard, listed->path, &flow->options.limits, listed->size, &flow->stopping, error);
+      block_reader_open(shard, listed->path, &flow->options.limits, listed->size, &flow->draining, error);
   cursor->shard = shard;
   cursor->consumed = 0;
   return cursor->reader != NULL;
@@ -44,7 +44,7 @@ enum reach {
 };
 
 static bool reading_ends(struct flow *flow) {
-  return atomic_load(&flow->stopping) || atomic_load(&flow->draining);
+  return atomic_load(&flow->draining);
 }
 
 static bool is_standard_input(const struct flow *flow, int32_t shard) {

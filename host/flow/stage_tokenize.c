@@ -149,7 +149,7 @@ static bool tokenize_block(struct tokenizing *tools, struct flow_block *work, st
         !flow_block_reserve(&work->id_frames, &work->frame_capacity, frames, sizeof *work->id_frames))
       return error_set_memory(error, (size_t)frames * sizeof *work->id_frames, "a block's frames");
   }
-  for (int64_t i = 0; i < lines && !atomic_load(&tools->flow->stopping); i++)
+  for (int64_t i = 0; i < lines && !atomic_load(&tools->flow->draining); i++)
     if (!tokenize_line(tools, work, i, error)) return false;
   frame_end(work->id_frames, &work->id_frame_count, &work->id_lines);
   frame_end(work->text_frames, &work->text_frame_count, &work->text_lines);
@@ -173,10 +173,10 @@ void *stage_tokenize(void *argument) {
   if (!tools.encoder) flow_fail(flow, &error);
   while (queue_pop(&flow->read, &item, &waited)) {
     struct flow_block *work = item;
-    const bool done = atomic_load(&flow->stopping) || tokenize_block(&tools, work, &error);
+    const bool done = atomic_load(&flow->draining) || tokenize_block(&tools, work, &error);
     if (!done) flow_fail(flow, &error);
     /* Looked at after the work: a stop may have cut the block short, and such a block must not go on. */
-    if (atomic_load(&flow->stopping)) {
+    if (atomic_load(&flow->draining)) {
       flow_release(flow, work);
       continue;
     }

@@ -54,8 +54,8 @@ struct flow {
   atomic_int tokenizers; /* threads of a stage that have not ended: the last one closes the next queue */
   atomic_int encoders;
   atomic_int next_slot;
-  atomic_bool stopping; /* nothing goes on but commits */
-  atomic_bool draining; /* nothing more is read */
+  atomic_bool draining; /* nothing more is read, and no block is begun */
+  atomic_bool stopping; /* nothing goes on but commits; `draining` is set too */
 
   struct stage_clock clock[STAGES];
   struct flow_counts seen;      /* so far, batch by batch: for progress */
@@ -82,9 +82,9 @@ void flow_add_damage(struct flow *flow, const struct error *damage);
  * false when stopping. flow_release gives the room back. */
 bool flow_gate_enter(struct flow *flow, struct flow_block *work, int64_t *waited);
 
-/* The encoders have begun with a block, or it needs none: it is no longer claimed ahead of them, so the
- * reader may claim another one. */
-void flow_no_longer_ahead(struct flow *flow, struct flow_block *work);
+/* The encoders begin with a block, or it needs none: it is no longer claimed ahead of them, so the reader may
+ * claim another one. False if that had been said of the block before. */
+bool flow_no_longer_ahead(struct flow *flow, struct flow_block *work);
 
 /* Gives a struct flow_block back, whatever has become of its block. */
 void flow_release(struct flow *flow, struct flow_block *work);

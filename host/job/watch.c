@@ -1,6 +1,7 @@
 #include "host/job/watch.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "io/clock.h"
 
@@ -75,6 +76,16 @@ static bool watch_progress(struct watch *watch, struct error *error) {
   return watch_report(watch, error);
 }
 
+static void say_draining(const struct watch *watch) {
+  char sentence[160];
+  if (!watch->report->speaks) return;
+  snprintf(sentence, sizeof sentence,
+           "stopping: the blocks that the encoder has begun are finished and committed, for at most %lld s; "
+           "Ctrl-C (or SIGTERM) drops them",
+           (long long)(watch->grace / 1000000000));
+  watch->callbacks->notice(watch->callbacks->context, sentence);
+}
+
 /* Passes a stop on to all ranks, and what any rank asked for to this one's pipeline. */
 static bool watch_stop(struct watch *watch, struct error *error) {
   static const enum stop_request wanted[] = {RANKS_GO, RANKS_STOP_SOON, RANKS_STOP_NOW};
@@ -89,6 +100,7 @@ static bool watch_stop(struct watch *watch, struct error *error) {
   if (watch->deadline == 0) {
     watch->deadline = clock_now() + watch->grace;
     flow_drain(watch->flow);
+    if (asked == RANKS_STOP_SOON) say_draining(watch);
   }
   if (watch->stopped || (asked == RANKS_STOP_SOON && clock_now() < watch->deadline)) return true;
   watch->stopped = true;

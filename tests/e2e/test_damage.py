@@ -2,14 +2,13 @@
 completes it."""
 
 import os
-import time
 import zlib
 from pathlib import Path
 
 import pytest
 
 from output import Output, same_bits
-from program import DONE, FAILED, LONGEST_RUN, REJECTS, Result, checked, embed, nina, start_embed
+from program import DONE, FAILED, LONGEST_RUN, REJECTS, Result, checked, embed, nina, start_embed, wait_for_parts
 from shards import compress, lines_of, make_archive, make_documents
 
 ROWS = (30, 400, 30)
@@ -128,13 +127,6 @@ def test_line_that_the_damage_cut_is_neither_row_nor_reject(tmp_path: Path) -> N
     assert [row["id"] for row in output.ids()] == ["0:1"] and output.rejects() == []
 
 
-def wait_for_a_part(out: Path) -> None:
-    until = time.monotonic() + LONGEST_RUN
-    while not list(out.glob("parts/*.json")):
-        assert time.monotonic() < until, "no part was committed"
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize("change", ["shortened", "grown"])
 def test_shard_that_changes_its_size_while_it_is_read_is_not_complete(tmp_path: Path, change: str) -> None:
     """A copy that is still in progress when the run begins, or an export that is cut back."""
@@ -145,7 +137,7 @@ def test_shard_that_changes_its_size_while_it_is_read_is_not_complete(tmp_path: 
     # So slow that the reader, which is a few blocks ahead, is far from the shard's end.
     options = {"widths": 8, "block_lines": 100, "threads": 1}
     run = start_embed(out, shard, null_rate=150_000, **options)
-    wait_for_a_part(out)
+    wait_for_parts(out, 1, run)
     if change == "shortened":
         os.truncate(shard, middle)
     else:

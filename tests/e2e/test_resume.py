@@ -15,6 +15,7 @@ from output import Output, same_bits
 from program import DONE, FAILED, FULL, GOLDEN, LONGEST_RUN, REJECTS, USAGE, embed, nina, start_embed, stop, wait_for_parts
 from shards import compress, lines_of, make_archive, make_documents, write_shard
 
+TERMINATED = 128 + signal.SIGTERM
 OPTIONS: dict[str, Any] = {"widths": "32,8", "block_lines": 20, "store_text": True}
 
 
@@ -232,7 +233,7 @@ def test_killed_run_ends_in_the_bytes_of_a_straight_one(
 
 @pytest.mark.threads
 @pytest.mark.sanitize
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
 def test_signal_stops_in_order_and_the_same_command_goes_on(
     tmp_path: Path, straight: tuple[Output, list[Path]], number: signal.Signals
 ) -> None:
@@ -240,7 +241,8 @@ def test_signal_stops_in_order_and_the_same_command_goes_on(
     output = Output(tmp_path / "out")
     process = start_embed(output.path, *shards, threads=2, null_rate=8_000, **OPTIONS)
     wait_for_parts(output.path, 5, process)
-    stop(process, number, FAILED).says("nina: stopped; start the same command again to go on")
+    status = FAILED if number == signal.SIGUSR1 else 128 + number
+    stop(process, number, status).says("nina: stopped; start the same command again to go on")
     assert output.manifest()["state"] == "incomplete" and output.temporaries() == []
     done = len(output.records())
     assert 5 <= done < len(whole.records())
@@ -248,6 +250,33 @@ def test_signal_stops_in_order_and_the_same_command_goes_on(
     assert "incomplete manifest.json" in report and "foreign" not in report and "damaged" not in report
     embed(output.path, *shards, **OPTIONS).says(f"documents in {done} parts are already there")
     assert output.files("*/*", "manifest.json") == whole.files("*/*", "manifest.json")
+
+
+def committed_lines(output: Output) -> set[tuple[int, int]]:
+    return {(record["shard"], record["block"]) for record in output.records()}
+
+
+@pytest.mark.threads
+def test_first_interrupt_finishes_what_was_begun_and_the_second_drops_it(tmp_path: Path) -> None:
+    """The encoder takes seconds a block here: it has begun one, and the next ones are waiting for it."""
+    shard = write_shard(tmp_path / "a.jsonl", make_documents(400, 1))
+    options = {"widths": 8, "block_lines": 100, "threads": 1, "null_rate": 1000}
+
+    output = Output(tmp_path / "first")
+    process = start_embed(output.path, shard, **options)
+    wait_for_parts(output.path, 1, process)
+    time.sleep(0.2)
+    result = stop(process, signal.SIGINT, 128 + signal.SIGINT)
+    result.says("stopping: the blocks that the encoder has begun are finished and committed, for at most 30 s")
+    assert 2 <= len(output.records()) < 4 and output.temporaries() == []
+
+    output = Output(tmp_path / "second")
+    process = start_embed(output.path, shard, **options)
+    wait_for_parts(output.path, 1, process)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    stop(process, signal.SIGINT, 128 + signal.SIGINT)
+    assert len(output.records()) < 3 and output.temporaries() == []
 
 
 def test_signal_before_the_first_row_of_a_block_loses_none(tmp_path: Path) -> None:
@@ -261,7 +290,7 @@ def test_signal_before_the_first_row_of_a_block_loses_none(tmp_path: Path) -> No
         while process.poll() is None and not (output.path / "ids").exists():
             time.sleep(0.001)
         time.sleep(i * 0.01)
-        stop(process, signal.SIGTERM, (FAILED, REJECTS))
+        stop(process, signal.SIGTERM, (TERMINATED, REJECTS))
         for record in output.records():
             assert (record["lines"], record["rejected"], record["rows"]) == (2, 1, 1)
 
@@ -280,7 +309,7 @@ def test_signal_ends_a_run_that_waits_for_standard_input(tmp_path: Path) -> None
     finally:
         process.kill()
         process.stdin.close()
-    assert process.returncode == FAILED and b"stopped" in process.stderr.read()
+    assert process.returncode == TERMINATED and b"stopped" in process.stderr.read()
     embed(output.path, "-", stdin=lines, **OPTIONS).says("are already there")
     assert len(output.ids()) == 100
 

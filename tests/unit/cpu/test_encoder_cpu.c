@@ -365,6 +365,26 @@ static void compute_class_names_what_decides_the_bits(void **state) {
   random_model_close(random);
 }
 
+static void larger_models_get_smaller_blocks(void **state) {
+  (void)state;
+  static const struct {
+    int32_t layers, hidden, ffn;
+    int64_t lines;
+  } cases[] = {
+      {6, 384, 1536, 2048},   /* all-MiniLM-L6 */
+      {12, 384, 1536, 2048},  /* multilingual-e5-small */
+      {12, 768, 3072, 512},   /* multilingual-e5-base */
+      {24, 1024, 4096, 256},  /* bge-m3 */
+      {48, 4096, 16384, 256}, /* larger than any */
+      {1, 32, 64, 2048},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const struct model_shape shape = {
+        .layers = cases[i].layers, .hidden = cases[i].hidden, .ffn = cases[i].ffn};
+    assert_int_equal(encoder_cpu_block_lines(&shape), cases[i].lines);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(fp32_rows_are_the_reference_s),
@@ -378,6 +398,7 @@ int main(void) {
       cmocka_unit_test(batches_out_of_bounds_are_errors),
       cmocka_unit_test(row_that_cannot_be_stored_names_its_sequence_and_layer),
       cmocka_unit_test(options_that_cannot_be_are_refused),
+      cmocka_unit_test(larger_models_get_smaller_blocks),
       cmocka_unit_test(compute_class_names_what_decides_the_bits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
