@@ -187,7 +187,8 @@ def test_configurations_that_come_along_are_read_by_each_command(config: Path) -
 def test_search_takes_a_configuration_file(tmp_path: Path, shard: Path) -> None:
     embed(tmp_path / "out", shard, widths=8, store_text=True)
     config = tmp_path / "run.ini"
-    config.write_text(f'model = {MODEL}\nvectors = {tmp_path}/out\ndevice = null\n[search]\ntop-k = 3\nprompt = "q: "\n')
+    shared = f"model = {MODEL}\nvectors = {tmp_path}/out\ndevice = null\n"
+    config.write_text(f'{shared}[search]\ntop-k = 3\nprompt = "q: "\n')
     result = nina("search", "--config", config, "--json", "plaça")
     assert len(json.loads(result.stdout)["answers"]) == 3
     result.says('prompt "q: "')

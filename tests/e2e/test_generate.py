@@ -105,7 +105,8 @@ def test_fish_completes_commands_options_and_values(folder: Path) -> None:
     def offered(line: str) -> list[str]:
         script = nina("--generate", "complete-fish").stdout
         command = ["fish", "--no-config", "-c", f"{script}\ncomplete -C '{line}'"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, env={"HOME": str(folder), "PATH": f"{PROGRAM.parent}:/usr/bin:/bin"})
+        variables = {"HOME": str(folder), "PATH": f"{PROGRAM.parent}:/usr/bin:/bin"}
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, env=variables)
         return sorted(found.split("\t")[0] for found in done.stdout.splitlines())
 
     assert offered("nina ") == sorted(COMMANDS)
