@@ -1,9 +1,9 @@
 /* What an encoder computes besides its GEMMs, one table of functions per instruction set.
  *
- * Every kernel is written once over the few vector words of vec_<isa>.h, and compiled once per instruction
- * set; attention over bf16 has a second form with AVX-512-BF16's own dot product. A kernel works on whole
- * vectors: sizes are multiples of `lanes`. Nothing in a row depends on the rows around it, so that a text's
- * vector does not depend on its batch. Rows are packed: no padding. */
+ * Every kernel is written once over the few vector words of host/model/vec_<isa>.h, and compiled once per
+ * instruction set; attention over bf16 has a second form with AVX-512-BF16's own dot product. A kernel works
+ * on whole vectors: sizes are multiples of `lanes`. Nothing in a row depends on the rows around it, so that a
+ * text's vector does not depend on its batch. Rows are packed: no padding. */
 #pragma once
 
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "host/cpu/vec_avx2.h"
+#include "host/model/vec_avx2.h"
 
 #include "host/cpu/attention_body.h"
 #include "host/cpu/kernels_body.h"

@@ -1,4 +1,4 @@
-#include "host/cpu/vec_avx512.h"
+#include "host/model/vec_avx512.h"
 
 #include "host/cpu/attention_bf16.h"
 #include "host/cpu/attention_body.h"

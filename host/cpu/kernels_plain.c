@@ -1,4 +1,4 @@
-#include "host/cpu/vec_plain.h"
+#include "host/model/vec_plain.h"
 
 #include "host/cpu/attention_body.h"
 #include "host/cpu/kernels_body.h"

@@ -4,30 +4,10 @@
 
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-
 #include "host/model/processor.h"
+#include "host/model/vec_avx2.h"
 
-#define VEC_LANES 8
 #define VEC_QUERIES 6
-
-typedef __m256 vec;
-
-static inline vec vec_set(float x) {
-  return _mm256_set1_ps(x);
-}
-static inline vec vec_load(const float *p) {
-  return _mm256_loadu_ps(p);
-}
-static inline void vec_store(float *p, vec x) {
-  _mm256_storeu_ps(p, x);
-}
-static inline vec vec_fma(vec a, vec b, vec c) {
-  return _mm256_fmadd_ps(a, b, c);
-}
-static inline uint32_t vec_reaches(vec x, float least) {
-  return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_set1_ps(least), _CMP_GE_OQ));
-}
 
 #include "host/retrieval/score_tile_body.h"
 

@@ -4,30 +4,10 @@
 
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-
 #include "host/model/processor.h"
+#include "host/model/vec_avx512.h"
 
-#define VEC_LANES 16
 #define VEC_QUERIES 12
-
-typedef __m512 vec;
-
-static inline vec vec_set(float x) {
-  return _mm512_set1_ps(x);
-}
-static inline vec vec_load(const float *p) {
-  return _mm512_loadu_ps(p);
-}
-static inline void vec_store(float *p, vec x) {
-  _mm512_storeu_ps(p, x);
-}
-static inline vec vec_fma(vec a, vec b, vec c) {
-  return _mm512_fmadd_ps(a, b, c);
-}
-static inline uint32_t vec_reaches(vec x, float least) {
-  return _mm512_cmp_ps_mask(x, _mm512_set1_ps(least), _CMP_GE_OQ);
-}
 
 #include "host/retrieval/score_tile_body.h"
 

@@ -1,6 +1,5 @@
-/* Packing and scoring over vector registers; included once per instruction set, after the words it is written
- * in: vec, VEC_LANES, VEC_QUERIES (how many queries a register tile has), vec_set, vec_load, vec_store,
- * vec_fma and vec_reaches (bit i: lane i of the vector is at least a number). */
+/* Packing and scoring over vector registers; included once per instruction set, after its vector words
+ * (host/model/vec_*.h) and VEC_QUERIES, how many queries a register tile has. */
 #pragma once
 
 #include <immintrin.h>

@@ -63,6 +63,9 @@ static inline float vec_sum(vec x) {
 static inline float vec_top(vec x) {
   return x;
 }
+static inline uint32_t vec_reaches(vec x, float least) {
+  return x >= least;
+}
 static inline vec vec_round(vec x) {
   return rintf(x);
 }

@@ -69,6 +69,9 @@ static inline float vec_sum(vec x) {
 static inline float vec_top(vec x) {
   return _mm512_reduce_max_ps(x);
 }
+static inline uint32_t vec_reaches(vec x, float least) {
+  return _mm512_cmp_ps_mask(x, _mm512_set1_ps(least), _CMP_GE_OQ);
+}
 static inline vec vec_round(vec x) {
   return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }

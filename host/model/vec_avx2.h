@@ -73,6 +73,11 @@ static inline float vec_top(vec x) {
   return _mm_cvtss_f32(_mm_max_ss(y, _mm_movehdup_ps(y)));
 }
 
+/* Bit i: lane i is at least that number. */
+static inline uint32_t vec_reaches(vec x, float least) {
+  return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_set1_ps(least), _CMP_GE_OQ));
+}
+
 static inline vec vec_round(vec x) {
   return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
