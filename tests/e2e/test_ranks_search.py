@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from many import LAUNCHER, Ranks, embed_many, finish, needs_mpirun, nina_many, start_command
+from many import Ranks, command, embed_many, finish, needs_mpirun, nina_many, start_command
 from output import Output
-from program import FAILED, GOLDEN, MODEL, PROGRAM, ROOT, USAGE, embed, nina
+from program import FAILED, GOLDEN, MODEL, ROOT, USAGE, embed, nina
 from shards import make_texts, write_shard
 
 pytestmark = needs_mpirun
@@ -146,8 +146,9 @@ def test_ranks_that_would_do_different_things_are_refused(tmp_path: Path) -> Non
     data = ["--data", MUNICIPAL, "--out", tmp_path / "out"]
     ways = [["eval", "--vectors", VECTORS, *data], ["eval", "--model", MODEL, *data], ["search", "--help"]]
     for other in ways[1:]:
-        words = [*LAUNCHER, "-n", "1", PROGRAM, *ways[0], ":", "-n", "1", PROGRAM, *other]
-        refused = finish(start_command(list(map(str, words))), USAGE)
+        each = iter([ways[0], other])
+        words = command([Ranks(1), Ranks(1)], lambda _: list(map(str, next(each))))
+        refused = finish(start_command(words), USAGE)
         assert f"rank 1 was started with nina {other[0]} {other[1]} and rank 0 with nina eval --vectors" in refused.stderr
     assert not (tmp_path / "out").exists()
 
