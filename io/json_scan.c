@@ -86,6 +86,16 @@ static int utf8_length(const char *text, const char *end) {
   return room >= 4 && (at[3] & 0xc0) == 0x80 ? 4 : 0;
 }
 
+bool utf8_is_valid(const char *bytes, int64_t length) {
+  const char *const end = bytes + length;
+  while (bytes < end) {
+    const int size = (signed char)*bytes >= 0 ? 1 : utf8_length(bytes, end);
+    if (size == 0) return false;
+    bytes += size;
+  }
+  return true;
+}
+
 static int hex_digit(char byte) {
   if (byte >= '0' && byte <= '9') return byte - '0';
   if (byte >= 'a' && byte <= 'f') return byte - 'a' + 10;

@@ -62,3 +62,6 @@ bool json_string_is(const struct json_value *string, const char *name);
 
 /* Decodes the escapes of a scanned string without lone surrogates, in place. Returns its new length. */
 int64_t json_string_decode(char *bytes, int64_t length);
+
+/* Whether bytes are UTF-8 as RFC 3629 has it. */
+bool utf8_is_valid(const char *bytes, int64_t length);
