@@ -54,14 +54,14 @@ static bool encoder_cuda_wait(struct encoder *encoder, int32_t slot, uint16_t *c
   return cuda_slot_wait(cuda->slot[slot], rows, error) || card_blame(cuda, error);
 }
 
-static json_t *encoder_cuda_compute_class(const struct encoder *encoder) {
+static void encoder_cuda_compute_class(const struct encoder *encoder, struct compute_class *class) {
   const struct encoder_cuda *cuda = (const struct encoder_cuda *)encoder;
-  char capability[16], library[32];
-  snprintf(capability, sizeof capability, "%d.%d", cuda->card.major, cuda->card.minor);
-  cuda_gemm_library_version(library);
-  return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "encoder", "cuda", "precision",
-                   precision_name(encoder->info.precision), "card", cuda->card.name, "compute_capability",
-                   capability, "cublaslt", library, "batch_tokens", (int)encoder->info.batch_tokens);
+  *class = (struct compute_class){.encoder = "cuda", .batch_tokens = encoder->info.batch_tokens};
+  snprintf(class->precision, sizeof class->precision, "%s", precision_name(encoder->info.precision));
+  snprintf(class->card, sizeof class->card, "%s", cuda->card.name);
+  snprintf(class->compute_capability, sizeof class->compute_capability, "%d.%d", cuda->card.major,
+           cuda->card.minor);
+  cuda_gemm_library_version(class->cublaslt);
 }
 
 static void encoder_cuda_close(struct encoder *encoder) {

@@ -64,43 +64,43 @@ static bool info_model(const char *folder, struct error *error) {
   return done;
 }
 
-/* One line a value of an object of the manifest. */
-static void print_object(const char *heading, const json_t *object) {
-  const char *key;
-  json_t *value;
-  json_object_foreach((json_t *)object, key, value) {
-    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    printf("%-11s %s: %s\n", heading, key, text ? text : "?");
-    free(text);
-    heading = "";
-  }
+/* The part of a manifest that was printed last: it is named once. */
+struct info_part {
+  const char *last;
+};
+
+static void print_member(void *context, const char *part, const char *key, const char *value) {
+  struct info_part *info = context;
+  printf("%-11s %s: %s\n", info->last && strcmp(info->last, part) == 0 ? "" : part, key, value);
+  info->last = part;
 }
 
-static void info_output(const char *folder, const json_t *manifest) {
-  const char *state = json_string_value(json_object_get(manifest, "state"));
-  const json_t *shards = json_object_get(manifest, "shards"), *totals = json_object_get(manifest, "totals");
-  printf("output      %s, %s%s\n", folder, state ? state : "?",
-         totals ? "" : " (not finished: start the same command again, or see nina verify)");
-  print_object("model", json_object_get(manifest, "model"));
-  print_object("settings", json_object_get(manifest, "settings"));
-  print_object("computed", json_object_get(manifest, "compute_class"));
-  printf("shards      %zu\n", json_array_size(shards));
-  if (totals) print_object("totals", totals);
+static void print_total(void *context, const char *key, const char *value) {
+  print_member(context, "totals", key, value);
+}
+
+static bool info_output(const char *folder, const struct manifest *manifest) {
+  struct info_part part = {0};
+  printf("output      %s, %s%s\n", folder, manifest_state_name(manifest->state),
+         manifest->finished ? "" : " (not finished: start the same command again, or see nina verify)");
+  if (!run_identity_visit(&manifest->identity, print_member, &part)) return false;
+  printf("shards      %d\n", manifest->shards.count);
+  return !manifest->finished || fields_visit(&totals_fields, &manifest->totals, print_total, &part);
 }
 
 /* A folder with a manifest is an output; any other is tried as a model. */
 static bool info(const char *folder, struct error *error) {
   if (!file_check_folder(folder, error)) return false;
-  char *manifest_path = file_join(folder, "manifest.json");
+  char *manifest_path = file_join(folder, MANIFEST_NAME);
   if (!manifest_path) return error_set_memory(error, strlen(folder), "a path");
   const bool is_output = access(manifest_path, F_OK) == 0;
   free(manifest_path);
   if (!is_output) return info_model(folder, error);
-  json_t *manifest;
-  if (!run_log_manifest(folder, &manifest, error)) return false;
-  info_output(folder, manifest);
-  json_decref(manifest);
-  return true;
+  struct manifest *manifest;
+  if (!manifest_read(folder, &manifest, error)) return false;
+  const bool ok = info_output(folder, manifest) || error_set_memory(error, strlen(folder), "a description");
+  manifest_free(manifest);
+  return ok;
 }
 
 static void info_devices(void) {

@@ -13,7 +13,8 @@ static void print_heading(const struct eval_result *result) {
   human_count(result->passages, passages);
   human_count(result->judged, queries);
   say_line(stdout, "%s (%s): %s passages, %s queries; %s, prompts \"%s\" and \"%s\"", result->dataset,
-           result->split, passages, queries, result->model, result->query_prompt, result->passage_prompt);
+           result->split, passages, queries, result->model.name, result->query_prompt,
+           result->passage_prompt);
   puts("");
 }
 

@@ -89,14 +89,13 @@ static int32_t encoder_cpu_blamed(const struct encoder *encoder, int32_t slot) {
   return ((const struct encoder_cpu *)encoder)->slot[slot].blamed;
 }
 
-static json_t *encoder_cpu_compute_class(const struct encoder *encoder) {
+static void encoder_cpu_compute_class(const struct encoder *encoder, struct compute_class *class) {
   const struct encoder_cpu *cpu = (const struct encoder_cpu *)encoder;
-  char version[32];
-  gemm_library_version(version);
-  return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "encoder", "cpu", "precision",
-                   precision_name(encoder->info.precision), "isa", isa_name(cpu->forward.kernels->isa),
-                   "onednn", version, "onednn_isa", gemm_library_isa(), "batch_tokens",
-                   (int)encoder->info.batch_tokens);
+  *class = (struct compute_class){.encoder = "cpu", .batch_tokens = encoder->info.batch_tokens};
+  snprintf(class->precision, sizeof class->precision, "%s", precision_name(encoder->info.precision));
+  snprintf(class->isa, sizeof class->isa, "%s", isa_name(cpu->forward.kernels->isa));
+  gemm_library_version(class->onednn);
+  snprintf(class->onednn_isa, sizeof class->onednn_isa, "%s", gemm_library_isa());
 }
 
 static void encoder_cpu_close(struct encoder *encoder) {

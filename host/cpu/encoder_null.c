@@ -85,8 +85,8 @@ static bool encoder_null_wait(struct encoder *encoder, int32_t slot, uint16_t *c
   return true;
 }
 
-static json_t *encoder_null_compute_class(const struct encoder *encoder) {
-  return json_pack("{s:s, s:i}", "encoder", "null", "batch_tokens", (int)encoder->info.batch_tokens);
+static void encoder_null_compute_class(const struct encoder *encoder, struct compute_class *class) {
+  *class = (struct compute_class){.encoder = "null", .batch_tokens = encoder->info.batch_tokens};
 }
 
 static void encoder_null_close(struct encoder *encoder) {

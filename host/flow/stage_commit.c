@@ -1,5 +1,4 @@
 /* The committers: a finished block to its files and its part record. */
-#include <stdio.h>
 #include <string.h>
 
 #include "host/flow/stages.h"
@@ -12,12 +11,11 @@ struct committing {
   struct part_record *record;
 };
 
-/* Opens OUT/<folder>/part…<suffix>. */
-static bool file_open(const struct committing *commit, const char *folder, const char *suffix,
+/* Opens the part's file in a folder of OUT; `width` is that of vectors. */
+static bool file_open(const struct committing *commit, enum folder folder, int32_t width,
                       struct file_writer *file, struct error *error) {
   const struct block_border *border = &commit->work->block.border;
-  return run_log_file_open(commit->flow->parts.log, folder, suffix, border->shard, border->index, file,
-                           error);
+  return run_log_file_open(commit->flow->parts.log, folder, width, border->shard, border->index, file, error);
 }
 
 /* Closes a file under its name if `written`, otherwise removes it. */
@@ -30,20 +28,18 @@ static bool file_close(const struct committing *commit, struct file_writer *file
 
 static bool commit_vectors(const struct committing *commit, int32_t w, struct error *error) {
   const struct flow_options *options = &commit->flow->options;
-  char folder[16];
   struct file_writer file;
-  snprintf(folder, sizeof folder, "w%d", options->widths[w]);
-  if (!file_open(commit, folder, ".npy.zst", &file, error)) return false;
+  if (!file_open(commit, FOLDER_VECTORS, options->widths[w], &file, error)) return false;
   const bool written = npy_zst_write(&file, commit->work->vectors[w], commit->work->rows, options->widths[w],
                                      options->zstd_level, error);
   return file_close(commit, &file, written, error);
 }
 
 /* Lines in frames that end at frames[i]; an empty last frame is left out. */
-static bool commit_lines(const struct committing *commit, const char *folder, const struct text *lines,
+static bool commit_lines(const struct committing *commit, enum folder folder, const struct text *lines,
                          const int64_t *frames, int64_t frame_count, struct error *error) {
   struct file_writer file;
-  if (!file_open(commit, folder, ".jsonl.zst", &file, error)) return false;
+  if (!file_open(commit, folder, 0, &file, error)) return false;
   struct seekable_zst_writer *writer =
       seekable_zst_writer_open(&file, commit->flow->options.zstd_level, error);
   bool written = writer != NULL;
@@ -62,7 +58,7 @@ static bool commit_rejects(const struct committing *commit, struct error *error)
   const struct text *lines = &commit->work->reject_lines;
   struct file_writer file;
   if (lines->size == 0) return true;
-  if (!file_open(commit, "rejects", ".jsonl", &file, error)) return false;
+  if (!file_open(commit, FOLDER_REJECTS, 0, &file, error)) return false;
   return file_close(commit, &file, file_writer_write(&file, lines->bytes, lines->size, error), error);
 }
 
@@ -80,10 +76,10 @@ static bool commit_block(const struct committing *commit, struct error *error) {
     record->vector_bytes += work->rows * options->widths[w] * (int64_t)sizeof(uint16_t);
     if (!commit_vectors(commit, w, error)) return false;
   }
-  if (!commit_lines(commit, "ids", &work->id_lines, work->id_frames, work->id_frame_count, error))
+  if (!commit_lines(commit, FOLDER_IDS, &work->id_lines, work->id_frames, work->id_frame_count, error))
     return false;
   if (options->store_text &&
-      !commit_lines(commit, "text", &work->text_lines, work->text_frames, work->text_frame_count, error))
+      !commit_lines(commit, FOLDER_TEXT, &work->text_lines, work->text_frames, work->text_frame_count, error))
     return false;
   if (!commit_rejects(commit, error) || !run_log_commit(commit->flow->parts.log, record, error)) return false;
   struct part_summary summary;

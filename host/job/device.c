@@ -28,17 +28,17 @@ static void cards_find(const struct compute_options *options, struct card_list *
       list->card[list->count++] = cards[i];
 }
 
-bool device_of_manifest(const json_t *manifest, enum device *device) {
-  const char *used =
-      json_string_value(json_object_get(json_object_get(manifest, "compute_class"), "encoder"));
-  if (!used || (strcmp(used, "cpu") != 0 && strcmp(used, "cuda") != 0)) return false;
-  *device = strcmp(used, "cuda") == 0 ? DEVICE_CUDA : DEVICE_CPU;
+bool device_of_manifest(const struct manifest *manifest, enum device *device) {
+  if (!manifest) return false;
+  const struct compute_class used = compute_classes_shared(&manifest->identity.compute);
+  if (strcmp(used.encoder, "cpu") != 0 && strcmp(used.encoder, "cuda") != 0) return false;
+  *device = strcmp(used.encoder, "cuda") == 0 ? DEVICE_CUDA : DEVICE_CPU;
   return true;
 }
 
 /* What this process would take if it were alone, and the cards that it may take, of which that is the first.
  * Where there is none the encoder says what is wrong with the one that was asked for. */
-static void choose_alone(const struct compute_options *options, const json_t *manifest,
+static void choose_alone(const struct compute_options *options, const struct manifest *manifest,
                          struct device_choice *choice, struct card_list *list) {
   const bool precision_fits = options->precision == PRECISION_AUTO || options->precision == PRECISION_FP16;
   *choice =
@@ -79,8 +79,8 @@ out:
   return ok;
 }
 
-bool device_choose(const struct compute_options *options, const json_t *manifest, struct ranks *ranks,
-                   struct device_choice *choice, struct error *error) {
+bool device_choose(const struct compute_options *options, const struct manifest *manifest,
+                   struct ranks *ranks, struct device_choice *choice, struct error *error) {
   struct card_list list;
   choose_alone(options, manifest, choice, &list);
   return !ranks || choose_together(ranks, &list, choice, error);

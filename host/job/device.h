@@ -1,11 +1,10 @@
 /* What the commands that compute take alike, and which encoder a run uses if the user leaves it open. */
 #pragma once
 
-#include <jansson.h>
-
 #include "host/job/card_deal.h"
 #include "host/model/encoder.h"
 #include "host/ranks/ranks.h"
+#include "io/run/manifest.h"
 
 enum device { DEVICE_AUTO, DEVICE_CPU, DEVICE_CUDA, DEVICE_NULL };
 
@@ -28,7 +27,7 @@ struct device_choice {
 
 /* The device that a run was computed with, where its manifest (or NULL) names one; otherwise false, and
  * *device stays as it is. */
-bool device_of_manifest(const json_t *manifest, enum device *device);
+bool device_of_manifest(const struct manifest *manifest, enum device *device);
 
 /* Auto is what the run in OUT was computed with, where `manifest` (or NULL) tells; else a CUDA card, where
  * there is a usable one and the precision that is asked for is one of its; else the CPU.
@@ -36,8 +35,8 @@ bool device_of_manifest(const json_t *manifest, enum device *device);
  * Collective: each rank gets a card of its own, the first usable one that it sees and no rank before it has
  * taken, or the one that its user named. ERROR_USAGE on all ranks where a machine has fewer cards than ranks
  * that want one. `ranks` NULL: this process has the cards for itself. */
-bool device_choose(const struct compute_options *options, const json_t *manifest, struct ranks *ranks,
-                   struct device_choice *choice, struct error *error);
+bool device_choose(const struct compute_options *options, const struct manifest *manifest,
+                   struct ranks *ranks, struct device_choice *choice, struct error *error);
 
 /* Opens it. Where the choice was free and the cuda encoder cannot compute the model, the CPU takes its place
  * and *why is the sentence that says so; on rank 0 *why may also say that the weights did not go from card to

@@ -11,6 +11,7 @@
 #include "host/job/notice.h"
 #include "host/job/settings.h"
 #include "host/job/watch.h"
+#include "host/model/identity.h"
 #include "io/run/job_lock.h"
 #include "io/run/manifest.h"
 #include "io/run/run_open.h"
@@ -24,8 +25,8 @@ struct embedding {
   const volatile sig_atomic_t *stop;
   struct embed_report *report;
   struct ranks *ranks;
-  struct inputs inputs; /* on rank 0 */
-  json_t *manifest;     /* of OUT as it was found, or NULL */
+  struct inputs inputs;      /* on rank 0 */
+  struct manifest *manifest; /* of OUT as it was found, or NULL */
   struct model *model;
   struct tokenizer *tokenizer;
   struct encoder *encoder;
@@ -118,7 +119,7 @@ static bool open_input(struct embedding *run, struct error *error) {
                      "- (standard input) is one stream, and %d ranks cannot share it: write it to files "
                      "first, or start nina without mpirun",
                      ranks_size(run->ranks));
-  return options->overwrite || run_log_manifest(options->out, &run->manifest, error);
+  return options->overwrite || manifest_read(options->out, &run->manifest, error);
 }
 
 /* What every rank opens; together, since they share cards and weights. */
@@ -130,34 +131,29 @@ static bool open_tools(struct embedding *run, struct error *error) {
                      error);
 }
 
-/* {"model": {"name", "weights", "tokenizer"}, "settings", "compute_class"}. */
-static json_t *run_identity_json(const struct embedding *run, struct error *error) {
-  char weights[33] = "", tokenizer[33];
-  const bool first = reads_weights(run);
-  if (first && !model_hash(run->model, weights, error)) return NULL;
-  tokenizer_hash(run->tokenizer, tokenizer);
-  json_t *identity =
-      json_pack("{s:{s:s, s:s*, s:s}, s:o, s:o}", "model", "name", run->model->config.name, "weights",
-                first ? weights : NULL, "tokenizer", tokenizer, "settings", settings_json(&run->settings),
-                "compute_class", encoder_compute_class(run->encoder));
-  if (!identity) error_set_memory(error, 1024, "the manifest");
-  return identity;
+static bool identity_of(const struct embedding *run, struct run_identity *identity, struct error *error) {
+  const struct run_identity lent = {.settings = settings_of_run(&run->settings)};
+  struct compute_class class;
+  encoder_compute_class(run->encoder, &class);
+  return run_identity_copy(&lent, identity, error) &&
+         identity_make_hashes(run->model, run->tokenizer, reads_weights(run), &identity->model, error) &&
+         compute_classes_add(&identity->compute, &class, error);
 }
 
 /* Rank 0's log. */
-static bool open_log(struct embedding *run, const json_t *identity, struct error *error) {
+static bool open_log(struct embedding *run, const struct run_identity *identity, struct error *error) {
   const struct embed_options *options = run->options;
   if (ranks_rank(run->ranks) > 0) return true;
-  const struct run_identity parts = {.model = json_object_get(identity, "model"),
-                                     .settings = json_object_get(identity, "settings"),
-                                     .compute_class = json_object_get(identity, "compute_class"),
-                                     .mixed = options->mixed,
-                                     .shards = run->inputs.shard,
-                                     .shard_count = run->inputs.count};
-  const enum run_mode mode = options->overwrite ? RUN_OVERWRITE : options->append ? RUN_APPEND : RUN_RESUME;
+  const struct run_request request = {.identity = identity,
+                                      .shards = run->inputs.shard,
+                                      .shard_count = run->inputs.count,
+                                      .mode = options->overwrite ? RUN_OVERWRITE
+                                              : options->append  ? RUN_APPEND
+                                                                 : RUN_RESUME,
+                                      .mixed = options->mixed};
   run->lock = job_lock_take(options->out, error);
   if (!run->lock) return false;
-  run->log = run_log_open(options->out, &parts, mode, error);
+  run->log = run_log_open(options->out, &request, error);
   return run->log != NULL;
 }
 
@@ -181,11 +177,11 @@ static bool embedding_open(struct embedding *run, struct error *error) {
     return false;
   resolve_threads(run);
   if (!open_tools(run, error)) return false;
-  json_t *identity = run_identity_json(run, error);
-  const bool opened = ranks_agree(ranks, identity != NULL, error) &&
-                      agree_identity(ranks, identity, run->options->mixed, run->manifest, error) &&
-                      ranks_agree(ranks, open_log(run, identity, error), error) && attach_log(run, error);
-  json_decref(identity);
+  struct run_identity identity = {0};
+  const bool opened = ranks_agree(ranks, identity_of(run, &identity, error), error) &&
+                      agree_identity(ranks, &identity, run->options->mixed, run->manifest, error) &&
+                      ranks_agree(ranks, open_log(run, &identity, error), error) && attach_log(run, error);
+  run_identity_free(&identity);
   return opened && ranks_agree(ranks, ranks_begin(ranks, run->log, error), error);
 }
 
@@ -193,7 +189,7 @@ static void embedding_close(struct embedding *run) {
   run_log_close(run->log);
   job_lock_release(run->lock);
   encoder_close(run->encoder);
-  json_decref(run->manifest);
+  manifest_free(run->manifest);
   tokenizer_close(run->tokenizer);
   model_close(run->model);
   inputs_free(&run->inputs);

@@ -104,27 +104,19 @@ static bool warn_of_empty_queries(const struct evaluation *eval, struct error *e
   return true;
 }
 
-/* A copy of a string of the passages' or the queries' manifest. */
-static char *manifest_copy(const struct stored_run *run, const char *object, const char *key) {
-  const char *string = stored_run_string(run, object, key);
-  return strdup(string ? string : "");
-}
-
 static bool result_name(struct evaluation *eval, struct error *error) {
   struct eval_result *result = &eval->report->result;
   const struct stored_run *corpus = &eval->vectors.corpus, *queries = &eval->vectors.queries;
   result->dataset = strdup(eval->set.name);
   result->split = strdup(eval->options->split ? eval->options->split : EVAL_SPLIT);
-  result->model = manifest_copy(corpus, "model", "name");
-  result->query_prompt = manifest_copy(queries, "settings", "prompt");
-  result->passage_prompt = manifest_copy(corpus, "settings", "prompt");
-  result->model_identity = json_incref(json_object_get(corpus->manifest, "model"));
-  result->compute_class = json_incref(json_object_get(corpus->manifest, "compute_class"));
+  result->query_prompt = strdup(queries->manifest->identity.settings.prompt);
+  result->passage_prompt = strdup(corpus->manifest->identity.settings.prompt);
+  result->model = corpus->manifest->identity.model;
   result->passages = corpus->rows;
   result->queries = queries->rows;
-  if (result->dataset && result->split && result->model && result->query_prompt && result->passage_prompt)
-    return true;
-  return error_set_memory(error, 256, "the names of an evaluation");
+  if (!result->dataset || !result->split || !result->query_prompt || !result->passage_prompt)
+    return error_set_memory(error, 256, "the names of an evaluation");
+  return compute_classes_add_all(&result->compute, &corpus->manifest->identity.compute, error);
 }
 
 static int widest_first(const void *a, const void *b) {

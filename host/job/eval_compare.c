@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "host/retrieval/id_map.h"
-#include "io/json_diff.h"
+#include "io/json_text.h"
 
 /* Pairs of places of queries in both results. */
 struct pairs {
@@ -80,42 +80,59 @@ static bool widths_compare(const struct eval_result *before, const struct eval_r
   return ok;
 }
 
-static void value_diff(struct json_diff *diff, const char *name, json_t *then, json_t *now) {
-  json_diff(diff, name, then, now);
-  json_decref(then);
-  json_decref(now);
+/* Compares two values that were written by themselves; they are freed. */
+static bool values_compare(struct difference *difference, const char *name, struct json_text then,
+                           struct json_text now) {
+  text_append(&then.text, "", 1);
+  text_append(&now.text, "", 1);
+  const bool ok = !then.text.failed && !now.text.failed;
+  if (ok) difference_add(difference, name, then.text.bytes, now.text.bytes);
+  json_text_free(&then);
+  json_text_free(&now);
+  return ok;
 }
 
-static void string_diff(struct json_diff *diff, const char *name, const char *then, const char *now) {
-  value_diff(diff, name, json_string(then ? then : ""), json_string(now ? now : ""));
+static bool strings_compare(struct difference *difference, const char *name, const char *then,
+                            const char *now) {
+  struct json_text texts[2] = {0};
+  json_text_string(&texts[0], NULL, then ? then : "");
+  json_text_string(&texts[1], NULL, now ? now : "");
+  return values_compare(difference, name, texts[0], texts[1]);
 }
 
-static json_t *widths_json(const struct eval_result *result) {
-  json_t *widths = json_array();
-  for (int32_t w = 0; w < result->width_count; w++)
-    json_array_append_new(widths, json_integer(result->width[w].width));
-  return widths;
+static bool counts_compare(struct difference *difference, const char *name, int64_t then, int64_t now) {
+  struct json_text texts[2] = {0};
+  json_text_integer(&texts[0], NULL, then);
+  json_text_integer(&texts[1], NULL, now);
+  return values_compare(difference, name, texts[0], texts[1]);
+}
+
+static struct json_text widths_text(const struct eval_result *result) {
+  struct json_text json = {0};
+  json_text_open(&json, NULL, '[', JSON_ON_ONE_LINE);
+  for (int32_t w = 0; w < result->width_count; w++) json_text_integer(&json, NULL, result->width[w].width);
+  json_text_close(&json, ']');
+  return json;
 }
 
 /* In the order of what a reader of the numbers would ask first; of a model's hashes only where its name does
  * not tell the two apart. */
 static bool settings_compare(const struct eval_result *before, const struct eval_result *after,
                              struct comparison *comparison, struct error *error) {
-  FILE *stream = fmemopen(comparison->differences, sizeof comparison->differences, "w");
-  if (!stream) return error_set_memory(error, sizeof comparison->differences, "a comparison");
-  struct json_diff diff = {.stream = stream, .then = "before", .now = "after"};
-  string_diff(&diff, "set", before->dataset, after->dataset);
-  value_diff(&diff, "passages", json_integer(before->passages), json_integer(after->passages));
-  string_diff(&diff, "model", before->model, after->model);
-  string_diff(&diff, "query prompt", before->query_prompt, after->query_prompt);
-  string_diff(&diff, "passage prompt", before->passage_prompt, after->passage_prompt);
-  value_diff(&diff, "widths", widths_json(before), widths_json(after));
-  if (diff.count == 0 && json_is_object(before->model_identity) && json_is_object(after->model_identity))
-    json_diff(&diff, "model", before->model_identity, after->model_identity);
-  if (json_is_object(before->compute_class) && json_is_object(after->compute_class))
-    json_diff(&diff, "computed", before->compute_class, after->compute_class);
-  json_diff_end(&diff);
-  return fclose(stream) == 0 || error_set_memory(error, sizeof comparison->differences, "a comparison");
+  struct difference difference = {.then = "before", .now = "after"};
+  bool ok = strings_compare(&difference, "set", before->dataset, after->dataset) &&
+            counts_compare(&difference, "passages", before->passages, after->passages) &&
+            strings_compare(&difference, "model", before->model.name, after->model.name) &&
+            strings_compare(&difference, "query prompt", before->query_prompt, after->query_prompt) &&
+            strings_compare(&difference, "passage prompt", before->passage_prompt, after->passage_prompt) &&
+            values_compare(&difference, "widths", widths_text(before), widths_text(after));
+  if (difference.count == 0) model_identity_compare("model", &before->model, &after->model, &difference);
+  if (before->compute.count > 0 && after->compute.count > 0)
+    ok = ok && compute_classes_compare("computed", &before->compute, &after->compute, &difference);
+  const char *phrase = ok ? difference_end(&difference) : NULL;
+  if (phrase) snprintf(comparison->differences, sizeof comparison->differences, "%s", phrase);
+  difference_free(&difference);
+  return phrase || error_set_memory(error, sizeof comparison->differences, "a comparison");
 }
 
 bool eval_compare(const struct eval_result *before, const struct eval_result *after,

@@ -37,14 +37,28 @@ static void append_string(struct text *text, const char *key, const char *value)
   text_append_json(text, value, strlen(value));
 }
 
-static void append_json(struct text *text, const char *key, const json_t *value) {
-  char *dump = value ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
-  text->failed |= value && !dump;
+/* A member whose value was written by itself; it is freed. Nothing written is null. */
+static void append_written(struct text *text, const char *key, struct json_text *value) {
   text_append_string(text, ",\n ");
   text_append_json(text, key, strlen(key));
   text_append_string(text, ": ");
-  text_append_string(text, dump ? dump : "null");
-  free(dump);
+  if (value->text.size == 0) text_append_string(text, "null");
+  text_append(text, value->text.bytes, value->text.size);
+  text->failed |= value->text.failed;
+  json_text_free(value);
+}
+
+static void append_model(struct text *text, const struct eval_result *result) {
+  struct json_text value = {0};
+  const struct model_identity *model = &result->model;
+  if (*model->name || model->count > 0) model_identity_write(model, NULL, JSON_ON_ONE_LINE, &value);
+  append_written(text, "model", &value);
+}
+
+static void append_compute(struct text *text, const struct eval_result *result) {
+  struct json_text value = {0};
+  if (result->compute.count > 0) compute_classes_write(&result->compute, NULL, JSON_ON_ONE_LINE, &value);
+  append_written(text, "compute_class", &value);
 }
 
 /* "cosine_ndcg@10" */
@@ -71,13 +85,13 @@ static void append_heading(struct text *text, const struct eval_result *result) 
   append_count(text, ", \"queries\": ", result->queries);
   append_count(text, ", \"judged\": ", result->judged);
   text_append_string(text, "}");
-  append_json(text, "model", result->model_identity);
+  append_model(text, result);
   text_append_string(text, ",\n \"prompts\": {");
   append_string(text, "query", result->query_prompt);
   text_append_string(text, ", ");
   append_string(text, "passage", result->passage_prompt);
   text_append_string(text, "}");
-  append_json(text, "compute_class", result->compute_class);
+  append_compute(text, result);
   text_append_string(text, ",\n \"bytes_per_vector\": {");
   for (int32_t w = 0; w < result->width_count; w++) {
     append_count(text, w ? ", \"dim_" : "\"dim_", result->width[w].width);
@@ -162,7 +176,8 @@ static void append_title(struct text *text, struct metric metric) {
 bool eval_result_write_card(const struct eval_result *result, const char *path, struct error *error) {
   struct text text = {0};
   text_append_string(&text, "model-index:\n- name: ");
-  text_append_json(&text, result->model, strlen(result->model)); /* JSON strings are YAML's quoted ones */
+  text_append_json(&text, result->model.name,
+                   strlen(result->model.name)); /* JSON strings are YAML's quoted ones */
   text_append_string(&text, "\n  results:\n");
   for (int32_t w = 0; w < result->width_count; w++) {
     text_append_string(&text,

@@ -1,5 +1,6 @@
 #include "host/job/eval_result.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,11 +11,9 @@
 void eval_result_free(struct eval_result *result) {
   free(result->dataset);
   free(result->split);
-  free(result->model);
   free(result->query_prompt);
   free(result->passage_prompt);
-  json_decref(result->model_identity);
-  json_decref(result->compute_class);
+  compute_classes_free(&result->compute);
   for (int64_t q = 0; result->query_id && q < result->judged; q++) free(result->query_id[q]);
   free(result->query_id);
   for (int32_t w = 0; w < result->width_count; w++) free(result->width[w].values);
@@ -54,16 +53,23 @@ static bool read_names(const struct reading *reading, const json_t *file, struct
   const json_t *dataset = json_object_get(file, "dataset"), *prompts = json_object_get(file, "prompts");
   result->dataset = string_copy(dataset, "name");
   result->split = string_copy(dataset, "split");
-  result->model = string_copy(json_object_get(file, "model"), "name");
-  result->model_identity = json_incref(json_object_get(file, "model"));
-  result->compute_class = json_incref(json_object_get(file, "compute_class"));
   result->query_prompt = string_copy(prompts, "query");
   result->passage_prompt = string_copy(prompts, "passage");
   result->passages = json_integer_value(json_object_get(dataset, "passages"));
   result->queries = json_integer_value(json_object_get(dataset, "queries"));
-  if (result->dataset && result->split && result->model && result->query_prompt && result->passage_prompt)
-    return true;
+  if (result->dataset && result->split && result->query_prompt && result->passage_prompt) return true;
   return error_set_memory(error, 256, "the names of an evaluation");
+}
+
+static bool read_making(const struct reading *reading, const json_t *file, struct error *error) {
+  struct eval_result *result = reading->result;
+  const json_t *model = json_object_get(file, "model"), *class = json_object_get(file, "compute_class");
+  bool ok = !json_is_object(model) || model_identity_from_json(model, &result->model, error);
+  ok = ok &&
+       (!json_is_object(class) || compute_classes_read(class, "compute_class.", &result->compute, error));
+  if (ok || error->code != ERROR_INPUT) return ok;
+  const struct error what = *error;
+  return reading_fails(reading, what.message, error);
 }
 
 static bool read_query_ids(const struct reading *reading, const json_t *ids, struct error *error) {
@@ -160,7 +166,7 @@ bool eval_result_read(const char *path, struct eval_result *result, struct error
   if (!ok) reading_fails(&reading, problem.text, error);
   if (ok && json_integer_value(json_object_get(file, "format")) != 1)
     ok = reading_fails(&reading, "its format is not 1", error);
-  ok = ok && read_names(&reading, file, error) &&
+  ok = ok && read_names(&reading, file, error) && read_making(&reading, file, error) &&
        read_query_ids(&reading, json_object_get(json_object_get(file, "queries"), "ids"), error) &&
        read_widths(&reading, file, error);
   json_decref(file);

@@ -12,10 +12,10 @@
  * order of queries.jsonl. Numbers are written so that they read back as the same double. */
 #pragma once
 
-#include <jansson.h>
-
 #include "host/model/encoder.h"
 #include "host/retrieval/metrics.h"
+#include "io/run/compute_class.h"
+#include "io/run/model_identity.h"
 
 #define METRIC_PREFIX "cosine_" /* sentence-transformers' name of the score function */
 
@@ -25,11 +25,12 @@ struct eval_width {
   double *values; /* [judged, metrics.count] */
 };
 
-/* Strings and JSON are owned; json_t may be NULL where a file does not say. */
+/* Strings are owned. */
 struct eval_result {
-  char *dataset, *split, *model; /* names */
+  char *dataset, *split; /* names */
   char *query_prompt, *passage_prompt;
-  json_t *model_identity, *compute_class; /* of the passages' manifest */
+  struct model_identity model;    /* of the passages' manifest, and so are the classes; without members */
+  struct compute_classes compute; /* or classes if a file does not say */
   int64_t passages, queries, judged;
   char **query_id; /* [judged] */
   struct metric_set metrics;

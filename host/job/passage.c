@@ -15,7 +15,7 @@ struct passage_reader {
 };
 
 static bool text_is_stored(const struct stored_run *run) {
-  return json_is_true(json_object_get(json_object_get(run->manifest, "settings"), "store_text"));
+  return layout_stores(FOLDER_TEXT, &run->manifest->identity.settings);
 }
 
 struct passage_reader *passage_reader_open(const struct stored_run *run, bool slow_text,
@@ -61,10 +61,10 @@ static bool line_copy(const char *path, int64_t index, struct text *copy, struct
   return result == LINE_READ && !copy->failed;
 }
 
-static bool part_line(const struct passage_reader *reader, const char *folder, int64_t row, struct text *copy,
+static bool part_line(const struct passage_reader *reader, enum folder folder, int64_t row, struct text *copy,
                       struct error *error) {
   const struct stored_part *part = &reader->run->part[stored_run_part(reader->run, row)];
-  char *path = stored_run_path(reader->run, folder, part, ".jsonl.zst", error);
+  char *path = stored_run_path(reader->run, folder, 0, part, error);
   const bool ok = path && line_copy(path, row - part->first_row, copy, error);
   free(path);
   return ok;
@@ -74,7 +74,7 @@ static bool id_read(struct passage_reader *reader, int64_t row, struct passage *
                     struct error *error) {
   struct id_line parsed;
   struct text *line = &reader->id_line;
-  if (!part_line(reader, "ids", row, line, error)) return false;
+  if (!part_line(reader, FOLDER_IDS, row, line, error)) return false;
   if (!id_line_parse(line->bytes, (int64_t)line->size, &parsed))
     return error_set(error, ERROR_INPUT, "%s/ids: the record of row %lld cannot be read: see nina verify",
                      reader->run->out, (long long)row);
@@ -93,7 +93,7 @@ static bool stored_text_read(struct passage_reader *reader, int64_t row, struct 
   struct document document;
   char reason[256];
   struct text *line = &reader->text_line;
-  if (!part_line(reader, "text", row, line, error)) return false;
+  if (!part_line(reader, FOLDER_TEXT, row, line, error)) return false;
   if (document_parse(&stored_fields, line->bytes, (int64_t)line->size, &document, reason) != DOCUMENT_READ)
     return error_set(error, ERROR_INPUT, "%s/text: the text of row %lld cannot be read: see nina verify",
                      reader->run->out, (long long)row);
@@ -117,7 +117,7 @@ static bool text_is_blank(const struct span *text) {
 
 static bool part_empty(const struct stored_run *run, const struct stored_part *part, int64_t *empty,
                        int64_t *first, struct error *error) {
-  char *path = stored_run_path(run, "text", part, ".jsonl.zst", error);
+  char *path = stored_run_path(run, FOLDER_TEXT, 0, part, error);
   struct line_reader *reader =
       path ? line_reader_open(path, &(struct line_limits){.line = STORED_LINE_MAX}, error) : NULL;
   free(path);

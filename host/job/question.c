@@ -7,6 +7,7 @@
 #include "host/job/settings.h"
 #include "host/job/utf8_check.h"
 #include "host/model/half.h"
+#include "host/model/identity.h"
 #include "io/text.h"
 
 #define QUESTION_SHOWN 80 /* bytes */
@@ -67,22 +68,15 @@ static bool open_buffers(struct question_encoder *question, struct error *error)
 /* ERROR_CONFLICT where the model is not the one that made the run's vectors. */
 static bool check_model(const struct question_encoder *question, const struct stored_run *run,
                         struct error *error) {
-  const char *weights = stored_run_string(run, "model", "weights");
-  const char *tokenizer = stored_run_string(run, "model", "tokenizer");
-  const char *name = stored_run_string(run, "model", "name");
-  char hash[33];
-  tokenizer_hash(question->tokenizer, hash);
-  bool same = tokenizer && strcmp(tokenizer, hash) == 0;
-  if (same) {
-    if (!model_hash(question->model, hash, error)) return false;
-    same = weights && strcmp(weights, hash) == 0;
-  }
-  if (same) return true;
+  const struct model_identity *passages = &run->manifest->identity.model;
+  struct model_identity own;
+  if (!identity_make_hashes(question->model, question->tokenizer, true, &own, error)) return false;
+  if (!model_identity_first_difference(passages, &own)) return true;
   return error_set(
       error, ERROR_CONFLICT,
       "the vectors in %s were made by another model (\"%s\") than %s: a question must be embedded "
       "by the model of the passages",
-      run->out, name ? name : "?", question->model->config.folder);
+      run->out, passages->name, question->model->config.folder);
 }
 
 struct question_encoder *question_encoder_open(const struct question_options *options,

@@ -17,11 +17,6 @@ static int32_t threads_of(const struct compute_options *options) {
   return options->threads ? options->threads : processors();
 }
 
-/* A number of the manifest: of one of its objects. 0 where it is not there. */
-static int64_t manifest_number(const json_t *manifest, const char *object, const char *key) {
-  return json_integer_value(json_object_get(json_object_get(manifest, object), key));
-}
-
 static int64_t first_nonzero(int64_t a, int64_t b, int64_t c) {
   return a ? a : b ? b : c;
 }
@@ -63,16 +58,15 @@ static bool settings_max_tokens(const struct compute_options *options, const str
 }
 
 bool settings_for_encoder(const struct compute_options *options, const struct width_list *widths,
-                          const struct model_config *model, const json_t *manifest, enum device device,
-                          struct encoder_options *encoder, struct error *error) {
+                          const struct model_config *model, const struct manifest *manifest,
+                          enum device device, struct encoder_options *encoder, struct error *error) {
   *encoder = (struct encoder_options){.precision = options->precision, .null_rate = options->null_rate};
-  const char *used =
-      json_string_value(json_object_get(json_object_get(manifest, "compute_class"), "precision"));
-  if (encoder->precision == PRECISION_AUTO && used) precision_parse(used, &encoder->precision);
+  struct compute_class used = {0};
+  if (manifest) used = compute_classes_shared(&manifest->identity.compute);
+  if (encoder->precision == PRECISION_AUTO) precision_parse(used.precision, &encoder->precision);
   /* A slot of the GPU is a stream, of the others a thread. */
   if (device != DEVICE_CUDA) encoder->slots = threads_of(options);
-  encoder->batch_tokens = (int32_t)first_nonzero(
-      options->batch_tokens, manifest_number(manifest, "compute_class", "batch_tokens"), 0);
+  encoder->batch_tokens = options->batch_tokens ? options->batch_tokens : used.batch_tokens;
   return settings_max_tokens(options, model, encoder, error) &&
          settings_widths(widths, model, encoder, error);
 }
@@ -115,12 +109,12 @@ bool settings_prompt_tokens(const struct model_config *model, const struct token
 
 bool settings_for_flow(const struct embed_options *options, const struct model_config *model,
                        const struct tokenizer *tokenizer, const struct encoder *encoder,
-                       const json_t *manifest, struct settings *settings, struct error *error) {
+                       const struct manifest *manifest, struct settings *settings, struct error *error) {
   struct flow_options *flow = &settings->flow;
-  flow->limits.lines = first_nonzero(
-      options->block_lines, manifest_number(manifest, "settings", "block_lines"), encoder->info.block_lines);
-  flow->limits.bytes = first_nonzero(
-      options->block_bytes, manifest_number(manifest, "settings", "block_bytes"), encoder->info.block_bytes);
+  struct run_settings used = {0};
+  if (manifest) used = manifest->identity.settings;
+  flow->limits.lines = first_nonzero(options->block_lines, used.block_lines, encoder->info.block_lines);
+  flow->limits.bytes = first_nonzero(options->block_bytes, used.block_bytes, encoder->info.block_bytes);
   flow->limits.max_line = first_nonzero(options->max_line, EMBED_MAX_LINE, 0);
   flow->fields = (struct document_fields){.text = options->text_field ? options->text_field : "text",
                                           .id = options->id_field,
@@ -140,15 +134,24 @@ bool settings_for_flow(const struct embed_options *options, const struct model_c
                                 error);
 }
 
-json_t *settings_json(const struct settings *settings) {
+/* A run's settings own their strings, unless they are there to be copied. */
+static char *borrowed(const char *string) {
+  return (char *)(uintptr_t)string;
+}
+
+struct run_settings settings_of_run(const struct settings *settings) {
   const struct flow_options *flow = &settings->flow;
-  json_t *widths = json_array();
-  for (int32_t w = 0; w < flow->width_count; w++)
-    json_array_append_new(widths, json_integer(flow->widths[w]));
-  return json_pack("{s:o, s:s, s:s?, s:s?, s:s, s:i, s:I, s:I, s:I, s:i, s:b}", "widths", widths,
-                   "text_field", flow->fields.text, "id_field", flow->fields.id, "title_field",
-                   flow->fields.title, "prompt", flow->prompt, "max_tokens", flow->max_tokens, "max_line",
-                   (json_int_t)flow->limits.max_line, "block_lines", (json_int_t)flow->limits.lines,
-                   "block_bytes", (json_int_t)flow->limits.bytes, "zstd_level", flow->zstd_level,
-                   "store_text", flow->store_text);
+  struct run_settings run = {.widths.count = flow->width_count,
+                             .text_field = borrowed(flow->fields.text),
+                             .id_field = borrowed(flow->fields.id),
+                             .title_field = borrowed(flow->fields.title),
+                             .prompt = borrowed(flow->prompt),
+                             .max_tokens = flow->max_tokens,
+                             .max_line = flow->limits.max_line,
+                             .block_lines = flow->limits.lines,
+                             .block_bytes = flow->limits.bytes,
+                             .zstd_level = flow->zstd_level,
+                             .store_text = flow->store_text};
+  memcpy(run.widths.width, flow->widths, sizeof run.widths.width);
+  return run;
 }

@@ -2,8 +2,6 @@
  */
 #pragma once
 
-#include <jansson.h>
-
 #include "host/job/embed.h"
 #include "host/model/tokenizer.h"
 
@@ -15,8 +13,8 @@ struct settings {
 /* What the encoder is opened with. `widths` may be empty; `manifest` is that of OUT, or NULL; `device` is
  * resolved. */
 bool settings_for_encoder(const struct compute_options *options, const struct width_list *widths,
-                          const struct model_config *model, const json_t *manifest, enum device device,
-                          struct encoder_options *encoder, struct error *error);
+                          const struct model_config *model, const struct manifest *manifest,
+                          enum device device, struct encoder_options *encoder, struct error *error);
 
 /* The text that goes before each document or question: `given`, or the model's prompt of that name, at most
  * one of the two; neither: the model's default prompt, or none. *prompt is the caller's or the model's. */
@@ -31,7 +29,8 @@ bool settings_prompt_tokens(const struct model_config *model, const struct token
 /* The flow's part, from settings->encoder and what suits the opened encoder. */
 bool settings_for_flow(const struct embed_options *options, const struct model_config *model,
                        const struct tokenizer *tokenizer, const struct encoder *encoder,
-                       const json_t *manifest, struct settings *settings, struct error *error);
+                       const struct manifest *manifest, struct settings *settings, struct error *error);
 
-/* The settings that decide the bytes of the output, for the manifest. NULL when memory is short. */
-json_t *settings_json(const struct settings *settings);
+/* The settings that decide the bytes of the output, as the manifest has them. The strings are those of
+ * `settings`: to be copied, not freed. */
+struct run_settings settings_of_run(const struct settings *settings);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "io/line_reader.h"
-#include "io/run/shard.h"
 #include "io/text.h"
 
 enum shard_state { SHARD_UNKNOWN, SHARD_SAME, SHARD_OTHER };
@@ -15,27 +14,23 @@ struct shard_text {
   bool slow_text;
   struct document_fields fields;
   struct line_limits limits;
-  const json_t *list;      /* the manifest's shards */
   enum shard_state *state; /* [shards] */
   struct text line;        /* of the passage read last */
 };
 
 struct shard_text *shard_text_open(const struct stored_run *run, bool slow_text, struct error *error) {
   struct shard_text *shards = calloc(1, sizeof *shards);
-  const json_t *settings = json_object_get(run->manifest, "settings");
-  const json_t *list = json_object_get(run->manifest, "shards");
+  const struct run_settings *settings = &run->manifest->identity.settings;
   if (shards) {
-    const char *text = stored_run_string(run, "settings", "text_field");
-    *shards = (struct shard_text){
-        .run = run,
-        .slow_text = slow_text,
-        .fields = {.text = text ? text : "text", .title = stored_run_string(run, "settings", "title_field")},
-        .limits = {.line = json_integer_value(json_object_get(settings, "max_line"))},
-        .list = list,
-        .state = calloc(json_array_size(list) + 1, sizeof *shards->state)};
+    *shards =
+        (struct shard_text){.run = run,
+                            .slow_text = slow_text,
+                            .fields = {.text = settings->text_field, .title = settings->title_field},
+                            .limits = {.line = settings->max_line},
+                            .state = calloc((size_t)run->manifest->shards.count + 1, sizeof *shards->state)};
     if (shards->state) return shards;
   }
-  error_set_memory(error, json_array_size(list), "reading shards");
+  error_set_memory(error, (size_t)run->manifest->shards.count, "reading shards");
   shard_text_close(shards);
   return NULL;
 }
@@ -48,15 +43,13 @@ void shard_text_close(struct shard_text *shards) {
 }
 
 /* Whether a shard is the one that was embedded; asked of the file once. */
-static bool shard_is_same(struct shard_text *shards, int32_t number, const char *path) {
+static bool shard_is_same(struct shard_text *shards, int32_t number) {
   if (shards->state[number] == SHARD_UNKNOWN) {
-    const json_t *entry = json_array_get(shards->list, (size_t)number);
-    const char *fingerprint = json_string_value(json_object_get(entry, "fingerprint"));
-    struct shard now = {.path = (char *)(uintptr_t)path};
+    const struct shard *then = &shards->run->manifest->shards.shard[number];
+    struct shard now = {.path = then->path};
     struct error unreadable;
-    const bool same = shard_examine(&now, &unreadable) && fingerprint &&
-                      strcmp(fingerprint, now.fingerprint) == 0 &&
-                      now.size == json_integer_value(json_object_get(entry, "size"));
+    const bool same = shard_examine(&now, &unreadable) && strcmp(then->fingerprint, now.fingerprint) == 0 &&
+                      then->size == now.size;
     shards->state[number] = same ? SHARD_SAME : SHARD_OTHER;
   }
   return shards->state[number] == SHARD_SAME;
@@ -103,14 +96,14 @@ static bool document_read(struct shard_text *shards, const char *path, struct pa
 }
 
 bool shard_text_read(struct shard_text *shards, struct passage *passage, struct error *error) {
-  const json_t *entry = json_array_get(shards->list, (size_t)passage->shard);
-  const char *path = json_string_value(json_object_get(entry, "path"));
+  const struct shard_list *list = &shards->run->manifest->shards;
+  const char *path = passage->shard < list->count ? list->shard[passage->shard].path : NULL;
   struct error reason = {0};
   if (!path)
     error_set(&reason, ERROR_INPUT, "the manifest has no shard %d", passage->shard);
   else if (strcmp(path, "-") == 0)
     error_set(&reason, ERROR_INPUT, "it came from standard input (--store-text keeps texts)");
-  else if (!shard_is_same(shards, passage->shard, path))
+  else if (!shard_is_same(shards, passage->shard))
     error_set(&reason, ERROR_INPUT, "%s is not there, or has changed since", path);
   else if (document_read(shards, path, passage, &reason))
     return true;

@@ -18,9 +18,7 @@ struct row_reader {
 static bool part_open(struct row_reader *rows, int64_t part, struct error *error) {
   const struct stored_run *run = rows->run;
   if (part == rows->part) return true;
-  char folder[16];
-  snprintf(folder, sizeof folder, "w%d", run->widths[0]);
-  char *path = stored_run_path(run, folder, &run->part[part], ".npy.zst", error);
+  char *path = stored_run_path(run, FOLDER_VECTORS, run->widths[0], &run->part[part], error);
   if (!path) return false;
   npy_zst_reader_close(rows->reader);
   rows->reader = npy_zst_reader_open(path, error);

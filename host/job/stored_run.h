@@ -3,25 +3,24 @@
  * the input. */
 #pragma once
 
-#include <jansson.h>
-
 #include "host/model/encoder.h"
 #include "host/retrieval/id_map.h"
 #include "host/retrieval/vector_files.h"
 #include "io/line_reader.h"
+#include "io/run/manifest.h"
 
 /* A line of ids/ or text/: twice the longest line that a run takes, since escapes grow. */
 #define STORED_LINE_MAX ((int64_t)256 << 20)
 
 struct stored_part {
-  char name[32];     /* "part-00003-00017" */
+  int32_t shard, block;
   int64_t first_row; /* in the run */
   int64_t rows;
 };
 
 struct stored_run {
   char *out;
-  json_t *manifest;
+  struct manifest *manifest;
   int32_t width_count;
   int32_t widths[WIDTHS_MAX]; /* strictly decreasing */
   struct stored_part *part;   /* [part_count] */
@@ -36,9 +35,9 @@ struct stored_run {
 bool stored_run_open(const char *out, struct stored_run *run, struct error *error);
 void stored_run_close(struct stored_run *run);
 
-/* OUT/<folder>/<part's name><suffix>, allocated; NULL when memory is short. */
-char *stored_run_path(const struct stored_run *run, const char *folder, const struct stored_part *part,
-                      const char *suffix, struct error *error);
+/* The path of a part's file in a folder, allocated; `width` is that of vectors. NULL when memory is short. */
+char *stored_run_path(const struct stored_run *run, enum folder folder, int32_t width,
+                      const struct stored_part *part, struct error *error);
 
 /* Number of the part that holds a row. */
 int64_t stored_run_part(const struct stored_run *run, int64_t row);
@@ -50,9 +49,6 @@ void stored_files_free(struct vector_file *files, int64_t count);
 /* Adds the ids of all rows to an empty map, row by row. An id that an earlier document has too is
  * ERROR_INPUT, naming both. */
 bool stored_run_ids(const struct stored_run *run, struct id_map *map, struct error *error);
-
-/* A string of an object of the manifest, such as "settings", "prompt"; NULL where it is not there. */
-const char *stored_run_string(const struct stored_run *run, const char *object, const char *key);
 
 /* ERROR_CONFLICT where two runs' rows cannot be compared: another model or tokenizer, or another widest
  * width. */

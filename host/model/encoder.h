@@ -7,19 +7,12 @@
  * slot per stream). */
 #pragma once
 
-#include <jansson.h>
 #include <stdint.h>
 
 #include "host/model/model.h"
 #include "io/error.h"
-
-#define WIDTHS_MAX 16
-
-/* Matryoshka widths as a user lists them: in any order, maybe twice. */
-struct width_list {
-  int32_t count;
-  int32_t width[WIDTHS_MAX];
-};
+#include "io/run/compute_class.h"
+#include "io/run/layout.h"
 
 enum precision { PRECISION_AUTO, PRECISION_FP32, PRECISION_BF16, PRECISION_FP16 };
 
@@ -75,7 +68,7 @@ struct encoder {
 struct encoder_vtable {
   bool (*submit)(struct encoder *encoder, int32_t slot, const struct batch *batch, struct error *error);
   bool (*wait)(struct encoder *encoder, int32_t slot, uint16_t *const *rows, struct error *error);
-  json_t *(*compute_class)(const struct encoder *encoder);
+  void (*compute_class)(const struct encoder *encoder, struct compute_class *class);
   void (*close)(struct encoder *encoder);
   int32_t (*blamed)(const struct encoder *encoder, int32_t slot); /* NULL: always -1 */
 };
@@ -100,10 +93,8 @@ static inline int32_t encoder_blamed(const struct encoder *encoder, int32_t slot
   return encoder->vtable->blamed ? encoder->vtable->blamed(encoder, slot) : -1;
 }
 
-/* A new object: all that decides the bits of a row besides the model and the batch. NULL when memory is
- * short. */
-static inline json_t *encoder_compute_class(const struct encoder *encoder) {
-  return encoder->vtable->compute_class(encoder);
+static inline void encoder_compute_class(const struct encoder *encoder, struct compute_class *class) {
+  encoder->vtable->compute_class(encoder, class);
 }
 
 static inline void encoder_close(struct encoder *encoder) {

@@ -9,40 +9,72 @@
 #include "io/file.h"
 #include "io/folder.h"
 #include "io/run/job_folder.h"
+#include "io/run/manifest.h"
 
 #define PART_NAME_FORMAT "part-%05ld-%05ld"
+
+static const struct {
+  const char *name, *suffix;
+} layout[FOLDERS] = {
+#define LAYOUT_ENTRY(folder, name, suffix, stored) [FOLDER_##folder] = {name, suffix},
+    LAYOUT(LAYOUT_ENTRY)
+#undef LAYOUT_ENTRY
+};
+
+bool layout_stores(enum folder folder, const struct run_settings *settings) {
+  const bool stores[FOLDERS] = {
+#define LAYOUT_ENTRY(folder, name, suffix, stored) [FOLDER_##folder] = stored,
+      LAYOUT(LAYOUT_ENTRY)
+#undef LAYOUT_ENTRY
+  };
+  return stores[folder];
+}
 
 bool layout_is_lock(const char *name) {
   return strcmp(name, LOCK_NAME) == 0 || strcmp(name, LOCK_SEEN_NAME) == 0;
 }
 
-bool layout_has_folder(const char *name) {
-  static const char *const fixed[] = {"ids", "text", "rejects", RECORD_FOLDER};
-  for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
-    if (strcmp(name, fixed[i]) == 0) return true;
-  const size_t digits = name[0] == 'w' ? strspn(name + 1, "0123456789") : 0;
-  return digits > 0 && name[1 + digits] == '\0';
+void layout_folder_name(enum folder folder, int32_t width, char name[PART_PATH_MAX]) {
+  if (folder == FOLDER_VECTORS)
+    snprintf(name, PART_PATH_MAX, "%s%d", layout[folder].name, width);
+  else
+    snprintf(name, PART_PATH_MAX, "%s", layout[folder].name);
 }
 
-bool part_path_format(char path[PART_PATH_MAX], const char *folder, int32_t shard, int32_t block,
-                      const char *suffix) {
-  const int length =
-      snprintf(path, PART_PATH_MAX, "%s/" PART_NAME_FORMAT "%s", folder, (long)shard, (long)block, suffix);
-  return length < PART_PATH_MAX;
+bool layout_folder_find(const char *name, enum folder *folder) {
+  for (*folder = 0; *folder < FOLDERS; (*folder)++) {
+    if (*folder != FOLDER_VECTORS && strcmp(name, layout[*folder].name) == 0) return true;
+    if (*folder != FOLDER_VECTORS || name[0] != layout[*folder].name[0]) continue;
+    const size_t digits = strspn(name + 1, "0123456789");
+    if (digits > 0 && name[1 + digits] == '\0') return true;
+  }
+  return false;
 }
 
-bool part_name_parse(const char *name, int32_t *shard, int32_t *block, const char **suffix) {
+void part_path_format(char path[PART_PATH_MAX], enum folder folder, int32_t width, int32_t shard,
+                      int32_t block) {
+  char name[PART_PATH_MAX];
+  layout_folder_name(folder, width, name);
+  snprintf(path, PART_PATH_MAX, "%.16s/" PART_NAME_FORMAT "%s", name, (long)shard, (long)block,
+           layout[folder].suffix);
+}
+
+void record_path_format(char path[PART_PATH_MAX], int32_t shard, int32_t block) {
+  part_path_format(path, FOLDER_RECORDS, 0, shard, block);
+}
+
+bool part_name_parse(const char *folder, const char *name, int32_t *shard, int32_t *block) {
   long numbers[2];
-  int length = 0;
+  enum folder kind;
   char spelled[PART_PATH_MAX];
-  if (sscanf(name, "part-%10ld-%10ld%n", &numbers[0], &numbers[1], &length) != 2 || length == 0) return false;
+  if (!layout_folder_find(folder, &kind)) return false;
+  if (sscanf(name, "part-%10ld-%10ld", &numbers[0], &numbers[1]) != 2) return false;
   if (numbers[0] < 0 || numbers[0] > INT32_MAX || numbers[1] < 0 || numbers[1] > INT32_MAX) return false;
   /* Spelled back, so that blanks, signs and spare zeros do not pass. */
-  if (snprintf(spelled, sizeof spelled, PART_NAME_FORMAT, numbers[0], numbers[1]) != length) return false;
-  if (strncmp(name, spelled, (size_t)length) != 0 || name[length] != '.') return false;
+  snprintf(spelled, sizeof spelled, PART_NAME_FORMAT "%s", numbers[0], numbers[1], layout[kind].suffix);
+  if (strcmp(name, spelled) != 0) return false;
   *shard = (int32_t)numbers[0];
   *block = (int32_t)numbers[1];
-  *suffix = name + length;
   return true;
 }
 
@@ -64,7 +96,8 @@ static bool walk_folder_entry(void *context, const char *name, struct error *err
 
 static bool walk_out_entry(void *context, const char *name, struct error *error) {
   struct layout_walk *walk = context;
-  if (!layout_has_folder(name)) return walk->visit(walk->context, name, "", name, error);
+  enum folder folder;
+  if (!layout_folder_find(name, &folder)) return walk->visit(walk->context, name, "", name, error);
   char *path = file_join(walk->out, name);
   if (!path) return error_set_memory(error, PATH_MAX, "a path");
   walk->folder = name;
@@ -116,15 +149,15 @@ static bool entry_remove_part(void *context, const char *path, const char *folde
                               struct error *error) {
   const struct removal *removal = context;
   int32_t shard, block;
-  const char *suffix;
-  if (*folder == '\0' || !part_name_parse(name, &shard, &block, &suffix)) return true;
-  return job_folder_discard(removal->job, removal->out, path, error);
+  return !part_name_parse(folder, name, &shard, &block) ||
+         job_folder_discard(removal->job, removal->out, path, error);
 }
 
 /* A width's folder: the next run may have other widths. One that still holds a stranger's file stays. */
 static bool entry_remove_width(void *context, const char *name, struct error *error) {
   const struct removal *removal = context;
-  if (name[0] != 'w' || !layout_has_folder(name)) return true;
+  enum folder folder;
+  if (!layout_folder_find(name, &folder) || folder != FOLDER_VECTORS) return true;
   return job_folder_discard_empty(removal->job, removal->out, name, error);
 }
 

@@ -6,130 +6,102 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "io/json_diff.h"
-#include "io/run/layout.h"
+#include "io/file.h"
+#include "io/run/fields.h"
 #include "io/run/record.h"
 
 #define MANIFEST_BYTES_MAX (1ll << 31) /* fifty million parts; keeps a stray file from filling the memory */
 
-/* The printing functions return false where jansson fails; that a stream has failed shows at its end. */
-static bool json_print(FILE *stream, const json_t *value) {
-  return json_dumpf(value, stream, JSON_ENCODE_ANY) == 0;
+/* Keys that the writer and the reader share; those of the identity stand in identity.c, of the totals in
+ * totals.c. */
+#define KEY_FORMAT "format"
+#define KEY_VERSION "nina"
+#define KEY_STATE "state"
+#define KEY_SHARDS "shards"
+#define KEY_PATH "path"
+#define KEY_SIZE "size"
+#define KEY_FINGERPRINT "fingerprint"
+#define KEY_TOTALS "totals"
+#define KEY_PARTS "parts"
+
+static const char *const states[] = {
+    [MANIFEST_RUNNING] = "running", [MANIFEST_COMPLETE] = "complete", [MANIFEST_INCOMPLETE] = "incomplete"};
+#define STATES (sizeof states / sizeof *states)
+
+const char *manifest_state_name(enum manifest_state state) {
+  return states[state];
 }
 
-static bool string_print(FILE *stream, const char *string) {
-  json_t *json = json_string(string);
-  const bool ok = json_print(stream, json);
-  json_decref(json);
-  return ok;
-}
-
-/* `,\n "key": ` */
-static bool key_print(FILE *stream, const char *key) {
-  fputs(",\n ", stream);
-  const bool ok = string_print(stream, key);
-  fputs(": ", stream);
-  return ok;
-}
-
-/* A member that is an object, its own members one a line. */
-static bool object_print(FILE *stream, const char *key, const json_t *object) {
-  const char *name, *separator = "\n  ";
-  json_t *value;
-  bool ok = key_print(stream, key) && object;
-  fputc('{', stream);
-  json_object_foreach((json_t *)object, name, value) {
-    fputs(separator, stream);
-    separator = ",\n  ";
-    ok = ok && string_print(stream, name);
-    fputs(": ", stream);
-    ok = ok && json_print(stream, value);
+static void shards_write(const struct shard_list *list, struct json_text *json) {
+  json_text_open(json, KEY_SHARDS, '[', JSON_HANGING);
+  for (int32_t i = 0; i < list->count; i++) {
+    json_text_open(json, NULL, '{', JSON_ON_ONE_LINE);
+    json_text_string(json, KEY_PATH, list->shard[i].path);
+    json_text_integer(json, KEY_SIZE, list->shard[i].size);
+    json_text_string(json, KEY_FINGERPRINT, list->shard[i].fingerprint);
+    json_text_close(json, '}');
   }
-  fputs("}", stream);
-  return ok;
+  json_text_close(json, ']');
 }
 
-static bool shards_print(FILE *stream, const struct shard_list *list) {
-  bool ok = key_print(stream, "shards");
-  fputc('[', stream);
-  for (int32_t i = 0; ok && i < list->count; i++) {
-    const struct shard *shard = &list->shard[i];
-    json_t *json = json_pack("{s:s, s:I, s:s}", "path", shard->path, "size", (json_int_t)shard->size,
-                             "fingerprint", shard->fingerprint);
-    fputs(i ? ",\n  " : "\n  ", stream);
-    ok = json && json_print(stream, json);
-    json_decref(json);
+static void parts_write(const struct manifest *manifest, struct json_text *json) {
+  json_text_open(json, KEY_PARTS, '[', JSON_HANGING);
+  for (int64_t i = 0; i < manifest->part_count; i++) {
+    const struct manifest_part *part = &manifest->parts[i];
+    char numbers[32];
+    snprintf(numbers, sizeof numbers, "%05ld-%05ld", (long)part->shard, (long)part->block);
+    json_text_open(json, NULL, '[', JSON_ON_ONE_LINE);
+    json_text_string(json, NULL, numbers);
+    json_text_integer(json, NULL, part->rows);
+    json_text_close(json, ']');
   }
-  fputc(']', stream);
-  return ok;
+  json_text_close(json, ']');
 }
 
-/* By hand: a million of them as JSON values would take some 300 MB. */
-static bool parts_print(FILE *stream, const struct part_table *table) {
-  const char *separator = "\n  ";
-  const bool ok = key_print(stream, "parts");
-  fputc('[', stream);
-  for (int32_t shard = 0; shard < table->shard_count; shard++)
-    for (int32_t block = 0; block < table->shard[shard].end; block++) {
-      const struct part *part = part_table_find(table, shard, block);
-      if (!part) continue;
-      fprintf(stream, "%s[\"%05ld-%05ld\", %lld]", separator, (long)shard, (long)block,
-              (long long)part->sums.rows);
-      separator = ",\n  ";
-    }
-  fputc(']', stream);
-  return ok;
-}
-
-static bool manifest_print(FILE *stream, const struct manifest *manifest) {
-  fprintf(stream, "{\n \"format\": %d", RUN_FORMAT);
-  bool ok = key_print(stream, "nina") && string_print(stream, manifest->version) &&
-            key_print(stream, "state") && string_print(stream, manifest->state) &&
-            object_print(stream, "model", manifest->model) &&
-            object_print(stream, "settings", manifest->settings) &&
-            object_print(stream, "compute_class", manifest->compute_class) &&
-            shards_print(stream, &manifest->shards);
-  if (manifest->parts) {
-    json_t *totals = totals_to_json(&manifest->parts->totals);
-    ok = ok && object_print(stream, "totals", totals) && parts_print(stream, manifest->parts);
-    json_decref(totals);
+bool manifest_print(const struct manifest *manifest, char **text, size_t *size, struct error *error) {
+  struct json_text json = {0};
+  json_text_open(&json, NULL, '{', JSON_BLOCK);
+  json_text_integer(&json, KEY_FORMAT, RUN_FORMAT);
+  json_text_string(&json, KEY_VERSION, manifest->version);
+  json_text_string(&json, KEY_STATE, states[manifest->state]);
+  run_identity_write(&manifest->identity, &json);
+  shards_write(&manifest->shards, &json);
+  if (manifest->finished) {
+    json_text_open(&json, KEY_TOTALS, '{', JSON_HANGING);
+    fields_write(&totals_fields, &manifest->totals, &json);
+    json_text_close(&json, '}');
+    parts_write(manifest, &json);
   }
-  fputs("\n}\n", stream);
-  return ok && !ferror(stream);
+  json_text_close(&json, '}');
+  text_append(&json.text, "\n", 2); /* and a NUL */
+  const bool ok = json_text_check(&json, "the manifest", error);
+  if (ok) {
+    *text = json.text.bytes;
+    *size = json.text.size - 1;
+  } else {
+    json_text_free(&json);
+  }
+  return ok;
 }
 
 /* ERROR_USAGE, naming it, where a path cannot stand in JSON. */
 static bool paths_check(const struct shard_list *list, struct error *error) {
-  for (int32_t i = 0; i < list->count; i++) {
-    json_t *json = json_string(list->shard[i].path);
-    if (!json)
+  for (int32_t i = 0; i < list->count; i++)
+    if (!json_text_can_hold(list->shard[i].path))
       return error_set(error, ERROR_USAGE, "shard %d (%s): its path is not valid UTF-8: rename it", i,
                        list->shard[i].path);
-    json_decref(json);
-  }
   return true;
-}
-
-/* The manifest's text, to be freed; NULL when memory is short. */
-static char *manifest_text(const struct manifest *manifest, size_t *size) {
-  char *text = NULL;
-  FILE *stream = open_memstream(&text, size);
-  if (!stream) return NULL;
-  bool ok = manifest_print(stream, manifest);
-  ok = fclose(stream) == 0 && ok;
-  if (ok) return text;
-  free(text);
-  return NULL;
 }
 
 bool manifest_write(const char *job, const char *out, const struct manifest *manifest, struct error *error) {
   bool ok = false;
   size_t size = 0;
+  char *text = NULL, *path = NULL;
   struct file_writer file = {.descriptor = -1};
-  if (!paths_check(&manifest->shards, error)) return false;
-  char *text = manifest_text(manifest, &size), *path = file_join(out, MANIFEST_NAME);
-  if (!text || !path) {
-    error_set_memory(error, size, "the manifest");
+  if (!paths_check(&manifest->shards, error) || !manifest_print(manifest, &text, &size, error)) goto out;
+  path = file_join(out, MANIFEST_NAME);
+  if (!path) {
+    error_set_memory(error, PATH_MAX, "a path");
     goto out;
   }
   if (!file_writer_open_in(&file, job, path, error)) goto out;
@@ -142,72 +114,122 @@ out:
   return ok;
 }
 
-/* Returns NULL, or what is wrong. */
-static const char *manifest_wrong(const json_t *manifest) {
-  static const char *const objects[] = {"model", "settings", "compute_class"};
-  static const char *const strings[] = {"nina", "state"};
-  const json_t *format = json_object_get(manifest, "format");
-  if (!json_is_integer(format)) return "it has no format";
-  if (json_integer_value(format) > RUN_FORMAT)
-    return "a newer version of this program wrote it: use that one";
-  if (json_integer_value(format) < RUN_FORMAT) return "its format is unknown";
-  for (size_t i = 0; i < sizeof objects / sizeof objects[0]; i++)
-    if (!json_is_object(json_object_get(manifest, objects[i])))
-      return "model, settings or compute_class is missing";
-  for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++)
-    if (!json_is_string(json_object_get(manifest, strings[i]))) return "nina or state is missing";
-  if (!json_is_array(json_object_get(manifest, "shards"))) return "shards is missing";
-  return NULL;
+static bool shard_read(const json_t *entry, size_t i, struct shard_list *list, struct error *error) {
+  const char *path = json_string_value(json_object_get(entry, KEY_PATH));
+  const char *fingerprint = json_string_value(json_object_get(entry, KEY_FINGERPRINT));
+  const json_t *size = json_object_get(entry, KEY_SIZE);
+  struct shard shard = {.path = (char *)path, .size = json_integer_value(size)};
+  if (!path || !json_is_integer(size) || !fingerprint || strlen(fingerprint) >= sizeof shard.fingerprint)
+    return error_set(error, ERROR_INPUT, "shard %zu has no path, size or fingerprint", i);
+  strcpy(shard.fingerprint, fingerprint);
+  return shard_list_add(list, &shard, error);
 }
 
-bool run_log_manifest(const char *out, json_t **manifest, struct error *error) {
-  bool ok = false;
-  char *text = NULL;
-  size_t size;
-  json_t *json = NULL;
-  *manifest = NULL;
-  char *path = file_join(out, MANIFEST_NAME);
-  if (!path) return error_set_memory(error, PATH_MAX, "a path");
-  if (access(path, F_OK) != 0) {
-    ok = true;
-    goto out;
+/* One ["SSSSS-BBBBB", rows]. */
+static bool part_read(const json_t *entry, struct manifest_part *part) {
+  const char *numbers = json_string_value(json_array_get(entry, 0));
+  const json_t *rows = json_array_get(entry, 1);
+  long shard, block;
+  int length = 0;
+  if (!numbers || numbers[strspn(numbers, "0123456789-")] != '\0') return false;
+  if (sscanf(numbers, "%10ld-%10ld%n", &shard, &block, &length) != 2 || numbers[length] != '\0') return false;
+  if (shard < 0 || shard > INT32_MAX || block < 0 || block > INT32_MAX) return false;
+  *part = (struct manifest_part){(int32_t)shard, (int32_t)block, json_integer_value(rows)};
+  return json_is_integer(rows) && part->rows >= 0 && part->rows <= FIELD_COUNT_MAX;
+}
+
+static bool parts_read(const json_t *list, struct manifest *manifest, struct error *error) {
+  const size_t count = json_array_size(list);
+  size_t i;
+  json_t *entry;
+  manifest->parts = calloc(count + 1, sizeof *manifest->parts);
+  if (!manifest->parts) return error_set_memory(error, count * sizeof *manifest->parts, "the list of parts");
+  json_array_foreach(list, i, entry) {
+    if (!part_read(entry, &manifest->parts[i]))
+      return error_set(error, ERROR_INPUT, "entry %zu of parts is not [\"SSSSS-BBBBB\", rows]", i);
+    manifest->part_count++;
   }
-  if (!file_read(path, MANIFEST_BYTES_MAX, &text, &size, error)) goto out;
+  return true;
+}
+
+static bool head_read(const json_t *json, struct manifest *manifest, struct error *error) {
+  const json_t *format = json_object_get(json, KEY_FORMAT);
+  const char *version = json_string_value(json_object_get(json, KEY_VERSION));
+  const char *state = json_string_value(json_object_get(json, KEY_STATE));
+  if (!json_is_integer(format)) return error_set(error, ERROR_INPUT, "it has no format");
+  if (json_integer_value(format) > RUN_FORMAT)
+    return error_set(error, ERROR_INPUT, "a newer version of this program wrote it: use that one");
+  if (json_integer_value(format) < RUN_FORMAT) return error_set(error, ERROR_INPUT, "its format is unknown");
+  if (!version || !state) return error_set(error, ERROR_INPUT, "nina or state is missing");
+  while (manifest->state < STATES && strcmp(states[manifest->state], state) != 0) manifest->state++;
+  if (manifest->state == STATES)
+    return error_set(error, ERROR_INPUT, "its state \"%.40s\" is unknown", state);
+  manifest->version = strdup(version);
+  return manifest->version || error_set_memory(error, strlen(version), "a version");
+}
+
+static bool json_read(const json_t *json, struct manifest *manifest, struct error *error) {
+  const json_t *shards = json_object_get(json, KEY_SHARDS), *totals = json_object_get(json, KEY_TOTALS);
+  const json_t *parts = json_object_get(json, KEY_PARTS);
+  size_t i;
+  json_t *entry;
+  if (!head_read(json, manifest, error) || !run_identity_read(json, &manifest->identity, error)) return false;
+  if (!json_is_array(shards)) return error_set(error, ERROR_INPUT, "shards is missing");
+  json_array_foreach(shards, i, entry) if (!shard_read(entry, i, &manifest->shards, error)) return false;
+  if (!totals && !parts) return true;
+  if (!json_is_object(totals) || !json_is_array(parts))
+    return error_set(error, ERROR_INPUT, "totals or parts is missing, or is none");
+  manifest->finished = true;
+  return fields_read(&totals_fields, KEY_TOTALS ".", false, totals, &manifest->totals, error) &&
+         parts_read(parts, manifest, error);
+}
+
+void manifest_free(struct manifest *manifest) {
+  if (!manifest) return;
+  run_identity_free(&manifest->identity);
+  shard_list_free(&manifest->shards);
+  free(manifest->parts);
+  free(manifest->version);
+  free(manifest);
+}
+
+bool manifest_parse(const char *text, size_t size, struct manifest **manifest, struct error *error) {
   json_error_t problem;
-  json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &problem);
-  const char *wrong = json ? manifest_wrong(json) : problem.text;
-  if (wrong) {
-    error_set(error, ERROR_INPUT, "%s is not a manifest that this program reads: %s", path, wrong);
-    goto out;
-  }
-  *manifest = json;
-  json = NULL;
-  ok = true;
-out:
+  *manifest = NULL;
+  json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &problem);
+  struct manifest *read = json ? calloc(1, sizeof *read) : NULL;
+  bool ok = read != NULL;
+  if (!json && json_error_code(&problem) != json_error_out_of_memory)
+    error_set(error, ERROR_INPUT, "%s", problem.text);
+  else if (!ok)
+    error_set_memory(error, size, "the manifest");
+  ok = ok && json_read(json, read, error);
   json_decref(json);
+  if (ok)
+    *manifest = read;
+  else
+    manifest_free(read);
+  return ok;
+}
+
+bool manifest_read(const char *out, struct manifest **manifest, struct error *error) {
+  char *text = NULL, *path = file_join(out, MANIFEST_NAME);
+  size_t size;
+  *manifest = NULL;
+  if (!path) return error_set_memory(error, PATH_MAX, "a path");
+  bool ok = access(path, F_OK) != 0;
+  if (!ok && file_read(path, MANIFEST_BYTES_MAX, &text, &size, error)) {
+    ok = manifest_parse(text, size, manifest, error);
+    if (!ok && error->code == ERROR_INPUT)
+      error_prefix(error, "%s is not a manifest that this program reads", path);
+  }
   free(text);
   free(path);
   return ok;
 }
 
-bool manifest_shards(const json_t *manifest, struct shard_list *list, struct error *error) {
-  size_t i;
-  json_t *entry;
-  json_array_foreach(json_object_get(manifest, "shards"), i, entry) {
-    const char *path = json_string_value(json_object_get(entry, "path"));
-    const char *fingerprint = json_string_value(json_object_get(entry, "fingerprint"));
-    const json_t *size = json_object_get(entry, "size");
-    struct shard shard = {.path = (char *)path, .size = json_integer_value(size)};
-    if (!path || !json_is_integer(size) || !fingerprint || strlen(fingerprint) >= sizeof shard.fingerprint)
-      return error_set(error, ERROR_INPUT, MANIFEST_NAME ": shard %zu has no path, size or fingerprint", i);
-    strcpy(shard.fingerprint, fingerprint);
-    if (!shard_list_add(list, &shard, error)) return false;
-  }
-  return true;
-}
-
 /* A setting is called by the option that sets it: the user has to know what to change. */
-static void setting_name(FILE *stream, const char *path) {
+static void setting_name(struct text *text, const char *path) {
   static const char *const options[][2] = {{"compute_class.encoder", "--device"},
                                            {"compute_class.precision", "--precision"},
                                            {"compute_class.batch_tokens", "--batch-tokens"}};
@@ -215,34 +237,27 @@ static void setting_name(FILE *stream, const char *path) {
   for (size_t i = 0; i < sizeof options / sizeof *options; i++)
     if (strcmp(path, options[i][0]) == 0) path = options[i][1];
   if (strncmp(path, settings, sizeof settings - 1) != 0) {
-    fputs(path, stream);
+    text_append_string(text, path);
     return;
   }
-  fputs("--", stream);
-  for (const char *key = path + sizeof settings - 1; *key; key++) fputc(*key == '_' ? '-' : *key, stream);
+  text_append_string(text, "--");
+  for (const char *key = path + sizeof settings - 1; *key; key++)
+    text_append(text, *key == '_' ? "-" : key, 1);
 }
 
-bool manifest_check_identity(const char *out, const json_t *manifest, const struct run_identity *identity,
-                             struct error *error) {
-  bool ok = false;
-  char *text = NULL;
-  size_t size = 0;
-  struct json_diff diff = {
-      .stream = open_memstream(&text, &size), .then = "in the manifest", .now = "now", .name = setting_name};
-  if (!diff.stream) return error_set_memory(error, PATH_MAX, "a comparison");
-  json_diff(&diff, "model", json_object_get(manifest, "model"), identity->model);
-  json_diff(&diff, "settings", json_object_get(manifest, "settings"), identity->settings);
-  if (!identity->mixed)
-    json_diff(&diff, "compute_class", json_object_get(manifest, "compute_class"), identity->compute_class);
-  json_diff_end(&diff);
-  if (fclose(diff.stream) != 0)
-    error_set_memory(error, size, "a comparison");
-  else if (diff.count == 0)
-    ok = true;
-  else
-    error_set(error, ERROR_CONFLICT,
-              "%.200s holds another run (--overwrite starts anew, another --out leaves it alone): %s", out,
-              text);
-  free(text);
+bool manifest_check_identity(const char *out, const struct manifest *manifest,
+                             const struct run_identity *identity, bool mixed, struct error *error) {
+  struct difference difference = {.then = "in the manifest", .now = "now", .name = setting_name};
+  const char *phrase = run_identity_compare(&manifest->identity, identity, mixed, &difference)
+                           ? difference_end(&difference)
+                           : NULL;
+  bool ok = phrase != NULL;
+  if (!ok)
+    error_set_memory(error, PATH_MAX, "a comparison");
+  else if (difference.count > 0)
+    ok = error_set(error, ERROR_CONFLICT,
+                   "%.200s holds another run (--overwrite starts anew, another --out leaves it alone): %s",
+                   out, phrase);
+  difference_free(&difference);
   return ok;
 }

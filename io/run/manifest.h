@@ -1,31 +1,50 @@
-/* OUT/manifest.json: written, read, and compared with the run that wants to go on. Private to the run log. */
+/* OUT/manifest.json: what a run is, and, once it is finished, what it made. */
 #pragma once
 
-#include <jansson.h>
-
-#include "io/run/part_table.h"
-#include "io/run/run_open.h"
+#include "io/run/identity.h"
 #include "io/run/shard.h"
+#include "io/run/totals.h"
+
+enum manifest_state {
+  MANIFEST_RUNNING,
+  MANIFEST_COMPLETE,
+  MANIFEST_INCOMPLETE, /* it was stopped, or a shard is damaged */
+};
+
+/* "running", "complete", "incomplete" */
+const char *manifest_state_name(enum manifest_state state);
+
+struct manifest_part {
+  int32_t shard, block;
+  int64_t rows;
+};
 
 struct manifest {
-  const char *version; /* of the program that began the run */
-  const char *state;   /* "running", "complete", "incomplete" */
-  const json_t *model, *settings, *compute_class;
+  char *version; /* of the program that began the run */
+  enum manifest_state state;
+  struct run_identity identity;
   struct shard_list shards;
-  const struct part_table *parts; /* NULL while running: totals and the list of parts come last */
+  bool finished; /* the rest is there: it is written last */
+  struct run_totals totals;
+  struct manifest_part *parts; /* [part_count], by shard and block */
+  int64_t part_count;
 };
 
 /* Writes it durably, through the job's folder (io/run/job_folder.h). A member a line, then a shard, a setting
  * or a part a line: to be read by people too. */
 bool manifest_write(const char *job, const char *out, const struct manifest *manifest, struct error *error);
 
-/* Reads OUT/manifest.json. *manifest is NULL, without an error, where there is none. The caller owns the
- * reference. */
-bool run_log_manifest(const char *out, json_t **manifest, struct error *error);
+/* Reads it; *manifest is NULL, without an error, if OUT has none. To be freed by manifest_free. ERROR_INPUT
+ * if it is no manifest, or one that a newer version wrote. A setting that an older version did not have means
+ * its default. */
+bool manifest_read(const char *out, struct manifest **manifest, struct error *error);
 
-/* Appends the shards of a manifest that run_log_manifest read. */
-bool manifest_shards(const json_t *manifest, struct shard_list *list, struct error *error);
+/* The same as text in memory, for another rank. *text is to be freed, and has a NUL after its end. */
+bool manifest_print(const struct manifest *manifest, char **text, size_t *size, struct error *error);
+bool manifest_parse(const char *text, size_t size, struct manifest **manifest, struct error *error);
 
-/* ERROR_CONFLICT with the first differences in model, settings and compute class. */
-bool manifest_check_identity(const char *out, const json_t *manifest, const struct run_identity *identity,
-                             struct error *error);
+void manifest_free(struct manifest *manifest);
+
+/* ERROR_CONFLICT, with what differs first, unless the manifest in OUT is of a run with this identity. */
+bool manifest_check_identity(const char *out, const struct manifest *manifest,
+                             const struct run_identity *identity, bool mixed, struct error *error);

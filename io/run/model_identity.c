@@ -9,7 +9,6 @@
 
 #define NAME "name"
 #define HASH "identity"
-#define DIFFERENCES_MAX 4 /* named in one sentence; the rest are counted */
 
 static void member_add(struct model_identity *identity, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -55,16 +54,29 @@ const char *model_identity_member(const struct model_identity *identity, const c
   return NULL;
 }
 
-json_t *model_identity_to_json(const struct model_identity *identity) {
-  json_t *json = json_pack("{s:s}", NAME, identity->name);
-  int failed = !json;
-  if (*identity->hash) failed |= json_object_set_new(json, HASH, json_string(identity->hash));
+void model_identity_write(const struct model_identity *identity, const char *key, enum json_layout layout,
+                          struct json_text *json) {
+  json_text_open(json, key, '{', layout);
+  json_text_string(json, NAME, identity->name);
+  if (*identity->hash) json_text_string(json, HASH, identity->hash);
   for (int32_t i = 0; i < identity->count; i++)
-    failed |= json_object_set_new(json, identity->member[i].key,
-                                  json_loads(identity->member[i].value, JSON_DECODE_ANY, NULL));
-  if (!failed) return json;
-  json_decref(json);
-  return NULL;
+    json_text_raw(json, identity->member[i].key, identity->member[i].value);
+  json_text_close(json, '}');
+}
+
+bool model_identity_visit(const struct model_identity *identity, field_fn *visit, void *context) {
+  struct json_text name = {0};
+  char hash[sizeof identity->hash + 2];
+  json_text_string(&name, NULL, identity->name);
+  text_append(&name.text, "", 1);
+  const bool ok = !name.text.failed;
+  if (ok) visit(context, NAME, name.text.bytes);
+  json_text_free(&name);
+  snprintf(hash, sizeof hash, "\"%s\"", identity->hash);
+  if (*identity->hash) visit(context, HASH, hash);
+  for (int32_t i = 0; i < identity->count; i++)
+    visit(context, identity->member[i].key, identity->member[i].value);
+  return ok;
 }
 
 /* What is no string, integer or flag, or too long for its place, is kept by the hash of its text: enough to
@@ -98,36 +110,42 @@ bool model_identity_from_json(const json_t *json, struct model_identity *identit
   return true;
 }
 
-struct differences {
-  const char *then, *now;
-  char *text;
-  size_t size, used;
-  int32_t count;
-};
+static void member_compare(const char *path, const char *key, const char *then, const char *now,
+                           struct difference *difference) {
+  char inner[128];
+  snprintf(inner, sizeof inner, "%.60s%s%s", path, *path ? "." : "", key);
+  difference_add(difference, inner, then, now);
+}
 
-static void difference_add(struct differences *found, const char *key, const char *a, const char *b) {
-  if (found->count++ >= DIFFERENCES_MAX || found->used >= found->size) return;
-  found->used += (size_t)snprintf(found->text + found->used, found->size - found->used, "%s%s: %s %s, %s %s",
-                                  found->count > 1 ? "; " : "", key, a ? a : "nothing", found->then,
-                                  b ? b : "nothing", found->now);
+void model_identity_compare(const char *path, const struct model_identity *then,
+                            const struct model_identity *now, struct difference *difference) {
+  const bool all = *then->hash && *now->hash;
+  for (int32_t i = 0; i < then->count; i++) {
+    const struct model_member *member = &then->member[i];
+    const char *other = model_identity_member(now, member->key);
+    if (other || all) member_compare(path, member->key, member->value, other, difference);
+  }
+  for (int32_t i = 0; all && i < now->count; i++)
+    if (!model_identity_member(then, now->member[i].key))
+      member_compare(path, now->member[i].key, NULL, now->member[i].value, difference);
+}
+
+const char *model_identity_first_difference(const struct model_identity *a, const struct model_identity *b) {
+  for (int32_t i = 0; i < a->count; i++) {
+    const char *other = model_identity_member(b, a->member[i].key);
+    if (!other || strcmp(a->member[i].value, other) != 0) return a->member[i].key;
+  }
+  for (int32_t i = 0; i < b->count; i++)
+    if (!model_identity_member(a, b->member[i].key)) return b->member[i].key;
+  return NULL;
 }
 
 int32_t model_identity_differences(const struct model_identity *a, const char *then,
                                    const struct model_identity *b, const char *now, char *text, size_t size) {
-  struct differences found = {.then = then, .now = now, .text = text, .size = size};
-  const bool all = *a->hash && *b->hash;
-  if (size > 0) *text = '\0';
-  for (int32_t i = 0; i < a->count; i++) {
-    const struct model_member *member = &a->member[i];
-    const char *other = model_identity_member(b, member->key);
-    if (other ? strcmp(member->value, other) != 0 : all)
-      difference_add(&found, member->key, member->value, other);
-  }
-  for (int32_t i = 0; all && i < b->count; i++)
-    if (!model_identity_member(a, b->member[i].key))
-      difference_add(&found, b->member[i].key, NULL, b->member[i].value);
-  if (found.count > DIFFERENCES_MAX && found.used < found.size)
-    snprintf(found.text + found.used, found.size - found.used, "; and %d more",
-             found.count - DIFFERENCES_MAX);
-  return found.count;
+  struct difference difference = {.then = then, .now = now};
+  model_identity_compare("", a, b, &difference);
+  const char *phrase = difference_end(&difference);
+  snprintf(text, size, "%s", phrase ? phrase : "");
+  difference_free(&difference);
+  return difference.count;
 }

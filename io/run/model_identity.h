@@ -10,7 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "io/difference.h"
 #include "io/error.h"
+#include "io/json_text.h"
+#include "io/run/fields.h"
 
 #define MODEL_MEMBERS_MAX 32
 
@@ -38,12 +41,26 @@ void model_identity_seal(struct model_identity *identity);
 /* The value of a member as JSON text, or NULL. */
 const char *model_identity_member(const struct model_identity *identity, const char *key);
 
-/* A new object, and the other way round. NULL if memory is short; ERROR_INPUT if `json` is no such object. */
-json_t *model_identity_to_json(const struct model_identity *identity);
+/* As the member `key` of the object that is open, and the other way round: ERROR_INPUT if `json` is no such
+ * object. */
+void model_identity_write(const struct model_identity *identity, const char *key, enum json_layout layout,
+                          struct json_text *json);
 bool model_identity_from_json(const json_t *json, struct model_identity *identity, struct error *error);
 
-/* Compares two identities. If both have a hash all members count, otherwise those that both know. Returns the
- * number of differences and writes the first few to `text` [size]: `pooling: "cls" in out/a, "mean" now; …`,
- * if `then` is "in out/a" and `now` is "now". */
+/* Calls `visit` for the name, the hash and every member, with the value as JSON. False when memory is short.
+ */
+bool model_identity_visit(const struct model_identity *identity, field_fn *visit, void *context);
+
+/* Compares two identities. If both have a hash all members count, otherwise those that both know. Adds the
+ * differences, each as `path.key`. */
+void model_identity_compare(const char *path, const struct model_identity *then,
+                            const struct model_identity *now, struct difference *difference);
+
+/* The key of the first member that is not the same in both, or that only one of them has; NULL if there is
+ * none. */
+const char *model_identity_first_difference(const struct model_identity *a, const struct model_identity *b);
+
+/* What model_identity_compare adds as a phrase of its own, written to `text` [size]: `pooling: "cls" in
+ * out/a, "mean" now; …`, if `then` is "in out/a" and `now` is "now". Returns the number of differences. */
 int32_t model_identity_differences(const struct model_identity *a, const char *then,
                                    const struct model_identity *b, const char *now, char *text, size_t size);

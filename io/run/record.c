@@ -1,123 +1,118 @@
 #include "io/run/record.h"
 
-#include <assert.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "io/run/fields.h"
 #include "io/run/job_folder.h"
 #include "io/run/layout.h"
 
 #define RECORD_BYTES_MAX (64 * 1024) /* PART_FILES_MAX files of 64-byte paths take a tenth of it */
-#define RECORD_INDENT JSON_INDENT(1)
-#define COUNT_MAX \
-  (1ll << 53) /* the largest integer that every reader of JSON keeps exact; sums of two never overflow */
 
-static_assert(sizeof((struct part_file *)0)->path == PART_PATH_MAX, "a path has room in a record");
+/* Keys that the writer and the reader share; those of the counts stand in the table. */
+#define KEY_FORMAT "format"
+#define KEY_SHARD "shard"
+#define KEY_BLOCK "block"
+#define KEY_HASH "hash"
+#define KEY_END "end_of_shard"
+#define KEY_INCOMPLETE "incomplete"
+#define KEY_FILES "files"
+#define KEY_PATH "path"
+#define KEY_SIZE "size"
 
 /* The members of a record that are counts, in the order in which they are written. */
-static const struct {
-  const char *key;
-  size_t offset;
-} record_counts[] = {
-    {"first_line", offsetof(struct part_record, border.first_line)},
-    {"lines", offsetof(struct part_record, border.lines)},
-    {"first_offset", offsetof(struct part_record, border.first_offset)},
-    {"next_offset", offsetof(struct part_record, border.next_offset)},
-    {"rows", offsetof(struct part_record, rows)},
-    {"rejected", offsetof(struct part_record, rejected)},
-    {"truncated", offsetof(struct part_record, truncated)},
-    {"tokens", offsetof(struct part_record, tokens)},
-    {"blank", offsetof(struct part_record, blank)},
-    {"vector_bytes", offsetof(struct part_record, vector_bytes)},
+#define COUNT(key, member) \
+  { FIELD(key, FIELD_COUNT, struct part_record, member), .required = true }
+static const struct field count_array[] = {
+    COUNT("first_line", border.first_line),
+    COUNT("lines", border.lines),
+    COUNT("first_offset", border.first_offset),
+    COUNT("next_offset", border.next_offset),
+    COUNT("rows", rows),
+    COUNT("rejected", rejected),
+    COUNT("truncated", truncated),
+    COUNT("tokens", tokens),
+    COUNT("blank", blank),
+    COUNT("vector_bytes", vector_bytes),
 };
-#define RECORD_COUNTS (sizeof record_counts / sizeof record_counts[0])
+static const struct field_table count_fields = FIELD_TABLE(count_array);
 
-static json_t *files_to_json(const struct part_record *record) {
-  json_t *files = json_array();
-  for (int i = 0; i < record->file_count; i++) {
-    const struct part_file *file = &record->files[i];
-    json_t *entry = json_pack("{s:s, s:I, s:s}", "path", file->path, "size", (json_int_t)file->digest.size,
-                              "hash", file->digest.hash);
-    if (json_array_append_new(files, entry) != 0) { /* a NULL of either is an error here too */
-      json_decref(files);
-      return NULL;
-    }
-  }
-  return files;
-}
-
-static json_t *record_to_json(const struct part_record *record) {
+static void record_print(const struct part_record *record, struct json_text *json) {
   const struct block_border *border = &record->border;
-  json_t *json =
-      json_pack("{s:i, s:i, s:i}", "format", RUN_FORMAT, "shard", border->shard, "block", border->index);
-  int failed = json == NULL;
-  for (size_t i = 0; i < RECORD_COUNTS; i++) {
-    const int64_t *value = (const int64_t *)((const char *)record + record_counts[i].offset);
-    failed |= json_object_set_new(json, record_counts[i].key, json_integer(*value));
+  json_text_open(json, NULL, '{', JSON_BLOCK);
+  json_text_integer(json, KEY_FORMAT, RUN_FORMAT);
+  json_text_integer(json, KEY_SHARD, border->shard);
+  json_text_integer(json, KEY_BLOCK, border->index);
+  fields_write(&count_fields, record, json);
+  json_text_string(json, KEY_HASH, border->hash);
+  json_text_boolean(json, KEY_END, border->end_of_shard);
+  json_text_boolean(json, KEY_INCOMPLETE, border->incomplete);
+  json_text_open(json, KEY_FILES, '[', JSON_BLOCK);
+  for (int i = 0; i < record->file_count; i++) {
+    json_text_open(json, NULL, '{', JSON_BLOCK);
+    json_text_string(json, KEY_PATH, record->files[i].path);
+    json_text_integer(json, KEY_SIZE, record->files[i].digest.size);
+    json_text_string(json, KEY_HASH, record->files[i].digest.hash);
+    json_text_close(json, '}');
   }
-  failed |= json_object_set_new(json, "hash", json_string(border->hash));
-  failed |= json_object_set_new(json, "end_of_shard", json_boolean(border->end_of_shard));
-  failed |= json_object_set_new(json, "incomplete", json_boolean(border->incomplete));
-  failed |= json_object_set_new(json, "files", files_to_json(record));
-  if (!failed) return json;
-  json_decref(json);
-  return NULL;
+  json_text_close(json, ']');
+  json_text_close(json, '}');
+  text_append(&json->text, "\n", 1);
 }
 
 bool record_write(const char *job, const char *out, const struct part_record *record, struct error *error) {
   bool ok = false;
   char name[PART_PATH_MAX];
   struct file_writer file = {.descriptor = -1};
-  part_path_format(name, RECORD_FOLDER, record->border.shard, record->border.index, RECORD_SUFFIX);
-  json_t *json = record_to_json(record);
-  char *text = json ? json_dumps(json, RECORD_INDENT) : NULL;
+  struct json_text json = {0};
+  record_path_format(name, record->border.shard, record->border.index);
+  record_print(record, &json);
   char *path = file_join(out, name), *folder = file_join(out, RECORD_FOLDER);
-  if (!text || !path || !folder) {
-    error_set_memory(error, RECORD_BYTES_MAX, "a commit record");
+  if (!json_text_check(&json, "a commit record", error)) goto out;
+  if (!path || !folder) {
+    error_set_memory(error, PATH_MAX, "a path");
     goto out;
   }
   if (!file_writer_open_in(&file, job, path, error)) goto out;
-  if (!file_writer_write(&file, text, strlen(text), error)) goto out;
-  if (!file_writer_write(&file, "\n", 1, error)) goto out;
+  if (!file_writer_write(&file, json.text.bytes, json.text.size, error)) goto out;
   if (!file_writer_commit(&file, NULL, error)) goto out;
   ok = file_sync_folder(folder, error);
 out:
   file_writer_abandon(&file);
   free(folder);
   free(path);
-  free(text);
-  json_decref(json);
+  json_text_free(&json);
   return ok;
 }
 
 static bool count_read(const json_t *json, const char *key, int64_t *value) {
   const json_t *member = json_object_get(json, key);
   *value = json_integer_value(member);
-  return json_is_integer(member) && *value >= 0 && *value <= COUNT_MAX;
+  return json_is_integer(member) && *value >= 0 && *value <= FIELD_COUNT_MAX;
 }
 
 static bool hash_read(const json_t *json, char hash[33]) {
-  const char *text = json_string_value(json_object_get(json, "hash"));
+  const char *text = json_string_value(json_object_get(json, KEY_HASH));
   if (!text || strlen(text) != 32 || strspn(text, "0123456789abcdef") != 32) return false;
   memcpy(hash, text, 33);
   return true;
 }
 
 static bool file_from_json(const json_t *json, const struct block_border *border, struct part_file *file) {
-  const char *path = json_string_value(json_object_get(json, "path"));
+  const char *path = json_string_value(json_object_get(json, KEY_PATH));
   if (!path || strlen(path) >= sizeof file->path) return false;
-  if (!hash_read(json, file->digest.hash) || !count_read(json, "size", &file->digest.size)) return false;
+  if (!hash_read(json, file->digest.hash) || !count_read(json, KEY_SIZE, &file->digest.size)) return false;
   strcpy(file->path, path);
   /* These paths are joined to OUT, and files of an old record may be removed: none may lead anywhere else. */
   char *slash = strchr(file->path, '/');
   if (!slash) return false;
   int32_t shard, block;
-  const char *suffix;
-  if (!part_name_parse(slash + 1, &shard, &block, &suffix) || strchr(suffix, '/')) return false;
   *slash = '\0';
-  const bool known = layout_has_folder(file->path) && strcmp(file->path, RECORD_FOLDER) != 0;
+  const bool known =
+      part_name_parse(file->path, slash + 1, &shard, &block) && strcmp(file->path, RECORD_FOLDER) != 0;
   *slash = '/';
   return known && shard == border->shard && block == border->index;
 }
@@ -135,18 +130,17 @@ static const char *record_from_json(const json_t *json, int32_t shard, int32_t b
                                     struct part_record *record) {
   int64_t format, numbers[2];
   memset(record, 0, sizeof *record);
-  if (!count_read(json, "format", &format)) return "it has no format";
+  if (!count_read(json, KEY_FORMAT, &format)) return "it has no format";
   if (format != RUN_FORMAT) return "its format is that of another version of this program";
-  if (!count_read(json, "shard", &numbers[0]) || !count_read(json, "block", &numbers[1]) ||
+  if (!count_read(json, KEY_SHARD, &numbers[0]) || !count_read(json, KEY_BLOCK, &numbers[1]) ||
       numbers[0] != shard || numbers[1] != block)
     return "its shard and block are not those of its name";
   record->border.shard = shard;
   record->border.index = block;
-  for (size_t i = 0; i < RECORD_COUNTS; i++)
-    if (!count_read(json, record_counts[i].key, (int64_t *)((char *)record + record_counts[i].offset)))
-      return "a count is missing, negative or too large";
-  const json_t *end = json_object_get(json, "end_of_shard"),
-               *incomplete = json_object_get(json, "incomplete");
+  struct error unused;
+  if (!fields_read(&count_fields, "", false, json, record, &unused))
+    return "a count is missing, negative or too large";
+  const json_t *end = json_object_get(json, KEY_END), *incomplete = json_object_get(json, KEY_INCOMPLETE);
   if (!json_is_boolean(end) || !json_is_boolean(incomplete))
     return "end_of_shard or incomplete is no boolean";
   record->border.end_of_shard = json_is_true(end);
@@ -158,7 +152,7 @@ static const char *record_from_json(const json_t *json, int32_t shard, int32_t b
    */
   if (record->border.first_line <= block || record->border.next_offset < record->border.first_offset)
     return "its borders contradict its number";
-  if (!files_from_json(json_object_get(json, "files"), record)) return "files are not those of such a part";
+  if (!files_from_json(json_object_get(json, KEY_FILES), record)) return "files are not those of such a part";
   return NULL;
 }
 
@@ -169,12 +163,16 @@ bool record_read(const char *out, int32_t shard, int32_t block, struct part_reco
   char *text = NULL;
   size_t size;
   json_t *json = NULL;
-  part_path_format(name, RECORD_FOLDER, shard, block, RECORD_SUFFIX);
+  record_path_format(name, shard, block);
   char *path = file_join(out, name);
   if (!path) return error_set_memory(error, PATH_MAX, "a path");
   if (!file_read(path, RECORD_BYTES_MAX, &text, &size, error)) goto out;
   json_error_t problem;
   json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &problem);
+  if (!json && json_error_code(&problem) == json_error_out_of_memory) {
+    error_set_memory(error, size, "a commit record");
+    goto out;
+  }
   const char *wrong = json ? record_from_json(json, shard, block, record) : problem.text;
   ok = !wrong || error_set(error, ERROR_INPUT, "%s is not a commit record: %s", path, wrong);
 out:
@@ -186,7 +184,7 @@ out:
 
 bool record_exists(const char *out, int32_t shard, int32_t block) {
   char name[PART_PATH_MAX];
-  part_path_format(name, RECORD_FOLDER, shard, block, RECORD_SUFFIX);
+  record_path_format(name, shard, block);
   char *path = file_join(out, name);
   const bool there = path && access(path, F_OK) == 0;
   free(path);
@@ -195,11 +193,18 @@ bool record_exists(const char *out, int32_t shard, int32_t block) {
 
 bool record_remove(const char *job, const char *out, const struct part_record *record, struct error *error) {
   char name[PART_PATH_MAX];
-  part_path_format(name, RECORD_FOLDER, record->border.shard, record->border.index, RECORD_SUFFIX);
+  record_path_format(name, record->border.shard, record->border.index);
   bool ok = job_folder_discard(job, out, name, error);
   for (int i = 0; ok && i < record->file_count; i++)
     ok = job_folder_discard(job, out, record->files[i].path, error);
   return ok;
+}
+
+static bool part_file_is_vectors(const struct part_file *file) {
+  char name[PART_PATH_MAX];
+  enum folder folder;
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(file->path, "/"), file->path);
+  return layout_folder_find(name, &folder) && folder == FOLDER_VECTORS;
 }
 
 void record_totals(const struct part_record *record, struct run_totals *totals) {
@@ -214,7 +219,7 @@ void record_totals(const struct part_record *record, struct run_totals *totals) 
                                 .incomplete = record->border.incomplete};
   for (int i = 0; i < record->file_count; i++) {
     totals->file_bytes += record->files[i].digest.size;
-    if (record->files[i].path[0] == 'w') totals->vector_file_bytes += record->files[i].digest.size;
+    if (part_file_is_vectors(&record->files[i])) totals->vector_file_bytes += record->files[i].digest.size;
   }
 }
 

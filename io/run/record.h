@@ -3,14 +3,13 @@
 
 #include "io/block.h"
 #include "io/file.h"
+#include "io/run/layout.h"
 #include "io/run/totals.h"
 
 #define RUN_FORMAT 1 /* of manifest.json and of part records; a reader refuses a higher one */
 
-#define PART_FILES_MAX 20
-
 struct part_file {
-  char path[64]; /* relative to OUT: "w1024/part-00003-00017.npy.zst" */
+  char path[PART_PATH_MAX]; /* relative to OUT: "w1024/part-00003-00017.npy.zst" */
   struct digest digest;
 };
 

@@ -68,12 +68,11 @@ bool run_log_forget(struct run_log *log, int32_t shard, int32_t block, struct er
   return ok;
 }
 
-bool run_log_file_open(const struct run_log *log, const char *folder, const char *suffix, int32_t shard,
+bool run_log_file_open(const struct run_log *log, enum folder folder, int32_t width, int32_t shard,
                        int32_t block, struct file_writer *writer, struct error *error) {
   char name[PART_PATH_MAX];
   *writer = (struct file_writer){.descriptor = -1};
-  if (!part_path_format(name, folder, shard, block, suffix))
-    return error_set(error, ERROR_USAGE, "the name %s is too long for a record", name);
+  part_path_format(name, folder, width, shard, block);
   char *path = file_join(log->out, name);
   const bool ok = path ? file_writer_open_in(writer, log->job, path, error) || run_state_failed(log, error)
                        : error_set_memory(error, PATH_MAX, "a path");
@@ -165,7 +164,7 @@ bool run_log_complete(const struct run_log *log) {
 
 bool run_log_finish(struct run_log *log, struct error *error) {
   if (log->finished || log->attached) return true;
-  const char *state = run_log_complete(log) ? "complete" : "incomplete";
+  const enum manifest_state state = run_log_complete(log) ? MANIFEST_COMPLETE : MANIFEST_INCOMPLETE;
   log_lock(log);
   const bool ok = run_state_save(log, state, error);
   log_unlock(log);

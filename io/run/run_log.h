@@ -47,9 +47,9 @@ bool run_log_shard_damaged(const struct run_log *log, int32_t shard);
  * committed. For a repaired shard that turns out to be another one from there on. */
 bool run_log_forget(struct run_log *log, int32_t shard, int32_t block, struct error *error);
 
-/* Opens the file OUT/<folder>/part-SSSSS-BBBBB<suffix> for writing; the folder is one of the layout. As after
- * file_writer_open, exactly one of run_log_file_commit or file_writer_abandon must follow. Thread-safe. */
-bool run_log_file_open(const struct run_log *log, const char *folder, const char *suffix, int32_t shard,
+/* Opens a part's file in a folder of OUT for writing; `width` is that of vectors. As after file_writer_open,
+ * exactly one of run_log_file_commit or file_writer_abandon must follow. Thread-safe. */
+bool run_log_file_open(const struct run_log *log, enum folder folder, int32_t width, int32_t shard,
                        int32_t block, struct file_writer *writer, struct error *error);
 
 /* Closes such a file under its final name and adds it to the record. On failure the file is abandoned. */

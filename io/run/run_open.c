@@ -1,6 +1,7 @@
 #include "io/run/run_open.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,9 +32,8 @@ static bool files_are_there(const char *out, const struct part_record *record) {
 static bool part_load(void *context, const char *name, struct error *error) {
   struct run_log *log = context;
   int32_t shard, block;
-  const char *suffix;
   struct part_record record;
-  if (!part_name_parse(name, &shard, &block, &suffix) || strcmp(suffix, RECORD_SUFFIX) != 0) return true;
+  if (!part_name_parse(RECORD_FOLDER, name, &shard, &block)) return true;
   if (shard >= log->parts.shard_count) return true;
   if (!record_read(log->out, shard, block, &record, error)) return error->code == ERROR_INPUT;
   return !files_are_there(log->out, &record) || part_table_put(&log->parts, &record, error);
@@ -75,9 +75,9 @@ static bool shard_renew(struct run_log *log, int32_t i, const struct shard *now,
       i, now->path, name, what);
 }
 
-static bool shards_resume(struct run_log *log, const struct run_identity *identity, bool *changed,
+static bool shards_resume(struct run_log *log, const struct run_request *request, bool *changed,
                           struct error *error) {
-  const int32_t then = log->shards.count, now = identity->shard_count;
+  const int32_t then = log->shards.count, now = request->shard_count;
   if (now > then)
     return error_set(
         error, ERROR_CONFLICT,
@@ -91,24 +91,24 @@ static bool shards_resume(struct run_log *log, const struct run_identity *identi
         "or another --out",
         now, now == 1 ? "" : "s", log->out, then, now, log->shards.shard[now].path);
   for (int32_t i = 0; i < now; i++) {
-    if (!shard_renew(log, i, &identity->shards[i], changed, error)) return false;
-    char *path = strdup(identity->shards[i].path);
-    if (!path) return error_set_memory(error, strlen(identity->shards[i].path), "a path");
+    if (!shard_renew(log, i, &request->shards[i], changed, error)) return false;
+    char *path = strdup(request->shards[i].path);
+    if (!path) return error_set_memory(error, strlen(request->shards[i].path), "a path");
     free(log->shards.shard[i].path);
     log->shards.shard[i].path = path;
   }
   return true;
 }
 
-static bool shards_append(struct run_log *log, const struct run_identity *identity, bool *changed,
+static bool shards_append(struct run_log *log, const struct run_request *request, bool *changed,
                           struct error *error) {
   bool ok = false;
   int failed = 0;
   json_t *number = json_object(); /* path → number in the list */
   for (int32_t i = log->shards.count; i > 0; i--)
     failed |= json_object_set_new(number, log->shards.shard[i - 1].path, json_integer(i - 1));
-  for (int32_t i = 0; i < identity->shard_count && !failed; i++) {
-    const struct shard *shard = &identity->shards[i];
+  for (int32_t i = 0; i < request->shard_count && !failed; i++) {
+    const struct shard *shard = &request->shards[i];
     const json_t *known = json_object_get(number, shard->path);
     if (known) {
       if (!shard_renew(log, (int32_t)json_integer_value(known), shard, changed, error)) goto out;
@@ -137,77 +137,71 @@ static bool folder_make(const char *out, const char *name, bool *made, struct er
 }
 
 static bool folders_make(const struct run_log *log, struct error *error) {
-  static const char *const fixed[] = {"ids", "rejects", RECORD_FOLDER};
+  const struct run_settings *settings = &log->identity.settings;
   bool made = false;
-  for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
-    if (!folder_make(log->out, fixed[i], &made, error)) return false;
-  if (json_is_true(json_object_get(log->settings, "store_text")) &&
-      !folder_make(log->out, "text", &made, error))
-    return false;
-  size_t i;
-  json_t *width;
-  json_array_foreach(json_object_get(log->settings, "widths"), i, width) {
-    char name[32];
-    snprintf(name, sizeof name, "w%lld", (long long)json_integer_value(width));
-    if (!folder_make(log->out, name, &made, error)) return false;
+  for (enum folder folder = 0; folder < FOLDERS; folder++) {
+    const int32_t count = folder == FOLDER_VECTORS ? settings->widths.count : layout_stores(folder, settings);
+    for (int32_t i = 0; i < count; i++) {
+      char name[PART_PATH_MAX];
+      layout_folder_name(folder, settings->widths.width[i], name);
+      if (!folder_make(log->out, name, &made, error)) return false;
+    }
   }
   return !made || file_sync_folder(log->out, error);
 }
 
-static bool run_begin(struct run_log *log, const struct run_identity *identity, struct error *error) {
+static bool run_begin(struct run_log *log, const struct run_request *request, struct error *error) {
   log->version = strdup(NINA_VERSION);
   if (!log->version) return error_set_memory(error, sizeof NINA_VERSION, "a version");
-  for (int32_t i = 0; i < identity->shard_count; i++)
-    if (!shard_list_add(&log->shards, &identity->shards[i], error)) return false;
-  return part_table_reach(&log->parts, log->shards.count, error) && run_state_save(log, "running", error) &&
-         folders_make(log, error);
+  for (int32_t i = 0; i < request->shard_count; i++)
+    if (!shard_list_add(&log->shards, &request->shards[i], error)) return false;
+  return part_table_reach(&log->parts, log->shards.count, error) &&
+         run_state_save(log, MANIFEST_RUNNING, error) && folders_make(log, error);
 }
 
-static bool run_continue(struct run_log *log, const struct run_identity *identity, enum run_mode mode,
-                         const json_t *manifest, struct error *error) {
+/* The manifest's list of shards becomes the log's; all else of it stays. */
+static bool run_continue(struct run_log *log, const struct run_request *request, struct manifest *manifest,
+                         struct error *error) {
   bool changed =
-      identity->mixed && !json_equal(json_object_get(manifest, "compute_class"), identity->compute_class);
-  const char *state = json_string_value(json_object_get(manifest, "state"));
-  if (!manifest_check_identity(log->out, manifest, identity, error)) return false;
-  log->version = strdup(json_string_value(json_object_get(manifest, "nina")));
+      request->mixed && !compute_classes_equal(&manifest->identity.compute, &request->identity->compute);
+  if (!manifest_check_identity(log->out, manifest, request->identity, request->mixed, error)) return false;
+  log->version = strdup(manifest->version);
   if (!log->version) return error_set_memory(error, sizeof NINA_VERSION, "a version");
-  if (!manifest_shards(manifest, &log->shards, error)) return error_prefix(error, "%s", log->out);
+  log->shards = manifest->shards;
+  manifest->shards = (struct shard_list){0};
   if (!part_table_reach(&log->parts, log->shards.count, error)) return false;
   if (!folders_make(log, error)) return false;
   if (!parts_load(log, error)) return false;
   log->resumed = log->parts.totals.parts > 0;
-  if (mode == RUN_APPEND ? !shards_append(log, identity, &changed, error)
-                         : !shards_resume(log, identity, &changed, error))
+  if (request->mode == RUN_APPEND ? !shards_append(log, request, &changed, error)
+                                  : !shards_resume(log, request, &changed, error))
     return false;
   if (!part_table_reach(&log->parts, log->shards.count, error)) return false;
-  log->finished = strcmp(state, "complete") == 0 && !changed && run_log_complete(log);
-  if (log->finished || (strcmp(state, "running") == 0 && !changed)) return true;
-  return run_state_save(log, "running", error);
+  log->finished = manifest->state == MANIFEST_COMPLETE && !changed && run_log_complete(log);
+  if (log->finished || (manifest->state == MANIFEST_RUNNING && !changed)) return true;
+  return run_state_save(log, MANIFEST_RUNNING, error);
 }
 
-struct run_log *run_log_open(const char *out, const struct run_identity *identity, enum run_mode mode,
-                             struct error *error) {
+struct run_log *run_log_open(const char *out, const struct run_request *request, struct error *error) {
   bool ok = false;
-  json_t *manifest = NULL;
+  struct manifest *manifest = NULL;
   struct run_log *log = run_state_new(out, error);
   if (!log) return NULL;
-  log->model = json_incref(identity->model);
-  log->settings = json_incref(identity->settings);
-  log->compute_class = json_incref(identity->compute_class);
+  if (!run_identity_copy(request->identity, &log->identity, error)) goto out;
   if (!file_make_folder(log->out, error)) goto out;
   /* From here on nobody else changes what is read below. */
   if (!(log->job = job_folder_take(log->out, error))) goto out;
-  if (!run_log_manifest(log->out, &manifest, error)) goto out;
+  if (!manifest_read(log->out, &manifest, error)) goto out;
   if (!manifest && !layout_check_empty(log->out, error)) goto out;
   if (!layout_remove_left_over(log->job, log->out, error) ||
-      (manifest && mode == RUN_OVERWRITE && !layout_remove_run(log->job, log->out, error))) {
+      (manifest && request->mode == RUN_OVERWRITE && !layout_remove_run(log->job, log->out, error))) {
     run_state_failed(log, error);
     goto out;
   }
-  ok = manifest && mode != RUN_OVERWRITE ? run_continue(log, identity, mode, manifest, error)
-                                         : run_begin(log, identity, error);
+  ok = manifest && request->mode != RUN_OVERWRITE ? run_continue(log, request, manifest, error)
+                                                  : run_begin(log, request, error);
 out:
-  json_decref(manifest);
+  manifest_free(manifest);
   if (ok) return log;
   run_log_close(log);
   return NULL;
@@ -222,9 +216,7 @@ void run_log_close(struct run_log *log) {
   pthread_mutex_destroy(&log->lock);
   part_table_free(&log->parts);
   shard_list_free(&log->shards);
-  json_decref(log->model);
-  json_decref(log->settings);
-  json_decref(log->compute_class);
+  run_identity_free(&log->identity);
   free(log->version);
   free(log->out);
   free(log);

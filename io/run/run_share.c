@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "io/file.h"
+#include "io/run/run_open.h"
 #include "io/run/run_state.h"
 
 /* Taken and given as it stands in memory: sender and receiver are the same program. */

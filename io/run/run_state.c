@@ -26,15 +26,40 @@ bool run_state_failed(const struct run_log *log, struct error *error) {
       log->out, log->out);
 }
 
-bool run_state_save(struct run_log *log, const char *state, struct error *error) {
-  const struct manifest manifest = {.version = log->version,
-                                    .state = state,
-                                    .model = log->model,
-                                    .settings = log->settings,
-                                    .compute_class = log->compute_class,
-                                    .shards = log->shards,
-                                    .parts = strcmp(state, "running") == 0 ? NULL : &log->parts};
-  return manifest_write(log->job, log->out, &manifest, error) || run_state_failed(log, error);
+static int64_t parts_count(const struct part_table *table) {
+  int64_t count = 0;
+  for (int32_t shard = 0; shard < table->shard_count; shard++)
+    for (int32_t block = 0; block < table->shard[shard].end; block++)
+      count += part_table_find(table, shard, block) != NULL;
+  return count;
+}
+
+/* The parts of the table as the manifest lists them. */
+static bool parts_list(const struct part_table *table, struct manifest *manifest, struct error *error) {
+  const size_t bytes = ((size_t)parts_count(table) + 1) * sizeof *manifest->parts;
+  manifest->parts = malloc(bytes);
+  if (!manifest->parts) return error_set_memory(error, bytes, "the list of parts");
+  for (int32_t shard = 0; shard < table->shard_count; shard++)
+    for (int32_t block = 0; block < table->shard[shard].end; block++) {
+      const struct part *part = part_table_find(table, shard, block);
+      if (part)
+        manifest->parts[manifest->part_count++] = (struct manifest_part){shard, block, part->sums.rows};
+    }
+  return true;
+}
+
+bool run_state_save(struct run_log *log, enum manifest_state state, struct error *error) {
+  /* All but the list of parts is the log's. */
+  struct manifest manifest = {.version = log->version,
+                              .state = state,
+                              .identity = log->identity,
+                              .shards = log->shards,
+                              .finished = state != MANIFEST_RUNNING,
+                              .totals = log->parts.totals};
+  if (manifest.finished && !parts_list(&log->parts, &manifest, error)) return false;
+  const bool ok = manifest_write(log->job, log->out, &manifest, error) || run_state_failed(log, error);
+  free(manifest.parts);
+  return ok;
 }
 
 bool run_state_cut(struct run_log *log, int32_t shard, int32_t first, struct error *error) {

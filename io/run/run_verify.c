@@ -14,11 +14,9 @@
 #include "io/run/part_table.h"
 #include "io/run/record.h"
 
-/* Kinds of file, by folder and suffix, are bits of struct part.files: a run has one a width and three more.
- */
-#define FILE_KINDS_MAX 64
+#define FOLDERS_MAX 64 /* bits of struct part.files: a run has one a width, and a few more */
 
-/* Of a forged record with more kinds than that: whatever bears the part's name counts as named. */
+/* Of a forged record with more folders than that: whatever bears the part's name counts as named. */
 #define FILES_ANY UINT64_MAX
 
 struct key_list {
@@ -26,19 +24,16 @@ struct key_list {
   int64_t count;
 };
 
-struct file_kind {
-  char folder[PART_PATH_MAX], suffix[PART_PATH_MAX];
-};
-
 struct verification {
   const char *out;
   finding_fn *report;
   void *context;
-  struct shard_list shards;
+  struct shard_list shards; /* the manifest's */
   struct part_table parts;
   struct key_list records, unread; /* unread: those that cannot be read; both sorted */
-  struct file_kind kind[FILE_KINDS_MAX];
-  int kind_count;
+  char folder[FOLDERS_MAX]
+             [PART_PATH_MAX]; /* that files of records are in; bit i of struct part.files is [i] */
+  int folder_count;
   int64_t files;
   int64_t losses;  /* findings that already say why the totals cannot agree */
   bool unfinished; /* the manifest says so */
@@ -83,30 +78,21 @@ static bool part_is_unread(const struct verification *verification, int32_t shar
   return unread->count > 0 && bsearch(&key, unread->key, (size_t)unread->count, sizeof key, key_compare);
 }
 
-/* The bit of a kind of file; 0 where it is new and `add` is false, or there is no room for it. */
-static uint64_t kind_bit(struct verification *verification, const char *folder, const char *suffix,
-                         bool add) {
-  for (int i = 0; i < verification->kind_count; i++)
-    if (strcmp(verification->kind[i].folder, folder) == 0 &&
-        strcmp(verification->kind[i].suffix, suffix) == 0)
-      return (uint64_t)1 << i;
-  if (!add || verification->kind_count == FILE_KINDS_MAX) return 0;
-  struct file_kind *kind = &verification->kind[verification->kind_count];
-  snprintf(kind->folder, sizeof kind->folder, "%s", folder);
-  snprintf(kind->suffix, sizeof kind->suffix, "%s", suffix);
-  return (uint64_t)1 << verification->kind_count++;
+/* The bit of a folder; 0 where it is new and `add` is false, or there is no room for it. */
+static uint64_t folder_bit(struct verification *verification, const char *folder, bool add) {
+  for (int i = 0; i < verification->folder_count; i++)
+    if (strcmp(verification->folder[i], folder) == 0) return (uint64_t)1 << i;
+  if (!add || verification->folder_count == FOLDERS_MAX) return 0;
+  snprintf(verification->folder[verification->folder_count], PART_PATH_MAX, "%s", folder);
+  return (uint64_t)1 << verification->folder_count++;
 }
 
 static void files_take(struct verification *verification, const struct part_check *check, struct part *part) {
   for (int i = 0; i < check->record.file_count; i++) {
     const struct part_file *file = &check->record.files[i];
     char folder[PART_PATH_MAX];
-    int32_t shard, block;
-    const char *suffix;
-    const size_t length = strcspn(file->path, "/");
-    snprintf(folder, sizeof folder, "%.*s", (int)length, file->path);
-    part_name_parse(file->path + length + 1, &shard, &block, &suffix);
-    const uint64_t bit = kind_bit(verification, folder, suffix, true);
+    snprintf(folder, sizeof folder, "%.*s", (int)strcspn(file->path, "/"), file->path);
+    const uint64_t bit = folder_bit(verification, folder, true);
     part->files |= bit ? bit : FILES_ANY;
     if (check->detail[i]) finding_report(verification, check->kind[i], file->path, "%s", check->detail[i]);
   }
@@ -117,7 +103,7 @@ static bool part_take(void *context, const struct part_check *check, struct erro
   struct verification *verification = context;
   if (check->state == PART_UNREADABLE) {
     char path[PART_PATH_MAX];
-    part_path_format(path, RECORD_FOLDER, check->shard, check->block, RECORD_SUFFIX);
+    record_path_format(path, check->shard, check->block);
     finding_report(verification, FINDING_DAMAGED, path, "%s", check->error.message);
     return key_add(&verification->unread, check->shard, check->block, error);
   }
@@ -129,8 +115,7 @@ static bool part_take(void *context, const struct part_check *check, struct erro
 static bool record_list(void *context, const char *name, struct error *error) {
   struct verification *verification = context;
   int32_t shard, block;
-  const char *suffix;
-  if (!part_name_parse(name, &shard, &block, &suffix) || strcmp(suffix, RECORD_SUFFIX) != 0) return true;
+  if (!part_name_parse(RECORD_FOLDER, name, &shard, &block)) return true;
   if (shard >= verification->shards.count) return true;
   return key_add(&verification->records, shard, block, error);
 }
@@ -152,7 +137,7 @@ static void gap_report(struct verification *verification, int32_t shard, int32_t
     return;
   }
   char path[PART_PATH_MAX];
-  part_path_format(path, RECORD_FOLDER, shard, first, RECORD_SUFFIX);
+  record_path_format(path, shard, first);
   finding_report(verification, FINDING_MISSING, path, "blocks %d to %d of shard %d (%s) are not committed",
                  first, last, shard, verification->shards.shard[shard].path);
 }
@@ -164,7 +149,7 @@ static void border_check(struct verification *verification, const struct part *b
   const struct block_border *border = &part->border;
   const int64_t line = before ? before->border.first_line + before->border.lines : 1;
   const int64_t offset = before ? before->border.next_offset : 0;
-  part_path_format(path, RECORD_FOLDER, border->shard, border->index, RECORD_SUFFIX);
+  record_path_format(path, border->shard, border->index);
   if (border->first_line != line || border->first_offset != offset)
     finding_report(verification, FINDING_DAMAGED, path,
                    "it begins at line %lld, byte %lld; expected line %lld, byte %lld",
@@ -187,7 +172,7 @@ static void shard_check_end(struct verification *verification, int32_t shard) {
       shard_is_open(verification, shard, list->end);
       return;
     }
-    part_path_format(path, RECORD_FOLDER, shard, list->end, RECORD_SUFFIX);
+    record_path_format(path, shard, list->end);
     finding_report(
         verification, FINDING_MISSING, path, "shard %d (%s) has %s", shard,
         verification->shards.shard[shard].path,
@@ -196,7 +181,7 @@ static void shard_check_end(struct verification *verification, int32_t shard) {
   }
   for (int32_t block = list->blocks; block < list->end; block++) {
     if (!list->part[block]) continue;
-    part_path_format(path, RECORD_FOLDER, shard, block, RECORD_SUFFIX);
+    record_path_format(path, shard, block);
     finding_report(verification, FINDING_FOREIGN, path, "the shard's last part is %d", list->blocks - 1);
   }
 }
@@ -222,15 +207,14 @@ static void shard_check(struct verification *verification, int32_t shard) {
 /* True where a record names the file, or is itself meant. */
 static bool entry_is_known(struct verification *verification, const char *folder, const char *name) {
   int32_t shard, block;
-  const char *suffix;
   if (*folder == '\0')
     return strcmp(name, MANIFEST_NAME) == 0 || layout_is_lock(name) || job_folder_is_named(name);
-  if (!part_name_parse(name, &shard, &block, &suffix) || shard >= verification->shards.count) return false;
+  if (!part_name_parse(folder, name, &shard, &block) || shard >= verification->shards.count) return false;
   if (part_is_unread(verification, shard, block)) return true;
   const struct part *part = part_table_find(&verification->parts, shard, block);
   if (!part) return false;
-  if (strcmp(folder, RECORD_FOLDER) == 0) return strcmp(suffix, RECORD_SUFFIX) == 0;
-  return part->files & kind_bit(verification, folder, suffix, false) || part->files == FILES_ANY;
+  if (strcmp(folder, RECORD_FOLDER) == 0) return true;
+  return part->files & folder_bit(verification, folder, false) || part->files == FILES_ANY;
 }
 
 static bool entry_check(void *context, const char *path, const char *folder, const char *name,
@@ -244,10 +228,6 @@ static bool entry_check(void *context, const char *path, const char *folder, con
                        ? "no commit record names it: its part was not committed, and will be done again"
                        : "no commit record names it");
   return true;
-}
-
-static const char *manifest_state(const json_t *manifest) {
-  return json_string_value(json_object_get(manifest, "state"));
 }
 
 static void unfinished_report(struct verification *verification, const char *state) {
@@ -267,31 +247,23 @@ static void unfinished_report(struct verification *verification, const char *sta
                  state, open);
 }
 
-static bool manifest_check(struct verification *verification, const json_t *manifest, struct error *error) {
-  if (verification->unfinished) unfinished_report(verification, manifest_state(manifest));
-  const json_t *then = json_object_get(manifest, "totals");
-  if (!then || verification->losses > 0) return true;
-  json_t *now = totals_to_json(&verification->parts.totals);
-  if (!now) return error_set_memory(error, sizeof verification->parts.totals, "totals");
-  const char *key;
-  json_t *value;
-  json_object_foreach(now, key, value) {
-    const json_t *stated = json_object_get(then, key);
-    if (json_equal(stated, value)) continue;
-    finding_report(verification, FINDING_DAMAGED, MANIFEST_NAME,
-                   "totals: %s is %lld, but the records add up to %lld", key,
-                   (long long)json_integer_value(stated), (long long)json_integer_value(value));
-  }
-  json_decref(now);
-  return true;
+static void total_check(void *context, const char *key, int64_t stated, int64_t added) {
+  finding_report(context, FINDING_DAMAGED, MANIFEST_NAME,
+                 "totals: %s is %lld, but the records add up to %lld", key, (long long)stated,
+                 (long long)added);
 }
 
-static bool verification_run(struct verification *verification, const json_t *manifest, int32_t threads,
-                             struct error *error) {
+static void manifest_check(struct verification *verification, const struct manifest *manifest) {
+  if (verification->unfinished) unfinished_report(verification, manifest_state_name(manifest->state));
+  if (manifest->finished && verification->losses == 0)
+    totals_compare(&manifest->totals, &verification->parts.totals, total_check, verification);
+}
+
+static bool verification_run(struct verification *verification, const struct manifest *manifest,
+                             int32_t threads, struct error *error) {
   bool ok = false;
   char *folder = file_join(verification->out, RECORD_FOLDER);
   if (!folder) return error_set_memory(error, PATH_MAX, "a path");
-  if (!manifest_shards(manifest, &verification->shards, error)) goto out;
   if (!part_table_reach(&verification->parts, verification->shards.count, error)) goto out;
   if (!folder_visit(folder, record_list, verification, error)) goto out;
   struct key_list *records = &verification->records;
@@ -300,7 +272,8 @@ static bool verification_run(struct verification *verification, const json_t *ma
     goto out;
   for (int32_t shard = 0; shard < verification->shards.count; shard++) shard_check(verification, shard);
   if (!layout_visit(verification->out, entry_check, verification, error)) goto out;
-  ok = manifest_check(verification, manifest, error);
+  manifest_check(verification, manifest);
+  ok = true;
 out:
   free(folder);
   return ok;
@@ -308,21 +281,21 @@ out:
 
 bool run_verify(const char *out, int32_t threads, finding_fn *report, void *context,
                 struct run_totals *totals, int64_t *files, struct error *error) {
-  json_t *manifest;
+  struct manifest *manifest;
   struct verification verification = {.out = out, .report = report, .context = context};
   *totals = (struct run_totals){0};
   *files = 0;
-  if (!file_check_folder(out, error) || !run_log_manifest(out, &manifest, error)) return false;
+  if (!file_check_folder(out, error) || !manifest_read(out, &manifest, error)) return false;
   if (!manifest)
     return error_set(error, ERROR_INPUT, "%s has no " MANIFEST_NAME ": it is not the output of a run", out);
-  verification.unfinished = strcmp(manifest_state(manifest), "complete") != 0;
+  verification.shards = manifest->shards;
+  verification.unfinished = manifest->state != MANIFEST_COMPLETE;
   const bool ok = verification_run(&verification, manifest, threads, error);
   *totals = verification.parts.totals;
   *files = verification.files;
   free(verification.unread.key);
   free(verification.records.key);
   part_table_free(&verification.parts);
-  shard_list_free(&verification.shards);
-  json_decref(manifest);
+  manifest_free(manifest);
   return ok;
 }

@@ -1,42 +1,29 @@
 #include "io/run/totals.h"
 
-#include <stddef.h>
+#define TOTAL(member) \
+  { FIELD(#member, FIELD_SUM, struct run_totals, member) }
 
-static const struct {
-  const char *key;
-  size_t offset;
-} total_counts[] = {
-    {"parts", offsetof(struct run_totals, parts)},
-    {"lines", offsetof(struct run_totals, lines)},
-    {"rows", offsetof(struct run_totals, rows)},
-    {"rejected", offsetof(struct run_totals, rejected)},
-    {"truncated", offsetof(struct run_totals, truncated)},
-    {"tokens", offsetof(struct run_totals, tokens)},
-    {"blank", offsetof(struct run_totals, blank)},
-    {"vector_bytes", offsetof(struct run_totals, vector_bytes)},
-    {"vector_file_bytes", offsetof(struct run_totals, vector_file_bytes)},
-    {"file_bytes", offsetof(struct run_totals, file_bytes)},
-    {"incomplete", offsetof(struct run_totals, incomplete)},
+static const struct field fields[] = {
+    TOTAL(parts),      TOTAL(lines), TOTAL(rows),         TOTAL(rejected),          TOTAL(truncated),
+    TOTAL(tokens),     TOTAL(blank), TOTAL(vector_bytes), TOTAL(vector_file_bytes), TOTAL(file_bytes),
+    TOTAL(incomplete),
 };
-#define TOTAL_COUNTS (sizeof total_counts / sizeof total_counts[0])
+const struct field_table totals_fields = FIELD_TABLE(fields);
 
 void totals_add(struct run_totals *total, const struct run_totals *part, int sign) {
-  for (size_t i = 0; i < TOTAL_COUNTS; i++) {
+  for (size_t i = 0; i < totals_fields.count; i++) {
     /* Unsigned: a million forged records may wrap around, and nothing but the report suffers. */
-    uint64_t *sum = (uint64_t *)((char *)total + total_counts[i].offset);
-    const uint64_t more = *(const uint64_t *)((const char *)part + total_counts[i].offset);
+    uint64_t *sum = (uint64_t *)((char *)total + fields[i].offset);
+    const uint64_t more = *(const uint64_t *)((const char *)part + fields[i].offset);
     *sum = sign < 0 ? *sum - more : *sum + more;
   }
 }
 
-json_t *totals_to_json(const struct run_totals *totals) {
-  json_t *json = json_object();
-  int failed = json == NULL;
-  for (size_t i = 0; i < TOTAL_COUNTS; i++) {
-    const int64_t *value = (const int64_t *)((const char *)totals + total_counts[i].offset);
-    failed |= json_object_set_new(json, total_counts[i].key, json_integer(*value));
+void totals_compare(const struct run_totals *a, const struct run_totals *b, totals_fn *differs,
+                    void *context) {
+  for (size_t i = 0; i < totals_fields.count; i++) {
+    const int64_t one = *(const int64_t *)((const char *)a + fields[i].offset);
+    const int64_t other = *(const int64_t *)((const char *)b + fields[i].offset);
+    if (one != other) differs(context, fields[i].key, one, other);
   }
-  if (!failed) return json;
-  json_decref(json);
-  return NULL;
 }

@@ -1,8 +1,9 @@
 /* Sums over the part records of a run. */
 #pragma once
 
-#include <jansson.h>
 #include <stdint.h>
+
+#include "io/run/fields.h"
 
 struct run_totals {
   int64_t parts, lines, rows, rejected, truncated, tokens, blank;
@@ -12,8 +13,13 @@ struct run_totals {
   int64_t incomplete;        /* shards whose last part is incomplete */
 };
 
+/* The members of the manifest's totals, in the order in which they are written. */
+extern const struct field_table totals_fields;
+
 /* total += sign × part, field by field. */
 void totals_add(struct run_totals *total, const struct run_totals *part, int sign);
 
-/* A new object, or NULL when memory is short. */
-json_t *totals_to_json(const struct run_totals *totals);
+/* Calls `differs` for every total that is not the same in both. */
+typedef void totals_fn(void *context, const char *key, int64_t a, int64_t b);
+void totals_compare(const struct run_totals *a, const struct run_totals *b, totals_fn *differs,
+                    void *context);

@@ -49,16 +49,9 @@ static void *ask(void *argument) {
 
 static struct run_log *log_make(char *out, struct error *error) {
   struct shard shard = {.path = (char *)"a.jsonl", .size = 1};
-  struct run_identity identity = {.model = json_object(),
-                                  .settings = json_pack("{s:[i]}", "widths", 4),
-                                  .compute_class = json_object(),
-                                  .shards = &shard,
-                                  .shard_count = 1};
-  struct run_log *log = mkdtemp(out) ? run_log_open(out, &identity, RUN_RESUME, error) : NULL;
-  json_decref(identity.model);
-  json_decref(identity.settings);
-  json_decref(identity.compute_class);
-  return log;
+  const struct run_identity identity = {.settings = {.widths = {1, {4}}}};
+  const struct run_request request = {.identity = &identity, .shards = &shard, .shard_count = 1};
+  return mkdtemp(out) ? run_log_open(out, &request, error) : NULL;
 }
 
 static bool bench(struct ranks *ranks, struct run_log *log, struct asker *asker, struct error *error) {

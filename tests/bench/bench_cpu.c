@@ -269,6 +269,16 @@ static double operations_done(const struct model_shape *shape, int64_t texts, in
   return all * (shape->layers - 1) + (pooling_first_only(shape->pooling) ? last : all);
 }
 
+static json_t *class_json(const struct encoder *encoder) {
+  struct compute_class class;
+  struct json_text text = {0};
+  encoder_compute_class(encoder, &class);
+  compute_classes_write(&(struct compute_classes){&class, 1}, NULL, JSON_ON_ONE_LINE, &text);
+  json_t *json = text.text.failed ? NULL : json_loadb(text.text.bytes, text.text.size, 0, NULL);
+  json_text_free(&text);
+  return json;
+}
+
 static json_t *encoder_measure(const struct settings *settings, const struct model *model) {
   const struct model_shape *shape = &model->config.shape;
   const struct encoder_options options = {.precision = settings->precision,
@@ -288,11 +298,10 @@ static json_t *encoder_measure(const struct settings *settings, const struct mod
   const double seconds = work_run(&work, settings->threads);
   const double done = operations_done(shape, texts, tokens, pairs);
   const double counted = operations_layer(shape, (double)tokens, pairs) * shape->layers;
-  json_t *result =
-      json_pack("{s:o, s:I, s:I, s:f, s:f, s:f, s:f, s:f}", "class", encoder_compute_class(work.encoder),
-                "texts", (json_int_t)texts, "tokens", (json_int_t)tokens, "open_seconds", opened, "seconds",
-                seconds, "tokens_per_second", (double)tokens / seconds, "gops", counted / seconds * 1e-9,
-                "gops_done", done / seconds * 1e-9);
+  json_t *result = json_pack("{s:o, s:I, s:I, s:f, s:f, s:f, s:f, s:f}", "class", class_json(work.encoder),
+                             "texts", (json_int_t)texts, "tokens", (json_int_t)tokens, "open_seconds", opened,
+                             "seconds", seconds, "tokens_per_second", (double)tokens / seconds, "gops",
+                             counted / seconds * 1e-9, "gops_done", done / seconds * 1e-9);
   for (int64_t b = 0; b < work.batches; b++) {
     free((void *)(uintptr_t)work.batch[b].ids);
     free((void *)(uintptr_t)work.batch[b].offsets);

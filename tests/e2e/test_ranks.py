@@ -172,6 +172,9 @@ def test_rank_of_another_compute_class_is_refused_unless_mixed(tmp_path: Path, a
     embed_many(tmp_path, *archive["one"], ranks=groups, mixed=True, **OPTIONS)
     classes = [dict(encoder="null", batch_tokens=tokens) for tokens in (16384, 2000)]
     assert Output(tmp_path).manifest()["compute_class"] == {"mixed": classes}
+    # Started again it knows them still, and takes no other for one of them.
+    embed_many(tmp_path, *archive["one"], ranks=groups, mixed=True, **OPTIONS)
+    assert Output(tmp_path).manifest()["compute_class"] == {"mixed": classes}
 
 
 def test_ranks_with_other_settings_are_refused(tmp_path: Path, archive: dict[str, list[Path]]) -> None:

@@ -53,7 +53,6 @@ static const struct encoder_vtable fake_vtable = {.submit = fake_submit, .wait =
 struct fixture {
   char folder[64], shard[96], out[96];
   struct shard shards[1];
-  struct run_identity identity;
   struct tokenizer *tokenizer;
 };
 
@@ -70,11 +69,6 @@ static int fixture_open(void **state) {
   fclose(file);
   fixture->shards[0].path = fixture->shard;
   if (!shard_examine(&fixture->shards[0], &error)) return -1;
-  fixture->identity = (struct run_identity){.model = json_object(),
-                                            .settings = json_pack("{s:[i]}", "widths", WIDTH),
-                                            .compute_class = json_object(),
-                                            .shards = fixture->shards,
-                                            .shard_count = 1};
   fixture->tokenizer = tokenizer_open(NINA_SOURCE_DIR "/tests/golden/xlmr-cls-v3", &error);
   *state = fixture;
   return fixture->tokenizer ? 0 : -1;
@@ -84,9 +78,6 @@ static int fixture_close(void **state) {
   struct fixture *fixture = *state;
   char command[96];
   tokenizer_close(fixture->tokenizer);
-  json_decref(fixture->identity.model);
-  json_decref(fixture->identity.settings);
-  json_decref(fixture->identity.compute_class);
   snprintf(command, sizeof command, "rm -r %s", fixture->folder);
   free(fixture);
   return system(command);
@@ -113,7 +104,9 @@ static bool run(struct fixture *fixture, int fail_at, bool stop, struct run_tota
                                        .zstd_level = 1};
   struct flow_progress progress;
   struct run_totals before;
-  struct run_log *log = run_log_open(fixture->out, &fixture->identity, RUN_RESUME, error);
+  const struct run_identity identity = {.settings = {.widths = {1, {WIDTH}}}};
+  const struct run_request request = {.identity = &identity, .shards = fixture->shards, .shard_count = 1};
+  struct run_log *log = run_log_open(fixture->out, &request, error);
   struct ranks *ranks = ranks_open(error);
   assert_true(log && ranks && ranks_begin(ranks, log, error));
   run_log_totals(log, &before);

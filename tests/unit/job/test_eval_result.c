@@ -12,10 +12,9 @@ static void result_make(struct eval_result *result) {
   static const int32_t widths[] = {64, 8};
   *result = (struct eval_result){.dataset = strdup("a \"set\""),
                                  .split = strdup("test"),
-                                 .model = strdup("m: \"õ\""),
+                                 .model.name = "m: \"õ\"",
                                  .query_prompt = strdup("query: "),
                                  .passage_prompt = strdup(""),
-                                 .model_identity = json_pack("{s:s}", "name", "m: \"õ\""),
                                  .passages = 5,
                                  .queries = 4,
                                  .judged = QUERIES,
@@ -42,7 +41,7 @@ static void metrics_survive_their_file_to_the_last_bit(void **state) {
   assert_ok(eval_result_write(&written, path, &error), &error);
   assert_ok(eval_result_read(path, &read, &error), &error);
   assert_string_equal(read.dataset, written.dataset);
-  assert_string_equal(read.model, written.model);
+  assert_string_equal(read.model.name, written.model.name);
   assert_string_equal(read.query_prompt, written.query_prompt);
   assert_int_equal(read.passages, written.passages);
   assert_int_equal(read.judged, QUERIES);

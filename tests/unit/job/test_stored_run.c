@@ -60,7 +60,7 @@ static void broken_id_lines_are_refused_within_their_bytes(void **state) {
   "{\"format\":1,\"nina\":\"0\",\"state\":\"complete\",\"model\":{},\"settings\":{\"widths\":" widths \
   "},\"compute_class\":{},\"shards\":[]" parts "}"
 
-static void manifest_write(const void *folder, const char *text) {
+static void manifest_put(const void *folder, const char *text) {
   char path[512];
   FILE *file = fopen(scratch_path(path, folder, "manifest.json"), "w");
   assert_non_null(file);
@@ -71,8 +71,8 @@ static void manifest_write(const void *folder, const char *text) {
 static void rows_are_numbered_through_all_parts(void **state) {
   struct stored_run run;
   struct error error;
-  manifest_write(*state, MANIFEST("[8,4]",
-                                  ",\"parts\":[[\"00000-00000\",3],[\"00000-00001\",0],"
+  manifest_put(*state, MANIFEST("[8,4]",
+                                  ",\"totals\":{},\"parts\":[[\"00000-00000\",3],[\"00000-00001\",0],"
                                   "[\"00001-00000\",2],[\"00001-00001\",0]]"));
   assert_ok(stored_run_open(*state, &run, &error), &error);
   static const int64_t part[] = {0, 0, 0, 2, 2};
@@ -81,7 +81,8 @@ static void rows_are_numbered_through_all_parts(void **state) {
   assert_true(run.complete);
   for (int64_t row = 0; row < 5; row++) {
     const struct stored_part *own = &run.part[stored_run_part(&run, row)];
-    assert_string_equal(own->name, run.part[part[row]].name);
+    assert_int_equal(own->shard, run.part[part[row]].shard);
+    assert_int_equal(own->block, run.part[part[row]].block);
     assert_in_range(row, own->first_row, own->first_row + own->rows - 1);
   }
   struct vector_file *files = stored_run_files(&run, 4, &error);
@@ -95,23 +96,26 @@ static void rows_are_numbered_through_all_parts(void **state) {
 
 static void manifests_that_make_no_sense_are_refused(void **state) {
   static const char *const cases[][2] = {
-      {MANIFEST("[]", ",\"parts\":[[\"0-0\",1]]"), "widths"},
-      {MANIFEST("[4,8]", ",\"parts\":[[\"0-0\",1]]"), "widths"},
-      {MANIFEST("[0]", ",\"parts\":[[\"0-0\",1]]"), "widths"},
-      {MANIFEST("[4294967304]", ",\"parts\":[[\"0-0\",1]]"), "widths"},
-      {MANIFEST("[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]", ",\"parts\":[[\"0-0\",1]]"), "widths"},
+      {MANIFEST("[]", ",\"totals\":{},\"parts\":[[\"0-0\",1]]"), "widths"},
+      {MANIFEST("[4,8]", ",\"totals\":{},\"parts\":[[\"0-0\",1]]"), "widths"},
+      {MANIFEST("[0]", ",\"totals\":{},\"parts\":[[\"0-0\",1]]"), "widths"},
+      {MANIFEST("[4294967304]", ",\"totals\":{},\"parts\":[[\"0-0\",1]]"), "widths"},
+      {MANIFEST("[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]", ",\"totals\":{},\"parts\":[[\"0-0\",1]]"),
+       "widths"},
       {MANIFEST("[8]", ""), "start its nina embed again"},
-      {MANIFEST("[8]", ",\"parts\":[]"), "no vector at all"},
-      {MANIFEST("[8]", ",\"parts\":[[\"../../0-0\",1]]"), "entry 0 of parts"},
-      {MANIFEST("[8]", ",\"parts\":[[\"0-0\",1],[\"0-1\",-1]]"), "entry 1 of parts"},
-      {MANIFEST("[8]", ",\"parts\":[[\"0-0\",1],[\"0-1\",9223372036854775807]]"), "entry 1 of parts"},
-      {MANIFEST("[8]", ",\"parts\":[[\"000000000000000000000000000000000-0\",1]]"), "entry 0 of parts"},
-      {MANIFEST("[8]", ",\"parts\":[\"0-0\"]"), "entry 0 of parts"},
+      {MANIFEST("[8]", ",\"totals\":{},\"parts\":[]"), "no vector at all"},
+      {MANIFEST("[8]", ",\"totals\":{},\"parts\":[[\"../../0-0\",1]]"), "entry 0 of parts"},
+      {MANIFEST("[8]", ",\"totals\":{},\"parts\":[[\"0-0\",1],[\"0-1\",-1]]"), "entry 1 of parts"},
+      {MANIFEST("[8]", ",\"totals\":{},\"parts\":[[\"0-0\",1],[\"0-1\",9223372036854775807]]"),
+       "entry 1 of parts"},
+      {MANIFEST("[8]", ",\"totals\":{},\"parts\":[[\"000000000000000000000000000000000-0\",1]]"),
+       "entry 0 of parts"},
+      {MANIFEST("[8]", ",\"totals\":{},\"parts\":[\"0-0\"]"), "entry 0 of parts"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct stored_run run;
     struct error error = {0};
-    manifest_write(*state, cases[i][0]);
+    manifest_put(*state, cases[i][0]);
     if (stored_run_open(*state, &run, &error)) fail_msg("%s was taken", cases[i][0]);
     assert_int_equal(error.code, ERROR_INPUT);
     assert_says(&error, cases[i][1]);

@@ -24,15 +24,10 @@ struct run {
 
 static inline void run_open_log(struct run *run, int32_t shard_count) {
   struct error error;
-  struct run_identity identity = {.model = json_object(),
-                                  .settings = json_pack("{s:[i]}", "widths", 4),
-                                  .compute_class = json_object(),
-                                  .shards = run->shards,
-                                  .shard_count = shard_count};
-  run->log = run_log_open(run->out, &identity, RUN_RESUME, &error);
-  json_decref(identity.model);
-  json_decref(identity.settings);
-  json_decref(identity.compute_class);
+  const struct run_identity identity = {.settings = {.widths = {1, {4}}}};
+  const struct run_request request = {
+      .identity = &identity, .shards = run->shards, .shard_count = shard_count};
+  run->log = run_log_open(run->out, &request, &error);
   assert_non_null(run->log);
 }
 

@@ -13,7 +13,6 @@
 
 struct fixture {
   char out[64];
-  struct run_identity identity;
   struct run_log *log;
   struct ranks *ranks;
 };
@@ -26,12 +25,9 @@ static int fixture_open(void **state) {
   struct error error;
   strcpy(fixture->out, "/tmp/nina-ranks-XXXXXX");
   if (!mkdtemp(fixture->out)) return -1;
-  fixture->identity = (struct run_identity){.model = json_object(),
-                                            .settings = json_pack("{s:[i]}", "widths", 4),
-                                            .compute_class = json_object(),
-                                            .shards = shards,
-                                            .shard_count = 2};
-  fixture->log = run_log_open(fixture->out, &fixture->identity, RUN_RESUME, &error);
+  const struct run_identity identity = {.settings = {.widths = {1, {4}}}};
+  const struct run_request request = {.identity = &identity, .shards = shards, .shard_count = 2};
+  fixture->log = run_log_open(fixture->out, &request, &error);
   fixture->ranks = ranks_open(&error);
   *state = fixture;
   return fixture->log && fixture->ranks && ranks_begin(fixture->ranks, fixture->log, &error) ? 0 : -1;
@@ -42,9 +38,6 @@ static int fixture_close(void **state) {
   char command[96];
   run_log_close(fixture->log);
   ranks_close(fixture->ranks);
-  json_decref(fixture->identity.model);
-  json_decref(fixture->identity.settings);
-  json_decref(fixture->identity.compute_class);
   snprintf(command, sizeof command, "rm -r %s", fixture->out);
   free(fixture);
   return system(command);

@@ -2,6 +2,8 @@
  * and block alone. */
 #pragma once
 
+#include <jansson.h>
+
 #include "io/run/manifest.h"
 #include "io/run/run_open.h"
 #include "io/run/run_share.h"
@@ -14,28 +16,25 @@
 /* What a part is to be besides its numbers. */
 enum part_kind { PART_PLAIN, PART_END, PART_INCOMPLETE, PART_REJECTS };
 
-static inline json_t *fixture_json(const char *text) {
-  json_t *json = json_loads(text, 0, NULL);
-  assert_non_null(json);
-  return json;
-}
+/* The usual request; a test changes what it is about. `shards` stays the caller's; nothing is to be freed. */
+struct fixture_request {
+  struct compute_class class;
+  struct run_identity identity;
+  struct run_request request;
+};
 
-/* The usual identity; `shards` stays the caller's. To be freed by identity_free. */
-static inline struct run_identity identity_make(const struct shard *shards, int32_t count) {
-  return (struct run_identity){
-      .model = fixture_json("{\"name\": \"tiny\", \"weights\": \"0a\"}"),
-      .settings = fixture_json(
-          "{\"widths\": [8, 4], \"batch\": {\"tokens\": 64, \"rows\": 2}, \"store_text\": false}"),
-      .compute_class = fixture_json("{\"encoder\": \"null\", \"precision\": \"bf16\"}"),
-      .shards = shards,
-      .shard_count = count,
-  };
-}
-
-static inline void identity_free(struct run_identity *identity) {
-  json_decref(identity->model);
-  json_decref(identity->settings);
-  json_decref(identity->compute_class);
+static inline void request_make(struct fixture_request *fixture, const struct shard *shards, int32_t count,
+                                enum run_mode mode) {
+  *fixture = (struct fixture_request){
+      .class = {.encoder = "null", .precision = "bf16"},
+      .identity = {.model.name = "tiny",
+                   .settings = {.widths = {2, {8, 4}},
+                                .text_field = (char *)"text",
+                                .prompt = (char *)"",
+                                .max_tokens = 64},
+                   .compute = {&fixture->class, 1}},
+      .request = {.identity = &fixture->identity, .shards = shards, .shard_count = count, .mode = mode}};
+  model_identity_string(&fixture->identity.model, "weights", "0a");
 }
 
 /* A shard that need not exist: the run log only compares size and fingerprint. */
@@ -43,6 +42,12 @@ static inline struct shard shard_named(const char *path, int64_t size) {
   struct shard shard = {.path = (char *)path, .size = size};
   snprintf(shard.fingerprint, sizeof shard.fingerprint, "%032llx", (long long)size);
   return shard;
+}
+
+static inline json_t *fixture_json(const char *text) {
+  json_t *json = json_loads(text, 0, NULL);
+  assert_non_null(json);
+  return json;
 }
 
 /* OUT inside the scratch folder. */
@@ -53,10 +58,9 @@ static inline const char *fixture_out(const void *folder) {
 
 static inline struct run_log *fixture_open(const void *folder, const struct shard *shards, int32_t count,
                                            enum run_mode mode, struct error *error) {
-  struct run_identity identity = identity_make(shards, count);
-  struct run_log *log = run_log_open(fixture_out(folder), &identity, mode, error);
-  identity_free(&identity);
-  return log;
+  struct fixture_request fixture;
+  request_make(&fixture, shards, count, mode);
+  return run_log_open(fixture_out(folder), &fixture.request, error);
 }
 
 /* Another rank of a log's job. */
@@ -71,12 +75,12 @@ static inline struct run_log *fixture_attach(const void *folder, const struct ru
   return attached;
 }
 
-static inline bool part_file_make(struct run_log *log, struct part_record *record, const char *folder,
-                                  const char *suffix, size_t size, struct error *error) {
+static inline bool part_file_make(struct run_log *log, struct part_record *record, enum folder folder,
+                                  int32_t width, size_t size, struct error *error) {
   struct file_writer writer;
   char bytes[256];
   memset(bytes, 'a' + (record->border.shard + record->border.index) % 26, size);
-  if (!run_log_file_open(log, folder, suffix, record->border.shard, record->border.index, &writer, error))
+  if (!run_log_file_open(log, folder, width, record->border.shard, record->border.index, &writer, error))
     return false;
   if (!file_writer_write(&writer, bytes, size, error)) {
     file_writer_abandon(&writer);
@@ -106,10 +110,10 @@ static inline bool part_make(struct run_log *log, int32_t shard, int32_t block, 
       .tokens = 7 * lines,
       .blank = 1,
       .vector_bytes = (lines - rejected - 1) * (8 + 4) * 2};
-  return part_file_make(log, &record, "w8", ".npy.zst", 80, error) &&
-         part_file_make(log, &record, "w4", ".npy.zst", 40, error) &&
-         part_file_make(log, &record, "ids", ".jsonl.zst", 20, error) &&
-         (!rejected || part_file_make(log, &record, "rejects", ".jsonl", 10, error)) &&
+  return part_file_make(log, &record, FOLDER_VECTORS, 8, 80, error) &&
+         part_file_make(log, &record, FOLDER_VECTORS, 4, 40, error) &&
+         part_file_make(log, &record, FOLDER_IDS, 0, 20, error) &&
+         (!rejected || part_file_make(log, &record, FOLDER_REJECTS, 0, 10, error)) &&
          run_log_commit(log, &record, error);
 }
 

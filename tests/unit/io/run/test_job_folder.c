@@ -10,11 +10,11 @@
 
 /* Another run than the fixture's: other settings, larger blocks. */
 static struct run_log *other_open(const void *folder, const struct shard *shards, int32_t count) {
-  struct run_identity identity = identity_make(shards, count);
+  struct fixture_request fixture;
   struct error error;
-  json_object_set_new(identity.settings, "zstd_level", json_integer(9));
-  struct run_log *log = run_log_open(fixture_out(folder), &identity, RUN_OVERWRITE, &error);
-  identity_free(&identity);
+  request_make(&fixture, shards, count, RUN_OVERWRITE);
+  fixture.identity.settings.zstd_level = 9;
+  struct run_log *log = run_log_open(fixture_out(folder), &fixture.request, &error);
   assert_ok(log, &error);
   return log;
 }
@@ -49,8 +49,8 @@ static void late_rank_of_an_overwritten_job_can_change_nothing(void **state) {
   struct run_log *late = fixture_attach(*state, old);
   shard_make(old, 1, 3);
   /* One file is there, the next is half written when the other job begins. */
-  assert_ok(part_file_make(late, &record, "w8", ".npy.zst", 80, &error), &error);
-  assert_ok(run_log_file_open(late, "w4", ".npy.zst", 0, 0, &begun, &error), &error);
+  assert_ok(part_file_make(late, &record, FOLDER_VECTORS, 8, 80, &error), &error);
+  assert_ok(run_log_file_open(late, FOLDER_VECTORS, 4, 0, 0, &begun, &error), &error);
   assert_ok(file_writer_write(&begun, "old", 3, &error), &error);
 
   struct run_log *now = other_open(*state, shards, 2);
@@ -74,10 +74,10 @@ static void late_rank_of_an_overwritten_job_can_change_nothing(void **state) {
   run_log_close(now);
 
   /* And the new run stands for the next start, too. */
-  struct run_identity identity = identity_make(shards, 2);
-  json_object_set_new(identity.settings, "zstd_level", json_integer(9));
-  now = run_log_open(fixture_out(*state), &identity, RUN_RESUME, &error);
-  identity_free(&identity);
+  struct fixture_request fixture;
+  request_make(&fixture, shards, 2, RUN_RESUME);
+  fixture.identity.settings.zstd_level = 9;
+  now = run_log_open(fixture_out(*state), &fixture.request, &error);
   assert_ok(now, &error);
   assert_true(run_log_complete(now));
   run_log_close(now);
@@ -133,7 +133,7 @@ static int begin_and_die(void *folder) {
   struct error error;
   struct file_writer writer;
   struct run_log *log = fixture_open(folder, &shard, 1, RUN_RESUME, &error);
-  return log && run_log_file_open(log, "w8", ".npy.zst", 0, 0, &writer, &error) ? raise(SIGKILL) : 1;
+  return log && run_log_file_open(log, FOLDER_VECTORS, 8, 0, 0, &writer, &error) ? raise(SIGKILL) : 1;
 }
 
 static void whatever_a_dead_job_left_unfinished_is_removed(void **state) {

@@ -96,21 +96,21 @@ static void torn_pack_is_refused(void **state) {
 
 static void mixed_run_takes_another_class_and_says_so(void **state) {
   const struct shard shard = shard_named("a", 1);
-  struct run_identity identity = identity_make(&shard, 1);
+  struct fixture_request fixture;
   struct error error;
-  run_log_close(run_log_open(fixture_out(*state), &identity, RUN_RESUME, &error));
-  json_object_set_new(identity.compute_class, "precision", json_string("fp32"));
-  assert_null(run_log_open(fixture_out(*state), &identity, RUN_RESUME, &error));
+  request_make(&fixture, &shard, 1, RUN_RESUME);
+  run_log_close(run_log_open(fixture_out(*state), &fixture.request, &error));
+  strcpy(fixture.class.precision, "fp32");
+  assert_null(run_log_open(fixture_out(*state), &fixture.request, &error));
   assert_says(&error, "--precision: ");
-  identity.mixed = true;
-  struct run_log *log = run_log_open(fixture_out(*state), &identity, RUN_RESUME, &error);
+  fixture.request.mixed = true;
+  struct run_log *log = run_log_open(fixture_out(*state), &fixture.request, &error);
   assert_non_null(log);
   run_log_close(log);
-  json_t *manifest;
-  assert_ok(run_log_manifest(fixture_out(*state), &manifest, &error), &error);
-  assert_true(json_equal(json_object_get(manifest, "compute_class"), identity.compute_class));
-  json_decref(manifest);
-  identity_free(&identity);
+  struct manifest *manifest;
+  assert_ok(manifest_read(fixture_out(*state), &manifest, &error), &error);
+  assert_true(compute_classes_equal(&manifest->identity.compute, &fixture.identity.compute));
+  manifest_free(manifest);
 }
 
 int main(void) {
