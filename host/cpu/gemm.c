@@ -61,6 +61,14 @@ static bool library_check(dnnl_status_t status, const char *action, struct error
   return error_set(error, ERROR_DEVICE, "oneDNN failed (status %d): %s", (int)status, action);
 }
 
+/* Runs a primitive to its end. */
+static bool primitive_run(const_dnnl_primitive_t primitive, dnnl_stream_t stream,
+                          const dnnl_exec_arg_t *arguments, int count, const char *action,
+                          struct error *error) {
+  return library_check(dnnl_primitive_execute(primitive, stream, count, arguments), action, error) &&
+         library_check(dnnl_stream_wait(stream), action, error);
+}
+
 static void *aligned_allocate(size_t bytes, const char *purpose, struct error *error) {
   void *memory = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
   if (!memory) error_set_memory(error, bytes, purpose);
@@ -113,6 +121,7 @@ static void product_free(struct product *product) {
 static bool product_describe(const struct gemm *gemm, int32_t rows, onednn_const_desc weight,
                              struct product *product, dnnl_primitive_desc_t *description,
                              struct error *error) {
+  static const char action[] = "describing a matrix product";
   const struct gemm_shape *shape = &gemm->shape;
   const bool bf16 = shape->precision == PRECISION_BF16;
   const dnnl_dims_t input_dims = {rows, shape->inputs}, output_dims = {rows, shape->outputs};
@@ -121,14 +130,14 @@ static bool product_describe(const struct gemm *gemm, int32_t rows, onednn_const
   dnnl_primitive_attr_t attributes = NULL;
   bool done = false;
   *description = NULL;
-  if (!library_check(dnnl_primitive_attr_create(&attributes), "creating attributes", error)) goto out;
-  dnnl_status_t status = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
-  if (status == dnnl_success) status = onednn_desc_make(&product->input, 2, input_dims, input_type, dnnl_ab);
-  if (status == dnnl_success)
-    status = onednn_desc_make(&product->output, 2, output_dims, output_type, dnnl_ab);
-  if (!library_check(status, "describing a matrix product", error)) goto out;
-  status = onednn_inner_product(description, gemm->engine->engine, product->input, weight, gemm->bias,
-                                product->output, attributes);
+  if (!library_check(dnnl_primitive_attr_create(&attributes), action, error) ||
+      !library_check(dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user), action,
+                     error) ||
+      !library_check(onednn_desc_make(&product->input, 2, input_dims, input_type, dnnl_ab), action, error) ||
+      !library_check(onednn_desc_make(&product->output, 2, output_dims, output_type, dnnl_ab), action, error))
+    goto out;
+  const dnnl_status_t status = onednn_inner_product(description, gemm->engine->engine, product->input, weight,
+                                                    gemm->bias, product->output, attributes);
   if (status == dnnl_unimplemented) {
     error_set(error, ERROR_DEVICE, "oneDNN has no %s matrix product for this processor (%s): use fp32",
               precision_name(shape->precision), gemm_library_isa());
@@ -141,18 +150,19 @@ out:
 }
 
 static struct product *product_make(const struct gemm *gemm, int32_t rows, struct error *error) {
+  static const char action[] = "generating a matrix product";
   dnnl_primitive_desc_t description = NULL;
-  dnnl_status_t status;
   struct product *product = calloc(1, sizeof *product);
   if (!product) {
     error_set_memory(error, sizeof *product, "a matrix product");
     return NULL;
   }
-  if (!product_describe(gemm, rows, gemm->packed, product, &description, error)) goto failed;
-  status = onednn_desc_copy(&product->scratch,
-                            dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0));
-  if (status == dnnl_success) status = dnnl_primitive_create(&product->primitive, description);
-  if (!library_check(status, "generating a matrix product", error)) goto failed;
+  if (!product_describe(gemm, rows, gemm->packed, product, &description, error) ||
+      !library_check(onednn_desc_copy(&product->scratch,
+                                      dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0)),
+                     action, error) ||
+      !library_check(dnnl_primitive_create(&product->primitive, description), action, error))
+    goto failed;
   dnnl_primitive_desc_destroy(description);
   return product;
 failed:
@@ -177,6 +187,7 @@ static struct product *product_find(struct gemm *gemm, int32_t rows, struct erro
 
 /* Lets oneDNN choose the form of the weights, for the most rows, which is what nearly all products have. */
 static bool packed_choose(struct gemm *gemm, struct error *error) {
+  static const char action[] = "choosing the form of the weights";
   const dnnl_dims_t dims = {gemm->shape.outputs, gemm->shape.inputs};
   const dnnl_data_type_t type = gemm->shape.precision == PRECISION_BF16 ? dnnl_bf16 : dnnl_f32;
   struct product *product = calloc(1, sizeof *product);
@@ -185,16 +196,16 @@ static bool packed_choose(struct gemm *gemm, struct error *error) {
   const char *name = "";
   bool done = false;
   if (!product) return error_set_memory(error, sizeof *product, "a matrix product");
-  dnnl_status_t status = onednn_desc_make(&any, 2, dims, type, dnnl_format_tag_any);
-  if (status == dnnl_success) status = onednn_desc_make(&gemm->bias, 1, dims, dnnl_f32, dnnl_a);
-  if (!library_check(status, "describing weights", error) ||
-      !product_describe(gemm, gemm->shape.max_rows, any, product, &description, error))
+  if (!library_check(onednn_desc_make(&any, 2, dims, type, dnnl_format_tag_any), action, error) ||
+      !library_check(onednn_desc_make(&gemm->bias, 1, dims, dnnl_f32, dnnl_a), action, error) ||
+      !product_describe(gemm, gemm->shape.max_rows, any, product, &description, error) ||
+      !library_check(onednn_desc_copy(&gemm->packed,
+                                      dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0)),
+                     action, error) ||
+      !library_check(dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name), action,
+                     error))
     goto out;
-  status =
-      onednn_desc_copy(&gemm->packed, dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0));
-  if (status == dnnl_success)
-    status = dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name);
-  done = library_check(status, "choosing the form of the weights", error);
+  done = true;
   gemm->any_rows = strncmp(name, ANY_ROWS_CODE, strlen(ANY_ROWS_CODE)) == 0;
 out:
   if (description) dnnl_primitive_desc_destroy(description);
@@ -241,6 +252,7 @@ void gemm_close(struct gemm *gemm) {
 /* Runs oneDNN's own conversion from fp32 rows to the packed form. */
 static bool weight_reorder(const struct gemm *gemm, const float *weight, dnnl_memory_t packed,
                            struct error *error) {
+  static const char action[] = "packing weights";
   const dnnl_dims_t dims = {gemm->shape.outputs, gemm->shape.inputs};
   const dnnl_engine_t engine = gemm->engine->engine;
   onednn_desc plain = NULL;
@@ -248,27 +260,29 @@ static bool weight_reorder(const struct gemm *gemm, const float *weight, dnnl_me
   dnnl_primitive_desc_t description = NULL;
   dnnl_primitive_t reorder = NULL;
   dnnl_stream_t stream = NULL;
-  dnnl_status_t status = onednn_desc_make(&plain, 2, dims, dnnl_f32, dnnl_ab);
-  if (status == dnnl_success) status = dnnl_memory_create(&source, plain, engine, (void *)(uintptr_t)weight);
-  if (status == dnnl_success)
-    status = dnnl_reorder_primitive_desc_create(&description, plain, engine, gemm->packed, engine, NULL);
-  if (status == dnnl_success) status = dnnl_primitive_create(&reorder, description);
-  if (status == dnnl_success) status = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
-  if (status == dnnl_success) {
-    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, packed}};
-    status = dnnl_primitive_execute(reorder, stream, 2, arguments);
-  }
-  if (status == dnnl_success) status = dnnl_stream_wait(stream);
+  bool done = false;
+  if (!library_check(onednn_desc_make(&plain, 2, dims, dnnl_f32, dnnl_ab), action, error) ||
+      !library_check(dnnl_memory_create(&source, plain, engine, (void *)(uintptr_t)weight), action, error) ||
+      !library_check(
+          dnnl_reorder_primitive_desc_create(&description, plain, engine, gemm->packed, engine, NULL), action,
+          error) ||
+      !library_check(dnnl_primitive_create(&reorder, description), action, error) ||
+      !library_check(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags), action, error))
+    goto out;
+  const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, packed}};
+  done = primitive_run(reorder, stream, arguments, 2, action, error);
+out:
   dnnl_stream_destroy(stream);
   dnnl_primitive_destroy(reorder);
   dnnl_primitive_desc_destroy(description);
   dnnl_memory_destroy(source);
   onednn_desc_free(plain);
-  return library_check(status, "packing weights", error);
+  return done;
 }
 
 struct gemm_weights *gemm_weights_pack(struct gemm *gemm, const float *weight, const float *bias,
                                        struct error *error) {
+  static const char action[] = "describing weights";
   const size_t bias_bytes = (size_t)gemm->shape.outputs * sizeof *bias;
   const dnnl_engine_t engine = gemm->engine->engine;
   struct gemm_weights *weights = calloc(1, sizeof *weights);
@@ -280,10 +294,11 @@ struct gemm_weights *gemm_weights_pack(struct gemm *gemm, const float *weight, c
   weights->bias_bytes = aligned_allocate(bias_bytes, "packed weights", error);
   if (!weights->weight_bytes || !weights->bias_bytes) goto failed;
   memcpy(weights->bias_bytes, bias, bias_bytes);
-  dnnl_status_t status = dnnl_memory_create(&weights->weight, gemm->packed, engine, weights->weight_bytes);
-  if (status == dnnl_success)
-    status = dnnl_memory_create(&weights->bias, gemm->bias, engine, weights->bias_bytes);
-  if (!library_check(status, "describing weights", error)) goto failed;
+  if (!library_check(dnnl_memory_create(&weights->weight, gemm->packed, engine, weights->weight_bytes),
+                     action, error) ||
+      !library_check(dnnl_memory_create(&weights->bias, gemm->bias, engine, weights->bias_bytes), action,
+                     error))
+    goto failed;
   const int threads = onednn_team(); /* a team made for this alone would go on spinning between the calls */
   gemm_thread_enter();
   const bool done = weight_reorder(gemm, weight, weights->weight, error);
@@ -310,8 +325,9 @@ struct gemm_thread *gemm_thread_open(struct gemm_engine *engine, struct error *e
     return NULL;
   }
   thread->engine = engine;
-  const dnnl_status_t status = dnnl_stream_create(&thread->stream, engine->engine, dnnl_stream_default_flags);
-  if (library_check(status, "creating a stream", error)) return thread;
+  if (library_check(dnnl_stream_create(&thread->stream, engine->engine, dnnl_stream_default_flags),
+                    "creating a stream", error))
+    return thread;
   free(thread);
   return NULL;
 }
@@ -342,6 +358,7 @@ static bool memory_reserve(void **memory, size_t *capacity, size_t bytes, struct
 /* One call of oneDNN. */
 static bool product_run(struct gemm *gemm, const struct gemm_weights *weights, struct gemm_thread *thread,
                         int32_t rows, const void *input, void *output, struct error *error) {
+  static const char action[] = "running a matrix product";
   const dnnl_engine_t engine = gemm->engine->engine;
   struct product *product = product_find(gemm, rows, error);
   if (!product) return false;
@@ -349,23 +366,23 @@ static bool product_run(struct gemm *gemm, const struct gemm_weights *weights, s
                       error))
     return false;
   dnnl_memory_t from = NULL, to = NULL, scratch = NULL;
-  dnnl_status_t status = dnnl_memory_create(&from, product->input, engine, (void *)(uintptr_t)input);
-  if (status == dnnl_success) status = dnnl_memory_create(&to, product->output, engine, output);
-  if (status == dnnl_success)
-    status = dnnl_memory_create(&scratch, product->scratch, engine, thread->scratch);
-  if (status == dnnl_success) {
-    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, from},
-                                         {DNNL_ARG_WEIGHTS, weights->weight},
-                                         {DNNL_ARG_BIAS, weights->bias},
-                                         {DNNL_ARG_DST, to},
-                                         {DNNL_ARG_SCRATCHPAD, scratch}};
-    status = dnnl_primitive_execute(product->primitive, thread->stream, 5, arguments);
-  }
-  if (status == dnnl_success) status = dnnl_stream_wait(thread->stream);
+  bool done = false;
+  if (!library_check(dnnl_memory_create(&from, product->input, engine, (void *)(uintptr_t)input), action,
+                     error) ||
+      !library_check(dnnl_memory_create(&to, product->output, engine, output), action, error) ||
+      !library_check(dnnl_memory_create(&scratch, product->scratch, engine, thread->scratch), action, error))
+    goto out;
+  const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, from},
+                                       {DNNL_ARG_WEIGHTS, weights->weight},
+                                       {DNNL_ARG_BIAS, weights->bias},
+                                       {DNNL_ARG_DST, to},
+                                       {DNNL_ARG_SCRATCHPAD, scratch}};
+  done = primitive_run(product->primitive, thread->stream, arguments, 5, action, error);
+out:
   dnnl_memory_destroy(from);
   dnnl_memory_destroy(to);
   dnnl_memory_destroy(scratch);
-  return library_check(status, "running a matrix product", error);
+  return done;
 }
 
 /* Fewer than PADDED_ROWS rows, by way of the thread's own memory. */
