@@ -134,14 +134,19 @@ static enum flow_stage bottleneck(const struct flow_progress *flow) {
 
 static void summary_json(const struct embed_report *report) {
   const struct run_totals *totals = &report->totals;
+  const struct flow_progress *flow = &report->status.flow;
   show_json(&report->status, "end");
+  fputs(",\"busy\":{", stderr);
+  for (int stage = 0; stage < STAGES; stage++)
+    fprintf(stderr, "%s\"%s\":%.4f", stage ? "," : "", flow_stage_name((enum flow_stage)stage),
+            flow->busy[stage]);
   fprintf(stderr,
-          ",\"complete\":%s,\"bottleneck\":\"%s\",\"totals\":{\"parts\":%" PRId64 ",\"documents\":%" PRId64
+          "},\"complete\":%s,\"bottleneck\":\"%s\",\"totals\":{\"parts\":%" PRId64 ",\"documents\":%" PRId64
           ",\"rejected\":%" PRId64 ",\"truncated\":%" PRId64 ",\"tokens\":%" PRId64
           ",\"vector_bytes\":%" PRId64 ",\"vector_file_bytes\":%" PRId64 ",\"file_bytes\":%" PRId64 "}}\n",
-          report->complete ? "true" : "false", flow_stage_name(bottleneck(&report->status.flow)),
-          totals->parts, totals->rows, totals->rejected, totals->truncated, totals->tokens,
-          totals->vector_bytes, totals->vector_file_bytes, totals->file_bytes);
+          report->complete ? "true" : "false", flow_stage_name(bottleneck(flow)), totals->parts, totals->rows,
+          totals->rejected, totals->truncated, totals->tokens, totals->vector_bytes,
+          totals->vector_file_bytes, totals->file_bytes);
 }
 
 static void summary_bottleneck(const struct flow_progress *flow) {

@@ -284,7 +284,8 @@ def test_progress_json_is_one_object_a_line(tmp_path: Path) -> None:
     assert end["share"] == 1 and end["complete"] is True
     assert end["totals"].pop("documents") == 800
     assert end["totals"] == {key: totals[key] for key in end["totals"]} and len(end["totals"]) == 7
-    assert end["bottleneck"] in ("reader", "tokenizers", "encoder", "committers")
+    assert list(end["busy"]) == ["reader", "tokenizers", "encoder", "committers"]
+    assert end["bottleneck"] == max(end["busy"], key=end["busy"].get)
 
 
 BAR = r"\[#*\.*\] +[\d.]+ %  [\d,]+ documents  [\d,]+ tokens/s  ETA (\?|[\d.]+ s|[\d:]+)"

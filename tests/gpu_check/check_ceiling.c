@@ -29,6 +29,7 @@ static bool ceiling_add(struct check *check, int32_t outputs, int32_t inputs, in
     snprintf(line->beside, sizeof line->beside, "algorithm %d of the heuristic's %d", chosen + 1, of);
   }
   plain_product_close(product);
+  table_print(&check->table);
   return done;
 }
 

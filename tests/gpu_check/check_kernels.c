@@ -144,6 +144,7 @@ bool check_kernels(struct check *check, struct error *error) {
                                   short_texts, error) &&
                         case_check(&this, error);
       case_close(&this);
+      table_print(&check->table);
       if (!done) return false;
     }
   return true;

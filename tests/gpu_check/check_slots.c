@@ -88,7 +88,7 @@ static void lengths_add(const struct runs *runs, struct check *check) {
     }
   struct table_line *line =
       table_add(&check->table, !(worst <= LENGTH_TOLERANCE), "rows are finite, of length 1");
-  line->value = isfinite(worst) ? worst : 1e9;
+  line->value = worst;
   snprintf(line->measured, sizeof line->measured, "%.2g off", worst);
   snprintf(line->beside, sizeof line->beside, "%.2g allowed", LENGTH_TOLERANCE);
 }

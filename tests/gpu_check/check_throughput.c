@@ -99,6 +99,7 @@ static bool length_measure(struct check *check, struct runner *runners, int slot
   done = done && runners_run(runners, slots, WARM_SHARE * seconds, &rates, error) &&
          runners_run(runners, slots, seconds, &rates, error);
   if (done) throughput_add(check, mean, batch_tokens, slots, &rates);
+  table_print(&check->table);
   for (int s = 0; s < SLOTS; s++) runners[s].batches = NULL;
   for (int i = 0; i < BATCHES; i++) text_batch_free(&batches[i]);
   return done;

@@ -160,10 +160,9 @@ static bool embedding_run(void *context, struct error *error) {
 static bool pool_run(void *context, struct error *error) {
   const struct batch_case *this = context;
   const int32_t hidden = this->shape->hidden;
-  const struct kernel_widths widths = {
-      .count = 2,
-      .width = {hidden, hidden / 2},
-      .rows = {this->qkv, this->qkv + (int64_t)this->sequences * hidden}};
+  const struct kernel_widths widths = {.count = 2,
+                                       .width = {hidden, hidden / 2},
+                                       .rows = {this->qkv, this->qkv + (int64_t)this->sequences * hidden}};
   return cuda_check(kernel_pool(this->state, this->offsets, this->sequences, hidden, false, 0, &widths,
                                 this->check->stream),
                     error, "the pooling kernel");
@@ -189,6 +188,22 @@ static bool batch_times(struct check *check, int32_t length, bool all, struct er
   time_add(check, "LayerNorm", seconds[1], 2 * bytes / check->bandwidth);
   time_add(check, "embedding", seconds[2], 2 * bytes / check->bandwidth);
   time_add(check, "pooling, two widths", seconds[3], 2.5 * bytes / length / check->bandwidth);
+  return true;
+}
+
+/* Every kernel once, of the real size, for tools that look at single launches. */
+static bool batch_launch(struct check *check, int32_t length, struct error *error) {
+  struct batch_case this;
+  const bool done = batch_open(&this, check, length, error) && embedding_run(&this, error) &&
+                    attention_run(&this, error) && norm_run(&this, error) && pool_run(&this, error) &&
+                    cuda_check(cudaStreamSynchronize(check->stream), error, "the kernels");
+  batch_close(&this);
+  return done;
+}
+
+bool check_launches(struct check *check, struct error *error) {
+  for (const int32_t *length = check->scale->lengths; *length; length++)
+    if (!batch_launch(check, *length, error)) return false;
   return true;
 }
 

@@ -1,8 +1,8 @@
 /* nina-gpu-check: proves the CUDA encoder on a machine that has a card, and measures it. The golden models
  * are inside the program, the big model is made from a seed on the card.
  *
- * It works in parts, which the command line names. Each part adds lines to a table and prints them when it
- * ends, so that a part that is stopped takes no other part's lines with it. */
+ * It works in parts, which the command line names. Each adds lines to a table, which are printed as they come
+ * along, so that what a part has found is not lost if it is stopped. */
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -48,16 +48,18 @@ struct table_line {
 
 struct table {
   struct table_line line[TABLE_LINES_MAX];
-  int count; /* of the part at hand */
+  int count; /* of those that are not printed yet */
   int failures;
+  const char *part; /* name of the part at hand */
+  FILE *json;       /* or NULL */
 };
 
 /* Adds a line, whose other texts are the caller's to print. `failed` counts it among the failures. */
 __attribute__((format(printf, 3, 4))) struct table_line *table_add(struct table *table, bool failed,
                                                                    const char *what, ...);
 
-/* Prints the lines and forgets them; also as JSON objects, one a line, if `json` is not NULL. */
-void table_end(struct table *table, const char *part, FILE *json);
+/* Prints the lines that were added since the last time, to `json` as an object a line. */
+void table_print(struct table *table);
 
 /* --- What the parts share ------------------------------------------------------------------------------- */
 
@@ -87,6 +89,9 @@ bool check_ceiling(struct check *check, struct error *error);
 
 /* Time of every kernel and product at one batch, beside its floor. */
 bool check_times(struct check *check, struct error *error);
+
+/* Every kernel once for each length, unmeasured: what a profiler is given. */
+bool check_launches(struct check *check, struct error *error);
 
 /* Tokens a second with texts of several lengths, one and two batches in flight. */
 bool check_throughput(struct check *check, struct error *error);

@@ -79,7 +79,7 @@ bool case_read(struct kernel_case *this, size_t count, struct error *error) {
 struct table_line *case_add(struct kernel_case *this, const char *kernel, double worst, double tolerance) {
   struct table_line *line = table_add(&this->check->table, !(worst <= tolerance), "%s, [%d, %d], heads of %d",
                                       kernel, this->tokens, this->hidden, this->head_size);
-  line->value = isfinite(worst) ? worst : 1e9;
+  line->value = worst;
   snprintf(line->measured, sizeof line->measured, "%.2g off its twin", worst);
   snprintf(line->beside, sizeof line->beside, "%.2g allowed; %s", tolerance, this->name);
   return line;

@@ -18,6 +18,7 @@ static const struct part parts[] = {{"kernels", "kernels against their twins", c
                                     {"slots", "one batch in two slots", check_slots},
                                     {"ceiling", "the card's own rates", check_ceiling},
                                     {"times", "time of every kernel", check_times},
+                                    {"launches", "every kernel once", check_launches},
                                     {"throughput", "tokens a second", check_throughput},
                                     {"search", "exact search", check_search}};
 #define PARTS ((int)(sizeof parts / sizeof *parts))
@@ -73,16 +74,17 @@ static bool check_open(struct check *check, int32_t device, struct error *error)
 }
 
 /* A part that fails is a line of the table; the others still run. */
-static void part_run(struct check *check, const struct part *part, FILE *json) {
+static void part_run(struct check *check, const struct part *part) {
   struct error error = {.message = ""};
   const double start = seconds_now();
+  check->table.part = part->name;
   printf("\n%s\n", part->title);
   fflush(stdout);
   if (!part->run(check, &error)) {
     table_add(&check->table, true, "%s", part->title);
     printf("failed: %s\n", error.message);
   }
-  table_end(&check->table, part->name, json);
+  table_print(&check->table);
   printf("(%.1f s)\n", seconds_now() - start);
 }
 
@@ -95,8 +97,8 @@ int main(int argc, char **argv) {
     fputs("\n", stderr);
     return 2;
   }
-  struct check check = {.scale = options.scale};
   FILE *json = options.json ? fopen(options.json, "a") : NULL;
+  struct check check = {.scale = options.scale, .table.json = json};
   if (options.json && !json) {
     perror(options.json);
     return 2;
@@ -106,7 +108,7 @@ int main(int argc, char **argv) {
     if (json) fclose(json);
     return 1;
   }
-  for (int i = 0; i < options.count; i++) part_run(&check, options.part[i], json);
+  for (int i = 0; i < options.count; i++) part_run(&check, options.part[i]);
   printf("\n%s\n", check.table.failures ? "FAILED" : "all is well");
   cudaStreamDestroy(check.stream);
   if (json) fclose(json);

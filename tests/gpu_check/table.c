@@ -1,4 +1,5 @@
 #include <jansson.h>
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -20,22 +21,23 @@ struct table_line *table_add(struct table *table, bool failed, const char *what,
   return line;
 }
 
-static void line_json(const struct table_line *line, const char *part, FILE *stream) {
-  json_t *object = json_pack("{s:s, s:s, s:s, s:f, s:s, s:s, s:b}", "part", part, "what", line->what,
-                             "measured", line->measured, "value", line->value, "beside", line->beside,
-                             "verdict", line->verdict, "ok", !line->failed);
-  if (object) json_dumpf(object, stream, JSON_COMPACT);
-  fputs("\n", stream);
+static void line_json(const struct table_line *line, const struct table *table) {
+  json_t *value = isfinite(line->value) ? json_real(line->value) : json_null();
+  json_t *object = json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:b}", "part", table->part, "what", line->what,
+                             "measured", line->measured, "value", value, "beside", line->beside, "verdict",
+                             line->verdict, "ok", !line->failed);
+  if (object) json_dumpf(object, table->json, JSON_COMPACT | JSON_REAL_PRECISION(9));
+  fputs("\n", table->json);
+  fflush(table->json);
   json_decref(object);
 }
 
-void table_end(struct table *table, const char *part, FILE *json) {
+void table_print(struct table *table) {
   for (int i = 0; i < table->count; i++) {
     const struct table_line *line = &table->line[i];
     printf("%-48s %20s  %-42s %s\n", line->what, line->measured, line->beside, line->verdict);
-    if (json) line_json(line, part, json);
+    if (table->json) line_json(line, table);
   }
   fflush(stdout);
-  if (json) fflush(json);
   table->count = 0;
 }
