@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "host/model/utf8.h"
+
 /* A Darts-clone unit. The children of a node lie at node ^ offset ^ label; the value of a key at node ^
  * offset. */
 #define UNIT_HAS_VALUE (1u << 8)
@@ -77,64 +79,30 @@ size_t charsmap_match(const struct charsmap *map, const char *text, size_t lengt
                       size_t *size) {
   if (!map->count) return 0;
   struct cursor cursor = {0, unit_at(map, 0)};
-  const char *longest = NULL;
-  size_t matched = 0;
   /* No key holds a NUL: its label is that of free units. */
   for (size_t i = 0; i < length && text[i] && cursor_step(map, &cursor, (unsigned char)text[i]); i++) {
-    const char *found = cursor_replacement(map, &cursor);
-    if (!found) continue;
-    longest = found;
-    matched = i + 1;
+    *replacement = cursor_replacement(map, &cursor);
+    if (!*replacement) continue;
+    *size = strlen(*replacement);
+    return i + 1;
   }
-  if (!matched) return 0;
-  *replacement = longest;
-  *size = strlen(longest);
-  return matched;
+  return 0;
 }
 
-static size_t utf8_write(uint32_t code_point, char bytes[4]) {
-  static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-  const size_t length = code_point < 0x80 ? 1 : code_point < 0x800 ? 2 : code_point < 0x10000 ? 3 : 4;
-  for (size_t i = length; i-- > 1; code_point >>= 6) bytes[i] = (char)(0x80 | (code_point & 0x3f));
-  bytes[0] = (char)(lead[length] | code_point);
-  return length;
-}
-
-#define WHITE_SPACE_LAST 0x3000
-
-/* Unicode's property White_Space (PropList.txt; unchanged since Unicode 6.3). */
-static bool is_white_space(uint32_t code_point) {
-  return (code_point >= 0x09 && code_point <= 0x0d) || code_point == 0x20 || code_point == 0x85 ||
-         code_point == 0xa0 || code_point == 0x1680 || (code_point >= 0x2000 && code_point <= 0x200a) ||
-         code_point == 0x2028 || code_point == 0x2029 || code_point == 0x202f || code_point == 0x205f ||
-         code_point == WHITE_SPACE_LAST;
-}
-
-static void border_set_put(struct border_set *set, uint32_t code_point, bool border) {
-  const uint64_t bit = (uint64_t)1 << (code_point % 64);
-  if (border)
-    set->bits[code_point / 64] |= bit;
-  else
-    set->bits[code_point / 64] &= ~bit;
-}
-
-/* The keys of one character among the 64 from `first`, whose UTF-8 differs in the last byte alone. */
-static void block_fill(struct border_set *set, const struct charsmap *map, uint32_t first) {
-  struct cursor cursor = {0, unit_at(map, 0)};
-  char bytes[4];
+bool charsmap_block(const struct charsmap *map, uint32_t first, const char *replacements[CHARSMAP_BLOCK]) {
+  /* The UTF-8 of the characters differs in the last byte alone. */
+  char bytes[UTF8_BYTES_MAX];
   const size_t last = utf8_write(first, bytes) - 1;
+  if (!map->count) return false;
+  struct cursor cursor = {0, unit_at(map, 0)};
   for (size_t i = 0; i < last; i++)
-    if (!cursor_step(map, &cursor, (unsigned char)bytes[i])) return;
-  for (uint32_t i = 0; i < 64; i++) {
+    if (!cursor_step(map, &cursor, (unsigned char)bytes[i])) return false;
+  bool any = false;
+  for (uint32_t i = 0; i < CHARSMAP_BLOCK; i++) {
     struct cursor leaf = cursor;
     const unsigned char label = (unsigned char)((unsigned char)bytes[last] + i);
-    const char *replacement = label && cursor_step(map, &leaf, label) ? cursor_replacement(map, &leaf) : NULL;
-    if (replacement) border_set_put(set, first + i, strcmp(replacement, " ") == 0);
+    replacements[i] = label && cursor_step(map, &leaf, label) ? cursor_replacement(map, &leaf) : NULL;
+    any = any || replacements[i];
   }
-}
-
-void border_set_fill(struct border_set *set, const struct charsmap *map) {
-  memset(set, 0, sizeof *set);
-  for (uint32_t c = 0; c <= WHITE_SPACE_LAST; c++) border_set_put(set, c, is_white_space(c));
-  for (uint32_t c = 0; map->count && c < CODE_POINTS; c += 64) block_fill(set, map, c);
+  return any;
 }

@@ -1,4 +1,4 @@
-/* The precompiled normaliser map of sentencepiece: what it replaces, and where it makes words end.
+/* The precompiled normaliser map of sentencepiece: what it replaces.
  *
  * Layout (sentencepiece, normalizer.cc): u32 size of the trie in bytes; a Darts-clone double array of u32
  * units whose keys are UTF-8 strings and whose values are offsets into what follows; NUL-terminated
@@ -24,22 +24,13 @@ bool charsmap_open(const void *bytes, size_t size, struct charsmap *map, struct 
 
 #define CHARSMAP_REPLACEMENT_BYTES 255
 
-/* The longest key with which `text` begins: returns its bytes, and its replacement in `replacement` (NUL
+/* The shortest key with which `text` begins: returns its bytes, and its replacement in `replacement` (NUL
  * after its *size bytes). 0: no key. */
 size_t charsmap_match(const struct charsmap *map, const char *text, size_t length, const char **replacement,
                       size_t *size);
 
-#define CODE_POINTS 0x110000
+#define CHARSMAP_BLOCK 64
 
-/* The characters at which a text is cut into words, one bit each. */
-struct border_set {
-  uint64_t bits[CODE_POINTS / 64];
-};
-
-/* Borders are the characters that the map turns into a space, and those of Unicode's White_Space that it
- * leaves alone (it may delete one: then the letters around it belong together). */
-void border_set_fill(struct border_set *set, const struct charsmap *map);
-
-static inline bool border_set_has(const struct border_set *set, uint32_t code_point) {
-  return set->bits[code_point / 64] >> (code_point % 64) & 1;
-}
+/* The replacements of the CHARSMAP_BLOCK characters from code point `first`, a multiple of that number; NULL
+ * for a character that is no key by itself. Returns false if none of them is one. */
+bool charsmap_block(const struct charsmap *map, uint32_t first, const char *replacements[CHARSMAP_BLOCK]);

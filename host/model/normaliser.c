@@ -29,33 +29,65 @@ static bool text_append(struct word_text *text, const char *bytes, size_t size, 
       *mark = true;
       continue;
     }
-    if (*mark) {
+    /* A mark that the text itself has there counts. */
+    if (*mark && (size - i < WORD_MARK_BYTES || memcmp(bytes + i, WORD_MARK, WORD_MARK_BYTES) != 0)) {
       memcpy(text->bytes + text->length, WORD_MARK, WORD_MARK_BYTES);
       text->length += WORD_MARK_BYTES;
-      *mark = false;
     }
+    *mark = false;
     text->bytes[text->length++] = bytes[i];
   }
   return true;
 }
 
-bool word_normalise(const struct charsmap *map, const char *word, size_t length, struct word_text *text,
-                    struct error *error) {
+static bool plain_normalise(const struct charsmap *map, const struct word *word, struct word_text *text,
+                            struct error *error) {
   bool mark = true;
-  text->length = 0;
-  for (size_t at = 0; at < length;) {
+  size_t taken;
+  for (const char *at = word->bytes, *const end = at + word->length; at < end; at += taken) {
     const char *bytes;
-    size_t size, taken = charsmap_match(map, word + at, length - at, &bytes, &size);
-    if (!taken) {
-      bytes = word + at;
-      size = utf8_size((unsigned char)*bytes);
-      if (size > length - at) size = length - at;
-      taken = size;
+    size_t size;
+    taken = utf8_size((unsigned char)*at);
+    if (taken > (size_t)(end - at)) taken = (size_t)(end - at);
+    if (!charsmap_match(map, at, taken, &bytes, &size)) {
+      bytes = at;
+      size = taken;
     }
     if (!text_append(text, bytes, size, &mark, error)) return false;
-    at += taken;
   }
   return true;
+}
+
+/* What a part becomes. */
+static const char *part_text(const struct character_set *characters, const struct cluster_part *part,
+                             size_t *size) {
+  *size = part->replacement_size;
+  if (part->replacement) return part->replacement;
+  const uint32_t code_point = utf8_read(part->bytes, part->bytes + part->size, size);
+  if (character_set_class(characters, code_point) != CHARACTER_BORDER) return part->bytes;
+  *size = 1;
+  return " ";
+}
+
+bool word_normalise(const struct charsmap *map, const struct character_set *characters,
+                    const struct word *word, struct word_text *text, struct error *error) {
+  text->length = 0;
+  if (word->plain) return plain_normalise(map, word, text, error);
+  bool mark = true;
+  struct cluster_place place = {.at = word->bytes, .end = word->bytes + word->length};
+  struct cluster_part part;
+  while (cluster_part_next(map, characters, &place, &part)) {
+    size_t size;
+    const char *bytes = part_text(characters, &part, &size);
+    if (!text_append(text, bytes, size, &mark, error)) return false;
+  }
+  return true;
+}
+
+bool word_text_mark(struct word_text *text, const char *bytes, size_t length, struct error *error) {
+  bool mark = true;
+  text->length = 0;
+  return text_append(text, bytes, length, &mark, error);
 }
 
 size_t word_part(const char *text, size_t length) {

@@ -3,13 +3,13 @@
 
 #include "host/model/normaliser.h"
 #include "host/model/tokenizer_shared.h"
-#include "host/model/utf8.h"
 #include "host/model/word_cache.h"
 
 struct token_encoder {
   const struct tokenizer *tokenizer;
   struct word_cache *cache;
-  struct word_text text; /* the word encoded last, normalised */
+  struct word_text text;    /* the word encoded last, normalised */
+  struct word_text stretch; /* of it, between two added tokens */
   struct lattice lattice;
 };
 
@@ -30,103 +30,123 @@ void token_encoder_close(struct token_encoder *encoder) {
   if (!encoder) return;
   word_cache_close(encoder->cache);
   word_text_free(&encoder->text);
+  word_text_free(&encoder->stretch);
   lattice_free(&encoder->lattice);
   free(encoder);
 }
 
-/* The character at `at`, which is not ASCII; *size is its bytes. Text is valid UTF-8 by contract; from any
- * other, code points past the last one may come, and never a read past `end`: a character that does not fit
- * has size 0. */
-static uint32_t character_read(const char *at, const char *end, int *size) {
-  const unsigned char *bytes = (const unsigned char *)at;
-  *size = (int)utf8_size(bytes[0]);
-  if (end - at < *size) {
-    *size = 0;
-    return 0;
-  }
-  uint32_t code_point = bytes[0] & (*size == 2 ? 0x1fu : *size == 3 ? 0x0fu : 0x07u);
-  for (int i = 1; i < *size; i++) code_point = code_point << 6 | (bytes[i] & 0x3fu);
-  return code_point;
-}
-
-static bool is_border(const struct border_set *borders, const char *at, const char *end, int *size) {
-  const unsigned char byte = (unsigned char)*at;
-  *size = 1;
-  if (byte < 0x80) return border_set_has(borders, byte);
-  const uint32_t code_point = character_read(at, end, size);
-  return code_point < CODE_POINTS && border_set_has(borders, code_point);
-}
-
-static const char *borders_skip(const struct border_set *borders, const char *at, const char *end) {
-  int size;
-  while (at < end && is_border(borders, at, end, &size)) at += size;
-  return at;
-}
-
-/* The end of the word that begins at `at`: the next border, or the last character border within
- * TOKENIZER_RUN_BYTES. */
-static const char *word_end(const struct border_set *borders, const char *at, const char *end) {
-  const char *start = at;
-  const char *limit = end - at > TOKENIZER_RUN_BYTES ? at + TOKENIZER_RUN_BYTES : end;
-  int size;
-  while (at < limit && !is_border(borders, at, limit, &size)) {
-    if (!size) return at > start ? at : limit;
-    at += size;
-  }
-  return at;
-}
-
-/* Normalises a word and puts its ids into the lattice. */
-static bool word_segment(struct token_encoder *encoder, const char *word, size_t length,
-                         struct error *error) {
-  struct word_text *text = &encoder->text;
-  encoder->lattice.count = 0;
-  if (!word_normalise(&encoder->tokenizer->map, word, length, text, error)) return false;
-  for (size_t at = 0; at < text->length;) {
-    const size_t part = word_part(text->bytes + at, text->length - at);
-    if (!unigram_encode(encoder->tokenizer->source.pieces, &encoder->lattice, text->bytes + at, part, error))
+/* Puts the ids of a normalised stretch of text, which begins with a mark, into the lattice. */
+static bool stretch_encode(struct token_encoder *encoder, const char *text, size_t length,
+                           struct error *error) {
+  for (size_t at = 0; at < length;) {
+    const size_t part = word_part(text + at, length - at);
+    if (!unigram_encode(encoder->tokenizer->source.pieces, &encoder->lattice, text + at, part, error))
       return false;
     at += part;
   }
   return true;
 }
 
+/* The same of a stretch without a mark, which may be empty. */
+static bool unmarked_encode(struct token_encoder *encoder, const char *text, size_t length,
+                            struct error *error) {
+  struct word_text *stretch = &encoder->stretch;
+  if (!length) return true;
+  return word_text_mark(stretch, text, length, error) &&
+         stretch_encode(encoder, stretch->bytes, stretch->length, error);
+}
+
+/* Cuts the added tokens out of a part of a normalised word; what lies between them is marked like a word. */
+static bool part_encode(struct token_encoder *encoder, const char *part, size_t length, struct error *error) {
+  const char *text = part + WORD_MARK_BYTES;
+  struct added_search search = {
+      .set = &encoder->tokenizer->normalised, .text = text, .length = length - WORD_MARK_BYTES};
+  struct added_match match;
+  size_t at = 0;
+  while (added_search_next(&search, &match)) {
+    if (match.start > at && !unmarked_encode(encoder, text + at, match.start - at, error)) return false;
+    if (!lattice_put(&encoder->lattice, match.id, error)) return false;
+    at = match.stop;
+  }
+  if (!at) return stretch_encode(encoder, part, length, error);
+  return unmarked_encode(encoder, text + at, search.length - at, error);
+}
+
+/* Normalises a word and puts its ids into the lattice. */
+static bool word_segment(struct token_encoder *encoder, const struct word *word, struct error *error) {
+  struct word_text *text = &encoder->text;
+  encoder->lattice.count = 0;
+  if (!word_normalise(&encoder->tokenizer->map, &encoder->tokenizer->characters, word, text, error))
+    return false;
+  if (!encoder->tokenizer->normalised.count) return stretch_encode(encoder, text->bytes, text->length, error);
+  for (size_t at = 0; at < text->length;) {
+    const size_t part = word_part(text->bytes + at, text->length - at);
+    if (!part_encode(encoder, text->bytes + at, part, error)) return false;
+    at += part;
+  }
+  return true;
+}
+
 /* One word's ids, valid until the next call. */
-static bool word_encode(struct token_encoder *encoder, const char *word, size_t length, const int32_t **ids,
+static bool word_encode(struct token_encoder *encoder, const struct word *word, const int32_t **ids,
                         size_t *count, struct error *error) {
-  const struct cached_word *known = word_cache_find(encoder->cache, word, length);
+  const struct cached_word *known = word_cache_find(encoder->cache, word->bytes, word->length);
   if (known) {
     *ids = known->ids;
     *count = known->count;
     return true;
   }
-  if (!word_segment(encoder, word, length, error)) return false;
+  if (!word_segment(encoder, word, error)) return false;
   *ids = encoder->lattice.ids;
   *count = encoder->lattice.count;
-  word_cache_put(encoder->cache, word, length, *ids, *count);
+  word_cache_put(encoder->cache, word->bytes, word->length, *ids, *count);
+  return true;
+}
+
+struct output {
+  int32_t *ids;
+  size_t used, room; /* room without </s> */
+  bool truncated;
+};
+
+static void output_put(struct output *output, const int32_t *ids, size_t count) {
+  output->truncated = count > output->room;
+  if (output->truncated) count = output->room;
+  if (count) memcpy(output->ids + output->used, ids, count * sizeof *ids);
+  output->used += count;
+  output->room -= count;
+}
+
+static bool words_encode(struct token_encoder *encoder, const char *text, const char *end,
+                         struct output *output, struct error *error) {
+  struct word_reader reader = tokenizer_words(encoder->tokenizer, text, end);
+  struct word word;
+  while (!output->truncated && word_next(&reader, &word)) {
+    const int32_t *ids;
+    size_t count;
+    if (!word_encode(encoder, &word, &ids, &count, error)) return false;
+    output_put(output, ids, count);
+  }
   return true;
 }
 
 bool token_encoder_encode(struct token_encoder *encoder, const char *text, int64_t length, int32_t max_tokens,
                           int32_t *ids, int32_t *count, bool *truncated, struct error *error) {
-  const struct border_set *borders = &encoder->tokenizer->borders;
-  const char *end = text + length;
-  size_t used = 0, room = (size_t)max_tokens - 2;
-  ids[used++] = encoder->tokenizer->source.first;
-  *truncated = false;
-  for (const char *at = borders_skip(borders, text, end); at < end && !*truncated;) {
-    const char *next = word_end(borders, at, end);
-    const int32_t *word;
-    size_t size;
-    if (!word_encode(encoder, at, (size_t)(next - at), &word, &size, error)) return false;
-    *truncated = size > room;
-    if (*truncated) size = room;
-    if (size) memcpy(ids + used, word, size * sizeof *ids);
-    used += size;
-    room -= size;
-    at = borders_skip(borders, next, end);
+  const struct tokenizer *tokenizer = encoder->tokenizer;
+  struct added_search search = {.set = &tokenizer->raw, .text = text, .length = (size_t)length};
+  struct output output = {.ids = ids, .used = 1, .room = (size_t)max_tokens - 2};
+  ids[0] = tokenizer->source.first;
+  for (size_t at = 0; at <= search.length && !output.truncated;) {
+    struct added_match match;
+    const bool found = added_search_next(&search, &match);
+    const size_t stop = found ? match.start : search.length;
+    if (at < stop && !words_encode(encoder, text + at, text + stop, &output, error)) return false;
+    if (!found) break;
+    if (!output.truncated) output_put(&output, &match.id, 1);
+    at = match.stop;
   }
-  ids[used++] = encoder->tokenizer->source.last;
-  *count = (int32_t)used;
+  ids[output.used++] = tokenizer->source.last;
+  *count = (int32_t)output.used;
+  *truncated = output.truncated;
   return true;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "host/model/config_file.h"
+#include "host/model/normaliser.h"
 #include "host/model/tokenizer_shared.h"
 
 /* Whose ids a folder's tokenizer gives: those of XLM-RoBERTa's class, or, of a class that says nothing, those
@@ -21,17 +22,6 @@ static enum class_kind class_kind(const char *name) {
   for (size_t i = 0; i < sizeof generic / sizeof *generic; i++)
     if (!strcmp(name, generic[i])) return CLASS_GENERIC;
   return CLASS_OTHER;
-}
-
-static bool added_tokens_check(const struct config_file *config, struct error *error) {
-  const char *id;
-  json_t *token;
-  json_object_foreach((json_t *)config_member(config, "added_tokens_decoder"), id, token) {
-    if (!json_is_true(json_object_get(token, "special")))
-      return config_refuse(config, ERROR_UNSUPPORTED, "added_tokens_decoder", token, "special tokens only",
-                           error);
-  }
-  return true;
 }
 
 static bool source_missing(const char *folder, enum class_kind kind, struct error *error) {
@@ -53,28 +43,86 @@ static bool source_missing(const char *folder, enum class_kind kind, struct erro
                    folder, found);
 }
 
+/* tokenizer.json counts if it is there, as for transformers. */
+static bool pieces_read(const char *folder, enum class_kind kind, const struct added_files *files,
+                        struct tokenizer_source *source, const char **name, struct error *error) {
+  struct special_names names;
+  *name = TOKENIZER_JSON;
+  if (config_file_exists(folder, TOKENIZER_JSON)) {
+    if (!tokenizer_json_read(folder, source, error)) return false;
+    /* Its class cuts words as it does, whatever the file says. */
+    if (kind == CLASS_XLM_ROBERTA) source->only_spaces = false;
+    return true;
+  }
+  *name = TOKENIZER_SPM;
+  if (kind != CLASS_XLM_ROBERTA || !config_file_exists(folder, TOKENIZER_SPM))
+    return source_missing(folder, kind, error);
+  return special_names_read(files, &names, error) && tokenizer_spm_read(folder, &names, source, error);
+}
+
+static bool class_read(const struct config_file *config, enum class_kind *kind, struct error *error) {
+  const char *class = NULL;
+  if (!config_string(config, "tokenizer_class", &class, error)) return false;
+  *kind = class_kind(class);
+  return *kind != CLASS_OTHER ||
+         config_refuse(
+             config, ERROR_UNSUPPORTED, "tokenizer_class", config_member(config, "tokenizer_class"),
+             "\"XLMRobertaTokenizer\" (scripts/convert-model changes weights, not the tokenizer that a model "
+             "was trained with)",
+             error);
+}
+
 static bool source_read(const char *folder, struct tokenizer_source *source, const char **name,
                         struct error *error) {
-  struct config_file config;
-  const char *class = NULL;
-  if (!config_file_read(folder, "tokenizer_config.json", CONFIG_OPTIONAL, &config, error)) return false;
-  bool done = config_string(&config, "tokenizer_class", &class, error) && added_tokens_check(&config, error);
-  const enum class_kind kind = class_kind(class);
-  if (done && kind == CLASS_OTHER)
-    done = config_refuse(
-        &config, ERROR_UNSUPPORTED, "tokenizer_class", config_member(&config, "tokenizer_class"),
-        "\"XLMRobertaTokenizer\" (scripts/convert-model changes weights, not the tokenizer that a model "
-        "was trained with)",
-        error);
-  config_file_free(&config);
-  if (!done) return false;
-  if (kind == CLASS_XLM_ROBERTA && config_file_exists(folder, TOKENIZER_SPM)) {
-    *name = TOKENIZER_SPM;
-    return tokenizer_spm_read(folder, source, error);
+  struct added_files files;
+  enum class_kind kind = CLASS_OTHER;
+  if (!added_files_read(folder, &files, error)) return false;
+  bool done = class_read(&files.config, &kind, error);
+  files.class = kind == CLASS_XLM_ROBERTA ? ADDED_XLM_ROBERTA : ADDED_GENERIC;
+  done = done && pieces_read(folder, kind, &files, source, name, error) &&
+         added_tokens_read(&files, source, error);
+  added_files_free(&files);
+  return done;
+}
+
+/* The normalised form of a token that is looked for in the normalised text: one word, without its mark. */
+static bool normalised_put(struct tokenizer *tokenizer, const struct added_token *token,
+                           struct error *error) {
+  struct word_reader reader = tokenizer_words(tokenizer, token->content, token->content + token->length);
+  struct word_text text = {0};
+  struct word word;
+  bool done = !word_next(&reader, &word) ||
+              word_normalise(&tokenizer->map, &tokenizer->characters, &word, &text, error);
+  const bool one_word = done && text.length > WORD_MARK_BYTES && word.length == token->length &&
+                        memcmp(text.bytes, WORD_MARK, WORD_MARK_BYTES) == 0 &&
+                        word_part(text.bytes, text.length) == text.length;
+  if (done && !one_word)
+    done = error_set(error, ERROR_UNSUPPORTED,
+                     "the added token \"%s\" is normalized and not one word when the normaliser has read it; "
+                     "expected one word, or a token with \"normalized\": false",
+                     token->content);
+  done = done && added_set_put(&tokenizer->normalised, token, text.bytes + WORD_MARK_BYTES,
+                               text.length - WORD_MARK_BYTES, error);
+  word_text_free(&text);
+  return done;
+}
+
+static bool added_sets_fill(struct tokenizer *tokenizer, struct error *error) {
+  struct tokenizer_source *source = &tokenizer->source;
+  const struct added_token *first, *second;
+  bool done = true;
+  for (size_t i = 0; done && i < source->added.count; i++) {
+    const struct added_token *token = &source->added.token[i];
+    done = token->normalized ? normalised_put(tokenizer, token, error)
+                             : added_set_put(&tokenizer->raw, token, token->content, token->length, error);
   }
-  *name = TOKENIZER_JSON;
-  return config_file_exists(folder, TOKENIZER_JSON) ? tokenizer_json_read(folder, source, error)
-                                                    : source_missing(folder, kind, error);
+  tokenizer->raw.keeps_special = tokenizer->normalised.keeps_special = source->keeps_special;
+  if (done && (!added_set_sort(&tokenizer->raw, &first, &second) ||
+               !added_set_sort(&tokenizer->normalised, &first, &second)))
+    done = error_set(error, ERROR_UNSUPPORTED,
+                     "the added tokens \"%s\" and \"%s\" are the same when the normaliser has read them",
+                     first->content, second->content);
+  return done;
 }
 
 static bool tokenizer_read(const char *folder, struct tokenizer *tokenizer, struct error *error) {
@@ -82,8 +130,8 @@ static bool tokenizer_read(const char *folder, struct tokenizer *tokenizer, stru
   if (!source_read(folder, source, &tokenizer->file, error)) return false;
   if (!charsmap_open(source->charsmap, source->charsmap_size, &tokenizer->map, error))
     return error_prefix(error, "%s/%s", folder, tokenizer->file);
-  border_set_fill(&tokenizer->borders, &tokenizer->map);
-  return true;
+  character_set_fill(&tokenizer->characters, &tokenizer->map, source->only_spaces);
+  return added_sets_fill(tokenizer, error) || error_prefix(error, "%s", folder);
 }
 
 struct tokenizer *tokenizer_open(const char *folder, struct error *error) {
@@ -98,6 +146,8 @@ struct tokenizer *tokenizer_open(const char *folder, struct error *error) {
 
 void tokenizer_close(struct tokenizer *tokenizer) {
   if (!tokenizer) return;
+  added_set_free(&tokenizer->raw);
+  added_set_free(&tokenizer->normalised);
   tokenizer_source_free(&tokenizer->source);
   free(tokenizer);
 }
@@ -105,6 +155,7 @@ void tokenizer_close(struct tokenizer *tokenizer) {
 void tokenizer_source_free(struct tokenizer_source *source) {
   unigram_close(source->pieces);
   free(source->charsmap);
+  added_tokens_free(&source->added);
   *source = (struct tokenizer_source){0};
 }
 

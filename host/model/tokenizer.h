@@ -1,41 +1,38 @@
 /* Text to token ids: the ids that sentence-transformers computes for the XLM-RoBERTa tokenizer.
  *
- * The model is the Unigram model of sentencepiece.bpe.model or of tokenizer.json: pieces, scores and a
- * precompiled normaliser map. The text is cut at the characters that the map turns into a space, and at white
- * space that it leaves alone (U+0085 in XLM-R's map); each word is normalised and segmented by itself. From
- * sentencepiece.bpe.model the ids follow fairseq: <s> 0, <pad> 1, </s> 2, <unk> 3, any other piece its
- * sentencepiece id + 1; from tokenizer.json they are the places in its vocabulary, which for XLM-R are the
- * same.
+ * The model is the Unigram model of tokenizer.json or sentencepiece.bpe.model: pieces, scores and a
+ * precompiled normaliser map. First the added tokens (added_tokens.h) are cut out of the text: `</s>` in a
+ * text is the token. What lies between them is cut into words (words.h); each word is normalised and
+ * segmented by itself. From sentencepiece.bpe.model the ids follow fairseq: <s> 0, <pad> 1, </s> 2, <unk> 3,
+ * any other piece its sentencepiece id + 1; from tokenizer.json they are the places in its vocabulary, which
+ * for XLM-R are the same. Added tokens may follow after the vocabulary.
  *
- * Encoding stops when `max_tokens` is reached, so a long text costs its first page. A run of more than
- * TOKENIZER_RUN_BYTES bytes without white space is cut there, at the last character border before it, and
- * encoded in pieces.
+ * Encoding stops when `max_tokens` is reached, so a long text costs its first page (and the search for added
+ * tokens, which is a look at each byte). A run of more than WORD_BYTES_MAX bytes without white space is cut
+ * there, at the last character border before it, and encoded in pieces.
  *
- * Known differences from Hugging Face's tokenizer: a text that spells a special token (`</s>`, `<mask>`, also
- * in characters that are normalised to these) keeps its characters; a few combining sequences, which they
- * normalise by grapheme cluster and we by the longest key of the map; runs past TOKENIZER_RUN_BYTES. */
+ * Known differences from Hugging Face's tokenizer: runs past WORD_BYTES_MAX, and marks that are newer than
+ * utf8proc's tables (README, Limits). */
 #pragma once
 
 #include <stdint.h>
 
 #include "io/error.h"
 
-#define TOKENIZER_RUN_BYTES 65536
-
 struct tokenizer;
 
-/* Opens the tokenizer in a folder: the transformer module's, or one that holds a tokenizer alone.
- * sentencepiece.bpe.model is taken where tokenizer_class in tokenizer_config.json is XLM-RoBERTa's,
- * tokenizer.json otherwise, and for a class that says nothing (TokenizersBackend, PreTrainedTokenizerFast,
- * none). NULL on error; any other tokenizer is ERROR_UNSUPPORTED: what was found and expected. */
+/* Opens the tokenizer in a folder (the transformer module's, or one that holds a tokenizer
+ * alone): tokenizer.json if it is there, else sentencepiece.bpe.model, if tokenizer_class in
+ * tokenizer_config.json is XLM-RoBERTa's. NULL on error; any other tokenizer is ERROR_UNSUPPORTED: what was
+ * found and expected. */
 struct tokenizer *tokenizer_open(const char *folder, struct error *error);
 void tokenizer_close(struct tokenizer *tokenizer);
 
 /* XXH3-128 in hexadecimal of what the ids follow from: the bytes of sentencepiece.bpe.model, or the ids,
- * pieces, scores and map of tokenizer.json. */
+ * pieces, scores and map of tokenizer.json; and the added tokens with their ids and settings. */
 void tokenizer_hash(const struct tokenizer *tokenizer, char hash[33]);
 
-/* Pieces of the vocabulary, special tokens counted: ids are below this number. */
+/* Pieces of the vocabulary, special and added tokens counted: ids are below this number. */
 int32_t tokenizer_pieces(const struct tokenizer *tokenizer);
 
 /* "sentencepiece.bpe.model" or "tokenizer.json"; static. */

@@ -1,7 +1,9 @@
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/model/config_file.h"
+#include "host/model/normaliser.h"
 #include "host/model/tokenizer_source.h"
 
 struct reader {
@@ -9,7 +11,6 @@ struct reader {
   const json_t *vocabulary; /* [[piece, score], …]; a piece's index is its id */
   int32_t count;
   int32_t unknown;
-  unsigned char *is_special; /* [count] */
   struct tokenizer_source *source;
 };
 
@@ -51,32 +52,23 @@ static bool vocabulary_read(struct reader *reader, struct error *error) {
   return true;
 }
 
-static const char *piece_text(const struct reader *reader, int32_t id) {
-  return json_string_value(json_array_get(json_array_get(reader->vocabulary, (size_t)id), 0));
-}
-
-/* Special tokens are pieces that no text can produce. A token that is added and not special
- * would be matched before the model sees the text. */
-static bool added_tokens_read(struct reader *reader, struct error *error) {
-  const json_t *tokens = config_member(&reader->file, "added_tokens");
-  reader->is_special = calloc((size_t)reader->count, 1);
-  if (!reader->is_special) return error_set_memory(error, (size_t)reader->count, "the special tokens");
-  for (size_t i = 0; i < json_array_size(tokens); i++) {
-    const json_t *token = json_array_get(tokens, i);
-    const double id = json_number_value(json_object_get(token, "id"));
-    if (!json_is_true(json_object_get(token, "special")))
-      return refuse(reader, "added_tokens", token, "special tokens only", error);
-    if (id >= 0 && id < reader->count) reader->is_special[(int32_t)id] = 1;
+static bool added_tokens_put_all(struct reader *reader, struct error *error) {
+  const json_t *tokens = config_member(&reader->file, "added_tokens"), *one;
+  size_t index;
+  json_array_foreach(tokens, index, one) {
+    struct added_token token;
+    const json_t *id = json_object_get(one, "id");
+    if (!added_token_read(&reader->file, "added_tokens", one, false, &token, error)) return false;
+    token.id = json_is_number(id) ? (int32_t)fmin(fmax(json_number_value(id), -1), TOKENIZER_PIECES_MAX) : -1;
+    if (token.id < 0)
+      return config_refuse(&reader->file, ERROR_INPUT, "added_tokens", one, "tokens with their ids", error);
+    if (!added_tokens_put(&reader->source->added, &token, error)) return false;
   }
   return true;
 }
 
 static int32_t piece_find(const struct reader *reader, const char *text) {
-  for (int32_t i = 0; i < reader->count; i++) {
-    const char *piece = text ? piece_text(reader, i) : NULL;
-    if (piece && !strcmp(piece, text)) return i;
-  }
-  return -1;
+  return text ? unigram_find(reader->source->pieces, text, strlen(text)) : -1;
 }
 
 static const char *template_special(const json_t *single, size_t index) {
@@ -85,7 +77,7 @@ static const char *template_special(const json_t *single, size_t index) {
 }
 
 /* <s> text </s>, as either of the two processors writes it. */
-static bool post_processor_read(struct reader *reader, struct error *error) {
+static bool post_processor_read(const struct reader *reader, struct error *error) {
   const json_t *processor = config_member(&reader->file, "post_processor");
   const char *first = NULL, *last = NULL;
   if (type_is(processor, "TemplateProcessing")) {
@@ -146,46 +138,67 @@ static bool charsmap_read(struct reader *reader, const json_t *normaliser, struc
          config_refuse(&reader->file, ERROR_INPUT, "normalizer.precompiled_charsmap", value, "base64", error);
 }
 
-/* Besides the map, Hugging Face's converter writes Strip and a Replace of runs of spaces: cutting into words
- * does what they do. */
-static bool normaliser_read_one(struct reader *reader, const json_t *normaliser, struct error *error) {
-  if (type_is(normaliser, "Precompiled")) return charsmap_read(reader, normaliser, error);
-  const json_t *pattern = json_object_get(normaliser, "pattern");
-  const bool spaces = string_is(json_object_get(pattern, "Regex"), " {2,}") ||
-                      string_is(json_object_get(pattern, "String"), " ");
-  if (type_is(normaliser, "Strip") || (type_is(normaliser, "Replace") && spaces)) return true;
-  return refuse(reader, "normalizer", normaliser, "Precompiled, Strip, and Replace of spaces", error);
+/* What a normaliser does to the spaces that the map leaves. */
+enum spaces { SPACES_KEPT, SPACES_CUT_AT_END, SPACES_JOINED };
+
+static bool is_flag(const json_t *object, const char *key) {
+  return json_is_true(json_object_get(object, key));
 }
 
-static bool normaliser_read(struct reader *reader, struct error *error) {
+/* Besides the map, Hugging Face's converter writes Strip, then a Replace of each run of spaces by one space
+ * or mark: cutting into words does what they do. */
+static bool normaliser_read_one(struct reader *reader, const json_t *normaliser, enum spaces *spaces,
+                                struct error *error) {
+  if (type_is(normaliser, "Precompiled") && *spaces == SPACES_KEPT)
+    return charsmap_read(reader, normaliser, error);
+  const json_t *pattern = json_object_get(normaliser, "pattern"),
+               *content = json_object_get(normaliser, "content");
+  if (type_is(normaliser, "Strip") && *spaces == SPACES_KEPT && is_flag(normaliser, "strip_right")) {
+    *spaces = SPACES_CUT_AT_END;
+    return true;
+  }
+  if (type_is(normaliser, "Replace") && string_is(json_object_get(pattern, "Regex"), " {2,}") &&
+      (string_is(content, " ") || (*spaces == SPACES_CUT_AT_END && string_is(content, WORD_MARK)))) {
+    if (*spaces == SPACES_CUT_AT_END) *spaces = SPACES_JOINED;
+    return true;
+  }
+  return refuse(reader, "normalizer", normaliser,
+                "Precompiled, then Strip of the end and Replace of \" {2,}\", or neither", error);
+}
+
+static bool normaliser_read(struct reader *reader, enum spaces *spaces, struct error *error) {
   const json_t *normaliser = config_member(&reader->file, "normalizer");
+  *spaces = SPACES_KEPT;
   if (!normaliser) return true;
-  if (!type_is(normaliser, "Sequence")) return normaliser_read_one(reader, normaliser, error);
+  if (!type_is(normaliser, "Sequence")) return normaliser_read_one(reader, normaliser, spaces, error);
   const json_t *list = json_object_get(normaliser, "normalizers");
   for (size_t i = 0; i < json_array_size(list); i++)
-    if (!normaliser_read_one(reader, json_array_get(list, i), error)) return false;
+    if (!normaliser_read_one(reader, json_array_get(list, i), spaces, error)) return false;
   return true;
 }
 
-/* Metaspace puts a mark before every word; with "first", or none, only some words would have it. */
-static bool pre_tokenizer_is_known(const json_t *one) {
-  if (type_is(one, "WhitespaceSplit")) return true;
+/* Puts a mark before every word; with "first", or none, only some words would have it. */
+static bool is_metaspace(const json_t *one) {
   if (!type_is(one, "Metaspace") || json_is_false(json_object_get(one, "split"))) return false;
   const json_t *scheme = json_object_get(one, "prepend_scheme");
   return scheme ? string_is(scheme, "always") : json_is_true(json_object_get(one, "add_prefix_space"));
 }
 
-static bool pre_tokenizer_read(const struct reader *reader, struct error *error) {
+/* By itself Metaspace cuts at spaces alone, and makes a word of what is between two: the normaliser must have
+ * joined them. */
+static bool pre_tokenizer_read(const struct reader *reader, enum spaces spaces, struct error *error) {
   const json_t *whole = config_member(&reader->file, "pre_tokenizer");
   const json_t *list = type_is(whole, "Sequence") ? json_object_get(whole, "pretokenizers") : NULL;
-  const size_t count = list ? json_array_size(list) : 1;
-  bool known = count > 0;
-  for (size_t i = 0; i < count; i++)
-    known = known && pre_tokenizer_is_known(list ? json_array_get(list, i) : whole);
-  const json_t *last = list ? json_array_get(list, count - 1) : whole;
-  return (known && type_is(last, "Metaspace")) ||
+  const bool splits = json_array_size(list) == 2 && type_is(json_array_get(list, 0), "WhitespaceSplit") &&
+                      is_metaspace(json_array_get(list, 1));
+  const bool alone = is_metaspace(list && json_array_size(list) == 1 ? json_array_get(list, 0) : whole);
+  reader->source->only_spaces = alone;
+  return splits || (alone && spaces == SPACES_JOINED) ||
          refuse(reader, "pre_tokenizer", whole,
-                "Metaspace with prepend_scheme \"always\", alone or after WhitespaceSplit", error);
+                "Metaspace with prepend_scheme \"always\", after WhitespaceSplit, or alone if the normalizer "
+                "has "
+                "Strip and Replace of \" {2,}\"",
+                error);
 }
 
 static bool piece_put(const struct reader *reader, int32_t id, XXH3_state_t *hash, struct error *error) {
@@ -195,31 +208,28 @@ static bool piece_put(const struct reader *reader, int32_t id, XXH3_state_t *has
   if (!json_is_string(text) || !json_is_number(score))
     return error_set(error, ERROR_INPUT, "%s: model.vocab[%d] is not a piece and its score",
                      reader->file.path, id);
-  const bool is_special = id == reader->unknown || reader->is_special[id];
   const struct {
     double score;
-    uint64_t length, is_special;
-  } facts = {json_number_value(score), json_string_length(text), is_special};
+    uint64_t length;
+  } facts = {json_number_value(score), json_string_length(text)};
   XXH3_128bits_update(hash, &facts, sizeof facts);
   XXH3_128bits_update(hash, json_string_value(text), facts.length);
-  if (is_special)
-    unigram_add_special(pieces, facts.score);
-  else if (!unigram_add(pieces, json_string_value(text), facts.length, facts.score, id, error))
-    return error_prefix(error, "%s: model.vocab[%d]", reader->file.path, id);
-  return true;
+  return unigram_add(pieces, json_string_value(text), facts.length, facts.score, id, error) ||
+         error_prefix(error, "%s: model.vocab[%d]", reader->file.path, id);
 }
 
-/* The digest is of all that the ids follow from. */
+/* The digest is of all that the ids follow from, but for the added tokens. */
 static bool pieces_put(const struct reader *reader, struct error *error) {
   struct tokenizer_source *source = reader->source;
-  const int32_t special[] = {reader->unknown, source->first, source->last};
   XXH3_state_t *hash = XXH3_createState();
   if (!hash) return error_set(error, ERROR_MEMORY, "out of memory for the hash of the tokenizer");
   XXH3_128bits_reset(hash);
-  XXH3_128bits_update(hash, special, sizeof special);
   source->pieces = unigram_open(reader->unknown, error);
   bool done = source->pieces != NULL;
   for (int32_t id = 0; done && id < reader->count; id++) done = piece_put(reader, id, hash, error);
+  done = done && post_processor_read(reader, error);
+  const int32_t special[] = {reader->unknown, source->first, source->last};
+  XXH3_128bits_update(hash, special, sizeof special);
   if (source->charsmap) XXH3_128bits_update(hash, source->charsmap, source->charsmap_size);
   source->digest = XXH3_128bits_digest(hash);
   source->count = reader->count;
@@ -229,11 +239,11 @@ static bool pieces_put(const struct reader *reader, struct error *error) {
 
 bool tokenizer_json_read(const char *folder, struct tokenizer_source *source, struct error *error) {
   struct reader reader = {.source = source};
+  enum spaces spaces;
   if (!config_file_read(folder, TOKENIZER_JSON, CONFIG_REQUIRED, &reader.file, error)) return false;
-  const bool done = vocabulary_read(&reader, error) && added_tokens_read(&reader, error) &&
-                    post_processor_read(&reader, error) && normaliser_read(&reader, error) &&
-                    pre_tokenizer_read(&reader, error) && pieces_put(&reader, error);
-  free(reader.is_special);
+  const bool done = vocabulary_read(&reader, error) && added_tokens_put_all(&reader, error) &&
+                    normaliser_read(&reader, &spaces, error) && pre_tokenizer_read(&reader, spaces, error) &&
+                    pieces_put(&reader, error);
   config_file_free(&reader.file);
   return done;
 }

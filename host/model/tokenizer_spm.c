@@ -33,7 +33,14 @@ enum normaliser_field {
 
 /* fairseq's ids, which XLM-RoBERTa's tokenizer keeps: four special tokens of its own order in the place of
  * the file's three, then the file's pieces, each one higher than there; <mask> after the last. */
-enum { FAIRSEQ_FIRST = 0, FAIRSEQ_LAST = 2, FAIRSEQ_UNKNOWN = 3, FAIRSEQ_SHIFT = 1, FAIRSEQ_ADDED = 2 };
+enum {
+  FAIRSEQ_FIRST = 0,
+  FAIRSEQ_PAD = 1,
+  FAIRSEQ_LAST = 2,
+  FAIRSEQ_UNKNOWN = 3,
+  FAIRSEQ_SHIFT = 1,
+  FAIRSEQ_ADDED = 2
+};
 static const char *const special_pieces[] = {"<unk>", "<s>", "</s>"};
 #define SPECIAL_PIECES 3
 
@@ -110,10 +117,9 @@ static bool piece_put(struct reader *reader, const struct proto_field *message, 
                      trouble);
   if (reader->pieces < SPECIAL_PIECES) {
     if (!special_check(reader, &piece, error)) return false;
-    unigram_add_special(pieces, 0.0);
-  } else if (piece.type == PIECE_NORMAL) {
-    if (!unigram_add(pieces, piece.text, piece.length, piece.score, reader->pieces + FAIRSEQ_SHIFT, error))
-      return error_prefix(error, "%s: piece %d", reader->path, reader->pieces);
+  } else if (!unigram_add(pieces, piece.text, piece.length, piece.score, reader->pieces + FAIRSEQ_SHIFT,
+                          error)) {
+    return error_prefix(error, "%s: piece %d", reader->path, reader->pieces);
   }
   reader->pieces++;
   return true;
@@ -178,7 +184,45 @@ static bool model_read(struct reader *reader, const char *bytes, size_t size, st
   return (result == PROTO_END && reader->pieces > SPECIAL_PIECES) || damaged(reader, error);
 }
 
-bool tokenizer_spm_read(const char *folder, struct tokenizer_source *source, struct error *error) {
+/* The special tokens are pieces too, of score 0: a text whose normalised form spells one has its id. */
+static bool names_put(struct reader *reader, const struct special_names *names, XXH3_state_t *hash,
+                      struct error *error) {
+  const struct {
+    const char *name;
+    int32_t id;
+  } special[] = {{names->first, FAIRSEQ_FIRST},
+                 {names->pad, FAIRSEQ_PAD},
+                 {names->last, FAIRSEQ_LAST},
+                 {names->unknown, FAIRSEQ_UNKNOWN},
+                 {names->mask, reader->pieces + FAIRSEQ_SHIFT}};
+  for (size_t i = 0; i < sizeof special / sizeof *special; i++) {
+    const size_t length = strlen(special[i].name);
+    XXH3_128bits_update(hash, special[i].name, length + 1);
+    if (!unigram_add(reader->source->pieces, special[i].name, length, 0.0, special[i].id, error))
+      return error_prefix(error, "%s: the special tokens", reader->path);
+  }
+  return true;
+}
+
+/* The digest is of all that the ids follow from, but for the added tokens. */
+static bool source_finish(struct reader *reader, const struct special_names *names, const char *bytes,
+                          size_t size, struct error *error) {
+  struct tokenizer_source *source = reader->source;
+  XXH3_state_t *hash = XXH3_createState();
+  if (!hash) return error_set(error, ERROR_MEMORY, "out of memory for the hash of the tokenizer");
+  XXH3_128bits_reset(hash);
+  XXH3_128bits_update(hash, bytes, size);
+  const bool done = names_put(reader, names, hash, error);
+  source->digest = XXH3_128bits_digest(hash);
+  XXH3_freeState(hash);
+  source->first = FAIRSEQ_FIRST;
+  source->last = FAIRSEQ_LAST;
+  source->count = reader->pieces + FAIRSEQ_ADDED;
+  return done;
+}
+
+bool tokenizer_spm_read(const char *folder, const struct special_names *names,
+                        struct tokenizer_source *source, struct error *error) {
   char *path = file_join(folder, TOKENIZER_SPM);
   struct reader reader = {.path = path, .source = source};
   char *bytes = NULL;
@@ -186,13 +230,8 @@ bool tokenizer_spm_read(const char *folder, struct tokenizer_source *source, str
   if (!path) return error_set_memory(error, strlen(folder) + sizeof TOKENIZER_SPM + 1, "a path");
   source->pieces = unigram_open(FAIRSEQ_UNKNOWN, error);
   const bool done = source->pieces && file_read(path, SPM_BYTES_MAX, &bytes, &size, error) &&
-                    model_read(&reader, bytes, size, error);
-  if (done) {
-    source->first = FAIRSEQ_FIRST;
-    source->last = FAIRSEQ_LAST;
-    source->count = reader.pieces + FAIRSEQ_ADDED;
-    source->digest = XXH3_128bits(bytes, size);
-  }
+                    model_read(&reader, bytes, size, error) &&
+                    source_finish(&reader, names, bytes, size, error);
   free(bytes);
   free(path);
   return done;

@@ -162,8 +162,14 @@ bool unigram_add(struct unigram *unigram, const char *piece, size_t length, doub
   return true;
 }
 
-void unigram_add_special(struct unigram *unigram, double score) {
-  unigram->lowest = fmin(unigram->lowest, score);
+int32_t unigram_find(const struct unigram *unigram, const char *piece, size_t length) {
+  uint32_t node = 0;
+  for (size_t i = 0; i < length; i++) {
+    node = node_child(unigram, node, (unsigned char)piece[i]);
+    if (!node) return -1;
+  }
+  const uint32_t ends = unigram->node[node].piece & ~NODE_BRANCHES;
+  return ends ? unigram->piece[ends - 1].id : -1;
 }
 
 #define NOT_REACHED UINT32_MAX
@@ -255,5 +261,11 @@ bool unigram_encode(const struct unigram *unigram, struct lattice *lattice, cons
     start += character;
   }
   ids_append(unigram, lattice, length);
+  return true;
+}
+
+bool lattice_put(struct lattice *lattice, int32_t id, struct error *error) {
+  if (!lattice_reserve(lattice, 1, error)) return false;
+  lattice->ids[lattice->count++] = id;
   return true;
 }

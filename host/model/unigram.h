@@ -19,14 +19,13 @@ struct unigram;
 struct unigram *unigram_open(int32_t unknown, struct error *error);
 void unigram_close(struct unigram *unigram);
 
-/* Adds a piece that text can hold. Refused: an empty piece, one that is there already, a score that is not
+/* Adds a piece. Refused: an empty piece, one that is there already, a score that is not
  * finite; the sentence does not name the piece's place in its file. */
 bool unigram_add(struct unigram *unigram, const char *piece, size_t length, double score, int32_t id,
                  struct error *error);
 
-/* Counts a piece that text cannot hold (<s>, <pad>): its score may be the lowest, which the cost of an
- * unknown character follows from. */
-void unigram_add_special(struct unigram *unigram, double score);
+/* The id of a piece, or -1. */
+int32_t unigram_find(const struct unigram *unigram, const char *piece, size_t length);
 
 /* The best way to each place of a word; unigram.c knows what is in it. */
 struct lattice_place;
@@ -47,3 +46,6 @@ void lattice_free(struct lattice *lattice);
  * memory is short. */
 bool unigram_encode(const struct unigram *unigram, struct lattice *lattice, const char *text, size_t length,
                     struct error *error);
+
+/* Appends an id that no segmentation gives. Returns false when memory is short. */
+bool lattice_put(struct lattice *lattice, int32_t id, struct error *error);

@@ -1,38 +1,6 @@
-/* The normaliser map: which characters end a word, and that a damaged map is refused before anything follows
- * it. */
+/* The normaliser map: its keys, and that a damaged map is refused before anything follows it. */
 #include "host/model/charsmap.h"
 #include "tests/unit/model/tiny_tokenizer.h"
-
-static struct border_set borders; /* 136 KiB: too large for a stack */
-
-static void borders_are_what_the_map_turns_into_a_space(void **state) {
-  (void)state;
-  unsigned char bytes[TINY_MAP_BYTES];
-  struct charsmap map;
-  struct error error;
-  tiny_map(bytes);
-  assert_true(charsmap_open(bytes, sizeof bytes, &map, &error));
-  border_set_fill(&borders, &map);
-  assert_true(border_set_has(&borders, '\t'));
-  assert_true(border_set_has(&borders, ' '));
-  assert_true(border_set_has(&borders, 0x85));
-  assert_true(border_set_has(&borders, 0x3000));
-  assert_false(border_set_has(&borders, '\v')); /* deleted, so the letters around it belong together */
-  assert_false(border_set_has(&borders, 'Q'));  /* replaced by letters */
-  assert_false(border_set_has(&borders, 0));
-  assert_false(border_set_has(&borders, 0x10ffff));
-}
-
-static void without_a_map_white_space_ends_words(void **state) {
-  (void)state;
-  struct charsmap map;
-  struct error error;
-  int count = 0;
-  assert_true(charsmap_open(NULL, 0, &map, &error));
-  border_set_fill(&borders, &map);
-  for (uint32_t c = 0; c < CODE_POINTS; c++) count += border_set_has(&borders, c);
-  assert_int_equal(count, 25); /* characters with Unicode's White_Space */
-}
 
 static void refuse(const unsigned char *bytes, size_t size) {
   struct charsmap map;
@@ -81,19 +49,37 @@ static void expect_match(const char *text, size_t length, size_t taken, const ch
   assert_int_equal(size, strlen(expected));
 }
 
-static void longest_key_is_matched(void **state) {
+static void shortest_key_is_matched(void **state) {
   (void)state;
   expect_match("Qa", 2, 1, "ab");
   expect_match("\v", 1, 1, "");
   expect_match("R", 1, 1, "x");
-  expect_match("RR", 2, 2, "y");
-  expect_match("RRR", 3, 2, "y");
-  expect_match("RR", 1, 1, "x"); /* nothing is read past the end */
-  expect_match("RS", 2, 1, "x");
+  expect_match("RR", 2, 1, "x");
+  expect_match("e\u0301", 3, 3, "c");
+  expect_match("e\u0301", 2, 0, NULL); /* nothing is read past the end */
+  expect_match("e", 1, 0, NULL);
   expect_match("a", 1, 0, NULL);
   expect_match("\0", 1, 0, NULL);
   expect_match("\0Q", 2, 0, NULL); /* a free unit would lead back to the root's children */
   expect_match("", 0, 0, NULL);
+}
+
+static void blocks_have_the_keys_of_one_character(void **state) {
+  (void)state;
+  const char *found[CHARSMAP_BLOCK];
+  unsigned char bytes[TINY_MAP_BYTES];
+  struct charsmap map;
+  struct error error;
+  tiny_map(bytes);
+  assert_true(charsmap_open(bytes, sizeof bytes, &map, &error));
+  assert_true(charsmap_block(&map, 0x40, found));
+  assert_string_equal(found['Q' - 0x40], "ab");
+  assert_string_equal(found['R' - 0x40], "x");
+  assert_null(found['e' - 0x40]); /* a key only with a mark */
+  assert_true(charsmap_block(&map, 0, found));
+  assert_null(found[0]);
+  assert_string_equal(found['\t'], " ");
+  assert_false(charsmap_block(&map, 0x10ffc0, found));
 }
 
 static void replacement_without_measure_is_refused(void **state) {
@@ -106,11 +92,10 @@ static void replacement_without_measure_is_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(borders_are_what_the_map_turns_into_a_space),
-      cmocka_unit_test(without_a_map_white_space_ends_words),
       cmocka_unit_test(map_cut_anywhere_is_refused),
       cmocka_unit_test(map_that_leads_out_of_itself_is_refused),
-      cmocka_unit_test(longest_key_is_matched),
+      cmocka_unit_test(shortest_key_is_matched),
+      cmocka_unit_test(blocks_have_the_keys_of_one_character),
       cmocka_unit_test(replacement_without_measure_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,13 +3,14 @@
 #include "tests/unit/model/tiny_tokenizer.h"
 
 static void expect(const char *word, size_t length, const char *expected) {
+  const struct word plain = {.bytes = word, .length = length, .plain = true};
   unsigned char bytes[TINY_MAP_BYTES];
   struct word_text text = {0};
   struct charsmap map;
   struct error error;
   tiny_map(bytes);
   assert_true(charsmap_open(bytes, sizeof bytes, &map, &error));
-  assert_true(word_normalise(&map, word, length, &text, &error));
+  assert_true(word_normalise(&map, NULL, &plain, &text, &error));
   assert_int_equal(text.length, strlen(expected));
   if (text.length) assert_memory_equal(text.bytes, expected, text.length);
   word_text_free(&text);
@@ -24,13 +25,20 @@ static void mark_stands_before_every_word(void **state) {
   EXPECT("", "");
 }
 
-static void map_replaces_the_longest_key(void **state) {
+static void map_replaces_each_character(void **state) {
   (void)state;
   EXPECT("cQc", "▁cabc");
   EXPECT("R", "▁x");
-  EXPECT("RRR", "▁yx");
+  EXPECT("RRR", "▁xxx");
   EXPECT("a\vb", "▁ab");
   EXPECT("\v", "");
+}
+
+static void mark_of_the_text_itself_counts(void **state) {
+  (void)state;
+  EXPECT("▁a", "▁a");
+  EXPECT("▁▁a", "▁▁a");
+  EXPECT("\t▁a", "▁a");
 }
 
 static void spaces_become_one_mark_and_none_at_the_ends(void **state) {
@@ -63,7 +71,8 @@ static void characters_cut_short_are_read_within_bounds(void **state) {
     char *exact = malloc(length);
     assert_non_null(exact);
     memcpy(exact, cut, length);
-    assert_true(word_normalise(&map, exact, length, &text, &error));
+    const struct word plain = {.bytes = exact, .length = length, .plain = true};
+    assert_true(word_normalise(&map, NULL, &plain, &text, &error));
     assert_int_equal(text.length, length + WORD_MARK_BYTES);
     free(exact);
   }
@@ -73,7 +82,8 @@ static void characters_cut_short_are_read_within_bounds(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(mark_stands_before_every_word),
-      cmocka_unit_test(map_replaces_the_longest_key),
+      cmocka_unit_test(map_replaces_each_character),
+      cmocka_unit_test(mark_of_the_text_itself_counts),
       cmocka_unit_test(spaces_become_one_mark_and_none_at_the_ends),
       cmocka_unit_test(parts_begin_with_a_mark),
       cmocka_unit_test(characters_cut_short_are_read_within_bounds),

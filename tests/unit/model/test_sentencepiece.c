@@ -1,5 +1,7 @@
 /* Our normaliser and segmentation against the sentencepiece library's: the same text, and a segmentation with
- * the same sum of scores. The pieces themselves may differ only where two segmentations share that sum. */
+ * the same sum of scores. Known differences: the pieces themselves, if two segmentations share that sum; and
+ * the text of a word with a cluster of several characters, since the library looks for the longest key at
+ * every place and we, as Hugging Face's tokenizers, for the shortest one of a whole cluster. */
 #include "tests/unit/model/sentencepiece.h"
 
 #include <math.h>
@@ -13,16 +15,20 @@
 /* The library adds in single precision, at most some hundred scores of about -10. */
 #define SUM_TOLERANCE 2e-3
 
+enum comparison { SAME_PIECES, OTHER_PIECES, OTHER_TEXT, COMPARISONS };
+
 struct both {
   struct piece_model *library;
   struct tokenizer_source source;
   struct charsmap map;
+  struct character_set *characters;
   struct word_text text;
   struct lattice lattice;
   double lowest; /* score of a piece */
 };
 
 static void both_open(struct both *both) {
+  static const struct special_names names = {"<s>", "<pad>", "</s>", "<unk>", "<mask>"};
   struct error error = {0};
   char *bytes;
   size_t size;
@@ -31,8 +37,11 @@ static void both_open(struct both *both) {
   both->library = piece_model_open(bytes, size, &error);
   assert_non_null(both->library);
   free(bytes);
-  assert_true(tokenizer_spm_read(MODEL_FOLDER, &both->source, &error));
+  assert_true(tokenizer_spm_read(MODEL_FOLDER, &names, &both->source, &error));
   assert_true(charsmap_open(both->source.charsmap, both->source.charsmap_size, &both->map, &error));
+  both->characters = malloc(sizeof *both->characters);
+  assert_non_null(both->characters);
+  character_set_fill(both->characters, &both->map, false);
   for (int32_t id = 0; id < piece_model_count(both->library); id++) {
     float score;
     piece_model_piece(both->library, id, &score);
@@ -43,19 +52,26 @@ static void both_open(struct both *both) {
 static void both_close(struct both *both) {
   piece_model_close(both->library);
   tokenizer_source_free(&both->source);
+  free(both->characters);
   word_text_free(&both->text);
   lattice_free(&both->lattice);
 }
 
-static void encode_ours(struct both *both, const char *word, size_t length) {
+/* Returns whether every character is a cluster. */
+static bool encode_ours(struct both *both, const char *bytes, size_t length) {
+  struct word_reader reader = {both->characters, bytes, bytes + length};
   struct error error = {0};
+  struct word word;
   both->lattice.count = 0;
-  assert_true(word_normalise(&both->map, word, length, &both->text, &error));
+  assert_true(word_next(&reader, &word));
+  assert_int_equal(word.length, length);
+  assert_true(word_normalise(&both->map, both->characters, &word, &both->text, &error));
   for (size_t at = 0; at < both->text.length;) {
     const size_t part = word_part(both->text.bytes + at, both->text.length - at);
     assert_true(unigram_encode(both->source.pieces, &both->lattice, both->text.bytes + at, part, &error));
     at += part;
   }
+  return word.plain;
 }
 
 static int characters(const char *text, size_t length) {
@@ -79,25 +95,26 @@ static double segmentation_score(const struct both *both, const int32_t *ids, si
   return sum + length * (both->lowest - 10.0);
 }
 
-/* Returns whether the pieces are the same. */
-static bool word_compare(struct both *both, const char *word, size_t length) {
+static enum comparison word_compare(struct both *both, const char *word, size_t length) {
   static struct piece_word library;
   struct error error = {0};
-  encode_ours(both, word, length);
+  const bool plain = encode_ours(both, word, length);
   if (!piece_model_encode(both->library, word, length, &library, &error)) fail_msg("%s", error.message);
-  if (both->text.length != library.length || memcmp(both->text.bytes, library.text, library.length) != 0)
+  if (both->text.length != library.length || memcmp(both->text.bytes, library.text, library.length) != 0) {
+    if (!plain) return OTHER_TEXT;
     fail_msg("\"%.*s\" is normalised to \"%.*s\", by the library to \"%.*s\"", (int)length, word,
              (int)both->text.length, both->text.bytes, (int)library.length, library.text);
+  }
   bool same = both->lattice.count == library.count;
   for (size_t i = 0; same && i < library.count; i++)
     same = both->lattice.ids[i] == (library.ids[i] ? library.ids[i] + 1 : 3);
-  if (same) return true;
+  if (same) return SAME_PIECES;
   const int size = characters(library.text, library.length);
   const double ours = segmentation_score(both, both->lattice.ids, both->lattice.count, 3, 1, size);
   const double theirs = segmentation_score(both, library.ids, library.count, 0, 0, size);
   if (fabs(ours - theirs) > SUM_TOLERANCE)
     fail_msg("\"%.*s\" has the score %f, by the library %f", (int)length, word, ours, theirs);
-  return false;
+  return OTHER_PIECES;
 }
 
 static uint32_t next_random(uint32_t *seed, uint32_t below) {
@@ -121,7 +138,7 @@ static void segmentation_is_as_good_as_the_library_s(void **state) {
   (void)state;
   struct both both;
   uint32_t seed = 7;
-  int other = 0;
+  int found[COMPARISONS] = {0};
   both_open(&both);
   for (int i = 0; i < WORDS; i++) {
     char word[2048];
@@ -135,9 +152,10 @@ static void segmentation_is_as_good_as_the_library_s(void **state) {
         length += size;
       }
     }
-    other += !word_compare(&both, word, length);
+    if (length) found[word_compare(&both, word, length)]++;
   }
-  assert_in_range(other, 0, WORDS / 20);
+  assert_in_range(found[OTHER_PIECES], 0, WORDS / 20);
+  assert_in_range(found[OTHER_TEXT], 1, WORDS / 4);
   both_close(&both);
 }
 

@@ -18,7 +18,6 @@ static struct unigram *dots(void) {
   struct error error = {0};
   struct unigram *unigram = unigram_open(UNKNOWN, &error);
   assert_non_null(unigram);
-  unigram_add_special(unigram, 0.0);
   add(unigram, "\u2581", -4.0, MARK);
   add(unigram, ".", -4.0, ONE);
   add(unigram, "...", -6.0, THREE);

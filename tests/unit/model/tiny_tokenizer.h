@@ -1,12 +1,14 @@
 /* A tokenizer.json with a dozen pieces and a normaliser map made by hand: tab to space, vertical tab to
- * nothing, "Q" to "ab", "R" to "x" and "RR" to "y", "T" to " a  b ". */
+ * nothing, "Q" to "ab", "R" to "x" and "RR" to "y", "T" to " a  b ", NBSP to space, "e" + U+0301 to "c",
+ * U+0341 to "b", U+200D to space. */
 #pragma once
 
 #include "tests/unit/model/folder.h"
 
-#define TINY_MAP_UNITS 1024
-#define TINY_MAP_REPLACEMENTS \
-  "\0 \0ab\0x\0y\0 a  b " /* at 0: nothing; 1: a space; 3: ab; 6: x; 8: y; 10; a NUL follows */
+#define TINY_MAP_UNITS 4096
+#define TINY_MAP_REPLACEMENTS                                                                            \
+  "\0 \0ab\0x\0y\0 a  b \0c\0b" /* at 0: nothing; 1: a space; 3: ab; 6: x; 8: y; 10; 17: c; 19: b; a NUL \
+                                   follows */
 
 /* Units of a Darts-clone double array: the children of unit 0 lie at 256 ^ label, each with its value in a
  * place of its own, and its children around that place. */
@@ -20,6 +22,23 @@ static inline void tiny_map_put(uint32_t *units, uint32_t parent_place, unsigned
 /* [4 + 4 * TINY_MAP_UNITS + sizeof TINY_MAP_REPLACEMENTS] bytes. */
 #define TINY_MAP_BYTES (4 + 4 * TINY_MAP_UNITS + sizeof TINY_MAP_REPLACEMENTS)
 
+/* A key of several bytes, its nodes in free places from 2 * 256 + 64 on, 256 bytes wide each. */
+static inline void tiny_map_put_key(uint32_t *units, const char *key, uint32_t *free_place, uint32_t value) {
+  uint32_t parent = 256;
+  for (; key[1]; key++) {
+    const uint32_t node = parent ^ (unsigned char)*key;
+    if (!units[node]) {
+      units[node] = (node ^ *free_place) << 10 | (unsigned char)*key;
+      *free_place += 256;
+    }
+    parent = node ^ (units[node] >> 10);
+  }
+  const uint32_t leaf = parent ^ (unsigned char)*key;
+  units[leaf] = (leaf ^ *free_place) << 10 | 1u << 8 | (unsigned char)*key;
+  units[*free_place] = 1u << 31 | value;
+  *free_place += 256;
+}
+
 static inline void tiny_map(unsigned char *bytes) {
   static const char replacements[] = TINY_MAP_REPLACEMENTS;
   uint32_t units[TINY_MAP_UNITS] = {256u << 10};
@@ -29,6 +48,11 @@ static inline void tiny_map(unsigned char *bytes) {
   tiny_map_put(units, 256, 'R', 515, 6);
   tiny_map_put(units, 515, 'R', 516, 8);
   tiny_map_put(units, 256, 'T', 517, 10);
+  uint32_t free_place = 768;
+  tiny_map_put_key(units, "\u00a0", &free_place, 1);
+  tiny_map_put_key(units, "e\u0301", &free_place, 17);
+  tiny_map_put_key(units, "\u0341", &free_place, 19);
+  tiny_map_put_key(units, "\u200d", &free_place, 1);
   const uint32_t size = sizeof units;
   for (int i = 0; i < 4; i++) bytes[i] = (unsigned char)(size >> (8 * i));
   for (int i = 0; i < 4 * TINY_MAP_UNITS; i++) bytes[4 + i] = (unsigned char)(units[i / 4] >> (8 * (i % 4)));
@@ -67,7 +91,9 @@ enum {
   TINY_WORD_AB = 7,
   TINY_WORD_A = 8,
   TINY_AB = 9,
-  TINY_C = 10
+  TINY_C = 10,
+  TINY_MASK = 11,
+  TINY_PIECES
 };
 
 static inline void tiny_tokenizer(const char *folder, const char *class) {

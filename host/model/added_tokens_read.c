@@ -1,0 +1,271 @@
+/* The added tokens of a folder, found as transformers 5 finds them (tokenization_utils_base.py,
+ * _from_pretrained; tokenization_utils_tokenizers.py, __init__):
+ *
+ * - XLM-RoBERTa's class takes added_tokens_decoder of tokenizer_config.json; only if that is not there,
+ *   added_tokens.json and then added_tokens of tokenizer.json. Other classes take tokenizer.json's, changed
+ * and completed by those.
+ * - Then come, if they are not among them yet, bos_token and its like, the model's own "…_token", and
+ *   extra_special_tokens (additional_special_tokens, in older files). special_tokens_map.json is read as if
+ * it stood in tokenizer_config.json, unless that has added_tokens_decoder. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/model/tokenizer_source.h"
+
+#define DECODER "added_tokens_decoder"
+
+static const char *const named[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                    "pad_token", "cls_token", "mask_token"};
+static const char *const xlm_roberta[] = {"<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"};
+#define NAMED (sizeof named / sizeof *named)
+enum { BOS, EOS, UNKNOWN, SEPARATOR, PAD, CLS, MASK };
+
+void added_files_free(struct added_files *files) {
+  config_file_free(&files->config);
+  config_file_free(&files->special);
+  config_file_free(&files->legacy);
+}
+
+bool added_files_read(const char *folder, struct added_files *files, struct error *error) {
+  *files = (struct added_files){.folder = folder, .class = ADDED_GENERIC};
+  const bool done =
+      config_file_read(folder, "tokenizer_config.json", CONFIG_OPTIONAL, &files->config, error) &&
+      (config_member(&files->config, DECODER) ||
+       (config_file_read(folder, "special_tokens_map.json", CONFIG_OPTIONAL, &files->special, error) &&
+        config_file_read(folder, "added_tokens.json", CONFIG_OPTIONAL, &files->legacy, error)));
+  if (!done) added_files_free(files);
+  return done;
+}
+
+/* A member of special_tokens_map.json or else tokenizer_config.json, and the file that has it. */
+static const json_t *setting(const struct added_files *files, const char *key,
+                             const struct config_file **file) {
+  const json_t *value = config_member(&files->special, key);
+  *file = value ? &files->special : &files->config;
+  return value ? value : config_member(&files->config, key);
+}
+
+static bool flag_read(const json_t *object, const char *key, bool otherwise, bool *flag) {
+  const json_t *value = json_object_get(object, key);
+  *flag = value && !json_is_null(value) ? json_is_true(value) : otherwise;
+  return !value || json_is_null(value) || json_is_boolean(value);
+}
+
+bool added_token_read(const struct config_file *file, const char *key, const json_t *value, bool special,
+                      struct added_token *token, struct error *error) {
+  const json_t *content = json_is_object(value) ? json_object_get(value, "content") : value;
+  *token = (struct added_token){.id = -1};
+  const bool whole = json_is_string(content) && flag_read(value, "special", special, &token->special) &&
+                     flag_read(value, "single_word", false, &token->single_word) &&
+                     flag_read(value, "lstrip", false, &token->lstrip) &&
+                     flag_read(value, "rstrip", false, &token->rstrip) &&
+                     flag_read(value, "normalized", !token->special, &token->normalized);
+  if (!whole)
+    return config_refuse(file, ERROR_INPUT, key, value, "a token: its text, or its settings", error);
+  token->content = (char *)json_string_value(content);
+  token->length = json_string_length(content);
+  return true;
+}
+
+bool special_names_read(const struct added_files *files, struct special_names *names, struct error *error) {
+  const char *found[NAMED];
+  for (size_t i = 0; i < NAMED; i++) {
+    const struct config_file *file;
+    struct added_token token;
+    const json_t *value = setting(files, named[i], &file);
+    if (value && !added_token_read(file, named[i], value, true, &token, error)) return false;
+    found[i] = value ? token.content : xlm_roberta[i];
+  }
+  *names = (struct special_names){found[BOS], found[PAD], found[EOS], found[UNKNOWN], found[MASK]};
+  return true;
+}
+
+static int id_compare(const void *a, const void *b) {
+  const struct added_token *one = a, *other = b;
+  return (one->id > other->id) - (one->id < other->id);
+}
+
+static bool id_is_plausible(double id) {
+  return id >= 0 && id < TOKENIZER_PIECES_MAX && id == (double)(int32_t)id;
+}
+
+static bool decoder_read(const struct added_files *files, struct added_tokens *tokens, struct error *error) {
+  const json_t *decoder = config_member(&files->config, DECODER);
+  const char *id;
+  json_t *value;
+  json_object_foreach((json_t *)decoder, id, value) {
+    struct added_token token;
+    char *end;
+    if (!added_token_read(&files->config, DECODER, value, false, &token, error)) return false;
+    const double number = strtod(id, &end);
+    if (*end || end == id || !id_is_plausible(number))
+      return config_refuse(&files->config, ERROR_INPUT, DECODER, decoder, "tokens by their ids", error);
+    token.id = (int32_t)number;
+    if (!added_tokens_put(tokens, &token, error)) return false;
+  }
+  return true;
+}
+
+static const json_t *extra_tokens(const struct added_files *files, const struct config_file **file,
+                                  const char **key) {
+  *key = "extra_special_tokens";
+  const json_t *value = setting(files, *key, file);
+  if (json_array_size(value) || json_object_size(value)) return value;
+  *key = "additional_special_tokens";
+  return setting(files, *key, file);
+}
+
+/* Puts a token that is not there yet. */
+static bool special_put(struct added_tokens *tokens, const struct config_file *file, const char *key,
+                        const json_t *value, struct error *error) {
+  struct added_token token;
+  if (!added_token_read(file, key, value, true, &token, error)) return false;
+  token.special = true;
+  return added_tokens_find(tokens, token.content, token.length) || added_tokens_put(tokens, &token, error);
+}
+
+static bool is_own_token(const char *key, const json_t *value) {
+  static const char ending[] = "_token";
+  const size_t length = strlen(key), tail = sizeof ending - 1;
+  if (length <= tail || strcmp(key + length - tail, ending) != 0) return false;
+  for (size_t i = 0; i < NAMED; i++)
+    if (!strcmp(key, named[i])) return false;
+  return json_is_string(value) || json_is_string(json_object_get(value, "content"));
+}
+
+/* XLM-RoBERTa's own names count without a setting, if the vocabulary has them. */
+static bool named_put(const struct added_files *files, const struct unigram *pieces,
+                      struct added_tokens *tokens, struct error *error) {
+  for (size_t i = 0; i < NAMED; i++) {
+    const struct config_file *file;
+    const json_t *value = setting(files, named[i], &file);
+    if (value && !special_put(tokens, file, named[i], value, error)) return false;
+    const struct added_token otherwise = {
+        .content = (char *)xlm_roberta[i], .length = strlen(xlm_roberta[i]), .id = -1, .special = true};
+    if (!value && files->class == ADDED_XLM_ROBERTA &&
+        unigram_find(pieces, otherwise.content, otherwise.length) >= 0 &&
+        !added_tokens_find(tokens, otherwise.content, otherwise.length) &&
+        !added_tokens_put(tokens, &otherwise, error))
+      return false;
+  }
+  return true;
+}
+
+static bool specials_put(const struct added_files *files, const struct unigram *pieces,
+                         struct added_tokens *tokens, struct error *error) {
+  const char *key;
+  json_t *value;
+  size_t index;
+  if (!named_put(files, pieces, tokens, error)) return false;
+  json_object_foreach(files->config.root, key, value) {
+    if (is_own_token(key, value) && !special_put(tokens, &files->config, key, value, error)) return false;
+  }
+  const struct config_file *file;
+  const json_t *extra = extra_tokens(files, &file, &key);
+  json_array_foreach(extra, index, value) {
+    if (!special_put(tokens, file, key, value, error)) return false;
+  }
+  const char *name;
+  json_object_foreach((json_t *)extra, name, value) {
+    if (!special_put(tokens, file, key, value, error)) return false;
+  }
+  return true;
+}
+
+/* added_tokens.json has ids alone. A token is special if other settings say so. */
+static bool legacy_read(const struct added_files *files, const struct unigram *pieces,
+                        struct added_tokens *tokens, struct error *error) {
+  struct added_tokens specials = {0};
+  bool done = specials_put(files, pieces, &specials, error);
+  const char *content;
+  json_t *id;
+  json_object_foreach(files->legacy.root, content, id) {
+    const size_t length = strlen(content);
+    const bool special = added_tokens_find(&specials, content, length) != NULL;
+    const struct added_token token = {.content = (char *)content,
+                                      .length = length,
+                                      .id = (int32_t)json_number_value(id),
+                                      .normalized = !special,
+                                      .special = special};
+    if (done && !(json_is_number(id) && id_is_plausible(json_number_value(id))))
+      done = config_refuse(&files->legacy, ERROR_INPUT, content, id, "an id", error);
+    done = done && added_tokens_put(tokens, &token, error);
+  }
+  added_tokens_free(&specials);
+  return done;
+}
+
+static bool tokens_put(struct added_tokens *tokens, const struct added_tokens *more, struct error *error) {
+  for (size_t i = 0; i < more->count; i++)
+    if (!added_tokens_put(tokens, &more->token[i], error)) return false;
+  return true;
+}
+
+/* All tokens in the order in which they get their ids. */
+static bool tokens_collect(const struct added_files *files, const struct tokenizer_source *source,
+                           struct added_tokens *tokens, struct error *error) {
+  const struct added_tokens *of_json = &source->added;
+  struct added_tokens declared = {0};
+  bool done = files->class == ADDED_XLM_ROBERTA || tokens_put(tokens, of_json, error);
+  if (config_member(&files->config, DECODER))
+    done = done && decoder_read(files, &declared, error);
+  else
+    done =
+        done && legacy_read(files, source->pieces, &declared, error) && tokens_put(&declared, of_json, error);
+  if (declared.count) qsort(declared.token, declared.count, sizeof *declared.token, id_compare);
+  done = done && tokens_put(tokens, &declared, error) && specials_put(files, source->pieces, tokens, error);
+  added_tokens_free(&declared);
+  return done;
+}
+
+static bool ids_assign(const struct added_files *files, struct tokenizer_source *source,
+                       struct error *error) {
+  for (size_t i = 0; i < source->added.count; i++) {
+    struct added_token *token = &source->added.token[i];
+    const int32_t known = unigram_find(source->pieces, token->content, token->length);
+    const int32_t id = known >= 0 ? known : source->count;
+    if (id >= TOKENIZER_PIECES_MAX)
+      return error_set(error, ERROR_INPUT, "%s: more than %d tokens", files->folder, TOKENIZER_PIECES_MAX);
+    if (token->id >= 0 && token->id != id)
+      return error_set(
+          error, ERROR_UNSUPPORTED,
+          "%s: the added token \"%s\" is to have the id %d; expected %d, which transformers gives it",
+          files->folder, token->content, token->id, id);
+    token->id = id;
+    if (known < 0) source->count++;
+  }
+  return true;
+}
+
+static bool digest_extend(struct tokenizer_source *source, struct error *error) {
+  XXH3_state_t *hash = XXH3_createState();
+  if (!hash) return error_set(error, ERROR_MEMORY, "out of memory for the hash of the tokenizer");
+  XXH3_128bits_reset(hash);
+  XXH3_128bits_update(hash, &source->digest, sizeof source->digest);
+  for (size_t i = 0; i < source->added.count; i++) {
+    const struct added_token *token = &source->added.token[i];
+    const uint64_t facts[] = {(uint64_t)token->id, token->length,
+                              (uint64_t)(token->single_word | token->lstrip << 1 | token->rstrip << 2 |
+                                         token->normalized << 3 | token->special << 4)};
+    XXH3_128bits_update(hash, facts, sizeof facts);
+    XXH3_128bits_update(hash, token->content, token->length);
+  }
+  const unsigned char settings[] = {source->only_spaces, source->keeps_special};
+  XXH3_128bits_update(hash, settings, sizeof settings);
+  source->digest = XXH3_128bits_digest(hash);
+  XXH3_freeState(hash);
+  return true;
+}
+
+bool added_tokens_read(const struct added_files *files, struct tokenizer_source *source,
+                       struct error *error) {
+  struct added_tokens tokens = {0};
+  if (!tokens_collect(files, source, &tokens, error)) {
+    added_tokens_free(&tokens);
+    return false;
+  }
+  added_tokens_free(&source->added);
+  source->added = tokens;
+  return config_flag(&files->config, "split_special_tokens", &source->keeps_special, error) &&
+         ids_assign(files, source, error) && digest_extend(source, error);
+}

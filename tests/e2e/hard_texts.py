@@ -1,0 +1,359 @@
+"""Texts that are hard to tokenize, and a tokenizer that shows all that happens to them.
+
+Made from nothing but this file, so that the golden files need only a checksum of the ids. scripts/make-golden-tokens
+computes those with the reference (transformers), tests/e2e/test_tokens.py with nina.
+"""
+
+import json
+import unicodedata
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+BLOCK = 256  # code points of one checksum
+QUARTER = 64  # of them in one text: few enough for a model's longest input
+GROUP = 10  # mutated texts of one checksum
+MUTATED = 10_000
+
+# Every assigned character is in planes 0 to 3 and the tags, but for private use and the variation selectors after the tags.
+CODE_POINTS = [*range(0xD800), *range(0xE000, 0x40000), *range(0xE0000, 0xE1000)]
+
+# Beside, before and after other characters: alone, among letters, before a mark, after a character that the map replaces
+# (½, ﬁ), after a space of two bytes, in a composition, after a virama, in a Hangul syllable, around a joiner.
+TEMPLATES = (
+    "{}",
+    "a{}b",
+    "{}\u0301",
+    "½{}",
+    "ﬁ{}x",
+    "\u00a0{}",
+    "e{}\u0301",
+    "\u0915\u094d{}",
+    "\u1100{}",
+    "{}\u200d{}",
+)
+
+SPACES = (
+    " ",
+    "  ",
+    "\t",
+    "\n",
+    "\r\n",
+    "\r",
+    "\x0b",
+    "\x0c",
+    "\x85",
+    "\u00a0",
+    "\u2003",
+    "\u200b",
+    "\u2028",
+    "\u3000",
+    "\ufeff",
+)
+SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+SCRIPTS = {
+    "latin": (
+        "L'ajuntament va aprovar la col·lecció d'enguany.",
+        "Tiếng Việt có nhiều dấu: Hội đồng thành phố",
+        "Łódź, Çeşme, ångström ÀÉÎÕÜ ǖ",
+    ),
+    "greek": ("Ἐν ἀρχῇ ἦν ὁ λόγος, καὶ ὁ λόγος ἦν πρὸς τὸν θεόν", "Η δημοτική βιβλιοθήκη ΆΈΉΊΌΎΏ ϊΐ ϋΰ"),
+    "cyrillic": ("Городская библиотека открыта; ёлка, йод, ќе ѓ", "Їжак і ґанок: Київ, ў Мінску, ѷ"),
+    "arabic": (
+        "المكتبة العامة مفتوحة مع التَّشْكِيل، ١٢٣؟",
+        "آب إلى أُمّ ؤئ لله ﷺ ﷲ ﻻ ﺑﺴﻢ",
+        "שָׁלוֹם בַּיִת עִבְרִית",
+    ),
+    "devanagari": ("हिन्दी में पाठ क़ ज़ ड़ फ़ क्षत्रिय कि की श्री", "বাংলা বোঝো ড় য় கொ தமிழ் ക്ഷേത്രം"),
+    "thai": ("ข้อความภาษาไทยไม่มีช่องว่าง กำลัง น้ำ ฤๅ", "ພາສາລາວ ຳ བོད་ཡིག ཧཱུྃ မြန်မာ"),
+    "hangul": (
+        "한국어 서울시 도서관은 열려 있습니다",
+        "ᄒᆞᆫ글 \u1112\u1161\u11ab\u1100\u116e\u11a8 ㅋㅋ ﾡﾢ 각갂",
+    ),
+    "kana": (
+        "日本語のテキスト、東京都。ガギグゲゴ パピプ",
+        "ｶﾞｷﾞ ﾊﾟ ｱｲｳ ㌔㍿①㊙ は\u3099 神\ufe00 豈 這是繁體",
+        "😀👍🏽👩\u200d🚀🇪🇸🇦🇩 1️⃣ ❤️ ☺︎",
+    ),
+}
+MARKS = (
+    "\u0300",
+    "\u0301",
+    "\u0302",
+    "\u0308",
+    "\u0323",
+    "\u0327",
+    "\u0338",
+    "\u0341",
+    "\u0344",
+    "\u064b",
+    "\u0651",
+    "\u05b7",
+    "\u093c",
+    "\u094d",
+    "\u093f",
+    "\u0e33",
+    "\u0e49",
+    "\u0345",
+    "\u3099",
+    "\uff9e",
+    "\uff9f",
+    "\u11a8",
+    "\u1161",
+    "\u200d",
+    "\u200c",
+    "\ufe0f",
+    "\u20e3",
+    "\U0001f3fb",
+    "\U000e0067",
+    "\u0600",
+    "\u1100",
+    "\U0001f1e6",
+)
+STRANGE = (
+    "½",
+    "ﬁ",
+    "ĳ",
+    "´",
+    "¨",
+    "ª",
+    "™",
+    "㌔",
+    "\ufdfa",
+    "Ⅷ",
+    "⑴",
+    "\u00ad",
+    "\x00",
+    "\x01",
+    "\x7f",
+    "▁",
+    "\ufffd",
+    "\u2011",
+    "＜",
+    "ｓ",
+    "＞",
+    "\ue000",
+    "\U0010ffff",
+    "𝒜",
+)
+
+
+class Dice:
+    """The generator of Numerical Recipes: the same numbers in every version of Python."""
+
+    def __init__(self, seed: int) -> None:
+        self.state = seed
+
+    def roll(self, below: int) -> int:
+        self.state = (self.state * 1664525 + 1013904223) % 2**32
+        return (self.state >> 8) * below >> 24
+
+    def pick(self, choices: Any) -> Any:
+        return choices[self.roll(len(choices))]
+
+
+def code_point_blocks() -> Iterator[tuple[int, list[str]]]:
+    """The first code point of each block, and its texts. A line feed ends every cluster."""
+    for start in range(0, 0xE1000, BLOCK):
+        texts = []
+        for first in range(start, start + BLOCK, QUARTER):
+            points = [point for point in range(first, first + QUARTER) if point in ASSIGNABLE]
+            if points:
+                texts.append(
+                    "\n".join(
+                        template.replace("{}", chr(point)) for point in points for template in TEMPLATES
+                    )
+                )
+        if texts:
+            yield start, texts
+
+
+ASSIGNABLE = frozenset(CODE_POINTS)
+
+
+def mutate(dice: Dice, text: list[str], others: list[str]) -> None:
+    at = dice.roll(len(text) + 1)
+    match dice.roll(9):
+        case 0 | 1 | 2:
+            text[at:at] = [dice.pick(MARKS)] * (1 + dice.roll(3) // 2)
+        case 3:
+            text.insert(at, dice.pick(SPACES))
+        case 4:
+            text.insert(at, dice.pick(STRANGE))
+        case 5:
+            text.insert(at, dice.pick((*SPECIAL, *(token["content"] for token in ADDED))))
+        case 6:
+            del text[at : at + 1 + dice.roll(3)]
+        case 7:
+            text[at:at] = text[max(0, at - 1 - dice.roll(4)) : at]
+        case 8:
+            text.insert(at, dice.pick(others))
+
+
+def mutated_texts() -> list[str]:
+    """Composed and decomposed, in eight scripts, with 0 to 11 changes each."""
+    dice = Dice(20)
+    forms = [
+        [unicodedata.normalize(form, text) for text in texts for form in ("NFC", "NFD", "NFKC", "NFKD")]
+        for texts in SCRIPTS.values()
+    ]
+    letters = sorted({letter for texts in forms for text in texts for letter in text})
+    made = []
+    for i in range(MUTATED):
+        whole = dice.pick(forms[i % len(forms)])
+        start = dice.roll(len(whole))
+        text = list(whole[start : start + 1 + dice.roll(40)])
+        for _ in range(dice.roll(12)):
+            mutate(dice, text, letters)
+        made.append("".join(text))
+    return made
+
+
+def added(content: str, **settings: bool) -> dict[str, Any]:
+    off = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized", "special"), False)
+    return {"content": content, **off, **settings}
+
+
+# Tokens of every kind. Those that are no characters follow after the vocabulary.
+ADDED = [
+    added("[PREGUNTA]", special=True),
+    added("[PASSATGE]", special=True),
+    added("[nou]", normalized=True),
+    added("ﬁx", normalized=True),
+    added("<esquerra>", lstrip=True),
+    added("<dreta>", rstrip=True, special=True),
+    added("<tots dos>", lstrip=True, rstrip=True),
+    added("mot", single_word=True),
+    added("Ñu", single_word=True, normalized=True),
+    added("<s", special=True),
+    added("<s>>"),
+    added("é"),
+    added("の", normalized=True, lstrip=True),
+]
+
+
+def character_tokenizer(base: dict[str, Any]) -> dict[str, Any]:
+    """tokenizer.json of a model whose pieces are all the characters: its ids spell the normalised text. `base` has the map."""
+    names = [*SPECIAL[:4], "▁", *(chr(point) for point in CODE_POINTS if chr(point) != "▁"), SPECIAL[4]]
+    tokens = [*(added(name, special=True, lstrip=name == "<mask>") for name in SPECIAL), *ADDED]
+    ids = {name: i for i, name in enumerate(dict.fromkeys([*names, *(token["content"] for token in tokens)]))}
+    vocabulary = [[name, 0.0 if name in SPECIAL else -1.0] for name in names]
+    added_tokens = sorted(
+        ({"id": ids[token["content"]], **token} for token in tokens), key=lambda token: token["id"]
+    )
+    return base | {"added_tokens": added_tokens, "model": base["model"] | {"vocab": vocabulary}}
+
+
+def checksum(ids: list[list[int]]) -> str:
+    return f"{zlib.crc32(json.dumps(ids, separators=(',', ':')).encode()):08x}"
+
+
+ADDED_TEXTS = [
+    "[PREGUNTA] Quan obre?",
+    "x[PASSATGE]y",
+    "[PREGUNTA][PASSATGE]",
+    "[nou] mot, motlle",
+    "l’[nou]l",
+    "</s> <mask>",
+    "a <mask> b",
+    " <unk>a<pad>",
+    "[ESQUERRA]  [DRETA]",
+    "a [ESQUERRA] b",
+    "a  [DRETA]  b",
+    "m[MOT]m [MOT] é[MOT]",
+    "ﬁ[FI] [ﬁ]",
+    "a<s>b",
+    "＜s＞ ＜unk＞",
+]
+
+
+def added_token_folders(golden: Any) -> list[dict[str, Any]]:
+    """Folders of a tokenizer whose added tokens stand in one file or another, as the versions of transformers have saved them."""
+    pieces = 640
+    one, two = (added(name, special=True) for name in ("[PREGUNTA]", "[PASSATGE]"))
+    kinds = [
+        one,
+        two,
+        added("[nou]", normalized=True),
+        added("[ESQUERRA]", lstrip=True),
+        added("[DRETA]", rstrip=True),
+        added("[MOT]", single_word=True, normalized=True),
+        added("[FI]", normalized=True),
+    ]
+    decoder = {str(pieces + i): token for i, token in enumerate(kinds)}
+    named = {
+        "0": added("<s>", special=True),
+        "1": added("<pad>", special=True),
+        "2": added("</s>", special=True),
+        "3": added("<unk>", special=True),
+        "639": added("<mask>", special=True, lstrip=True),
+    }
+    old, new = (
+        json.loads((golden / model / "tokenizer_config.json").read_text())
+        for model in ("xlmr-cls-v3", "bert-mean-v6")
+    )
+    special_map = json.loads((golden / "xlmr-cls-v3" / "special_tokens_map.json").read_text())
+    mask = {"content": "<mask>", "lstrip": True, "normalized": True, "rstrip": False, "single_word": False}
+    ids = {token["content"]: pieces + i for i, token in enumerate(kinds)}
+
+    def changed(name: str, model: str, files: dict[str, Any]) -> dict[str, Any]:
+        return {"name": name, "model": model, "files": files}
+
+    config, special, legacy = "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"
+    return [
+        changed("spm-plain", "xlmr-cls-v3", {}),
+        changed("spm-decoder", "xlmr-cls-v3", {config: old | {"added_tokens_decoder": named | decoder}}),
+        changed("spm-decoder-alone", "xlmr-cls-v3", {config: old | {"added_tokens_decoder": decoder}}),
+        changed(
+            "spm-decoder-and-extra",
+            "xlmr-cls-v3",
+            {
+                config: old
+                | {"added_tokens_decoder": named, "extra_special_tokens": ["[PREGUNTA]", "[PASSATGE]"]}
+            },
+        ),
+        changed(
+            "spm-legacy",
+            "xlmr-cls-v3",
+            {legacy: ids, special: special_map | {"additional_special_tokens": ["[PREGUNTA]", "[PASSATGE]"]}},
+        ),
+        changed("spm-legacy-alone", "xlmr-cls-v3", {legacy: {"<mask>": 639} | ids}),
+        changed(
+            "spm-extra",
+            "xlmr-cls-v3",
+            {config: old | {"additional_special_tokens": ["[PASSATGE]", "[PREGUNTA]"]}},
+        ),
+        changed("spm-map", "xlmr-cls-v3", {special: special_map | {"mask_token": mask}}),
+        changed(
+            "spm-other-mask",
+            "xlmr-cls-v3",
+            {special: special_map | {"mask_token": "[nou]"}, config: old | {"mask_token": "[nou]"}},
+        ),
+        changed("spm-own-token", "xlmr-cls-v3", {config: old | {"question_token": "[PREGUNTA]"}}),
+        changed(
+            "spm-split-special",
+            "xlmr-cls-v3",
+            {config: old | {"added_tokens_decoder": named | decoder, "split_special_tokens": True}},
+        ),
+        changed("json-decoder", "bert-mean-v6", {config: new | {"added_tokens_decoder": named | decoder}}),
+        changed("json-legacy", "bert-mean-v6", {legacy: ids}),
+        changed(
+            "json-generic",
+            "bert-mean-v6",
+            {
+                config: new
+                | {
+                    "tokenizer_class": "TokenizersBackend",
+                    "extra_special_tokens": ["[PREGUNTA]", "[PASSATGE]"],
+                }
+            },
+        ),
+        changed(
+            "json-generic-decoder",
+            "bert-mean-v6",
+            {
+                config: new
+                | {"tokenizer_class": "PreTrainedTokenizerFast", "added_tokens_decoder": named | decoder}
+            },
+        ),
+    ]

@@ -1,0 +1,112 @@
+"""Token ids are the reference's for every character, for texts in eight scripts as they should not be written, and with
+added tokens. scripts/make-golden-tokens wrote the checksums; with --compare it lists the texts whose ids differ.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import hard_texts
+from models import copy_model, replace
+from output import Output
+from program import FAILED, GOLDEN, USAGE, embed, nina, tokenize
+from shards import write_shard
+
+SHOW = "scripts/make-golden-tokens --compare shows the ids"
+
+
+def lines(name: str) -> list[str]:
+    return (GOLDEN / "tokenizer" / name).read_text().splitlines()
+
+
+@pytest.fixture(scope="module")
+def characters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose pieces are all the characters, so that ids spell what the normaliser left of a text."""
+    model = copy_model(tmp_path_factory.mktemp("characters"), GOLDEN / "bert-mean-v6")
+    base = json.loads((model / "tokenizer.json").read_text())
+    replace(model / "tokenizer.json", json.dumps(hard_texts.character_tokenizer(base)).encode())
+    return model
+
+
+def test_every_character_has_its_ids_in_every_neighbourhood(characters: Path) -> None:
+    """Alone, in words, and where it could join a cluster: 0 of all characters that Unicode has assigned differ."""
+    blocks = list(hard_texts.code_point_blocks())
+    found = iter(tokenize([text for _, texts in blocks for text in texts], characters))
+    sums = [f"{start:06x} {hard_texts.checksum([next(found) for _ in texts])}" for start, texts in blocks]
+    other = [mine for mine, golden in zip(sums, lines("code-points.txt"), strict=True) if mine != golden]
+    assert not other, SHOW
+
+
+@pytest.mark.sanitize
+def test_mutated_texts_have_their_ids(characters: Path) -> None:
+    """10,000 texts, composed and decomposed, with marks, spaces, joiners and tokens put in: 0 differ."""
+    texts = hard_texts.mutated_texts()
+    assert len(set(texts)) > 0.9 * hard_texts.MUTATED
+    found = tokenize(texts, characters)
+    groups = range(0, len(texts), hard_texts.GROUP)
+    for start, golden in zip(groups, lines("mutated.txt"), strict=True):
+        group = slice(start, start + hard_texts.GROUP)
+        assert hard_texts.checksum(found[group]) == golden, f"{texts[group]!a}: {SHOW}"
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize("folder", hard_texts.added_token_folders(GOLDEN), ids=lambda folder: folder["name"])
+def test_added_tokens_count_in_whatever_file_they_stand(tmp_path: Path, folder: dict) -> None:
+    model = copy_model(tmp_path, GOLDEN / folder["model"])
+    for name, content in folder["files"].items():
+        replace(model / name, json.dumps(content).encode())
+    golden = {row["name"]: row["ids"] for row in map(json.loads, lines("folders.jsonl"))}
+    assert tokenize(hard_texts.ADDED_TEXTS, model) == golden[folder["name"]]
+
+
+def with_tokens(folder: Path, *contents: str) -> Path:
+    """bert-mean-v6 as sentence-transformers 6 saves it after add_tokens and resize_token_embeddings."""
+    model = copy_model(folder, GOLDEN / "bert-mean-v6")
+    whole = json.loads((model / "tokenizer.json").read_text())
+    first = len(whole["model"]["vocab"])
+    whole["added_tokens"] += [
+        {"id": first + i, **hard_texts.added(content, special=True)} for i, content in enumerate(contents)
+    ]
+    replace(model / "tokenizer.json", json.dumps(whole).encode())
+    return model
+
+
+def test_prompts_of_added_tokens_are_one_token_each(tmp_path: Path) -> None:
+    model = with_tokens(tmp_path, "[PREGUNTA]", "[PASSATGE]")
+    assert tokenize(["[PASSATGE] el carrer", "[PREGUNTA] on?"], model)[0][1] == 641
+    shard = write_shard(tmp_path / "a.jsonl", [{"text": "el carrer"}])
+    counts = []
+    for prompt in ("", "[PASSATGE] "):
+        embed(tmp_path / "out", shard, model=model, prompt=prompt, device="null", widths=16, overwrite=True)
+        counts.append(Output(tmp_path / "out").ids()[0]["tokens"])
+    assert counts[1] == counts[0] + 1
+
+
+def test_a_model_with_other_added_tokens_is_another_one(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", [{"text": "el carrer"}])
+    options = {"device": "null", "widths": 16}
+    embed(tmp_path / "out", shard, model=with_tokens(tmp_path / "one", "[PREGUNTA]"), **options)
+    for contents in ((), ("[PASSATGE]",), ("[PREGUNTA]", "[PASSATGE]")):
+        model = with_tokens(tmp_path / str(contents), *contents)
+        embed(tmp_path / "out", shard, model=model, status=USAGE, **options).says("tokenizer")
+
+
+def test_added_token_of_another_id_is_refused(tmp_path: Path) -> None:
+    model = with_tokens(tmp_path, "[PREGUNTA]")
+    whole = json.loads((model / "tokenizer.json").read_text())
+    whole["added_tokens"][-1]["id"] = 700
+    replace(model / "tokenizer.json", json.dumps(whole).encode())
+    result = nina("tokenize", "--model", model, status=FAILED)
+    result.says(
+        f'{model}: the added token "[PREGUNTA]" is to have the id 700; expected 640, which transformers gives it'
+    )
+
+
+@pytest.mark.sanitize
+def test_texts_without_end_and_bytes_without_meaning_are_bounded(tmp_path: Path) -> None:
+    """A megabyte of marks, of spaces that wait for a mark, of NULs; a token at either end is found."""
+    runs = ("\u0301", " \u0301", "\x00", "\u0600 ", "\U0001f1e6", "\r\n", "</s")
+    texts = [f"</s>{run * (1 << 20 // len(run))}</s>" for run in runs]
+    for ids in tokenize(texts, GOLDEN / "bert-mean-v6"):
+        assert len(ids) <= 8192 and ids[:2] == [0, 2]
