@@ -137,12 +137,29 @@ static bool use_read(const char *folder, struct model_config *config, struct err
   return done;
 }
 
+/* "org/name", to be freed, if the path is that of a snapshot in huggingface_hub's cache,
+ * …/models--org--name/snapshots/<commit>; else NULL. */
+static char *repository_name(const char *path) {
+  static const char models[] = "/models--", snapshots[] = "/snapshots/";
+  const char *start = NULL, *at = path;
+  while ((at = strstr(at, models))) start = at += strlen(models);
+  const char *end = start ? strchr(start, '/') : NULL;
+  if (!end || strncmp(end, snapshots, strlen(snapshots)) != 0 || strchr(end + strlen(snapshots), '/'))
+    return NULL;
+  char *name = strndup(start, (size_t)(end - start)), *dashes = name ? strstr(name, "--") : NULL;
+  if (!dashes) return name;
+  *dashes = '/';
+  memmove(dashes + 1, dashes + 2, strlen(dashes + 2) + 1);
+  return name;
+}
+
 /* The folder's own name also if it is given as "." or with a slash at its end. */
 static char *folder_name(const char *folder) {
   char *real = realpath(folder, NULL);
   if (!real) return NULL;
+  char *name = repository_name(real);
   const char *slash = strrchr(real, '/');
-  char *name = strdup(slash && slash[1] ? slash + 1 : real);
+  if (!name) name = strdup(slash && slash[1] ? slash + 1 : real);
   free(real);
   return name;
 }

@@ -33,7 +33,7 @@ struct prompt {
 
 struct model_config {
   char *folder;
-  char *name; /* last component of the folder's path */
+  char *name; /* for people: "org/name" of a snapshot in huggingface_hub's cache, else the folder's */
   struct modules modules;
   enum family family;
   struct model_shape shape;

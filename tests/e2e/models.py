@@ -83,3 +83,13 @@ def edit_weights(change: Callable[[dict[str, Any], bytes], bytes]) -> Change:
 def set_tensor(name: str, **members: Any) -> Change:
     """Sets members of a tensor's entry in the header."""
     return edit_weights(lambda header, data: join_weights(header | {name: header[name] | members}, data))
+
+
+def set_number(name: str, place: int, number: float) -> Change:
+    """Sets one number of a tensor of type F32."""
+
+    def change(header: dict[str, Any], data: bytes) -> bytes:
+        start = header[name]["data_offsets"][0] + 4 * place
+        return join_weights(header, data[:start] + struct.pack("<f", number) + data[start + 4 :])
+
+    return edit_weights(change)

@@ -332,8 +332,22 @@ def test_bar_on_a_terminal_shows_documents_rate_share_and_eta(tmp_path: Path) ->
 
 
 def test_info_describes_a_model() -> None:
-    check_golden("info-xlmr-cls-v3.txt", nina("info", MODEL).stdout)
-    check_golden("info-bert-mean-v6.txt", nina("info", GOLDEN / "bert-mean-v6").stdout)
+    for model in (MODEL, GOLDEN / "bert-mean-v6"):
+        text = nina("info", model).stdout
+        check_golden(f"info-{model.name}.txt", re.sub("(?<=identity    )[0-9a-f]{32}$", "HASH", text, flags=re.M))
+
+
+def test_info_describes_a_model_to_programs() -> None:
+    described = json.loads(nina("info", "--json", MODEL).stdout)
+    assert described["folder"] == str(MODEL) and described["parameters"] == 412_928
+    assert described["stored_as"] == "F32" and described["files"] == 1
+    assert (described["max_tokens"], described["width"], described["similarity"]) == (768, 128, "cosine")
+    assert described["prompts"] == {"query": "consulta: "} and described["default_prompt"] is None
+    assert described["tokenizer"] == {"file": "sentencepiece.bpe.model", "pieces": 640}
+    model = described["model"]
+    assert (model["name"], model["type"], model["heads"], model["pooling"]) == ("xlmr-cls-v3", "xlm-roberta", 2, "cls")
+    assert re.fullmatch("[0-9a-f]{32}", model["identity"])
+    assert f"identity    {model['identity']}\n" in nina("info", MODEL).stdout
 
 
 def test_info_describes_an_output(tmp_path: Path, shard: Path) -> None:
@@ -348,6 +362,11 @@ def test_info_describes_an_output(tmp_path: Path, shard: Path) -> None:
         "            rows: 40",
     ):
         assert f"{line}\n" in text or f"{line}," in text, text
+    described = json.loads(nina("info", "--json", tmp_path / "out").stdout)
+    assert (described["folder"], described["state"], described["shards"]) == (f"{tmp_path}/out", "complete", 1)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    for key, part in {"model": "model", "settings": "settings", "compute_class": "computed", "totals": "totals"}.items():
+        assert described[part] == manifest[key]
     assert nina("info", tmp_path, status=FAILED).error.startswith(f"{tmp_path}: no modules.json")
     error = nina("verify", tmp_path, status=FAILED).error
     assert error == f"{tmp_path} has no manifest.json: it is not the output of a run"

@@ -175,13 +175,18 @@ def test_devices_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = nina("info", "--devices", status=DONE).stdout
     card = "cuda 0      Fake card, compute capability 9.0, 132 multiprocessors, 4.0 GiB\n"
     assert listed == f"{card}cublaslt    13.1.0\nnccl        2.28.0\n"
+    described = json.loads(nina("info", "--devices", "--json").stdout)
+    assert described["cards"][0] | {"name": "Fake card", "memory": 4 << 30, "usable": True} == described["cards"][0]
+    assert (described["cublaslt"], described["nccl"]) == ("13.1.0", "2.28.0")
     monkeypatch.setenv("NINA_NCCL", "0")
+    assert "NINA_NCCL=0" in json.loads(nina("info", "--devices", "--json").stdout)["no_nccl"]
     assert "nccl        none, so each rank of a job reads the weights for itself: NINA_NCCL=0" in nina("info", "--devices").stdout
     monkeypatch.setenv("FAKE_CUDA_MISSING", "cuBLASLt")
     assert "cublaslt    cuBLASLt was not found" in nina("info", "--devices").stdout
     monkeypatch.delenv("FAKE_CUDA_MISSING")
     monkeypatch.setenv("FAKE_CUDA_CARDS", "-1")
     assert nina("info", "--devices").stdout.startswith("cuda        none: no CUDA driver on this machine")
+    assert json.loads(nina("info", "--devices", "--json").stdout)["cards"] == []
 
 
 def test_short_memory_names_the_batch_tokens_that_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 import math
 import random
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from models import (
     rename,
     replace,
     set_json,
+    set_number,
     set_tensor,
     write,
 )
@@ -44,14 +44,6 @@ def set_pieces(change: Callable[[list[Any]], Any]) -> Change:
 
 def rename_tensor(header: dict[str, Any], data: bytes) -> bytes:
     return join_weights({"other" if name == QUERY else name: header[name] for name in header}, data)
-
-
-def set_number(name: str, place: int, number: float) -> Change:
-    def change(header: dict[str, Any], data: bytes) -> bytes:
-        start = header[name]["data_offsets"][0] + 4 * place
-        return join_weights(header, data[:start] + struct.pack("<f", number) + data[start + 4 :])
-
-    return edit_weights(change)
 
 
 # Model, what is done to it, and words of the sentence.

@@ -293,6 +293,35 @@ static void configuration_opens_without_weights(void **state) {
   folder_remove(folder);
 }
 
+static void name_is_the_folders_or_the_repositorys(void **state) {
+  (void)state;
+  static const struct {
+    const char *path, *name;
+  } cases[] = {
+      {"models--ca--e5-small/snapshots/0a1b", "ca/e5-small"},
+      {"models--ca--e5--small/snapshots/0a1b", "ca/e5--small"},
+      {"models--e5-small/snapshots/0a1b", "e5-small"},
+      {"models--ca--e5-small/other/0a1b", "0a1b"},
+      {"models--ca--e5-small/snapshots/0a1b/onnx", "onnx"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct model_config config;
+    struct error error = {0};
+    char *above = folder_make(), *folder = tiny_folder(), *path = file_join(above, cases[i].path);
+    for (char *slash = path + strlen(above) + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
+      *slash = '\0';
+      mkdir(path, 0755);
+    }
+    assert_int_equal(rename(folder, path), 0);
+    if (!model_config_open(&config, path, &error)) fail_msg("%s", error.message);
+    assert_string_equal(config.name, cases[i].name);
+    model_config_close(&config);
+    free(path);
+    free(folder);
+    folder_remove(above);
+  }
+}
+
 static void prompts_are_read_by_name(void **state) {
   (void)state;
   char *folder = tiny_folder();
@@ -451,6 +480,7 @@ int main(void) {
       cmocka_unit_test(weights_that_are_not_finite_are_named),
       cmocka_unit_test(hash_tells_weights_apart_and_not_folders),
       cmocka_unit_test(configuration_opens_without_weights),
+      cmocka_unit_test(name_is_the_folders_or_the_repositorys),
       cmocka_unit_test(prompts_are_read_by_name),
       cmocka_unit_test(width_and_similarity_are_the_folders),
       cmocka_unit_test(what_is_not_supported_is_named_with_its_file),

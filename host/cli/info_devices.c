@@ -1,0 +1,73 @@
+#include <stdio.h>
+
+#include "cuda/card_group.h"
+#include "cuda/cards.h"
+#include "host/cli/human.h"
+#include "host/cli/info.h"
+
+struct devices {
+  struct cuda_card cards[CUDA_CARDS_MAX];
+  int32_t count;
+  struct error none; /* why there is no card, if there is none */
+  /* Of the two libraries the version, else why there is none. */
+  char products[32], group[32];
+  struct error no_products, no_group;
+};
+
+static void devices_find(struct devices *devices) {
+  if (!cuda_cards_list(devices->cards, &devices->count, &devices->none)) {
+    devices->count = 0;
+    return;
+  }
+  if (!cuda_products_library(devices->products, &devices->no_products)) *devices->products = '\0';
+  if (!card_group_library(devices->group, &devices->no_group)) *devices->group = '\0';
+}
+
+static void devices_print(const struct devices *devices) {
+  if (devices->count == 0) {
+    printf("cuda        none: %s\n", devices->none.message);
+    return;
+  }
+  for (int32_t i = 0; i < devices->count; i++) {
+    const struct cuda_card *card = &devices->cards[i];
+    char memory[32];
+    human_bytes(card->memory, memory);
+    printf("cuda %-6d %s, compute capability %d.%d, %d multiprocessors, %s%s\n", card->device, card->name,
+           card->major, card->minor, card->multiprocessors, memory, card->usable ? "" : "; too old for nina");
+  }
+  printf("cublaslt    %s\n", *devices->products ? devices->products : devices->no_products.message);
+  if (*devices->group)
+    printf("nccl        %s\n", devices->group);
+  else
+    printf("nccl        none, so each rank of a job reads the weights for itself: %s\n",
+           devices->no_group.message);
+}
+
+/* A library that is there is told by its version, one that is not by the reason. */
+static json_t *devices_json(const struct devices *devices) {
+  json_t *cards = json_array();
+  for (int32_t i = 0; i < devices->count; i++) {
+    const struct cuda_card *card = &devices->cards[i];
+    char capability[32];
+    snprintf(capability, sizeof capability, "%d.%d", card->major, card->minor);
+    json_array_append_new(
+        cards,
+        json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:I, s:b}", "device", card->device, "name", card->name,
+                  "uuid", card->uuid, "bus", card->bus, "compute_capability", capability, "multiprocessors",
+                  card->multiprocessors, "memory", (json_int_t)card->memory, "usable", card->usable));
+  }
+  if (devices->count == 0) return json_pack("{s:o, s:s}", "cards", cards, "none", devices->none.message);
+  return json_pack("{s:o, s:s*, s:s*, s:s*, s:s*}", "cards", cards, "cublaslt",
+                   *devices->products ? devices->products : NULL, "no_cublaslt",
+                   *devices->products ? NULL : devices->no_products.message, "nccl",
+                   *devices->group ? devices->group : NULL, "no_nccl",
+                   *devices->group ? NULL : devices->no_group.message);
+}
+
+bool info_devices(bool json, struct error *error) {
+  struct devices devices = {0};
+  devices_find(&devices);
+  if (json) return info_print_json(devices_json(&devices), error);
+  devices_print(&devices);
+  return true;
+}

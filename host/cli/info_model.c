@@ -1,0 +1,108 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/cli/human.h"
+#include "host/cli/info.h"
+#include "host/model/identity.h"
+
+struct described {
+  struct model *model;
+  struct tokenizer *tokenizer;
+  struct model_identity identity;
+};
+
+static bool described_open(const char *folder, struct described *described, struct error *error) {
+  described->model = model_open(folder, error);
+  if (!described->model) return false;
+  described->tokenizer = tokenizer_open(described->model->config.modules.transformer, error);
+  return described->tokenizer && model_check_finite(described->model, error) &&
+         identity_make(described->model, described->tokenizer, &described->identity, error);
+}
+
+static void described_close(struct described *described) {
+  tokenizer_close(described->tokenizer);
+  model_close(described->model);
+}
+
+static void prompts_print(const struct model_config *config) {
+  for (int32_t i = 0; i < config->prompt_count; i++) {
+    const struct prompt *prompt = &config->prompt[i];
+    const bool is_default = config->default_prompt && !strcmp(config->default_prompt, prompt->name);
+    printf("prompt      %s: \"%s\"%s\n", prompt->name, prompt->text, is_default ? " (default)" : "");
+  }
+}
+
+static void described_print(const struct described *described) {
+  const struct model *model = described->model;
+  const struct model_config *config = &model->config;
+  const struct model_shape *shape = &config->shape;
+  char count[32];
+  human_count(model_parameters(model), count);
+  printf("model       %s (%s), %s parameters in %s, %d file%s\n", config->name, family_name(config->family),
+         count, model->word_embedding->dtype_name, model->file_count, model->file_count == 1 ? "" : "s");
+  printf("shape       %d layers, hidden %d, %d heads of %d, FFN %d\n", shape->layers, shape->hidden,
+         shape->heads, shape->head_size, shape->ffn);
+  printf("pooling     %s%s, rows normalised\n", pooling_name(shape->pooling),
+         shape->pool_prompt ? "" : ", prompt left out");
+  printf("input       up to %d tokens\n", shape->max_tokens);
+  if (config->width < shape->hidden)
+    printf("width       %d of %d numbers, if --widths does not say otherwise\n", config->width,
+           shape->hidden);
+  else
+    printf("width       %d numbers, if --widths does not say otherwise\n", config->width);
+  printf("similarity  %s%s\n", config->similarity,
+         strcmp(config->similarity, "cosine") ? ", says the folder; nina compares by the cosine" : "");
+  prompts_print(config);
+  printf("tokenizer   %s, %d pieces\n", tokenizer_source(described->tokenizer),
+         tokenizer_pieces(described->tokenizer));
+  printf("identity    %s\n", described->identity.hash);
+}
+
+static json_t *prompts_json(const struct model_config *config) {
+  json_t *prompts = json_object();
+  for (int32_t i = 0; i < config->prompt_count; i++)
+    json_object_set_new(prompts, config->prompt[i].name, json_string(config->prompt[i].text));
+  return prompts;
+}
+
+/* The members of the identity, as manifest.json has them. */
+static json_t *identity_json(const struct model_identity *identity) {
+  json_t *json = json_pack("{s:s, s:s}", "name", identity->name, "identity", identity->hash);
+  for (int32_t i = 0; i < identity->count; i++)
+    json_object_set_new(json, identity->member[i].key,
+                        json_loads(identity->member[i].value, JSON_DECODE_ANY, NULL));
+  return json;
+}
+
+static json_t *described_json(const struct described *described) {
+  const struct model *model = described->model;
+  const struct model_config *config = &model->config;
+  return json_pack("{s:s, s:o, s:I, s:s, s:i, s:i, s:i, s:s, s:o, s:s?, s:{s:s, s:i}}", "folder",
+                   config->folder, "model", identity_json(&described->identity), "parameters",
+                   (json_int_t)model_parameters(model), "stored_as", model->word_embedding->dtype_name,
+                   "files", model->file_count, "max_tokens", config->shape.max_tokens, "width", config->width,
+                   "similarity", config->similarity, "prompts", prompts_json(config), "default_prompt",
+                   config->default_prompt, "tokenizer", "file", tokenizer_source(described->tokenizer),
+                   "pieces", tokenizer_pieces(described->tokenizer));
+}
+
+bool info_print_json(json_t *value, struct error *error) {
+  char *text = value ? json_dumps(value, JSON_INDENT(2)) : NULL;
+  if (text) puts(text);
+  const bool done = text != NULL;
+  free(text);
+  json_decref(value);
+  return done || error_set_memory(error, 1024, "a description");
+}
+
+bool info_model(const char *folder, bool json, struct error *error) {
+  struct described described = {0};
+  bool done = described_open(folder, &described, error);
+  if (done && json)
+    done = info_print_json(described_json(&described), error);
+  else if (done)
+    described_print(&described);
+  described_close(&described);
+  return done;
+}
