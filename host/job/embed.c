@@ -131,12 +131,18 @@ static bool open_tools(struct embedding *run, struct error *error) {
                      error);
 }
 
+static bool model_identity_of(const struct embedding *run, struct model_identity *identity,
+                              struct error *error) {
+  if (reads_weights(run)) return identity_make(run->model, run->tokenizer, identity, error);
+  identity_make_partial(run->model, run->tokenizer, identity);
+  return true;
+}
+
 static bool identity_of(const struct embedding *run, struct run_identity *identity, struct error *error) {
   const struct run_identity lent = {.settings = settings_of_run(&run->settings)};
   struct compute_class class;
   encoder_compute_class(run->encoder, &class);
-  return run_identity_copy(&lent, identity, error) &&
-         identity_make_hashes(run->model, run->tokenizer, reads_weights(run), &identity->model, error) &&
+  return run_identity_copy(&lent, identity, error) && model_identity_of(run, &identity->model, error) &&
          compute_classes_add(&identity->compute, &class, error);
 }
 

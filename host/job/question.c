@@ -70,13 +70,15 @@ static bool check_model(const struct question_encoder *question, const struct st
                         struct error *error) {
   const struct model_identity *passages = &run->manifest->identity.model;
   struct model_identity own;
-  if (!identity_make_hashes(question->model, question->tokenizer, true, &own, error)) return false;
-  if (!model_identity_first_difference(passages, &own)) return true;
+  char differences[600];
+  if (!identity_make(question->model, question->tokenizer, &own, error)) return false;
+  if (!model_identity_differences(passages, "in the manifest", &own, "now", differences, sizeof differences))
+    return true;
   return error_set(
       error, ERROR_CONFLICT,
       "the vectors in %s were made by another model (\"%s\") than %s: a question must be embedded "
-      "by the model of the passages",
-      run->out, passages->name, question->model->config.folder);
+      "by the model of the passages; %s",
+      run->out, passages->name, question->model->config.folder, differences);
 }
 
 struct question_encoder *question_encoder_open(const struct question_options *options,

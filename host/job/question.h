@@ -14,8 +14,8 @@ struct question_options {
   struct compute_options compute; /* the device auto is the CPU; one thread, whatever it says */
 };
 
-/* Opens the model that made the vectors of `run`: another one, by the hashes of its weights and its
- * tokenizer, is ERROR_CONFLICT. (Reads all weights.) `widths`: that of a question's row, and the run's widest
+/* Opens the model that made the vectors of `run`: one of another identity (host/model/identity.h) is
+ * ERROR_CONFLICT. (Reads all weights.) `widths`: that of a question's row, and the run's widest
  * one, from which the row derives. */
 struct question_encoder *question_encoder_open(const struct question_options *options,
                                                const struct width_list *widths, const struct stored_run *run,

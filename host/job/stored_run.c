@@ -154,11 +154,12 @@ bool stored_run_ids(const struct stored_run *run, struct id_map *map, struct err
 
 bool stored_run_matches(const struct stored_run *a, const struct stored_run *b, struct error *error) {
   const struct model_identity *one = &a->manifest->identity.model, *other = &b->manifest->identity.model;
-  const char *differs = model_identity_first_difference(one, other);
-  if (differs)
+  char differences[600];
+  if (model_identity_differences(one, "in the first", other, "in the second", differences,
+                                 sizeof differences))
     return error_set(error, ERROR_CONFLICT,
-                     "%s and %s were made with different models (their %s differ): embed both with one",
-                     a->out, b->out, differs);
+                     "%s and %s were made with different models: embed both with one; %s", a->out, b->out,
+                     differences);
   if (a->widths[0] != b->widths[0])
     return error_set(
         error, ERROR_CONFLICT,

@@ -43,15 +43,3 @@ bool identity_make(const struct model *model, const struct tokenizer *tokenizer,
   model_identity_seal(identity);
   return true;
 }
-
-bool identity_make_hashes(const struct model *model, const struct tokenizer *tokenizer, bool weights,
-                          struct model_identity *identity, struct error *error) {
-  char hash[33];
-  *identity = (struct model_identity){0};
-  snprintf(identity->name, sizeof identity->name, "%s", model->config.name);
-  if (weights && !model_hash(model, hash, error)) return false;
-  if (weights) model_identity_string(identity, "weights", hash);
-  tokenizer_hash(tokenizer, hash);
-  model_identity_string(identity, "tokenizer", hash);
-  return true;
-}

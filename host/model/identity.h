@@ -15,8 +15,3 @@ bool identity_make(const struct model *model, const struct tokenizer *tokenizer,
 /* The same without the weights, and so without a hash: for a rank whose neighbour reads them. */
 void identity_make_partial(const struct model *model, const struct tokenizer *tokenizer,
                            struct model_identity *identity);
-
-/* What manifests have held until now: the hashes of the weights and of the tokenizer. Without `weights`,
- * which reads them all, that of the tokenizer alone. */
-bool identity_make_hashes(const struct model *model, const struct tokenizer *tokenizer, bool weights,
-                          struct model_identity *identity, struct error *error);

@@ -56,7 +56,6 @@ bool run_identity_read(const json_t *object, struct run_identity *identity, stru
          compute_classes_read(class, CLASS ".", &identity->compute, error);
 }
 
-/* Until a model's hash alone says which it is, its name does too. */
 static bool names_compare(const char *then, const char *now, struct difference *difference) {
   struct json_text texts[2] = {0};
   json_text_string(&texts[0], NULL, then);
@@ -68,10 +67,22 @@ static bool names_compare(const char *then, const char *now, struct difference *
   return ok;
 }
 
+/* A name is no difference by itself, but if the models differ, it tells people which two they are. */
+static bool model_compare(const struct model_identity *then, const struct model_identity *now,
+                          struct difference *difference) {
+  struct difference members = {.then = "", .now = ""};
+  model_identity_compare(MODEL, then, now, &members);
+  const bool same = members.count == 0;
+  difference_free(&members);
+  if (same) return true;
+  if (!names_compare(then->name, now->name, difference)) return false;
+  model_identity_compare(MODEL, then, now, difference);
+  return true;
+}
+
 bool run_identity_compare(const struct run_identity *then, const struct run_identity *now, bool mixed,
                           struct difference *difference) {
-  if (!names_compare(then->model.name, now->model.name, difference)) return false;
-  model_identity_compare(MODEL, &then->model, &now->model, difference);
+  if (!model_compare(&then->model, &now->model, difference)) return false;
   return fields_compare(&settings_fields, SETTINGS, &then->settings, &now->settings, difference) &&
          (mixed || compute_classes_compare(CLASS, &then->compute, &now->compute, difference));
 }

@@ -130,16 +130,6 @@ void model_identity_compare(const char *path, const struct model_identity *then,
       member_compare(path, now->member[i].key, NULL, now->member[i].value, difference);
 }
 
-const char *model_identity_first_difference(const struct model_identity *a, const struct model_identity *b) {
-  for (int32_t i = 0; i < a->count; i++) {
-    const char *other = model_identity_member(b, a->member[i].key);
-    if (!other || strcmp(a->member[i].value, other) != 0) return a->member[i].key;
-  }
-  for (int32_t i = 0; i < b->count; i++)
-    if (!model_identity_member(a, b->member[i].key)) return b->member[i].key;
-  return NULL;
-}
-
 int32_t model_identity_differences(const struct model_identity *a, const char *then,
                                    const struct model_identity *b, const char *now, char *text, size_t size) {
   struct difference difference = {.then = then, .now = now};

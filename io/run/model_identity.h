@@ -56,10 +56,6 @@ bool model_identity_visit(const struct model_identity *identity, field_fn *visit
 void model_identity_compare(const char *path, const struct model_identity *then,
                             const struct model_identity *now, struct difference *difference);
 
-/* The key of the first member that is not the same in both, or that only one of them has; NULL if there is
- * none. */
-const char *model_identity_first_difference(const struct model_identity *a, const struct model_identity *b);
-
 /* What model_identity_compare adds as a phrase of its own, written to `text` [size]: `pooling: "cls" in
  * out/a, "mean" now; …`, if `then` is "in out/a" and `now` is "now". Returns the number of differences. */
 int32_t model_identity_differences(const struct model_identity *a, const char *then,

@@ -274,10 +274,11 @@ def test_vectors_that_do_not_belong_together_are_refused(tmp_path: Path) -> None
     mixed = tmp_path / "mixed"
     shutil.copytree(VECTORS, mixed)
     manifest = json.loads((mixed / "queries" / "manifest.json").read_text())
+    weights = manifest["model"]["weights"]
     manifest["model"]["weights"] = "0" * 32
     (mixed / "queries" / "manifest.json").write_text(json.dumps(manifest))
     arguments = ["--vectors", mixed, "--data", MUNICIPAL]
-    assert "were made with different models (their weights differ)" in nina("eval", *arguments, status=USAGE).error
+    assert f'were made with different models: embed both with one; weights: "{weights}" in the first, "{"0" * 32}" in the second' in nina("eval", *arguments, status=USAGE).error
     manifest["state"] = "incomplete"
     (mixed / "queries" / "manifest.json").write_text(json.dumps(manifest))
     assert "queries is not complete" in nina("eval", *arguments, status=FAILED).error

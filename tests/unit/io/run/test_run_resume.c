@@ -123,7 +123,8 @@ static void change_weights(struct fixture_request *fixture) {
   model_identity_string(&fixture->identity.model, "weights", "0b");
 }
 
-static void change_name(struct fixture_request *fixture) {
+static void change_name_and_weights(struct fixture_request *fixture) {
+  change_weights(fixture);
   strcpy(fixture->identity.model.name, "s\"mall");
 }
 
@@ -163,7 +164,7 @@ static void other_settings_are_refused_by_name_and_values(void **state) {
     const char *expected;
   } changes[] = {
       {change_weights, "model.weights: \"0a\" in the manifest, \"0b\" now"},
-      {change_name, "model.name: \"tiny\" in the manifest, \"s\\\"mall\" now"},
+      {change_name_and_weights, "model.name: \"tiny\" in the manifest, \"s\\\"mall\" now; model.weights: "},
       {change_widths, "--widths: [8, 4] in the manifest, [8] now"},
       {change_tokens, "--max-tokens: 64 in the manifest, 32 now"},
       {change_field, "--id-field: null in the manifest, \"query\" now"},
@@ -184,6 +185,18 @@ static void other_settings_are_refused_by_name_and_values(void **state) {
     assert_says(&error, "--overwrite");
   }
   run_log_close(must_open(*state, &shard, 1, RUN_RESUME));
+}
+
+static void model_of_another_name_is_the_same_model(void **state) {
+  const struct shard shard = shard_named("a", 1);
+  struct fixture_request fixture;
+  struct error error;
+  run_log_close(must_open(*state, &shard, 1, RUN_RESUME));
+  request_make(&fixture, &shard, 1, RUN_RESUME);
+  strcpy(fixture.identity.model.name, "s\"mall");
+  struct run_log *log = run_log_open(fixture_out(*state), &fixture.request, &error);
+  if (!log) fail_msg("%s", error.message);
+  run_log_close(log);
 }
 
 static void number_of_shards_must_agree(void **state) {
@@ -481,6 +494,7 @@ int main(void) {
       IN_SCRATCH(part_with_a_missing_or_short_file_is_done_again),
       IN_SCRATCH(record_that_points_elsewhere_is_not_believed),
       IN_SCRATCH(other_settings_are_refused_by_name_and_values),
+      IN_SCRATCH(model_of_another_name_is_the_same_model),
       IN_SCRATCH(number_of_shards_must_agree),
       IN_SCRATCH(changed_shard_is_refused),
       IN_SCRATCH(repaired_shard_goes_on),
