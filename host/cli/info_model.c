@@ -4,6 +4,7 @@
 
 #include "host/cli/human.h"
 #include "host/cli/info.h"
+#include "host/cli/say.h"
 #include "host/model/identity.h"
 
 struct described {
@@ -29,7 +30,7 @@ static void prompts_print(const struct model_config *config) {
   for (int32_t i = 0; i < config->prompt_count; i++) {
     const struct prompt *prompt = &config->prompt[i];
     const bool is_default = config->default_prompt && !strcmp(config->default_prompt, prompt->name);
-    printf("prompt      %s: \"%s\"%s\n", prompt->name, prompt->text, is_default ? " (default)" : "");
+    say_line(stdout, "prompt      %s: \"%s\"%s", prompt->name, prompt->text, is_default ? " (default)" : "");
   }
 }
 
@@ -39,8 +40,9 @@ static void described_print(const struct described *described) {
   const struct model_shape *shape = &config->shape;
   char count[32];
   human_count(model_parameters(model), count);
-  printf("model       %s (%s), %s parameters in %s, %d file%s\n", config->name, family_name(config->family),
-         count, model->word_embedding->dtype_name, model->file_count, model->file_count == 1 ? "" : "s");
+  say_line(stdout, "model       %s (%s), %s parameters in %s, %d file%s", config->name,
+           family_name(config->family), count, model->word_embedding->dtype_name, model->file_count,
+           model->file_count == 1 ? "" : "s");
   printf("shape       %d layers, hidden %d, %d heads of %d, FFN %d\n", shape->layers, shape->hidden,
          shape->heads, shape->head_size, shape->ffn);
   printf("pooling     %s%s, rows normalised\n", pooling_name(shape->pooling),
@@ -51,8 +53,8 @@ static void described_print(const struct described *described) {
            shape->hidden);
   else
     printf("width       %d numbers, if --widths does not say otherwise\n", config->width);
-  printf("similarity  %s%s\n", config->similarity,
-         strcmp(config->similarity, "cosine") ? ", says the folder; nina compares by the cosine" : "");
+  say_line(stdout, "similarity  %s%s", config->similarity,
+           strcmp(config->similarity, "cosine") ? ", says the folder; nina compares by the cosine" : "");
   prompts_print(config);
   printf("tokenizer   %s, %d pieces\n", tokenizer_source(described->tokenizer),
          tokenizer_pieces(described->tokenizer));

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "host/cli/info.h"
+#include "host/cli/say.h"
 #include "io/run/manifest.h"
 #include "io/run/totals.h"
 
@@ -11,7 +12,7 @@ struct printed {
 
 static void member_print(void *context, const char *part, const char *key, const char *value) {
   struct printed *printed = context;
-  printf("%-11s %s: %s\n", printed->last && strcmp(printed->last, part) == 0 ? "" : part, key, value);
+  say_line(stdout, "%-11s %s: %s", printed->last && strcmp(printed->last, part) == 0 ? "" : part, key, value);
   printed->last = part;
 }
 
@@ -21,8 +22,8 @@ static void total_print(void *context, const char *key, const char *value) {
 
 static bool output_print(const char *folder, const struct manifest *manifest, struct error *error) {
   struct printed printed = {0};
-  printf("output      %s, %s%s\n", folder, manifest_state_name(manifest->state),
-         manifest->finished ? "" : " (not finished: start the same command again, or see nina verify)");
+  say_line(stdout, "output      %s, %s%s", folder, manifest_state_name(manifest->state),
+           manifest->finished ? "" : " (not finished: start the same command again, or see nina verify)");
   bool ok = run_identity_visit(&manifest->identity, member_print, &printed);
   printf("shards      %d\n", manifest->shards.count);
   ok = ok && (!manifest->finished || fields_visit(&totals_fields, &manifest->totals, total_print, &printed));
