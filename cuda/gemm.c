@@ -7,7 +7,6 @@
 
 #define CLASS_LEAST 128 /* tokens of the smallest class: one tile of cuBLASLt's */
 #define CLASSES_MAX 32
-#define ALGORITHMS_MAX 8 /* that are looked at for a class */
 
 struct cuda_blas {
   const struct cublaslt *lt;
@@ -165,23 +164,20 @@ static bool algorithm_does(struct cuda_gemm *gemm, const cublasLtMatmulAlgo_t *a
          result.workspaceSize <= CUDA_BLAS_WORKSPACE;
 }
 
-/* The first that does the most tokens of the class and the least too: what it does not do shows here and not
- * in the middle of a run. A search's is only the one that is tried first (cuda_gemm_run). */
+/* The first that does the most tokens of the class and the least too; if there is none, the heuristic's
+ * first. What it does not do, cuda_gemm_run asks for. A search's is the heuristic's first at once: its bits
+ * may differ. */
 static bool algorithm_choose(struct cuda_gemm *gemm, int class, struct error *error) {
   const int32_t most = class_representative(class, gemm->max_tokens), least = class_least(class);
-  cublasLtMatmulHeuristicResult_t results[ALGORITHMS_MAX];
-  int found = 0;
-  if (!algorithms_ask(gemm, most, is_scores(gemm) ? 1 : ALGORITHMS_MAX, results, &found, error)) return false;
-  for (int i = 0; i < found && results[i].state == CUBLAS_STATUS_SUCCESS; i++) {
-    if (!is_scores(gemm) && !algorithm_does(gemm, &results[i].algo, least, error)) continue;
-    gemm->algorithm[class] = results[i].algo;
-    return true;
-  }
-  return error_set(
-      error, ERROR_DEVICE,
-      "cuBLASLt has no algorithm that does a product of [%d, %d] with %d tokens as with %d: pass "
-      "another --batch-tokens, or --device cpu",
-      gemm->shape.outputs, gemm->shape.inputs, least, most);
+  cublasLtMatmulHeuristicResult_t results[CUDA_GEMM_CANDIDATES];
+  int found = 0, chosen = 0;
+  if (!algorithms_ask(gemm, most, is_scores(gemm) ? 1 : CUDA_GEMM_CANDIDATES, results, &found, error))
+    return false;
+  for (int i = found - 1; i >= 0 && !is_scores(gemm); i--)
+    if (results[i].state == CUBLAS_STATUS_SUCCESS && algorithm_does(gemm, &results[i].algo, least, error))
+      chosen = i;
+  gemm->algorithm[class] = results[chosen].algo;
+  return true;
 }
 
 static bool algorithms_choose(struct cuda_gemm *gemm, struct error *error) {
@@ -247,7 +243,7 @@ bool cuda_gemm_run(struct cuda_gemm *gemm, const uint16_t *x, const uint16_t *we
   const struct call call = {x, weight, y};
   if (!tokens_set(gemm, tokens, error) || !bias_set(gemm, bias, error)) return false;
   cublasStatus_t status = call_queue(gemm, &call, &gemm->algorithm[class_of(tokens)]);
-  if (is_scores(gemm) && is_refusal(status)) {
+  if (is_refusal(status)) {
     cublasLtMatmulHeuristicResult_t own;
     int found = 0;
     if (!algorithms_ask(gemm, tokens, 1, &own, &found, error)) return false;

@@ -9,11 +9,11 @@
  * tokens]: nothing is copied or turned, and the bias runs along D's rows, as its epilogue wants.
  *
  * The algorithm is chosen when a product is opened, by cuBLASLt's heuristic, for one fixed number of tokens
- * in each class of them (a power of two), with no split along the inputs that would need a reduction. So a
- * row's bits depend on the batch's number of tokens, the card and the library alone. cuBLASLt does not
- * promise that an algorithm does other numbers than it was chosen for: one must do the least of its class
- * too, as far as cuBLASLt can tell beforehand. A search need not have the same bits every time; where its
- * algorithm refuses a number of tokens, the heuristic is asked for one of that number's own. */
+ * in each class of them (a power of two), with no split along the inputs that would need a reduction.
+ * cuBLASLt does not promise that an algorithm does other numbers than it was chosen for: one is preferred
+ * that does the least of its class too, as far as cuBLASLt can tell beforehand. If it refuses a number of
+ * tokens in a batch, the heuristic is asked for one of that number's own. So a row's bits depend on the
+ * batch's number of tokens, the card and the library alone. */
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -54,6 +54,8 @@ void cuda_gemm_close(struct cuda_gemm *gemm);
 /* Queues y = … on the stream; 1 ≤ tokens ≤ max_tokens. All in device memory, aligned to 256 bytes. */
 bool cuda_gemm_run(struct cuda_gemm *gemm, const uint16_t *x, const uint16_t *weight, const uint16_t *bias,
                    int32_t tokens, void *y, struct error *error);
+
+#define CUDA_GEMM_CANDIDATES 8 /* algorithms that are looked at for a class */
 
 /* The number of tokens that stands for its class. */
 int32_t cuda_gemm_representative(int32_t tokens, int32_t max_tokens);

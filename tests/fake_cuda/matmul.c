@@ -18,6 +18,8 @@
 /* What an algorithm holds: the mark that it is one, the tokens that it was chosen for, and whether it does
  * all numbers of them, as the second of the heuristic's does. */
 #define ALGORITHM 0x6e696e61
+#define REFUSED_EACH 5
+#define REFUSED_REST 3
 enum { ALGORITHM_MARK, ALGORITHM_TOKENS, ALGORITHM_DOES_ALL };
 
 struct fake_handle {
@@ -136,12 +138,15 @@ static cudaError_t product_run(const void *arguments) {
   return status;
 }
 
-/* FAKE_CUDA_REFUSE names a number of tokens that only algorithms do that were chosen for it, or that do all.
- */
+/* Algorithms for other numbers of tokens refuse every fifth number, as a real one may refuse any; and the
+ * number that FAKE_CUDA_REFUSE names, with a "!" after it even those that otherwise do all. */
 static bool is_refused(const cublasLtMatmulAlgo_t *algorithm, uint64_t tokens) {
-  const char *refused = getenv("FAKE_CUDA_REFUSE");
-  return refused && strtoull(refused, NULL, 10) == tokens && algorithm->data[ALGORITHM_TOKENS] != tokens &&
-         !algorithm->data[ALGORITHM_DOES_ALL];
+  const char *wish = getenv("FAKE_CUDA_REFUSE");
+  char *end = NULL;
+  const bool named = wish && strtoull(wish, &end, 10) == tokens;
+  if (algorithm->data[ALGORITHM_TOKENS] == tokens) return false;
+  if (algorithm->data[ALGORITHM_DOES_ALL]) return named && *end == '!';
+  return named || tokens % REFUSED_EACH == REFUSED_REST;
 }
 
 static bool is_aligned(const void *pointer) {
