@@ -31,3 +31,10 @@ bool cuda_slot_wait(struct cuda_slot *slot, uint16_t *const *rows, struct error 
 
 /* As encoder_blamed. */
 int32_t cuda_slot_blamed(const struct cuda_slot *slot);
+
+/* Times the products of an idle slot whose weights are there, and appends what cuda/gemm_tuning.h describes.
+ */
+bool cuda_slot_tune(struct cuda_slot *slot, json_t *products, struct error *error);
+
+/* Has them use it. */
+bool cuda_slot_use_tuning(struct cuda_slot *slot, const json_t *products, struct error *error);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "cuda/cards.h"
 #include "cuda/check.h"
@@ -29,6 +30,7 @@ struct encoder_cuda {
   int32_t max_tokens;
   struct cuda_card card;
   struct cuda_slot **slot; /* [encoder.info.slots] */
+  char tuning[33]; /* hash of the text that the products' algorithms are from; empty: the heuristic's */
 };
 
 static struct encoder_cuda *cuda_of(struct encoder *encoder) {
@@ -62,6 +64,7 @@ static void encoder_cuda_compute_class(const struct encoder *encoder, struct com
   snprintf(class->compute_capability, sizeof class->compute_capability, "%d.%d", cuda->card.major,
            cuda->card.minor);
   cuda_gemm_library_version(class->cublaslt);
+  memcpy(class->gemm_tuning, cuda->tuning, sizeof class->gemm_tuning);
 }
 
 static void encoder_cuda_close(struct encoder *encoder) {
@@ -233,4 +236,55 @@ struct encoder *encoder_cuda_open(const struct model *model, const struct encode
   if (!encoder || encoder_cuda_read_weights(encoder, error)) return encoder;
   encoder_cuda_close(encoder);
   return NULL;
+}
+
+char *encoder_cuda_tune(struct encoder *encoder, struct error *error) {
+  struct encoder_cuda *cuda = cuda_of(encoder);
+  struct compute_class class;
+  json_t *products = json_array();
+  char *text = NULL;
+  encoder_cuda_compute_class(encoder, &class);
+  if (products && cuda_slot_tune(cuda->slot[0], products, error)) {
+    json_t *all = json_pack("{s:s, s:s, s:s, s:O}", "card", class.card, "compute_capability",
+                            class.compute_capability, "cublaslt", class.cublaslt, "products", products);
+    text = all ? json_dumps(all, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) : NULL;
+    json_decref(all);
+    if (!text) error_set_memory(error, 4096, "the algorithms of products");
+  }
+  json_decref(products);
+  if (!text) card_blame(cuda, error);
+  return text;
+}
+
+/* Compares one fact of a tuning text with this card's. */
+static bool fact_check(const json_t *tuning, const char *name, const char *now, struct error *error) {
+  const char *then = json_string_value(json_object_get(tuning, name));
+  if (!then)
+    return error_set(error, ERROR_INPUT, "it is no file that --gemm-tuning has written: no \"%s\"", name);
+  if (strcmp(then, now) == 0) return true;
+  return error_set(
+      error, ERROR_CONFLICT,
+      "it was timed with another card or library: %s \"%s\" then, \"%s\" now; name a file that is "
+      "not there yet",
+      name, then, now);
+}
+
+bool encoder_cuda_use_tuning(struct encoder *encoder, const char *text, struct error *error) {
+  struct encoder_cuda *cuda = cuda_of(encoder);
+  struct compute_class class;
+  const XXH128_hash_t hash = XXH3_128bits(text, strlen(text));
+  json_error_t where;
+  json_t *tuning = json_loads(text, JSON_REJECT_DUPLICATES, &where);
+  const json_t *products = json_object_get(tuning, "products");
+  encoder_cuda_compute_class(encoder, &class);
+  bool ok = tuning || error_set(error, ERROR_INPUT, "it is no JSON: line %d: %s", where.line, where.text);
+  ok = ok && fact_check(tuning, "card", class.card, error) &&
+       fact_check(tuning, "compute_capability", class.compute_capability, error) &&
+       fact_check(tuning, "cublaslt", class.cublaslt, error);
+  for (int32_t s = 0; ok && s < encoder->info.slots; s++)
+    ok = cuda_slot_use_tuning(cuda->slot[s], products, error);
+  snprintf(cuda->tuning, sizeof cuda->tuning, "%016llx%016llx", (unsigned long long)hash.high64,
+           (unsigned long long)hash.low64);
+  json_decref(tuning);
+  return ok;
 }

@@ -29,3 +29,13 @@ size_t encoder_cuda_weights_bytes(const struct encoder *encoder);
 /* Those of the encoder of the group's member 0, who has read them. Collective in the group, whose members
  * have opened the same model; the others' model files are not touched. */
 bool encoder_cuda_share_weights(struct encoder *encoder, struct card_group *group, struct error *error);
+
+/* Times the algorithms of this model's products on this card, which takes a second or so, once the weights
+ * are there and before the first batch. Returns what a file of --gemm-tuning holds (cuda/gemm_tuning.h), to
+ * be freed; NULL on an error. */
+char *encoder_cuda_tune(struct encoder *encoder, struct error *error);
+
+/* Has the products use such a text, before the first batch; the compute class then names its hash.
+ * ERROR_CONFLICT: it was timed on another card or with another cuBLASLt; ERROR_INPUT: it is none, or of
+ * another model. */
+bool encoder_cuda_use_tuning(struct encoder *encoder, const char *text, struct error *error);

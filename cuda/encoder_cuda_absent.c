@@ -61,6 +61,18 @@ struct encoder *encoder_cuda_open(const struct model *model, const struct encode
   return NULL;
 }
 
+char *encoder_cuda_tune(struct encoder *encoder, struct error *error) {
+  (void)encoder;
+  absent(error);
+  return NULL;
+}
+
+bool encoder_cuda_use_tuning(struct encoder *encoder, const char *text, struct error *error) {
+  (void)encoder;
+  (void)text;
+  return absent(error);
+}
+
 struct top_k_card *top_k_card_open(const struct top_k_card_options *options, struct error *error) {
   (void)options;
   absent(error);

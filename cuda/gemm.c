@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cuda/check.h"
 
@@ -164,19 +165,20 @@ static bool algorithm_does(struct cuda_gemm *gemm, const cublasLtMatmulAlgo_t *a
          result.workspaceSize <= CUDA_BLAS_WORKSPACE;
 }
 
-/* The first that does the most tokens of the class and the least too; if there is none, the heuristic's
- * first. What it does not do, cuda_gemm_run asks for. A search's is the heuristic's first at once: its bits
- * may differ. */
+/* The first of the candidates; a search's is the heuristic's first, since its bits may differ. What an
+ * algorithm does not do, cuda_gemm_run asks for. */
 static bool algorithm_choose(struct cuda_gemm *gemm, int class, struct error *error) {
-  const int32_t most = class_representative(class, gemm->max_tokens), least = class_least(class);
-  cublasLtMatmulHeuristicResult_t results[CUDA_GEMM_CANDIDATES];
-  int found = 0, chosen = 0;
-  if (!algorithms_ask(gemm, most, is_scores(gemm) ? 1 : CUDA_GEMM_CANDIDATES, results, &found, error))
-    return false;
-  for (int i = found - 1; i >= 0 && !is_scores(gemm); i--)
-    if (results[i].state == CUBLAS_STATUS_SUCCESS && algorithm_does(gemm, &results[i].algo, least, error))
-      chosen = i;
-  gemm->algorithm[class] = results[chosen].algo;
+  const int32_t most = class_representative(class, gemm->max_tokens);
+  struct cuda_gemm_algorithm candidates[CUDA_GEMM_CANDIDATES];
+  cublasLtMatmulHeuristicResult_t first;
+  int count;
+  if (is_scores(gemm)) {
+    if (!algorithms_ask(gemm, most, 1, &first, &count, error)) return false;
+    gemm->algorithm[class] = first.algo;
+    return true;
+  }
+  if (!cuda_gemm_candidates(gemm, class, candidates, &count, error)) return false;
+  memcpy(&gemm->algorithm[class], &candidates[0], sizeof gemm->algorithm[class]);
   return true;
 }
 
@@ -258,4 +260,47 @@ void cuda_gemm_library_version(char version[32]) {
   const struct cublaslt *lt = cublaslt_library(&unused);
   const size_t number = lt ? lt->cublasLtGetVersion() : 0; /* 10000 · major + 100 · minor + patch */
   snprintf(version, 32, "%zu.%zu.%zu", number / 10000, number / 100 % 100, number % 100);
+}
+
+/* --- For tuning ----------------------------------------------------------------------------------------- */
+
+_Static_assert(sizeof(struct cuda_gemm_algorithm) == sizeof(cublasLtMatmulAlgo_t),
+               "the same under two names");
+
+const struct cuda_gemm_shape *cuda_gemm_shape_of(const struct cuda_gemm *gemm) {
+  return &gemm->shape;
+}
+
+int cuda_gemm_classes(const struct cuda_gemm *gemm) {
+  return class_of(gemm->max_tokens) + 1;
+}
+
+int32_t cuda_gemm_class_tokens(const struct cuda_gemm *gemm, int class) {
+  return class_representative(class, gemm->max_tokens);
+}
+
+bool cuda_gemm_candidates(struct cuda_gemm *gemm, int class,
+                          struct cuda_gemm_algorithm candidates[CUDA_GEMM_CANDIDATES], int *count,
+                          struct error *error) {
+  cublasLtMatmulHeuristicResult_t results[CUDA_GEMM_CANDIDATES];
+  int found = 0;
+  *count = 0;
+  if (!algorithms_ask(gemm, class_representative(class, gemm->max_tokens), CUDA_GEMM_CANDIDATES, results,
+                      &found, error))
+    return false;
+  for (int i = 0; i < found; i++)
+    if (results[i].state == CUBLAS_STATUS_SUCCESS &&
+        algorithm_does(gemm, &results[i].algo, class_least(class), error))
+      memcpy(&candidates[(*count)++], &results[i].algo, sizeof *candidates);
+  if (*count == 0) memcpy(&candidates[(*count)++], &results[0].algo, sizeof *candidates);
+  return true;
+}
+
+bool cuda_gemm_choose(struct cuda_gemm *gemm, int class, const struct cuda_gemm_algorithm *algorithm) {
+  struct error unused;
+  cublasLtMatmulAlgo_t chosen;
+  memcpy(&chosen, algorithm, sizeof chosen);
+  if (!algorithm_does(gemm, &chosen, class_representative(class, gemm->max_tokens), &unused)) return false;
+  gemm->algorithm[class] = chosen;
+  return true;
 }

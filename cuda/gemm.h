@@ -60,5 +60,28 @@ bool cuda_gemm_run(struct cuda_gemm *gemm, const uint16_t *x, const uint16_t *we
 /* The number of tokens that stands for its class. */
 int32_t cuda_gemm_representative(int32_t tokens, int32_t max_tokens);
 
+/* --- For tuning (cuda/gemm_tuning.h) -------------------------------------------------------------------- */
+
+/* What cuBLASLt calls an algorithm: 64 bytes, which its manual lets be stored and used again with the same
+ * version of the library and the same card. */
+struct cuda_gemm_algorithm {
+  uint64_t data[8];
+};
+
+const struct cuda_gemm_shape *cuda_gemm_shape_of(const struct cuda_gemm *gemm);
+
+/* Number of classes, and the number of tokens that stands for one. */
+int cuda_gemm_classes(const struct cuda_gemm *gemm);
+int32_t cuda_gemm_class_tokens(const struct cuda_gemm *gemm, int class);
+
+/* Algorithms of a class that do its most and its least tokens, as far as cuBLASLt can tell: the heuristic's
+ * order, the one that the product has without tuning first. *count is 1 or more. */
+bool cuda_gemm_candidates(struct cuda_gemm *gemm, int class,
+                          struct cuda_gemm_algorithm candidates[CUDA_GEMM_CANDIDATES], int *count,
+                          struct error *error);
+
+/* The class's products are done by it from now on. False, without an error, if cuBLASLt does not take it. */
+bool cuda_gemm_choose(struct cuda_gemm *gemm, int class, const struct cuda_gemm_algorithm *algorithm);
+
 /* cuBLASLt's version, as 13.1.0; 0.0.0 where it was not found. */
 void cuda_gemm_library_version(char version[32]);

@@ -72,6 +72,7 @@ static const struct option_spec specs[] = {
                  "is found; each rank of a machine takes a card of its own",
                  PRECISION_HELP),
     BATCH_TOKENS_ROW(EMBED(compute)),
+    GEMM_TUNING_ROW(EMBED(compute)),
     {.name = "block-lines", .type = OPTION_SIZE, .offset = EMBED(block_lines), .argument = "N",
      .help = "lines of a block, the unit of commit and resume\n"
              "(default: cpu: 2048, cuda: 16384)"},

@@ -70,6 +70,7 @@ static const struct option_spec specs[] = {
                  "--vectors is cpu",
                  PRECISION_HELP),
     BATCH_TOKENS_ROW(EVAL(compute)),
+    GEMM_TUNING_ROW(EVAL(compute)),
     {.type = OPTION_HEADING, .help = "Display"},
     {.name = "progress", .type = OPTION_CHOICE, .offset = OWN(progress), .argument = "MODE", .choices = progress_modes,
      .help = "auto, bar, json or none, as for nina embed"},

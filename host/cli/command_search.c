@@ -51,6 +51,7 @@ static const struct option_spec specs[] = {
                  "of questions and scan: cpu, cuda, cuda:K (card K), or\n"
                  "null (no model: hashes, for tests); auto: cpu",
                  "of the questions: auto; cpu: fp32 or bf16; cuda: fp16"),
+    GEMM_TUNING_ROW(SEARCH(question.compute)),
     {.name = "quiet", .type = OPTION_FLAG, .offset = OWN(quiet),
      .help = "print answers and errors only"},
     {.type = OPTION_END},

@@ -32,6 +32,11 @@
   {.name = "max-tokens", .type = OPTION_INT, .offset = (at) + offsetof(struct compute_options, max_tokens),   \
    .argument = "N", .help = "cut " texts " at N tokens (default: the model's limit)"}
 
+#define GEMM_TUNING_ROW(at)                                                                                   \
+  {.name = "gemm-tuning", .type = OPTION_STRING, .offset = (at) + offsetof(struct compute_options, gemm_tuning), \
+   .argument = "FILE", .help = "cuda: algorithms of matrix products by the clock; if\n"                       \
+                               "FILE is not there, they are timed and it is written"}
+
 #define NULL_RATE_ROW(at)                                                                                     \
   {.name = "null-rate", .type = OPTION_SIZE, .offset = (at) + offsetof(struct compute_options, null_rate),    \
    .argument = "N", .help = "device null: tokens/s of each thread (default: no limit)"}

@@ -8,6 +8,7 @@
 #include "cuda/encoder_cuda.h"
 #include "host/cpu/encoder_cpu.h"
 #include "host/cpu/encoder_null.h"
+#include "host/job/card_tuning.h"
 #include "host/job/card_weights.h"
 
 /* The cards that this process may compute on. */
@@ -41,8 +42,9 @@ bool device_of_manifest(const struct manifest *manifest, enum device *device) {
 static void choose_alone(const struct compute_options *options, const struct manifest *manifest,
                          struct device_choice *choice, struct card_list *list) {
   const bool precision_fits = options->precision == PRECISION_AUTO || options->precision == PRECISION_FP16;
-  *choice =
-      (struct device_choice){.device = options->device, .card = options->card > 0 ? options->card - 1 : 0};
+  *choice = (struct device_choice){.device = options->device,
+                                   .card = options->card > 0 ? options->card - 1 : 0,
+                                   .gemm_tuning = options->gemm_tuning};
   list->count = 0;
   const bool settled = choice->device != DEVICE_AUTO || device_of_manifest(manifest, &choice->device);
   if (settled ? choice->device == DEVICE_CUDA : precision_fits) cards_find(options, list);
@@ -117,7 +119,8 @@ struct encoder *device_open_encoder(const struct device_choice *choice, bool fre
     ok = agree(ranks, encoder != NULL, error);
     if (!ok && !error->code) *error = first;
   }
-  if (ok) return encoder;
+  const bool on_card = ok && strcmp(encoder->info.name, "cuda") == 0;
+  if (ok && card_tuning_bring(ranks, choice->gemm_tuning, on_card ? encoder : NULL, error)) return encoder;
   encoder_close(encoder);
   return NULL;
 }

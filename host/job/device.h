@@ -15,14 +15,16 @@ struct compute_options {
   enum precision precision;
   int32_t threads; /* 0: the processors that this process may use */
   int32_t batch_tokens;
-  int32_t max_tokens; /* 0: the model's own */
-  int64_t null_rate;  /* tokens per second of each slot of the null encoder; 0: memory speed */
+  int32_t max_tokens;      /* 0: the model's own */
+  int64_t null_rate;       /* tokens per second of each slot of the null encoder; 0: memory speed */
+  const char *gemm_tuning; /* file of the products' algorithms (host/job/card_tuning.h), or NULL */
 };
 
 struct device_choice {
   enum device device;      /* never DEVICE_AUTO */
   int32_t card;            /* of DEVICE_CUDA */
   struct card_share share; /* of DEVICE_CUDA: the ranks of this machine that have one too */
+  const char *gemm_tuning; /* as the options name it */
 };
 
 /* The device that a run was computed with, where its manifest (or NULL) names one; otherwise false, and

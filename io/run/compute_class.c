@@ -17,6 +17,7 @@ static const struct field fields[] = {
     {CLASS(FIELD_TEXT, card)},
     {CLASS(FIELD_TEXT, compute_capability)},
     {CLASS(FIELD_TEXT, cublaslt)},
+    {CLASS(FIELD_TEXT, gemm_tuning)},
     {CLASS(FIELD_OPTION, batch_tokens)},
 };
 static const struct field_table table = FIELD_TABLE(fields);

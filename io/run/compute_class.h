@@ -15,6 +15,8 @@ struct compute_class {
   char encoder[16], precision[16];
   char isa[32], onednn[32], onednn_isa[64];             /* of the encoder for CPUs */
   char card[256], compute_capability[16], cublaslt[32]; /* of the encoder for cards */
+  char
+      gemm_tuning[33]; /* of the encoder for cards: hash of the file that its products' algorithms are from */
   int32_t batch_tokens;
 };
 

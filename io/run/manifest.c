@@ -232,7 +232,8 @@ bool manifest_read(const char *out, struct manifest **manifest, struct error *er
 static void setting_name(struct text *text, const char *path) {
   static const char *const options[][2] = {{"compute_class.encoder", "--device"},
                                            {"compute_class.precision", "--precision"},
-                                           {"compute_class.batch_tokens", "--batch-tokens"}};
+                                           {"compute_class.batch_tokens", "--batch-tokens"},
+                                           {"compute_class.gemm_tuning", "--gemm-tuning"}};
   static const char settings[] = "settings.";
   for (size_t i = 0; i < sizeof options / sizeof *options; i++)
     if (strcmp(path, options[i][0]) == 0) path = options[i][1];

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "host/model/half.h"
 #include "tests/fake_cuda/fake.h"
@@ -18,6 +19,7 @@
 /* What an algorithm holds: the mark that it is one, the tokens that it was chosen for, and whether it does
  * all numbers of them, as the second of the heuristic's does. */
 #define ALGORITHM 0x6e696e61
+#define SLOW_NANOSECONDS 20000000
 #define REFUSED_EACH 5
 #define REFUSED_REST 3
 enum { ALGORITHM_MARK, ALGORITHM_TOKENS, ALGORITHM_DOES_ALL };
@@ -46,6 +48,7 @@ struct product {
   const uint16_t *weight, *bias, *x;
   void *y; /* fp16; fp32 with the epilogue DEFAULT */
   double stray;
+  bool slow;
 };
 
 static bool is_scores(const struct product *product) {
@@ -124,6 +127,7 @@ static cudaError_t product_run(const void *arguments) {
   if (!is_scores(&product)) product.bias = fake_device(product.bias, outputs * 2);
   product.x = fake_device(product.x, tokens * inputs * 2);
   product.y = fake_device(product.y, tokens * outputs * size);
+  if (product.slow) nanosleep(&(struct timespec){.tv_nsec = SLOW_NANOSECONDS}, NULL);
   if (!product.weight || (!product.bias && !is_scores(&product)) || !product.x || !product.y)
     return cudaErrorIllegalAddress;
   float *panels = malloc((outputs + PANEL) * inputs * sizeof *panels);
@@ -169,7 +173,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
                                   operation->bias,
                                   b,
                                   d,
-                                  stray ? strtod(stray, NULL) : 1};
+                                  stray ? strtod(stray, NULL) : 1,
+                                  getenv("FAKE_CUDA_SLOW") && !algorithm->data[ALGORITHM_DOES_ALL]};
   if (!handle || *(const float *)alpha != 1 || operation->transpose_a != CUBLAS_OP_T || c != d ||
       c_layout != d_layout || a_layout->rows != b_layout->rows || d_layout->rows != a_layout->columns ||
       d_layout->columns != b_layout->columns || algorithm->data[ALGORITHM_MARK] != ALGORITHM ||
