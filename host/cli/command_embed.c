@@ -40,8 +40,9 @@ static const struct option_spec specs[] = {
     {.name = "prompt", .type = OPTION_STRING, .offset = EMBED(prompt), .argument = "TEXT",
      .help = "put before every document, as \"passage: \""},
     {.name = "prompt-name", .type = OPTION_STRING, .offset = EMBED(prompt_name), .argument = "NAME",
-     .help = "one of the model's own prompts\n"
-             "(default: the model's default prompt, if it has one)"},
+     .help = "one of the model's own prompts (default: its document,\n"
+             "passage or corpus, whichever is not empty; --prompt ''\n"
+             "for none)"},
     MAX_TOKENS_ROW(EMBED(compute), "documents"),
     {.name = "max-line", .type = OPTION_SIZE, .offset = EMBED(max_line), .argument = "BYTES",
      .help = "reject longer lines unread (default: 128M)"},

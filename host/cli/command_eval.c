@@ -58,8 +58,8 @@ static const struct option_spec specs[] = {
     {.name = "passage-prompt", .type = OPTION_STRING, .offset = EVAL(passage_prompt), .argument = "TEXT",
      .help = "put before every passage"},
     {.name = "passage-prompt-name", .type = OPTION_STRING, .offset = EVAL(passage_prompt_name), .argument = "NAME",
-     .help = "\none of the model's own prompts (default: passage,\n"
-             "document or corpus)"},
+     .help = "\none of the model's own prompts (default: document,\n"
+             "passage or corpus, whichever is not empty)"},
     MAX_TOKENS_ROW(EVAL(compute), "texts"),
     {.type = OPTION_HEADING, .help = "Computing"},
     {.name = "overwrite", .type = OPTION_FLAG, .offset = EVAL(overwrite),

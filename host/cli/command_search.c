@@ -65,6 +65,7 @@ static void print_scope(const struct search *search) {
   human_counted(info.passages, "passage", "passages", passages);
   say("%s at width %d; questions by %s, prompt \"%s\"%s", passages, info.width, info.encoder, info.prompt,
       info.complete ? "" : "; the archive is not embedded to its end yet");
+  if (*info.warning) say("%s", info.warning);
 }
 
 static bool is_blank(const char *question) {

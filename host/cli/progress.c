@@ -9,6 +9,7 @@
 #include "host/cli/human.h"
 #include "host/cli/say.h"
 #include "io/clock.h"
+#include "io/text.h"
 
 #define BAR_INTERVAL 200000000LL     /* 5 a second: smooth, and cheap over a slow line */
 #define LINES_INTERVAL 10000000000LL /* a log of a night stays readable */
@@ -107,9 +108,22 @@ void progress_clear(struct progress *progress) {
   progress->bar_shown = false;
 }
 
+/* Under --progress json every line of the standard error is an object, until an error ends it. */
+static void notice_json(const char *sentence) {
+  struct text text = {0};
+  text_append_string(&text, "{\"event\":\"notice\",\"sentence\":");
+  text_append_json(&text, sentence, strlen(sentence));
+  if (!text.failed) fprintf(stderr, "%.*s}\n", (int)text.size, text.bytes);
+  text_free(&text);
+}
+
 static void progress_notice(void *context, const char *sentence) {
-  progress_clear(context);
-  say("%s", sentence);
+  struct progress *progress = context;
+  progress_clear(progress);
+  if (progress->mode == PROGRESS_JSON)
+    notice_json(sentence);
+  else
+    say("%s", sentence);
 }
 
 static void no_notice(void *context, const char *sentence) {

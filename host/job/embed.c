@@ -106,6 +106,12 @@ static void say_passed_over(const struct embedding *run) {
          passed->count == 1 ? "is" : "are", passed->names, passed->count > PASSED_OVER_NAMED ? ", …" : "");
 }
 
+static void say_prompt(const struct embedding *run) {
+  char sentence[900];
+  prompt_describe(&run->model->config, run->options->side, &run->settings.prompt, sentence, sizeof sentence);
+  notice_once(run->callbacks, run->ranks, "%s", sentence);
+}
+
 /* What rank 0 looks at for all. */
 static bool open_input(struct embedding *run, struct error *error) {
   const struct embed_options *options = run->options;
@@ -183,6 +189,7 @@ static bool embedding_open(struct embedding *run, struct error *error) {
     return false;
   resolve_threads(run);
   if (!open_tools(run, error)) return false;
+  say_prompt(run);
   struct run_identity identity = {0};
   const bool opened = ranks_agree(ranks, identity_of(run, &identity, error), error) &&
                       agree_identity(ranks, &identity, run->options->mixed, run->manifest, error) &&

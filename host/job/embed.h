@@ -6,6 +6,7 @@
 
 #include "host/flow/flow.h"
 #include "host/job/device.h"
+#include "host/job/prompt.h"
 #include "io/error.h"
 #include "io/run/totals.h"
 
@@ -19,7 +20,8 @@ struct embed_options {
   const char *text_field; /* NULL: "text" */
   const char *id_field;   /* NULL: ids are shard:line */
   const char *title_field;
-  const char *prompt;      /* a text; at most one of the two; neither: the model's default prompt */
+  enum prompt_side side;   /* which of the model's prompts, if neither of the two is given */
+  const char *prompt;      /* a text */
   const char *prompt_name; /* one of the model's prompts */
   int64_t max_line;        /* 0: 128 MiB */
   int64_t block_lines, block_bytes;

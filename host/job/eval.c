@@ -23,16 +23,6 @@ struct evaluation {
   struct eval_vectors vectors;
 };
 
-/* The prompt of one side as embed_run takes it: what the user said, else the first of `names` that the model
- * has, else the model's default. */
-static void prompt_choose(const struct model_config *model, const char *text, const char *name,
-                          const char *const *names, struct embed_options *embed) {
-  embed->prompt = text;
-  embed->prompt_name = name;
-  for (; !embed->prompt && !embed->prompt_name && *names; names++)
-    if (model_config_prompt(model, *names)) embed->prompt_name = *names;
-}
-
 /* Embeds one side. False also where the run was stopped or is not complete. */
 static bool side_embed(struct evaluation *eval, struct embed_options *embed, const char *input,
                        struct error *error) {
@@ -61,8 +51,6 @@ static bool side_embed(struct evaluation *eval, struct embed_options *embed, con
 /* What the two sides have of their own: OUT/corpus and OUT/queries, their prompts and fields. */
 static bool sides_prepare(const struct evaluation *eval, struct embed_options *corpus,
                           struct embed_options *queries, struct error *error) {
-  static const char *const query_names[] = {"query", NULL};
-  static const char *const passage_names[] = {"passage", "document", "corpus", NULL};
   const struct eval_options *options = eval->options;
   *corpus = (struct embed_options){.model = options->model,
                                    .widths = options->widths,
@@ -76,10 +64,23 @@ static bool sides_prepare(const struct evaluation *eval, struct embed_options *c
   corpus->out = file_join(options->out, "corpus");
   queries->out = file_join(options->out, "queries");
   if (!corpus->out || !queries->out) return error_set_memory(error, strlen(options->out), "a path");
+  corpus->side = PROMPT_DOCUMENT;
+  corpus->prompt = options->passage_prompt;
+  corpus->prompt_name = options->passage_prompt_name;
+  queries->side = PROMPT_QUERY;
+  queries->prompt = options->query_prompt;
+  queries->prompt_name = options->query_prompt_name;
+  return true;
+}
+
+static bool warn_of_prompts(const struct evaluation *eval, struct error *error) {
   struct model_config model;
-  if (!model_config_open(&model, options->model, error)) return false;
-  prompt_choose(&model, options->query_prompt, options->query_prompt_name, query_names, queries);
-  prompt_choose(&model, options->passage_prompt, options->passage_prompt_name, passage_names, corpus);
+  char sentence[900];
+  if (!eval->options->model) return true;
+  if (!model_config_open(&model, eval->options->model, error)) return false;
+  if (!prompt_sides_fit(&model, eval->vectors.corpus.manifest->identity.settings.prompt,
+                        eval->vectors.queries.manifest->identity.settings.prompt, sentence, sizeof sentence))
+    notice_once(eval->callbacks, eval->ranks, "%s", sentence);
   model_config_close(&model);
   return true;
 }
@@ -157,7 +158,7 @@ static bool score(struct evaluation *eval, const char *out, struct error *error)
   struct eval_result *result = &eval->report->result;
   int64_t replaced;
   if (!eval_vectors_open(vectors, eval->set.qrels, &eval->vectors, error) || !result_name(eval, error) ||
-      !result_widths(eval, error) || !warn_of_empty_queries(eval, error))
+      !result_widths(eval, error) || !warn_of_prompts(eval, error) || !warn_of_empty_queries(eval, error))
     return false;
   for (int i = 0; i < eval->vectors.qrels.warning_count; i++)
     notice_once(eval->callbacks, eval->ranks, "%s", eval->vectors.qrels.warning[i]);

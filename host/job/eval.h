@@ -17,8 +17,8 @@ struct eval_options {
   bool overwrite;
   const char *data;  /* folder in BEIR form */
   const char *split; /* NULL: "test" */
-  /* Text, or name of one of the model's prompts; at most one of the two. Neither: the model's own "query";
-   * and "passage", "document" or "corpus", whichever it has; else its default prompt. */
+  /* Text, or name of one of the model's prompts; at most one of the two. Neither: as host/job/prompt.h
+   * says. */
   const char *query_prompt, *query_prompt_name;
   const char *passage_prompt, *passage_prompt_name;
   const char *vectors; /* OUT of an earlier run to judge without a model */

@@ -20,24 +20,26 @@ struct question_encoder {
   struct encoder_options options; /* the encoder's */
   const char *prompt;
   int32_t prompt_tokens; /* as in struct batch */
+  char warning[900];     /* "" if there is nothing to say */
   struct text text;      /* prompt and question */
   int32_t *ids;          /* [max_tokens] */
   uint16_t *rows[WIDTHS_MAX];
 };
 
-/* The prompt that was asked for, else the model's "query", else its default. */
 static bool choose_prompt(struct question_encoder *question, const struct question_options *asked,
-                          struct error *error) {
+                          const struct stored_run *run, struct error *error) {
   const struct model_config *config = &question->model->config;
-  const char *name = asked->prompt_name;
-  if (!asked->prompt && !name && model_config_prompt(config, "query")) name = "query";
-  return settings_prompt(config, asked->prompt, name, &question->prompt, error) &&
-         settings_prompt_tokens(config, question->tokenizer, question->prompt, question->options.max_tokens,
-                                &question->prompt_tokens, error);
+  struct prompt_choice choice;
+  if (!prompt_choose(config, PROMPT_QUERY, asked->prompt, asked->prompt_name, &choice, error)) return false;
+  question->prompt = choice.text;
+  prompt_sides_fit(config, run->manifest->identity.settings.prompt, choice.text, question->warning,
+                   sizeof question->warning);
+  return prompt_count_tokens(config, question->tokenizer, question->prompt, question->options.max_tokens,
+                             &question->prompt_tokens, error);
 }
 
 static bool open_encoder(struct question_encoder *question, const struct question_options *asked,
-                         const struct width_list *widths, struct error *error) {
+                         const struct width_list *widths, const struct stored_run *run, struct error *error) {
   struct encoder_options *options = &question->options;
   struct compute_options compute = asked->compute;
   struct device_choice choice;
@@ -47,7 +49,7 @@ static bool open_encoder(struct question_encoder *question, const struct questio
   if (!device_choose(&compute, NULL, NULL, &choice, error) ||
       !settings_for_encoder(&compute, widths, &question->model->config, NULL, choice.device, options,
                             error) ||
-      !choose_prompt(question, asked, error))
+      !choose_prompt(question, asked, run, error))
     return false;
   question->encoder = device_open_encoder(&choice, false, NULL, question->model, options, &unused, error);
   return question->encoder != NULL;
@@ -94,7 +96,7 @@ struct question_encoder *question_encoder_open(const struct question_options *op
     question->tokenizer = tokenizer_open(question->model->config.modules.transformer, error);
   if (question->tokenizer) question->tokens = token_encoder_open(question->tokenizer, error);
   if (question->tokens && check_model(question, run, error) && model_check_finite(question->model, error) &&
-      open_encoder(question, options, widths, error) && open_buffers(question, error))
+      open_encoder(question, options, widths, run, error) && open_buffers(question, error))
     return question;
   question_encoder_close(question);
   return NULL;
@@ -114,6 +116,10 @@ void question_encoder_close(struct question_encoder *question) {
 
 const char *question_encoder_prompt(const struct question_encoder *question) {
   return question->prompt;
+}
+
+const char *question_encoder_warning(const struct question_encoder *question) {
+  return question->warning;
 }
 
 const char *question_encoder_description(const struct question_encoder *question) {

@@ -6,7 +6,7 @@
 
 struct question_encoder;
 
-/* At most one of prompt and prompt_name; neither: the model's "query" prompt, else its default one. */
+/* At most one of prompt and prompt_name; neither: as host/job/prompt.h says. */
 struct question_options {
   const char *model;              /* folder */
   const char *prompt;             /* a text */
@@ -22,8 +22,10 @@ struct question_encoder *question_encoder_open(const struct question_options *op
                                                struct error *error);
 void question_encoder_close(struct question_encoder *encoder);
 
-/* The prompt in use, and the encoder for people; valid until close. */
+/* The prompt in use, and the encoder for people; a sentence for people if the prompts of the questions and of
+ * the run's documents do not go together, otherwise "". Valid until close. */
 const char *question_encoder_prompt(const struct question_encoder *encoder);
+const char *question_encoder_warning(const struct question_encoder *encoder);
 const char *question_encoder_description(const struct question_encoder *encoder);
 
 /* row [the last of the widths] fp32 of a question: fp16 as it would be stored, widened. `question` is UTF-8.

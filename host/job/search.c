@@ -78,9 +78,12 @@ void search_follow(struct ranks *ranks, const struct search_options *options) {
 }
 
 void search_describe(const struct search *search, struct search_info *info) {
-  *info = (struct search_info){search->run.rows, search->width, search->run.complete,
+  *info = (struct search_info){search->run.rows,
+                               search->width,
+                               search->run.complete,
                                question_encoder_prompt(search->questions),
-                               question_encoder_description(search->questions)};
+                               question_encoder_description(search->questions),
+                               question_encoder_warning(search->questions)};
 }
 
 /* The way around a card, which is used only where it was asked for. */

@@ -30,6 +30,7 @@ struct search_info {
   int32_t width;
   bool complete; /* false: the run has not embedded all of its input */
   const char *prompt, *encoder;
+  const char *warning; /* a sentence, or "" */
 };
 void search_describe(const struct search *search, struct search_info *info);
 

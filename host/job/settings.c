@@ -71,40 +71,15 @@ bool settings_for_encoder(const struct compute_options *options, const struct wi
          settings_widths(widths, model, encoder, error);
 }
 
-bool settings_prompt(const struct model_config *model, const char *given, const char *name,
-                     const char **prompt, struct error *error) {
-  if (given && name)
-    return error_set(error, ERROR_USAGE, "--prompt and --prompt-name exclude each other: pass one of them");
-  *prompt = given ? given : "";
-  if (!name) name = model->default_prompt;
-  if (given || !name) return true;
-  *prompt = model_config_prompt(model, name);
-  if (*prompt) return true;
-  char known[256] = "";
-  for (int32_t i = 0; i < model->prompt_count; i++) {
-    const size_t used = strlen(known);
-    snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", model->prompt[i].name);
-  }
-  return error_set(error, ERROR_USAGE, "%s has no prompt \"%s\"; its prompts: %s", model->name, name,
-                   *known ? known : "none");
-}
-
-bool settings_prompt_tokens(const struct model_config *model, const struct tokenizer *tokenizer,
-                            const char *prompt, int32_t max_tokens, int32_t *count, struct error *error) {
-  *count = 0;
-  if (model->shape.pool_prompt || !*prompt) return true;
-  struct token_encoder *encoder = token_encoder_open(tokenizer, error);
-  int32_t *ids = malloc((size_t)max_tokens * sizeof *ids);
-  int32_t tokens;
-  bool truncated;
-  bool encoded = encoder && ids;
-  if (encoder && !ids) error_set_memory(error, (size_t)max_tokens * sizeof *ids, "the prompt's tokens");
-  encoded = encoded && token_encoder_encode(encoder, prompt, (int64_t)strlen(prompt), max_tokens, ids,
-                                            &tokens, &truncated, error);
-  if (encoded) *count = tokens - 1;
-  free(ids);
-  token_encoder_close(encoder);
-  return encoded;
+/* The prompt of the command, else that of the run in OUT, else the model's for this side. */
+static bool settings_prompt(const struct embed_options *options, const struct model_config *model,
+                            const struct manifest *manifest, struct settings *settings, struct error *error) {
+  const char *text = options->prompt;
+  if (!text && !options->prompt_name && manifest) text = manifest->identity.settings.prompt;
+  if (!prompt_choose(model, options->side, text, options->prompt_name, &settings->prompt, error))
+    return false;
+  settings->flow.prompt = settings->prompt.text;
+  return true;
 }
 
 bool settings_for_flow(const struct embed_options *options, const struct model_config *model,
@@ -129,9 +104,8 @@ bool settings_for_flow(const struct embed_options *options, const struct model_c
                      ZST_LEVEL_MAX);
   flow->store_text = options->store_text;
   flow->standard_input = options->input_count == 1 && strcmp(options->input[0], "-") == 0;
-  return settings_prompt(model, options->prompt, options->prompt_name, &flow->prompt, error) &&
-         settings_prompt_tokens(model, tokenizer, flow->prompt, flow->max_tokens, &flow->prompt_tokens,
-                                error);
+  return settings_prompt(options, model, manifest, settings, error) &&
+         prompt_count_tokens(model, tokenizer, flow->prompt, flow->max_tokens, &flow->prompt_tokens, error);
 }
 
 /* A run's settings own their strings, unless they are there to be copied. */

@@ -3,9 +3,11 @@
 #pragma once
 
 #include "host/job/embed.h"
+#include "host/job/prompt.h"
 #include "host/model/tokenizer.h"
 
 struct settings {
+  struct prompt_choice prompt; /* its text is the flow's prompt */
   struct flow_options flow;
   struct encoder_options encoder;
 };
@@ -15,16 +17,6 @@ struct settings {
 bool settings_for_encoder(const struct compute_options *options, const struct width_list *widths,
                           const struct model_config *model, const struct manifest *manifest,
                           enum device device, struct encoder_options *encoder, struct error *error);
-
-/* The text that goes before each document or question: `given`, or the model's prompt of that name, at most
- * one of the two; neither: the model's default prompt, or none. *prompt is the caller's or the model's. */
-bool settings_prompt(const struct model_config *model, const char *given, const char *name,
-                     const char **prompt, struct error *error);
-
-/* How many tokens at a text's start pooling leaves out: <s> and those of the prompt, if the model pools
- * without its prompt; otherwise 0. */
-bool settings_prompt_tokens(const struct model_config *model, const struct tokenizer *tokenizer,
-                            const char *prompt, int32_t max_tokens, int32_t *count, struct error *error);
 
 /* The flow's part, from settings->encoder and what suits the opened encoder. */
 bool settings_for_flow(const struct embed_options *options, const struct model_config *model,

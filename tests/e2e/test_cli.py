@@ -232,6 +232,7 @@ def test_summary_tells_documents_tokens_bottleneck_and_sizes(tmp_path: Path) -> 
     assert result.stdout == ""
     tokens, ratio = f"{totals['tokens']:,}", totals["vector_bytes"] / totals["vector_file_bytes"]
     patterns = [
+        "nina: documents get no prompt",
         r"nina: complete after [\d.]+ s",
         rf"  this run    1,235 documents, {tokens} tokens, [\d,]+ tokens/s",
         rf"  in all      1,235 documents, {tokens} tokens, 1 rejected, 1 truncated, 1 part",
@@ -247,7 +248,7 @@ def test_summary_tells_documents_tokens_bottleneck_and_sizes(tmp_path: Path) -> 
 
 def test_summary_of_a_run_with_nothing_to_do_tells_what_is_there(tmp_path: Path, shard: Path) -> None:
     embed(tmp_path / "out", shard, widths=8)
-    found, totals, vectors = embed(tmp_path / "out", shard, widths=8).stderr.splitlines()
+    _, found, totals, vectors = embed(tmp_path / "out", shard, widths=8).stderr.splitlines()
     assert found == f"nina: {tmp_path}/out is already complete: 40 documents in 1 part; nothing to do"
     assert totals.startswith("  in all      40 documents, ") and vectors.startswith("  vectors     640 B stored in ")
 
@@ -255,8 +256,8 @@ def test_summary_of_a_run_with_nothing_to_do_tells_what_is_there(tmp_path: Path,
 def test_summary_of_a_run_without_documents_has_no_ratio(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_bytes(b"")
     lines = embed(tmp_path / "out", tmp_path / "empty.jsonl", widths=8).stderr.splitlines()
-    assert lines[2] == "  in all      0 documents, 0 tokens, 0 rejected, 0 truncated, 1 part"
-    assert re.fullmatch(rf"  vectors     none; all files \d+ B in {tmp_path}/out", lines[3])
+    assert lines[3] == "  in all      0 documents, 0 tokens, 0 rejected, 0 truncated, 1 part"
+    assert re.fullmatch(rf"  vectors     none; all files \d+ B in {tmp_path}/out", lines[4])
 
 
 def test_quiet_prints_errors_only(tmp_path: Path, shard: Path) -> None:
@@ -274,6 +275,7 @@ def test_progress_json_is_one_object_a_line(tmp_path: Path) -> None:
     slow = {"widths": 8, "block_lines": 20, "threads": 2, "null_rate": 8000}
     result = embed(tmp_path / "out", *shards, progress="json", **slow)
     events = [json.loads(line) for line in result.stderr.splitlines()]
+    assert events.pop(0) == {"event": "notice", "sentence": "documents get no prompt"}
     kinds = [event["event"] for event in events]
     assert kinds == ["progress"] * (len(kinds) - 1) + ["end"] and len(kinds) >= 2
     for before, after in itertools.pairwise(events):
@@ -295,7 +297,7 @@ BAR = r"\[#*\.*\] +[\d.]+ %  [\d,]+ documents  [\d,]+ tokens/s  ETA (\?|[\d.]+ s
 def test_without_a_terminal_a_line_tells_every_ten_seconds(tmp_path: Path) -> None:
     shard = write_shard(tmp_path / "a.jsonl", make_documents(900, 1))
     result = embed(tmp_path / "out", shard, widths=8, block_lines=50, threads=1, null_rate=4000)
-    assert re.match(f"(nina: {BAR}\n)+nina: complete", result.stderr)
+    assert re.match(f"nina: documents get no prompt\n(nina: {BAR}\n)+nina: complete", result.stderr)
 
 
 def run_on_terminal(arguments: list[str]) -> str:
@@ -328,7 +330,7 @@ def test_bar_on_a_terminal_shows_documents_rate_share_and_eta(tmp_path: Path) ->
     assert summary.startswith("nina: complete after") and "\x1b" not in summary
     quiet = run_on_terminal(embed_arguments(tmp_path / "quiet", *shards, widths=8, quiet=True))
     none = run_on_terminal(embed_arguments(tmp_path / "none", *shards, widths=8, progress="none"))
-    assert quiet == "" and none.startswith("nina: complete") and "\r\x1b" not in none
+    assert quiet == "" and none.splitlines()[1].startswith("nina: complete") and "\r\x1b" not in none
 
 
 def test_info_describes_a_model() -> None:

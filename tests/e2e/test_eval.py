@@ -230,6 +230,8 @@ def test_prompts_of_the_command_line_win(tmp_path: Path) -> None:
     options = ["--device", "null", "--query-prompt", "q: ", "--passage-prompt-name", "query"]
     evaluate(data, out, *options)
     assert metrics_of(out)["prompts"] == {"query": "q: ", "passage": "consulta: "}
+    result = evaluate(data, tmp_path / "odd", "--device", "null", "--query-prompt", "q: ")
+    result.says("warning: the model asks for the prompts", 'the questions have "q: "')
 
 
 def test_rejected_passage_is_told_and_counts_as_not_found(tmp_path: Path) -> None:

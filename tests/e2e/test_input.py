@@ -254,13 +254,39 @@ def test_prompt_goes_before_every_document(tmp_path: Path) -> None:
     assert not same_bits(embedded_rows(tmp_path, lines, title_field="title"), by_hand)
 
 
-def test_default_prompt_of_the_model_is_used_unless_another_is_given(tmp_path: Path) -> None:
+# Prompts of a model, the one that documents get by themselves, and what is said of it.
+PROMPTS: dict[str, tuple[dict[str, str], str, str]] = {
+    "passage": ({"query": "q: ", "passage": "p: "}, "p: ", 'documents get the model\'s prompt "passage": "p: "'),
+    "empty_document_of_version_6": ({"document": "", "query": "q: ", "passage": "p: "}, "p: ", '"passage": "p: "'),
+    "document_before_passage": ({"passage": "p: ", "document": "d: "}, "d: ", '"document": "d: "'),
+    "corpus": ({"corpus": "c: "}, "c: ", '"corpus": "c: "'),
+    "questions_only": ({"query": "q: "}, "", "documents get no prompt"),
+}
+
+
+@pytest.mark.parametrize("case", PROMPTS)
+def test_documents_get_the_first_prompt_of_theirs_that_is_not_empty(tmp_path: Path, case: str) -> None:
+    prompts, used, sentence = PROMPTS[case]
+    model = copy_model(tmp_path / "models", MODEL)
+    set_json("config_sentence_transformers.json", prompts=prompts)(model)
+    shard = write_shard(tmp_path / "a.jsonl", [{"text": "plaça"}])
+    embed(tmp_path / "out", shard, model=model, widths=8).says(sentence)
+    assert Output(tmp_path / "out").manifest()["settings"]["prompt"] == used
+    embed(tmp_path / "none", shard, model=model, widths=8, prompt="").says("documents get no prompt")
+    assert Output(tmp_path / "none").manifest()["settings"]["prompt"] == ""
+    # A run goes on with what it has.
+    embed(tmp_path / "none", shard, model=model, widths=8).says("documents get no prompt", "already complete")
+
+
+def test_default_prompt_of_the_model_is_named_and_not_applied(tmp_path: Path) -> None:
+    """sentence-transformers would put it before questions and documents alike."""
     model = copy_model(tmp_path / "models", MODEL)
     set_json("config_sentence_transformers.json", default_prompt_name="query")(model)
     lines = [{"text": "plaça"}]
-    with_it, without = (embedded_rows(tmp_path, lines, prompt=prompt) for prompt in ("consulta: ", ""))
-    assert same_bits(embedded_rows(tmp_path, lines, model=model), with_it)
-    assert same_bits(embedded_rows(tmp_path, lines, model=model, prompt=""), without)
+    assert same_bits(embedded_rows(tmp_path, lines, model=model), embedded_rows(tmp_path, lines, prompt=""))
+    shard = write_shard(tmp_path / "a.jsonl", lines)
+    result = embed(tmp_path / "said", shard, model=model, widths=8)
+    result.says("default_prompt_name is not applied: --prompt-name query does so")
 
 
 @pytest.mark.sanitize

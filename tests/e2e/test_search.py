@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models import copy_model, set_json
 from output import Output, derive
 from program import DONE, FAILED, GOLDEN, LONGEST_RUN, MODEL, PROGRAM, USAGE, Result, Status, embed, environment, nina
 from shards import make_texts, write_shard
@@ -133,6 +134,26 @@ def test_prompt_of_the_model_is_put_before_questions(stored: Path) -> None:
     assert default.stdout == ask("--prompt", "consulta: ").stdout == ask("--prompt-name", "query").stdout
     assert default.stdout != ask("--prompt", "").stdout
     assert ask("--quiet").stderr == ""
+
+
+def test_prompts_of_the_two_sides_that_do_not_go_together_are_told(tmp_path: Path) -> None:
+    model = copy_model(tmp_path / "models", MODEL)
+    set_json("config_sentence_transformers.json", prompts={"query": "q: ", "passage": "p: "})(model)
+    shard = write_shard(tmp_path / "a.jsonl", [{"text": text} for text in TEXTS[:3]])
+    options = {"model": model, "device": "cpu", "precision": "fp32", "store_text": True}
+    embed(tmp_path / "fitting", shard, **options)
+    embed(tmp_path / "bare", shard, prompt="", **options)
+
+    def ask(out: Path, *arguments: str) -> Result:
+        return nina("search", "--model", model, "--vectors", out, "--precision", "fp32", *arguments, TEXTS[0])
+
+    assert "warning" not in ask(tmp_path / "fitting").stderr
+    assert "warning" not in ask(tmp_path / "bare", "--prompt", "").stderr
+    ask(tmp_path / "fitting", "--prompt", "").says('warning: the model asks for the prompts "p: " (documents) and "q: "', 'the questions have ""')
+    ask(tmp_path / "bare").says('the stored documents have ""')
+    # A model that asks for none fits every question.
+    set_json("config_sentence_transformers.json", prompts={})(model)
+    assert "warning" not in ask(tmp_path / "bare", "--prompt", "Instruct: ").stderr
 
 
 def test_texts_come_from_plain_shards_by_their_offsets(tmp_path: Path, stored: Path) -> None:
