@@ -14,10 +14,10 @@ FILES_MAX, FILE_BYTES_MAX = 8, 16 << 20
 QUICK = ["about", "kernels", "products", "golden", "slots", "speed_quick", "model", "archive"]
 FULL = ["about", "model", "archive", "speed", "passages", "torch_ceiling", "transformers", "times", "search", "sanitizers", "ncu"]
 
-# They check that they are called as the real ones are: options, then the program.
+# They take what the real ones take, options and then the program, which they run once: it is slow here.
 STAND_INS = {
-    "compute-sanitizer": 'while [[ $1 = --* ]]; do shift 2; done; exec "$@"',
-    "ncu": 'while [[ $1 = -* ]]; do shift 2; done; "$@" && echo "Duration us 12"',
+    "compute-sanitizer": 'tool=$2; while [[ $1 = --* ]]; do shift 2; done; [[ $tool != memcheck ]] || exec "$@"',
+    "ncu": 'all=$*; while [[ $1 = -* ]]; do shift 2; done; echo "Duration us 12"; [[ $all != *layer_norm* ]] || exec "$@"',
     "nvidia-smi": "echo a card; exec sleep ${SMI_SLEEP-0}",
     "python3": 'echo "no torch here"; exit 77',
 }
@@ -70,7 +70,7 @@ def test_full_measures_and_survives_a_kill_half_way(folder: Path, tmp_path: Path
     passages = [line for line in lines if line["part"] == "passages"]
     assert any(line.get("same_bytes_after_a_kill") for line in passages)
     (end,) = [line for line in passages if line.get("event") == "end"]
-    assert end["documents"] == 240 and end["busy"] and end["bottleneck"]
+    assert end["documents"] == 160 and end["busy"] and end["bottleneck"]
     assert len([line for line in lines if line.get("tool")]) == 4
     ceilings = [line for line in lines if line["part"] == "ceiling"]
     assert [line["what"] for line in ceilings[:6]] == [line["what"] for line in ceilings[6:]]
