@@ -31,25 +31,26 @@ static bool expect_right(const struct config_file *file, struct error *error) {
                         "\"right\"", error));
 }
 
-/* True, or the name of a strategy that cuts one text at its end; what does not cut leaves the table's limit.
- */
-static bool truncation_read(const struct config_file *file, const json_t *value, int32_t table, double *limit,
+struct limit {
+  double tokens; /* the last that was read */
+  bool off;      /* truncation is switched off, whatever the number says */
+};
+
+/* True, or the name of a strategy that cuts one text at its end; or what switches truncation off. */
+static bool truncation_read(const struct config_file *file, const json_t *value, struct limit *limit,
                             struct error *error) {
-  static const char *const cut[] = {"longest_first", "only_first"};
   const char *name = json_string_value(value);
-  if (json_is_true(value)) return true;
-  for (size_t i = 0; name && i < sizeof cut / sizeof *cut; i++)
-    if (!strcmp(name, cut[i])) return true;
-  if (!json_is_false(value) && !(name && !strcmp(name, "do_not_truncate")))
-    return config_refuse(file, ERROR_UNSUPPORTED, "truncation", value, "true, \"longest_first\" or false",
-                         error);
-  *limit = table;
-  return true;
+  limit->off = json_is_false(value) || (name && !strcmp(name, "do_not_truncate"));
+  const bool cuts =
+      json_is_true(value) || (name && (!strcmp(name, "longest_first") || !strcmp(name, "only_first")));
+  return limit->off || cuts ||
+         config_refuse(file, ERROR_UNSUPPORTED, "truncation", value, "true, \"longest_first\" or false",
+                       error);
 }
 
 /* One group of processing_kwargs: what the tokenizer is called with. */
-static bool processing_group_read(const struct config_file *processing, const char *key, int32_t table,
-                                  double *limit, struct error *error) {
+static bool processing_group_read(const struct config_file *processing, const char *key, struct limit *limit,
+                                  struct error *error) {
   static const char *const harmless[] = {"padding",        "pad_to_multiple_of",    "padding_side",
                                          "return_tensors", "return_attention_mask", "return_token_type_ids",
                                          "verbose",        "logits_to_keep",        "max_length"};
@@ -57,13 +58,13 @@ static bool processing_group_read(const struct config_file *processing, const ch
   const char *name;
   json_t *value;
   if (!object_open(processing, key, &group, error) ||
-      !config_number(&group, "max_length", LIMIT_LEAST, LIMIT_MOST, limit, error))
+      !config_number(&group, "max_length", LIMIT_LEAST, LIMIT_MOST, &limit->tokens, error))
     return false;
   json_object_foreach(group.root, name, value) {
     bool known = json_is_null(value) || (!strcmp(name, "add_special_tokens") && json_is_true(value));
     for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++) known |= !strcmp(name, harmless[i]);
     if (!strcmp(name, "truncation") && !known) {
-      if (!truncation_read(&group, value, table, limit, error)) return false;
+      if (!truncation_read(&group, value, limit, error)) return false;
     } else if (!known) {
       return config_refuse(&group, ERROR_UNSUPPORTED, name, value, "nothing that changes the token ids",
                            error);
@@ -72,22 +73,21 @@ static bool processing_group_read(const struct config_file *processing, const ch
   return true;
 }
 
-static bool processing_read(const struct config_file *file, int32_t table, double *limit,
-                            struct error *error) {
+static bool processing_read(const struct config_file *file, struct limit *limit, struct error *error) {
   struct config_file processing;
   return object_open(file, "processing_kwargs", &processing, error) &&
-         processing_group_read(&processing, "text", table, limit, error) &&
-         processing_group_read(&processing, "common", table, limit, error);
+         processing_group_read(&processing, "text", limit, error) &&
+         processing_group_read(&processing, "common", limit, error);
 }
 
 /* What the tokenizer is opened with: tokenizer_args, in version 6 processor_kwargs. If both are there the
  * former counts, and a null is no limit. */
-static bool opening_read(const struct config_file *file, int32_t table, double *limit, struct error *error) {
+static bool opening_read(const struct config_file *file, struct limit *limit, struct error *error) {
   struct config_file opening;
   const char *key = config_member(file, "tokenizer_args") ? "tokenizer_args" : "processor_kwargs";
   if (!object_open(file, key, &opening, error)) return false;
-  if (json_is_null(json_object_get(opening.root, "model_max_length"))) *limit = table;
-  return config_number(&opening, "model_max_length", LIMIT_LEAST, LIMIT_MOST, limit, error) &&
+  if (json_is_null(json_object_get(opening.root, "model_max_length"))) limit->tokens = LIMIT_MOST;
+  return config_number(&opening, "model_max_length", LIMIT_LEAST, LIMIT_MOST, &limit->tokens, error) &&
          expect_right(&opening, error);
 }
 
@@ -105,30 +105,30 @@ static bool sentence_file_read(const char *folder, struct config_file *file, str
   return true;
 }
 
-static bool sentence_read(const char *folder, int32_t table, double *limit, struct error *error) {
+static bool sentence_read(const char *folder, struct limit *limit, struct error *error) {
   struct config_file file;
   if (!sentence_file_read(folder, &file, error)) return false;
-  const bool done = config_number(&file, "max_seq_length", LIMIT_LEAST, LIMIT_MOST, limit, error) &&
-                    expect_false(&file, "do_lower_case", error) && opening_read(&file, table, limit, error) &&
-                    processing_read(&file, table, limit, error);
+  const bool done = config_number(&file, "max_seq_length", LIMIT_LEAST, LIMIT_MOST, &limit->tokens, error) &&
+                    expect_false(&file, "do_lower_case", error) && opening_read(&file, limit, error) &&
+                    processing_read(&file, limit, error);
   config_file_free(&file);
   return done;
 }
 
-static bool tokenizer_read(const char *folder, double *limit, struct error *error) {
+static bool tokenizer_read(const char *folder, struct limit *limit, struct error *error) {
   struct config_file file;
   if (!config_file_read(folder, "tokenizer_config.json", CONFIG_OPTIONAL, &file, error)) return false;
   const bool done =
       config_number(&file, config_member(&file, "model_max_length") ? "model_max_length" : "max_len",
-                    LIMIT_LEAST, LIMIT_MOST, limit, error) &&
+                    LIMIT_LEAST, LIMIT_MOST, &limit->tokens, error) &&
       expect_right(&file, error);
   config_file_free(&file);
   return done;
 }
 
 bool limit_read(const char *folder, int32_t table, int32_t *max_tokens, struct error *error) {
-  double limit = table;
-  if (!tokenizer_read(folder, &limit, error) || !sentence_read(folder, table, &limit, error)) return false;
-  *max_tokens = limit < table ? (int32_t)limit : table;
+  struct limit limit = {.tokens = table};
+  if (!tokenizer_read(folder, &limit, error) || !sentence_read(folder, &limit, error)) return false;
+  *max_tokens = !limit.off && limit.tokens < table ? (int32_t)limit.tokens : table;
   return true;
 }

@@ -103,6 +103,8 @@ static void longest_input_is_that_of_the_reference(void **state) {
       {"{\"max_seq_length\": 12, \"processing_kwargs\": {\"text\": {\"truncation\": true, \"padding\": "
        "\"longest\"}}}",
        "{}", 12},
+      {"{\"processing_kwargs\": {\"text\": {\"truncation\": false}, \"common\": {\"max_length\": 10}}}", "{}",
+       32},
       {"{\"max_seq_length\": 12, \"document_length\": 10}", "{}", 12},
   };
   char *folder = tiny_folder();
