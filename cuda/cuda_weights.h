@@ -30,7 +30,7 @@ struct cuda_piece {
 struct cuda_weights {
   void *arena; /* device memory */
   size_t bytes;
-  struct kernel_embedding embedding;
+  struct kernel_embedding_tables embedding;
   struct kernel_norm embedding_norm;
   struct cuda_layer *layer; /* [layers] */
   struct cuda_piece *piece; /* [pieces], by offset */

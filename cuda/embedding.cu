@@ -30,7 +30,7 @@ __device__ __forceinline__ int sequence_first(const int32_t *offsets, int sequen
 
 template <int C>
 __global__ void __launch_bounds__(THREADS, C == 8 ? 2 : 3)
-    embedding(struct kernel_embedding tables, struct kernel_norm norm, const int32_t *ids,
+    embedding(struct kernel_embedding_tables tables, struct kernel_norm norm, const int32_t *ids,
               const int32_t *offsets, int sequences, int tokens, int hidden, uint16_t *state) {
   const int lane = threadIdx.x % WARP_LANES;
   const int token = static_cast<int>(blockIdx.x) * WARPS + static_cast<int>(threadIdx.x) / WARP_LANES;
@@ -43,7 +43,7 @@ __global__ void __launch_bounds__(THREADS, C == 8 ? 2 : 3)
   row_norm<C>(row, norm, hidden, lane, state + static_cast<int64_t>(token) * hidden);
 }
 
-cudaError_t kernel_embedding(const struct kernel_embedding *tables, const struct kernel_norm *norm,
+cudaError_t kernel_embedding(const struct kernel_embedding_tables *tables, const struct kernel_norm *norm,
                              const int32_t *ids, const int32_t *offsets, int32_t sequences, int32_t tokens,
                              int32_t hidden, uint16_t *state, cudaStream_t stream) {
   if (!row_launch_is_valid(norm, tokens, hidden) || sequences < 1 || tables->first_position < 0 ||

@@ -35,7 +35,7 @@ struct kernel_norm {
   float epsilon;
 };
 
-struct kernel_embedding {
+struct kernel_embedding_tables {
   const uint16_t *word;     /* [vocabulary, hidden] fp16 */
   const uint16_t *position; /* [positions, hidden] fp16 */
   const uint16_t *type;     /* [hidden] fp16: row 0 of the token-type table */
@@ -47,7 +47,7 @@ struct kernel_embedding {
  *
  * ids [tokens]: the caller has checked that every id is below the vocabulary, and that no sequence is longer
  * than the position table. */
-cudaError_t kernel_embedding(const struct kernel_embedding *tables, const struct kernel_norm *norm,
+cudaError_t kernel_embedding(const struct kernel_embedding_tables *tables, const struct kernel_norm *norm,
                              const int32_t *ids, const int32_t *offsets, int32_t sequences, int32_t tokens,
                              int32_t hidden, uint16_t *state, cudaStream_t stream);
 

@@ -17,8 +17,9 @@ static void row_norm(const struct kernel_norm *norm, const double *x, int32_t hi
     y[i] = half_from_float((float)((x[i] - mean) * factor * (double)norm->weight[i] + (double)norm->bias[i]));
 }
 
-void twin_embedding(const struct kernel_embedding *tables, const struct kernel_norm *norm, const int32_t *ids,
-                    const int32_t *offsets, int32_t sequences, int32_t hidden, uint16_t *state) {
+void twin_embedding(const struct kernel_embedding_tables *tables, const struct kernel_norm *norm,
+                    const int32_t *ids, const int32_t *offsets, int32_t sequences, int32_t hidden,
+                    uint16_t *state) {
   double x[KERNEL_HIDDEN_MAX];
   for (int32_t s = 0; s < sequences; s++)
     for (int32_t t = offsets[s]; t < offsets[s + 1]; t++) {

@@ -10,8 +10,9 @@
 extern "C" {
 #endif
 
-void twin_embedding(const struct kernel_embedding *tables, const struct kernel_norm *norm, const int32_t *ids,
-                    const int32_t *offsets, int32_t sequences, int32_t hidden, uint16_t *state);
+void twin_embedding(const struct kernel_embedding_tables *tables, const struct kernel_norm *norm,
+                    const int32_t *ids, const int32_t *offsets, int32_t sequences, int32_t hidden,
+                    uint16_t *state);
 
 void twin_layer_norm(const struct kernel_norm *norm, const uint16_t *x, int32_t tokens, int32_t hidden,
                      uint16_t *y);

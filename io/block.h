@@ -62,9 +62,9 @@ size_t block_memory(const struct block *block);
 
 struct block_reader;
 
-/* `shard` is the shard's number, put into every border; `path` as in byte_source_open. `size` is the size that
- * the file must have when its end is read, or -1 if any will do: a file of another size is damaged at its
- * end. Setting *stop, which may be NULL, ends a wait for standard input: BLOCK_FAILED. */
+/* `shard` is the shard's number, put into every border; `path` as in byte_source_open. `size` is the size
+ * that the file must have when its end is read, or -1 if any will do: a file of another size is damaged at
+ * its end. Setting *stop, which may be NULL, ends a wait for standard input: BLOCK_FAILED. */
 struct block_reader *block_reader_open(int32_t shard, const char *path, const struct block_limits *limits,
                                        int64_t size, const atomic_bool *stop, struct error *error);
 

@@ -30,7 +30,7 @@ static const unsigned char skippable_magic[MAGIC_SIZE] = {0x50, 0x2a, 0x4d, 0x18
 enum byte_format { FORMAT_PLAIN, FORMAT_GZIP, FORMAT_ZSTD };
 
 /* Where in the compressed stream the next input byte lies. */
-enum place { PLACE_BETWEEN, PLACE_INSIDE, PLACE_PADDING };
+enum stream_place { PLACE_BETWEEN, PLACE_INSIDE, PLACE_PADDING };
 
 struct byte_source {
   char *name; /* for messages */
@@ -39,7 +39,7 @@ struct byte_source {
   bool regular;
   const atomic_bool *stop; /* ends a wait for a pipe; may be NULL */
   enum byte_format format;
-  enum place place;
+  enum stream_place place;
 
   unsigned char *input; /* [INPUT_CAPACITY], of which input_used … input_size are still to be taken */
   size_t input_used, input_size;

@@ -7,7 +7,7 @@
 
 enum { FIELD_TEXT, FIELD_TITLE, FIELD_ID, FIELDS };
 
-struct field {
+struct wanted_field {
   const char *name; /* NULL: not asked for */
   bool there;
   struct json_value value;
@@ -27,7 +27,8 @@ static enum document_result reject(char reason[256], const char *before, const c
 }
 
 /* "field "NAME" PROBLEM", with the value if it is one that JSON does not have. */
-static enum document_result reject_kind(char reason[256], const struct field *field, const char *problem) {
+static enum document_result reject_kind(char reason[256], const struct wanted_field *field,
+                                        const char *problem) {
   const struct json_value *value = &field->value;
   char after[64];
   if (value->kind == JSON_NOT_FINITE)
@@ -54,7 +55,7 @@ static enum document_result reject_malformed(char reason[256], const struct json
   return DOCUMENT_REJECTED;
 }
 
-static bool scan_members(struct json_scan *scan, struct field field[FIELDS]) {
+static bool scan_members(struct json_scan *scan, struct wanted_field field[FIELDS]) {
   if (!json_scan_byte(scan, '{', "expected '{'")) return false;
   if (json_scan_space(scan) && *scan->at == '}') {
     scan->at++;
@@ -92,8 +93,8 @@ static enum document_result reject_other(char reason[256], struct json_scan *sca
   return DOCUMENT_REJECTED;
 }
 
-static enum document_result check_fields(const struct field field[FIELDS], char reason[256]) {
-  const struct field *text = &field[FIELD_TEXT], *title = &field[FIELD_TITLE], *id = &field[FIELD_ID];
+static enum document_result check_fields(const struct wanted_field field[FIELDS], char reason[256]) {
+  const struct wanted_field *text = &field[FIELD_TEXT], *title = &field[FIELD_TITLE], *id = &field[FIELD_ID];
   if (!text->there) return reject(reason, "no ", text->name, "");
   if (text->value.kind != JSON_STRING) return reject_kind(reason, text, " is not a string");
   if (title->there && title->value.kind != JSON_STRING)
@@ -109,7 +110,7 @@ static enum document_result check_fields(const struct field field[FIELDS], char 
 
 /* Decodes the fields where they stand. Two of them can be the same value, where they were given the same
  * name. */
-static void decode_fields(struct field field[FIELDS], char *line, struct span span[FIELDS]) {
+static void decode_fields(struct wanted_field field[FIELDS], char *line, struct span span[FIELDS]) {
   for (int i = 0; i < FIELDS; i++) {
     const struct json_value *value = &field[i].value;
     span[i] = (struct span){NULL, 0};
@@ -127,7 +128,7 @@ static void decode_fields(struct field field[FIELDS], char *line, struct span sp
 
 enum document_result document_parse(const struct document_fields *fields, char *line, int64_t length,
                                     struct document *document, char reason[256]) {
-  struct field field[FIELDS] = {
+  struct wanted_field field[FIELDS] = {
       [FIELD_TEXT] = {.name = fields->text},
       [FIELD_TITLE] = {.name = fields->title},
       [FIELD_ID] = {.name = fields->id},

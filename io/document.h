@@ -32,6 +32,7 @@ enum document_result { DOCUMENT_READ, DOCUMENT_BLANK, DOCUMENT_REJECTED };
  * space alone) is DOCUMENT_BLANK. DOCUMENT_REJECTED fills `reason` with a phrase for the reject record:
  * malformed JSON (with the byte, counted from 1), not an object, the text field missing or not a string, the
  * id missing or neither a string nor an integer, a title that is not a string, invalid UTF-8 anywhere
- * in the line, UTF-16, a lone surrogate escape in a field that is needed. The bytes of a rejected line are unchanged. */
+ * in the line, UTF-16, a lone surrogate escape in a field that is needed. The bytes of a rejected line are
+ * unchanged. */
 enum document_result document_parse(const struct document_fields *fields, char *line, int64_t length,
                                     struct document *document, char reason[256]);

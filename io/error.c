@@ -23,7 +23,8 @@ bool error_set_errno(struct error *error, const char *format, ...) {
   va_end(arguments);
   const size_t used = strlen(error->message);
   char text[128];
-  snprintf(error->message + used, sizeof error->message - used, ": %s", strerror_r(number, text, sizeof text));
+  snprintf(error->message + used, sizeof error->message - used, ": %s",
+           strerror_r(number, text, sizeof text));
   return false;
 }
 

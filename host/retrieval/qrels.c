@@ -22,7 +22,7 @@ struct oddity {
   char name[NAME_BYTES];
 };
 
-struct reading {
+struct qrels_reading {
   const char *path;
   const struct id_map *queries, *passages;
   struct id_map *missing; /* passages that are not in the corpus: their rows follow its last */
@@ -39,7 +39,7 @@ static void oddity_count(struct oddity *oddity, int64_t line, struct qrels_field
            name.length < NAME_BYTES ? (int)name.length : NAME_BYTES, name.bytes);
 }
 
-static bool pair_append(struct reading *reading, struct pair pair, struct error *error) {
+static bool pair_append(struct qrels_reading *reading, struct pair pair, struct error *error) {
   if (reading->count == reading->capacity) {
     const int64_t capacity = reading->capacity ? reading->capacity * 2 : PAIRS_FIRST;
     struct pair *pairs = realloc(reading->pairs, (size_t)capacity * sizeof *pairs);
@@ -51,7 +51,7 @@ static bool pair_append(struct reading *reading, struct pair pair, struct error 
   return true;
 }
 
-static bool missing_row(struct reading *reading, const struct qrels_line *line, int64_t *row,
+static bool missing_row(struct qrels_reading *reading, const struct qrels_line *line, int64_t *row,
                         struct error *error) {
   const int64_t next = id_map_count(reading->missing);
   *row = id_map_find(reading->missing, line->passage.bytes, line->passage.length);
@@ -66,7 +66,7 @@ static bool missing_row(struct reading *reading, const struct qrels_line *line, 
 }
 
 static bool judgement_take(void *context, const struct qrels_line *line, struct error *error) {
-  struct reading *reading = context;
+  struct qrels_reading *reading = context;
   reading->lines++;
   struct pair pair = {.line = line->number, .grade = line->grade};
   pair.query = id_map_find(reading->queries, line->query.bytes, line->query.length);
@@ -92,7 +92,7 @@ static int pair_compare(const void *a, const void *b) {
 }
 
 /* Sorts the pairs and keeps the last judgement of each. */
-static void pairs_settle(struct reading *reading) {
+static void pairs_settle(struct qrels_reading *reading) {
   struct pair *pairs = reading->pairs;
   int64_t kept = 0;
   if (reading->count > 0) qsort(pairs, (size_t)reading->count, sizeof *pairs, pair_compare);
@@ -109,7 +109,7 @@ static void pairs_settle(struct reading *reading) {
   reading->count = kept;
 }
 
-static bool qrels_fill(struct qrels *qrels, const struct reading *reading, struct error *error) {
+static bool qrels_fill(struct qrels *qrels, const struct qrels_reading *reading, struct error *error) {
   const size_t queries = (size_t)id_map_count(reading->queries), count = (size_t)reading->count;
   qrels->queries = (int64_t)queries;
   qrels->lines = reading->lines;
@@ -139,7 +139,7 @@ __attribute__((format(printf, 2, 3))) static void warning_add(struct qrels *qrel
   va_end(arguments);
 }
 
-static void warnings_fill(struct qrels *qrels, const struct reading *reading) {
+static void warnings_fill(struct qrels *qrels, const struct qrels_reading *reading) {
   const struct oddity *query = &reading->strange_query, *passage = &reading->strange_passage,
                       *repeated = &reading->repeated;
   if (query->count > 0)
@@ -161,7 +161,7 @@ static void warnings_fill(struct qrels *qrels, const struct reading *reading) {
 }
 
 /* Judgements that cannot measure anything are most likely those of another set. */
-static bool qrels_check(const struct qrels *qrels, const struct reading *reading, struct error *error) {
+static bool qrels_check(const struct qrels *qrels, const struct qrels_reading *reading, struct error *error) {
   const char *path = reading->path;
   if (reading->lines == 0) return error_set(error, ERROR_INPUT, "%s holds no judgements", path);
   if (reading->strange_query.count == reading->lines)
@@ -184,7 +184,7 @@ static bool qrels_check(const struct qrels *qrels, const struct reading *reading
 
 bool qrels_read(const char *path, const struct id_map *queries, const struct id_map *passages,
                 struct qrels *qrels, struct error *error) {
-  struct reading reading = {.path = path, .queries = queries, .passages = passages};
+  struct qrels_reading reading = {.path = path, .queries = queries, .passages = passages};
   *qrels = (struct qrels){0};
   reading.missing = id_map_open(error);
   bool ok = reading.missing && qrels_read_lines(path, judgement_take, &reading, error);

@@ -12,7 +12,7 @@
 /* Passages that are in memory are handed out in stretches of this size. */
 #define STRETCH_BYTES (1024 * 1024)
 
-struct top_k_scan {
+struct files_scan {
   struct top_k *top_k;
   const struct passage_source *source;
   struct card_feed *feed; /* where a card computes; otherwise NULL */
@@ -22,7 +22,7 @@ struct top_k_scan {
 };
 
 struct scan_worker {
-  struct top_k_scan *scan;
+  struct files_scan *scan;
   int32_t number;
   float *block;     /* packed passages: panels of [width, TILE_PASSAGES] */
   uint16_t *narrow; /* [TILE_PASSAGES, width] rows derived from the widest */
@@ -132,7 +132,7 @@ static bool worker_init(struct scan_worker *worker, struct error *error) {
 }
 
 static bool worker_scan(struct scan_worker *worker, struct error *error) {
-  struct top_k_scan *scan = worker->scan;
+  struct files_scan *scan = worker->scan;
   if (!worker_init(worker, error)) return false;
   while (!atomic_load_explicit(&scan->failed, memory_order_relaxed)) {
     struct passages piece = {0};
@@ -147,7 +147,7 @@ static bool worker_scan(struct scan_worker *worker, struct error *error) {
   return true;
 }
 
-static void scan_fail(struct top_k_scan *scan, const struct error *error) {
+static void scan_fail(struct files_scan *scan, const struct error *error) {
   pthread_mutex_lock(&scan->lock);
   if (!atomic_load(&scan->failed)) *scan->error = *error;
   atomic_store(&scan->failed, true);
@@ -166,7 +166,7 @@ static void *worker_run(void *argument) {
 }
 
 /* What this thread does in a scan: it drives the card, or it is worker 0. */
-static void scan_join(struct top_k_scan *scan, struct scan_worker *workers) {
+static void scan_join(struct files_scan *scan, struct scan_worker *workers) {
   struct error error;
   if (!scan->feed)
     worker_run(&workers[0]);
@@ -174,7 +174,7 @@ static void scan_join(struct top_k_scan *scan, struct scan_worker *workers) {
     scan_fail(scan, &error);
 }
 
-static void workers_run(struct top_k_scan *scan, struct scan_worker *workers, pthread_t *thread) {
+static void workers_run(struct files_scan *scan, struct scan_worker *workers, pthread_t *thread) {
   const int32_t threads = scan->top_k->options.threads, first = scan->feed ? 0 : 1;
   int32_t started = first;
   for (int32_t t = 0; t < threads; t++) workers[t] = (struct scan_worker){.scan = scan, .number = t};
@@ -192,7 +192,7 @@ static void workers_run(struct top_k_scan *scan, struct scan_worker *workers, pt
 
 bool top_k_scan(struct top_k *top_k, const struct passage_source *source, struct error *error) {
   const size_t threads = (size_t)top_k->options.threads;
-  struct top_k_scan scan = {
+  struct files_scan scan = {
       .top_k = top_k, .source = source, .lock = PTHREAD_MUTEX_INITIALIZER, .error = error};
   struct scan_worker *workers = calloc(threads, sizeof *workers);
   pthread_t *thread = calloc(threads, sizeof *thread);

@@ -8,7 +8,7 @@
 #include "io/run/run_state.h"
 
 /* Taken and given as it stands in memory: sender and receiver are the same program. */
-struct pack_head {
+struct share_head {
   char version[32]; /* of the program */
   char job[128];    /* name of the job's folder in OUT */
   uint32_t summary_bytes;
@@ -23,10 +23,10 @@ struct pack_shard {
 };
 
 static void pack_print(FILE *stream, const struct run_log *log) {
-  struct pack_head head = {.version = NINA_VERSION,
-                           .summary_bytes = sizeof(struct part_summary),
-                           .shard_count = log->shards.count,
-                           .part_count = log->parts.totals.parts};
+  struct share_head head = {.version = NINA_VERSION,
+                            .summary_bytes = sizeof(struct part_summary),
+                            .shard_count = log->shards.count,
+                            .part_count = log->parts.totals.parts};
   snprintf(head.job, sizeof head.job, "%s", log->job + strlen(log->out) + 1);
   fwrite(&head, sizeof head, 1, stream);
   for (int32_t i = 0; i < log->shards.count; i++) {
@@ -99,7 +99,7 @@ static bool unpack_part(struct unpack *unpack, struct run_log *log, struct error
 }
 
 static bool log_unpack(struct run_log *log, struct unpack unpack, struct error *error) {
-  struct pack_head head;
+  struct share_head head;
   if (!unpack_take(&unpack, &head, sizeof head) || head.summary_bytes != sizeof(struct part_summary) ||
       strncmp(head.version, NINA_VERSION, sizeof head.version) != 0)
     return error_set(error, ERROR_CONFLICT,

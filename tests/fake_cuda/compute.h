@@ -5,7 +5,7 @@
 
 #include "cuda/kernels.h"
 
-cudaError_t compute_embedding(const struct kernel_embedding *tables, const struct kernel_norm *norm,
+cudaError_t compute_embedding(const struct kernel_embedding_tables *tables, const struct kernel_norm *norm,
                               const int32_t *ids, const int32_t *offsets, int32_t sequences, int32_t tokens,
                               int32_t hidden, uint16_t *state);
 cudaError_t compute_layer_norm(const struct kernel_norm *norm, const uint16_t *x, int32_t tokens,

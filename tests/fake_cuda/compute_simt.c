@@ -7,7 +7,7 @@
 
 static pthread_mutex_t machine = PTHREAD_MUTEX_INITIALIZER;
 
-cudaError_t compute_embedding(const struct kernel_embedding *tables, const struct kernel_norm *norm,
+cudaError_t compute_embedding(const struct kernel_embedding_tables *tables, const struct kernel_norm *norm,
                               const int32_t *ids, const int32_t *offsets, int32_t sequences, int32_t tokens,
                               int32_t hidden, uint16_t *state) {
   pthread_mutex_lock(&machine);

@@ -18,7 +18,7 @@ static bool is_aligned16(const void *pointer) {
 }
 
 struct embedding_call {
-  struct kernel_embedding tables;
+  struct kernel_embedding_tables tables;
   struct kernel_norm norm;
   const int32_t *ids, *offsets;
   int32_t sequences, tokens, hidden;
@@ -44,7 +44,7 @@ static cudaError_t embedding_run(const void *arguments) {
   return status;
 }
 
-cudaError_t kernel_embedding(const struct kernel_embedding *tables, const struct kernel_norm *norm,
+cudaError_t kernel_embedding(const struct kernel_embedding_tables *tables, const struct kernel_norm *norm,
                              const int32_t *ids, const int32_t *offsets, int32_t sequences, int32_t tokens,
                              int32_t hidden, uint16_t *state, cudaStream_t stream) {
   const struct embedding_call call = {*tables, *norm, ids, offsets, sequences, tokens, hidden, state};

@@ -54,8 +54,8 @@ static bool embedding_check(struct kernel_case *this, struct error *error) {
       !(ones_device = device_make(this->check, ones, 2 * hidden * sizeof *ones, error)))
     goto out;
   const uint16_t *in = this->input, *in_device = this->input_device;
-  const struct kernel_embedding tables = {in, in + hidden, in + 2 * hidden, 2};
-  const struct kernel_embedding device = {in_device, in_device + hidden, in_device + 2 * hidden, 2};
+  const struct kernel_embedding_tables tables = {in, in + hidden, in + 2 * hidden, 2};
+  const struct kernel_embedding_tables device = {in_device, in_device + hidden, in_device + 2 * hidden, 2};
   const struct kernel_norm norm = {ones, ones + hidden, 1e-5f};
   const struct kernel_norm norm_device = {ones_device, ones_device + hidden, 1e-5f};
   twin_embedding(&tables, &norm, ids, this->offsets, this->sequences, this->hidden, this->expected);

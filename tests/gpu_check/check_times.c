@@ -79,7 +79,7 @@ struct batch_case {
   int32_t tokens, sequences;
   struct attention_plan plan;
   struct kernel_norm norm;
-  struct kernel_embedding tables;
+  struct kernel_embedding_tables tables;
   float *vectors;
   int32_t *offsets, *ids;
   struct attention_tile *tiles;
@@ -127,7 +127,7 @@ static bool batch_open(struct batch_case *this, struct check *check, int32_t len
       !(this->state = device_random(check, numbers * 2, 1, 9, error)))
     return false;
   this->norm = (struct kernel_norm){this->vectors, this->vectors + hidden, 1e-5f};
-  this->tables = (struct kernel_embedding){this->qkv, this->qkv + numbers, this->qkv + 2 * numbers, 0};
+  this->tables = (struct kernel_embedding_tables){this->qkv, this->qkv + numbers, this->qkv + 2 * numbers, 0};
   return device_fill(check, this->vectors, 2 * hidden * sizeof(float), 1, 10, error) &&
          cuda_check(
              kernel_attention_tiles(&this->plan, this->offsets, this->sequences, this->tiles, check->stream),

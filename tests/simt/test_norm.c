@@ -114,7 +114,7 @@ static void norm_may_be_in_place(void **state) {
 /* --- Embedding ------------------------------------------------------------------------------------------ */
 
 struct embedding {
-  struct kernel_embedding tables;
+  struct kernel_embedding_tables tables;
   struct kernel_norm norm;
   int32_t *ids, *offsets;
   int32_t sequences, hidden;

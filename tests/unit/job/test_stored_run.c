@@ -72,8 +72,8 @@ static void rows_are_numbered_through_all_parts(void **state) {
   struct stored_run run;
   struct error error;
   manifest_put(*state, MANIFEST("[8,4]",
-                                  ",\"totals\":{},\"parts\":[[\"00000-00000\",3],[\"00000-00001\",0],"
-                                  "[\"00001-00000\",2],[\"00001-00001\",0]]"));
+                                ",\"totals\":{},\"parts\":[[\"00000-00000\",3],[\"00000-00001\",0],"
+                                "[\"00001-00000\",2],[\"00001-00001\",0]]"));
   assert_ok(stored_run_open(*state, &run, &error), &error);
   static const int64_t part[] = {0, 0, 0, 2, 2};
   assert_int_equal(run.rows, 5);
