@@ -12,7 +12,7 @@ from program import PROGRAM, ROOT
 
 FILES_MAX, FILE_BYTES_MAX = 8, 16 << 20
 QUICK = ["about", "kernels", "products", "golden", "slots", "speed_quick", "model", "archive"]
-FULL = ["about", "model", "archive", "speed", "passages", "torch_ceiling", "transformers", "times", "search", "sanitizers", "ncu"]
+FULL = ["about", "model", "archive", "speed", "passages", "torch_ceiling", "transformers", "tuning", "times", "search", "sanitizers", "ncu"]
 
 # They take what the real ones take, options and then the program, which they run once: it is slow here.
 STAND_INS = {
@@ -70,6 +70,7 @@ def test_full_measures_and_survives_a_kill_half_way(folder: Path, tmp_path: Path
     passages = [line for line in lines if line["part"] == "passages"]
     assert any(line.get("same_bytes_after_a_kill") for line in passages)
     (end,) = [line for line in passages if line.get("event") == "end"]
+    assert [line["ok"] for line in lines if line["part"] == "tuning" and "cosine_least" in line] == [True]
     assert end["documents"] == 160 and end["busy"] and end["bottleneck"]
     assert len([line for line in lines if line.get("tool")]) == 4
     ceilings = [line for line in lines if line["part"] == "ceiling"]

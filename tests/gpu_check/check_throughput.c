@@ -117,12 +117,13 @@ static bool runner_open(struct runner *runner, const struct cuda_forward *forwar
   return runner->slot;
 }
 
-/* All lengths and numbers of slots with batches of one size. */
-static bool batches_measure(struct check *check, const struct cuda_forward *forward, struct error *error) {
+/* All lengths with batches of one size, by `slots_least` slots up to all. */
+static bool batches_measure(struct check *check, const struct cuda_forward *forward, int slots_least,
+                            struct error *error) {
   struct runner runners[SLOTS] = {{0}};
   bool done = true;
   for (int s = 0; s < SLOTS && done; s++) done = runner_open(&runners[s], forward, s, error);
-  for (int slots = SLOTS; slots >= check->scale->slots_least; slots--)
+  for (int slots = SLOTS; slots >= slots_least; slots--)
     for (const int32_t *length = check->scale->lengths; *length && done; length++)
       if (*length <= forward->batch_tokens)
         done = length_measure(check, runners, slots, forward->batch_tokens, *length, error);
@@ -138,7 +139,8 @@ bool check_throughput(struct check *check, struct error *error) {
   bool done = ceiling_need(check, error) && random_model_make(check, &forward, error);
   for (const int32_t *batch = check->scale->batches; *batch && done; batch++) {
     forward.batch_tokens = *batch;
-    done = batches_measure(check, &forward, error);
+    done = batches_measure(check, &forward,
+                           batch == check->scale->batches ? check->scale->slots_least : SLOTS, error);
   }
   cuda_weights_close(&forward.weights);
   return done;

@@ -23,7 +23,7 @@ struct check_scale {
   int32_t batch_tokens;
   const int32_t *lengths;    /* mean tokens of the texts that are measured; ends with 0 */
   const int32_t *batches;    /* batch tokens that are measured; ends with 0 */
-  int32_t slots_least;       /* throughput is measured from so many slots up to two */
+  int32_t slots_least;       /* the first of them by so many slots up to two, the others by two */
   int32_t fewer_heads;       /* the kernels' cases have their heads divided by this number */
   int32_t short_texts;       /* sequences of the kernels' case of short texts */
   const int32_t *long_texts; /* lengths of the kernels' other case; ends with 0 */
