@@ -56,7 +56,7 @@ static void described_print(const struct described *described) {
   say_line(stdout, "similarity  %s%s", config->similarity,
            strcmp(config->similarity, "cosine") ? ", says the folder; nina compares by the cosine" : "");
   prompts_print(config);
-  printf("tokenizer   %s, %d pieces\n", tokenizer_source(described->tokenizer),
+  printf("tokenizer   %s, %d pieces\n", tokenizer_source_name(described->tokenizer),
          tokenizer_pieces(described->tokenizer));
   printf("identity    %s\n", described->identity.hash);
 }
@@ -85,7 +85,7 @@ static json_t *described_json(const struct described *described) {
                    (json_int_t)model_parameters(model), "stored_as", model->word_embedding->dtype_name,
                    "files", model->file_count, "max_tokens", config->shape.max_tokens, "width", config->width,
                    "similarity", config->similarity, "prompts", prompts_json(config), "default_prompt",
-                   config->default_prompt, "tokenizer", "file", tokenizer_source(described->tokenizer),
+                   config->default_prompt, "tokenizer", "file", tokenizer_source_name(described->tokenizer),
                    "pieces", tokenizer_pieces(described->tokenizer));
 }
 

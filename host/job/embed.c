@@ -93,7 +93,7 @@ static bool open_model(struct embedding *run, struct error *error) {
     return error_set(
         error, ERROR_INPUT,
         "%s: its tokenizer (%s) has %d pieces and its word table only %d rows; they are not of one model",
-        run->options->model, tokenizer_source(run->tokenizer), tokenizer_pieces(run->tokenizer),
+        run->options->model, tokenizer_source_name(run->tokenizer), tokenizer_pieces(run->tokenizer),
         run->model->config.shape.vocabulary);
   return !reads_weights(run) || model_check_finite(run->model, error);
 }

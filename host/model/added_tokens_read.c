@@ -7,10 +7,10 @@
  * - Then come, if they are not among them yet, bos_token and its like, the model's own "…_token", and
  *   extra_special_tokens (additional_special_tokens, in older files). special_tokens_map.json is read as if
  * it stood in tokenizer_config.json, unless that has added_tokens_decoder. */
+#include "host/model/added_tokens_read.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "host/model/tokenizer_source.h"
 
 #define DECODER "added_tokens_decoder"
 

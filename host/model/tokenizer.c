@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/model/added_tokens_read.h"
 #include "host/model/config_file.h"
 #include "host/model/normaliser.h"
 #include "host/model/tokenizer_shared.h"
@@ -13,7 +14,7 @@
  * that tokenizer.json lists. */
 enum class_kind { CLASS_XLM_ROBERTA, CLASS_GENERIC, CLASS_OTHER };
 
-static enum class_kind class_kind(const char *name) {
+static enum class_kind class_kind_of(const char *name) {
   static const char *const generic[] = {"TokenizersBackend", "PreTrainedTokenizerFast",
                                         "PreTrainedTokenizer"};
   if (!name) return CLASS_GENERIC;
@@ -63,7 +64,7 @@ static bool pieces_read(const char *folder, enum class_kind kind, const struct a
 static bool class_read(const struct config_file *config, enum class_kind *kind, struct error *error) {
   const char *class = NULL;
   if (!config_string(config, "tokenizer_class", &class, error)) return false;
-  *kind = class_kind(class);
+  *kind = class_kind_of(class);
   return *kind != CLASS_OTHER ||
          config_refuse(
              config, ERROR_UNSUPPORTED, "tokenizer_class", config_member(config, "tokenizer_class"),
@@ -168,6 +169,6 @@ int32_t tokenizer_pieces(const struct tokenizer *tokenizer) {
   return tokenizer->source.count;
 }
 
-const char *tokenizer_source(const struct tokenizer *tokenizer) {
+const char *tokenizer_source_name(const struct tokenizer *tokenizer) {
   return tokenizer->file;
 }

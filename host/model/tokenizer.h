@@ -36,7 +36,7 @@ void tokenizer_hash(const struct tokenizer *tokenizer, char hash[33]);
 int32_t tokenizer_pieces(const struct tokenizer *tokenizer);
 
 /* "sentencepiece.bpe.model" or "tokenizer.json"; static. */
-const char *tokenizer_source(const struct tokenizer *tokenizer);
+const char *tokenizer_source_name(const struct tokenizer *tokenizer);
 
 /* One thread's view of a tokenizer: scratch memory and a bounded cache of words. The tokenizer itself is
  * shared and immutable. */

@@ -2,11 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/model/added_tokens_read.h"
 #include "host/model/config_file.h"
 #include "host/model/normaliser.h"
 #include "host/model/tokenizer_source.h"
 
-struct reader {
+struct json_reader {
   struct config_file file;
   const json_t *vocabulary; /* [[piece, score], …]; a piece's index is its id */
   int32_t count;
@@ -24,12 +25,12 @@ static bool string_is(const json_t *value, const char *expected) {
   return found && !strcmp(found, expected);
 }
 
-static bool refuse(const struct reader *reader, const char *key, const json_t *value, const char *expected,
-                   struct error *error) {
+static bool refuse(const struct json_reader *reader, const char *key, const json_t *value,
+                   const char *expected, struct error *error) {
   return config_refuse(&reader->file, ERROR_UNSUPPORTED, key, value, expected, error);
 }
 
-static bool vocabulary_read(struct reader *reader, struct error *error) {
+static bool vocabulary_read(struct json_reader *reader, struct error *error) {
   const json_t *model = config_member(&reader->file, "model");
   if (!type_is(model, "Unigram"))
     return refuse(
@@ -52,7 +53,7 @@ static bool vocabulary_read(struct reader *reader, struct error *error) {
   return true;
 }
 
-static bool added_tokens_put_all(struct reader *reader, struct error *error) {
+static bool added_tokens_put_all(struct json_reader *reader, struct error *error) {
   const json_t *tokens = config_member(&reader->file, "added_tokens"), *one;
   size_t index;
   json_array_foreach(tokens, index, one) {
@@ -67,7 +68,7 @@ static bool added_tokens_put_all(struct reader *reader, struct error *error) {
   return true;
 }
 
-static int32_t piece_find(const struct reader *reader, const char *text) {
+static int32_t piece_find(const struct json_reader *reader, const char *text) {
   return text ? unigram_find(reader->source->pieces, text, strlen(text)) : -1;
 }
 
@@ -77,7 +78,7 @@ static const char *template_special(const json_t *single, size_t index) {
 }
 
 /* <s> text </s>, as either of the two processors writes it. */
-static bool post_processor_read(const struct reader *reader, struct error *error) {
+static bool post_processor_read(const struct json_reader *reader, struct error *error) {
   const json_t *processor = config_member(&reader->file, "post_processor");
   const char *first = NULL, *last = NULL;
   if (type_is(processor, "TemplateProcessing")) {
@@ -124,7 +125,7 @@ static bool base64_decode(const char *text, size_t length, unsigned char *bytes,
   return true;
 }
 
-static bool charsmap_read(struct reader *reader, const json_t *normaliser, struct error *error) {
+static bool charsmap_read(struct json_reader *reader, const json_t *normaliser, struct error *error) {
   const json_t *value = json_object_get(normaliser, "precompiled_charsmap");
   const char *text = json_string_value(value);
   const size_t length = json_string_length(value);
@@ -147,7 +148,7 @@ static bool is_flag(const json_t *object, const char *key) {
 
 /* Besides the map, Hugging Face's converter writes Strip, then a Replace of each run of spaces by one space
  * or mark: cutting into words does what they do. */
-static bool normaliser_read_one(struct reader *reader, const json_t *normaliser, enum spaces *spaces,
+static bool normaliser_read_one(struct json_reader *reader, const json_t *normaliser, enum spaces *spaces,
                                 struct error *error) {
   if (type_is(normaliser, "Precompiled") && *spaces == SPACES_KEPT)
     return charsmap_read(reader, normaliser, error);
@@ -166,7 +167,7 @@ static bool normaliser_read_one(struct reader *reader, const json_t *normaliser,
                 "Precompiled, then Strip of the end and Replace of \" {2,}\", or neither", error);
 }
 
-static bool normaliser_read(struct reader *reader, enum spaces *spaces, struct error *error) {
+static bool normaliser_read(struct json_reader *reader, enum spaces *spaces, struct error *error) {
   const json_t *normaliser = config_member(&reader->file, "normalizer");
   *spaces = SPACES_KEPT;
   if (!normaliser) return true;
@@ -186,7 +187,7 @@ static bool is_metaspace(const json_t *one) {
 
 /* By itself Metaspace cuts at spaces alone, and makes a word of what is between two: the normaliser must have
  * joined them. */
-static bool pre_tokenizer_read(const struct reader *reader, enum spaces spaces, struct error *error) {
+static bool pre_tokenizer_read(const struct json_reader *reader, enum spaces spaces, struct error *error) {
   const json_t *whole = config_member(&reader->file, "pre_tokenizer");
   const json_t *list = type_is(whole, "Sequence") ? json_object_get(whole, "pretokenizers") : NULL;
   const bool splits = json_array_size(list) == 2 && type_is(json_array_get(list, 0), "WhitespaceSplit") &&
@@ -201,7 +202,7 @@ static bool pre_tokenizer_read(const struct reader *reader, enum spaces spaces, 
                 error);
 }
 
-static bool piece_put(const struct reader *reader, int32_t id, XXH3_state_t *hash, struct error *error) {
+static bool piece_put(const struct json_reader *reader, int32_t id, XXH3_state_t *hash, struct error *error) {
   struct unigram *pieces = reader->source->pieces;
   const json_t *entry = json_array_get(reader->vocabulary, (size_t)id);
   const json_t *text = json_array_get(entry, 0), *score = json_array_get(entry, 1);
@@ -219,7 +220,7 @@ static bool piece_put(const struct reader *reader, int32_t id, XXH3_state_t *has
 }
 
 /* The digest is of all that the ids follow from, but for the added tokens. */
-static bool pieces_put(const struct reader *reader, struct error *error) {
+static bool pieces_put(const struct json_reader *reader, struct error *error) {
   struct tokenizer_source *source = reader->source;
   XXH3_state_t *hash = XXH3_createState();
   if (!hash) return error_set(error, ERROR_MEMORY, "out of memory for the hash of the tokenizer");
@@ -238,7 +239,7 @@ static bool pieces_put(const struct reader *reader, struct error *error) {
 }
 
 bool tokenizer_json_read(const char *folder, struct tokenizer_source *source, struct error *error) {
-  struct reader reader = {.source = source};
+  struct json_reader reader = {.source = source};
   enum spaces spaces;
   if (!config_file_read(folder, TOKENIZER_JSON, CONFIG_REQUIRED, &reader.file, error)) return false;
   const bool done = vocabulary_read(&reader, error) && added_tokens_put_all(&reader, error) &&

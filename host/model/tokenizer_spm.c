@@ -44,13 +44,13 @@ enum {
 static const char *const special_pieces[] = {"<unk>", "<s>", "</s>"};
 #define SPECIAL_PIECES 3
 
-struct reader {
+struct spm_reader {
   const char *path; /* for sentences */
   struct tokenizer_source *source;
   int32_t pieces; /* of the file, so far */
 };
 
-static bool damaged(const struct reader *reader, struct error *error) {
+static bool damaged(const struct spm_reader *reader, struct error *error) {
   return error_set(error, ERROR_INPUT,
                    "%s: not a sentencepiece model, or damaged; expected a serialised ModelProto",
                    reader->path);
@@ -60,18 +60,18 @@ static struct proto_reader reader_of(const struct proto_field *field) {
   return (struct proto_reader){field->bytes, field->bytes + field->size};
 }
 
-struct piece {
+struct spm_piece {
   const char *text;
   size_t length;
   float score;
   uint64_t type;
 };
 
-static bool piece_read(const struct proto_field *message, struct piece *piece) {
+static bool piece_read(const struct proto_field *message, struct spm_piece *piece) {
   struct proto_reader reader = reader_of(message);
   struct proto_field field;
   enum proto_result result;
-  *piece = (struct piece){.type = PIECE_NORMAL};
+  *piece = (struct spm_piece){.type = PIECE_NORMAL};
   while ((result = proto_next(&reader, &field)) == PROTO_FIELD) {
     if (field.number == PIECE_TEXT && field.is_bytes) {
       piece->text = (const char *)field.bytes;
@@ -87,7 +87,7 @@ static bool piece_read(const struct proto_field *message, struct piece *piece) {
 }
 
 /* What a text could spell and Hugging Face would segment otherwise, or NULL. */
-static const char *piece_trouble(const struct piece *piece) {
+static const char *piece_trouble(const struct spm_piece *piece) {
   return piece->type == PIECE_USER_DEFINED ? "user-defined"
          : piece->type == PIECE_UNUSED     ? "unused"
          : piece->type == PIECE_BYTE       ? "a byte"
@@ -95,7 +95,8 @@ static const char *piece_trouble(const struct piece *piece) {
 }
 
 /* The first three must be those that the special ids stand for. */
-static bool special_check(const struct reader *reader, const struct piece *piece, struct error *error) {
+static bool special_check(const struct spm_reader *reader, const struct spm_piece *piece,
+                          struct error *error) {
   const char *expected = special_pieces[reader->pieces];
   return (piece->length == strlen(expected) && memcmp(piece->text, expected, piece->length) == 0) ||
          error_set(error, ERROR_UNSUPPORTED,
@@ -103,9 +104,9 @@ static bool special_check(const struct reader *reader, const struct piece *piece
                    reader->path, reader->pieces, expected);
 }
 
-static bool piece_put(struct reader *reader, const struct proto_field *message, struct error *error) {
+static bool piece_put(struct spm_reader *reader, const struct proto_field *message, struct error *error) {
   struct unigram *pieces = reader->source->pieces;
-  struct piece piece;
+  struct spm_piece piece;
   if (!piece_read(message, &piece)) return damaged(reader, error);
   if (reader->pieces == TOKENIZER_PIECES_MAX)
     return error_set(error, ERROR_INPUT, "%s: more than %d pieces", reader->path, TOKENIZER_PIECES_MAX);
@@ -125,7 +126,7 @@ static bool piece_put(struct reader *reader, const struct proto_field *message, 
   return true;
 }
 
-static bool trainer_examine(const struct reader *reader, const struct proto_field *message,
+static bool trainer_examine(const struct spm_reader *reader, const struct proto_field *message,
                             struct error *error) {
   struct proto_reader fields = reader_of(message);
   struct proto_field field;
@@ -153,7 +154,7 @@ static bool charsmap_copy(struct tokenizer_source *source, const struct proto_fi
   return true;
 }
 
-static bool normaliser_read(const struct reader *reader, const struct proto_field *message,
+static bool normaliser_read(const struct spm_reader *reader, const struct proto_field *message,
                             struct error *error) {
   struct proto_reader fields = reader_of(message);
   struct proto_field field;
@@ -171,7 +172,7 @@ static bool normaliser_read(const struct reader *reader, const struct proto_fiel
   return (message->is_bytes && result == PROTO_END) || damaged(reader, error);
 }
 
-static bool model_read(struct reader *reader, const char *bytes, size_t size, struct error *error) {
+static bool model_read(struct spm_reader *reader, const char *bytes, size_t size, struct error *error) {
   const unsigned char *start = (const unsigned char *)bytes;
   struct proto_reader fields = {start, start + size};
   struct proto_field field;
@@ -185,7 +186,7 @@ static bool model_read(struct reader *reader, const char *bytes, size_t size, st
 }
 
 /* The special tokens are pieces too, of score 0: a text whose normalised form spells one has its id. */
-static bool names_put(struct reader *reader, const struct special_names *names, XXH3_state_t *hash,
+static bool names_put(struct spm_reader *reader, const struct special_names *names, XXH3_state_t *hash,
                       struct error *error) {
   const struct {
     const char *name;
@@ -205,7 +206,7 @@ static bool names_put(struct reader *reader, const struct special_names *names, 
 }
 
 /* The digest is of all that the ids follow from, but for the added tokens. */
-static bool source_finish(struct reader *reader, const struct special_names *names, const char *bytes,
+static bool source_finish(struct spm_reader *reader, const struct special_names *names, const char *bytes,
                           size_t size, struct error *error) {
   struct tokenizer_source *source = reader->source;
   XXH3_state_t *hash = XXH3_createState();
@@ -224,7 +225,7 @@ static bool source_finish(struct reader *reader, const struct special_names *nam
 bool tokenizer_spm_read(const char *folder, const struct special_names *names,
                         struct tokenizer_source *source, struct error *error) {
   char *path = file_join(folder, TOKENIZER_SPM);
-  struct reader reader = {.path = path, .source = source};
+  struct spm_reader reader = {.path = path, .source = source};
   char *bytes = NULL;
   size_t size;
   if (!path) return error_set_memory(error, strlen(folder) + sizeof TOKENIZER_SPM + 1, "a path");

@@ -96,7 +96,7 @@ static void ids_are_those_of_hugging_face(void **state) {
   static const char *const sources[] = {"sentencepiece.bpe.model", "tokenizer.json"};
   for (int i = 0; i < 2; i++) {
     struct opened opened = open_whole(folders[i]);
-    assert_string_equal(tokenizer_source(opened.tokenizer), sources[i]);
+    assert_string_equal(tokenizer_source_name(opened.tokenizer), sources[i]);
     assert_int_equal(tokenizer_pieces(opened.tokenizer), 640);
     assert_int_equal(golden_check(&opened, GOLDEN "tokenizer/strings.jsonl", GOLDEN "tokenizer/ids.jsonl"),
                      500);
