@@ -376,19 +376,20 @@ int64_t block_reader_consumed(const struct block_reader *reader) {
   return byte_source_consumed(reader->source);
 }
 
-struct block_reader *block_reader_open(int32_t shard, const char *path, const struct block_limits *limits,
-                                       int64_t size, const atomic_bool *stop, struct error *error) {
+struct block_reader *block_reader_open(int32_t shard, const struct block_source *source,
+                                       const struct block_limits *limits, struct error *error) {
   if (limits->lines < 1 || limits->bytes < 1 || limits->max_line < 1) {
     error_set(error, ERROR_USAGE, "a block needs limits of at least 1 line, 1 byte and lines of 1 byte");
     return NULL;
   }
   struct block_reader *reader = calloc(1, sizeof *reader);
   if (!reader) goto no_memory;
-  *reader = (struct block_reader){.shard = shard, .limits = *limits, .size_expected = size, .first_line = 1};
-  reader->path = strdup(strcmp(path, "-") == 0 ? "standard input" : path);
+  *reader = (struct block_reader){
+      .shard = shard, .limits = *limits, .size_expected = source->size, .first_line = 1};
+  reader->path = strdup(strcmp(source->path, "-") == 0 ? "standard input" : source->path);
   reader->hash = XXH3_createState();
   if (!reader->path || !reader->hash) goto no_memory;
-  reader->source = byte_source_open_until(path, stop, error);
+  reader->source = byte_source_open_until(source->path, source->stop, source->head, error);
   if (reader->source) return reader;
   block_reader_close(reader);
   return NULL;

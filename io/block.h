@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "io/byte_source.h"
 #include "io/error.h"
 
 struct block_limits {
@@ -62,11 +63,18 @@ size_t block_memory(const struct block *block);
 
 struct block_reader;
 
-/* `shard` is the shard's number, put into every border; `path` as in byte_source_open. `size` is the size
- * that the file must have when its end is read, or -1 if any will do: a file of another size is damaged at
- * its end. Setting *stop, which may be NULL, ends a wait for standard input: BLOCK_FAILED. */
-struct block_reader *block_reader_open(int32_t shard, const char *path, const struct block_limits *limits,
-                                       int64_t size, const atomic_bool *stop, struct error *error);
+/* What a block_reader reads. */
+struct block_source {
+  const char *path; /* as in byte_source_open */
+  int64_t size; /* that the file must have when its end is read: one of another size is damaged at its end;
+                   -1: any will do */
+  const atomic_int *stop;       /* setting it ends a wait for standard input: BLOCK_FAILED; may be NULL */
+  const struct byte_head *head; /* of standard input; may be NULL; must outlive the reader */
+};
+
+/* `shard` is the shard's number, put into every border. */
+struct block_reader *block_reader_open(int32_t shard, const struct block_source *source,
+                                       const struct block_limits *limits, struct error *error);
 
 enum block_result { BLOCK_READ, BLOCK_END, BLOCK_FAILED };
 

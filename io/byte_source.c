@@ -37,7 +37,12 @@ struct byte_source {
   int descriptor;
   bool owned; /* the descriptor is ours to close */
   bool regular;
-  const atomic_bool *stop; /* ends a wait for a pipe; may be NULL */
+  const atomic_int *stop;       /* ends a wait for a pipe; may be NULL */
+  const struct byte_head *head; /* comes before what the pipe still has; may be NULL */
+  size_t head_used;
+  bool keeps; /* what it takes, in kept */
+  struct byte_head kept;
+  size_t kept_capacity;
   enum byte_format format;
   enum stream_place place;
 
@@ -63,9 +68,34 @@ static bool source_wait(const struct byte_source *source) {
   return true;
 }
 
+static bool source_keep(struct byte_source *source, const void *bytes, size_t size) {
+  struct byte_head *kept = &source->kept;
+  if (kept->size + size > source->kept_capacity) {
+    const size_t capacity = 2 * (kept->size + size);
+    unsigned char *larger = realloc(kept->bytes, capacity);
+    if (!larger) return error_set_memory(&source->failure, capacity, "the start of a stream");
+    kept->bytes = larger;
+    source->kept_capacity = capacity;
+  }
+  memcpy(kept->bytes + kept->size, bytes, size);
+  kept->size += size;
+  return true;
+}
+
+/* What is left of the head. */
+static size_t source_read_head(struct byte_source *source, void *buffer, size_t capacity) {
+  const size_t left = source->head ? source->head->size - source->head_used : 0;
+  const size_t count = left < capacity ? left : capacity;
+  if (count > 0) memcpy(buffer, source->head->bytes + source->head_used, count);
+  source->head_used += count;
+  source->consumed += (int64_t)count;
+  return count;
+}
+
 /* The system call, with its faults and interruptions: -1 sets `failure`. */
 static ssize_t source_read(struct byte_source *source, void *buffer, size_t capacity) {
-  ssize_t count;
+  ssize_t count = (ssize_t)source_read_head(source, buffer, capacity);
+  if (count > 0) return count;
   if (!source_wait(source)) {
     error_set(&source->failure, ERROR_IO, "stopped while waiting for %s", source->name);
     return -1;
@@ -80,7 +110,7 @@ static ssize_t source_read(struct byte_source *source, void *buffer, size_t capa
     return -1;
   }
   source->consumed += count;
-  return count;
+  return source->keeps && !source_keep(source, buffer, (size_t)count) ? -1 : count;
 }
 
 /* Makes sure that the input buffer holds a byte, unless the file has ended. */
@@ -337,11 +367,8 @@ static bool source_open_file(struct byte_source *source, const char *path) {
   return true;
 }
 
-struct byte_source *byte_source_open(const char *path, struct error *error) {
-  return byte_source_open_until(path, NULL, error);
-}
-
-struct byte_source *byte_source_open_until(const char *path, const atomic_bool *stop, struct error *error) {
+static struct byte_source *source_open(const char *path, const atomic_int *stop, const struct byte_head *head,
+                                       bool keeps, struct error *error) {
   struct byte_source *source = calloc(1, sizeof *source);
   if (!source) {
     error_set_memory(error, sizeof *source, "reading a shard");
@@ -349,10 +376,36 @@ struct byte_source *byte_source_open_until(const char *path, const atomic_bool *
   }
   source->descriptor = -1;
   source->stop = stop;
+  source->head = head;
+  source->keeps = keeps;
   if (source_open_file(source, path) && source_detect(source)) return source;
   *error = source->failure;
   byte_source_close(source);
   return NULL;
+}
+
+struct byte_source *byte_source_open(const char *path, struct error *error) {
+  return source_open(path, NULL, NULL, false, error);
+}
+
+struct byte_source *byte_source_open_until(const char *path, const atomic_int *stop,
+                                           const struct byte_head *head, struct error *error) {
+  return source_open(path, stop, head, false, error);
+}
+
+struct byte_source *byte_source_open_keeping(const char *path, const atomic_int *stop, struct error *error) {
+  return source_open(path, stop, NULL, true, error);
+}
+
+void byte_source_take_head(struct byte_source *source, struct byte_head *head) {
+  *head = source->kept;
+  source->kept = (struct byte_head){0};
+  source->kept_capacity = 0;
+}
+
+void byte_head_free(struct byte_head *head) {
+  free(head->bytes);
+  *head = (struct byte_head){0};
 }
 
 bool byte_source_can_seek(const struct byte_source *source) {
@@ -394,6 +447,7 @@ void byte_source_close(struct byte_source *source) {
   if (source->format == FORMAT_GZIP) inflateEnd(&source->gzip);
   ZSTD_freeDCtx(source->zstd);
   if (source->owned && source->descriptor >= 0) close(source->descriptor);
+  byte_head_free(&source->kept);
   free(source->input);
   free(source->name);
   free(source);

@@ -11,12 +11,27 @@
 
 struct byte_source;
 
+/* The first bytes of a stream that cannot be read twice, as somebody has taken them from it. */
+struct byte_head {
+  unsigned char *bytes; /* owned; compressed if the stream is */
+  size_t size;
+};
+
+void byte_head_free(struct byte_head *head);
+
 /* `path` is a file, or "-" for standard input. NULL on error: ERROR_IO, or ERROR_USAGE for a folder. */
 struct byte_source *byte_source_open(const char *path, struct error *error);
 
-/* As byte_source_open, and what waits for a pipe ends soon after *stop is set: with -1 and ERROR_IO,
- * "stopped". */
-struct byte_source *byte_source_open_until(const char *path, const atomic_bool *stop, struct error *error);
+/* As byte_source_open. What waits for a pipe ends soon after *stop is set: with -1 and ERROR_IO, "stopped".
+ * The bytes of `head`, which must outlive the source, come before those that the pipe still has. Both may be
+ * NULL. */
+struct byte_source *byte_source_open_until(const char *path, const atomic_int *stop,
+                                           const struct byte_head *head, struct error *error);
+
+/* The same without a head; the source keeps all that it takes from the file or pipe. byte_source_take_head
+ * hands that over, and the source is then good for nothing but being closed. */
+struct byte_source *byte_source_open_keeping(const char *path, const atomic_int *stop, struct error *error);
+void byte_source_take_head(struct byte_source *source, struct byte_head *head);
 
 /* Reads up to `capacity` bytes into `buffer`. Returns their number (at least 1), 0 at the end, or -1 on an
  * I/O error (ERROR_IO), on damage (ERROR_INPUT: a truncated or corrupt stream, garbage after the last member)

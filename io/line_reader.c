@@ -21,20 +21,33 @@ struct line_reader {
   bool ended;
 };
 
-struct line_reader *line_reader_open(const char *path, const struct line_limits *limits,
-                                     struct error *error) {
+static struct line_reader *reader_open(const char *path, const struct line_limits *limits,
+                                       struct byte_source *source, struct error *error) {
   struct line_reader *reader = calloc(1, sizeof *reader);
   if (reader) reader->name = strdup(strcmp(path, "-") == 0 ? "standard input" : path);
-  if (!reader || !reader->name) {
-    error_set_memory(error, sizeof *reader, "a reader of lines");
-    free(reader);
+  if (!source || !reader || !reader->name) {
+    if (source) error_set_memory(error, sizeof *reader, "a reader of lines");
+    byte_source_close(source);
+    line_reader_close(reader);
     return NULL;
   }
   reader->limits = *limits;
-  reader->source = byte_source_open(path, error);
-  if (reader->source) return reader;
-  line_reader_close(reader);
-  return NULL;
+  reader->source = source;
+  return reader;
+}
+
+struct line_reader *line_reader_open(const char *path, const struct line_limits *limits,
+                                     struct error *error) {
+  return reader_open(path, limits, byte_source_open(path, error), error);
+}
+
+struct line_reader *line_reader_open_keeping(const char *path, const struct line_limits *limits,
+                                             const atomic_int *stop, struct error *error) {
+  return reader_open(path, limits, byte_source_open_keeping(path, stop, error), error);
+}
+
+void line_reader_take_head(struct line_reader *reader, struct byte_head *head) {
+  byte_source_take_head(reader->source, head);
 }
 
 void line_reader_close(struct line_reader *reader) {

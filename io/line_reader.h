@@ -14,6 +14,13 @@ struct line_limits {
 
 /* `path` is a file, or "-" for standard input, of which the first bytes are read here. */
 struct line_reader *line_reader_open(const char *path, const struct line_limits *limits, struct error *error);
+
+/* As byte_source_open_keeping: of a stream that somebody else reads from its start afterwards. *stop as in
+ * byte_source_open_until. */
+struct line_reader *line_reader_open_keeping(const char *path, const struct line_limits *limits,
+                                             const atomic_int *stop, struct error *error);
+void line_reader_take_head(struct line_reader *reader, struct byte_head *head);
+
 void line_reader_close(struct line_reader *reader);
 
 enum line_result { LINE_READ, LINE_END, LINE_FAILED };

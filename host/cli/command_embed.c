@@ -57,6 +57,9 @@ static const struct option_spec specs[] = {
     {.type = OPTION_HEADING, .help = "Stopping, and existing output"},
     {.name = "append", .type = OPTION_FLAG, .offset = EMBED(append),
      .help = "add new shards to a run that OUT holds"},
+    {.name = "allow-rejects", .type = OPTION_FLAG, .offset = EMBED(allow_rejects),
+     .help = "go on if the first 1,000 lines of a new run are all\n"
+             "rejected, which usually means a wrong --text-field"},
     {.name = "overwrite", .type = OPTION_FLAG, .offset = EMBED(overwrite),
      .help = "remove what an earlier run left in OUT, and start anew"},
     {.name = "grace", .type = OPTION_INT, .offset = EMBED(grace), .argument = "SECONDS",
@@ -109,7 +112,7 @@ static int embed_status_code(const struct embed_arguments *arguments, const stru
 }
 
 static int embed(struct ranks *ranks, const struct embed_arguments *arguments,
-                 const volatile sig_atomic_t *stop) {
+                 const atomic_int *stop) {
   struct error error = {0};
   struct embed_report report;
   struct progress progress;
@@ -142,7 +145,7 @@ static int embed_command(int argc, char **argv) {
   struct embed_arguments arguments = {0};
   struct error error = {0};
   int status;
-  const volatile sig_atomic_t *stop = signals_catch();
+  const atomic_int *stop = signals_catch();
   const bool parsed = parse(argc, argv, &arguments, &error);
   struct ranks *ranks = command_join(parsed, arguments.help ? "embed --help" : "embed", &error, &status);
   if (ranks && !arguments.help)

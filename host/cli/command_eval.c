@@ -104,7 +104,7 @@ static bool compare_with(const struct eval_arguments *arguments, const struct ev
 
 /* Embeds and judges; `before` is the earlier evaluation to compare with, or NULL. */
 static int evaluate(struct ranks *ranks, const struct eval_arguments *arguments,
-                    const struct eval_result *before, const volatile sig_atomic_t *stop) {
+                    const struct eval_result *before, const atomic_int *stop) {
   struct error error = {0};
   struct eval_report report;
   struct progress progress;
@@ -125,7 +125,7 @@ static int evaluate(struct ranks *ranks, const struct eval_arguments *arguments,
 
 /* Evaluates, and compares with an earlier evaluation where the arguments name one. */
 static int evaluate_and_compare(struct ranks *ranks, const struct eval_arguments *arguments,
-                                const volatile sig_atomic_t *stop) {
+                                const atomic_int *stop) {
   struct error error = {0};
   struct eval_result before;
   const bool compares = arguments->compare && ranks_rank(ranks) == 0;
@@ -190,7 +190,7 @@ static int eval_command(int argc, char **argv) {
   struct eval_arguments arguments = {0};
   struct error error = {0};
   int status;
-  const volatile sig_atomic_t *stop = signals_catch();
+  const atomic_int *stop = signals_catch();
   const bool parsed = parse(argc, argv, &arguments, &error);
   struct ranks *ranks = command_join(parsed, way_of(&arguments), &error, &status);
   if (ranks && !arguments.help && !arguments.compare_with)

@@ -1,11 +1,13 @@
 #include "host/cli/signals.h"
 
+#include <signal.h>
+
 #include "host/cli/commands.h"
 #include "host/job/embed.h"
 
-static volatile sig_atomic_t stop_requested; /* enum embed_stop; a handler can reach no other kind */
+static atomic_int stop_requested; /* enum embed_stop; lock-free, so that a handler may set it */
 
-static volatile sig_atomic_t ended_by; /* SIGINT or SIGTERM, or 0 */
+static atomic_int ended_by; /* SIGINT or SIGTERM, or 0 */
 
 static void on_interrupt(int number) {
   if (stop_requested == EMBED_GO) {
@@ -29,7 +31,7 @@ static void on_warning(int number) {
   if (stop_requested == EMBED_GO) stop_requested = EMBED_STOP_SOON;
 }
 
-const volatile sig_atomic_t *signals_catch(void) {
+const atomic_int *signals_catch(void) {
   struct sigaction warning = {.sa_handler = on_warning, .sa_flags = SA_RESTART};
   sigemptyset(&warning.sa_mask);
   sigaction(SIGUSR1, &warning, NULL);

@@ -3,12 +3,12 @@
  * commits that have begun are finished. One more of either ends the process without order. */
 #pragma once
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 /* Catches them, and returns what they ask for (enum embed_stop). To be called first: a signal ends a process
  * that does not catch it. */
-const volatile sig_atomic_t *signals_catch(void);
+const atomic_int *signals_catch(void);
 
 /* The exit status of a run that ended with `status`: of one that SIGINT or SIGTERM stopped, and that thus did
  * not come to its end (EXIT_FAILED), 128 + the signal's number, as shells have it. A launcher such as mpirun

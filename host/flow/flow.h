@@ -43,6 +43,7 @@ struct flow_parts {
   struct run_log *log;
   const struct tokenizer *tokenizer;
   struct encoder *encoder;
+  const struct byte_head *head; /* what has been taken from standard input already; may be NULL */
 };
 
 enum flow_stage { STAGE_READ, STAGE_TOKENIZE, STAGE_ENCODE, STAGE_COMMIT, STAGES };

@@ -28,8 +28,11 @@ static bool cursor_open(struct shard_cursor *cursor, struct flow *flow, int32_t 
   cursor_close(cursor);
   int32_t count;
   const struct shard *listed = &run_log_shards(flow->parts.log, &count)[shard];
-  cursor->reader =
-      block_reader_open(shard, listed->path, &flow->options.limits, listed->size, &flow->draining, error);
+  const struct block_source source = {.path = listed->path,
+                                      .size = listed->size,
+                                      .stop = &flow->draining,
+                                      .head = strcmp(listed->path, "-") == 0 ? flow->parts.head : NULL};
+  cursor->reader = block_reader_open(shard, &source, &flow->options.limits, error);
   cursor->shard = shard;
   cursor->consumed = 0;
   return cursor->reader != NULL;

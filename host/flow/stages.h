@@ -54,7 +54,7 @@ struct flow {
   atomic_int tokenizers; /* threads of a stage that have not ended: the last one closes the next queue */
   atomic_int encoders;
   atomic_int next_slot;
-  atomic_bool draining; /* nothing more is read, and no block is begun */
+  atomic_int draining;  /* nothing more is read, and no block is begun */
   atomic_bool stopping; /* nothing goes on but commits; `draining` is set too */
 
   struct stage_clock clock[STAGES];

@@ -7,6 +7,7 @@
 
 #include "host/job/agree.h"
 #include "host/job/device.h"
+#include "host/job/first_lines.h"
 #include "host/job/inputs.h"
 #include "host/job/notice.h"
 #include "host/job/settings.h"
@@ -22,10 +23,11 @@ struct embedding {
   struct embed_options asked; /* the user's, with what follows from the place of this rank */
   const struct embed_options *options;
   const struct embed_callbacks *callbacks;
-  const volatile sig_atomic_t *stop;
+  const atomic_int *stop;
   struct embed_report *report;
   struct ranks *ranks;
   struct inputs inputs;      /* on rank 0 */
+  struct byte_head head;     /* what was taken from standard input before the flow reads the rest */
   struct manifest *manifest; /* of OUT as it was found, or NULL */
   struct model *model;
   struct tokenizer *tokenizer;
@@ -112,6 +114,16 @@ static void say_prompt(const struct embedding *run) {
   notice_once(run->callbacks, run->ranks, "%s", sentence);
 }
 
+static bool check_first_lines(struct embedding *run, struct error *error) {
+  const struct embed_options *options = run->options;
+  const struct first_lines first = {.shards = run->inputs.shard,
+                                    .count = run->inputs.count,
+                                    .fields = settings_fields(options),
+                                    .max_line = options->max_line ? options->max_line : EMBED_MAX_LINE,
+                                    .stop = run->stop};
+  return first_lines_check(&first, &run->head, error);
+}
+
 /* What rank 0 looks at for all. */
 static bool open_input(struct embedding *run, struct error *error) {
   const struct embed_options *options = run->options;
@@ -125,7 +137,8 @@ static bool open_input(struct embedding *run, struct error *error) {
                      "- (standard input) is one stream, and %d ranks cannot share it: write it to files "
                      "first, or start nina without mpirun",
                      ranks_size(run->ranks));
-  return options->overwrite || manifest_read(options->out, &run->manifest, error);
+  if (!options->overwrite && !manifest_read(options->out, &run->manifest, error)) return false;
+  return run->manifest || options->allow_rejects || check_first_lines(run, error);
 }
 
 /* What every rank opens; together, since they share cards and weights. */
@@ -205,6 +218,7 @@ static void embedding_close(struct embedding *run) {
   manifest_free(run->manifest);
   tokenizer_close(run->tokenizer);
   model_close(run->model);
+  byte_head_free(&run->head);
   inputs_free(&run->inputs);
 }
 
@@ -250,8 +264,11 @@ static void report_damage(void *context, const struct error *damage) {
  * *failure says where the pipeline alone failed. */
 static bool embedding_flow(struct embedding *run, struct watch *watch, struct error *failure,
                            struct error *error) {
-  const struct flow_parts parts = {
-      .ranks = run->ranks, .log = run->log, .tokenizer = run->tokenizer, .encoder = run->encoder};
+  const struct flow_parts parts = {.ranks = run->ranks,
+                                   .log = run->log,
+                                   .tokenizer = run->tokenizer,
+                                   .encoder = run->encoder,
+                                   .head = &run->head};
   struct damage_report damage = {.run = run};
   *failure = (struct error){0};
   watch->flow = flow_start(&run->settings.flow, &parts, failure);
@@ -314,6 +331,9 @@ static bool embedding_work(struct embedding *run, struct error *error) {
   if (speaks) embedding_judge(run, &outcome);
   /* Not before: only now is standard input known to be what was embedded. */
   if (was_complete && outcome.done && !outcome.report.interrupted) say_found(run, true);
+  if (speaks && outcome.report.complete && outcome.report.totals.rows == 0)
+    notice(run->callbacks, run->ranks, "warning: no document was embedded: %s has no rows",
+           run->options->out);
   ranks_share_into(run->ranks, &outcome, sizeof outcome);
   *run->report = outcome.report;
   run->report->speaks = speaks;
@@ -322,8 +342,8 @@ static bool embedding_work(struct embedding *run, struct error *error) {
 }
 
 bool embed_run(struct ranks *ranks, const struct embed_options *options,
-               const struct embed_callbacks *callbacks, const volatile sig_atomic_t *stop,
-               struct embed_report *report, struct error *error) {
+               const struct embed_callbacks *callbacks, const atomic_int *stop, struct embed_report *report,
+               struct error *error) {
   struct embedding run = {
       .asked = *options, .ranks = ranks, .callbacks = callbacks, .stop = stop, .report = report};
   run.options = &run.asked;

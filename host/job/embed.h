@@ -1,7 +1,7 @@
 /* The job `embed`: from what the user asked for to a complete OUT. */
 #pragma once
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "host/flow/flow.h"
@@ -28,8 +28,9 @@ struct embed_options {
   int32_t zstd_level; /* 0: EMBED_ZSTD_LEVEL */
   bool store_text;
   bool append, overwrite;
-  bool mixed;    /* ranks and runs of several compute classes may work on OUT */
-  int32_t grace; /* seconds; 0: EMBED_GRACE */
+  bool allow_rejects; /* as host/job/first_lines.h */
+  bool mixed;         /* ranks and runs of several compute classes may work on OUT */
+  int32_t grace;      /* seconds; 0: EMBED_GRACE */
 };
 
 #define EMBED_ZSTD_LEVEL 1
@@ -74,5 +75,5 @@ struct embed_report {
  * error; *report is filled as far as the run came, and what was committed before stays. The ranks may then be
  * good for nothing but being closed. */
 bool embed_run(struct ranks *ranks, const struct embed_options *options,
-               const struct embed_callbacks *callbacks, const volatile sig_atomic_t *stop,
-               struct embed_report *report, struct error *error);
+               const struct embed_callbacks *callbacks, const atomic_int *stop, struct embed_report *report,
+               struct error *error);

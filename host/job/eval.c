@@ -16,7 +16,7 @@ struct evaluation {
   struct ranks *ranks;
   const struct eval_options *options;
   const struct embed_callbacks *callbacks;
-  const volatile sig_atomic_t *stop;
+  const atomic_int *stop;
   struct eval_report *report;
   struct scan_means means; /* of this rank's search */
   struct eval_set set;
@@ -213,8 +213,8 @@ static bool evaluate(struct evaluation *eval, struct error *error) {
 }
 
 bool eval_run(struct ranks *ranks, const struct eval_options *options,
-              const struct embed_callbacks *callbacks, const volatile sig_atomic_t *stop,
-              struct eval_report *report, struct error *error) {
+              const struct embed_callbacks *callbacks, const atomic_int *stop, struct eval_report *report,
+              struct error *error) {
   struct evaluation eval = {
       .ranks = ranks, .options = options, .callbacks = callbacks, .stop = stop, .report = report};
   eval.means = scan_means_of(ranks, &options->compute);

@@ -35,5 +35,5 @@ struct eval_report {
  * (unknown ids, empty queries, …) are notices. A run that was stopped, or whose set is damaged, is an error:
  * the same start goes on. */
 bool eval_run(struct ranks *ranks, const struct eval_options *options,
-              const struct embed_callbacks *callbacks, const volatile sig_atomic_t *stop,
-              struct eval_report *report, struct error *error);
+              const struct embed_callbacks *callbacks, const atomic_int *stop, struct eval_report *report,
+              struct error *error);

@@ -82,6 +82,12 @@ static bool settings_prompt(const struct embed_options *options, const struct mo
   return true;
 }
 
+struct document_fields settings_fields(const struct embed_options *options) {
+  return (struct document_fields){.text = options->text_field ? options->text_field : "text",
+                                  .id = options->id_field,
+                                  .title = options->title_field};
+}
+
 bool settings_for_flow(const struct embed_options *options, const struct model_config *model,
                        const struct tokenizer *tokenizer, const struct encoder *encoder,
                        const struct manifest *manifest, struct settings *settings, struct error *error) {
@@ -91,9 +97,7 @@ bool settings_for_flow(const struct embed_options *options, const struct model_c
   flow->limits.lines = first_nonzero(options->block_lines, used.block_lines, encoder->info.block_lines);
   flow->limits.bytes = first_nonzero(options->block_bytes, used.block_bytes, encoder->info.block_bytes);
   flow->limits.max_line = first_nonzero(options->max_line, EMBED_MAX_LINE, 0);
-  flow->fields = (struct document_fields){.text = options->text_field ? options->text_field : "text",
-                                          .id = options->id_field,
-                                          .title = options->title_field};
+  flow->fields = settings_fields(options);
   flow->max_tokens = settings->encoder.max_tokens;
   flow->width_count = settings->encoder.width_count;
   memcpy(flow->widths, settings->encoder.widths, sizeof flow->widths);

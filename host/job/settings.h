@@ -18,6 +18,9 @@ bool settings_for_encoder(const struct compute_options *options, const struct wi
                           const struct model_config *model, const struct manifest *manifest,
                           enum device device, struct encoder_options *encoder, struct error *error);
 
+/* The fields of a document that are read. */
+struct document_fields settings_fields(const struct embed_options *options);
+
 /* The flow's part, from settings->encoder and what suits the opened encoder. */
 bool settings_for_flow(const struct embed_options *options, const struct model_config *model,
                        const struct tokenizer *tokenizer, const struct encoder *encoder,

@@ -8,7 +8,7 @@ struct watch {
   struct ranks *ranks;
   struct flow *flow; /* NULL once it has ended */
   const struct embed_callbacks *callbacks;
-  const volatile sig_atomic_t *stop;
+  const atomic_int *stop;
   struct embed_report *report; /* status, interrupted and, on rank 0, damaged_shards are kept up to date */
   int64_t grace;               /* ns */
 

@@ -75,21 +75,32 @@ static bool shard_renew(struct run_log *log, int32_t i, const struct shard *now,
       i, now->path, name, what);
 }
 
+/* Number of the first shard in which the two lists differ, or the shorter one's length. */
+static int32_t first_other_shard(const struct run_log *log, const struct run_request *request) {
+  int32_t i = 0;
+  while (i < log->shards.count && i < request->shard_count &&
+         log->shards.shard[i].size == request->shards[i].size &&
+         strcmp(log->shards.shard[i].fingerprint, request->shards[i].fingerprint) == 0)
+    i++;
+  return i;
+}
+
 static bool shards_resume(struct run_log *log, const struct run_request *request, bool *changed,
                           struct error *error) {
   const int32_t then = log->shards.count, now = request->shard_count;
+  const int32_t at = first_other_shard(log, request);
   if (now > then)
     return error_set(
         error, ERROR_CONFLICT,
-        "%d shards, but the run in %s has %d: use --append to add shards at the end of its list, or "
-        "another --out",
-        now, log->out, then);
+        "%d shards, but the run in %s has %d: %s is new; use --append to add new shards at the end of its "
+        "list, leave them out, or give another --out",
+        now, log->out, then, request->shards[at].path);
   if (now < then)
     return error_set(
         error, ERROR_CONFLICT,
-        "%d shard%s, but the run in %s has %d (its shard %d is %s): give all of them, in the same order, "
-        "or another --out",
-        now, now == 1 ? "" : "s", log->out, then, now, log->shards.shard[now].path);
+        "%d shard%s, but the run in %s has %d: its shard %d, %s, is missing; give all of them, in the same "
+        "order, or another --out",
+        now, now == 1 ? "" : "s", log->out, then, at, log->shards.shard[at].path);
   for (int32_t i = 0; i < now; i++) {
     if (!shard_renew(log, i, &request->shards[i], changed, error)) return false;
     char *path = strdup(request->shards[i].path);

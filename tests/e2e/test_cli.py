@@ -256,8 +256,8 @@ def test_summary_of_a_run_with_nothing_to_do_tells_what_is_there(tmp_path: Path,
 def test_summary_of_a_run_without_documents_has_no_ratio(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_bytes(b"")
     lines = embed(tmp_path / "out", tmp_path / "empty.jsonl", widths=8).stderr.splitlines()
-    assert lines[3] == "  in all      0 documents, 0 tokens, 0 rejected, 0 truncated, 1 part"
-    assert re.fullmatch(rf"  vectors     none; all files \d+ B in {tmp_path}/out", lines[4])
+    assert lines[4] == "  in all      0 documents, 0 tokens, 0 rejected, 0 truncated, 1 part"
+    assert re.fullmatch(rf"  vectors     none; all files \d+ B in {tmp_path}/out", lines[5])
 
 
 def test_quiet_prints_errors_only(tmp_path: Path, shard: Path) -> None:

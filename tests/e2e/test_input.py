@@ -9,7 +9,7 @@ import pytest
 from models import copy_model, set_json
 from output import Output, same_bits
 from program import DONE, MODEL, REJECTS, USAGE, embed, tokenize
-from shards import compress, write_shard
+from shards import compress, lines_of, write_shard
 
 # Lines that are embedded, and the text that each has.
 GOOD: dict[str, tuple[bytes, str]] = {
@@ -361,3 +361,48 @@ def test_standard_input_is_a_shard(tmp_path: Path, ending: str) -> None:
     assert output.manifest()["shards"] == [{"path": "-", "size": -1, "fingerprint": ""}]
     embed(tmp_path / "none", "-", widths=8, status=DONE)
     assert Output(tmp_path / "none").vectors(8).shape == (0, 8)
+
+
+def no_documents(count: int) -> list[bytes]:
+    return [b'{"id":%d,"cos":"x","capitol":1}' % i for i in range(count)]
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize("ending", ["", ".jsonl", ".jsonl.gz", ".jsonl.zst"])
+def test_run_whose_first_lines_are_all_rejected_begins_nothing(tmp_path: Path, ending: str) -> None:
+    """Over several shards; `ending` "" is standard input."""
+    lines, out = [b"", *no_documents(1000), b'{"text":"a"}'], tmp_path / "out"
+    shards = [write_shard(tmp_path / f"{i}{ending}", part) for i, part in enumerate((lines[:400], lines[400:]))]
+    inputs, stdin = (shards, b"") if ending else (["-"], lines_of(lines))
+    result = embed(out, *inputs, widths=8, stdin=stdin, status=USAGE)
+    result.says("the first 1000 lines are all rejected, so nothing was begun", ', line 2: no field "text"')
+    result.says('its fields: "id", "cos", "capitol"', "--text-field NAME", "--allow-rejects to go on")
+    assert not out.exists()
+    embed(out, *inputs, widths=8, stdin=stdin, allow_rejects=True, status=REJECTS)
+    assert Output(out).manifest()["totals"]["rejected"] == 1000 and len(Output(out).ids()) == 1
+    embed(tmp_path / "named", *inputs, widths=8, stdin=stdin, text_field="cos", status=REJECTS)
+
+
+def test_one_document_among_the_first_lines_is_enough(tmp_path: Path) -> None:
+    lines = [*no_documents(999), b'{"text":"a"}', *no_documents(100)]
+    shard = write_shard(tmp_path / "a.jsonl", lines)
+    embed(tmp_path / "out", shard, widths=8, status=REJECTS)
+    embed(tmp_path / "few", write_shard(tmp_path / "b.jsonl", lines[:900]), widths=8, status=REJECTS)
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".gz", ".zst"])
+def test_what_was_looked_at_of_standard_input_is_embedded(tmp_path: Path, ending: str) -> None:
+    """The look takes more than one read of the pipe here."""
+    lines = [*no_documents(900), *(b'{"text":"a%d"}' % i for i in range(20_000))]
+    content = compress(lines_of([line + b" " * 500 for line in lines[:900]] + lines[900:]), ending)
+    shard = tmp_path / f"a.jsonl{ending}" if ending != ".jsonl" else tmp_path / "a.jsonl"
+    shard.write_bytes(content)
+    embed(tmp_path / "file", shard, widths=8, status=REJECTS)
+    embed(tmp_path / "pipe", "-", stdin=content, widths=8, status=REJECTS)
+    pipe, file = Output(tmp_path / "pipe"), Output(tmp_path / "file")
+    assert pipe.files("w8/*", "ids/*") == file.files("w8/*", "ids/*") and len(pipe.ids()) == 20_000
+
+
+def test_run_without_a_row_warns(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", [b"", b"{}"])
+    embed(tmp_path / "out", shard, widths=8, status=REJECTS).says("warning: no document was embedded")

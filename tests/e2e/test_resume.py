@@ -99,8 +99,10 @@ def test_changed_input_is_refused_by_name(small: tuple[Output, list[Path]]) -> N
         return error
 
     more = write_shard(output.path.parent / "more.jsonl", [{"text": "a"}])
-    assert "3 shards, but the run" in (error := refused(*shards, more)) and "--append" in error
-    assert "1 shard, but the run" in (error := refused(shards[0])) and str(shards[1]) in error
+    assert "3 shards, but the run" in (error := refused(*shards, more)) and f"{more} is new; use --append" in error
+    assert f"{more} is new" in refused(shards[0], more, shards[1])
+    assert "1 shard, but the run" in (error := refused(shards[0])) and f"its shard 1, {shards[1]}, is missing" in error
+    assert f"its shard 0, {shards[0]}, is missing" in refused(shards[1])
     assert "shard 0" in (error := refused(*reversed(shards))) and "has changed" in error
     content = shards[0].read_bytes()
     shards[0].write_bytes(content[:-2] + b"x\n")

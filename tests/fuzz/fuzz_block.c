@@ -112,7 +112,8 @@ static void check_block(const struct block *block, const struct block_limits *li
 static int read_borders(const char *path, const struct block_limits *limits, bool skip,
                         struct block_border *borders) {
   struct error error = {0};
-  struct block_reader *reader = block_reader_open(SHARD, path, limits, -1, NULL, &error);
+  struct block_reader *reader =
+      block_reader_open(SHARD, &(struct block_source){.path = path, .size = -1}, limits, &error);
   REQUIRE(reader);
   struct block block = {0};
   int count = 0;

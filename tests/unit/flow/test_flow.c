@@ -111,7 +111,10 @@ static bool run(struct fixture *fixture, int fail_at, bool stop, struct run_tota
   assert_true(log && ranks && ranks_begin(ranks, log, error));
   run_log_totals(log, &before);
   struct flow *flow =
-      flow_start(&options, &(struct flow_parts){ranks, log, fixture->tokenizer, &fake.encoder}, error);
+      flow_start(&options,
+                 &(struct flow_parts){
+                     .ranks = ranks, .log = log, .tokenizer = fixture->tokenizer, .encoder = &fake.encoder},
+                 error);
   assert_non_null(flow);
   if (stop) flow_stop(flow);
   const struct timespec pause = {.tv_nsec = 1000000};

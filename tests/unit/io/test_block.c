@@ -75,7 +75,8 @@ static void assert_lines(const struct block *block, const struct bytes *text, in
 
 static struct block_reader *reader_of(const char *path, const struct block_limits *limits) {
   struct error error;
-  struct block_reader *reader = block_reader_open(7, path, limits, -1, NULL, &error);
+  struct block_reader *reader =
+      block_reader_open(7, &(struct block_source){.path = path, .size = -1}, limits, &error);
   if (!reader) print_error("%s\n", error.message);
   assert_non_null(reader);
   return reader;
@@ -361,7 +362,8 @@ static void a_file_of_another_size_is_damaged_at_its_end(void **state) {
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     struct block block = {0};
     struct error error;
-    struct block_reader *reader = block_reader_open(7, path, &limits, sizes[i], NULL, &error);
+    struct block_reader *reader =
+        block_reader_open(7, &(struct block_source){.path = path, .size = sizes[i]}, &limits, &error);
     assert_non_null(reader);
     int blocks = 0;
     while (block_reader_next(reader, &block, &error) == BLOCK_READ) blocks++;
@@ -384,7 +386,8 @@ static int read_with_fault(const char *path) {
   const struct block_limits limits = {100, 1000, 1000};
   struct error error = {0};
   struct block block = {0};
-  struct block_reader *reader = block_reader_open(7, path, &limits, -1, NULL, &error);
+  struct block_reader *reader =
+      block_reader_open(7, &(struct block_source){.path = path, .size = -1}, &limits, &error);
   if (!reader) return 1;
   int blocks = 0;
   enum block_result result;
@@ -505,7 +508,8 @@ static void limits_below_one_are_refused(void **state) {
   (void)state;
   for (int i = 0; i < 3; i++) {
     struct error error = {0};
-    assert_null(block_reader_open(0, "/dev/null", &limits[i], -1, NULL, &error));
+    assert_null(
+        block_reader_open(0, &(struct block_source){.path = "/dev/null", .size = -1}, &limits[i], &error));
     assert_int_equal(error.code, ERROR_USAGE);
   }
 }

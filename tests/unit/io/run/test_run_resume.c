@@ -203,7 +203,7 @@ static void number_of_shards_must_agree(void **state) {
   const struct shard shards[] = {shard_named("a", 1), shard_named("b", 2), shard_named("c", 3)};
   run_log_close(must_open(*state, shards, 2, RUN_RESUME));
   must_refuse(*state, shards, 3, RUN_RESUME, "--append");
-  must_refuse(*state, shards, 1, RUN_RESUME, "its shard 1 is b");
+  must_refuse(*state, shards, 1, RUN_RESUME, "its shard 1, b, is missing");
 }
 
 static void changed_shard_is_refused(void **state) {

@@ -1,0 +1,84 @@
+#include "host/job/first_lines.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "io/json_scan.h"
+#include "io/line_reader.h"
+
+#define LOOK_BYTES ((int64_t)64 << 20)
+#define FIELDS_NAMED 8
+
+/* What the look has seen so far. */
+struct look {
+  const struct first_lines *first;
+  int64_t rejected, bytes;
+  bool over;                                 /* a line that is not rejected, or enough of them */
+  char where[300], reason[256], fields[300]; /* of the first line that is rejected */
+};
+
+/* The names of an object's members: `"id", "cos"`. Empty if the line is no object. */
+static void name_fields(const struct line *line, char *names, size_t size) {
+  struct json_scan scan;
+  struct json_value name, value;
+  size_t used = 0;
+  names[0] = '\0';
+  json_scan_start(&scan, line->text, line->length);
+  if (!json_scan_space(&scan) || !json_scan_byte(&scan, '{', "")) return;
+  for (int i = 0; i < FIELDS_NAMED; i++) {
+    if (!json_scan_space(&scan) || !json_scan_name(&scan, &name) || !json_scan_value(&scan, &value)) return;
+    if (name.length < 40 && used < size - 50)
+      used += (size_t)snprintf(names + used, size - used, "%s\"%.*s\"", used ? ", " : "", (int)name.length,
+                               name.bytes);
+    if (!json_scan_space(&scan) || !json_scan_byte(&scan, ',', "")) return;
+  }
+}
+
+static void look_at(struct look *look, const struct line_reader *reader, const struct line *line) {
+  char reason[256] = "it is longer than --max-line";
+  struct document document;
+  const enum document_result result =
+      line->too_long ? DOCUMENT_REJECTED
+                     : document_parse(&look->first->fields, line->text, line->length, &document, reason);
+  look->bytes += line->length;
+  switch (result) {
+    case DOCUMENT_READ:
+      look->over = true;
+      return;
+    case DOCUMENT_BLANK:
+      break;
+    case DOCUMENT_REJECTED:
+      if (look->rejected++ > 0) break;
+      snprintf(look->where, sizeof look->where, "%.250s, line %lld", line_reader_name(reader),
+               (long long)line_reader_number(reader));
+      memcpy(look->reason, reason, sizeof reason);
+      if (!line->too_long) name_fields(line, look->fields, sizeof look->fields);
+      break;
+  }
+  look->over = look->rejected == FIRST_LINES || look->bytes > LOOK_BYTES;
+}
+
+static void look_into(struct look *look, const struct shard *shard, struct byte_head *head) {
+  const struct line_limits limits = {.line = look->first->max_line};
+  struct error unused;
+  struct line line;
+  const bool standard_input = strcmp(shard->path, "-") == 0;
+  struct line_reader *reader =
+      standard_input ? line_reader_open_keeping(shard->path, &limits, look->first->stop, &unused)
+                     : line_reader_open(shard->path, &limits, &unused);
+  while (reader && !look->over && line_reader_next_any(reader, &line, &unused) == LINE_READ)
+    look_at(look, reader, &line);
+  if (reader && standard_input) line_reader_take_head(reader, head);
+  line_reader_close(reader);
+}
+
+bool first_lines_check(const struct first_lines *first, struct byte_head *head, struct error *error) {
+  struct look look = {.first = first};
+  *head = (struct byte_head){0};
+  for (int32_t i = 0; i < first->count && !look.over; i++) look_into(&look, &first->shards[i], head);
+  if (look.rejected < FIRST_LINES) return true;
+  return error_set(error, ERROR_USAGE,
+                   "the first %d lines are all rejected, so nothing was begun. %s: %s%s%s. Pass --text-field "
+                   "NAME (and --id-field, --title-field), or --allow-rejects to go on",
+                   FIRST_LINES, look.where, look.reason, *look.fields ? "; its fields: " : "", look.fields);
+}
