@@ -27,9 +27,23 @@ static ssize_t descriptor_read(int descriptor, void *bytes, size_t size, int64_t
   return got;
 }
 
-static bool file_open_read(const char *path, int *descriptor, struct error *error) {
-  *descriptor = open(path, O_RDONLY | O_CLOEXEC);
-  return *descriptor >= 0 || error_set_errno(error, "cannot open %s", path);
+bool file_open_regular(const char *path, int *descriptor, int64_t *size, struct error *error) {
+  struct stat status;
+  *descriptor =
+      open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe that nobody writes to must not block */
+  if (*descriptor < 0) return error_set_errno(error, "cannot open %s", path);
+  if (fstat(*descriptor, &status) != 0) {
+    error_set_errno(error, "cannot examine %s", path);
+  } else if (!S_ISREG(status.st_mode)) {
+    error_set(error, ERROR_INPUT, "%s is %s: expected a regular file", path,
+              S_ISDIR(status.st_mode) ? "a folder" : "a pipe or a device");
+  } else {
+    *size = status.st_size;
+    return true;
+  }
+  close(*descriptor);
+  *descriptor = -1;
+  return false;
 }
 
 bool file_read(const char *path, size_t limit, char **data, size_t *size, struct error *error) {
@@ -37,10 +51,9 @@ bool file_read(const char *path, size_t limit, char **data, size_t *size, struct
   char *bytes = NULL;
   size_t used = 0, capacity = 4096;
   int descriptor;
-  if (!file_open_read(path, &descriptor, error)) return false;
-  struct stat status;
-  if (fstat(descriptor, &status) == 0 && status.st_size > 0 && (uintmax_t)status.st_size <= limit)
-    capacity = (size_t)status.st_size + 1;
+  int64_t expected;
+  if (!file_open_regular(path, &descriptor, &expected, error)) return false;
+  if (expected > 0 && (uint64_t)expected <= limit) capacity = (size_t)expected + 1;
   for (;;) {
     /* One byte more than the file should have tells its end from its growth, and leaves room for the NUL. */
     char *larger = realloc(bytes, capacity);
@@ -84,7 +97,8 @@ bool file_digest(const char *path, struct digest *digest, struct error *error) {
   bool ok = false;
   int64_t size = 0;
   int descriptor;
-  if (!file_open_read(path, &descriptor, error)) return false;
+  int64_t expected;
+  if (!file_open_regular(path, &descriptor, &expected, error)) return false;
   XXH3_state_t *state = XXH3_createState();
   char *piece = malloc(PIECE_BYTES);
   if (!state || !piece) {

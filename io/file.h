@@ -14,6 +14,10 @@ struct digest {
   char hash[33]; /* 32 lower-case hexadecimal digits, high half first, as `xxhsum -H128` prints */
 };
 
+/* Opens a regular file to read it; *size is the file's now. Anything else (a folder, a pipe, a device, which
+ * may never end) is ERROR_INPUT at once, without waiting for it. */
+bool file_open_regular(const char *path, int *descriptor, int64_t *size, struct error *error);
+
 /* Reads a whole file of at most `limit` bytes; a larger one is ERROR_INPUT. *data is allocated (caller frees)
  * and has a NUL after its end. */
 bool file_read(const char *path, size_t limit, char **data, size_t *size, struct error *error);

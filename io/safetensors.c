@@ -1,12 +1,12 @@
 #include "io/safetensors.h"
 
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "io/file.h"
 
 #define LENGTH_BYTES 8               /* the u64 before the header */
 #define HEADER_BYTES_MAX 100000000ll /* the format's own limit */
@@ -165,27 +165,21 @@ static bool header_read(struct safetensors *file, struct error *error) {
 
 static bool file_map(struct safetensors *file, struct error *error) {
   bool ok = false;
-  struct stat status;
-  const int descriptor = open(file->path, O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0 || fstat(descriptor, &status) != 0) {
-    error_set_errno(error, "cannot open %s", file->path);
+  int descriptor;
+  if (!file_open_regular(file->path, &descriptor, &file->size, error)) return false;
+  if (file->size == 0) {
+    error_set(error, ERROR_INPUT, "%s is empty: expected a safetensors file", file->path);
     goto out;
   }
-  if (!S_ISREG(status.st_mode) || status.st_size == 0) {
-    error_set(error, ERROR_INPUT, "%s is %s: expected a safetensors file", file->path,
-              S_ISREG(status.st_mode) ? "empty" : "not a file");
-    goto out;
-  }
-  void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  void *bytes = mmap(NULL, (size_t)file->size, PROT_READ, MAP_PRIVATE, descriptor, 0);
   if (bytes == MAP_FAILED) {
     error_set_errno(error, "cannot map %s", file->path);
     goto out;
   }
   file->bytes = bytes;
-  file->size = status.st_size;
   ok = true;
 out:
-  if (descriptor >= 0) close(descriptor);
+  close(descriptor);
   return ok;
 }
 

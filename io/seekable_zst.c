@@ -1,12 +1,12 @@
 #include "io/seekable_zst.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
+
+#include "io/file.h"
 
 /* Layout of the seek table, all numbers little-endian: u32 SKIPPABLE_MAGIC, u32 bytes that follow; per frame
  * u32 compressed size, u32 decompressed size and, where the descriptor says so, u32 checksum; u32 frames, u8
@@ -210,13 +210,9 @@ struct seekable_zst_reader *seekable_zst_reader_open(const char *path, struct er
     error_set_memory(error, sizeof *reader, "a zstd reader");
     goto fail;
   }
-  reader->descriptor = open(path, O_RDONLY | O_CLOEXEC);
-  struct stat status;
-  if (reader->descriptor < 0 || fstat(reader->descriptor, &status) != 0) {
-    error_set_errno(error, "cannot open %s", path);
-    goto fail;
-  }
-  if (table_read(reader, status.st_size, error)) return reader;
+  int64_t size;
+  if (file_open_regular(path, &reader->descriptor, &size, error) && table_read(reader, size, error))
+    return reader;
 fail:
   seekable_zst_reader_close(reader);
   return NULL;

@@ -4,6 +4,7 @@
 #include "cuda/cards.h"
 #include "host/cli/human.h"
 #include "host/cli/info.h"
+#include "host/cli/say.h"
 
 struct devices {
   struct cuda_card cards[CUDA_CARDS_MAX];
@@ -25,7 +26,7 @@ static void devices_find(struct devices *devices) {
 
 static void devices_print(const struct devices *devices) {
   if (devices->count == 0) {
-    printf("cuda        none: %s\n", devices->none.message);
+    say_line(stdout, "cuda        none: %s", devices->none.message);
     return;
   }
   for (int32_t i = 0; i < devices->count; i++) {
@@ -35,12 +36,12 @@ static void devices_print(const struct devices *devices) {
     printf("cuda %-6d %s, compute capability %d.%d, %d multiprocessors, %s%s\n", card->device, card->name,
            card->major, card->minor, card->multiprocessors, memory, card->usable ? "" : "; too old for nina");
   }
-  printf("cublaslt    %s\n", *devices->products ? devices->products : devices->no_products.message);
+  say_line(stdout, "cublaslt    %s", *devices->products ? devices->products : devices->no_products.message);
   if (*devices->group)
     printf("nccl        %s\n", devices->group);
   else
-    printf("nccl        none, so each rank of a job reads the weights for itself: %s\n",
-           devices->no_group.message);
+    say_line(stdout, "nccl        none, so each rank of a job reads the weights for itself: %s",
+             devices->no_group.message);
 }
 
 /* A library that is there is told by its version, one that is not by the reason. */

@@ -122,6 +122,11 @@ def test_evaluation_compared_with_itself_did_not_move(judged: tuple[Path, Result
     assert len(rows) == 30 and all(row[3:] == ["0.0000", "0.0000", "…", "0.0000"] for row in rows)
 
 
+def test_comparison_with_a_device_is_refused(judged: tuple[Path, Result]) -> None:
+    path = judged[0] / "metrics.json"
+    assert "is a pipe or a device" in nina("eval", "--compare", "/dev/zero", path, status=FAILED).error
+
+
 def test_comparison_names_what_the_two_were_made_with(tmp_path: Path, judged: tuple[Path, Result]) -> None:
     path, metrics = judged[0] / "metrics.json", metrics_of(judged[0])
     del metrics["metrics"]["dim_32"]

@@ -1,6 +1,7 @@
 """Model folders that cannot be used: never a crash, always a sentence that names the file and says what was expected."""
 
 import math
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -174,3 +175,13 @@ def test_file_with_flipped_bytes_is_used_or_refused(tmp_path: Path, source: Path
         result = nina("tokenize", "--model", model, stdin="l'ajuntament 😀\n".encode(), status=(DONE, FAILED))
         assert result.status == DONE or (str(model) in result.error and result.stdout == "")
         nina("info", model, status=(DONE, FAILED))
+
+
+@pytest.mark.parametrize("name", [CONFIG, TOKENIZER, WEIGHTS])
+def test_pipe_in_a_models_place_is_refused_and_not_waited_for(tmp_path: Path, name: str) -> None:
+    model = copy_model(tmp_path, NEW if name == TOKENIZER else OLD)
+    (model / name).unlink(missing_ok=True)
+    os.mkfifo(model / name)
+    shard = write_shard(tmp_path / "a.jsonl", [{"text": "plaça"}])
+    error = embed(tmp_path / "out", shard, model=model, device="cpu", status=(FAILED, USAGE)).error
+    assert f"{model / name} is a pipe or a device: expected a regular file" in error

@@ -58,8 +58,28 @@ static void file_that_cannot_be_read_is_named(void **state) {
   assert_int_equal(error.code, ERROR_IO);
   assert_says(&error, path);
   assert_says(&error, "No such file");
-  assert_false(file_read(*state, 9, &data, &size, &error));
-  assert_says(&error, "directory");
+}
+
+/* Neither a pipe that nobody writes to is waited for, nor a device read that never ends. */
+static void what_is_no_regular_file_is_refused_at_once(void **state) {
+  char pipe[512], *data;
+  size_t size;
+  struct error error;
+  struct digest digest;
+  assert_int_equal(mkfifo(scratch_path(pipe, *state, "pipe"), 0600), 0);
+  const struct {
+    const char *path, *phrase;
+  } others[] = {{pipe, "is a pipe or a device: expected a regular file"},
+                {"/dev/zero", "is a pipe or a device: expected a regular file"},
+                {*state, "is a folder: expected a regular file"}};
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    assert_false(file_read(others[i].path, 1 << 30, &data, &size, &error));
+    assert_int_equal(error.code, ERROR_INPUT);
+    assert_says(&error, others[i].path);
+    assert_says(&error, others[i].phrase);
+    assert_false(file_digest(others[i].path, &digest, &error));
+    assert_says(&error, others[i].phrase);
+  }
 }
 
 static void piece_is_read_whole_or_not_at_all(void **state) {
@@ -243,6 +263,7 @@ int main(void) {
       IN_SCRATCH(folder_that_cannot_be_synced_is_an_error),
       IN_SCRATCH(whole_file_is_read_up_to_its_limit),
       IN_SCRATCH(file_that_cannot_be_read_is_named),
+      IN_SCRATCH(what_is_no_regular_file_is_refused_at_once),
       IN_SCRATCH(piece_is_read_whole_or_not_at_all),
       IN_SCRATCH(digest_of_the_writer_is_that_of_the_file),
       IN_SCRATCH(file_appears_only_when_committed),
