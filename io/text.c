@@ -88,3 +88,9 @@ void text_free(struct text *text) {
 size_t text_mark(const char *bytes, size_t size) {
   return size >= TEXT_MARK_BYTES && memcmp(bytes, "\xef\xbb\xbf", TEXT_MARK_BYTES) == 0 ? TEXT_MARK_BYTES : 0;
 }
+
+int64_t text_characters(const char *bytes, int64_t size) {
+  int64_t characters = 0;
+  for (int64_t i = 0; i < size; i++) characters += (bytes[i] & 0xc0) != 0x80;
+  return characters;
+}

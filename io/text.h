@@ -26,6 +26,9 @@ void text_clear(struct text *text, size_t keep);
 
 void text_free(struct text *text);
 
+/* Unicode code points of valid UTF-8: what Python's len() gives. */
+int64_t text_characters(const char *bytes, int64_t size);
+
 /* The byte order mark that may open a text, U+FEFF in UTF-8: its length where `bytes` begin with it, else 0.
  */
 #define TEXT_MARK_BYTES 3

@@ -58,6 +58,7 @@ void flow_block_clear(struct flow_block *work, size_t keep) {
   text_clear(&work->reject_lines, keep);
   work->source_bytes = 0;
   work->rows = work->tokens = work->rejected = work->blank = work->truncated = 0;
+  work->characters = work->embedded = 0;
   work->id_frame_count = work->text_frame_count = 0;
   work->batch_count = 0;
   atomic_store(&work->batches_left, 0);

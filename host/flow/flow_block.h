@@ -39,10 +39,11 @@ struct flow_block {
   int32_t *ids; /* [tokens] in the order of the lines */
   int64_t tokens, token_capacity;
   int64_t rejected, blank, truncated;
-  struct text id_lines;     /* ids/ */
-  struct text text_lines;   /* text/, where texts are stored */
-  struct text reject_lines; /* rejects/ */
-  int64_t *id_frames;       /* [id_frame_count] end of every frame in id_lines; likewise for text_lines */
+  int64_t characters, embedded; /* of the texts, in Unicode code points; of them, what was not cut off */
+  struct text id_lines;         /* ids/ */
+  struct text text_lines;       /* text/, where texts are stored */
+  struct text reject_lines;     /* rejects/ */
+  int64_t *id_frames;           /* [id_frame_count] end of every frame in id_lines; likewise for text_lines */
   int64_t *text_frames;
   int64_t id_frame_count, text_frame_count, frame_capacity;
 

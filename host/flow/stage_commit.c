@@ -71,6 +71,8 @@ static bool commit_block(const struct committing *commit, struct error *error) {
                                  .rejected = work->rejected,
                                  .truncated = work->truncated,
                                  .tokens = work->tokens,
+                                 .characters = work->characters,
+                                 .embedded = work->embedded,
                                  .blank = work->blank};
   for (int32_t w = 0; w < options->width_count; w++) {
     record->vector_bytes += work->rows * options->widths[w] * (int64_t)sizeof(uint16_t);

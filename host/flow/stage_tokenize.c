@@ -38,7 +38,7 @@ static void append_field(struct text *text, const char *key, int64_t value) {
 }
 
 static void append_id_line(struct flow_block *work, const struct document *document, int64_t line,
-                           int64_t offset, int32_t tokens, bool truncated) {
+                           int64_t offset, int32_t tokens, bool truncated, int64_t end) {
   struct text *text = &work->id_lines;
   text_append_string(text, "{\"id\":");
   if (!document->id.bytes) {
@@ -54,7 +54,9 @@ static void append_id_line(struct flow_block *work, const struct document *docum
   append_field(text, ",\"line\":", line);
   append_field(text, ",\"offset\":", offset);
   append_field(text, ",\"tokens\":", tokens);
-  text_append_string(text, truncated ? ",\"truncated\":true}\n" : ",\"truncated\":false}\n");
+  text_append_string(text, truncated ? ",\"truncated\":true" : ",\"truncated\":false");
+  if (truncated) append_field(text, ",\"end\":", end);
+  text_append_string(text, "}\n");
 }
 
 static void append_text_line(struct flow_block *work, const struct document *document) {
@@ -83,6 +85,13 @@ static void append_reject_line(struct flow *flow, struct flow_block *work, int64
   work->rejected++;
 }
 
+/* The code points of the document's text that its row stands for; `input` is what was encoded. */
+static int64_t text_embedded(const struct tokenizing *tools, const struct span *input,
+                             const struct span *text) {
+  const int64_t kept = token_encoder_kept(tools->encoder) - (input->length - text->length);
+  return kept > 0 ? text_characters(text->bytes, kept) : 0;
+}
+
 /* Tokenizes a document into the block's next row. */
 static bool add_row(struct tokenizing *tools, struct flow_block *work, const struct document *document,
                     int64_t line, int64_t offset, struct error *error) {
@@ -101,10 +110,13 @@ static bool add_row(struct tokenizing *tools, struct flow_block *work, const str
   if (!token_encoder_encode(tools->encoder, input.bytes, input.length, options->max_tokens,
                             work->ids + work->tokens, &row->tokens, &truncated, error))
     return false;
+  const int64_t end = text_embedded(tools, &input, &document->text);
   work->tokens += row->tokens;
   work->truncated += truncated;
+  work->characters += text_characters(document->text.bytes, document->text.length);
+  work->embedded += end;
   work->rows++;
-  append_id_line(work, document, line, offset, row->tokens, truncated);
+  append_id_line(work, document, line, offset, row->tokens, truncated, end);
   if (work->rows % ID_FRAME_ROWS == 0) frame_end(work->id_frames, &work->id_frame_count, &work->id_lines);
   if (options->store_text) {
     append_text_line(work, document);

@@ -11,6 +11,7 @@ struct token_encoder {
   struct word_text text;    /* the word encoded last, normalised */
   struct word_text stretch; /* of it, between two added tokens */
   struct lattice lattice;
+  int64_t kept; /* bytes of the text encoded last that its ids stand for */
 };
 
 struct token_encoder *token_encoder_open(const struct tokenizer *tokenizer, struct error *error) {
@@ -107,6 +108,7 @@ struct output {
   int32_t *ids;
   size_t used, room; /* room without </s> */
   bool truncated;
+  const char *kept; /* end of the text that the ids stand for */
 };
 
 static void output_put(struct output *output, const int32_t *ids, size_t count) {
@@ -117,6 +119,33 @@ static void output_put(struct output *output, const int32_t *ids, size_t count) 
   output->room -= count;
 }
 
+static size_t character_after(const char *text, size_t at, size_t length) {
+  do at++;
+  while (at < length && (text[at] & 0xc0) == 0x80);
+  return at;
+}
+
+/* Sets output->kept to the end of the longest beginning of a long word that takes at most `room` ids by
+ * itself; all of it takes more. Found by halving, since more text rarely takes fewer ids. */
+static bool word_keep_part(struct token_encoder *encoder, const struct word *word, size_t room,
+                           struct output *output, struct error *error) {
+  size_t fits = 0, beyond = word->length;
+  for (;;) {
+    size_t middle = fits + (beyond - fits) / 2;
+    while (middle > fits && (word->bytes[middle] & 0xc0) == 0x80) middle--;
+    if (middle == fits) middle = character_after(word->bytes, fits, beyond);
+    if (middle >= beyond) break;
+    const struct word part = {word->bytes, middle, word->plain};
+    if (!word_segment(encoder, &part, error)) return false;
+    if (encoder->lattice.count <= room)
+      fits = middle;
+    else
+      beyond = middle;
+  }
+  if (fits) output->kept = word->bytes + fits;
+  return true;
+}
+
 static bool words_encode(struct token_encoder *encoder, const char *text, const char *end,
                          struct output *output, struct error *error) {
   struct word_reader reader = tokenizer_words(encoder->tokenizer, text, end);
@@ -124,8 +153,13 @@ static bool words_encode(struct token_encoder *encoder, const char *text, const 
   while (!output->truncated && word_next(&reader, &word)) {
     const int32_t *ids;
     size_t count;
+    const size_t room = output->room;
     if (!word_encode(encoder, &word, &ids, &count, error)) return false;
     output_put(output, ids, count);
+    if (!output->truncated)
+      output->kept = word.bytes + word.length;
+    else if (word.length > TOKENIZER_WORD_BYTES && !word_keep_part(encoder, &word, room, output, error))
+      return false;
   }
   return true;
 }
@@ -134,7 +168,7 @@ bool token_encoder_encode(struct token_encoder *encoder, const char *text, int64
                           int32_t *ids, int32_t *count, bool *truncated, struct error *error) {
   const struct tokenizer *tokenizer = encoder->tokenizer;
   struct added_search search = {.set = &tokenizer->raw, .text = text, .length = (size_t)length};
-  struct output output = {.ids = ids, .used = 1, .room = (size_t)max_tokens - 2};
+  struct output output = {.ids = ids, .used = 1, .room = (size_t)max_tokens - 2, .kept = text};
   ids[0] = tokenizer->source.first;
   for (size_t at = 0; at <= search.length && !output.truncated;) {
     struct added_match match;
@@ -144,9 +178,15 @@ bool token_encoder_encode(struct token_encoder *encoder, const char *text, int64
     if (!found) break;
     if (!output.truncated) output_put(&output, &match.id, 1);
     at = match.stop;
+    if (!output.truncated) output.kept = text + at;
   }
   ids[output.used++] = tokenizer->source.last;
   *count = (int32_t)output.used;
   *truncated = output.truncated;
+  encoder->kept = output.truncated ? output.kept - text : length;
   return true;
+}
+
+int64_t token_encoder_kept(const struct token_encoder *encoder) {
+  return encoder->kept;
 }

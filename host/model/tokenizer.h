@@ -48,3 +48,10 @@ void token_encoder_close(struct token_encoder *encoder);
  * hold NULs. *truncated is set only where a further token exists. Returns false when memory is short. */
 bool token_encoder_encode(struct token_encoder *encoder, const char *text, int64_t length, int32_t max_tokens,
                           int32_t *ids, int32_t *count, bool *truncated, struct error *error);
+
+/* How many bytes of the text encoded last its ids stand for: all of them, or, if it was truncated, those up
+ * to the end of the last word whose ids are all there. A run of more than TOKENIZER_WORD_BYTES without white
+ * space (Chinese and Thai write none) is cut inside, at a character. These bytes encoded by themselves are
+ * not truncated. */
+#define TOKENIZER_WORD_BYTES 64
+int64_t token_encoder_kept(const struct token_encoder *encoder);

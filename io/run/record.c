@@ -37,6 +37,8 @@ static const struct field count_array[] = {
     COUNT("tokens", tokens),
     COUNT("blank", blank),
     COUNT("vector_bytes", vector_bytes),
+    {FIELD("characters", FIELD_COUNT, struct part_record, characters)},
+    {FIELD("embedded", FIELD_COUNT, struct part_record, embedded)},
 };
 static const struct field_table count_fields = FIELD_TABLE(count_array);
 
@@ -214,6 +216,8 @@ void record_totals(const struct part_record *record, struct run_totals *totals) 
                                 .rejected = record->rejected,
                                 .truncated = record->truncated,
                                 .tokens = record->tokens,
+                                .characters = record->characters,
+                                .embedded = record->embedded,
                                 .blank = record->blank,
                                 .vector_bytes = record->vector_bytes,
                                 .incomplete = record->border.incomplete};

@@ -16,6 +16,8 @@ struct part_file {
 struct part_record {
   struct block_border border;
   int64_t rows, rejected, truncated, tokens, blank;
+  int64_t characters;   /* of the texts, in Unicode code points; 0 in the record of an older version */
+  int64_t embedded;     /* of them, what was not cut off */
   int64_t vector_bytes; /* rows × Σ widths × 2: what the vector files hold, for the compression ratio */
   int file_count;
   struct part_file files[PART_FILES_MAX];

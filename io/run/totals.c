@@ -4,9 +4,9 @@
   { FIELD(#member, FIELD_SUM, struct run_totals, member) }
 
 static const struct field fields[] = {
-    TOTAL(parts),      TOTAL(lines), TOTAL(rows),         TOTAL(rejected),          TOTAL(truncated),
-    TOTAL(tokens),     TOTAL(blank), TOTAL(vector_bytes), TOTAL(vector_file_bytes), TOTAL(file_bytes),
-    TOTAL(incomplete),
+    TOTAL(parts),      TOTAL(lines),      TOTAL(rows),         TOTAL(rejected),          TOTAL(truncated),
+    TOTAL(tokens),     TOTAL(blank),      TOTAL(vector_bytes), TOTAL(vector_file_bytes), TOTAL(file_bytes),
+    TOTAL(incomplete), TOTAL(characters), TOTAL(embedded),
 };
 const struct field_table totals_fields = FIELD_TABLE(fields);
 

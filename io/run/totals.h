@@ -7,6 +7,8 @@
 
 struct run_totals {
   int64_t parts, lines, rows, rejected, truncated, tokens, blank;
+  int64_t characters;        /* of the texts whose records tell (io/run/record.h) */
+  int64_t embedded;          /* of them, what was not cut off */
   int64_t vector_bytes;      /* decompressed */
   int64_t vector_file_bytes; /* as stored in w<width> */
   int64_t file_bytes;        /* of all files */

@@ -8,8 +8,8 @@ import pytest
 
 from models import copy_model, set_json
 from output import Output, same_bits
-from program import DONE, MODEL, REJECTS, USAGE, embed, tokenize
-from shards import compress, lines_of, write_shard
+from program import DONE, MODEL, REJECTS, USAGE, embed, nina, tokenize
+from shards import compress, lines_of, make_archive, write_shard
 
 # Lines that are embedded, and the text that each has.
 GOOD: dict[str, tuple[bytes, str]] = {
@@ -406,3 +406,54 @@ def test_what_was_looked_at_of_standard_input_is_embedded(tmp_path: Path, ending
 def test_run_without_a_row_warns(tmp_path: Path) -> None:
     shard = write_shard(tmp_path / "a.jsonl", [b"", b"{}"])
     embed(tmp_path / "out", shard, widths=8, status=REJECTS).says("warning: no document was embedded")
+
+
+LONG_TEXTS = [
+    "plaça major de la vila " * 20,
+    "l’ajuntament, «obert»;\tels dilluns 🏛️ i\n\nels dimarts " * 9,
+    "自然语言处理是人工智能的一个重要方向" * 20,  # no white space: cut at a character
+    "curt",
+    "",
+]
+
+
+@pytest.mark.parametrize(("prompt", "title"), [("", ""), ("passage: ", "Títol del document")])
+@pytest.mark.parametrize("max_tokens", [4, 20, 64])
+def test_end_of_a_truncated_text_counts_what_was_embedded_of_it(
+    tmp_path: Path, max_tokens: int, prompt: str, title: str
+) -> None:
+    """text[:end] is not truncated by itself; a word more, or in a run without spaces a character, would be."""
+    shard = write_shard(tmp_path / "a.jsonl", [{"title": title, "text": text} for text in LONG_TEXTS])
+    embed(tmp_path / "out", shard, widths=8, max_tokens=max_tokens, prompt=prompt, title_field="title")
+    output = Output(tmp_path / "out")
+    before = f"{prompt}{title} " if title else prompt
+    ends = [row["end"] if row["truncated"] else len(text) for row, text in zip(output.ids(), LONG_TEXTS, strict=True)]
+    assert all(("end" in row) == row["truncated"] for row in output.ids())
+    for text, end, row in zip(LONG_TEXTS, ends, output.ids(), strict=True):
+        if not row["truncated"] or not text:
+            continue
+        if "自" in text:
+            more = text[: end + 3]
+        else:
+            assert end == 0 or (not text[end - 1].isspace() and text[end].isspace())
+            more = text[:end] + text[end:].split()[0] if end == 0 else f"{text[:end]} {text[end:].split()[0]}"
+        kept, longer = tokenize([before + text[:end], before + more])
+        assert end == 0 or len(kept) <= max_tokens
+        assert len(longer) > max_tokens
+    for counts in (output.manifest()["totals"], *output.records()):
+        assert (counts["characters"], counts["embedded"]) == (sum(map(len, LONG_TEXTS)), sum(ends))
+
+
+def test_output_of_a_version_that_counted_no_characters_is_read_and_resumed(tmp_path: Path) -> None:
+    shards = make_archive(tmp_path / "in", (30, 20))
+    embed(tmp_path / "out", shards[0], widths=8)
+    for path in (tmp_path / "out" / "manifest.json", *(tmp_path / "out" / "parts").iterdir()):
+        content = json.loads(path.read_text())
+        counts = content.get("totals", content)
+        del counts["characters"], counts["embedded"]
+        path.write_text(json.dumps(content))
+    nina("verify", tmp_path / "out")
+    embed(tmp_path / "out", *shards, widths=8, append=True)
+    nina("verify", tmp_path / "out")
+    totals = Output(tmp_path / "out").manifest()["totals"]
+    assert totals["characters"] == totals["embedded"] == Output(tmp_path / "out").records()[1]["characters"] > 0

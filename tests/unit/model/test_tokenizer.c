@@ -231,11 +231,12 @@ static void longest_input_keeps_the_last_token(void **state) {
     const char *text;
     int32_t max_tokens, count;
     bool truncated;
+    int64_t kept; /* bytes of the text, up to the last whole word */
   } cases[] = {
-      {"ab ab ab", 5, 5, false}, {"ab ab ab", 4, 4, true}, {"ab ab ab", 2, 2, true},
-      {"ab ab ab", 3, 3, true},  {"abab", 3, 3, true},     {"ab ab \t  ", 4, 4, false},
-      {"ab \v \v", 3, 3, false}, {"ab \v c", 3, 3, true},  {" \t ", 2, 2, false},
-      {"", 2, 2, false},
+      {"ab ab ab", 5, 5, false, 8}, {"ab ab ab", 4, 4, true, 5}, {"ab ab ab", 2, 2, true, 0},
+      {"ab ab ab", 3, 3, true, 2},  {"ab abab", 4, 4, true, 2},  {"ab ab \t  ", 4, 4, false, 9},
+      {"ab \v \v", 3, 3, false, 6}, {"ab \v c", 3, 3, true, 4},  {" \t ", 2, 2, false, 3},
+      {"", 2, 2, false, 0},
   };
   char *folder = folder_make();
   tiny_tokenizer(folder, NULL);
@@ -244,8 +245,32 @@ static void longest_input_keeps_the_last_token(void **state) {
     encode(&opened, cases[i].text, (int64_t)strlen(cases[i].text), cases[i].max_tokens);
     assert_int_equal(opened.count, cases[i].count);
     assert_int_equal(opened.truncated, cases[i].truncated);
+    assert_int_equal(token_encoder_kept(opened.encoder), cases[i].kept);
     assert_int_equal(opened.ids[0], TINY_FIRST);
     assert_int_equal(opened.ids[opened.count - 1], TINY_LAST);
+  }
+  close_whole(&opened);
+  folder_remove(folder);
+}
+
+/* What is kept of it takes the ids that there is room for, and ends between two characters. */
+static void long_run_without_spaces_is_kept_in_part(void **state) {
+  (void)state;
+  char *folder = folder_make();
+  char text[4 + 2 * TOKENIZER_WORD_BYTES];
+  tiny_tokenizer(folder, NULL);
+  struct opened opened = open_whole(folder);
+  memcpy(text, "ab c", 3);
+  for (size_t i = 3; i + 1 < sizeof text; i += 2) memcpy(text + i, "ab", 2);
+  for (int32_t room = 1; room < TOKENIZER_WORD_BYTES; room++) {
+    encode(&opened, text, sizeof text - 1, room + 2);
+    assert_true(opened.truncated);
+    assert_int_equal(token_encoder_kept(opened.encoder), room == 1 ? 2 : 1 + 2 * room);
+  }
+  for (size_t i = 3; i + 1 < sizeof text; i += 2) memcpy(text + i, i % 4 == 3 ? "\xc3\xa9" : "ab", 2);
+  for (int32_t room = 2; room < TOKENIZER_WORD_BYTES; room++) {
+    encode(&opened, text, sizeof text - 1, room + 2);
+    assert_int_not_equal(text[token_encoder_kept(opened.encoder)] & 0xc0, 0x80);
   }
   close_whole(&opened);
   folder_remove(folder);
@@ -456,6 +481,7 @@ int main(void) {
       cmocka_unit_test(words_end_where_the_map_says),
       cmocka_unit_test(added_tokens_are_cut_out_of_the_text),
       cmocka_unit_test(longest_input_keeps_the_last_token),
+      cmocka_unit_test(long_run_without_spaces_is_kept_in_part),
       cmocka_unit_test(run_without_spaces_is_cut_at_a_character),
       cmocka_unit_test(bytes_that_are_no_text_are_read_within_bounds),
       cmocka_unit_test(hash_follows_the_model),

@@ -107,6 +107,8 @@ static inline bool part_make(struct run_log *log, int32_t shard, int32_t block, 
       .rows = lines - rejected - 1,
       .rejected = rejected,
       .truncated = 2,
+      .characters = 100,
+      .embedded = 80,
       .tokens = 7 * lines,
       .blank = 1,
       .vector_bytes = (lines - rejected - 1) * (8 + 4) * 2};

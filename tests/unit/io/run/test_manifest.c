@@ -23,7 +23,8 @@
 #define TOTALS                                                                                \
   ",\n \"totals\": {\n  \"parts\": 2,\n  \"lines\": 6,\n  \"rows\": 5,\n  \"rejected\": 1,\n" \
   "  \"truncated\": 0,\n  \"tokens\": 40,\n  \"blank\": 0,\n  \"vector_bytes\": 120,\n"       \
-  "  \"vector_file_bytes\": 99,\n  \"file_bytes\": 200,\n  \"incomplete\": 0},\n"             \
+  "  \"vector_file_bytes\": 99,\n  \"file_bytes\": 200,\n  \"incomplete\": 0,\n"              \
+  "  \"characters\": 900,\n  \"embedded\": 700},\n"                                           \
   " \"parts\": [\n  [\"00000-00000\", 3],\n  [\"00001-123456\", 2]]"
 #define RUNNING HEAD "\"running\"," MODEL SETTINGS CLASS SHARDS "\n}\n"
 #define COMPLETE HEAD "\"complete\"," MODEL SETTINGS MIXED SHARDS TOTALS "\n}\n"

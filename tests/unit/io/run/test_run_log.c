@@ -67,14 +67,12 @@ static void record_holds_border_counts_and_digests(void **state) {
   static const struct {
     const char *key, *value;
   } expected[] = {
-      {"format", "1"},         {"shard", "1"},
-      {"block", "3"},          {"first_line", "31"},
-      {"lines", "10"},         {"first_offset", "3000"},
-      {"next_offset", "4000"}, {"rows", "8"},
-      {"rejected", "1"},       {"truncated", "2"},
-      {"tokens", "70"},        {"blank", "1"},
-      {"vector_bytes", "192"}, {"end_of_shard", "false"},
-      {"incomplete", "false"}, {"hash", "\"0123456789abcdef0123456789abcdef\""},
+      {"format", "1"},           {"shard", "1"},          {"block", "3"},
+      {"first_line", "31"},      {"lines", "10"},         {"first_offset", "3000"},
+      {"next_offset", "4000"},   {"rows", "8"},           {"rejected", "1"},
+      {"truncated", "2"},        {"characters", "100"},   {"embedded", "80"},
+      {"tokens", "70"},          {"blank", "1"},          {"vector_bytes", "192"},
+      {"end_of_shard", "false"}, {"incomplete", "false"}, {"hash", "\"0123456789abcdef0123456789abcdef\""},
   };
   for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
     assert_json(record, expected[i].key, expected[i].value);
@@ -250,7 +248,8 @@ static void finished_manifest_lists_totals_and_parts(void **state) {
   assert_json(
       manifest, "totals",
       "{\"parts\":3,\"lines\":30,\"rows\":27,\"rejected\":0,\"truncated\":6,\"tokens\":210,\"blank\":3,"
-      "\"vector_bytes\":648,\"vector_file_bytes\":360,\"file_bytes\":420,\"incomplete\":0}");
+      "\"vector_bytes\":648,\"vector_file_bytes\":360,\"file_bytes\":420,\"incomplete\":0,"
+      "\"characters\":300,\"embedded\":240}");
   json_decref(manifest);
 }
 
