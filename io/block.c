@@ -35,6 +35,8 @@ struct block_reader {
   char *buffer;
   size_t size, capacity;
 
+  int64_t consumed; /* of the file, as last told */
+
   enum tail tail;
   struct error failure; /* of TAIL_DAMAGED and TAIL_FAILED */
   XXH3_state_t *hash;
@@ -363,6 +365,7 @@ bool block_reader_seek(struct block_reader *reader, const struct block_border *p
     if (!byte_source_seek(reader->source, previous->next_offset, error)) return false;
     reader->tail = TAIL_OPEN;
     reader->size = 0;
+    reader->consumed = 0;
   }
   reader_advance(reader, previous);
   return true;
@@ -372,8 +375,15 @@ int32_t block_reader_position(const struct block_reader *reader) {
   return reader->index;
 }
 
-int64_t block_reader_consumed(const struct block_reader *reader) {
-  return byte_source_consumed(reader->source);
+int64_t block_reader_consumed(struct block_reader *reader) {
+  const double text = (double)reader->first_offset, ahead = (double)reader->size;
+  int64_t consumed = byte_source_position(reader->source);
+  if (reader->done)
+    consumed = byte_source_consumed(reader->source);
+  else if (ahead > 0) /* its share of a text that is taken to be compressed evenly */
+    consumed = (int64_t)((double)consumed * (text / (text + ahead)) + 0.5);
+  if (consumed > reader->consumed) reader->consumed = consumed;
+  return reader->consumed;
 }
 
 struct block_reader *block_reader_open(int32_t shard, const struct block_source *source,

@@ -95,7 +95,8 @@ bool block_reader_seek(struct block_reader *reader, const struct block_border *p
 /* Index of the block that block_reader_next would read. */
 int32_t block_reader_position(const struct block_reader *reader);
 
-/* Bytes of the file taken so far: for progress. */
-int64_t block_reader_consumed(const struct block_reader *reader);
+/* Bytes of the file that the blocks so far came from, for progress: not what was read ahead of them. Of a
+ * compressed file an estimate; it falls at a seek only, and after the last block it is the file's size. */
+int64_t block_reader_consumed(struct block_reader *reader);
 
 void block_reader_close(struct block_reader *reader);

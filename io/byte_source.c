@@ -125,14 +125,14 @@ static bool source_fill(struct byte_source *source) {
 }
 
 /* The byte of the file that a decompressor would take next. */
-static long long source_position(const struct byte_source *source) {
-  return (long long)source->consumed - (long long)(source->input_size - source->input_used);
+static int64_t source_position(const struct byte_source *source) {
+  return source->consumed - (int64_t)(source->input_size - source->input_used);
 }
 
 static bool source_damaged(struct byte_source *source, const char *what) {
   return error_set(&source->failure, ERROR_INPUT, "the %s stream %s %s (byte %lld of the file)",
                    source->format == FORMAT_GZIP ? ".gz" : ".zst", source->name, what,
-                   source_position(source));
+                   (long long)source_position(source));
 }
 
 /* `why` is the decompressor's own phrase. */
@@ -434,6 +434,10 @@ bool byte_source_seek(struct byte_source *source, int64_t offset, struct error *
 
 int64_t byte_source_consumed(const struct byte_source *source) {
   return source->consumed;
+}
+
+int64_t byte_source_position(const struct byte_source *source) {
+  return source_position(source);
 }
 
 int64_t byte_source_size(const struct byte_source *source) {

@@ -52,6 +52,9 @@ bool byte_source_seek(struct byte_source *source, int64_t offset, struct error *
  * place in the file: for progress. */
 int64_t byte_source_consumed(const struct byte_source *source);
 
+/* The same without what was read ahead: bytes that have become text. */
+int64_t byte_source_position(const struct byte_source *source);
+
 /* Bytes of the file now; -1 for a pipe, and if the system does not tell. */
 int64_t byte_source_size(const struct byte_source *source);
 

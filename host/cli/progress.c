@@ -1,6 +1,9 @@
 #include "host/cli/progress.h"
 
 #include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -14,6 +17,9 @@
 #define BAR_INTERVAL 200000000LL     /* 5 a second: smooth, and cheap over a slow line */
 #define LINES_INTERVAL 10000000000LL /* a log of a night stays readable */
 #define JSON_INTERVAL 1000000000LL
+
+#define COLUMNS 80  /* of a terminal that does not tell */
+#define BAR_ROOM 14 /* what the words of a line leave to the bar at least */
 
 const char *const progress_modes[] = {"auto", "bar", "json", "none", NULL};
 
@@ -39,36 +45,77 @@ static double status_eta(const struct embed_status *status) {
   return left <= 0 ? 0 : left / ((double)status->flow.source_bytes / status_seconds(status));
 }
 
-static void show_line(struct progress *progress, const struct embed_status *status) {
-  char documents[32], rate[32], eta[32] = "?", line[256], bar[21];
-  const double share = status_share(status), left = status_eta(status);
-  human_count(status->flow.documents, documents);
-  human_count((int64_t)((double)status->flow.tokens / status_seconds(status)), rate);
+/* A line of pieces with two spaces between them; the first that finds no room and all after it are left out.
+ */
+struct pieces {
+  char text[256];
+  int length, room;
+};
+
+__attribute__((format(printf, 2, 3))) static void pieces_add(struct pieces *line, const char *format, ...) {
+  char piece[128];
+  va_list arguments;
+  va_start(arguments, format);
+  const int length = vsnprintf(piece, sizeof piece, format, arguments);
+  va_end(arguments);
+  const int gap = line->length > 0 ? 2 : 0;
+  if (length >= (int)sizeof piece || line->length + gap + length > line->room) line->room = 0;
+  if (line->room == 0) return;
+  line->length += sprintf(line->text + line->length, "%*s%s", gap, "", piece);
+}
+
+/* What matters most comes first. */
+static void status_print(const struct embed_status *status, struct pieces *line) {
+  char documents[48], rate[32], elapsed[32], eta[32] = "?";
+  const double seconds = status_seconds(status), share = status_share(status), left = status_eta(status);
+  human_seconds(seconds, elapsed);
+  human_count((int64_t)((double)status->flow.tokens / seconds), rate);
+  human_counted(status->flow.documents, "document", "documents", documents);
   if (left >= 0) human_seconds(left, eta);
-  memset(bar, '.', 20);
-  bar[20] = '\0';
-  if (share > 0) memset(bar, '#', (size_t)(share * 20));
-  int length;
-  if (share < 0)
-    length = snprintf(line, sizeof line, "%s documents, %s tokens/s", documents, rate);
-  else
-    length = snprintf(line, sizeof line, "[%s] %5.1f %%  %s documents  %s tokens/s  ETA %s", bar, share * 100,
-                      documents, rate, eta);
+  if (share < 0) {
+    pieces_add(line, "%s elapsed", elapsed);
+  } else {
+    pieces_add(line, "%5.1f %%", share * 100);
+    pieces_add(line, "%s, ETA %s", elapsed, eta);
+  }
+  pieces_add(line, "%s tokens/s", rate);
   if (status->ranks > 1) {
-    human_count((int64_t)((double)status->slowest_tokens / status_seconds(status)), rate);
-    snprintf(line + length, sizeof line - (size_t)length, "  %d ranks, slowest %d on %.64s: %s",
-             status->ranks, status->slowest, status->slowest_host, rate);
+    human_count((int64_t)((double)status->slowest_tokens / seconds), rate);
+    pieces_add(line, "%d ranks, slowest %d on %.64s: %s", status->ranks, status->slowest,
+               status->slowest_host, rate);
   }
-  if (progress->mode == PROGRESS_LINES) {
-    say("%s", line);
-    return;
-  }
+  pieces_add(line, "%s", documents);
+}
+
+static int terminal_columns(void) {
   struct winsize window;
-  const int columns =
-      ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1 ? window.ws_col - 1 : 79;
-  fprintf(stderr, "\r\033[K%.*s", columns, line);
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1 ? window.ws_col : COLUMNS;
+}
+
+/* A bar as long as the terminal's width allows. The last column is left free: some terminals wrap there. */
+static void show_bar(struct progress *progress, const struct embed_status *status) {
+  const int columns = terminal_columns() - 1;
+  const double share = status_share(status);
+  const bool bar = share >= 0 && columns >= 2 * BAR_ROOM;
+  struct pieces line = {.room = bar ? columns - BAR_ROOM : columns};
+  if (line.room >= (int)sizeof line.text) line.room = sizeof line.text - 1;
+  status_print(status, &line);
+  fputs("\r\033[K", stderr);
+  if (bar) {
+    const int length = columns - line.length - 3, done = (int)(share * length);
+    fputc('[', stderr);
+    for (int i = 0; i < length; i++) fputc(i < done ? '#' : '.', stderr);
+    fputs("] ", stderr);
+  }
+  fputs(line.text, stderr);
   fflush(stderr);
   progress->bar_shown = true;
+}
+
+static void show_line(const struct embed_status *status) {
+  struct pieces line = {.room = sizeof line.text - 1};
+  status_print(status, &line);
+  say("%s", line.text);
 }
 
 static void show_json(const struct embed_status *status, const char *event) {
@@ -99,7 +146,10 @@ static void progress_show(void *context, const struct embed_status *status) {
     progress->next = now + JSON_INTERVAL;
     return;
   }
-  show_line(progress, status);
+  if (progress->mode == PROGRESS_BAR)
+    show_bar(progress, status);
+  else
+    show_line(status);
   progress->next = now + (progress->mode == PROGRESS_BAR ? BAR_INTERVAL : LINES_INTERVAL);
 }
 
@@ -156,19 +206,22 @@ static void summary_json(const struct embed_report *report) {
             flow->busy[stage]);
   fprintf(stderr,
           "},\"complete\":%s,\"bottleneck\":\"%s\",\"totals\":{\"parts\":%" PRId64 ",\"documents\":%" PRId64
-          ",\"rejected\":%" PRId64 ",\"truncated\":%" PRId64 ",\"tokens\":%" PRId64
-          ",\"vector_bytes\":%" PRId64 ",\"vector_file_bytes\":%" PRId64 ",\"file_bytes\":%" PRId64 "}}\n",
+          ",\"rejected\":%" PRId64 ",\"truncated\":%" PRId64 ",\"tokens\":%" PRId64 ",\"characters\":%" PRId64
+          ",\"embedded\":%" PRId64 ",\"vector_bytes\":%" PRId64 ",\"vector_file_bytes\":%" PRId64
+          ",\"file_bytes\":%" PRId64 "}}\n",
           report->complete ? "true" : "false", flow_stage_name(bottleneck(flow)), totals->parts, totals->rows,
-          totals->rejected, totals->truncated, totals->tokens, totals->vector_bytes,
-          totals->vector_file_bytes, totals->file_bytes);
+          totals->rejected, totals->truncated, totals->tokens, totals->characters, totals->embedded,
+          totals->vector_bytes, totals->vector_file_bytes, totals->file_bytes);
 }
 
-static void summary_bottleneck(const struct flow_progress *flow) {
-  fprintf(stderr, "  bottleneck  %s; busy:", flow_stage_name(bottleneck(flow)));
-  for (int stage = 0; stage < STAGES; stage++)
-    fprintf(stderr, "%s %s %.0f %%", stage ? "," : "", flow_stage_name((enum flow_stage)stage),
-            100 * flow->busy[stage]);
-  fputs("\n", stderr);
+/* Every line of a summary begins with one of its names, and has room for 80 columns. */
+__attribute__((format(printf, 2, 3))) static void summary_line(const char *name, const char *format, ...) {
+  char line[PATH_MAX + 128];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(line, sizeof line, format, arguments);
+  va_end(arguments);
+  say_line(stderr, "  %-11s %s", name, line);
 }
 
 static void summary_this_run(const struct embed_report *report) {
@@ -180,17 +233,56 @@ static void summary_this_run(const struct embed_report *report) {
   human_counted(flow->tokens, "token", "tokens", tokens);
   human_count((int64_t)((double)flow->tokens / seconds), rate);
   say("%s after %s", report->complete ? "complete" : "not complete", time);
-  fprintf(stderr, "  this run    %s, %s, %s tokens/s\n", documents, tokens, rate);
+  summary_line("this run", "%s, %s, %s tokens/s", documents, tokens, rate);
 }
 
-static void summary_vectors(const struct run_totals *totals, const char *bytes, const char *out) {
-  char whole[32], stored[32], vectors[128] = "none";
+static void summary_documents(const struct run_totals *totals) {
+  char documents[48], tokens[48], parts[48];
+  human_counted(totals->rows, "document", "documents", documents);
+  human_counted(totals->tokens, "token", "tokens", tokens);
+  human_counted(totals->parts, "part", "parts", parts);
+  summary_line("in all", "%s, %s, %s", documents, tokens, parts);
+}
+
+/* What is not in the vectors. */
+static void summary_left_out(const struct run_totals *totals) {
+  char lines[48], cut[32], documents[48];
+  human_counted(totals->rejected, "line", "lines", lines);
+  human_count(totals->truncated, cut);
+  human_counted(totals->rows, "document", "documents", documents);
+  if (totals->rejected > 0) summary_line("rejected", "%s", lines);
+  if (totals->truncated == 0) return;
+  /* An older version did not count characters, and of a cut title none is missing. */
+  if (totals->embedded < totals->characters)
+    summary_line("cut", "%s of %s cut; %.0f %% of the text was embedded", cut, documents,
+                 floor(100 * (double)totals->embedded / (double)totals->characters));
+  else
+    summary_line("cut", "%s of %s cut", cut, documents);
+}
+
+static void summary_files(const struct run_totals *totals, const char *out) {
+  char whole[32], stored[32], bytes[32];
   human_bytes(totals->vector_bytes, whole);
   human_bytes(totals->vector_file_bytes, stored);
+  human_bytes(totals->file_bytes, bytes);
   if (totals->vector_bytes > 0)
-    snprintf(vectors, sizeof vectors, "%s stored in %s (%.2f : 1)", whole, stored,
-             (double)totals->vector_bytes / (double)totals->vector_file_bytes);
-  say_line(stderr, "  vectors     %s; all files %s in %s", vectors, bytes, out);
+    summary_line("vectors", "%s stored in %s (%.2f : 1)", whole, stored,
+                 (double)totals->vector_bytes / (double)totals->vector_file_bytes);
+  else
+    summary_line("vectors", "none");
+  summary_line("all files", "%s in %s", bytes, out);
+}
+
+static void summary_bottleneck(const struct flow_progress *flow) {
+  const enum flow_stage slowest = bottleneck(flow);
+  char others[128] = "";
+  for (int stage = 0, used = 0; stage < STAGES; stage++) {
+    if (stage == (int)slowest) continue;
+    used += snprintf(others + used, sizeof others - (size_t)used, "%s%s %.0f %%", used ? ", " : "",
+                     flow_stage_name((enum flow_stage)stage), 100 * flow->busy[stage]);
+  }
+  summary_line("bottleneck", "%s busy %.0f %%; %s", flow_stage_name(slowest), 100 * flow->busy[slowest],
+               others);
 }
 
 void progress_summary(const struct progress *progress, const char *out, const struct embed_report *report) {
@@ -199,16 +291,10 @@ void progress_summary(const struct progress *progress, const char *out, const st
     return;
   }
   const struct flow_progress *flow = &report->status.flow;
-  const struct run_totals *totals = &report->totals;
   /* That there was nothing to do has been said (embed_callbacks.notice). */
   if (flow->blocks > 0 || !report->complete) summary_this_run(report);
-  char documents[48], tokens[48], parts[48], bytes[32];
-  human_counted(totals->rows, "document", "documents", documents);
-  human_counted(totals->tokens, "token", "tokens", tokens);
-  human_counted(totals->parts, "part", "parts", parts);
-  human_bytes(totals->file_bytes, bytes);
-  fprintf(stderr, "  in all      %s, %s, %" PRId64 " rejected, %" PRId64 " truncated, %s\n", documents,
-          tokens, totals->rejected, totals->truncated, parts);
-  summary_vectors(totals, bytes, out);
+  summary_documents(&report->totals);
+  summary_left_out(&report->totals);
+  summary_files(&report->totals, out);
   if (flow->documents > 0) summary_bottleneck(flow);
 }

@@ -2,12 +2,15 @@
 
 NINA_UPDATE_GOLDEN=1 writes the texts in golden/ anew; look at the difference before it is kept."""
 
+import fcntl
 import itertools
 import json
 import os
 import pty
 import re
+import struct
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -229,17 +232,19 @@ def test_summary_tells_documents_tokens_bottleneck_and_sizes(tmp_path: Path) -> 
     shard = write_shard(tmp_path / "a.jsonl", documents)
     result = embed(tmp_path / "out", shard, widths="128,8", status=REJECTS)
     totals = Output(tmp_path / "out").manifest()["totals"]
+    embedded = 100 * totals["embedded"] // totals["characters"]
     assert result.stdout == ""
     tokens, ratio = f"{totals['tokens']:,}", totals["vector_bytes"] / totals["vector_file_bytes"]
     patterns = [
         "nina: documents get no prompt",
         r"nina: complete after [\d.]+ s",
         rf"  this run    1,235 documents, {tokens} tokens, [\d,]+ tokens/s",
-        rf"  in all      1,235 documents, {tokens} tokens, 1 rejected, 1 truncated, 1 part",
-        rf"  vectors     [\d.]+ KiB stored in [\d.]+ KiB \({ratio:.2f} : 1\); "
-        rf"all files [\d.]+ KiB in {tmp_path}/out",
-        r"  bottleneck  (reader|tokenizers|encoder|committers); "
-        r"busy: reader \d+ %, tokenizers \d+ %, encoder \d+ %, committers \d+ %",
+        rf"  in all      1,235 documents, {tokens} tokens, 1 part",
+        r"  rejected    1 line",
+        rf"  cut         1 of 1,235 documents cut; {embedded} % of the text was embedded",
+        rf"  vectors     [\d.]+ KiB stored in [\d.]+ KiB \({ratio:.2f} : 1\)",
+        rf"  all files   [\d.]+ KiB in {tmp_path}/out",
+        r"  bottleneck  (reader|tokenizers|encoder|committers) busy \d+ %; (\w+ \d+ %(, )?){3}",
         rf"nina: 1 line could not be embedded; {tmp_path}/out/rejects says which and why",
     ]
     for line, pattern in zip(result.stderr.splitlines(), patterns, strict=True):
@@ -248,16 +253,17 @@ def test_summary_tells_documents_tokens_bottleneck_and_sizes(tmp_path: Path) -> 
 
 def test_summary_of_a_run_with_nothing_to_do_tells_what_is_there(tmp_path: Path, shard: Path) -> None:
     embed(tmp_path / "out", shard, widths=8)
-    _, found, totals, vectors = embed(tmp_path / "out", shard, widths=8).stderr.splitlines()
+    _, found, totals, vectors, files = embed(tmp_path / "out", shard, widths=8).stderr.splitlines()
     assert found == f"nina: {tmp_path}/out is already complete: 40 documents in 1 part; nothing to do"
     assert totals.startswith("  in all      40 documents, ") and vectors.startswith("  vectors     640 B stored in ")
+    assert re.fullmatch(rf"  all files   [\d.]+ KiB in {tmp_path}/out", files)
 
 
 def test_summary_of_a_run_without_documents_has_no_ratio(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_bytes(b"")
     lines = embed(tmp_path / "out", tmp_path / "empty.jsonl", widths=8).stderr.splitlines()
-    assert lines[4] == "  in all      0 documents, 0 tokens, 0 rejected, 0 truncated, 1 part"
-    assert re.fullmatch(rf"  vectors     none; all files \d+ B in {tmp_path}/out", lines[5])
+    assert lines[4:6] == ["  in all      0 documents, 0 tokens, 1 part", "  vectors     none"]
+    assert re.fullmatch(rf"  all files   \d+ B in {tmp_path}/out", lines[6])
 
 
 def test_quiet_prints_errors_only(tmp_path: Path, shard: Path) -> None:
@@ -285,24 +291,27 @@ def test_progress_json_is_one_object_a_line(tmp_path: Path) -> None:
     assert (end["documents"], end["tokens"], end["blocks"]) == (800, totals["tokens"], 40)
     assert end["share"] == 1 and end["complete"] is True
     assert end["totals"].pop("documents") == 800
-    assert end["totals"] == {key: totals[key] for key in end["totals"]} and len(end["totals"]) == 7
+    assert end["totals"] == {key: totals[key] for key in end["totals"]} and len(end["totals"]) == 9
     assert list(end["busy"]) == ["reader", "tokenizers", "encoder", "committers"]
     assert end["bottleneck"] == max(end["busy"], key=end["busy"].get)
 
 
-BAR = r"\[#*\.*\] +[\d.]+ %  [\d,]+ documents  [\d,]+ tokens/s  ETA (\?|[\d.]+ s|[\d:]+)"
+TIME = r"([\d.]+ s|[\d:]+)"
+STATE = rf" *[\d.]+ %  {TIME}, ETA (\?|{TIME})  [\d,]+ tokens/s  [\d,]+ documents?"
+BAR = rf"\[#*\.*\] {STATE}"
 
 
 @pytest.mark.skipif(not FULL, reason="takes more than 10 s; NINA_FULL_TESTS=1")
 def test_without_a_terminal_a_line_tells_every_ten_seconds(tmp_path: Path) -> None:
     shard = write_shard(tmp_path / "a.jsonl", make_documents(900, 1))
     result = embed(tmp_path / "out", shard, widths=8, block_lines=50, threads=1, null_rate=4000)
-    assert re.match(f"nina: documents get no prompt\n(nina: {BAR}\n)+nina: complete", result.stderr)
+    assert re.match(f"nina: documents get no prompt\n(nina: {STATE}\n)+nina: complete", result.stderr)
 
 
-def run_on_terminal(arguments: list[str]) -> str:
+def run_on_terminal(arguments: list[str], columns: int = 80) -> str:
     """Runs nina with a terminal as standard error; returns what it wrote there."""
     master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     command, null = [str(PROGRAM), *arguments], subprocess.DEVNULL
     with subprocess.Popen(command, stdin=null, stdout=null, stderr=slave, env=environment()) as process:
         os.close(slave)
@@ -325,12 +334,40 @@ def test_bar_on_a_terminal_shows_documents_rate_share_and_eta(tmp_path: Path) ->
     bars = [line for line in shown.split("\r\x1b[K") if line.startswith("[")]
     assert len(bars) >= 2
     for bar in bars:
-        assert re.match(BAR, bar) and len(bar.splitlines()[0]) < 80, bar
+        assert re.match(BAR, bar) and len(bar.splitlines()[0]) == 79, bar
     summary = shown.rsplit("\r\x1b[K", 1)[1]
     assert summary.startswith("nina: complete after") and "\x1b" not in summary
     quiet = run_on_terminal(embed_arguments(tmp_path / "quiet", *shards, widths=8, quiet=True))
     none = run_on_terminal(embed_arguments(tmp_path / "none", *shards, widths=8, progress="none"))
     assert quiet == "" and none.splitlines()[1].startswith("nina: complete") and "\r\x1b" not in none
+
+
+@pytest.mark.parametrize("columns", [10, 27, 50, 200])
+def test_bar_uses_the_width_of_the_terminal(tmp_path: Path, columns: int) -> None:
+    """A narrow one shows what matters most, in whole pieces; a wide one has a longer bar."""
+    shard = write_shard(tmp_path / "a.jsonl", make_documents(100, 1))
+    slow = {"widths": 8, "block_lines": 10, "threads": 1, "null_rate": 4000}
+    shown = run_on_terminal(embed_arguments(tmp_path / "out", shard, **slow), columns)
+    lines = [line for line in shown.split("\r\x1b[K") if " %" in line and "nina:" not in line]
+    assert len(lines) >= 2
+    for line in lines:
+        if columns < 28:
+            assert re.fullmatch(r" *[\d.]+ %" + (rf"  {TIME}, ETA (\?|{TIME})" if columns > 20 else ""), line)
+        else:
+            assert line.startswith("[") and len(line) == columns - 1
+            assert ("documents" in line) == (columns == 200)
+
+
+def test_summary_fits_eighty_columns_and_writes_every_count_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    documents = [*make_documents(3000, 1), *({"text": "plaça " * 2000},) * 1200, *["no document"] * 1100]
+    shard = write_shard(tmp_path / "a.jsonl", documents)
+    summary = embed(Path("o"), shard, widths="128,8", status=REJECTS).stderr
+    assert "  rejected    1,100 lines\n" in summary and "  cut         1,200 of 4,200 documents cut; " in summary
+    assert "nina: 1,100 lines could not be embedded; " in summary
+    assert max(map(len, summary.splitlines())) <= 80
 
 
 def test_info_describes_a_model() -> None:

@@ -158,6 +158,40 @@ static void compressed_shards_have_the_same_borders(void **state) {
   bytes_free(&zstd);
 }
 
+/* What was read ahead of a block is not counted with it: of a plain file not at all, and of compressed ones,
+ * whose bytes are decompressed a stretch at a time, no more than a small block's share. */
+static void bytes_consumed_follow_the_blocks_and_not_the_reads(void **state) {
+  const struct block_limits limits = {10, MEBI, MEBI};
+  struct bytes text = mixed_text(20000, 0), gzip = {0}, zstd = {0};
+  bytes_add_gzip(&gzip, text.data, text.size);
+  bytes_add_zstd(&zstd, text.data, text.size);
+  const struct bytes *const contents[] = {&text, &gzip, &zstd};
+  for (int i = 0; i < 3; i++) {
+    char *path = shard_put(state, "shard", contents[i]);
+    struct block_reader *reader = reader_of(path, &limits);
+    struct block_border border = {0};
+    struct error error;
+    int64_t before = 0;
+    const double ratio = (double)contents[i]->size / (double)text.size;
+    while (block_reader_skip(reader, &border, &error) == BLOCK_READ) {
+      const int64_t consumed = block_reader_consumed(reader);
+      const double off = (double)consumed - ratio * (double)border.next_offset;
+      assert_true(consumed >= before);
+      if (i == 0) assert_int_equal(consumed, border.next_offset);
+      if (off < -0.02 * (double)contents[i]->size || off > 0.02 * (double)contents[i]->size)
+        fail_msg("file %d: %lld bytes of %zu at offset %lld of %zu", i, (long long)consumed,
+                 contents[i]->size, (long long)border.next_offset, text.size);
+      before = consumed;
+    }
+    assert_int_equal(before, contents[i]->size);
+    block_reader_close(reader);
+    free(path);
+  }
+  bytes_free(&text);
+  bytes_free(&gzip);
+  bytes_free(&zstd);
+}
+
 static void every_ending_of_a_small_shard_is_right(void **state) {
   static const char *const texts[] = {"",
                                       "\n",
@@ -519,6 +553,7 @@ int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(blocks_cover_every_line_once_whatever_the_limits),
       cmocka_unit_test(compressed_shards_have_the_same_borders),
+      cmocka_unit_test(bytes_consumed_follow_the_blocks_and_not_the_reads),
       cmocka_unit_test(every_ending_of_a_small_shard_is_right),
       cmocka_unit_test(a_line_too_long_to_hold_is_passed_over),
       cmocka_unit_test(a_line_of_just_the_longest_text_is_given),
