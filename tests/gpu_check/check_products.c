@@ -60,7 +60,7 @@ static bool case_make(struct product_case *this, struct check *check, struct cud
          (this->gemm = cuda_gemm_open(this->blas, &shape, check->scale->batch_tokens, error));
 }
 
-/* With the right one of GELU's two forms: 1 is erf's. */
+/* What the epilogue makes of a sum; `form` is 0 for GELU's tanh form, 1 for its erf form. */
 static double activated(double x, enum cuda_gemm_epilogue epilogue, int form) {
   const double root = 0.79788456080286535588; /* sqrt(2 / pi) */
   if (epilogue != CUDA_GEMM_BIAS_GELU) return x;
