@@ -14,6 +14,7 @@
 #include <zstd_errors.h>
 
 #include "io/fault.h"
+#include "io/file.h"
 
 #define INPUT_CAPACITY ((size_t)256 * 1024) /* one read of a compressed file */
 #define STOP_INTERVAL_MS 100                /* how often a wait for a pipe looks whether it should end */
@@ -353,15 +354,19 @@ static bool source_open_file(struct byte_source *source, const char *path) {
   if (!source->name || !source->input)
     return error_set_memory(&source->failure, INPUT_CAPACITY, "reading a shard");
   source->owned = !standard_input;
-  source->descriptor = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-  if (source->descriptor < 0) return error_set_errno(&source->failure, "cannot open %s", path);
-  struct stat status;
-  if (fstat(source->descriptor, &status) != 0)
-    return error_set_errno(&source->failure, "cannot examine %s", source->name);
-  if (S_ISDIR(status.st_mode))
-    return error_set(&source->failure, ERROR_USAGE,
-                     "%s is a folder: expected a file of JSON lines (plain, .gz or .zst)", source->name);
-  source->regular = S_ISREG(status.st_mode);
+  if (source->owned) {
+    int64_t size;
+    if (!file_open_regular(path, &source->descriptor, &size, &source->failure)) return false;
+    source->regular = true;
+  } else {
+    struct stat status;
+    source->descriptor = STDIN_FILENO;
+    if (fstat(source->descriptor, &status) != 0)
+      return error_set_errno(&source->failure, "cannot examine %s", source->name);
+    if (S_ISDIR(status.st_mode))
+      return error_set(&source->failure, ERROR_USAGE, "%s is a folder: expected lines of text", source->name);
+    source->regular = S_ISREG(status.st_mode);
+  }
   /* Only advice: a pipe refuses it, and nothing is lost. */
   posix_fadvise(source->descriptor, 0, 0, POSIX_FADV_SEQUENTIAL);
   return true;

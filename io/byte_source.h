@@ -19,7 +19,8 @@ struct byte_head {
 
 void byte_head_free(struct byte_head *head);
 
-/* `path` is a file, or "-" for standard input. NULL on error: ERROR_IO, or ERROR_USAGE for a folder. */
+/* `path` is a file, or "-" for standard input. NULL on error: ERROR_IO, or ERROR_INPUT if `path` is no
+ * regular file. */
 struct byte_source *byte_source_open(const char *path, struct error *error);
 
 /* As byte_source_open. What waits for a pipe ends soon after *stop is set: with -1 and ERROR_IO, "stopped".

@@ -46,6 +46,11 @@ bool file_open_regular(const char *path, int *descriptor, int64_t *size, struct 
   return false;
 }
 
+static bool file_too_large(const char *path, size_t limit, struct error *error) {
+  return error_set(error, ERROR_INPUT, "%s is larger than the %zu bytes that such a file may have", path,
+                   limit);
+}
+
 bool file_read(const char *path, size_t limit, char **data, size_t *size, struct error *error) {
   bool ok = false;
   char *bytes = NULL;
@@ -53,7 +58,11 @@ bool file_read(const char *path, size_t limit, char **data, size_t *size, struct
   int descriptor;
   int64_t expected;
   if (!file_open_regular(path, &descriptor, &expected, error)) return false;
-  if (expected > 0 && (uint64_t)expected <= limit) capacity = (size_t)expected + 1;
+  if ((uint64_t)expected > limit) {
+    file_too_large(path, limit, error);
+    goto out;
+  }
+  if (expected > 0) capacity = (size_t)expected + 1;
   for (;;) {
     /* One byte more than the file should have tells its end from its growth, and leaves room for the NUL. */
     char *larger = realloc(bytes, capacity);
@@ -70,7 +79,7 @@ bool file_read(const char *path, size_t limit, char **data, size_t *size, struct
     if (got == 0) break;
     used += (size_t)got;
     if (used > limit) {
-      error_set(error, ERROR_INPUT, "%s is larger than the %zu bytes that such a file may have", path, limit);
+      file_too_large(path, limit, error);
       goto out;
     }
     if (used == capacity) capacity *= 2;

@@ -3,10 +3,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include "io/file.h"
+#include "io/mapped_file.h"
 
 #define LENGTH_BYTES 8               /* the u64 before the header */
 #define HEADER_BYTES_MAX 100000000ll /* the format's own limit */
@@ -14,8 +12,7 @@
 
 struct safetensors {
   char *path;
-  const unsigned char *bytes; /* the mapping */
-  int64_t size;
+  struct mapped_file map;
   int64_t data; /* where the tensors begin */
   json_t *header;
   struct tensor *tensor; /* [count], by name */
@@ -66,13 +63,13 @@ static bool tensor_parse(const struct safetensors *file, const char *name, const
   int places;
   if (!integers_read(entry, "data_offsets", place, 2, &places) || places != 2)
     return tensor_error(file, tensor, error, "data_offsets is not [begin, end], both from 0");
-  if (place[0] > place[1] || place[1] > file->size - file->data)
+  if (place[0] > place[1] || place[1] > file->map.size - file->data)
     return error_set(error, ERROR_INPUT,
                      "%s: tensor \"%.200s\" is said to lie at bytes %lld to %lld of the %lld that follow the "
                      "header: the file is cut short or damaged",
                      file->path, name, (long long)place[0], (long long)place[1],
-                     (long long)(file->size - file->data));
-  tensor->data = file->bytes + file->data + place[0];
+                     (long long)(file->map.size - file->data));
+  tensor->data = file->map.bytes + file->data + place[0];
   tensor->bytes = place[1] - place[0];
 
   if (!integers_read(entry, "shape", tensor->shape, TENSOR_DIMENSIONS_MAX, &tensor->dimensions))
@@ -106,7 +103,7 @@ static int tensor_compare_name(const void *a, const void *b) {
 /* The format asks that the tensors cover the data without a gap or an overlap: what breaks it is a damaged or
  * forged file. */
 static bool tensors_check_cover(struct safetensors *file, struct error *error) {
-  const unsigned char *next = file->bytes + file->data, *end = file->bytes + file->size;
+  const unsigned char *next = file->map.bytes + file->data, *end = file->map.bytes + file->map.size;
   qsort(file->tensor, (size_t)file->count, sizeof *file->tensor, tensor_compare_place);
   for (int64_t i = 0; i < file->count; i++) {
     const struct tensor *tensor = &file->tensor[i];
@@ -137,23 +134,23 @@ static bool tensors_read(struct safetensors *file, struct error *error) {
 }
 
 static bool header_read(struct safetensors *file, struct error *error) {
-  if (file->size >= (int64_t)sizeof LFS_POINTER &&
-      memcmp(file->bytes, LFS_POINTER, sizeof LFS_POINTER - 1) == 0)
+  if (file->map.size >= (int64_t)sizeof LFS_POINTER &&
+      memcmp(file->map.bytes, LFS_POINTER, sizeof LFS_POINTER - 1) == 0)
     return error_set(error, ERROR_INPUT,
                      "%s is a Git LFS pointer, not the weights: fetch them with `git lfs pull`", file->path);
   uint64_t length = 0;
-  for (int i = 0; i < LENGTH_BYTES && file->size >= LENGTH_BYTES; i++)
-    length |= (uint64_t)file->bytes[i] << (8 * i);
-  if (file->size < LENGTH_BYTES || length > (uint64_t)(file->size - LENGTH_BYTES))
+  for (int i = 0; i < LENGTH_BYTES && file->map.size >= LENGTH_BYTES; i++)
+    length |= (uint64_t)file->map.bytes[i] << (8 * i);
+  if (file->map.size < LENGTH_BYTES || length > (uint64_t)(file->map.size - LENGTH_BYTES))
     return error_set(error, ERROR_INPUT,
                      "%s is not a whole safetensors file: it has %lld bytes, and its header would take %llu",
-                     file->path, (long long)file->size, (unsigned long long)length);
+                     file->path, (long long)file->map.size, (unsigned long long)length);
   if (length > HEADER_BYTES_MAX)
     return error_set(error, ERROR_INPUT, "%s: a safetensors header of %llu bytes; the format allows %lld",
                      file->path, (unsigned long long)length, HEADER_BYTES_MAX);
   json_error_t problem;
-  file->header =
-      json_loadb((const char *)file->bytes + LENGTH_BYTES, (size_t)length, JSON_REJECT_DUPLICATES, &problem);
+  file->header = json_loadb((const char *)file->map.bytes + LENGTH_BYTES, (size_t)length,
+                            JSON_REJECT_DUPLICATES, &problem);
   if (!file->header)
     return error_set(error, ERROR_INPUT, "%s: the safetensors header is not JSON: %s (byte %d of it)",
                      file->path, problem.text, problem.position);
@@ -163,33 +160,15 @@ static bool header_read(struct safetensors *file, struct error *error) {
   return true;
 }
 
-static bool file_map(struct safetensors *file, struct error *error) {
-  bool ok = false;
-  int descriptor;
-  if (!file_open_regular(file->path, &descriptor, &file->size, error)) return false;
-  if (file->size == 0) {
-    error_set(error, ERROR_INPUT, "%s is empty: expected a safetensors file", file->path);
-    goto out;
-  }
-  void *bytes = mmap(NULL, (size_t)file->size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-  if (bytes == MAP_FAILED) {
-    error_set_errno(error, "cannot map %s", file->path);
-    goto out;
-  }
-  file->bytes = bytes;
-  ok = true;
-out:
-  close(descriptor);
-  return ok;
-}
-
 struct safetensors *safetensors_open(const char *path, struct error *error) {
   struct safetensors *file = calloc(1, sizeof *file);
   if (!file || !(file->path = strdup(path))) {
     error_set_memory(error, sizeof *file, "a weights file");
     goto fail;
   }
-  if (file_map(file, error) && header_read(file, error) && tensors_read(file, error)) return file;
+  if (mapped_file_open(&file->map, file->path, "a safetensors file", error) && header_read(file, error) &&
+      tensors_read(file, error))
+    return file;
 fail:
   safetensors_close(file);
   return NULL;
@@ -209,15 +188,15 @@ const struct tensor *safetensors_find(const struct safetensors *file, const char
 }
 
 const void *safetensors_bytes(const struct safetensors *file, int64_t *size) {
-  *size = file->size;
-  return file->bytes;
+  *size = file->map.size;
+  return file->map.bytes;
 }
 
 void safetensors_close(struct safetensors *file) {
   if (!file) return;
-  if (file->bytes) munmap((void *)file->bytes, (size_t)file->size);
   json_decref(file->header);
   free(file->tensor);
+  mapped_file_close(&file->map);
   free(file->path);
   free(file);
 }

@@ -6,7 +6,8 @@
 
 #include "io/file.h"
 
-#define METRICS_BYTES_MAX ((size_t)4 << 30) /* of a metrics.json: a million queries at six widths */
+#define METRICS_BYTES_MAX \
+  ((size_t)1 << 30) /* of a metrics.json: hundreds of thousands of queries at six widths */
 
 void eval_result_free(struct eval_result *result) {
   free(result->dataset);

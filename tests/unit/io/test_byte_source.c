@@ -305,7 +305,7 @@ static void what_is_no_file_is_named(void **state) {
   assert_non_null(strstr(error.message, path));
   assert_non_null(strstr(error.message, "No such file"));
   assert_null(byte_source_open(*state, &error));
-  assert_int_equal(error.code, ERROR_USAGE);
+  assert_int_equal(error.code, ERROR_INPUT);
   assert_non_null(strstr(error.message, "is a folder"));
 }
 
