@@ -71,10 +71,11 @@ static bool tokenize_lines(struct token_encoder *encoder, int32_t max_tokens, in
   struct line line;
   enum line_result result = LINE_FAILED;
   bool done = reader != NULL;
-  while (done && (result = line_reader_next(reader, &line, error)) == LINE_READ)
+  /* If nobody takes what is printed, there is no point in going on: streams_close() says so. */
+  while (done && !ferror(stdout) && (result = line_reader_next(reader, &line, error)) == LINE_READ)
     done = tokenize_line(encoder, &line, line_reader_number(reader), max_tokens, ids, error);
   line_reader_close(reader);
-  return done && result == LINE_END;
+  return done && result != LINE_FAILED;
 }
 
 static bool tokenize_with(const struct model_config *model, int32_t max_tokens, struct error *error) {

@@ -37,8 +37,5 @@ static bool generate_named(int argc, char **argv, struct error *error) {
 
 int generate(int argc, char **argv) {
   struct error error;
-  if (!generate_named(argc, argv, &error)) return command_fail(&error);
-  if (fflush(stdout) == 0 && !ferror(stdout)) return EXIT_DONE;
-  error_set_errno(&error, "cannot write to standard output");
-  return command_fail(&error);
+  return generate_named(argc, argv, &error) ? EXIT_DONE : command_fail(&error);
 }

@@ -3,10 +3,12 @@
 
 #include "host/cli/commands.h"
 #include "host/cli/generate.h"
+#include "host/cli/signals.h"
+#include "host/cli/streams.h"
 #include "host/cli/version.h"
 #include "io/fault.h"
 
-int main(int argc, char **argv) {
+static int run(int argc, char **argv) {
   struct error error;
   if (!fault_check(&error)) return command_fail(&error);
   if (argc < 2) {
@@ -27,4 +29,10 @@ int main(int argc, char **argv) {
   if (command) return command->run(argc - 1, argv + 1);
   error_set(&error, ERROR_USAGE, "unknown command %s (nina --help lists all)", name);
   return command_fail(&error);
+}
+
+int main(int argc, char **argv) {
+  streams_open();
+  signals_begin();
+  return streams_close(run(argc, argv));
 }

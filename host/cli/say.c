@@ -1,6 +1,7 @@
 #include "host/cli/say.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -62,11 +63,28 @@ static void spell(struct text *line, const char *bytes, size_t size) {
   text_append_string(line, spelled);
 }
 
+static atomic_bool output_lost;
+
+bool say_failed(void) {
+  return atomic_load(&output_lost);
+}
+
+/* An error must be heard even if memory is too short to say it. */
+static void line_lose(FILE *stream) {
+  if (stream == stdout)
+    atomic_store(&output_lost, true);
+  else
+    fputs("nina: out of memory\n", stream);
+}
+
 static void line_print(FILE *stream, const char *name, const char *format, va_list arguments) {
   struct text line = {0};
   char *sentence;
   const int size = vasprintf(&sentence, format, arguments);
-  if (size < 0) return;
+  if (size < 0) {
+    line_lose(stream);
+    return;
+  }
   text_append_string(&line, name);
   for (size_t at = 0; at < (size_t)size;) {
     bool printable;
@@ -78,7 +96,10 @@ static void line_print(FILE *stream, const char *name, const char *format, va_li
     at += length;
   }
   text_append_string(&line, "\n");
-  fwrite(line.bytes, 1, line.size, stream);
+  if (line.failed)
+    line_lose(stream);
+  else
+    fwrite(line.bytes, 1, line.size, stream);
   text_free(&line);
   free(sentence);
 }

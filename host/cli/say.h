@@ -11,6 +11,9 @@
 /* Prints one line, its end included. */
 void say_line(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Whether a line for standard output was lost because memory was short. */
+bool say_failed(void);
+
 /* Prints a notice or an error to standard error: "nina: <sentence>". */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

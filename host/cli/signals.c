@@ -1,9 +1,13 @@
 #include "host/cli/signals.h"
 
 #include <signal.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "host/cli/commands.h"
+#include "host/cli/say.h"
 #include "host/job/embed.h"
+#include "io/mapped_file.h"
 
 static atomic_int stop_requested; /* enum embed_stop; lock-free, so that a handler may set it */
 
@@ -29,6 +33,50 @@ static void on_end(int number) {
 static void on_warning(int number) {
   (void)number;
   if (stop_requested == EMBED_GO) stop_requested = EMBED_STOP_SOON;
+}
+
+/* As say() does, with nothing but what a handler may call: a character that would steer the terminal is a
+ * question mark. */
+static void handler_say(const char *name, const char *sentence) {
+  static const char program[] = "nina: ";
+  const size_t size = strlen(name);
+  char line[1024];
+  size_t used = sizeof program - 1;
+  memcpy(line, program, used);
+  for (size_t at = 0, length; at < size && used < sizeof line - 256; at += length) {
+    bool printable;
+    length = say_character(name + at, size - at, &printable);
+    if (printable)
+      memcpy(line + used, name + at, length);
+    else
+      line[used] = '?';
+    used += printable ? length : 1;
+  }
+  for (; *sentence && used < sizeof line; used++) line[used] = *sentence++;
+  for (size_t at = 0; at < used;) {
+    const ssize_t put = write(STDERR_FILENO, line + at, used - at);
+    if (put <= 0) return;
+    at += (size_t)put;
+  }
+}
+
+/* No jump out of it: the thread may hold any lock. */
+static void on_bus_error(int number, siginfo_t *info, void *context) {
+  (void)context;
+  const char *name = mapped_file_name(info->si_addr);
+  if (name) {
+    handler_say(name, " can no longer be read: it was shortened while it was in use, or its disk failed\n");
+    _exit(EXIT_FAILED);
+  }
+  signal(number, SIG_DFL); /* the fault comes again, and ends the process */
+}
+
+void signals_begin(void) {
+  struct sigaction bus = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
+  sigemptyset(&bus.sa_mask);
+  sigaction(SIGBUS, &bus, NULL);
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
 }
 
 const atomic_int *signals_catch(void) {

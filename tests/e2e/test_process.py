@@ -1,0 +1,209 @@
+"""What the system does to a process: streams that cannot be written, a limit on a file's size, a mapped file that shrinks.
+Each ends with a sentence and exit status 1; none with a signal, and none in silence."""
+
+import os
+import resource
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from output import Output
+from program import DONE, FAILED, GOLDEN, LONGEST_RUN, MODEL, PROGRAM, ROOT, USAGE, Result, checked, embed, embed_arguments, environment, nina
+from shards import make_texts, write_shard
+
+MUNICIPAL = ROOT / "tests" / "data" / "municipal"
+
+
+def start(*arguments: Any, **streams: Any) -> subprocess.CompletedProcess[bytes]:
+    command = [str(PROGRAM), *map(str, arguments)]
+    return subprocess.run(command, env=environment(), timeout=LONGEST_RUN, stderr=subprocess.PIPE, **streams)
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("out")
+    write_shard(folder / "a.jsonl", [{"text": text} for text in make_texts(30, 1)])
+    embed(folder / "out", folder / "a.jsonl", store_text=True, device="cpu", precision="fp32")
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def metrics(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("eval")
+    nina("eval", "--vectors", GOLDEN / "municipal", "--data", MUNICIPAL, "--out", folder)
+    return folder / "metrics.json"
+
+
+PRINTS: dict[str, list[Any]] = {
+    "no command": ["--help"],
+    "help": ["help"],
+    "version": ["--version"],
+    "embed help": ["embed", "--help"],
+    "eval help": ["eval", "--help"],
+    "completion": ["--generate", "complete-bash"],
+    "manual": ["--generate", "man", "embed"],
+    "tokenize": ["tokenize", "--model", MODEL],
+    "model": ["info", MODEL],
+    "model as JSON": ["info", "--json", MODEL],
+    "devices": ["info", "--devices"],
+    "output": ["info", "OUT"],
+    "output as JSON": ["info", "--json", "OUT"],
+    "verify": ["verify", "OUT"],
+    "search": ["search", "--model", MODEL, "--vectors", "OUT", "plaça"],
+    "search as JSON": ["search", "--json", "--model", MODEL, "--vectors", "OUT", "plaça"],
+    "comparison": ["eval", "--compare", "METRICS", "METRICS"],
+}
+
+
+def closed_pipe() -> int:
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+@pytest.mark.parametrize("stream", ["full", "closed pipe", "none"])
+@pytest.mark.parametrize("name", PRINTS)
+def test_what_cannot_be_printed_is_a_failure(out: Path, metrics: Path, name: str, stream: str) -> None:
+    arguments = [{"OUT": out, "METRICS": metrics}.get(str(argument), argument) for argument in PRINTS[name]]
+    assert start(*arguments, input=b"una frase\n", stdout=subprocess.DEVNULL).returncode == DONE
+    options: dict[str, Any] = {"input": b"una frase\n"}
+    if stream == "none":
+        done = start(*arguments, preexec_fn=lambda: os.close(1), **options)
+    else:
+        descriptor = closed_pipe() if stream == "closed pipe" else os.open("/dev/full", os.O_WRONLY)
+        done = start(*arguments, stdout=descriptor, **options)
+        os.close(descriptor)
+    error = checked(Result(done.returncode, "", done.stderr.decode()), FAILED).error
+    assert "standard output" in error, error
+
+
+def test_tokenize_ends_when_nobody_reads_on() -> None:
+    """Its input is never over."""
+    command = [PROGRAM, "tokenize", "--model", str(MODEL)]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment())
+    assert process.stdin and process.stdout and process.stderr
+    process.stdout.close()
+    with pytest.raises(BrokenPipeError):
+        while True:
+            process.stdin.write(b"una frase\n" * 1000)
+    assert process.wait(LONGEST_RUN) == FAILED and b"standard output" in process.stderr.read()
+    process.stderr.close()
+
+
+def test_stream_that_is_closed_is_not_written_into_a_file(tmp_path: Path, out: Path) -> None:
+    """The first file that is opened would get its number."""
+    def close_all() -> None:
+        for descriptor in (0, 1, 2):
+            os.close(descriptor)
+
+    command = [str(PROGRAM), *embed_arguments(tmp_path / "out", out.parent / "a.jsonl", widths="16")]
+    process = subprocess.Popen(command, env=environment(), preexec_fn=close_all)
+    assert process.wait(LONGEST_RUN) == DONE
+    nina("verify", tmp_path / "out")
+
+
+def test_limit_on_the_size_of_a_file_is_like_a_full_disk(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", [{"text": text} for text in make_texts(3000, 3)])
+    output = Output(tmp_path / "out")
+    arguments = embed_arguments(output.path, shard)
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    done = start(*arguments, stdout=subprocess.PIPE, preexec_fn=limit)
+    result = checked(Result(done.returncode, done.stdout.decode(), done.stderr.decode()), FAILED)
+    assert result.error.startswith(f"cannot write {output.path}/w") and result.error.endswith(": File too large")
+    assert output.temporaries() == []
+    nina(*arguments)
+    nina("verify", output.path)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + LONGEST_RUN
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def test_weights_that_are_shortened_while_they_are_used_are_named(tmp_path: Path) -> None:
+    """The words' table is read from the file as long as texts come."""
+    model = tmp_path / "model\x1b"
+    shutil.copytree(MODEL, model)
+    weights = model / "model.safetensors"
+    held = environment("sync:1:wait") | {"NINA_FAULT_UNTIL": str(tmp_path / "release")}
+    shard = write_shard(tmp_path / "a.jsonl", [{"text": text} for text in make_texts(30, 3)])
+    command = [str(PROGRAM), *embed_arguments(tmp_path / "out", shard, model=model, device="cpu")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=held)
+    wait_until(lambda: "model.safetensors" in Path(f"/proc/{process.pid}/maps").read_text())
+    os.truncate(weights, 0)
+    (tmp_path / "release").touch()
+    stdout, stderr = process.communicate(timeout=LONGEST_RUN)
+    result = checked(Result(process.returncode, stdout.decode(), stderr.decode()), FAILED)
+    name = str(weights).replace("\x1b", "?")
+    assert result.error == f"{name} can no longer be read: it was shortened while it was in use, or its disk failed"
+
+
+def refusal(kind: str) -> str:
+    return f"is {'a folder' if kind == 'folder' else 'a pipe or a device'}: expected a regular file"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+@pytest.mark.parametrize("name", ["config.json", "modules.json", "tokenizer_config.json", "model.safetensors"])
+def test_file_of_a_model_is_a_regular_file(tmp_path: Path, name: str, kind: str) -> None:
+    shutil.copytree(MODEL, tmp_path / "model")
+    put_other(tmp_path / "model" / name, kind)
+    assert f"model/{name} {refusal(kind)}" in nina("info", tmp_path / "model", status=FAILED).error
+
+
+def put_other(path: Path, kind: str) -> None:
+    """Puts what is no regular file in a file's place. Nobody ever writes into the pipe, and the device has no end."""
+    path.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_every_other_file_that_is_read_is_a_regular_one(tmp_path: Path, out: Path, metrics: Path, kind: str) -> None:
+    other = tmp_path / "other"
+    put_other(other, kind)
+    says = refusal(kind)
+    assert f"{other} {says}" in nina("eval", "--compare", other, metrics, status=FAILED).error
+    assert f"{other} {says}" in nina("embed", "--config", other, status=USAGE).error
+
+    copy = tmp_path / "out"
+    shutil.copytree(out, copy)
+    put_other(copy / "manifest.json", kind)
+    assert f"manifest.json {says}" in nina("info", copy, status=FAILED).error
+    shutil.copy(out / "manifest.json", copy / "whole.json")
+    os.replace(copy / "whole.json", copy / "manifest.json")
+    for folder in ("parts", "ids"):
+        file = next((copy / folder).iterdir())
+        put_other(file, kind)
+        assert f"{folder}/{file.name}" in nina("verify", copy, status=FAILED).stdout
+        shutil.rmtree(copy)
+        shutil.copytree(out, copy)
+
+    data = tmp_path / "set"
+    (data / "qrels").mkdir(parents=True)
+    write_shard(data / "corpus.jsonl", [{"_id": "d", "text": "plaça"}])
+    write_shard(data / "queries.jsonl", [{"_id": "q", "text": "plaça"}])
+    put_other(data / "qrels" / "test.tsv", kind)
+    arguments = ["eval", "--model", MODEL, "--data", data, "--out", tmp_path / "eval"]
+    assert f"test.tsv {says}" in nina(*arguments, status=FAILED).error
+
+
+def test_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    """A hole of a terabyte takes no room, and would take all memory."""
+    shutil.copytree(MODEL, tmp_path / "model")
+    os.truncate(tmp_path / "model" / "config.json", 1 << 40)
+    assert "config.json is larger than the" in nina("info", tmp_path / "model", status=FAILED).error
