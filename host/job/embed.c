@@ -11,6 +11,7 @@
 #include "host/job/inputs.h"
 #include "host/job/notice.h"
 #include "host/job/settings.h"
+#include "host/job/space.h"
 #include "host/job/watch.h"
 #include "host/model/identity.h"
 #include "io/run/job_lock.h"
@@ -237,6 +238,12 @@ static void say_found(const struct embedding *run, bool complete) {
            one ? "is" : "are");
 }
 
+static void say_space(const struct embedding *run) {
+  char sentence[900];
+  if (!space_suffices(run->options->out, run->log, &run->settings.flow, sentence, sizeof sentence))
+    notice(run->callbacks, run->ranks, "%s", sentence);
+}
+
 /* Bytes of all shards' files, or -1 where one of them is standard input. */
 static int64_t total_source_bytes(const struct run_log *log) {
   int32_t count;
@@ -325,6 +332,7 @@ static bool embedding_work(struct embedding *run, struct error *error) {
   const bool resumed = speaks && run_log_resumed(run->log);
   const bool was_complete = resumed && run_log_complete(run->log);
   if (resumed && !was_complete) say_found(run, false);
+  if (speaks && !was_complete) say_space(run);
   run->report->status.encoder = run->encoder->info.description;
   run->report->status.source_bytes_total = total_source_bytes(run->log);
   if (!embedding_flow(run, &watch, &failure, error)) return false;
