@@ -124,7 +124,7 @@ static bool flow_init(struct flow *flow, struct error *error) {
   /* One block with each thread that works on blocks, one read ahead for each, and two for the encoder's tail.
    */
   flow->work_count = 2 * options->threads + 2;
-  flow->work_keep = (size_t)options->limits.bytes * 8;
+  flow->work_keep = flow_block_keep(options->limits.bytes);
   flow->gate_limit = (size_t)flow->work_count * (size_t)options->limits.bytes;
   lookahead_init(&flow->lookahead, flow->work_count);
   pthread_mutex_init(&flow->gate_lock, NULL);

@@ -65,6 +65,10 @@ void flow_block_clear(struct flow_block *work, size_t keep) {
   atomic_store(&work->dropped, false);
 }
 
+size_t flow_block_keep(int64_t block_bytes) {
+  return (size_t)block_bytes * 8;
+}
+
 void flow_block_free(struct flow_block *work) {
   block_free(&work->block);
   free(work->row);

@@ -68,6 +68,9 @@ void flow_block_free(struct flow_block *work);
  * does not stay forever. */
 void flow_block_clear(struct flow_block *work, size_t keep);
 
+/* What to keep in a run with blocks of so many bytes. */
+size_t flow_block_keep(int64_t block_bytes);
+
 /* *array has room for `count` elements of `size` bytes; grows by doubling. False when memory is short. */
 bool flow_block_reserve(void *array, int64_t *capacity, int64_t count, size_t size);
 

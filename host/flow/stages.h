@@ -9,11 +9,6 @@
 #include "host/flow/lookahead.h"
 #include "host/flow/queue.h"
 
-/* Rows of a frame in ids/ and text/: row k of a part lies in frame k / ROWS. A frame of text is smaller,
- * since one passage is read at a time. */
-#define ID_FRAME_ROWS 512
-#define TEXT_FRAME_ROWS 64
-
 /* Time that a stage's threads have been at work rather than waiting, in ns; a thread adds its own when it
  * ends. */
 struct stage_clock {
@@ -35,7 +30,7 @@ struct flow {
 
   struct flow_block *work; /* [work_count] */
   int32_t work_count;
-  size_t work_keep;     /* see work_clear */
+  size_t work_keep;     /* see flow_block_clear */
   struct queue idle;    /* struct flow_block: free ones */
   struct queue read;    /* struct flow_block: lines */
   struct queue batches; /* struct flow_batch */
