@@ -138,16 +138,23 @@ void __syncthreads(void) {
   machine_yield();
 }
 
-void simt_warp_meet(uint32_t mask, void (*operation)(void *const *brought, uint32_t mask), void *brings) {
+void simt_warp_meet(uint32_t mask, void (*operation)(void *const *brought, uint32_t mask), void *brings,
+                    uint32_t line) {
   struct meeting *meeting = &machine->meeting[machine->running / LANES];
   const uint32_t lane = simt_lane(), first = machine->running - lane;
   if (meeting->present == 0) {
     meeting->mask = mask;
     meeting->operation = operation;
+    meeting->line = line;
   }
   if (meeting->mask != mask || meeting->operation != operation || !(mask >> lane & 1)) {
     machine_fail("block %u: lanes of warp %u meet at different instructions or masks", machine->block_index.x,
                  first / LANES);
+    machine_yield();
+  }
+  if (meeting->line != line) {
+    machine_fail("block %u: lanes of warp %u come apart to an .aligned instruction: lines %u and %u",
+                 machine->block_index.x, first / LANES, meeting->line, line);
     machine_yield();
   }
   meeting->brought[lane] = brings;

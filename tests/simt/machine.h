@@ -7,7 +7,8 @@
  *
  * A launch fails (cudaErrorLaunchFailure, with the reason in simt_failure) where the hardware would hang or
  * leave the result undefined: threads left behind at a barrier, also by one that has returned; lanes that
- * meet at different instructions; a misaligned row for ldmatrix or cp.async; a copy that nobody waits for. */
+ * meet at different instructions, or come to an .aligned one (mma, ldmatrix) from different lines of the
+ * kernel; a misaligned row for ldmatrix or cp.async; a copy that nobody waits for. */
 #pragma once
 
 #include <stddef.h>

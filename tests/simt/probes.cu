@@ -57,7 +57,8 @@ __global__ void misuse_threads(enum probe_misuse misuse) {
 __global__ void misuse_memory(enum probe_misuse misuse, const uint4 *in) {
   SHARED_ARRAY(uint4, rows, 64);
   uint16_t *const odd = reinterpret_cast<uint16_t *>(rows) + 1;
-  uint32_t matrices[4];
+  uint32_t matrices[4] = {};
+  float sums[4] = {};
   switch (misuse) {
     case PROBE_COPY_NOT_WAITED:
       cp_async16(&rows[threadIdx.x % 64], in, true);
@@ -68,6 +69,18 @@ __global__ void misuse_memory(enum probe_misuse misuse, const uint4 *in) {
       break;
     case PROBE_MATRIX_MISALIGNED:
       ldmatrix_x4(matrices, odd);
+      break;
+    case PROBE_MATRIX_APART:
+      if (threadIdx.x % WARP_LANES < 16)
+        ldmatrix_x4(matrices, &rows[0]);
+      else
+        ldmatrix_x4(matrices, &rows[1]);
+      break;
+    case PROBE_MMA_APART:
+      if (threadIdx.x % 2 == 0)
+        mma_m16n8k16(sums, matrices, 0, 0);
+      else
+        mma_m16n8k16(sums, matrices, 0, 1);
       break;
     default:
       break;
@@ -84,7 +97,7 @@ cudaError_t probe_misuse(enum probe_misuse misuse) {
   static const uint4 in = {};
   if (misuse <= PROBE_MISSING_LANE)
     return kernel_launch(misuse_threads, 1, PROBE_THREADS, 0, nullptr, misuse);
-  if (misuse <= PROBE_MATRIX_MISALIGNED)
+  if (misuse <= PROBE_MMA_APART)
     return kernel_launch(misuse_memory, 1, PROBE_THREADS, 0, nullptr, misuse, &in);
   return kernel_launch(misuse_size, 1, PROBE_THREADS, 0, nullptr);
 }

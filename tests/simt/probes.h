@@ -27,6 +27,8 @@ enum probe_misuse {
   PROBE_COPY_NOT_WAITED,   /* a thread returns with a copy on its way */
   PROBE_COPY_MISALIGNED,   /* cp.async to an address off by 2 */
   PROBE_MATRIX_MISALIGNED, /* ldmatrix from an address off by 2 */
+  PROBE_MATRIX_APART,      /* the halves of a warp come to two calls of ldmatrix */
+  PROBE_MMA_APART,         /* odd and even lanes come to two calls of mma */
   PROBE_TOO_MUCH_SHARED,   /* two static arrays, one byte too much together */
   PROBE_MISUSES
 };

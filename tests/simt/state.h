@@ -28,6 +28,7 @@ struct thread {
 struct meeting {
   void (*operation)(void *const *brought, uint32_t mask);
   uint32_t mask, present;
+  uint32_t line; /* of the kernel file, that calls an .aligned instruction; otherwise 0 */
   void *brought[LANES];
 };
 

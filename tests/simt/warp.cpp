@@ -81,9 +81,9 @@ static void meet_mma(void *const *brought, uint32_t) {
   machine->counts.mma++;
 }
 
-void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, uint32_t line) {
   struct mma mma = {d, a, {b0, b1}};
-  simt_warp_meet(0xffffffffu, meet_mma, &mma);
+  simt_warp_meet(0xffffffffu, meet_mma, &mma, line);
 }
 
 /* --- ldmatrix ------------------------------------------------------------------------------------------- */
@@ -131,14 +131,14 @@ static void meet_ldmatrix_trans(void *const *brought, uint32_t) {
   matrices_load(brought, true);
 }
 
-void ldmatrix_x4(uint32_t (&r)[4], const void *row) {
+void ldmatrix_x4(uint32_t (&r)[4], const void *row, uint32_t line) {
   struct ldmatrix ldmatrix = {r, row};
-  simt_warp_meet(0xffffffffu, meet_ldmatrix, &ldmatrix);
+  simt_warp_meet(0xffffffffu, meet_ldmatrix, &ldmatrix, line);
 }
 
-void ldmatrix_x4_trans(uint32_t (&r)[4], const void *row) {
+void ldmatrix_x4_trans(uint32_t (&r)[4], const void *row, uint32_t line) {
   struct ldmatrix ldmatrix = {r, row};
-  simt_warp_meet(0xffffffffu, meet_ldmatrix_trans, &ldmatrix);
+  simt_warp_meet(0xffffffffu, meet_ldmatrix_trans, &ldmatrix, line);
 }
 
 /* --- cp.async ------------------------------------------------------------------------------------------- */

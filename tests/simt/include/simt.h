@@ -75,7 +75,9 @@ void *simt_shared_dynamic(void);
 void __syncthreads(void);
 
 /* The lanes of `mask` meet; when the last has come, `operation` runs once on what each brought. */
-void simt_warp_meet(uint32_t mask, void (*operation)(void *const *brought, uint32_t mask), void *brings);
+/* line: of an .aligned instruction; 0: lanes may come from anywhere. */
+void simt_warp_meet(uint32_t mask, void (*operation)(void *const *brought, uint32_t mask), void *brings,
+                    uint32_t line = 0);
 
 struct simt_shuffle {
   void *value;
@@ -133,9 +135,12 @@ static inline T atomicAdd(T *address, T value) {
 
 /* --- What cuda/device.h wraps --------------------------------------------------------------------------- */
 
-void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
-void ldmatrix_x4(uint32_t (&r)[4], const void *row);
-void ldmatrix_x4_trans(uint32_t (&r)[4], const void *row);
+/* These are .aligned: all lanes of a warp must come to the same one together. Lanes that come from different
+ * lines of the kernel, on the two sides of a branch, fail the launch. */
+void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1,
+                  uint32_t line = __builtin_LINE());
+void ldmatrix_x4(uint32_t (&r)[4], const void *row, uint32_t line = __builtin_LINE());
+void ldmatrix_x4_trans(uint32_t (&r)[4], const void *row, uint32_t line = __builtin_LINE());
 
 /* The 16 bytes at `shared` turn to 0xff at once, and to what was asked for at this thread's next wait: as
  * early and as late as the hardware may. */
