@@ -1,5 +1,6 @@
 /* The encoders: one thread a slot. Rows of a batch come back in packed order and go to their places in the
- * order of the lines. */
+ * order of the lines; before they do, the slot is given its next batch, so that a card does not wait for
+ * that. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,59 +50,89 @@ static bool batch_blame(struct flow *flow, int32_t blamed, const struct flow_bat
                       (long long)(border->first_line + row->line));
 }
 
-static bool encode_batch(struct flow *flow, int32_t slot, struct slot_rows *rows,
-                         const struct flow_batch *part, struct error *error) {
-  const struct flow_block *work = part->work;
-  const struct batch batch = {.ids = work->packed + part->first_token,
-                              .offsets = work->offsets + part->first_offset,
-                              .sequences = part->sequences,
-                              .prompt_tokens = flow->options.prompt_tokens};
-  if (!slot_rows_reserve(rows, &flow->options, part->sequences))
-    return error_set_memory(error, (size_t)part->sequences * (size_t)flow->options.widths[0] * 2,
-                            "a batch's rows");
-  if (!encoder_submit(flow->parts.encoder, slot, &batch, error)) return batch_blame(flow, -1, part, error);
-  if (!encoder_wait(flow->parts.encoder, slot, rows->rows, error))
-    return batch_blame(flow, encoder_blamed(flow->parts.encoder, slot), part, error);
-  scatter_rows(&flow->options, part, rows);
-  return true;
-}
-
 /* The batch's share of the bytes that its block took from the shard's file. */
 static int64_t batch_source_bytes(const struct flow_batch *part, int64_t tokens) {
   return (int64_t)((double)part->work->source_bytes * (double)tokens / (double)part->work->tokens);
 }
 
+/* One slot's thread. */
+struct encoding {
+  struct flow *flow;
+  int32_t slot;
+  struct slot_rows rows;
+  const struct flow_batch *held; /* whose rows are in `rows`, and not yet in their places; or NULL */
+  int64_t waited, batches;
+};
+
+/* A batch is over, whatever has become of it; with its last one a block goes on. */
+static void batch_end(struct flow *flow, struct flow_block *work) {
+  if (atomic_fetch_sub(&work->batches_left, 1) > 1) return;
+  if (atomic_load(&flow->stopping) || atomic_load(&work->dropped) || !queue_push(&flow->encoded, work))
+    flow_release(flow, work);
+}
+
+static void held_place(struct encoding *this) {
+  const struct flow_batch *part = this->held;
+  if (!part) return;
+  struct flow *flow = this->flow;
+  const int64_t tokens = part->work->offsets[part->first_offset + part->sequences];
+  scatter_rows(&flow->options, part, &this->rows);
+  atomic_fetch_add(&flow->seen.documents, part->sequences);
+  atomic_fetch_add(&flow->seen.tokens, tokens);
+  atomic_fetch_add(&flow->seen.source_bytes, batch_source_bytes(part, tokens));
+  this->held = NULL;
+  batch_end(flow, part->work);
+}
+
+/* The next batch; NULL at the end. Rows that are held do not wait for a batch that has not come yet. */
+static const struct flow_batch *batch_next(struct encoding *this) {
+  struct flow *flow = this->flow;
+  const int64_t before = this->waited;
+  void *item;
+  if (!this->held || !queue_try_pop(&flow->batches, &item)) {
+    held_place(this);
+    if (!queue_pop(&flow->batches, &item, &this->waited)) return NULL;
+  }
+  if (this->batches++ > 0 && this->waited > before) lookahead_grow(&flow->lookahead);
+  return item;
+}
+
+/* Hands a batch to the encoder, then puts the rows of the one before in their places, then waits. */
+static bool batch_encode(struct encoding *this, const struct flow_batch *part, struct error *error) {
+  struct flow *flow = this->flow;
+  struct encoder *encoder = flow->parts.encoder;
+  const struct flow_block *work = part->work;
+  const struct batch batch = {.ids = work->packed + part->first_token,
+                              .offsets = work->offsets + part->first_offset,
+                              .sequences = part->sequences,
+                              .prompt_tokens = flow->options.prompt_tokens};
+  if (!encoder_submit(encoder, this->slot, &batch, error)) return batch_blame(flow, -1, part, error);
+  held_place(this);
+  /* Without room for them the rows are not waited for: the encoder's close does that. */
+  if (!slot_rows_reserve(&this->rows, &flow->options, part->sequences))
+    return error_set_memory(error, (size_t)part->sequences * (size_t)flow->options.widths[0] * 2,
+                            "a batch's rows");
+  if (!encoder_wait(encoder, this->slot, this->rows.rows, error))
+    return batch_blame(flow, encoder_blamed(encoder, this->slot), part, error);
+  this->held = part;
+  return true;
+}
+
 void *stage_encode(void *argument) {
   struct flow *flow = argument;
-  const int32_t slot = atomic_fetch_add(&flow->next_slot, 1);
-  struct slot_rows rows = {0};
+  struct encoding this = {.flow = flow, .slot = atomic_fetch_add(&flow->next_slot, 1)};
   struct error error = {0};
-  int64_t waited = 0;
-  void *item;
-  int64_t batches = 0;
-  for (;; batches++) {
-    const int64_t before = waited;
-    if (!queue_pop(&flow->batches, &item, &waited)) break;
-    if (batches > 0 && waited > before) lookahead_grow(&flow->lookahead);
-    const struct flow_batch *part = item;
+  const struct flow_batch *part;
+  while ((part = batch_next(&this))) {
     struct flow_block *work = part->work;
     if (flow_no_longer_ahead(flow, work) && atomic_load(&flow->draining)) atomic_store(&work->dropped, true);
-    if (!atomic_load(&flow->stopping) && !atomic_load(&work->dropped)) {
-      if (encode_batch(flow, slot, &rows, part, &error)) {
-        const int64_t tokens = work->offsets[part->first_offset + part->sequences];
-        atomic_fetch_add(&flow->seen.documents, part->sequences);
-        atomic_fetch_add(&flow->seen.tokens, tokens);
-        atomic_fetch_add(&flow->seen.source_bytes, batch_source_bytes(part, tokens));
-      } else {
-        flow_fail(flow, &error);
-      }
-    }
-    if (atomic_fetch_sub(&work->batches_left, 1) > 1) continue;
-    if (atomic_load(&flow->stopping) || atomic_load(&work->dropped) || !queue_push(&flow->encoded, work))
-      flow_release(flow, work);
+    const bool wanted = !atomic_load(&flow->stopping) && !atomic_load(&work->dropped);
+    if (wanted && batch_encode(&this, part, &error)) continue;
+    if (wanted) flow_fail(flow, &error);
+    batch_end(flow, work);
   }
-  slot_rows_free(&rows);
+  slot_rows_free(&this.rows);
   if (atomic_fetch_sub(&flow->encoders, 1) == 1) queue_close(&flow->encoded);
-  flow_thread_ends(flow, STAGE_ENCODE, waited);
+  flow_thread_ends(flow, STAGE_ENCODE, this.waited);
   return NULL;
 }
