@@ -2,6 +2,7 @@
 
 #include <cuda_runtime_api.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cuda/check.h"
 #include "cuda/gemm.h"
@@ -28,6 +29,31 @@ static bool driver_refuse(struct error *error) {
                    version_minor(runtime));
 }
 
+/* The driver's cuDeviceGetUuid: CUresult, CUuuid and CUdevice are an int, 16 bytes and an int. */
+typedef int uuid_get(cudaUUID_t *uuid, int device);
+
+/* What the driver calls the card. The runtime's properties hold the uuid of the whole GPU, which is the same
+ * for several instances of it (MIG); the driver's is the instance's own, since CUDA 11.4. */
+static void uuid_read(int32_t device, const struct cudaDeviceProp *properties, char uuid[33]) {
+  cudaUUID_t bytes = properties->uuid;
+  enum cudaDriverEntryPointQueryResult found;
+  void *function = NULL;
+  uuid_get *get = NULL;
+#if CUDART_VERSION >= 12050
+  const cudaError_t status =
+      cudaGetDriverEntryPointByVersion("cuDeviceGetUuid", &function, 11040, cudaEnableDefault, &found);
+#else
+  const cudaError_t status = cudaGetDriverEntryPoint("cuDeviceGetUuid", &function, cudaEnableDefault, &found);
+#endif
+  if (status == cudaSuccess && found == cudaDriverEntryPointSuccess)
+    memcpy(&get, &function, sizeof get);
+  else
+    cudaGetLastError(); /* is not to be met again by the next call */
+  if (get && get(&bytes, device) != 0) bytes = properties->uuid;
+  for (size_t i = 0; i < sizeof bytes.bytes; i++)
+    snprintf(uuid + 2 * i, 3, "%02x", (unsigned char)bytes.bytes[i]);
+}
+
 static bool card_read(int32_t device, struct cuda_card *card, struct error *error) {
   struct cudaDeviceProp properties;
   if (!cuda_check(cudaGetDeviceProperties(&properties, device), error, "asking for the CUDA card %d", device))
@@ -41,8 +67,7 @@ static bool card_read(int32_t device, struct cuda_card *card, struct error *erro
   snprintf(card->name, sizeof card->name, "%s", properties.name);
   snprintf(card->bus, sizeof card->bus, "%04x:%02x:%02x.0", (unsigned)properties.pciDomainID & 0xffff,
            (unsigned)properties.pciBusID & 0xff, (unsigned)properties.pciDeviceID & 0xff);
-  for (size_t i = 0; i < sizeof properties.uuid.bytes; i++)
-    snprintf(card->uuid + 2 * i, 3, "%02x", (unsigned char)properties.uuid.bytes[i]);
+  uuid_read(device, &properties, card->uuid);
   return true;
 }
 

@@ -13,7 +13,8 @@
 
 struct cuda_card {
   int32_t device; /* the number that CUDA knows it by in this process: CUDA_VISIBLE_DEVICES changes it */
-  char uuid[33];  /* the same from every process, and no other card's, on any machine: hexadecimal digits */
+  char uuid[33];  /* the same from every process, and no other card's or instance's, on any machine:
+                     hexadecimal digits */
   char bus[16];   /* its place on the PCI bus, as the kernel's log names it: 0000:65:00.0 */
   char name[256];
   int32_t major, minor; /* compute capability */

@@ -90,7 +90,7 @@ static bool gemms_open(struct cuda_slot *slot, struct error *error) {
   return true;
 }
 
-struct cuda_slot *cuda_slot_open(const struct cuda_forward *forward, struct error *error) {
+struct cuda_slot *cuda_slot_open(const struct cuda_forward *forward, int32_t number, struct error *error) {
   struct cuda_slot *slot = calloc(1, sizeof *slot);
   if (!slot) {
     error_set_memory(error, sizeof *slot, "a slot");
@@ -99,7 +99,7 @@ struct cuda_slot *cuda_slot_open(const struct cuda_forward *forward, struct erro
   slot->forward = forward;
   /* The waiting thread sleeps: the tokenizers need its core. */
   const unsigned int event_flags = cudaEventDisableTiming | cudaEventBlockingSync;
-  if (cuda_check(cudaStreamCreateWithFlags(&slot->stream, cudaStreamNonBlocking), error, "making a stream") &&
+  if (cuda_streams_take(&forward->streams, number, &slot->stream, error) &&
       cuda_check(cudaEventCreateWithFlags(&slot->done, event_flags), error, "making an event") &&
       slot_allocate(slot, error) && gemms_open(slot, error))
     return slot;
@@ -116,7 +116,7 @@ void cuda_slot_close(struct cuda_slot *slot) {
   if (slot->host_input) cudaFreeHost(slot->host_input);
   if (slot->host_rows) cudaFreeHost(slot->host_rows);
   if (slot->done) cudaEventDestroy(slot->done);
-  if (slot->stream) cudaStreamDestroy(slot->stream);
+  cuda_streams_give(&slot->forward->streams, slot->stream);
   free(slot);
 }
 
@@ -177,11 +177,13 @@ bool cuda_slot_submit(struct cuda_slot *slot, const struct batch *batch, struct 
   slot->tokens = batch->offsets[batch->sequences];
   slot->prompt_tokens = batch->prompt_tokens;
   slot->blamed = -1;
-  if (!cuda_check(cudaSetDevice(slot->forward->device), error, "turning to card %d", slot->forward->device) ||
-      !batch_queue(slot, batch, error))
-    return error_prefix(error, "a batch of %d sequences and %d tokens", slot->sequences, slot->tokens);
-  slot->submitted = true;
-  return true;
+  if (!cuda_check(cudaSetDevice(slot->forward->device), error, "turning to card %d", slot->forward->device))
+    return false;
+  cuda_streams_lock(&slot->forward->streams);
+  slot->submitted = batch_queue(slot, batch, error);
+  cuda_streams_unlock(&slot->forward->streams);
+  return slot->submitted ||
+         error_prefix(error, "a batch of %d sequences and %d tokens", slot->sequences, slot->tokens);
 }
 
 /* The first sequence whose row cannot be stored, or -1. */

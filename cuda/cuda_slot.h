@@ -1,7 +1,9 @@
-/* One slot of the CUDA encoder: a stream, its event, and memory sized once for the largest batch. In the
- * steady state a batch is one copy up, the launches, one copy down for each width, and one wait. */
+/* One slot of the CUDA encoder: a stream (or a share in one), its event, and memory sized once for the
+ * largest batch. In the steady state a batch is one copy up, the launches, one copy down for each width, and
+ * one wait. */
 #pragma once
 
+#include "cuda/cuda_streams.h"
 #include "cuda/cuda_weights.h"
 #include "host/model/encoder.h"
 
@@ -11,6 +13,7 @@ struct cuda_forward {
   struct cuda_weights weights;
   int32_t device, batch_tokens;
   int32_t width_count, widths[WIDTHS_MAX];
+  struct cuda_streams streams;
 };
 
 struct cuda_slot;
@@ -18,7 +21,8 @@ struct cuda_slot;
 /* Bytes of device memory that a slot takes. */
 size_t cuda_slot_bytes(const struct cuda_forward *forward);
 
-struct cuda_slot *cuda_slot_open(const struct cuda_forward *forward, struct error *error);
+/* number: among the encoder's slots, from 0. */
+struct cuda_slot *cuda_slot_open(const struct cuda_forward *forward, int32_t number, struct error *error);
 
 /* Waits for what is still under way. */
 void cuda_slot_close(struct cuda_slot *slot);

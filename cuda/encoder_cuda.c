@@ -72,6 +72,7 @@ static void encoder_cuda_close(struct encoder *encoder) {
   cudaSetDevice(cuda->forward.device);
   for (int32_t s = 0; cuda->slot && s < encoder->info.slots; s++) cuda_slot_close(cuda->slot[s]);
   free(cuda->slot);
+  cuda_streams_close(&cuda->forward.streams);
   cuda_weights_close(&cuda->forward.weights);
   free(cuda);
 }
@@ -177,7 +178,7 @@ static bool slots_open(struct encoder_cuda *cuda, struct error *error) {
   cuda->slot = calloc(count, sizeof *cuda->slot);
   if (!cuda->slot) return error_set_memory(error, count * sizeof *cuda->slot, "slots");
   for (size_t s = 0; s < count; s++) {
-    cuda->slot[s] = cuda_slot_open(&cuda->forward, error);
+    cuda->slot[s] = cuda_slot_open(&cuda->forward, (int32_t)s, error);
     if (!cuda->slot[s]) return false;
   }
   return true;
@@ -202,7 +203,7 @@ struct encoder *encoder_cuda_open_empty(const struct model *model, const struct 
   memcpy(cuda->forward.widths, options->widths, sizeof cuda->forward.widths);
   if (!cuda_check(cudaSetDevice(device), error, "turning to card %d", device) ||
       !memory_check(cuda, model, error) || !cuda_weights_open(&cuda->forward.weights, model, error) ||
-      !slots_open(cuda, error))
+      !cuda_streams_open(&cuda->forward.streams, error) || !slots_open(cuda, error))
     goto failed;
   return &cuda->encoder;
 failed:

@@ -12,7 +12,7 @@ from program import PROGRAM, ROOT
 
 FILES_MAX, FILE_BYTES_MAX = 8, 16 << 20
 QUICK = ["about", "kernels", "products", "golden", "slots", "speed_quick", "model", "archive"]
-FULL = ["about", "model", "archive", "speed", "passages", "torch_ceiling", "transformers", "tuning", "times", "search", "sanitizers", "ncu"]
+FULL = ["about", "model", "archive", "speed", "passages", "torch_ceiling", "transformers", "tuning", "times", "streams", "search", "sanitizers", "ncu"]
 
 # They take what the real ones take, options and then the program, which they run once: it is slow here.
 STAND_INS = {

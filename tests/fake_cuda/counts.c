@@ -12,6 +12,7 @@ static const char *const names[FAKE_COUNTS] = {
     [FAKE_HOST_ALLOCATIONS] = "host_allocations",
     [FAKE_HOST_FREES] = "host_frees",
     [FAKE_STREAMS] = "streams",
+    [FAKE_STREAMS_FIRST] = "streams_first",
     [FAKE_EVENTS] = "events",
     [FAKE_DESCRIPTORS] = "descriptors",
     [FAKE_EVENT_RECORDS] = "event_records",

@@ -27,8 +27,8 @@
  * first row of its n-th launch, once FAKE_CUDA_REFUSE      tokens of a product that an algorithm for another
  * number of them refuses FAKE_CUDA_STRAY       how many times as much as they may a search's products err (1)
  *   FAKE_CUDA_EAGER       set: streams work at once, on what they are given too early, too
- *   FAKE_CUDA_MISSING     cuBLASLt or NCCL: the library that is not found
- *   FAKE_CUDA_LOG         file that takes the counts, as one JSON object, when the process ends */
+ *   FAKE_CUDA_MISSING     cuBLASLt, NCCL or cuDeviceGetUuid: the library, or the driver's function, that is
+ * not found FAKE_CUDA_LOG         file that takes the counts, as one JSON object, when the process ends */
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -41,6 +41,7 @@ enum fake_count {
   FAKE_HOST_ALLOCATIONS,
   FAKE_HOST_FREES,
   FAKE_STREAMS,
+  FAKE_STREAMS_FIRST, /* those of the greatest priority */
   FAKE_EVENTS,
   FAKE_DESCRIPTORS, /* cuBLASLt's objects made */
   FAKE_EVENT_RECORDS,

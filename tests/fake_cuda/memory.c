@@ -80,6 +80,28 @@ cudaError_t cudaGetDeviceCount(int *count) {
   return *count > 0 ? cudaSuccess : cudaErrorNoDevice;
 }
 
+/* The driver's. */
+static int device_uuid(cudaUUID_t *uuid, int device) {
+  const int card = machine_card(device);
+  if (card < 0) return (int)cudaErrorInvalidDevice;
+  *uuid = (cudaUUID_t){{(char)(card + 1)}};
+  return 0;
+}
+
+cudaError_t cudaGetDriverEntryPointByVersion(const char *symbol, void **function, unsigned int version,
+                                             unsigned long long flags,
+                                             enum cudaDriverEntryPointQueryResult *result) {
+  static int (*const known)(cudaUUID_t *, int) = device_uuid;
+  const char *missing = getenv("FAKE_CUDA_MISSING");
+  if (strcmp(symbol, "cuDeviceGetUuid") != 0 || version < 11040 || flags != cudaEnableDefault)
+    return cudaErrorInvalidValue;
+  const bool found = !missing || strcmp(missing, symbol) != 0;
+  *result = found ? cudaDriverEntryPointSuccess : cudaDriverEntryPointSymbolNotFound;
+  if (found) memcpy(function, &known, sizeof known);
+  return cudaSuccess;
+}
+
+/* The cards are as instances of one GPU: the runtime tells that one's uuid, the driver their own. */
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device) {
   const char *capability = getenv("FAKE_CUDA_CAPABILITY");
   const int card = machine_card(device);
@@ -88,7 +110,7 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int devic
                                         .major = 9,
                                         .minor = 0,
                                         .multiProcessorCount = 132,
-                                        .uuid = {{(char)(card + 1)}},
+                                        .uuid = {{(char)0xee}},
                                         .pciBusID = card + 1};
   strcpy(properties->name, "Fake card");
   if (capability && sscanf(capability, "%d.%d", &properties->major, &properties->minor) != 2)

@@ -44,6 +44,7 @@ struct ncclComm {
   int socket[RANKS_MAX]; /* of rank 0: to every other; of the others: [0] to rank 0; -1: none. Of the joining
                             thread until `state` is another, then of the stream's */
   int64_t queued;
+  bool unsettled; /* something was begun, and its owner has not asked since */
   _Atomic(ncclResult_t) state;
   _Atomic bool aborted;
   _Atomic int users; /* its owner, and work that is queued; the last one frees it */
@@ -170,6 +171,7 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t *comm, int ranks, ncclUniqueId id
   for (int i = 0; i < RANKS_MAX; i++) made->socket[i] = -1;
   atomic_store(&made->state, ncclInProgress);
   atomic_store(&made->users, 1);
+  made->unsettled = true;
   if (pthread_create(&made->joining, NULL, join_run, made) != 0) {
     free(made);
     return ncclSystemError;
@@ -178,8 +180,12 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t *comm, int ranks, ncclUniqueId id
   return ncclInProgress;
 }
 
+/* Of a communicator that does not block, any answer may be "in progress": here the first one after each thing
+ * that was begun. */
 ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t *state) {
   *state = atomic_load(&comm->state);
+  if (*state == ncclSuccess && comm->unsettled) *state = ncclInProgress;
+  comm->unsettled = false;
   return ncclSuccess;
 }
 
@@ -234,11 +240,13 @@ static cudaError_t broadcast_run(const void *arguments) {
 ncclResult_t ncclBroadcast(const void *from, void *to, size_t count, ncclDataType_t type, int root,
                            ncclComm_t comm, cudaStream_t stream) {
   if (from != to || root != 0 || type != ncclUint8 || !fake_device(to, count)) return ncclInvalidArgument;
-  if (atomic_load(&comm->state) != ncclSuccess) return ncclInvalidUsage;
+  if (comm->unsettled || atomic_load(&comm->state) != ncclSuccess) return ncclInvalidUsage;
   const struct broadcast broadcast = {comm, to, {++comm->queued, count}};
   atomic_fetch_add(&comm->users, 1);
-  if (fake_launch(stream, FAKE_BROADCAST, broadcast_run, &broadcast, sizeof broadcast) == cudaSuccess)
-    return ncclSuccess;
+  if (fake_launch(stream, FAKE_BROADCAST, broadcast_run, &broadcast, sizeof broadcast) == cudaSuccess) {
+    comm->unsettled = true;
+    return ncclInProgress;
+  }
   comm_leave(comm);
   return ncclUnhandledCudaError;
 }

@@ -121,6 +121,20 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned int flags) 
   return fake_sticky();
 }
 
+#define PRIORITY_GREATEST (-5)
+
+cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest) {
+  *least = 0;
+  *greatest = PRIORITY_GREATEST;
+  return fake_sticky();
+}
+
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t *stream, unsigned int flags, int priority) {
+  if (priority > 0 || priority < PRIORITY_GREATEST) return cudaErrorInvalidValue;
+  fake_add(FAKE_STREAMS_FIRST, priority == PRIORITY_GREATEST);
+  return cudaStreamCreateWithFlags(stream, flags);
+}
+
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   fake_add(FAKE_STREAM_WAITS, 1);
   return stream_reach(stream, stream_queued(stream));

@@ -160,6 +160,35 @@ static void repeated_runs_give_the_same_bits(void **state) {
   world_close(&world);
 }
 
+static int64_t counted_since(const int64_t *before, enum fake_count count);
+
+static void rows_are_the_same_however_slots_share_the_card(void **state) {
+  static const char *const names[] = {"own", "priorities", "one"};
+  static const int64_t streams[] = {SLOTS, SLOTS, 1}, first[] = {0, 1, 0};
+  uint16_t *expected = NULL;
+  (void)state;
+  for (int i = 0; i < 3; i++) {
+    struct world world;
+    int64_t before[FAKE_COUNTS];
+    for (int c = 0; c < FAKE_COUNTS; c++) before[c] = fake_counted((enum fake_count)c);
+    setenv("NINA_CUDA_STREAMS", names[i], 1);
+    world_open(&world, "xlmr-cls-v3", SHORT);
+    unsetenv("NINA_CUDA_STREAMS");
+    assert_int_equal(counted_since(before, FAKE_STREAMS), streams[i] + 1); /* one for the weights */
+    assert_int_equal(counted_since(before, FAKE_STREAMS_FIRST), first[i]);
+    world_encode(&world);
+    const size_t bytes = (size_t)world.golden.texts * (size_t)world.options.widths[0] * sizeof(uint16_t);
+    if (!expected) {
+      expected = malloc(bytes);
+      assert_non_null(expected);
+      memcpy(expected, world.rows[0], bytes);
+    }
+    assert_memory_equal(world.rows[0], expected, bytes);
+    world_close(&world);
+  }
+  free(expected);
+}
+
 static int64_t counted_since(const int64_t *before, enum fake_count count) {
   return fake_counted(count) - before[count];
 }
@@ -231,6 +260,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(rows_are_those_of_the_reference),
       cmocka_unit_test(repeated_runs_give_the_same_bits),
+      cmocka_unit_test(rows_are_the_same_however_slots_share_the_card),
       cmocka_unit_test(steady_state_allocates_nothing_and_waits_once_a_batch),
       cmocka_unit_test(ids_and_offsets_go_up_and_rows_and_verdicts_come_down_and_nothing_else),
       cmocka_unit_test(prompt_tokens_reach_the_pooling),

@@ -102,6 +102,22 @@ static void card_is_known_by_the_same_name_whatever_its_number(void **state) {
   unsetenv("FAKE_CUDA_CARDS");
 }
 
+/* The fake cards are as instances of one GPU. */
+static void instances_of_one_gpu_have_names_of_their_own(void **state) {
+  struct cuda_card cards[CUDA_CARDS_MAX];
+  struct error error;
+  int32_t count;
+  (void)state;
+  setenv("FAKE_CUDA_CARDS", "2", 1);
+  assert_true(cuda_cards_list(cards, &count, &error));
+  assert_string_not_equal(cards[0].uuid, cards[1].uuid);
+  setenv("FAKE_CUDA_MISSING", "cuDeviceGetUuid", 1); /* a driver that is too old for instances */
+  assert_true(cuda_cards_list(cards, &count, &error));
+  assert_string_equal(cards[0].uuid, "ee000000000000000000000000000000");
+  unsetenv("FAKE_CUDA_MISSING");
+  unsetenv("FAKE_CUDA_CARDS");
+}
+
 static void short_memory_names_the_batch_tokens_that_fit(void **state) {
   static const char phrase[] = "pass --batch-tokens ";
   struct model *model = model_of_golden();
@@ -161,6 +177,10 @@ static void model_that_the_kernels_do_not_have_is_refused(void **state) {
   model->config.shape = shape;
   options.precision = PRECISION_BF16;
   check_refused(model, &options, 0, ERROR_USAGE, "computes in fp16, not bf16");
+  options.precision = PRECISION_AUTO;
+  setenv("NINA_CUDA_STREAMS", "two", 1);
+  check_refused(model, &options, 0, ERROR_USAGE, "NINA_CUDA_STREAMS=two: expected own, priorities or one");
+  unsetenv("NINA_CUDA_STREAMS");
   model_close(model);
 }
 
@@ -254,6 +274,7 @@ int main(void) {
       cmocka_unit_test(machine_without_a_usable_card_says_why),
       cmocka_unit_test(cards_are_listed_with_capability_and_memory),
       cmocka_unit_test(card_is_known_by_the_same_name_whatever_its_number),
+      cmocka_unit_test(instances_of_one_gpu_have_names_of_their_own),
       cmocka_unit_test(short_memory_names_the_batch_tokens_that_fit),
       cmocka_unit_test(weight_that_fp16_cannot_hold_names_its_tensor),
       cmocka_unit_test(model_that_the_kernels_do_not_have_is_refused),

@@ -34,7 +34,8 @@ static bool runs_open(struct runs *runs, const struct cuda_forward *forward, con
       if (!runs->rows[r][w]) return error_set_memory(error, bytes, "rows");
       memset(runs->rows[r][w], 0xff, bytes);
     }
-  return (runs->slot[0] = cuda_slot_open(forward, error)) && (runs->slot[1] = cuda_slot_open(forward, error));
+  return (runs->slot[0] = cuda_slot_open(forward, 0, error)) &&
+         (runs->slot[1] = cuda_slot_open(forward, 1, error));
 }
 
 static void runs_close(struct runs *runs) {

@@ -74,10 +74,14 @@ static bool runners_run(struct runner *runners, int slots, double seconds, struc
 }
 
 /* Two shares of the ceiling: of the operations that the model has, and of those that were done. */
-static void throughput_add(struct check *check, int32_t mean, int32_t batch_tokens, int slots,
+static void throughput_add(struct check *check, int32_t mean, const struct cuda_forward *forward, int slots,
                            const struct rates *rates) {
-  struct table_line *line = table_add(&check->table, false, "texts of %d tokens, batches of %d, %d slot%s",
-                                      mean, batch_tokens, slots, slots > 1 ? "s" : "");
+  static const char *const sharing[] = {[CUDA_SHARING_OWN] = "",
+                                        [CUDA_SHARING_PRIORITIES] = ", priorities",
+                                        [CUDA_SHARING_ONE] = ", one stream"};
+  struct table_line *line =
+      table_add(&check->table, false, "texts of %d tokens, batches of %d, %d slot%s%s", mean,
+                forward->batch_tokens, slots, slots > 1 ? "s" : "", sharing[forward->streams.sharing]);
   line->value = rates->tokens;
   snprintf(line->measured, sizeof line->measured, "%.0f tokens/s", rates->tokens);
   snprintf(line->beside, sizeof line->beside, "%.0f texts/s, %.1f TFLOP/s", rates->texts,
@@ -86,19 +90,19 @@ static void throughput_add(struct check *check, int32_t mean, int32_t batch_toke
            100 * rates->done / check->flops);
 }
 
-static bool length_measure(struct check *check, struct runner *runners, int slots, int32_t batch_tokens,
-                           int32_t mean, struct error *error) {
+static bool length_measure(struct check *check, struct runner *runners, int slots,
+                           const struct cuda_forward *forward, int32_t mean, struct error *error) {
   const double seconds = 1.5 * check->scale->sustained;
   struct text_batch batches[BATCHES] = {{0}};
   struct rates rates;
   bool done = true;
   for (int i = 0; i < BATCHES && done; i++)
-    done = text_batch_make(&batches[i], &check->scale->shape, batch_tokens, mean,
+    done = text_batch_make(&batches[i], &check->scale->shape, forward->batch_tokens, mean,
                            (uint64_t)(mean * BATCHES + i), error);
   for (int s = 0; s < SLOTS; s++) runners[s].batches = batches;
   done = done && runners_run(runners, slots, WARM_SHARE * seconds, &rates, error) &&
          runners_run(runners, slots, seconds, &rates, error);
-  if (done) throughput_add(check, mean, batch_tokens, slots, &rates);
+  if (done) throughput_add(check, mean, forward, slots, &rates);
   table_print(&check->table);
   for (int s = 0; s < SLOTS; s++) runners[s].batches = NULL;
   for (int i = 0; i < BATCHES; i++) text_batch_free(&batches[i]);
@@ -113,7 +117,7 @@ static bool runner_open(struct runner *runner, const struct cuda_forward *forwar
     runner->rows[w] = malloc(bytes);
     if (!runner->rows[w]) return error_set_memory(error, bytes, "rows");
   }
-  runner->slot = cuda_slot_open(forward, error);
+  runner->slot = cuda_slot_open(forward, first, error);
   return runner->slot;
 }
 
@@ -126,7 +130,7 @@ static bool batches_measure(struct check *check, const struct cuda_forward *forw
   for (int slots = SLOTS; slots >= slots_least; slots--)
     for (const int32_t *length = check->scale->lengths; *length && done; length++)
       if (*length <= forward->batch_tokens)
-        done = length_measure(check, runners, slots, forward->batch_tokens, *length, error);
+        done = length_measure(check, runners, slots, forward, *length, error);
   for (int s = 0; s < SLOTS; s++) {
     cuda_slot_close(runners[s].slot);
     for (int32_t w = 0; w < forward->width_count; w++) free(runners[s].rows[w]);
@@ -136,12 +140,14 @@ static bool batches_measure(struct check *check, const struct cuda_forward *forw
 
 bool check_throughput(struct check *check, struct error *error) {
   struct cuda_forward forward = random_model_forward(check, check->scale->batch_tokens);
-  bool done = ceiling_need(check, error) && random_model_make(check, &forward, error);
+  bool done = ceiling_need(check, error) && random_model_make(check, &forward, error) &&
+              cuda_streams_open(&forward.streams, error);
   for (const int32_t *batch = check->scale->batches; *batch && done; batch++) {
     forward.batch_tokens = *batch;
     done = batches_measure(check, &forward,
                            batch == check->scale->batches ? check->scale->slots_least : SLOTS, error);
   }
+  cuda_streams_close(&forward.streams);
   cuda_weights_close(&forward.weights);
   return done;
 }
