@@ -111,8 +111,7 @@ static int embed_status_code(const struct embed_arguments *arguments, const stru
   return EXIT_REJECTS;
 }
 
-static int embed(struct ranks *ranks, const struct embed_arguments *arguments,
-                 const atomic_int *stop) {
+static int embed(struct ranks *ranks, const struct embed_arguments *arguments, const atomic_int *stop) {
   struct error error = {0};
   struct embed_report report;
   struct progress progress;

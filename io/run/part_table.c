@@ -7,8 +7,12 @@
 
 void part_table_free(struct part_table *table) {
   for (int32_t i = 0; table->shard && i < table->shard_count; i++) {
-    for (int32_t block = 0; block < table->shard[i].end; block++) free(table->shard[i].part[block]);
-    free(table->shard[i].part);
+    struct shard_parts *list = &table->shard[i];
+    for (int32_t p = 0; p < list->pages; p++) {
+      for (int32_t k = 0; list->page[p] && k < PAGE_PARTS; k++) free(list->page[p][k]);
+      free(list->page[p]);
+    }
+    free(list->page);
   }
   free(table->shard);
   *table = (struct part_table){0};
@@ -26,25 +30,49 @@ bool part_table_reach(struct part_table *table, int32_t shard_count, struct erro
 
 struct part *part_table_find(const struct part_table *table, int32_t shard, int32_t block) {
   if (shard < 0 || shard >= table->shard_count) return NULL;
-  if (block < 0 || block >= table->shard[shard].end) return NULL;
-  return table->shard[shard].part[block];
+  const struct shard_parts *list = &table->shard[shard];
+  if (block < 0 || block >= list->end || !list->page[block / PAGE_PARTS]) return NULL;
+  return list->page[block / PAGE_PARTS][block % PAGE_PARTS];
 }
 
-/* Makes the shard's list reach `block`, doubling so that a long list costs each part but once. */
-static bool list_reach(struct shard_parts *list, int32_t block, struct error *error) {
-  if (block < list->end) return true;
-  if (block >= list->capacity) {
-    int64_t capacity = 2 * (int64_t)list->capacity;
-    if (capacity <= block) capacity = (int64_t)block + 1;
-    if (capacity > INT32_MAX) capacity = INT32_MAX;
-    struct part **larger = realloc(list->part, (size_t)capacity * sizeof *larger);
-    if (!larger) return error_set_memory(error, (size_t)capacity * sizeof *larger, "a table of parts");
-    list->part = larger;
-    list->capacity = (int32_t)capacity;
+struct part *part_table_next(const struct part_table *table, int32_t shard, int32_t block) {
+  const struct shard_parts *list = &table->shard[shard];
+  while (block < list->end) {
+    struct part *const *page = list->page[block / PAGE_PARTS];
+    if (page && page[block % PAGE_PARTS]) return page[block % PAGE_PARTS];
+    const int64_t next = page ? (int64_t)block + 1 : ((int64_t)block / PAGE_PARTS + 1) * PAGE_PARTS;
+    if (next >= list->end) break;
+    block = (int32_t)next;
   }
-  memset(list->part + list->end, 0, (size_t)(block + 1 - list->end) * sizeof *list->part);
-  list->end = block + 1;
+  return NULL;
+}
+
+/* Makes the list of pages reach page `p`, doubling so that a long list costs each page but once. Fresh memory
+ * is not touched, so what a far page leaves out costs addresses only. */
+static bool pages_reach(struct shard_parts *list, int32_t p, struct error *error) {
+  if (p < list->pages) return true;
+  const int32_t pages = 2 * list->pages > p ? 2 * list->pages : p + 1;
+  struct part ***larger = calloc((size_t)pages, sizeof *larger);
+  if (!larger) return error_set_memory(error, (size_t)pages * sizeof *larger, "a table of parts");
+  for (int32_t i = 0; i < list->pages; i++)
+    if (list->page[i]) larger[i] = list->page[i];
+  free(list->page);
+  list->page = larger;
+  list->pages = pages;
   return true;
+}
+
+/* The place of a part, made if it is not there; NULL when memory is short. */
+static struct part **part_place(struct shard_parts *list, int32_t block, struct error *error) {
+  if (!pages_reach(list, block / PAGE_PARTS, error)) return NULL;
+  struct part ***page = &list->page[block / PAGE_PARTS];
+  if (!*page) *page = calloc(PAGE_PARTS, sizeof **page);
+  if (!*page) {
+    error_set_memory(error, PAGE_PARTS * sizeof **page, "a table of parts");
+    return NULL;
+  }
+  if (block >= list->end) list->end = block + 1;
+  return &(*page)[block % PAGE_PARTS];
 }
 
 /* Takes a part's share into, or out of, all the sums. */
@@ -70,8 +98,8 @@ struct part *part_table_enter(struct part_table *table, const struct part_summar
     error_set(error, ERROR_USAGE, "shard %d has more blocks than can be counted", border->shard);
     return NULL;
   }
-  if (!list_reach(list, border->index, error)) return NULL;
-  struct part **place = &list->part[border->index];
+  struct part **place = part_place(list, border->index, error);
+  if (!place) return NULL;
   if (*place)
     sums_change(table, *place, -1);
   else if (!(*place = calloc(1, sizeof **place))) {
@@ -96,18 +124,19 @@ void part_table_remove(struct part_table *table, int32_t shard, int32_t block) {
   if (!part) return;
   sums_change(table, part, -1);
   free(part);
-  table->shard[shard].part[block] = NULL;
+  table->shard[shard].page[block / PAGE_PARTS][block % PAGE_PARTS] = NULL;
 }
 
 void part_table_cut(struct part_table *table, int32_t shard, int32_t first) {
-  for (int32_t block = first; block < table->shard[shard].end; block++)
-    part_table_remove(table, shard, block);
+  const struct part *part;
+  while ((part = part_table_next(table, shard, first))) part_table_remove(table, shard, part->border.index);
 }
 
 const struct part *part_table_last(const struct part_table *table, int32_t shard) {
   const struct shard_parts *list = &table->shard[shard];
-  for (int32_t block = list->end; block > 0; block--)
-    if (list->part[block - 1]) return list->part[block - 1];
+  for (int32_t p = list->end > 0 ? (list->end - 1) / PAGE_PARTS : -1; p >= 0; p--)
+    for (int32_t k = PAGE_PARTS - 1; list->page[p] && k >= 0; k--)
+      if (list->page[p][k]) return list->page[p][k];
   return NULL;
 }
 

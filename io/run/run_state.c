@@ -29,8 +29,9 @@ bool run_state_failed(const struct run_log *log, struct error *error) {
 static int64_t parts_count(const struct part_table *table) {
   int64_t count = 0;
   for (int32_t shard = 0; shard < table->shard_count; shard++)
-    for (int32_t block = 0; block < table->shard[shard].end; block++)
-      count += part_table_find(table, shard, block) != NULL;
+    for (const struct part *part = part_table_next(table, shard, 0); part;
+         part = part_table_next(table, shard, part->border.index + 1))
+      count++;
   return count;
 }
 
@@ -40,11 +41,10 @@ static bool parts_list(const struct part_table *table, struct manifest *manifest
   manifest->parts = malloc(bytes);
   if (!manifest->parts) return error_set_memory(error, bytes, "the list of parts");
   for (int32_t shard = 0; shard < table->shard_count; shard++)
-    for (int32_t block = 0; block < table->shard[shard].end; block++) {
-      const struct part *part = part_table_find(table, shard, block);
-      if (part)
-        manifest->parts[manifest->part_count++] = (struct manifest_part){shard, block, part->sums.rows};
-    }
+    for (const struct part *part = part_table_next(table, shard, 0); part;
+         part = part_table_next(table, shard, part->border.index + 1))
+      manifest->parts[manifest->part_count++] =
+          (struct manifest_part){shard, part->border.index, part->sums.rows};
   return true;
 }
 
@@ -63,10 +63,10 @@ bool run_state_save(struct run_log *log, enum manifest_state state, struct error
 }
 
 bool run_state_cut(struct run_log *log, int32_t shard, int32_t first, struct error *error) {
-  const struct shard_parts *list = &log->parts.shard[shard];
-  for (int32_t block = first; block < list->end; block++) {
+  const struct part *part;
+  while ((part = part_table_next(&log->parts, shard, first))) {
+    const int32_t block = part->border.index;
     struct part_record record;
-    if (!list->part[block]) continue;
     if (record_read(log->out, shard, block, &record, error)) {
       if (!record_remove(log->job, log->out, &record, error)) return run_state_failed(log, error);
     } else if (error->code != ERROR_INPUT) {

@@ -179,28 +179,43 @@ static void shard_check_end(struct verification *verification, int32_t shard) {
         list->end == 0 ? "no committed block" : "no last part: its blocks from here on are not committed");
     return;
   }
-  for (int32_t block = list->blocks; block < list->end; block++) {
-    if (!list->part[block]) continue;
-    record_path_format(path, shard, block);
+  for (const struct part *part = part_table_next(&verification->parts, shard, list->blocks); part;
+       part = part_table_next(&verification->parts, shard, part->border.index + 1)) {
+    record_path_format(path, shard, part->border.index);
     finding_report(verification, FINDING_FOREIGN, path, "the shard's last part is %d", list->blocks - 1);
   }
 }
 
-static void shard_check(struct verification *verification, int32_t shard) {
-  const struct shard_parts *list = &verification->parts.shard[shard];
-  const int32_t end = list->blocks >= 0 ? list->blocks : list->end;
-  int32_t gap = -1;
-  for (int32_t block = 0; block < end; block++) {
-    const struct part *part = list->part[block];
-    if (!part && !part_is_unread(verification, shard, block)) {
-      if (gap < 0) gap = block;
-      continue;
-    }
-    if (gap >= 0) gap_report(verification, shard, gap, block - 1);
-    gap = -1;
-    if (part && (block == 0 || list->part[block - 1]))
-      border_check(verification, block == 0 ? NULL : list->part[block - 1], part);
+/* Reports the blocks from `first` on and before `end` that have no record, not even one that cannot be read.
+ */
+static void gaps_report(struct verification *verification, int32_t shard, int32_t first, int32_t end) {
+  const struct key_list *unread = &verification->unread;
+  for (int64_t i = 0; i < unread->count && first < end; i++) {
+    const uint64_t key = unread->key[i];
+    if (key < part_key(shard, first)) continue;
+    if (key >= part_key(shard, end)) break;
+    const int32_t block = (int32_t)(key - part_key(shard, 0));
+    if (block > first) gap_report(verification, shard, first, block - 1);
+    first = block + 1;
   }
+  if (first < end) gap_report(verification, shard, first, end - 1);
+}
+
+static void shard_check(struct verification *verification, int32_t shard) {
+  const struct part_table *parts = &verification->parts;
+  const struct shard_parts *list = &parts->shard[shard];
+  const int32_t end = list->blocks >= 0 ? list->blocks : list->end;
+  const struct part *before = NULL, *part;
+  int32_t next = 0;
+  while ((part = part_table_next(parts, shard, next)) && part->border.index < end) {
+    const int32_t block = part->border.index;
+    gaps_report(verification, shard, next, block);
+    if (block == 0 || (before && before->border.index == block - 1))
+      border_check(verification, block == 0 ? NULL : before, part);
+    before = part;
+    next = block + 1;
+  }
+  gaps_report(verification, shard, next, end);
   shard_check_end(verification, shard);
 }
 

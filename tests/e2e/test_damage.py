@@ -2,13 +2,16 @@
 completes it."""
 
 import os
+import json
+import os
+import subprocess
 import zlib
 from pathlib import Path
 
 import pytest
 
 from output import Output, same_bits
-from program import DONE, FAILED, LONGEST_RUN, REJECTS, Result, checked, embed, nina, start_embed, wait_for_parts
+from program import DONE, FAILED, LONGEST_RUN, PROGRAM, REJECTS, Result, checked, embed, embed_arguments, nina, start_embed, wait_for_parts
 from shards import compress, lines_of, make_archive, make_documents
 
 ROWS = (30, 400, 30)
@@ -188,3 +191,29 @@ def test_damage_on_standard_input_is_completed_by_a_whole_one(tmp_path: Path, st
     embed(tmp_path / "out", "-", stdin=content, **OPTIONS)
     whole = straight.vectors(32)[ROWS[0] : ROWS[0] + ROWS[1]]
     assert same_bits(Output(tmp_path / "out").vectors(32), whole)
+
+
+def most_memory(arguments: list[str]) -> int:
+    """Bytes that a run had in memory at most."""
+    process = subprocess.Popen([PROGRAM, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return os.wait4(process.pid, 0)[2].ru_maxrss * 1024
+
+
+@pytest.mark.parametrize("number", [100_000_000, 2**31 - 2])
+def test_forged_record_costs_no_more_than_its_own_size(tmp_path: Path, number: int) -> None:
+    """A record may claim any number for its block; no table is sized by it."""
+    shards = make_archive(tmp_path / "in", (30, 60))
+    out, options = tmp_path / "out", {"widths": 8, "block_lines": 20}
+    embed(out, *shards, **options)
+    verifying, resuming = ["verify", str(out)], embed_arguments(out, *shards, **options)
+    usual = [most_memory(arguments) for arguments in (verifying, resuming)]
+    name, forged = "part-00001-00002", f"part-00001-{number:05d}"
+    for path in [path for path in out.rglob(f"{name}*")]:
+        (path.parent / path.name.replace(name, forged)).write_bytes(path.read_bytes())
+    record = json.loads((out / "parts" / f"{name}.json").read_text().replace(name, forged))
+    record |= {"block": number, "first_line": number + 1, "first_offset": 10 * number, "next_offset": 10 * number + 10}
+    (out / "parts" / f"{forged}.json").write_text(json.dumps(record))
+    assert f"blocks 3 to {number - 1} of shard 1" in nina("verify", out, status=FAILED).stdout
+    (out / "manifest.json").write_text((out / "manifest.json").read_text().replace('"complete"', '"incomplete"'))
+    for arguments, before in zip((verifying, resuming), usual, strict=True):
+        assert most_memory(arguments) < before + (64 << 20)
