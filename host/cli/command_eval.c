@@ -29,7 +29,7 @@ static const struct option_spec specs[] = {
     {.type = OPTION_HEADING, .help = "What to evaluate, on what, into what"},
     {.name = "data", .type = OPTION_STRING, .offset = EVAL(data), .argument = "DIR",
      .help = "set in BEIR form: corpus.jsonl, queries.jsonl,\n"
-             "qrels/SPLIT.tsv (required)"},
+             "qrels/SPLIT.tsv or .jsonl (required)"},
     {.name = "model", .type = OPTION_STRING, .offset = EVAL(model), .argument = "DIR",
      .help = "model folder as sentence-transformers saves it"},
     {.name = "vectors", .type = OPTION_STRING, .offset = EVAL(vectors), .argument = "DIR",

@@ -40,12 +40,14 @@ static bool file_find(const char *data, const char *name, char **path, struct er
 
 static bool set_find(const char *data, const char *split, bool judgements_only, struct eval_set *set,
                      struct error *error) {
-  char judgements[256];
-  if (snprintf(judgements, sizeof judgements, "qrels/%s.tsv", split) >= (int)sizeof judgements)
+  char judgements[256], lines[256];
+  if (snprintf(judgements, sizeof judgements, "qrels/%s.tsv", split) >= (int)sizeof judgements ||
+      snprintf(lines, sizeof lines, "qrels/%s.jsonl", split) >= (int)sizeof lines)
     return error_set(error, ERROR_USAGE, "--split: the name is too long");
   if (!file_find(data, "corpus.jsonl", &set->corpus, error) ||
       !file_find(data, "queries.jsonl", &set->queries, error) ||
-      !file_find(data, judgements, &set->qrels, error))
+      !file_find(data, judgements, &set->qrels, error) ||
+      (!set->qrels && !file_find(data, lines, &set->qrels, error)))
     return false;
   set->name = name_of(data);
   if (!set->name) return error_set_memory(error, strlen(data), "a name");
@@ -58,7 +60,7 @@ static bool set_find(const char *data, const char *split, bool judgements_only, 
   return error_set(
       error, ERROR_USAGE,
       "%s has no %s: expected an evaluation set in BEIR form, with corpus.jsonl, queries.jsonl and "
-      "qrels/%s.tsv (--split names another)",
+      "qrels/%s.tsv or .jsonl (--split names another)",
       data, missing, split);
 }
 

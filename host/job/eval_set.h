@@ -2,9 +2,9 @@
  *
  *     DATA/corpus.jsonl       {"_id", "title", "text"} per passage
  *     DATA/queries.jsonl      {"_id", "text"} per query
- *     DATA/qrels/SPLIT.tsv    query-id, corpus-id, score
+ *     DATA/qrels/SPLIT.tsv    query-id, corpus-id, score; or SPLIT.jsonl, as newer sets have it
  *
- * The first two may end in .gz or .zst as well. */
+ * All of them may end in .gz or .zst as well. */
 #pragma once
 
 #include "io/error.h"

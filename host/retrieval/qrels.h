@@ -1,10 +1,12 @@
 /* Relevance judgements: which passages answer which query.
  *
- * Two forms are read, plain or compressed: BEIR's qrels/<split>.tsv (query-id, corpus-id, score, with or
- * without that header, whose last column may be called relevance, label, grade … too) and TREC's (query,
- * iteration, document, grade). Fields are separated by tabs where the first line holds one (ids may then
- * contain spaces), else by white space. Grades are whole numbers; a passage is relevant where its grade is
- * above 0, everything else is as if it had not been judged. */
+ * Three forms are read, plain or compressed: BEIR's qrels/<split>.tsv (query-id, corpus-id, score, with or
+ * without that header, whose last column may be called relevance, label, grade … too), TREC's (query,
+ * iteration, document, grade), and JSON lines of {"query-id": …, "corpus-id": …, "score": …}. The fields of
+ * the first two are separated by tabs if the first line holds one (ids may then contain spaces), else by
+ * white space. Between tabs BEIR's are quoted as a CSV reader takes them. Grades are whole numbers, written
+ * as 1, 1.0 or 1e0; a passage is relevant if its grade is above 0, everything else is as if it had not been
+ * judged. */
 #pragma once
 
 #include <stdint.h>

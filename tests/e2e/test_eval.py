@@ -257,6 +257,45 @@ def test_odd_sets_are_evaluated_with_a_warning(tmp_path: Path) -> None:
     assert metrics_of(tmp_path / "out")["dataset"]["judged"] == 5
 
 
+JUDGED = [(str(i), f"d{3 * i}") for i in range(8)]
+HEADER = "query-id\tcorpus-id\tscore"
+QRELS = {
+    "quoted, as a CSV writer has it": ("test.tsv", ['"query-id"\t"corpus-id"\t"score"', *(f'"{q}"\t"{d}"\t1' for q, d in JUDGED)]),
+    "numbers of another program": ("test.tsv", [HEADER, *(f"{q}\t{d}\t1e0" for q, d in JUDGED)]),
+    "tabs at the ends": ("test.tsv", [HEADER + "\t", *(f"{q}\t{d}\t1\t\t" for q, d in JUDGED)]),
+    "without a header": ("test.tsv", [f"{q}\t{d}\t1" for q, d in JUDGED]),
+    "objects": ("test.jsonl", [json.dumps({"query-id": q, "corpus-id": d, "score": 1}) for q, d in JUDGED]),
+    "objects, compressed": ("test.jsonl.gz", [json.dumps({"query-id": q, "corpus-id": d, "score": 1.0}) for q, d in JUDGED]),
+}
+
+
+@pytest.mark.parametrize("form", QRELS)
+def test_judgements_count_the_same_in_every_form(tmp_path: Path, form: str) -> None:
+    name, lines = QRELS[form]
+    plain, other = small_set(tmp_path / "plain"), small_set(tmp_path / "other")
+    (other / "qrels" / "test.tsv").unlink()
+    write_shard(other / "qrels" / name, lines)
+    for data in (plain, other):
+        evaluate(data, tmp_path / f"{data.name}-out", "--device", "null")
+    expected, found = (metrics_of(tmp_path / f"{data.name}-out") for data in (plain, other))
+    assert found["queries"] == expected["queries"] and found["dataset"]["judged"] == 8
+
+
+SLIPS = {
+    "first line": (["0\td0\t1x", "1\td3\t1"], "test.tsv:1 is no judgement"),
+    "NUL": (["0\td0\t1", "\0001\td3\t1"], "test.tsv, line 2: a NUL byte"),
+    "half a quote": ([HEADER, '"0\td0\t1'], "test.tsv:2 is no judgement"),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_slip_in_the_judgements_changes_no_metric_in_silence(tmp_path: Path, slip: str) -> None:
+    data = small_set(tmp_path / "set")
+    write_shard(data / "qrels" / "test.tsv", SLIPS[slip][0])
+    assert SLIPS[slip][1] in evaluate(data, tmp_path / "out", "--device", "null", status=FAILED).error
+    assert not (tmp_path / "out" / "corpus").exists()
+
+
 DUPLICATE = [{"_id": "x", "text": "a"}, {"_id": "y", "text": "b"}, {"_id": "x", "text": "c"}]
 REFUSED: dict[str, tuple[Callable[[Path], Path], Status]] = {
     'corpus.jsonl, line 3: its _id "x" is that of line 1 already': (lambda p: small_set(p, corpus=DUPLICATE), FAILED),

@@ -94,6 +94,19 @@ static void every_form_reads_the_same(void **state) {
   assert_judgements(fixture);
   assert_read(fixture, "q0\t0\td3\t1\nq0\t0\td1\t1\nq1\t0\td4\t1.0\nq2\t0\td0\t+1\n"); /* TREC with tabs */
   assert_judgements(fixture);
+  /* CSV, with tabs at the ends of lines */
+  assert_read(fixture,
+              "\"query-id\"\t\"corpus-id\"\t\"score\"\n\"q0\"\td3\t1\t\t\t\t\nq0\t\"d1\"\t\"1\"\n"
+              "q1\td4\t1\t\n\"q2\"\t\"d0\"\t1\n");
+  assert_judgements(fixture);
+  assert_read(fixture, "query-id\tcorpus-id\tscore\t\nq0\td3\t1e0\nq0\td1\t10E-1\nq1\td4\t 1\nq2\td0\t1. \n");
+  assert_judgements(fixture);
+  assert_read(fixture,
+              "{\"query-id\": \"q0\", \"corpus-id\": \"d3\", \"score\": 1}\n"
+              "{\"more\":[{}],\"score\":1.0,\"corpus_id\":\"d\\u0031\",\"query_id\":\"q0\"}\n\n"
+              " {\"query-id\":\"q1\",\"corpus-id\":\"d4\",\"score\":1} \r\n"
+              "{\"query-id\":\"q2\",\"corpus-id\":\"d0\",\"score\":1}");
+  assert_judgements(fixture);
 }
 
 static void grades_above_zero_are_relevant(void **state) {
@@ -150,6 +163,23 @@ static void ids_may_hold_spaces_between_tabs(void **state) {
   assert_int_equal(fixture->qrels.warning_count, 0);
 }
 
+/* As BEIR's own reader has it: a quote is doubled inside quotes, and means itself past a field's start. */
+static void quoted_ids_are_what_a_csv_reader_says(void **state) {
+  struct fixture *fixture = *state;
+  static const char *const ids[] = {"a\tb", "c\"d", "e\"", "7"};
+  int64_t first;
+  for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+    assert_ok(id_map_add(fixture->passages, ids[i], strlen(ids[i]), &first, &fixture->error),
+              &fixture->error);
+  assert_read(fixture, "q0\t\"a\tb\"\t1\nq0\t\"c\"\"d\"\t2\nq1\te\"\t3\nq2\t\"7\"\t4\nq2\t\"d\"0\t5\n");
+  const int64_t row[] = {5, 6, 7, 8, 0};
+  const int64_t query[] = {0, 0, 1, 2, 2};
+  for (int i = 0; i < 5; i++) assert_int_equal(qrels_grade(&fixture->qrels, query[i], row[i]), i + 1);
+  assert_int_equal(fixture->qrels.warning_count, 0);
+  assert_read(fixture, "{\"query-id\":\"q0\",\"corpus-id\":7,\"score\":1}\n");
+  assert_int_equal(qrels_grade(&fixture->qrels, 0, 8), 1);
+}
+
 static void malformed_lines_are_named(void **state) {
   struct fixture *fixture = *state;
   assert_refused(fixture, "q0\td0\t1\nq0\td1\n",
@@ -162,6 +192,28 @@ static void malformed_lines_are_named(void **state) {
   assert_refused(fixture, "q0 0 d0 1\nq0 0 d0 -\n",
                  "query, iteration, document, grade, separated by white space");
   assert_refused(fixture, "q0,d0,1\n", "does not begin as judgements do");
+  assert_refused(fixture, "q0\td0\t1\nq0\t\"d1\t1\n", ":2 is no judgement");
+  assert_refused(fixture, "q0\td0\t1\nq0\td1\t\n", ":2 is no judgement");
+  assert_refused(fixture, "q0\td0\t1\nq0\td1\tinf\n", ":2 is no judgement");
+  assert_refused(fixture, "q0\td0\t1\nq0\td1\t0x1\n", ":2 is no judgement");
+  assert_refused(fixture, "q0\td0\t1\nq0\td1\t1e-1\n", ":2 is no judgement");
+  static const char *const objects[] = {
+      "{}",
+      "{\"query-id\":\"q0\",\"corpus-id\":\"d0\"}",
+      "{\"query-id\":\"q0\",\"corpus-id\":\"d0\",\"score\":\"1\"}",
+      "{\"query-id\":\"q0\",\"corpus-id\":\"d0\",\"score\":1.5}",
+      "{\"query-id\":\"q0\",\"corpus-id\":\"d0\",\"score\":NaN}",
+      "{\"query-id\":\"\",\"corpus-id\":\"d0\",\"score\":1}",
+      "{\"query-id\":\"q\\u0000\",\"corpus-id\":\"d0\",\"score\":1}",
+      "{\"query-id\":\"\\ud800\",\"corpus-id\":\"d0\",\"score\":1}",
+      "{\"query-id\":[],\"corpus-id\":\"d0\",\"score\":1}",
+      "{\"query-id\":\"q0\",\"corpus-id\":\"d0\",\"score\":1,}",
+      "{\"query-id\":\"q0\",\"corpus-id\":\"d0\",\"score\":1} x",
+      "{\"query-id\":\"q0\",\"corpus-id\":\"d0\",\"score\":1",
+  };
+  for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)
+    assert_refused(fixture, objects[i],
+                   ":1 is no judgement: expected an object with query-id, corpus-id and score");
   /* What is no header by its last column's name must not be passed over as one. */
   assert_refused(fixture, "q0\td0\t1,5\nq0\td1\t1\n", "/test.tsv:1 is no judgement");
   assert_refused(fixture, "q0\td0\thigh\nq0\td1\t1\n", "/test.tsv:1 is no judgement");
@@ -214,6 +266,7 @@ int main(void) {
       WITH_FIXTURE(query_without_relevant_passage_is_left_out),
       WITH_FIXTURE(last_grade_of_a_pair_counts),
       WITH_FIXTURE(ids_may_hold_spaces_between_tabs),
+      WITH_FIXTURE(quoted_ids_are_what_a_csv_reader_says),
       WITH_FIXTURE(malformed_lines_are_named),
       WITH_FIXTURE(header_may_call_its_columns_otherwise),
       WITH_FIXTURE(nul_in_a_line_is_named),
