@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/job/id_line.h"
+#include "io/run/id_line.h"
 #include "host/job/shard_text.h"
 #include "io/text.h"
 

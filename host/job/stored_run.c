@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/job/id_line.h"
+#include "io/run/id_line.h"
 #include "io/file.h"
 
 static bool widths_take(struct stored_run *run, struct error *error) {

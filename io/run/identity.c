@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "io/run/fields.h"
 
@@ -54,6 +55,31 @@ bool run_identity_read(const json_t *object, struct run_identity *identity, stru
   return model_identity_from_json(model, &identity->model, error) &&
          fields_read(&settings_fields, SETTINGS ".", true, settings, &identity->settings, error) &&
          compute_classes_read(class, CLASS ".", &identity->compute, error);
+}
+
+static bool model_check(const struct model_identity *model, struct error *error) {
+  static const char *const needed[] = {"weights", "tokenizer"};
+  struct model_identity again = *model;
+  for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+    if (!model_identity_member(model, needed[i]))
+      return error_set(error, ERROR_INPUT, MODEL ": it does not name the %s", needed[i]);
+  model_identity_seal(&again);
+  return !*model->hash || strcmp(again.hash, model->hash) == 0 ||
+         error_set(error, ERROR_INPUT, MODEL ": its identity is %s, but its members give %s", model->hash,
+                   again.hash);
+}
+
+bool run_identity_check(const struct run_identity *identity, struct error *error) {
+  const struct run_settings *settings = &identity->settings;
+  if (!model_check(&identity->model, error)) return false;
+  if (settings->widths.count < 1 || settings->max_tokens < 1 || settings->max_line < 1 ||
+      settings->block_lines < 1 || settings->block_bytes < 1)
+    return error_set(error, ERROR_INPUT,
+                     SETTINGS ": widths, max_tokens, max_line, block_lines or block_bytes is missing");
+  for (int32_t i = 0; i < identity->compute.count; i++)
+    if (!*identity->compute.item[i].encoder)
+      return error_set(error, ERROR_INPUT, CLASS ": it does not name the encoder");
+  return identity->compute.count > 0 || error_set(error, ERROR_INPUT, CLASS ": there is none");
 }
 
 static bool names_compare(const char *then, const char *now, struct difference *difference) {

@@ -43,6 +43,10 @@ void run_identity_write(const struct run_identity *identity, struct json_text *j
  * saying what is wrong, if one of the three is missing, or has a member that this version does not know. */
 bool run_identity_read(const json_t *object, struct run_identity *identity, struct error *error);
 
+/* Whether the three are whole: the model's members hash to what is said to be their hash (an older version
+ * stored no hash, but weights and tokenizer), settings and classes are there. False with a sentence. */
+bool run_identity_check(const struct run_identity *identity, struct error *error);
+
 /* Adds what differs, but for the compute classes of a run that may be mixed. False when memory is short. */
 bool run_identity_compare(const struct run_identity *then, const struct run_identity *now, bool mixed,
                           struct difference *difference);

@@ -193,6 +193,23 @@ void manifest_free(struct manifest *manifest) {
   free(manifest);
 }
 
+bool manifest_lists(const struct manifest *manifest, const struct part_table *table, struct error *error) {
+  int64_t i = 0;
+  for (int32_t shard = 0; shard < table->shard_count; shard++)
+    for (int32_t p = 0; p < table->shard[shard].count; p++, i++) {
+      const struct part *part = table->shard[shard].part[p];
+      const struct manifest_part *listed = i < manifest->part_count ? &manifest->parts[i] : NULL;
+      if (!listed || listed->shard != shard || listed->block != part->border.index ||
+          listed->rows != part->sums.rows)
+        return error_set(error, ERROR_INPUT,
+                         KEY_PARTS ": entry %lld is not that of shard %d, block %d, with %lld rows",
+                         (long long)i, shard, part->border.index, (long long)part->sums.rows);
+    }
+  return i == manifest->part_count ||
+         error_set(error, ERROR_INPUT, KEY_PARTS ": it lists %lld, but there are %lld records",
+                   (long long)manifest->part_count, (long long)i);
+}
+
 bool manifest_parse(const char *text, size_t size, struct manifest **manifest, struct error *error) {
   json_error_t problem;
   *manifest = NULL;
@@ -200,7 +217,8 @@ bool manifest_parse(const char *text, size_t size, struct manifest **manifest, s
   struct manifest *read = json ? calloc(1, sizeof *read) : NULL;
   bool ok = read != NULL;
   if (!json && json_error_code(&problem) != json_error_out_of_memory)
-    error_set(error, ERROR_INPUT, "%s", problem.text);
+    error_set(error, ERROR_INPUT, "%s (if it is torn, the same nina embed with --overwrite starts anew)",
+              problem.text);
   else if (!ok)
     error_set_memory(error, size, "the manifest");
   ok = ok && json_read(json, read, error);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "io/run/identity.h"
+#include "io/run/part_table.h"
 #include "io/run/shard.h"
 #include "io/run/totals.h"
 
@@ -44,6 +45,10 @@ bool manifest_print(const struct manifest *manifest, char **text, size_t *size, 
 bool manifest_parse(const char *text, size_t size, struct manifest **manifest, struct error *error);
 
 void manifest_free(struct manifest *manifest);
+
+/* Whether a finished manifest lists exactly the table's parts, with their rows. False with a sentence that
+ * names the first difference. */
+bool manifest_lists(const struct manifest *manifest, const struct part_table *table, struct error *error);
 
 /* ERROR_CONFLICT, with what differs first, unless the manifest in OUT is of a run with this identity. */
 bool manifest_check_identity(const char *out, const struct manifest *manifest,

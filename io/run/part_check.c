@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "io/run/part_content.h"
 #include "io/run/record.h"
 
 #define SLOTS_PER_THREAD 4 /* parts that may be read ahead of one that takes long */
@@ -20,7 +21,8 @@ struct part_slot {
 
 struct checking {
   const char *out;
-  const uint64_t *key;
+  const struct run_settings *settings;
+  const uint64_t *key; /* [count] */
   int64_t count;
   struct part_slot *slot; /* [slots]; part i lies in slot i % slots from when it is begun until it is taken */
   int64_t slots;
@@ -30,7 +32,7 @@ struct checking {
   bool stopping;        /* likewise */
 };
 
-/* What is wrong with a file; "" where nothing is. */
+/* What is wrong with a file's bytes; "" where nothing is. */
 static enum finding_kind file_check(const char *path, const struct part_file *file, struct part_check *check,
                                     char detail[DETAIL_BYTES]) {
   struct stat status;
@@ -55,28 +57,75 @@ static enum finding_kind file_check(const char *path, const struct part_file *fi
   return FINDING_DAMAGED;
 }
 
-static void part_reread(const char *out, uint64_t key, struct part_check *check) {
-  char detail[DETAIL_BYTES];
-  *check = (struct part_check){.shard = (int32_t)(key >> 32), .block = (int32_t)(key & UINT32_MAX)};
-  if (!record_read(out, check->shard, check->block, &check->record, &check->error)) {
+/* Keeps a finding; `place` is one of check's. */
+static void detail_keep(struct part_check *check, char **place, const char *detail) {
+  *place = strdup(detail);
+  if (*place) return;
+  check->state = PART_UNCHECKED;
+  error_set_memory(&check->error, DETAIL_BYTES, "a finding");
+}
+
+/* A failure to look is no finding. */
+static void content_keep(struct part_check *check, int i, const struct error *error) {
+  check->kind[i] = FINDING_DAMAGED;
+  if (error->code != ERROR_MEMORY) {
+    detail_keep(check, &check->detail[i], error->message);
+    return;
+  }
+  check->state = PART_UNCHECKED;
+  check->error = *error;
+}
+
+static bool file_is_ids(const struct part_file *file) {
+  enum folder folder;
+  char name[PART_PATH_MAX];
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(file->path, "/"), file->path);
+  return layout_folder_find(name, &folder) && folder == FOLDER_IDS;
+}
+
+/* What the files say that are as they were committed; ids first, for they say what a row is of. */
+static void content_check(const struct checking *checking, struct part_check *check,
+                          char *const path[PART_FILES_MAX]) {
+  const struct part_record *record = &check->record;
+  struct part_rows rows = {0};
+  struct error error;
+  for (int i = 0; i < record->file_count; i++)
+    if (path[i] && !check->detail[i] && file_is_ids(&record->files[i]) &&
+        !part_ids_check(path[i], record, &rows, &error))
+      content_keep(check, i, &error);
+  for (int i = 0; i < record->file_count; i++)
+    if (path[i] && !check->detail[i] &&
+        !part_file_check(path[i], &record->files[i], record, checking->settings, &rows, &error))
+      content_keep(check, i, &error);
+  part_rows_free(&rows);
+}
+
+static void part_reread(const struct checking *checking, uint64_t key, struct part_check *check) {
+  char detail[DETAIL_BYTES], *path[PART_FILES_MAX] = {0};
+  struct error error;
+  *check = (struct part_check){.shard = part_key_shard(key), .block = part_key_block(key)};
+  if (!record_read(checking->out, check->shard, check->block, &check->record, &check->error)) {
     check->state = PART_UNREADABLE;
     return;
   }
+  const bool fits = part_record_check(&check->record, checking->settings, &error);
+  if (!fits) detail_keep(check, &check->record_detail, error.message);
   for (int i = 0; i < check->record.file_count; i++) {
     const struct part_file *file = &check->record.files[i];
-    char *path = file_join(out, file->path);
-    if (path) check->kind[i] = file_check(path, file, check, detail);
-    if (path && *detail) check->detail[i] = strdup(detail);
-    if (!path || (*detail && !check->detail[i])) {
-      check->state = PART_UNCHECKED;
-      error_set_memory(&check->error, PATH_MAX, "a finding");
-    }
-    free(path);
+    path[i] = file_join(checking->out, file->path);
+    if (path[i]) check->kind[i] = file_check(path[i], file, check, detail);
+    if (path[i] && *detail) detail_keep(check, &check->detail[i], detail);
+    if (path[i]) continue;
+    check->state = PART_UNCHECKED;
+    error_set_memory(&check->error, PATH_MAX, "a path");
   }
+  if (fits) content_check(checking, check, path);
+  for (int i = 0; i < check->record.file_count; i++) free(path[i]);
 }
 
 static void part_check_clear(struct part_check *check) {
   for (int i = 0; i < PART_FILES_MAX; i++) free(check->detail[i]);
+  free(check->record_detail);
   *check = (struct part_check){0};
 }
 
@@ -91,7 +140,7 @@ static void *checker(void *argument) {
     const int64_t i = checking->begun++;
     struct part_slot *slot = &checking->slot[i % checking->slots];
     pthread_mutex_unlock(&checking->lock);
-    part_reread(checking->out, checking->key[i], &slot->check);
+    part_reread(checking, checking->key[i], &slot->check);
     pthread_mutex_lock(&checking->lock);
     slot->done = true;
     pthread_cond_broadcast(&checking->moved);
@@ -133,9 +182,10 @@ static bool parts_take(struct checking *checking, part_check_fn *take, void *con
   return ok;
 }
 
-bool parts_check(const char *out, const uint64_t *key, int64_t count, int32_t threads, part_check_fn *take,
-                 void *context, struct error *error) {
-  struct checking checking = {.out = out, .key = key, .count = count};
+bool parts_check(const char *out, const struct run_settings *settings, const struct key_list *parts,
+                 int32_t threads, part_check_fn *take, void *context, struct error *error) {
+  const int64_t count = parts->count;
+  struct checking checking = {.out = out, .settings = settings, .key = parts->key, .count = count};
   int32_t started = 0;
   bool ok = false;
   if (threads < 1) threads = 1;

@@ -2,13 +2,10 @@
  * verification of the run log. */
 #pragma once
 
+#include "io/run/identity.h"
 #include "io/run/record.h"
+#include "io/run/record_list.h"
 #include "io/run/run_verify.h"
-
-/* A part by its numbers; keys sort as parts do. */
-static inline uint64_t part_key(int32_t shard, int32_t block) {
-  return (uint64_t)shard << 32 | (uint64_t)block;
-}
 
 enum part_state {
   PART_READ,
@@ -22,6 +19,7 @@ struct part_check {
   struct error error;
   struct part_record record;
   int32_t files_read;
+  char *record_detail; /* what is wrong with the record itself, or NULL */
   /* Of each of the record's files: what is wrong with it, or NULL. */
   char *detail[PART_FILES_MAX];
   enum finding_kind kind[PART_FILES_MAX];
@@ -30,7 +28,8 @@ struct part_check {
 /* Takes a part; false ends the checking. */
 typedef bool part_check_fn(void *context, const struct part_check *check, struct error *error);
 
-/* Rereads parts [count], given by their keys, with so many threads. `take` is called in the thread that
- * called this, for one part after the other in the order given, whichever was read first. */
-bool parts_check(const char *out, const uint64_t *key, int64_t count, int32_t threads, part_check_fn *take,
-                 void *context, struct error *error);
+/* Rereads parts [count], given by their keys, of a run of these settings with so many threads. `take` is
+ * called in the thread that called this, for one part after the other in the order given, whichever was read
+ * first. */
+bool parts_check(const char *out, const struct run_settings *settings, const struct key_list *parts,
+                 int32_t threads, part_check_fn *take, void *context, struct error *error);

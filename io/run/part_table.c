@@ -7,12 +7,8 @@
 
 void part_table_free(struct part_table *table) {
   for (int32_t i = 0; table->shard && i < table->shard_count; i++) {
-    struct shard_parts *list = &table->shard[i];
-    for (int32_t p = 0; p < list->pages; p++) {
-      for (int32_t k = 0; list->page[p] && k < PAGE_PARTS; k++) free(list->page[p][k]);
-      free(list->page[p]);
-    }
-    free(list->page);
+    for (int32_t p = 0; p < table->shard[i].count; p++) free(table->shard[i].part[p]);
+    free(table->shard[i].part);
   }
   free(table->shard);
   *table = (struct part_table){0};
@@ -28,51 +24,54 @@ bool part_table_reach(struct part_table *table, int32_t shard_count, struct erro
   return true;
 }
 
+int32_t part_table_place(const struct shard_parts *list, int32_t block) {
+  int32_t first = 0, end = list->count;
+  if (end > 0 && list->part[end - 1]->border.index < block) return end; /* parts mostly come in order */
+  while (first < end) {
+    const int32_t middle = first + (end - first) / 2;
+    if (list->part[middle]->border.index < block)
+      first = middle + 1;
+    else
+      end = middle;
+  }
+  return first;
+}
+
+static bool place_holds(const struct shard_parts *list, int32_t place, int32_t block) {
+  return place < list->count && list->part[place]->border.index == block;
+}
+
 struct part *part_table_find(const struct part_table *table, int32_t shard, int32_t block) {
   if (shard < 0 || shard >= table->shard_count) return NULL;
   const struct shard_parts *list = &table->shard[shard];
-  if (block < 0 || block >= list->end || !list->page[block / PAGE_PARTS]) return NULL;
-  return list->page[block / PAGE_PARTS][block % PAGE_PARTS];
+  const int32_t place = part_table_place(list, block);
+  return place_holds(list, place, block) ? list->part[place] : NULL;
 }
 
-struct part *part_table_next(const struct part_table *table, int32_t shard, int32_t block) {
-  const struct shard_parts *list = &table->shard[shard];
-  while (block < list->end) {
-    struct part *const *page = list->page[block / PAGE_PARTS];
-    if (page && page[block % PAGE_PARTS]) return page[block % PAGE_PARTS];
-    const int64_t next = page ? (int64_t)block + 1 : ((int64_t)block / PAGE_PARTS + 1) * PAGE_PARTS;
-    if (next >= list->end) break;
-    block = (int32_t)next;
+/* Puts a new part at `place`; NULL when memory is short. */
+static struct part *list_insert(struct shard_parts *list, int32_t place, int32_t block, struct error *error) {
+  if (list->count == list->capacity) {
+    int64_t capacity = list->capacity ? 2 * (int64_t)list->capacity : 4;
+    if (capacity > INT32_MAX) capacity = INT32_MAX;
+    struct part **larger = realloc(list->part, (size_t)capacity * sizeof *larger);
+    if (!larger) {
+      error_set_memory(error, (size_t)capacity * sizeof *larger, "a table of parts");
+      return NULL;
+    }
+    list->part = larger;
+    list->capacity = (int32_t)capacity;
   }
-  return NULL;
-}
-
-/* Makes the list of pages reach page `p`, doubling so that a long list costs each page but once. Fresh memory
- * is not touched, so what a far page leaves out costs addresses only. */
-static bool pages_reach(struct shard_parts *list, int32_t p, struct error *error) {
-  if (p < list->pages) return true;
-  const int32_t pages = 2 * list->pages > p ? 2 * list->pages : p + 1;
-  struct part ***larger = calloc((size_t)pages, sizeof *larger);
-  if (!larger) return error_set_memory(error, (size_t)pages * sizeof *larger, "a table of parts");
-  for (int32_t i = 0; i < list->pages; i++)
-    if (list->page[i]) larger[i] = list->page[i];
-  free(list->page);
-  list->page = larger;
-  list->pages = pages;
-  return true;
-}
-
-/* The place of a part, made if it is not there; NULL when memory is short. */
-static struct part **part_place(struct shard_parts *list, int32_t block, struct error *error) {
-  if (!pages_reach(list, block / PAGE_PARTS, error)) return NULL;
-  struct part ***page = &list->page[block / PAGE_PARTS];
-  if (!*page) *page = calloc(PAGE_PARTS, sizeof **page);
-  if (!*page) {
-    error_set_memory(error, PAGE_PARTS * sizeof **page, "a table of parts");
+  struct part *part = calloc(1, sizeof *part);
+  if (!part) {
+    error_set_memory(error, sizeof *part, "a part");
     return NULL;
   }
-  if (block >= list->end) list->end = block + 1;
-  return &(*page)[block % PAGE_PARTS];
+  part->border.index = block;
+  struct part **at = list->part + place;
+  memmove(at + 1, at, (size_t)(list->count - place) * sizeof *at);
+  *at = part;
+  list->count++;
+  return part;
 }
 
 /* Takes a part's share into, or out of, all the sums. */
@@ -80,7 +79,11 @@ static void sums_change(struct part_table *table, const struct part *part, int s
   struct shard_parts *list = &table->shard[part->border.shard];
   totals_add(&table->totals, &part->sums, sign);
   if (!part->border.incomplete) list->done += sign;
-  if (part->border.end_of_shard) list->blocks = sign > 0 ? part->border.index + 1 : -1;
+  if (!part->border.end_of_shard) return;
+  /* Of two that claim to be the last, the first counts: the other is from an earlier, longer reading. */
+  const int32_t blocks = part->border.index + 1;
+  if (sign > 0 && (list->blocks < 0 || blocks < list->blocks)) list->blocks = blocks;
+  if (sign < 0 && list->blocks == blocks) list->blocks = -1;
 }
 
 static bool border_equal(const struct block_border *a, const struct block_border *b) {
@@ -98,19 +101,16 @@ struct part *part_table_enter(struct part_table *table, const struct part_summar
     error_set(error, ERROR_USAGE, "shard %d has more blocks than can be counted", border->shard);
     return NULL;
   }
-  struct part **place = part_place(list, border->index, error);
-  if (!place) return NULL;
-  if (*place)
-    sums_change(table, *place, -1);
-  else if (!(*place = calloc(1, sizeof **place))) {
-    error_set_memory(error, sizeof **place, "a part");
-    return NULL;
-  }
+  const int32_t place = part_table_place(list, border->index);
+  const bool again = place_holds(list, place, border->index);
+  struct part *part = again ? list->part[place] : list_insert(list, place, border->index, error);
+  if (!part) return NULL;
+  if (again) sums_change(table, part, -1);
   /* The same block committed again leaves the border alone: another thread may be reading it. */
-  if (!border_equal(&(*place)->border, border)) (*place)->border = *border;
-  (*place)->sums = summary->sums;
-  sums_change(table, *place, 1);
-  return *place;
+  if (!border_equal(&part->border, border)) part->border = *border;
+  part->sums = summary->sums;
+  sums_change(table, part, 1);
+  return part;
 }
 
 struct part *part_table_put(struct part_table *table, const struct part_record *record, struct error *error) {
@@ -119,25 +119,30 @@ struct part *part_table_put(struct part_table *table, const struct part_record *
   return part_table_enter(table, &summary, error);
 }
 
+static void place_remove(struct part_table *table, int32_t shard, int32_t place) {
+  struct shard_parts *list = &table->shard[shard];
+  struct part **at = list->part + place;
+  sums_change(table, *at, -1);
+  free(*at);
+  list->count--;
+  memmove(at, at + 1, (size_t)(list->count - place) * sizeof *at);
+}
+
 void part_table_remove(struct part_table *table, int32_t shard, int32_t block) {
-  struct part *part = part_table_find(table, shard, block);
-  if (!part) return;
-  sums_change(table, part, -1);
-  free(part);
-  table->shard[shard].page[block / PAGE_PARTS][block % PAGE_PARTS] = NULL;
+  if (shard < 0 || shard >= table->shard_count) return;
+  const int32_t place = part_table_place(&table->shard[shard], block);
+  if (place_holds(&table->shard[shard], place, block)) place_remove(table, shard, place);
 }
 
 void part_table_cut(struct part_table *table, int32_t shard, int32_t first) {
-  const struct part *part;
-  while ((part = part_table_next(table, shard, first))) part_table_remove(table, shard, part->border.index);
+  const struct shard_parts *list = &table->shard[shard];
+  const int32_t place = part_table_place(list, first);
+  while (list->count > place) place_remove(table, shard, list->count - 1);
 }
 
 const struct part *part_table_last(const struct part_table *table, int32_t shard) {
   const struct shard_parts *list = &table->shard[shard];
-  for (int32_t p = list->end > 0 ? (list->end - 1) / PAGE_PARTS : -1; p >= 0; p--)
-    for (int32_t k = PAGE_PARTS - 1; list->page[p] && k >= 0; k--)
-      if (list->page[p][k]) return list->page[p][k];
-  return NULL;
+  return list->count > 0 ? list->part[list->count - 1] : NULL;
 }
 
 bool part_table_complete(const struct part_table *table, int32_t shard) {

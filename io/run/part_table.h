@@ -1,7 +1,8 @@
 /* The committed parts of a run in memory, by shard and block. Private to the run log; the caller locks.
  *
- * About 200 bytes a part and 300 a shard, so a million parts (a terabyte of text at 1 MiB a block) take 200
- * MB. */
+ * About 200 bytes a part, so a million parts (a terabyte of text at 1 MiB a block) take 200 MB. Parts that
+ * are not there take nothing, whatever number a record bears. Parts are cheap to add in their order: one that
+ * comes before others moves their pointers. */
 #pragma once
 
 #include "io/run/record.h"
@@ -12,14 +13,9 @@ struct part {
   uint64_t files;         /* verification's own: a bit for every kind of file that the record names */
 };
 
-/* The parts of a shard, in pages of PAGE_PARTS that are there if one of their parts is: what a table takes
- * follows from the number of its parts, not from the numbers that they bear, which a forged record chooses.
- */
-#define PAGE_PARTS 32
 struct shard_parts {
-  struct part ***page; /* [pages]; a part that is not there is NULL, and one that is there never moves */
-  int32_t pages;
-  int32_t end;    /* every part that has been there has a lower number */
+  struct part **part; /* [count], by block. A part never moves while it is there. */
+  int32_t count, capacity;
   int32_t blocks; /* of the whole shard; -1 while its last part is not there */
   int32_t done;   /* parts that are there and not incomplete */
 };
@@ -35,11 +31,12 @@ bool part_table_reach(struct part_table *table, int32_t shard_count, struct erro
 
 void part_table_free(struct part_table *table);
 
+/* Where the first part of block `block` or a later one stands in the shard's list; list->count if there is
+ * none. */
+int32_t part_table_place(const struct shard_parts *list, int32_t block);
+
 /* NULL where the part is not there. */
 struct part *part_table_find(const struct part_table *table, int32_t shard, int32_t block);
-
-/* The first part from `block` on, or NULL. */
-struct part *part_table_next(const struct part_table *table, int32_t shard, int32_t block);
 
 /* Adds a part, or replaces it where it stands. The shard must be in the table. NULL when memory is short. */
 struct part *part_table_enter(struct part_table *table, const struct part_summary *summary,

@@ -150,8 +150,9 @@ static const char *record_from_json(const json_t *json, int32_t shard, int32_t b
   if (record->border.end_of_shard && record->border.incomplete)
     return "it is both incomplete and the shard's end";
   if (!hash_read(json, record->border.hash)) return "hash is not 32 hexadecimal digits";
-  /* Every block before this one has a line of its own. */
-  if (record->border.first_line <= block || record->border.next_offset < record->border.first_offset)
+  /* Every block before this one has a line of its own, and that at least one byte. */
+  if (record->border.first_line <= block || record->border.first_offset < block ||
+      record->border.next_offset < record->border.first_offset)
     return "its borders contradict its number";
   if (!files_from_json(json_object_get(json, KEY_FILES), record)) return "files are not those of such a part";
   return NULL;

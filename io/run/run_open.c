@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "io/folder.h"
 #include "io/run/job_folder.h"
 #include "io/run/layout.h"
 #include "io/run/record.h"
+#include "io/run/record_list.h"
 #include "io/run/run_state.h"
 
 /* True where every file of the record is there in its recorded size: what a resume trusts. */
@@ -29,23 +29,20 @@ static bool files_are_there(const char *out, const struct part_record *record) {
 
 /* A record that cannot be trusted is left where it is and not entered: its part is done again and replaces
  * it. */
-static bool part_load(void *context, const char *name, struct error *error) {
-  struct run_log *log = context;
-  int32_t shard, block;
+static bool part_load(struct run_log *log, uint64_t key, struct error *error) {
   struct part_record record;
-  if (!part_name_parse(RECORD_FOLDER, name, &shard, &block)) return true;
-  if (shard >= log->parts.shard_count) return true;
-  if (!record_read(log->out, shard, block, &record, error)) return error->code == ERROR_INPUT;
+  if (!record_read(log->out, part_key_shard(key), part_key_block(key), &record, error))
+    return error->code == ERROR_INPUT;
   return !files_are_there(log->out, &record) || part_table_put(&log->parts, &record, error);
 }
 
 static bool parts_load(struct run_log *log, struct error *error) {
-  char *folder = file_join(log->out, RECORD_FOLDER);
-  if (!folder) return error_set_memory(error, PATH_MAX, "a path");
-  bool ok = folder_visit(folder, part_load, log, error);
+  struct key_list records = {0};
+  bool ok = record_list_read(log->out, log->parts.shard_count, &records, error);
+  for (int64_t i = 0; ok && i < records.count; i++) ok = part_load(log, records.key[i], error);
   for (int32_t shard = 0; ok && shard < log->parts.shard_count; shard++)
     ok = run_state_cut_end(log, shard, error);
-  free(folder);
+  key_list_free(&records);
   return ok;
 }
 
@@ -170,6 +167,13 @@ static bool run_begin(struct run_log *log, const struct run_request *request, st
          run_state_save(log, MANIFEST_RUNNING, error) && folders_make(log, error);
 }
 
+/* False if somebody has changed the manifest's sums or its list of parts: then it is written anew. */
+static bool manifest_adds_up(const struct manifest *manifest, const struct run_log *log) {
+  struct error unused;
+  return memcmp(&manifest->totals, &log->parts.totals, sizeof manifest->totals) == 0 &&
+         manifest_lists(manifest, &log->parts, &unused);
+}
+
 /* The manifest's list of shards becomes the log's; all else of it stays. */
 static bool run_continue(struct run_log *log, const struct run_request *request, struct manifest *manifest,
                          struct error *error) {
@@ -188,7 +192,8 @@ static bool run_continue(struct run_log *log, const struct run_request *request,
                                   : !shards_resume(log, request, &changed, error))
     return false;
   if (!part_table_reach(&log->parts, log->shards.count, error)) return false;
-  log->finished = manifest->state == MANIFEST_COMPLETE && !changed && run_log_complete(log);
+  log->finished = manifest->state == MANIFEST_COMPLETE && !changed && run_log_complete(log) &&
+                  manifest_adds_up(manifest, log);
   if (log->finished || (manifest->state == MANIFEST_RUNNING && !changed)) return true;
   return run_state_save(log, MANIFEST_RUNNING, error);
 }

@@ -37,8 +37,8 @@ static void pack_print(FILE *stream, const struct run_log *log) {
     fwrite(shard->path, packed.path_bytes, 1, stream);
   }
   for (int32_t i = 0; i < log->parts.shard_count; i++)
-    for (const struct part *part = part_table_next(&log->parts, i, 0); part;
-         part = part_table_next(&log->parts, i, part->border.index + 1)) {
+    for (int32_t p = 0; p < log->parts.shard[i].count; p++) {
+      const struct part *part = log->parts.shard[i].part[p];
       const struct part_summary summary = {part->border, part->sums};
       fwrite(&summary, sizeof summary, 1, stream);
     }

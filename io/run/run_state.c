@@ -26,25 +26,17 @@ bool run_state_failed(const struct run_log *log, struct error *error) {
       log->out, log->out);
 }
 
-static int64_t parts_count(const struct part_table *table) {
-  int64_t count = 0;
-  for (int32_t shard = 0; shard < table->shard_count; shard++)
-    for (const struct part *part = part_table_next(table, shard, 0); part;
-         part = part_table_next(table, shard, part->border.index + 1))
-      count++;
-  return count;
-}
-
 /* The parts of the table as the manifest lists them. */
 static bool parts_list(const struct part_table *table, struct manifest *manifest, struct error *error) {
-  const size_t bytes = ((size_t)parts_count(table) + 1) * sizeof *manifest->parts;
+  const size_t bytes = ((size_t)table->totals.parts + 1) * sizeof *manifest->parts;
   manifest->parts = malloc(bytes);
   if (!manifest->parts) return error_set_memory(error, bytes, "the list of parts");
   for (int32_t shard = 0; shard < table->shard_count; shard++)
-    for (const struct part *part = part_table_next(table, shard, 0); part;
-         part = part_table_next(table, shard, part->border.index + 1))
+    for (int32_t p = 0; p < table->shard[shard].count; p++) {
+      const struct part *part = table->shard[shard].part[p];
       manifest->parts[manifest->part_count++] =
           (struct manifest_part){shard, part->border.index, part->sums.rows};
+    }
   return true;
 }
 
@@ -63,9 +55,10 @@ bool run_state_save(struct run_log *log, enum manifest_state state, struct error
 }
 
 bool run_state_cut(struct run_log *log, int32_t shard, int32_t first, struct error *error) {
-  const struct part *part;
-  while ((part = part_table_next(&log->parts, shard, first))) {
-    const int32_t block = part->border.index;
+  const struct shard_parts *list = &log->parts.shard[shard];
+  const int32_t place = part_table_place(list, first);
+  while (list->count > place) {
+    const int32_t block = list->part[list->count - 1]->border.index;
     struct part_record record;
     if (record_read(log->out, shard, block, &record, error)) {
       if (!record_remove(log->job, log->out, &record, error)) return run_state_failed(log, error);

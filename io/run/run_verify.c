@@ -5,77 +5,49 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#include "io/folder.h"
+#include "io/file.h"
 #include "io/run/job_folder.h"
 #include "io/run/layout.h"
 #include "io/run/manifest.h"
 #include "io/run/part_check.h"
-#include "io/run/part_table.h"
 #include "io/run/record.h"
-
-#define FOLDERS_MAX 64 /* bits of struct part.files: a run has one a width, and a few more */
+#include "io/run/verification.h"
 
 /* Of a forged record with more folders than that: whatever bears the part's name counts as named. */
 #define FILES_ANY UINT64_MAX
 
-struct key_list {
-  uint64_t *key; /* [count] part_key */
-  int64_t count;
-};
+#define DETAIL_BYTES 1280 /* of a finding */
 
-struct verification {
-  const char *out;
-  finding_fn *report;
-  void *context;
-  struct shard_list shards; /* the manifest's */
-  struct part_table parts;
-  struct key_list records, unread; /* unread: those that cannot be read; both sorted */
-  char folder[FOLDERS_MAX]
-             [PART_PATH_MAX]; /* that files of records are in; bit i of struct part.files is [i] */
-  int folder_count;
-  int64_t files;
-  int64_t losses;  /* findings that already say why the totals cannot agree */
-  bool unfinished; /* the manifest says so */
-  int32_t open_shards, first_open, first_open_block, last_open; /* see shard_is_open */
-};
+static void finding_send(struct verification *verification, const struct finding *finding) {
+  if (finding->kind == FINDING_MISSING || finding->kind == FINDING_DAMAGED) verification->losses++;
+  verification->report(verification->context, finding);
+}
 
-__attribute__((format(printf, 4, 5))) static void finding_report(struct verification *verification,
-                                                                 enum finding_kind kind, const char *path,
-                                                                 const char *format, ...) {
-  char detail[1280];
+void finding_report(struct verification *verification, enum finding_kind kind, enum repair repair,
+                    const char *path, const char *format, ...) {
+  char detail[DETAIL_BYTES];
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(detail, sizeof detail, format, arguments);
   va_end(arguments);
-  const struct finding finding = {.kind = kind, .path = path, .detail = detail};
-  if (kind == FINDING_MISSING || kind == FINDING_DAMAGED) verification->losses++;
-  verification->report(verification->context, &finding);
+  finding_send(verification, &(struct finding){kind, repair, path, detail, -1, -1});
 }
 
-static int key_compare(const void *a, const void *b) {
-  const uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-  return (left > right) - (left < right);
+void record_report(struct verification *verification, enum finding_kind kind, enum repair repair,
+                   int32_t shard, int32_t block, const char *format, ...) {
+  char detail[DETAIL_BYTES], path[PART_PATH_MAX];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(detail, sizeof detail, format, arguments);
+  va_end(arguments);
+  record_path_format(path, shard, block);
+  finding_send(verification, &(struct finding){kind, repair, path, detail, shard, block});
 }
 
-static bool key_add(struct key_list *list, int32_t shard, int32_t block, struct error *error) {
-  const int64_t count = list->count;
-  if ((count & (count - 1)) == 0) { /* room doubles at every power of two */
-    const size_t bytes = (count ? 2 * (size_t)count : 1) * sizeof *list->key;
-    uint64_t *larger = realloc(list->key, bytes);
-    if (!larger) return error_set_memory(error, bytes, "a list of parts");
-    list->key = larger;
-  }
-  list->key[list->count++] = part_key(shard, block);
-  return true;
-}
-
-/* True for a part whose record is there but cannot be read: that has been reported, and its files are not
- * strangers. */
-static bool part_is_unread(const struct verification *verification, int32_t shard, int32_t block) {
-  const struct key_list *unread = &verification->unread;
-  const uint64_t key = part_key(shard, block);
-  return unread->count > 0 && bsearch(&key, unread->key, (size_t)unread->count, sizeof key, key_compare);
+bool part_is_unread(const struct verification *verification, int32_t shard, int32_t block) {
+  return key_list_has(&verification->unread, part_key(shard, block));
 }
 
 /* The bit of a folder; 0 where it is new and `add` is false, or there is no room for it. */
@@ -87,14 +59,28 @@ static uint64_t folder_bit(struct verification *verification, const char *folder
   return (uint64_t)1 << verification->folder_count++;
 }
 
+/* What a resume sees, it does again; all else of a part is done again once its record is away. */
+static enum repair file_repair(const char *out, const struct part_file *file) {
+  struct stat status;
+  char *path = file_join(out, file->path);
+  const bool seen = !path || stat(path, &status) != 0 || status.st_size != file->digest.size;
+  free(path);
+  return seen ? REPAIR_RESUME : REPAIR_RECORD;
+}
+
 static void files_take(struct verification *verification, const struct part_check *check, struct part *part) {
+  if (check->record_detail)
+    record_report(verification, FINDING_DAMAGED, REPAIR_RECORD, check->shard, check->block, "%s",
+                  check->record_detail);
   for (int i = 0; i < check->record.file_count; i++) {
     const struct part_file *file = &check->record.files[i];
     char folder[PART_PATH_MAX];
     snprintf(folder, sizeof folder, "%.*s", (int)strcspn(file->path, "/"), file->path);
     const uint64_t bit = folder_bit(verification, folder, true);
     part->files |= bit ? bit : FILES_ANY;
-    if (check->detail[i]) finding_report(verification, check->kind[i], file->path, "%s", check->detail[i]);
+    if (!check->detail[i]) continue;
+    finding_send(verification, &(struct finding){check->kind[i], file_repair(verification->out, file),
+                                                 file->path, check->detail[i], check->shard, check->block});
   }
   verification->files += check->files_read;
 }
@@ -102,121 +88,13 @@ static void files_take(struct verification *verification, const struct part_chec
 static bool part_take(void *context, const struct part_check *check, struct error *error) {
   struct verification *verification = context;
   if (check->state == PART_UNREADABLE) {
-    char path[PART_PATH_MAX];
-    record_path_format(path, check->shard, check->block);
-    finding_report(verification, FINDING_DAMAGED, path, "%s", check->error.message);
-    return key_add(&verification->unread, check->shard, check->block, error);
+    record_report(verification, FINDING_DAMAGED, REPAIR_RESUME, check->shard, check->block, "%s",
+                  check->error.message);
+    return key_list_add(&verification->unread, part_key(check->shard, check->block), error);
   }
   struct part *part = part_table_put(&verification->parts, &check->record, error);
   if (part) files_take(verification, check, part);
   return part != NULL;
-}
-
-static bool record_list(void *context, const char *name, struct error *error) {
-  struct verification *verification = context;
-  int32_t shard, block;
-  if (!part_name_parse(RECORD_FOLDER, name, &shard, &block)) return true;
-  if (shard >= verification->shards.count) return true;
-  return key_add(&verification->records, shard, block, error);
-}
-
-/* A shard of a run that is not finished lacks blocks from this one on: no damage, and said once for all. */
-static void shard_is_open(struct verification *verification, int32_t shard, int32_t block) {
-  if (verification->open_shards > 0 && verification->last_open == shard) return;
-  if (verification->open_shards++ == 0) {
-    verification->first_open = shard;
-    verification->first_open_block = block;
-  }
-  verification->last_open = shard;
-}
-
-/* Parts first … last of a shard have no record. */
-static void gap_report(struct verification *verification, int32_t shard, int32_t first, int32_t last) {
-  if (verification->unfinished) {
-    shard_is_open(verification, shard, first);
-    return;
-  }
-  char path[PART_PATH_MAX];
-  record_path_format(path, shard, first);
-  finding_report(verification, FINDING_MISSING, path, "blocks %d to %d of shard %d (%s) are not committed",
-                 first, last, shard, verification->shards.shard[shard].path);
-}
-
-/* A part must begin where the one before it, or the shard, does end. */
-static void border_check(struct verification *verification, const struct part *before,
-                         const struct part *part) {
-  char path[PART_PATH_MAX];
-  const struct block_border *border = &part->border;
-  const int64_t line = before ? before->border.first_line + before->border.lines : 1;
-  const int64_t offset = before ? before->border.next_offset : 0;
-  record_path_format(path, border->shard, border->index);
-  if (border->first_line != line || border->first_offset != offset)
-    finding_report(verification, FINDING_DAMAGED, path,
-                   "it begins at line %lld, byte %lld; expected line %lld, byte %lld",
-                   (long long)border->first_line, (long long)border->first_offset, (long long)line,
-                   (long long)offset);
-  if (border->incomplete)
-    finding_report(verification, FINDING_INCOMPLETE, path,
-                   "shard %d (%s) was damaged here: repair it and start the run again", border->shard,
-                   verification->shards.shard[border->shard].path);
-}
-
-/* What must stand at the end of a shard's parts. */
-static void shard_check_end(struct verification *verification, int32_t shard) {
-  const struct shard_parts *list = &verification->parts.shard[shard];
-  char path[PART_PATH_MAX];
-  if (list->blocks < 0) {
-    const struct part *last = part_table_last(&verification->parts, shard);
-    if ((last && last->border.incomplete) || part_is_unread(verification, shard, list->end)) return;
-    if (verification->unfinished) {
-      shard_is_open(verification, shard, list->end);
-      return;
-    }
-    record_path_format(path, shard, list->end);
-    finding_report(
-        verification, FINDING_MISSING, path, "shard %d (%s) has %s", shard,
-        verification->shards.shard[shard].path,
-        list->end == 0 ? "no committed block" : "no last part: its blocks from here on are not committed");
-    return;
-  }
-  for (const struct part *part = part_table_next(&verification->parts, shard, list->blocks); part;
-       part = part_table_next(&verification->parts, shard, part->border.index + 1)) {
-    record_path_format(path, shard, part->border.index);
-    finding_report(verification, FINDING_FOREIGN, path, "the shard's last part is %d", list->blocks - 1);
-  }
-}
-
-/* Reports the blocks from `first` on and before `end` that have no record, not even one that cannot be read.
- */
-static void gaps_report(struct verification *verification, int32_t shard, int32_t first, int32_t end) {
-  const struct key_list *unread = &verification->unread;
-  for (int64_t i = 0; i < unread->count && first < end; i++) {
-    const uint64_t key = unread->key[i];
-    if (key < part_key(shard, first)) continue;
-    if (key >= part_key(shard, end)) break;
-    const int32_t block = (int32_t)(key - part_key(shard, 0));
-    if (block > first) gap_report(verification, shard, first, block - 1);
-    first = block + 1;
-  }
-  if (first < end) gap_report(verification, shard, first, end - 1);
-}
-
-static void shard_check(struct verification *verification, int32_t shard) {
-  const struct part_table *parts = &verification->parts;
-  const struct shard_parts *list = &parts->shard[shard];
-  const int32_t end = list->blocks >= 0 ? list->blocks : list->end;
-  const struct part *before = NULL, *part;
-  int32_t next = 0;
-  while ((part = part_table_next(parts, shard, next)) && part->border.index < end) {
-    const int32_t block = part->border.index;
-    gaps_report(verification, shard, next, block);
-    if (block == 0 || (before && before->border.index == block - 1))
-      border_check(verification, block == 0 ? NULL : before, part);
-    before = part;
-    next = block + 1;
-  }
-  gaps_report(verification, shard, next, end);
-  shard_check_end(verification, shard);
 }
 
 /* True where a record names the file, or is itself meant. */
@@ -237,7 +115,7 @@ static bool entry_check(void *context, const char *path, const char *folder, con
   struct verification *verification = context;
   (void)error;
   if (!entry_is_known(verification, folder, name))
-    finding_report(verification, FINDING_FOREIGN, path, "%s",
+    finding_report(verification, FINDING_FOREIGN, REPAIR_NONE, path, "%s",
                    file_is_temporary(name) ? "a temporary file of a process that died: it may be removed"
                    : verification->unfinished && *folder
                        ? "no commit record names it: its part was not committed, and will be done again"
@@ -256,42 +134,46 @@ static void unfinished_report(struct verification *verification, const char *sta
   else if (count > 1)
     snprintf(open, sizeof open, ": blocks of %d shards are yet to be done, the first is %d of %s", count,
              verification->first_open_block, which);
-  finding_report(verification, FINDING_INCOMPLETE, MANIFEST_NAME,
+  finding_report(verification, FINDING_INCOMPLETE, REPAIR_RESUME, MANIFEST_NAME,
                  "the run is not finished (its state is \"%s\")%s; unless it is at work now, start the same "
                  "command again and it goes on",
                  state, open);
 }
 
 static void total_check(void *context, const char *key, int64_t stated, int64_t added) {
-  finding_report(context, FINDING_DAMAGED, MANIFEST_NAME,
+  finding_report(context, FINDING_DAMAGED, REPAIR_RESUME, MANIFEST_NAME,
                  "totals: %s is %lld, but the records add up to %lld", key, (long long)stated,
                  (long long)added);
 }
 
+static void identity_check(struct verification *verification, const struct manifest *manifest) {
+  struct error error;
+  if (!run_identity_check(&manifest->identity, &error))
+    finding_report(verification, FINDING_DAMAGED, REPAIR_ANEW, MANIFEST_NAME, "%s", error.message);
+}
+
 static void manifest_check(struct verification *verification, const struct manifest *manifest) {
   if (verification->unfinished) unfinished_report(verification, manifest_state_name(manifest->state));
-  if (manifest->finished && verification->losses == 0)
-    totals_compare(&manifest->totals, &verification->parts.totals, total_check, verification);
+  if (!manifest->finished || verification->losses > 0) return;
+  totals_compare(&manifest->totals, &verification->parts.totals, total_check, verification);
+  struct error error;
+  if (!manifest_lists(manifest, &verification->parts, &error))
+    finding_report(verification, FINDING_DAMAGED, REPAIR_RESUME, MANIFEST_NAME, "%s", error.message);
 }
 
 static bool verification_run(struct verification *verification, const struct manifest *manifest,
                              int32_t threads, struct error *error) {
-  bool ok = false;
-  char *folder = file_join(verification->out, RECORD_FOLDER);
-  if (!folder) return error_set_memory(error, PATH_MAX, "a path");
-  if (!part_table_reach(&verification->parts, verification->shards.count, error)) goto out;
-  if (!folder_visit(folder, record_list, verification, error)) goto out;
-  struct key_list *records = &verification->records;
-  if (records->key) qsort(records->key, (size_t)records->count, sizeof *records->key, key_compare);
-  if (!parts_check(verification->out, records->key, records->count, threads, part_take, verification, error))
-    goto out;
-  for (int32_t shard = 0; shard < verification->shards.count; shard++) shard_check(verification, shard);
-  if (!layout_visit(verification->out, entry_check, verification, error)) goto out;
+  const int32_t shards = verification->shards.count;
+  if (!part_table_reach(&verification->parts, shards, error) ||
+      !record_list_read(verification->out, shards, &verification->records, error) ||
+      !parts_check(verification->out, &manifest->identity.settings, &verification->records, threads,
+                   part_take, verification, error))
+    return false;
+  for (int32_t shard = 0; shard < shards; shard++) shard_check(verification, shard);
+  if (!layout_visit(verification->out, entry_check, verification, error)) return false;
   manifest_check(verification, manifest);
-  ok = true;
-out:
-  free(folder);
-  return ok;
+  identity_check(verification, manifest);
+  return true;
 }
 
 bool run_verify(const char *out, int32_t threads, finding_fn *report, void *context,
@@ -308,8 +190,8 @@ bool run_verify(const char *out, int32_t threads, finding_fn *report, void *cont
   const bool ok = verification_run(&verification, manifest, threads, error);
   *totals = verification.parts.totals;
   *files = verification.files;
-  free(verification.unread.key);
-  free(verification.records.key);
+  key_list_free(&verification.unread);
+  key_list_free(&verification.records);
   part_table_free(&verification.parts);
   manifest_free(manifest);
   return ok;

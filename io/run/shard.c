@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "io/byte_source.h"
 #include "io/file.h"
 
 #define FINGERPRINT_BYTES \
@@ -61,6 +63,24 @@ out:
   free(bytes);
   if (descriptor >= 0) close(descriptor);
   return ok;
+}
+
+static bool name_ends_in(const char *name, const char *ending) {
+  const size_t length = strlen(name), size = strlen(ending);
+  return length > size && strcasecmp(name + length - size, ending) == 0;
+}
+
+bool shard_is_plain(const struct shard *shard) {
+  struct stat status;
+  struct error unused;
+  if (shard->size < 0) return false;
+  bool plain = !name_ends_in(shard->path, ".gz") && !name_ends_in(shard->path, ".zst");
+  if (stat(shard->path, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size != shard->size)
+    return plain;
+  struct byte_source *source = byte_source_open(shard->path, &unused);
+  if (source) plain = byte_source_can_seek(source);
+  byte_source_close(source);
+  return plain;
 }
 
 void shard_list_free(struct shard_list *list) {

@@ -15,6 +15,10 @@ struct shard {
 /* Size and fingerprint of shard->path; the path stays the caller's. */
 bool shard_examine(struct shard *shard, struct error *error);
 
+/* True if the shard's bytes are its text: no .gz, no .zst, no standard input. Its first bytes tell; if it is
+ * not there any more, or has another size now, its name does. */
+bool shard_is_plain(const struct shard *shard);
+
 struct shard_list {
   struct shard *shard; /* [count], the paths owned */
   int32_t count;

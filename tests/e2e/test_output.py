@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -227,6 +228,26 @@ def test_verify_names_what_is_wrong(
     assert [line for line in report if line.startswith(f"{finding:10} {name}:")], report
     embed(small.path, *sorted((small.path.parent / "in").iterdir()), widths="16,8", block_lines=20)
     nina("verify", small.path, status=DONE if mended else FAILED)
+
+
+@pytest.mark.parametrize(("harm", "finding", "name", "mended"), HARM)
+def test_verify_names_the_command_that_repairs(
+    small: Output, harm: Callable[[Path], None], finding: str, name: str, mended: bool
+) -> None:
+    harm(small.path / name)
+    report = nina("verify", small.path, status=FAILED).stdout.splitlines()
+    advice = [line.removeprefix("repair").strip() for line in report if line.startswith("repair ")]
+    if finding == "foreign":
+        assert advice == ["foreign files are no part of the run: remove them, or leave them"]
+        (small.path / name).unlink()
+    elif mended:
+        assert advice[0] == "start the same nina embed command again"
+    else:
+        removal, rest = advice[0].split("; then ")
+        assert rest == "start the same nina embed command again"
+        subprocess.run(removal, shell=True, check=True)
+    embed(small.path, *sorted((small.path.parent / "in").iterdir()), widths="16,8", block_lines=20)
+    nina("verify", small.path)
 
 
 def test_verify_calls_an_unfinished_run_incomplete(small: Output) -> None:

@@ -1,4 +1,4 @@
-#include "host/job/id_line.h"
+#include "io/run/id_line.h"
 #include "host/job/stored_run.h"
 #include "tests/unit/io/scratch.h"
 

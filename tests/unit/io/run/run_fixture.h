@@ -4,10 +4,12 @@
 
 #include <jansson.h>
 
+#include "io/npy_zst.h"
 #include "io/run/manifest.h"
 #include "io/run/run_open.h"
 #include "io/run/run_share.h"
 #include "io/run/run_verify.h"
+#include "io/seekable_zst.h"
 #include "tests/unit/io/scratch.h"
 
 #define BLOCK_LINES 10
@@ -31,10 +33,14 @@ static inline void request_make(struct fixture_request *fixture, const struct sh
                    .settings = {.widths = {2, {8, 4}},
                                 .text_field = (char *)"text",
                                 .prompt = (char *)"",
-                                .max_tokens = 64},
+                                .max_tokens = 64,
+                                .max_line = 1000,
+                                .block_lines = BLOCK_LINES,
+                                .block_bytes = BLOCK_BYTES},
                    .compute = {&fixture->class, 1}},
       .request = {.identity = &fixture->identity, .shards = shards, .shard_count = count, .mode = mode}};
   model_identity_string(&fixture->identity.model, "weights", "0a");
+  model_identity_string(&fixture->identity.model, "tokenizer", "0b");
 }
 
 /* A shard that need not exist: the run log only compares size and fingerprint. */
@@ -75,18 +81,49 @@ static inline struct run_log *fixture_attach(const void *folder, const struct ru
   return attached;
 }
 
+/* Rows of length 1, which tell the part. */
+static inline bool part_vectors_write(struct file_writer *file, const struct part_record *record,
+                                      int32_t width, struct error *error) {
+  uint16_t rows[BLOCK_LINES * 8] = {0};
+  for (int64_t row = 0; row < record->rows; row++)
+    rows[row * width + (record->border.shard + record->border.index) % 4] = row % 2 ? 0x3c00 : 0xbc00;
+  return npy_zst_write(file, rows, record->rows, width, 1, error);
+}
+
+/* The first `rows` lines of the block. */
+static inline bool part_ids_write(struct file_writer *file, const struct part_record *record,
+                                  struct error *error) {
+  const struct block_border *border = &record->border;
+  char text[BLOCK_LINES * 128];
+  size_t used = 0;
+  for (int64_t row = 0; row < record->rows; row++)
+    used += (size_t)snprintf(
+        text + used, sizeof text - used,
+        "{\"id\":\"%d:%lld\",\"shard\":%d,\"line\":%lld,\"offset\":%lld,\"tokens\":%lld,\"truncated\":%s}\n",
+        border->shard, (long long)(border->first_line + row), border->shard,
+        (long long)(border->first_line + row),
+        (long long)(border->first_offset + row * BLOCK_BYTES / BLOCK_LINES),
+        (long long)(7 + (row == 0 ? record->tokens - 7 * record->rows : 0)),
+        row < record->truncated ? "true" : "false");
+  struct seekable_zst_writer *writer = seekable_zst_writer_open(file, 1, error);
+  const bool ok = writer && seekable_zst_writer_frame(writer, text, used, error) &&
+                  seekable_zst_writer_finish(writer, error);
+  seekable_zst_writer_close(writer);
+  return ok;
+}
+
 static inline bool part_file_make(struct run_log *log, struct part_record *record, enum folder folder,
-                                  int32_t width, size_t size, struct error *error) {
+                                  int32_t width, struct error *error) {
+  static const char reject[] = "{\"shard\":0,\"line\":1,\"reason\":\"none\"}\n";
   struct file_writer writer;
-  char bytes[256];
-  memset(bytes, 'a' + (record->border.shard + record->border.index) % 26, size);
   if (!run_log_file_open(log, folder, width, record->border.shard, record->border.index, &writer, error))
     return false;
-  if (!file_writer_write(&writer, bytes, size, error)) {
-    file_writer_abandon(&writer);
-    return false;
-  }
-  return run_log_file_commit(log, &writer, record, error);
+  const bool ok = folder == FOLDER_VECTORS ? part_vectors_write(&writer, record, width, error)
+                  : folder == FOLDER_IDS   ? part_ids_write(&writer, record, error)
+                                           : file_writer_write(&writer, reject, sizeof reject - 1, error);
+  if (ok) return run_log_file_commit(log, &writer, record, error);
+  file_writer_abandon(&writer);
+  return false;
 }
 
 /* Writes the files of a part and commits it. An incomplete part holds half a block. */
@@ -112,10 +149,10 @@ static inline bool part_make(struct run_log *log, int32_t shard, int32_t block, 
       .tokens = 7 * lines,
       .blank = 1,
       .vector_bytes = (lines - rejected - 1) * (8 + 4) * 2};
-  return part_file_make(log, &record, FOLDER_VECTORS, 8, 80, error) &&
-         part_file_make(log, &record, FOLDER_VECTORS, 4, 40, error) &&
-         part_file_make(log, &record, FOLDER_IDS, 0, 20, error) &&
-         (!rejected || part_file_make(log, &record, FOLDER_REJECTS, 0, 10, error)) &&
+  return part_file_make(log, &record, FOLDER_VECTORS, 8, error) &&
+         part_file_make(log, &record, FOLDER_VECTORS, 4, error) &&
+         part_file_make(log, &record, FOLDER_IDS, 0, error) &&
+         (!rejected || part_file_make(log, &record, FOLDER_REJECTS, 0, error)) &&
          run_log_commit(log, &record, error);
 }
 

@@ -41,7 +41,7 @@ static void expect_whole(const void *folder) {
 }
 
 static void late_rank_of_an_overwritten_job_can_change_nothing(void **state) {
-  const struct shard shards[] = {shard_named("a", 1), shard_named("b", 2)};
+  const struct shard shards[] = {shard_named("a", 2000), shard_named("b", 2000)};
   struct file_writer begun;
   struct part_record record = {.border = {.shard = 0, .index = 0, .lines = 1, .first_line = 1}};
   struct error error;
@@ -49,7 +49,7 @@ static void late_rank_of_an_overwritten_job_can_change_nothing(void **state) {
   struct run_log *late = fixture_attach(*state, old);
   shard_make(old, 1, 3);
   /* One file is there, the next is half written when the other job begins. */
-  assert_ok(part_file_make(late, &record, FOLDER_VECTORS, 8, 80, &error), &error);
+  assert_ok(part_file_make(late, &record, FOLDER_VECTORS, 8, &error), &error);
   assert_ok(run_log_file_open(late, FOLDER_VECTORS, 4, 0, 0, &begun, &error), &error);
   assert_ok(file_writer_write(&begun, "old", 3, &error), &error);
 
@@ -90,7 +90,7 @@ static void late_rank_that_read_a_damaged_shard_can_change_nothing(void **state)
   struct run_log *old = fixture_open(*state, &shard, 1, RUN_RESUME, &error);
   struct run_log *late = fixture_attach(*state, old);
   assert_ok(part_make(old, 0, 0, PART_INCOMPLETE, &error), &error);
-  shard = shard_named("a", 2);
+  shard = shard_named("a", 2000);
   struct run_log *now = fixture_open(*state, &shard, 1, RUN_RESUME, &error);
   assert_ok(now, &error);
   shard_make(now, 0, 2);

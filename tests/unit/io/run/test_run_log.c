@@ -1,4 +1,5 @@
 /* The run log while a run goes on: what a commit writes, and in what order. */
+#include <glob.h>
 #include <pthread.h>
 
 #include "tests/unit/io/run/run_fixture.h"
@@ -32,6 +33,20 @@ static void assert_json(const json_t *json, const char *key, const char *expecte
   free(text);
 }
 
+static int64_t files_bytes(const void *folder, const char *pattern) {
+  char path[512];
+  glob_t found;
+  int64_t bytes = 0;
+  assert_int_equal(glob(scratch_path(path, folder, pattern), 0, NULL, &found), 0);
+  for (size_t i = 0; i < found.gl_pathc; i++) {
+    struct stat status;
+    assert_int_equal(stat(found.gl_pathv[i], &status), 0);
+    bytes += status.st_size;
+  }
+  globfree(&found);
+  return bytes;
+}
+
 static void manifest_stands_before_the_first_part(void **state) {
   struct run_log *log = two_open(*state);
   assert_false(run_log_resumed(log));
@@ -43,11 +58,11 @@ static void manifest_stands_before_the_first_part(void **state) {
   assert_json(manifest, "format", "1");
   assert_json(manifest, "nina", "\"" NINA_VERSION "\"");
   assert_json(manifest, "state", "\"running\"");
-  assert_json(manifest, "model", "{\"name\":\"tiny\",\"weights\":\"0a\"}");
+  assert_json(manifest, "model", "{\"name\":\"tiny\",\"weights\":\"0a\",\"tokenizer\":\"0b\"}");
   assert_json(
       manifest, "settings",
       "{\"widths\":[8,4],\"text_field\":\"text\",\"id_field\":null,\"title_field\":null,\"prompt\":\"\","
-      "\"max_tokens\":64,\"max_line\":0,\"block_lines\":0,\"block_bytes\":0,\"zstd_level\":0,"
+      "\"max_tokens\":64,\"max_line\":1000,\"block_lines\":10,\"block_bytes\":1000,\"zstd_level\":0,"
       "\"store_text\":false}");
   assert_json(manifest, "compute_class", "{\"encoder\":\"null\",\"precision\":\"bf16\"}");
   assert_json(manifest, "shards",
@@ -108,8 +123,8 @@ static void totals_add_up_over_parts(void **state) {
   assert_int_equal(totals.tokens, 210);
   assert_int_equal(totals.blank, 3);
   assert_int_equal(totals.vector_bytes, 26 * 24);
-  assert_int_equal(totals.vector_file_bytes, 3 * 120);
-  assert_int_equal(totals.file_bytes, 3 * 140 + 10);
+  assert_int_equal(totals.vector_file_bytes, files_bytes(*state, "out/w*/*"));
+  assert_int_equal(totals.file_bytes, files_bytes(*state, "out/w*/*") + files_bytes(*state, "out/[ir]*/*"));
   assert_int_equal(totals.incomplete, 0);
   run_log_close(log);
 }
@@ -245,11 +260,14 @@ static void finished_manifest_lists_totals_and_parts(void **state) {
   manifest = json_read(*state, "out/manifest.json");
   assert_json(manifest, "state", "\"complete\"");
   assert_json(manifest, "parts", "[[\"00000-00000\",9],[\"00000-00001\",9],[\"00001-00000\",9]]");
-  assert_json(
-      manifest, "totals",
-      "{\"parts\":3,\"lines\":30,\"rows\":27,\"rejected\":0,\"truncated\":6,\"tokens\":210,\"blank\":3,"
-      "\"vector_bytes\":648,\"vector_file_bytes\":360,\"file_bytes\":420,\"incomplete\":0,"
-      "\"characters\":300,\"embedded\":240}");
+  char totals[400];
+  const int64_t vectors = files_bytes(*state, "out/w*/*"), ids = files_bytes(*state, "out/ids/*");
+  snprintf(totals, sizeof totals,
+           "{\"parts\":3,\"lines\":30,\"rows\":27,\"rejected\":0,\"truncated\":6,\"tokens\":210,\"blank\":3,"
+           "\"vector_bytes\":648,\"vector_file_bytes\":%lld,\"file_bytes\":%lld,\"incomplete\":0,"
+           "\"characters\":300,\"embedded\":240}",
+           (long long)vectors, (long long)(vectors + ids));
+  assert_json(manifest, "totals", totals);
   json_decref(manifest);
 }
 
@@ -403,7 +421,7 @@ static int entry_is_temporary(const char *path, const struct stat *status, int k
 }
 
 static void full_disk_fails_the_commit_and_leaves_no_temporary(void **state) {
-  static const int calls[] = {4, 4}; /* three files and the record */
+  static const int calls[] = {3 + 3 + 2 + 1, 4}; /* three files, in frames, and the record */
   assert_int_equal(child_run("", begin_only, *state), 0);
   for (int site = 0; site < 2; site++)
     for (int n = 1; n <= calls[site]; n++) {
@@ -413,7 +431,7 @@ static void full_disk_fails_the_commit_and_leaves_no_temporary(void **state) {
       assert_false(scratch_exists(*state, "out/parts/part-00000-00000.json"));
       assert_int_equal(nftw(*state, entry_is_temporary, 16, FTW_PHYS), 0);
     }
-  assert_int_equal(child_run("write:5+:EIO,rename:5+:EIO", commit_one, *state), 0);
+  assert_int_equal(child_run("write:10+:EIO,rename:5+:EIO", commit_one, *state), 0);
 }
 
 int main(void) {

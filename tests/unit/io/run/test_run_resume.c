@@ -170,7 +170,7 @@ static void other_settings_are_refused_by_name_and_values(void **state) {
       {change_field, "--id-field: null in the manifest, \"query\" now"},
       {change_precision, "--precision: \"bf16\" in the manifest, \"fp32\" now"},
       {change_isa, "compute_class.isa: nothing in the manifest, \"avx2\" now"},
-      {change_many, "--title-field: null in the manifest, \"title\" now; and 3 more"},
+      {change_many, "--title-field: null in the manifest, \"title\" now; and 6 more"},
   };
   const struct shard shard = shard_named("a", 1);
   run_log_close(must_open(*state, &shard, 1, RUN_RESUME));

@@ -1,4 +1,6 @@
 /* Verification: an undamaged OUT has no findings, and every damage has its own. */
+#include <sys/resource.h>
+
 #include "tests/unit/io/run/run_fixture.h"
 
 #define FINDINGS_MAX 32
@@ -52,7 +54,7 @@ static void assert_only(const void *folder, enum finding_kind kind, const char *
  * waits for the disk. */
 static int run_make(void **state) {
   if (scratch_make(state) != 0) return -1;
-  const struct shard shards[] = {shard_named("a", 1), shard_named("b", 2)};
+  const struct shard shards[] = {shard_named("a", 3000), shard_named("b", 1000)};
   struct error error;
   struct run_log *log = fixture_open(*state, shards, 2, RUN_RESUME, &error);
   if (!log) return -1;
@@ -146,20 +148,134 @@ static void unreadable_record_is_one_finding(void **state) {
 }
 
 static void parts_that_do_not_join_are_found(void **state) {
-  file_edit(*state, "out/parts/part-00000-00001.json", "\"first_offset\": 1000", "\"first_offset\": 1001");
+  file_edit(*state, "out/parts/part-00000-00001.json", "\"first_offset\": 1000", "\"first_offset\": 999");
   assert_only(*state, FINDING_DAMAGED, "parts/part-00000-00001.json",
-              "byte 1001; expected line 11, byte 1000");
+              "byte 999; expected line 11, byte 1000");
 }
 
-static void changed_count_of_a_record_is_found_by_the_totals(void **state) {
+static void last_part_that_does_not_end_where_the_shard_does_is_found(void **state) {
+  file_edit(*state, "out/manifest.json", "\"size\": 3000", "\"size\": 3001");
+  assert_only(*state, FINDING_DAMAGED, "parts/part-00000-00002.json",
+              "it ends shard 0 (a) at byte 3000, but the shard has 3001 bytes");
+}
+
+static void counts_of_a_record_that_contradict_each_other_are_found(void **state) {
+  file_edit(*state, "out/parts/part-00000-00001.json", "\"blank\": 1", "\"blank\": 0");
+  assert_only(*state, FINDING_DAMAGED, "parts/part-00000-00001.json",
+              "its 8 rows, 1 rejects and 0 blank lines are not its 10 lines");
+}
+
+static void count_that_the_ids_contradict_is_found(void **state) {
   file_edit(*state, "out/parts/part-00000-00001.json", "\"tokens\": 70", "\"tokens\": 71");
-  assert_only(*state, FINDING_DAMAGED, "manifest.json", "tokens is 280, but the records add up to 281");
+  assert_only(*state, FINDING_DAMAGED, "ids/part-00000-00001.jsonl.zst",
+              "8 rows with 70 tokens, 2 truncated; its part's record says 8, 71 and 2");
+}
+
+static void manifest_that_the_records_contradict_is_found(void **state) {
+  file_edit(*state, "out/manifest.json", "\"tokens\": 280", "\"tokens\": 281");
+  assert_only(*state, FINDING_DAMAGED, "manifest.json", "tokens is 281, but the records add up to 280");
+  file_edit(*state, "out/manifest.json", "\"tokens\": 281", "\"tokens\": 280");
+  file_edit(*state, "out/manifest.json", "[\"00000-00001\", 8]", "[\"00000-00001\", 9]");
+  assert_only(*state, FINDING_DAMAGED, "manifest.json",
+              "parts: entry 1 is not that of shard 0, block 1, with 8 rows");
+}
+
+static void identity_that_is_not_whole_is_found(void **state) {
+  file_edit(*state, "out/manifest.json", "\"tokenizer\"", "\"tokeniser\"");
+  assert_only(*state, FINDING_DAMAGED, "manifest.json", "model: it does not name the tokenizer");
+}
+
+static void record_without_a_file_of_the_run_is_found(void **state) {
+  file_edit(*state, "out/manifest.json", "\"store_text\": false", "\"store_text\": true");
+  const struct findings findings = verify(*state);
+  assert_found(&findings, FINDING_DAMAGED, "parts/part-00001-00000.json",
+               "it does not name text/part-00001-00000.jsonl.zst");
+  assert_int_equal(findings.count, 4);
+}
+
+/* Writes the part's vectors of width 4 anew, with a row changed, under a record that agrees. */
+static void row_replace(const void *folder, int64_t row, const uint16_t value[4]) {
+  static const char name[] = "w4/part-00000-00001.npy.zst";
+  struct error error;
+  struct part_record record;
+  char path[512];
+  uint16_t rows[BLOCK_LINES * 4] = {0};
+  struct file_writer file;
+  assert_ok(record_read(fixture_out(folder), 0, 1, &record, &error), &error);
+  for (int64_t i = 0; i < record.rows; i++) rows[4 * i] = 0x3c00;
+  memcpy(rows + 4 * row, value, 4 * sizeof *value);
+  assert_ok(file_writer_open(&file, scratch_path(path, folder, "out/w4/part-00000-00001.npy.zst"), &error),
+            &error);
+  assert_ok(npy_zst_write(&file, rows, record.rows, 4, 1, &error), &error);
+  for (int i = 0; i < record.file_count; i++)
+    if (strcmp(record.files[i].path, name) == 0)
+      assert_ok(file_writer_commit(&file, &record.files[i].digest, &error), &error);
+  assert_ok(record_write(fixture_out(folder), fixture_out(folder), &record, &error), &error);
+}
+
+static void row_that_no_search_could_use_is_found(void **state) {
+  static const struct {
+    uint16_t row[4];
+    const char *detail; /* NULL: nothing is wrong with it */
+  } cases[] = {
+      {{0x3c00, 0, 0, 0}, NULL},
+      {{0x3800, 0x3800, 0xb800, 0xb800}, NULL}, /* four halves */
+      {{0x3c00, 0x2800, 0, 0}, NULL},           /* 1 and 1/32: 1.0005 */
+      {{0x3c00, 0x2c00, 0, 0}, "row 3 is not of length 1"},
+      {{0x3bf0, 0, 0, 0}, "row 3 is not of length 1"},
+      {{0x4000, 0, 0, 0}, "row 3 is not of length 1"},
+      {{0x7bff, 0x7bff, 0, 0}, "row 3 is not of length 1"},
+      {{0x3c00, 0x7c00, 0, 0}, "row 3 is not finite"},
+      {{0x3c00, 0xfe00, 0, 0}, "row 3 is not finite"},
+      {{0, 0, 0, 0x8000}, "row 3 is all zero, and its text has 7 tokens"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    row_replace(*state, 3, cases[i].row);
+    const struct findings findings = verify(*state);
+    /* The manifest's totals know the file's old size. */
+    if (cases[i].detail)
+      assert_found(&findings, FINDING_DAMAGED, "w4/part-00000-00001.npy.zst", cases[i].detail);
+    else
+      for (int f = 0; f < findings.count; f++) assert_string_equal(findings.path[f], "manifest.json");
+  }
+}
+
+/* A record of a few hundred bytes whose number would size a table of 16 GB. */
+static void forged_number_of_a_block_costs_nothing(void **state) {
+  struct rlimit limit, tight;
+  struct error error;
+  struct part_record record;
+  assert_ok(record_read(fixture_out(*state), 0, 2, &record, &error), &error);
+  record.border.index = INT32_MAX - 1;
+  record.border.first_line = record.border.first_offset = record.border.index;
+  record.border.first_line++;
+  record.border.next_offset = record.border.first_offset + 1;
+  record.border.end_of_shard = false;
+  record.file_count = 0;
+  assert_ok(record_write(fixture_out(*state), fixture_out(*state), &record, &error), &error);
+  assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
+  tight = limit;
+  tight.rlim_cur = (rlim_t)1 << 30;
+#ifndef __SANITIZE_ADDRESS__
+  assert_int_equal(setrlimit(RLIMIT_AS, &tight), 0);
+#endif
+  const struct findings findings = verify(*state);
+  assert_found(&findings, FINDING_FOREIGN, "parts/part-00000-2147483646.json", "the shard's last part is 2");
+  const struct shard shards[] = {shard_named("a", 3000), shard_named("b", 1000)};
+  struct run_log *log = fixture_open(*state, shards, 2, RUN_RESUME, &error);
+  assert_ok(log, &error);
+  assert_true(run_log_complete(log));
+  run_log_close(log);
+  assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+  assert_false(scratch_exists(*state, "out/parts/part-00000-2147483646.json"));
 }
 
 static void part_after_a_shards_end_is_a_stranger(void **state) {
   file_edit(*state, "out/parts/part-00000-00001.json", "\"end_of_shard\": false", "\"end_of_shard\": true");
-  file_edit(*state, "out/parts/part-00000-00002.json", "\"end_of_shard\": true", "\"end_of_shard\": false");
-  assert_only(*state, FINDING_FOREIGN, "parts/part-00000-00002.json", "the shard's last part is 1");
+  const struct findings findings = verify(*state);
+  assert_found(&findings, FINDING_FOREIGN, "parts/part-00000-00002.json", "the shard's last part is 1");
+  assert_found(&findings, FINDING_DAMAGED, "parts/part-00000-00001.json", "it ends shard 0 (a) at byte 2000");
+  assert_int_equal(findings.count, 2);
 }
 
 static void strangers_are_found_anywhere(void **state) {
@@ -185,7 +301,7 @@ static void strangers_are_found_anywhere(void **state) {
 }
 
 static void unfinished_run_and_damaged_shard_are_incomplete(void **state) {
-  const struct shard shards[] = {shard_named("a", 1), shard_named("b", 2), shard_named("c", 3)};
+  const struct shard shards[] = {shard_named("a", 3000), shard_named("b", 1000), shard_named("c", 30000)};
   struct error error;
   struct run_log *log = fixture_open(*state, shards, 3, RUN_APPEND, &error);
   assert_ok(log, &error);
@@ -203,7 +319,7 @@ static void unfinished_run_and_damaged_shard_are_incomplete(void **state) {
 }
 
 static void blocks_that_an_unfinished_run_lacks_are_one_finding(void **state) {
-  const struct shard shards[] = {shard_named("a", 1), shard_named("b", 2), shard_named("c", 3)};
+  const struct shard shards[] = {shard_named("a", 3000), shard_named("b", 1000), shard_named("c", 30000)};
   struct error error;
   struct run_log *log = fixture_open(*state, shards, 3, RUN_APPEND, &error);
   assert_ok(log, &error);
@@ -220,7 +336,7 @@ static void blocks_that_an_unfinished_run_lacks_are_one_finding(void **state) {
 
 /* More parts than threads, and more than are read ahead. */
 static void report_does_not_depend_on_threads(void **state) {
-  const struct shard shards[] = {shard_named("a", 1), shard_named("b", 2), shard_named("c", 3)};
+  const struct shard shards[] = {shard_named("a", 3000), shard_named("b", 1000), shard_named("c", 30000)};
   struct error error;
   struct run_log *log = fixture_open(*state, shards, 3, RUN_APPEND, &error);
   assert_ok(log, &error);
@@ -269,7 +385,14 @@ int main(void) {
       IN_RUN(lost_end_of_a_shard_is_found),
       IN_RUN(unreadable_record_is_one_finding),
       IN_RUN(parts_that_do_not_join_are_found),
-      IN_RUN(changed_count_of_a_record_is_found_by_the_totals),
+      IN_RUN(last_part_that_does_not_end_where_the_shard_does_is_found),
+      IN_RUN(counts_of_a_record_that_contradict_each_other_are_found),
+      IN_RUN(count_that_the_ids_contradict_is_found),
+      IN_RUN(manifest_that_the_records_contradict_is_found),
+      IN_RUN(identity_that_is_not_whole_is_found),
+      IN_RUN(record_without_a_file_of_the_run_is_found),
+      IN_RUN(row_that_no_search_could_use_is_found),
+      IN_RUN(forged_number_of_a_block_costs_nothing),
       IN_RUN(part_after_a_shards_end_is_a_stranger),
       IN_RUN(strangers_are_found_anywhere),
       IN_RUN(unfinished_run_and_damaged_shard_are_incomplete),

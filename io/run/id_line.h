@@ -10,6 +10,8 @@ struct id_line {
   bool id_is_integer;
   int32_t shard;
   int64_t line, offset;
+  int32_t tokens;
+  bool truncated;
 };
 
 /* Parses a line in place; false where it is not such a line. */

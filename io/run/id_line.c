@@ -1,4 +1,4 @@
-#include "host/job/id_line.h"
+#include "io/run/id_line.h"
 
 #include <stddef.h>
 
@@ -13,10 +13,16 @@ static bool member_number(const struct json_value *value, int64_t *number) {
   return true;
 }
 
+static bool member_small(const struct json_value *value, int32_t *number) {
+  int64_t large;
+  if (!member_number(value, &large) || large > INT32_MAX) return false;
+  *number = (int32_t)large;
+  return true;
+}
+
 /* Takes one member; unknown ones are passed over. */
 static bool id_line_member(const struct json_value *name, const struct json_value *value,
                            struct id_line *parsed) {
-  int64_t shard;
   if (json_string_is(name, "id")) {
     if (value->kind != JSON_INTEGER && (value->kind != JSON_STRING || value->lone_surrogate)) return false;
     parsed->id_is_integer = value->kind == JSON_INTEGER;
@@ -26,10 +32,11 @@ static bool id_line_member(const struct json_value *name, const struct json_valu
   }
   if (json_string_is(name, "line")) return member_number(value, &parsed->line);
   if (json_string_is(name, "offset")) return member_number(value, &parsed->offset);
-  if (!json_string_is(name, "shard")) return true;
-  if (!member_number(value, &shard) || shard > INT32_MAX) return false;
-  parsed->shard = (int32_t)shard;
-  return true;
+  if (json_string_is(name, "shard")) return member_small(value, &parsed->shard);
+  if (json_string_is(name, "tokens")) return member_small(value, &parsed->tokens);
+  if (!json_string_is(name, "truncated")) return true;
+  parsed->truncated = value->kind == JSON_TRUE;
+  return value->kind == JSON_TRUE || value->kind == JSON_FALSE;
 }
 
 bool id_line_parse(char *line, int64_t length, struct id_line *parsed) {

@@ -1,0 +1,250 @@
+#include "io/run/part_content.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/line_reader.h"
+#include "io/npy_zst.h"
+#include "io/run/id_line.h"
+
+#define LINE_MAX_BYTES                                                                          \
+  ((int64_t)256 << 20)           /* twice the longest line that a run takes, since escapes grow \
+                                  */
+#define PIECE_BYTES (128 * 1024) /* of vectors read at a time: a frame of npy_zst_write */
+
+/* fp16, in integers: a square is a multiple of 2^-48, so the sum over a row is exact. */
+#define HALF_EXPONENT_MAX 31
+#define HALF_EXPONENT_OF_ONE 15
+#define SQUARE_OF_ONE ((int64_t)1 << 48)
+#define SQUARE_LEAST ((int64_t)(SQUARE_OF_ONE * 0.999 * 0.999))
+#define SQUARE_MOST ((int64_t)(SQUARE_OF_ONE * 1.001 * 1.001))
+
+void part_rows_free(struct part_rows *rows) {
+  free(rows->tokens);
+  *rows = (struct part_rows){0};
+}
+
+/* The folder of a record's file, and of FOLDER_VECTORS the width. */
+static enum folder file_folder(const struct part_file *file, int32_t *width) {
+  char name[PART_PATH_MAX];
+  enum folder folder = FOLDERS;
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(file->path, "/"), file->path);
+  if (!layout_folder_find(name, &folder)) return FOLDERS;
+  *width = folder == FOLDER_VECTORS ? (int32_t)strtol(name + 1, NULL, 10) : 0;
+  return folder;
+}
+
+static bool record_names_file(const struct part_record *record, enum folder folder, int32_t width,
+                              struct error *error) {
+  char path[PART_PATH_MAX];
+  part_path_format(path, folder, width, record->border.shard, record->border.index);
+  for (int i = 0; i < record->file_count; i++)
+    if (strcmp(record->files[i].path, path) == 0) return true;
+  return error_set(error, ERROR_INPUT, "it does not name %s, which a run of these settings has", path);
+}
+
+static bool record_names_files(const struct part_record *record, const struct run_settings *settings,
+                               struct error *error) {
+  int expected = settings->widths.count;
+  for (int32_t w = 0; w < settings->widths.count; w++)
+    if (!record_names_file(record, FOLDER_VECTORS, settings->widths.width[w], error)) return false;
+  for (enum folder folder = 0; folder < FOLDERS; folder++) {
+    const bool has = folder == FOLDER_REJECTS ? record->rejected > 0 : layout_stores(folder, settings);
+    if (folder == FOLDER_VECTORS || folder == FOLDER_RECORDS || !has) continue;
+    if (!record_names_file(record, folder, 0, error)) return false;
+    expected++;
+  }
+  return record->file_count == expected ||
+         error_set(error, ERROR_INPUT, "it names %d files; a part of this run has %d", record->file_count,
+                   expected);
+}
+
+bool part_record_check(const struct part_record *record, const struct run_settings *settings,
+                       struct error *error) {
+  int64_t row_bytes = 0;
+  for (int32_t w = 0; w < settings->widths.count; w++) row_bytes += 2 * (int64_t)settings->widths.width[w];
+  /* A record's counts are at most 2^53: the sums cannot overflow. */
+  if (record->rows + record->rejected + record->blank != record->border.lines)
+    return error_set(error, ERROR_INPUT,
+                     "its %lld rows, %lld rejects and %lld blank lines are not its %lld lines",
+                     (long long)record->rows, (long long)record->rejected, (long long)record->blank,
+                     (long long)record->border.lines);
+  if (record->truncated > record->rows)
+    return error_set(error, ERROR_INPUT, "%lld of its %lld rows are truncated", (long long)record->truncated,
+                     (long long)record->rows);
+  int64_t bytes;
+  if (__builtin_mul_overflow(record->rows, row_bytes, &bytes) || bytes != record->vector_bytes)
+    return error_set(error, ERROR_INPUT, "vector_bytes is %lld; %lld rows at %lld bytes were expected",
+                     (long long)record->vector_bytes, (long long)record->rows, (long long)row_bytes);
+  return record_names_files(record, settings, error);
+}
+
+static bool rows_add(struct part_rows *rows, int32_t tokens, struct error *error) {
+  if ((rows->count & (rows->count - 1)) == 0) { /* room doubles at every power of two */
+    const size_t bytes = (rows->count ? 2 * (size_t)rows->count : 1) * sizeof *rows->tokens;
+    int32_t *larger = realloc(rows->tokens, bytes);
+    if (!larger) return error_set_memory(error, bytes, "a part's rows");
+    rows->tokens = larger;
+  }
+  rows->tokens[rows->count++] = tokens;
+  return true;
+}
+
+/* What the lines of ids add up to so far. */
+struct ids_sum {
+  int64_t line, offset; /* of the last one */
+  int64_t tokens, truncated;
+};
+
+/* A row's line comes after that of the row before it, and both lie inside the block. */
+static bool id_take(const struct id_line *id, const struct part_record *record, int64_t row,
+                    struct ids_sum *sum, struct error *error) {
+  const struct block_border *border = &record->border;
+  if (id->shard != border->shard || id->line <= sum->line || id->line >= border->first_line + border->lines ||
+      id->offset < sum->offset || id->offset >= border->next_offset)
+    return error_set(error, ERROR_INPUT,
+                     "row %lld is said to be of shard %d, line %lld, byte %lld, which is not a place of this "
+                     "block after that of the row before",
+                     (long long)row, id->shard, (long long)id->line, (long long)id->offset);
+  sum->line = id->line;
+  sum->offset = id->offset;
+  sum->tokens += id->tokens;
+  sum->truncated += id->truncated;
+  return true;
+}
+
+static bool ids_read(struct line_reader *reader, const struct part_record *record, struct part_rows *rows,
+                     struct error *error) {
+  struct ids_sum sum = {.line = record->border.first_line - 1, .offset = record->border.first_offset};
+  enum line_result result;
+  struct line line;
+  struct id_line id;
+  while ((result = line_reader_next(reader, &line, error)) == LINE_READ) {
+    if (!id_line_parse(line.text, line.length, &id))
+      return error_set(error, ERROR_INPUT, "row %lld is not a record of a document's id",
+                       (long long)rows->count);
+    if (!id_take(&id, record, rows->count, &sum, error) || !rows_add(rows, id.tokens, error)) return false;
+  }
+  if (result == LINE_FAILED) return false;
+  if (rows->count == record->rows && sum.tokens == record->tokens && sum.truncated == record->truncated)
+    return true;
+  return error_set(error, ERROR_INPUT,
+                   "it holds %lld rows with %lld tokens, %lld truncated; its part's record says %lld, %lld "
+                   "and %lld",
+                   (long long)rows->count, (long long)sum.tokens, (long long)sum.truncated,
+                   (long long)record->rows, (long long)record->tokens, (long long)record->truncated);
+}
+
+bool part_ids_check(const char *path, const struct part_record *record, struct part_rows *rows,
+                    struct error *error) {
+  struct line_reader *reader = line_reader_open(path, &(struct line_limits){.line = LINE_MAX_BYTES}, error);
+  const bool ok = reader && ids_read(reader, record, rows, error);
+  line_reader_close(reader);
+  if (!ok) part_rows_free(rows);
+  return ok;
+}
+
+/* The sum of the squares in units of 2^-48; -1 if a number is not finite, more than any row may have if one
+ * is 2 or more. */
+static int64_t row_square(const uint16_t *row, int32_t width) {
+  int64_t sum = 0;
+  int32_t largest = 0;
+  for (int32_t i = 0; i < width; i++) {
+    const int32_t exponent = row[i] >> 10 & HALF_EXPONENT_MAX, fraction = row[i] & 0x3ff;
+    const int64_t digits = exponent ? fraction | 0x400 : fraction;
+    if (exponent > largest) largest = exponent;
+    if (exponent <= HALF_EXPONENT_OF_ONE) sum += digits * digits << 2 * (exponent ? exponent - 1 : 0);
+  }
+  if (largest == HALF_EXPONENT_MAX) return -1;
+  return largest > HALF_EXPONENT_OF_ONE ? INT64_MAX : sum;
+}
+
+/* How many tokens a row may have and be all zero. Without a prompt it is those that the tokenizer adds. How
+ * many a prompt has only the tokenizer knows, but no text of the part can have fewer than none of its own. */
+static int32_t tokens_of_nothing(const struct run_settings *settings, const struct part_rows *rows) {
+  if (!rows->tokens) return INT32_MAX;
+  int32_t fewest = 2;
+  if (!settings->prompt || !*settings->prompt) return fewest;
+  fewest = INT32_MAX;
+  for (int64_t i = 0; i < rows->count; i++)
+    if (rows->tokens[i] < fewest) fewest = rows->tokens[i];
+  return fewest;
+}
+
+static bool row_check(const uint16_t *values, int32_t width, int64_t row, const struct part_rows *rows,
+                      int32_t nothing, struct error *error) {
+  const int64_t square = row_square(values, width);
+  if (square >= SQUARE_LEAST && square <= SQUARE_MOST) return true;
+  if (square < 0) return error_set(error, ERROR_INPUT, "row %lld is not finite", (long long)row);
+  if (square > 0)
+    return error_set(error, ERROR_INPUT, "row %lld is not of length 1 (to 0.001)", (long long)row);
+  if (!rows->tokens || rows->tokens[row] <= nothing) return true;
+  return error_set(error, ERROR_INPUT, "row %lld is all zero, and its text has %d tokens", (long long)row,
+                   rows->tokens[row]);
+}
+
+static bool vectors_read(struct npy_zst_reader *reader, int32_t width, const struct run_settings *settings,
+                         const struct part_rows *rows, struct error *error) {
+  const int64_t count = npy_zst_reader_rows(reader);
+  const int64_t piece = 2 * (int64_t)width < PIECE_BYTES ? PIECE_BYTES / (2 * (int64_t)width) : 1;
+  const int32_t nothing = tokens_of_nothing(settings, rows);
+  const size_t bytes = (size_t)(piece < count ? piece : count) * (size_t)width * sizeof(uint16_t);
+  uint16_t *values = malloc(bytes + 1);
+  bool ok = values || error_set_memory(error, bytes, "vectors");
+  for (int64_t first = 0; ok && first < count; first += piece) {
+    const int64_t here = count - first < piece ? count - first : piece;
+    ok = npy_zst_reader_read(reader, first, here, values, error);
+    for (int64_t i = 0; ok && i < here; i++)
+      ok = row_check(values + i * width, width, first + i, rows, nothing, error);
+  }
+  free(values);
+  return ok;
+}
+
+static bool vectors_check(const char *path, int32_t width, const struct part_record *record,
+                          const struct run_settings *settings, const struct part_rows *rows,
+                          struct error *error) {
+  struct npy_zst_reader *reader = npy_zst_reader_open(path, error);
+  if (!reader) return false;
+  const int64_t count = npy_zst_reader_rows(reader);
+  bool ok = count == record->rows && npy_zst_reader_width(reader) == width;
+  if (!ok)
+    error_set(error, ERROR_INPUT, "it holds %lld rows of width %d; its part's record says %lld of width %d",
+              (long long)count, npy_zst_reader_width(reader), (long long)record->rows, width);
+  ok = ok && vectors_read(reader, width, settings, rows, error);
+  npy_zst_reader_close(reader);
+  return ok;
+}
+
+static bool lines_check(const char *path, int64_t expected, struct error *error) {
+  struct line_reader *reader = line_reader_open(path, &(struct line_limits){.line = LINE_MAX_BYTES}, error);
+  if (!reader) return false;
+  enum line_result result;
+  struct line line;
+  int64_t count = 0;
+  while ((result = line_reader_next_any(reader, &line, error)) == LINE_READ) count++;
+  line_reader_close(reader);
+  if (result == LINE_FAILED) return false;
+  return count == expected ||
+         error_set(error, ERROR_INPUT, "it holds %lld lines; its part's record says %lld", (long long)count,
+                   (long long)expected);
+}
+
+bool part_file_check(const char *path, const struct part_file *file, const struct part_record *record,
+                     const struct run_settings *settings, const struct part_rows *rows, struct error *error) {
+  int32_t width = 0;
+  switch (file_folder(file, &width)) {
+    case FOLDER_VECTORS:
+      return vectors_check(path, width, record, settings, rows, error);
+    case FOLDER_TEXT:
+      return lines_check(path, record->rows, error);
+    case FOLDER_REJECTS:
+      return lines_check(path, record->rejected, error);
+    case FOLDER_IDS:
+    case FOLDER_RECORDS:
+    case FOLDERS:
+      return true;
+  }
+  return true;
+}

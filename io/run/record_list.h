@@ -1,0 +1,34 @@
+/* Which parts have a record in OUT: their keys, in the order of parts. Private to what reads an OUT. */
+#pragma once
+
+#include <stdint.h>
+
+#include "io/error.h"
+
+/* A part by its numbers; keys sort as parts do. */
+static inline uint64_t part_key(int32_t shard, int32_t block) {
+  return (uint64_t)shard << 32 | (uint64_t)block;
+}
+
+static inline int32_t part_key_shard(uint64_t key) {
+  return (int32_t)(key >> 32);
+}
+
+static inline int32_t part_key_block(uint64_t key) {
+  return (int32_t)(key & UINT32_MAX);
+}
+
+/* A zeroed struct is an empty list. */
+struct key_list {
+  uint64_t *key; /* [count] part_key */
+  int64_t count;
+};
+
+void key_list_free(struct key_list *list);
+bool key_list_add(struct key_list *list, uint64_t key, struct error *error);
+
+/* True if a sorted list has the key. */
+bool key_list_has(const struct key_list *list, uint64_t key);
+
+/* Fills an empty list with the records, readable or not, of shards 0 … shard_count - 1; sorted. */
+bool record_list_read(const char *out, int32_t shard_count, struct key_list *list, struct error *error);

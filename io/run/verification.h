@@ -1,0 +1,41 @@
+/* A verification at work. Private to the files that make it: run_verify.c and verify_shards.c. */
+#pragma once
+
+#include "io/run/layout.h"
+#include "io/run/part_table.h"
+#include "io/run/record_list.h"
+#include "io/run/run_verify.h"
+#include "io/run/shard.h"
+
+#define FOLDERS_MAX 64 /* bits of struct part.files: a run has one a width, and a few more */
+
+struct verification {
+  const char *out;
+  finding_fn *report;
+  void *context;
+  struct shard_list shards; /* the manifest's */
+  struct part_table parts;
+  struct key_list records, unread; /* unread: those that cannot be read; both sorted */
+  /* Folders that files of records are in; bit i of struct part.files is folder[i]. */
+  char folder[FOLDERS_MAX][PART_PATH_MAX];
+  int folder_count;
+  int64_t files;
+  int64_t losses;  /* findings that already say why the totals cannot agree */
+  bool unfinished; /* the manifest says so */
+  int32_t open_shards, first_open, first_open_block, last_open; /* see shard_is_open */
+};
+
+void finding_report(struct verification *verification, enum finding_kind kind, enum repair repair,
+                    const char *path, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* The same of a record. */
+void record_report(struct verification *verification, enum finding_kind kind, enum repair repair,
+                   int32_t shard, int32_t block, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+
+/* True for a part whose record is there but cannot be read: that has been reported, and its files are not
+ * strangers. */
+bool part_is_unread(const struct verification *verification, int32_t shard, int32_t block);
+
+/* Whether the parts of a shard join, from its first byte to its last. */
+void shard_check(struct verification *verification, int32_t shard);

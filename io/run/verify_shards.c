@@ -1,0 +1,99 @@
+/* Verification of how the parts of a shard join. */
+#include "io/run/record.h"
+#include "io/run/verification.h"
+
+/* A shard of a run that is not finished lacks blocks from this one on: no damage, and said once for all. */
+static void shard_is_open(struct verification *verification, int32_t shard, int32_t block) {
+  if (verification->open_shards > 0 && verification->last_open == shard) return;
+  if (verification->open_shards++ == 0) {
+    verification->first_open = shard;
+    verification->first_open_block = block;
+  }
+  verification->last_open = shard;
+}
+
+/* Parts first … last of a shard have no record. */
+static void gap_report(struct verification *verification, int32_t shard, int32_t first, int32_t last) {
+  if (verification->unfinished) {
+    shard_is_open(verification, shard, first);
+    return;
+  }
+  record_report(verification, FINDING_MISSING, REPAIR_RESUME, shard, first,
+                "blocks %d to %d of shard %d (%s) are not committed", first, last, shard,
+                verification->shards.shard[shard].path);
+}
+
+/* Parts `first` to `last` are not in the table. Those that cannot be read have been reported. */
+static void absent_report(struct verification *verification, int32_t shard, int32_t first, int32_t last) {
+  const struct key_list *unread = &verification->unread;
+  int32_t gap = first;
+  for (int64_t i = 0; i < unread->count; i++) {
+    const int32_t block = part_key_block(unread->key[i]);
+    if (part_key_shard(unread->key[i]) != shard || block < gap || block > last) continue;
+    if (block > gap) gap_report(verification, shard, gap, block - 1);
+    gap = block + 1;
+  }
+  if (gap <= last) gap_report(verification, shard, gap, last);
+}
+
+/* A part must begin where the one before it, or the shard, does end. */
+static void border_check(struct verification *verification, const struct part *before,
+                         const struct part *part) {
+  const struct block_border *border = &part->border;
+  const int64_t line = before ? before->border.first_line + before->border.lines : 1;
+  const int64_t offset = before ? before->border.next_offset : 0;
+  if (border->first_line != line || border->first_offset != offset)
+    record_report(verification, FINDING_DAMAGED, REPAIR_RECORD, border->shard, border->index,
+                  "it begins at line %lld, byte %lld; expected line %lld, byte %lld",
+                  (long long)border->first_line, (long long)border->first_offset, (long long)line,
+                  (long long)offset);
+  if (border->incomplete)
+    record_report(verification, FINDING_INCOMPLETE, REPAIR_RESUME, border->shard, border->index,
+                  "shard %d (%s) was damaged here: repair it and start the run again", border->shard,
+                  verification->shards.shard[border->shard].path);
+}
+
+/* The last part of a plain shard ends where the shard does. */
+static void end_check(struct verification *verification, const struct part *last) {
+  const struct shard *shard = &verification->shards.shard[last->border.shard];
+  if (last->border.next_offset == shard->size || !shard_is_plain(shard)) return;
+  record_report(verification, FINDING_DAMAGED, REPAIR_RECORD, last->border.shard, last->border.index,
+                "it ends shard %d (%s) at byte %lld, but the shard has %lld bytes", last->border.shard,
+                shard->path, (long long)last->border.next_offset, (long long)shard->size);
+}
+
+/* What must stand at the end of a shard's parts. */
+static void shard_check_end(struct verification *verification, int32_t shard) {
+  const struct shard_parts *list = &verification->parts.shard[shard];
+  const struct part *last = part_table_last(&verification->parts, shard);
+  const int32_t next = last ? last->border.index + 1 : 0;
+  if (list->blocks < 0) {
+    if ((last && last->border.incomplete) || part_is_unread(verification, shard, next)) return;
+    if (verification->unfinished) {
+      shard_is_open(verification, shard, next);
+      return;
+    }
+    record_report(verification, FINDING_MISSING, REPAIR_RESUME, shard, next, "shard %d (%s) has %s", shard,
+                  verification->shards.shard[shard].path,
+                  last ? "no last part: its blocks from here on are not committed" : "no committed block");
+    return;
+  }
+  for (int32_t p = part_table_place(list, list->blocks); p < list->count; p++)
+    record_report(verification, FINDING_FOREIGN, REPAIR_RESUME, shard, list->part[p]->border.index,
+                  "the shard's last part is %d", list->blocks - 1);
+}
+
+void shard_check(struct verification *verification, int32_t shard) {
+  const struct shard_parts *list = &verification->parts.shard[shard];
+  const int32_t count = list->blocks >= 0 ? part_table_place(list, list->blocks) : list->count;
+  int32_t next = 0; /* the block that is to come */
+  for (int32_t p = 0; p < count; p++) {
+    const struct part *part = list->part[p];
+    const int32_t block = part->border.index;
+    if (block > next) absent_report(verification, shard, next, block - 1);
+    if (block == next) border_check(verification, p == 0 ? NULL : list->part[p - 1], part);
+    if (part->border.end_of_shard) end_check(verification, part);
+    next = block + 1;
+  }
+  shard_check_end(verification, shard);
+}
