@@ -210,7 +210,9 @@ def test_forged_record_costs_no_more_than_its_own_size(tmp_path: Path, number: i
     name, forged = "part-00001-00002", f"part-00001-{number:05d}"
     for path in [path for path in out.rglob(f"{name}*")]:
         (path.parent / path.name.replace(name, forged)).write_bytes(path.read_bytes())
-    record = json.loads((out / "parts" / f"{name}.json").read_text().replace(name, forged))
+    last = out / "parts" / f"{name}.json"
+    record = json.loads(last.read_text().replace(name, forged))
+    last.write_text(last.read_text().replace('"end_of_shard": true', '"end_of_shard": false'))
     record |= {"block": number, "first_line": number + 1, "first_offset": 10 * number, "next_offset": 10 * number + 10}
     (out / "parts" / f"{forged}.json").write_text(json.dumps(record))
     assert f"blocks 3 to {number - 1} of shard 1" in nina("verify", out, status=FAILED).stdout
