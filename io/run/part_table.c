@@ -140,6 +140,12 @@ void part_table_cut(struct part_table *table, int32_t shard, int32_t first) {
   while (list->count > place) place_remove(table, shard, list->count - 1);
 }
 
+int64_t part_table_count(const struct part_table *table) {
+  int64_t count = 0;
+  for (int32_t i = 0; i < table->shard_count; i++) count += table->shard[i].count;
+  return count;
+}
+
 const struct part *part_table_last(const struct part_table *table, int32_t shard) {
   const struct shard_parts *list = &table->shard[shard];
   return list->count > 0 ? list->part[list->count - 1] : NULL;

@@ -50,6 +50,9 @@ void part_table_remove(struct part_table *table, int32_t shard, int32_t block);
 /* Takes out the parts of a shard from `first` on. */
 void part_table_cut(struct part_table *table, int32_t shard, int32_t first);
 
+/* Number of the parts that are there. */
+int64_t part_table_count(const struct part_table *table);
+
 /* The last part that is there, or NULL. */
 const struct part *part_table_last(const struct part_table *table, int32_t shard);
 

@@ -26,7 +26,7 @@ static void pack_print(FILE *stream, const struct run_log *log) {
   struct share_head head = {.version = NINA_VERSION,
                             .summary_bytes = sizeof(struct part_summary),
                             .shard_count = log->shards.count,
-                            .part_count = log->parts.totals.parts};
+                            .part_count = part_table_count(&log->parts)};
   snprintf(head.job, sizeof head.job, "%s", log->job + strlen(log->out) + 1);
   fwrite(&head, sizeof head, 1, stream);
   for (int32_t i = 0; i < log->shards.count; i++) {

@@ -28,7 +28,7 @@ bool run_state_failed(const struct run_log *log, struct error *error) {
 
 /* The parts of the table as the manifest lists them. */
 static bool parts_list(const struct part_table *table, struct manifest *manifest, struct error *error) {
-  const size_t bytes = ((size_t)table->totals.parts + 1) * sizeof *manifest->parts;
+  const size_t bytes = ((size_t)part_table_count(table) + 1) * sizeof *manifest->parts;
   manifest->parts = malloc(bytes);
   if (!manifest->parts) return error_set_memory(error, bytes, "the list of parts");
   for (int32_t shard = 0; shard < table->shard_count; shard++)

@@ -54,6 +54,8 @@ static inline struct part_record part_of(int32_t shard, int32_t block, enum part
                                          .index = block,
                                          .first_line = block + 1,
                                          .lines = 1,
+                                         .first_offset = block,
+                                         .next_offset = block + 1,
                                          .hash = "00000000000000000000000000000000",
                                          .end_of_shard = kind == PART_LAST,
                                          .incomplete = kind == PART_INCOMPLETE},
