@@ -3,11 +3,11 @@
 #include <stdlib.h>
 
 struct shard_claims {
-  int32_t next;      /* the block whose turn it is; of a restarted shard later ones may be held already */
-  int32_t counted;   /* the first block whose bytes nobody was told to count: see struct claim */
-  int32_t end;       /* blocks of the shard; INT32_MAX while not known */
-  int32_t restarted; /* block from which it was begun anew; INT32_MAX: never */
-  int32_t readers;   /* ranks whose shard it is */
+  int32_t next;      /* the next block to hand out; after a restart, later blocks may be held already */
+  int32_t counted;   /* the first block that no claim has counted: see struct claim */
+  int32_t end;       /* number of blocks; INT32_MAX: not known yet */
+  int32_t restarted; /* blocks from here on were begun anew; INT32_MAX: none */
+  int32_t readers;   /* ranks that read this shard */
 };
 
 struct claim_list {
@@ -17,7 +17,7 @@ struct claim_list {
 
 struct rank_claims {
   struct claim_list held;
-  int32_t shard; /* the one it reads; -1: none */
+  int32_t shard; /* the shard it reads; -1: none */
 };
 
 struct claims {
@@ -43,7 +43,7 @@ static bool list_add(struct claim_list *list, const struct claim *claim) {
   return true;
 }
 
-/* Takes out the claims of a shard in [first, last]. */
+/* Removes a shard's claims in [first, last]. */
 static void list_remove(struct claim_list *list, int32_t shard, int32_t first, int32_t last) {
   int32_t kept = 0;
   for (int32_t i = 0; i < list->count; i++) {
@@ -90,14 +90,14 @@ static bool block_is_held(const struct claims *claims, int32_t shard, int32_t bl
   return false;
 }
 
-/* True where a block is not to be handed out in its turn. Only of a shard that was begun anew can one that is
- * held still have its turn to come. */
+/* True if a block must be skipped: it is committed or held. A block can be held before its turn only if its
+ * shard was restarted. */
 static bool block_is_passed(const struct claims *claims, int32_t number, int32_t block) {
   return run_log_part(claims->log, number, block) ||
          (claims_restarted(claims, number, block) && block_is_held(claims, number, block));
 }
 
-/* True where the shard has a block to hand out, as far as is known: `next` is then that block. */
+/* True if the shard has a block to hand out, as far as rank 0 knows; `next` is then the block. */
 static bool shard_has_next(const struct claims *claims, int32_t number) {
   struct shard_claims *shard = &claims->shard[number];
   const int32_t blocks = run_log_shard_blocks(claims->log, number);
@@ -117,17 +117,17 @@ static void rank_join_shard(struct claims *claims, struct rank_claims *rank, int
   claims->shard[shard].readers++;
 }
 
-/* A shard that nobody reads, or -1. */
+/* A shard that no rank reads, or -1. */
 static int32_t find_unread_shard(struct claims *claims) {
   for (int32_t i = claims->fresh; i < claims->shard_count; i++) {
     if (shard_has_next(claims, i) && claims->shard[i].readers == 0) return i;
-    /* One that has been begun or is done is looked at again only by those who look for company. */
+    /* This shard has been begun or is done: only find_shared_shard looks at it again. */
     if (i == claims->fresh) claims->fresh++;
   }
   return -1;
 }
 
-/* The shard with the fewest readers, or -1 where none has a block left. */
+/* The shard with the fewest readers, or -1 if no shard has a block left. */
 static int32_t find_shared_shard(struct claims *claims) {
   int32_t best = -1;
   while (claims->open < claims->shard_count && !shard_has_next(claims, claims->open)) claims->open++;
@@ -137,7 +137,7 @@ static int32_t find_shared_shard(struct claims *claims) {
   return best;
 }
 
-/* The next block in order of the rank's shard. */
+/* Takes the next block of the rank's shard. */
 static void take_next(struct claims *claims, const struct rank_claims *rank, struct claim *claim) {
   struct shard_claims *shard = &claims->shard[rank->shard];
   *claim = (struct claim){.shard = rank->shard, .block = shard->next, .counted = shard->counted};
@@ -173,7 +173,7 @@ static bool others_hold_blocks(const struct claims *claims, int32_t rank) {
 enum claim_result claims_next(struct claims *claims, int32_t number, struct claim *claim) {
   struct rank_claims *rank = &claims->rank[number];
   if (!find_claim(claims, rank, claim)) return others_hold_blocks(claims, number) ? CLAIM_LATER : CLAIM_OVER;
-  /* Without memory for the note the block could be lost with its rank: better one that nobody is given. */
+  /* If memory for the note runs out, do not give the block: it could be lost with its rank. */
   return list_add(&rank->held, claim) ? CLAIM_GIVEN : CLAIM_OVER;
 }
 
@@ -207,7 +207,7 @@ void claims_return(struct claims *claims, int32_t number) {
     struct claim claim = rank->held.claim[i];
     const struct shard_claims *shard = &claims->shard[claim.shard];
     claim.counted = claim.block;
-    /* From `next` on its turn is still to come. */
+    /* Blocks from `next` on still get their turn. */
     if (claim.block < shard->end && claim.block < shard->next) list_add(&claims->returned, &claim);
   }
   rank->held.count = 0;

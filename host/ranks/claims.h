@@ -1,41 +1,40 @@
-/* Which block is whose: the bookkeeping of the rank that hands the blocks out, rank 0. Plain state, without
- * threads or messages; ranks.h says why nothing is missed or done twice.
+/* Rank 0's bookkeeping: which rank holds which block. Plain state, without threads or messages; ranks.h says
+ * why no block is missed or done twice.
  *
- * A rank stays with its shard while that has blocks left, so that it reads forwards and passes over as little
- * as it can; then it goes to a shard that nobody reads, then to blocks that were handed back, then to the
- * shard with the fewest readers. */
+ * A rank stays with its shard while the shard has blocks left, so that it reads forwards and skips as little
+ * as possible. Then it takes a shard that no rank reads, then a block that was handed back, then the shard
+ * with the fewest readers. */
 #pragma once
 
 #include "host/ranks/ranks.h"
 
 struct claims;
 
-/* The log tells what is committed; it must outlive the claims. */
+/* The log knows the committed blocks; it must outlive the claims. */
 struct claims *claims_open(const struct run_log *log, int32_t ranks, struct error *error);
 void claims_close(struct claims *claims);
 
 enum claim_result {
   CLAIM_GIVEN,
-  CLAIM_LATER, /* nothing is left, but others hold blocks that they may hand back */
-  CLAIM_OVER   /* nothing is left, nor held by others */
+  CLAIM_LATER, /* no block is left, but other ranks hold blocks that they may hand back */
+  CLAIM_OVER   /* no block is left, and no other rank holds one */
 };
 
-/* The next block for `rank`, which then holds it. */
+/* Gives `rank` the next block to hold. */
 enum claim_result claims_next(struct claims *claims, int32_t rank, struct claim *claim);
 
-/* `rank` has committed a block: it holds it no longer. The log must know the part by then. */
+/* `rank` has committed a block and no longer holds it. The log must already have the part. */
 void claims_done(struct claims *claims, int32_t rank, int32_t shard, int32_t block);
 
-/* A shard has `blocks` blocks in this run: those that are held past them were never there. */
+/* A shard has `blocks` blocks in this run. Claims past its end are dropped: those blocks do not exist. */
 void claims_end_shard(struct claims *claims, int32_t shard, int32_t blocks);
 
-/* The blocks of a shard from `block` on are to be handed out again, but for those that somebody holds: a
- * claim is for a number, and its holder reads the shard as it is now. The log must have forgotten their
- * parts. */
+/* Hands out a shard's blocks from `block` on again, except blocks that a rank holds: a claim names a block
+ * number, and its holder reads the shard as it is now. The log must already have dropped their parts. */
 void claims_restart_shard(struct claims *claims, int32_t shard, int32_t block);
 
-/* True where the shard has been restarted at this block or before it. */
+/* True if the shard has been restarted at this block or before it. */
 bool claims_restarted(const struct claims *claims, int32_t shard, int32_t block);
 
-/* `rank` claims no more: what it holds goes back. */
+/* `rank` claims no more: the blocks that it holds go back. */
 void claims_return(struct claims *claims, int32_t rank);

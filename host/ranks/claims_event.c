@@ -3,7 +3,7 @@
 #include "host/ranks/state.h"
 #include "io/run/run_share.h"
 
-/* Takes the parts of a shard back from a block on, unless another rank has asked for the same. */
+/* Takes back a shard's parts from a block on, unless another rank has asked for the same. */
 static bool shard_restart(struct ranks *ranks, int32_t shard, int32_t block, struct error *error) {
   if (claims_restarted(ranks->claims, shard, block)) return true;
   if (!run_log_forget(ranks->log, shard, block, error)) return false;
@@ -11,7 +11,7 @@ static bool shard_restart(struct ranks *ranks, int32_t shard, int32_t block, str
   return true;
 }
 
-/* A part of rank 0's own is in the log already. */
+/* Rank 0's log already has rank 0's own parts. */
 static bool block_committed(struct ranks *ranks, int32_t from, const struct part_summary *part,
                             struct error *error) {
   const bool ok = from == 0 || run_log_adopt(ranks->log, part, error);

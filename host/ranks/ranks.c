@@ -1,4 +1,4 @@
-/* Who the ranks are, and what they do together. */
+/* The ranks' places, and the collective functions. */
 #include "host/ranks/ranks.h"
 
 #include <assert.h>
@@ -9,7 +9,7 @@
 #include "host/ranks/state.h"
 #include "io/machine.h"
 
-/* What each rank says of itself at the start. */
+/* What each rank tells the others at the start. */
 struct arrival {
   struct machine machine;
   cpu_set_t mask;
@@ -172,7 +172,7 @@ void ranks_texts_free(const struct ranks *ranks, char **texts) {
   free(texts);
 }
 
-/* Cuts the texts, `longest` bytes each, apart. */
+/* Copies the `count` texts, `longest` bytes each, out of one buffer. */
 static char **texts_split(const char *all, size_t longest, int32_t count) {
   char **texts = calloc((size_t)count, sizeof *texts);
   for (int32_t i = 0; texts && i < count; i++) {

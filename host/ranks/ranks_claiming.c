@@ -1,4 +1,4 @@
-/* Every rank's side: what its pipeline asks for and its main thread passes on. */
+/* Every rank's side: its pipeline's threads ask, its main thread sends and receives. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,10 +10,10 @@
 
 #define MILLISECOND 1000000LL
 #define NAP_FIRST (MILLISECOND / 4)
-#define NAP_WAITING MILLISECOND     /* for an answer; and rank 0, whom others wait for */
-#define NAP_IDLE (10 * MILLISECOND) /* where only a request to stop can come */
+#define NAP_WAITING MILLISECOND     /* for an answer; always on rank 0, because other ranks wait for it */
+#define NAP_IDLE (10 * MILLISECOND) /* if only a request to stop can come */
 
-/* Forgets the run before this one. */
+/* Clears the state of the previous run. */
 static void run_reset(struct ranks *ranks) {
   ranks->ended = false;
   ranks->nap = 0;
@@ -37,8 +37,8 @@ bool ranks_begin(struct ranks *ranks, struct run_log *log, struct error *error) 
   return ranks->claims != NULL;
 }
 
-/* Leaves a message for the main thread to send. One that is lost for want of memory costs no more than work
- * done twice, or a job that says that it is not complete. */
+/* Queues a message for the main thread to send. If memory runs out, the message is lost: then work is done
+ * twice, or the job says that it is not complete. */
 static void outbox_post(struct ranks *ranks, const struct message *message) {
   if (ranks->outbox_count == ranks->outbox_capacity) {
     const int32_t capacity = ranks->outbox_capacity ? 2 * ranks->outbox_capacity : 8;
@@ -51,7 +51,7 @@ static void outbox_post(struct ranks *ranks, const struct message *message) {
   pthread_cond_signal(&ranks->posted);
 }
 
-/* Rank 0 asks itself. The lock is held. */
+/* Gets rank 0's own claim. The lock is held. */
 static bool claim_here(struct ranks *ranks, struct claim *claim) {
   while (!ranks->quit && ranks->stop == RANKS_GO) {
     const enum claim_result result = claims_next(ranks->claims, 0, claim);
@@ -130,7 +130,7 @@ bool ranks_shard_restarts(struct ranks *ranks, int32_t shard, int32_t block, str
   return ok;
 }
 
-/* What rank 0 says to another rank. */
+/* Handles a message from rank 0 on another rank. */
 static void claiming_handle(struct ranks *ranks, const struct message *message) {
   struct claiming *claiming = &ranks->claiming;
   pthread_mutex_lock(&ranks->lock);
@@ -159,20 +159,20 @@ static void claiming_handle(struct ranks *ranks, const struct message *message) 
     case MESSAGE_RESTARTS:
     case MESSAGE_REPORT:
     case MESSAGE_LEAVE:
-      break; /* for rank 0 */
+      break; /* sent only to rank 0 */
   }
   pthread_cond_broadcast(&ranks->changed);
   pthread_mutex_unlock(&ranks->lock);
 }
 
-/* True where rank 0 is to be asked for a claim. The lock is held. */
+/* True if rank 0 must be asked for a claim. The lock is held. */
 static bool claim_is_due(const struct ranks *ranks) {
   const struct claiming *claiming = &ranks->claiming;
   return claiming->asking && ranks->stop == RANKS_GO && !ranks->quit && !claiming->has_ready &&
          !claiming->wanted && !claiming->over;
 }
 
-/* Sends what the pipeline's threads have left, and asks for a claim where one is waited for. */
+/* Sends the queued messages, and asks for a claim if a thread waits for one. */
 static bool serve_out(struct ranks *ranks, bool *busy, struct error *error) {
   struct claiming *claiming = &ranks->claiming;
   pthread_mutex_lock(&ranks->lock);
@@ -196,7 +196,7 @@ static bool serve_in(struct ranks *ranks, bool *busy, struct error *error) {
   struct message message;
   int32_t from;
   size_t size;
-  /* What comes after the end is of the next run, which others may have begun already. */
+  /* Messages after the end belong to the next run, which other ranks may have begun already. */
   while (!ranks->ended &&
          ranks->world->vtable->receive(ranks->world, &from, &message, sizeof message, &size)) {
     *busy = true;
@@ -208,7 +208,8 @@ static bool serve_in(struct ranks *ranks, bool *busy, struct error *error) {
   return true;
 }
 
-/* Waits for one of this process's threads to leave something, or for the time when to look for messages. */
+/* Waits until a thread of this process has work for the main thread, or until it is time to look for
+ * messages. */
 static void serve_wait(struct ranks *ranks, int64_t longest) {
   pthread_mutex_lock(&ranks->lock);
   if (ranks->outbox_count == 0 && !claim_is_due(ranks) && !(ranks->wants > 0 && ranks->dirty)) {
@@ -237,7 +238,7 @@ bool ranks_serve(struct ranks *ranks, int64_t milliseconds, struct error *error)
   return ok;
 }
 
-/* Says something to rank 0, be it this one. */
+/* Sends a message to rank 0; on rank 0, handles it at once. */
 static bool rank_0_tell(struct ranks *ranks, const struct message *message, struct error *error) {
   return ranks->rank == 0 ? server_handle(ranks, 0, message, error) : message_send(ranks, 0, message, error);
 }
@@ -268,7 +269,7 @@ bool ranks_leave(struct ranks *ranks, const struct error *failure, struct error 
   bool busy = false;
   if (failure) message.failure = *failure;
   ranks_quit(ranks);
-  /* What the pipeline has left goes first: with a block's commit it is no longer held. */
+  /* Send the queued messages first: after its commit message, a block is no longer held. */
   return (ranks->rank == 0 || serve_out(ranks, &busy, error)) && rank_0_tell(ranks, &message, error);
 }
 

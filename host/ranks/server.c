@@ -17,7 +17,7 @@ static bool stop_all(struct ranks *ranks, enum stop_request stop, struct error *
   return true;
 }
 
-/* A claim for a rank that wants one, if there is one. */
+/* Sends a claim to a waiting rank, if a block is free; the end, if none will be. */
 static bool answer_want(struct ranks *ranks, int32_t to, struct error *error) {
   struct message message = {.kind = MESSAGE_OVER};
   enum claim_result result = CLAIM_OVER;
@@ -41,7 +41,7 @@ bool server_answer(struct ranks *ranks, struct error *error) {
   return true;
 }
 
-/* True for what every rank would meet in its turn, so that the job had better end now. */
+/* True if every rank would meet this failure in turn, so that the job should end now. */
 static bool failure_is_everybodys(const struct error *failure) {
   switch (failure->code) {
     case ERROR_USAGE:
@@ -101,12 +101,12 @@ bool server_handle(struct ranks *ranks, int32_t from, const struct message *mess
       return stop_all(ranks, (enum stop_request)message->stop, error);
     case MESSAGE_COMMITTED:
     case MESSAGE_ENDS:
-      break; /* the claims' alone */
+      break; /* claims_event has done all */
     case MESSAGE_CLAIM:
     case MESSAGE_OVER:
     case MESSAGE_RESTARTED:
     case MESSAGE_END:
-      break; /* rank 0's own words */
+      break; /* sent only by rank 0 */
   }
   return true;
 }

@@ -4,8 +4,8 @@
 
 #include "host/ranks/world_mpi.h"
 
-/* Each launcher leaves one of these in the environment of what it starts: Open MPI's, Hydra's (MPICH, Intel
- * MPI), and PMIx, which Slurm's srun and others use. */
+/* Each launcher sets one of these for the processes that it starts: Open MPI's, Hydra's (MPICH, Intel MPI),
+ * and PMIx, which Slurm's srun and others use. */
 static const char *const launcher_variables[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMI_RANK", "PMIX_RANK"};
 
 static const char *launcher_variable(void) {

@@ -8,11 +8,11 @@
 #include <time.h>
 
 #define MESSAGE_TAG 1
-#define SHARE_BYTES_MAX (1 << 30) /* of one broadcast: counts are int */
-#define NAP_FIRST 20000           /* ns of the first wait for a collective; doubled up to the longest */
+#define SHARE_BYTES_MAX (1 << 30) /* bytes in one broadcast: MPI counts in int */
+#define NAP_FIRST 20000           /* ns of the first wait for a collective; doubles up to the longest */
 #define NAP_LONGEST 2000000
 
-/* A message on its way. Nobody waits for it: it is looked at when the next one is sent. */
+/* A message on its way. No thread waits for it: the next send checks whether it has left. */
 struct sending {
   struct sending *next;
   MPI_Request request;
@@ -20,11 +20,11 @@ struct sending {
 };
 
 struct world_mpi {
-  struct world world; /* first: the world's pointer is a pointer to this */
+  struct world world; /* must be first: a struct world * is cast to this struct */
   struct sending *sending;
 };
 
-/* Waits without spinning, as MPI_Wait would: the ranks' cores belong to their encoders. */
+/* Waits without spinning (MPI_Wait would spin): the ranks' cores belong to their encoders. */
 static void request_wait(MPI_Request *request) {
   struct timespec nap = {.tv_nsec = NAP_FIRST};
   for (;;) {
@@ -36,7 +36,7 @@ static void request_wait(MPI_Request *request) {
   }
 }
 
-/* Frees the messages that have left; with `all`, waits until each has. */
+/* Frees the messages that have left. If `all`, waits until each has left. */
 static void sending_reap(struct world_mpi *mpi, bool all) {
   for (struct sending **at = &mpi->sending; *at;) {
     struct sending *sending = *at;
@@ -145,6 +145,6 @@ void world_mpi_library(char text[WORLD_LIBRARY_MAX]) {
   char full[MPI_MAX_LIBRARY_VERSION_STRING];
   int length;
   MPI_Get_library_version(full, &length);
-  /* What follows is how the library was built. */
+  /* The rest says how the library was built. */
   snprintf(text, WORLD_LIBRARY_MAX, "%.*s", (int)strcspn(full, ",\n"), full);
 }

@@ -1,9 +1,9 @@
-/* A world over MPI. Built where MPI is (NINA_MPI). */
+/* A world over MPI. Built only with NINA_MPI. */
 #pragma once
 
 #include "host/ranks/world.h"
 
 bool world_mpi_open(struct world **world, struct error *error);
 
-/* As world_library. */
+/* Like world_library. */
 void world_mpi_library(char text[WORLD_LIBRARY_MAX]);
