@@ -6,21 +6,21 @@
 
 #include "cuda/top_k_card.h"
 
-/* Chunks are numbered through the scan; number n has the memory n % TOP_K_CARD_CHUNKS. Its rows are reserved
- * under the lock, copied without it, and then counted. */
+/* Chunks are numbered through the scan; chunk n uses memory n % TOP_K_CARD_CHUNKS. A thread reserves rows
+ * under the lock, copies them without the lock, then counts them under the lock. */
 struct chunk {
-  int64_t *row;             /* [chunk_rows] each passage's place in the corpus */
-  int32_t reserved, copied; /* rows; by the feed's lock */
+  int64_t *row;             /* [chunk_rows] each passage's row in the corpus */
+  int32_t reserved, copied; /* rows; under the feed's lock */
 };
 
 struct card_feed {
   struct top_k *top_k;
   struct chunk chunk[TOP_K_CARD_CHUNKS];
 
-  pthread_mutex_t lock; /* for all below */
+  pthread_mutex_t lock; /* protects all below */
   pthread_cond_t changed;
-  int64_t filling;  /* number of the chunk that rows are being reserved in */
-  int64_t released; /* chunks that the card is done with */
+  int64_t filling;  /* number of the chunk in which rows are reserved now */
+  int64_t released; /* chunks that the card has finished */
   int32_t working;  /* threads that have not finished */
   bool ended;
 };
@@ -60,7 +60,8 @@ void card_feed_close(struct card_feed *feed) {
 
 /* --- The threads that decode ---------------------------------------------------------------------------- */
 
-/* Reserves up to `wanted` rows of chunk *number from row *at on. Returns how many; 0: the scan has ended. */
+/* Reserves up to `wanted` rows in chunk *number, from row *at on. Returns their number; 0: the scan has
+ * ended. */
 static int32_t rows_reserve(struct card_feed *feed, int64_t wanted, int64_t *number, int32_t *at) {
   int32_t count = 0;
   pthread_mutex_lock(&feed->lock);
@@ -121,7 +122,7 @@ void card_feed_end(struct card_feed *feed) {
 
 struct lists {
   struct card_feed *feed;
-  const int64_t *row; /* of the chunk that the card works on */
+  const int64_t *row; /* rows of the chunk on the card */
 };
 
 static void least_tell(void *context, int32_t w, int64_t first, int32_t count, float *least) {
@@ -149,7 +150,8 @@ static void candidates_offer(void *context, int32_t w, const struct top_k_candid
 
 /* --- The thread that drives the card -------------------------------------------------------------------- */
 
-/* Rows of a chunk that is complete: full, or the last. 0: there is none (yet, where it does not wait). */
+/* Returns the number of rows in a complete chunk (full, or the last). 0 if the scan has ended, if no rows are
+ * left, or if the chunk is not complete yet and `wait` is false. */
 static int32_t chunk_take(struct card_feed *feed, int64_t number, bool wait) {
   const struct chunk *chunk = chunk_of(feed, number);
   int32_t rows = 0;
@@ -174,7 +176,7 @@ static void chunk_release(struct card_feed *feed, int64_t number) {
   pthread_mutex_unlock(&feed->lock);
 }
 
-/* Takes a chunk and sends it off; *rows is 0 where there is none. */
+/* Takes a chunk and sends it to the card; *rows is 0 if there is none. */
 static bool chunk_send(struct card_feed *feed, int64_t number, bool wait, int32_t *rows,
                        struct error *error) {
   *rows = chunk_take(feed, number, wait);
@@ -182,7 +184,7 @@ static bool chunk_send(struct card_feed *feed, int64_t number, bool wait, int32_
          top_k_card_send(feed->top_k->card, (int32_t)(number % TOP_K_CARD_CHUNKS), *rows, error);
 }
 
-/* A chunk that is full already is on its way up while the one before it is worked on. */
+/* If the next chunk is already full, it is copied to the card while the card works on this one. */
 bool card_feed_run(struct card_feed *feed, struct error *error) {
   int32_t rows = 0, next = 0;
   if (!chunk_send(feed, 0, true, &rows, error)) return false;

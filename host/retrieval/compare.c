@@ -16,7 +16,7 @@ static uint64_t random_next(uint64_t *state) {
   return z ^ (z >> 31);
 }
 
-/* 0 … limit - 1, limit below 2³². The product's high half is even to 1 part in 2³² / limit. */
+/* A number in 0 … limit - 1, limit below 2³². All are equally likely up to 1 part in 2³² / limit. */
 static int64_t random_below(uint64_t *state, int64_t limit) {
   return (int64_t)(((random_next(state) >> 32) * (uint64_t)limit) >> 32);
 }
@@ -26,7 +26,7 @@ static int double_compare(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* The value below which `share` of the sorted values lie, between two of them linearly. */
+/* The quantile at `share` of the sorted values, interpolated linearly between two values. */
 static double percentile(const double *sorted, int32_t count, double share) {
   const double place = share * (count - 1);
   const int32_t below = (int32_t)place;
@@ -34,8 +34,8 @@ static double percentile(const double *sorted, int32_t count, double share) {
   return sorted[below] + (place - below) * (sorted[below + 1] - sorted[below]);
 }
 
-/* means [metrics, resamples] of difference [queries, metrics] over draws of `queries` queries; sum [metrics]
- * is scratch. */
+/* Fills means [metrics, resamples] from difference [queries, metrics]: each resample draws `queries` queries.
+ * sum [metrics] is scratch. */
 static void resample(const double *difference, int64_t queries, int32_t metrics,
                      const struct compare_options *options, double *sum, double *means) {
   uint64_t state = options->seed;

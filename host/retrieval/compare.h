@@ -1,11 +1,11 @@
-/* Whether one run is better than another or only lucky: the paired bootstrap of Efron and Tibshirani (An
- * Introduction to the Bootstrap, 1993, chapters 13 and 16), as is usual in retrieval since Sakai (SIGIR
- * 2006): queries are drawn with replacement, and both runs are measured on the same draw.
+/* Tells whether one run is better than another or only lucky. Method: the paired bootstrap of Efron and
+ * Tibshirani (An Introduction to the Bootstrap, 1993, chapters 13 and 16), usual in retrieval since Sakai
+ * (SIGIR 2006). Queries are drawn with replacement, and both runs are measured on the same draw.
  *
- * The interval holds the middle 95 % of the mean difference over the resamples (percentiles between two
- * resamples are interpolated linearly). An interval that does not hold 0 is a difference that the choice of
- * queries does not explain. The draws depend on the seed and the number of queries alone, so that the same
- * two runs always give the same interval. */
+ * The interval holds the middle 95 % of the resamples' mean differences; percentiles between two resamples
+ * are interpolated linearly. If the interval does not hold 0, the choice of queries does not explain the
+ * difference. The draws depend only on the seed and the number of queries, so the same two runs always give
+ * the same interval. */
 #pragma once
 
 #include <stdint.h>
@@ -19,17 +19,17 @@
 struct compare_options {
   int32_t resamples; /* at least 2 */
   uint64_t seed;
-  double level; /* of confidence, between 0 and 1 */
+  double level; /* confidence, between 0 and 1 */
 };
 
-/* COMPARE_RESAMPLES, COMPARE_SEED, COMPARE_LEVEL. */
+/* Returns COMPARE_RESAMPLES, COMPARE_SEED, COMPARE_LEVEL. */
 struct compare_options compare_defaults(void);
 
 struct interval {
-  double difference; /* mean of after - before over the queries */
+  double difference; /* mean over the queries: after - before */
   double low, high;
 };
 
-/* intervals [metrics] from before and after [queries, metrics]: row q of both is the same query. */
+/* Fills intervals [metrics] from before and after [queries, metrics]; row q of both is the same query. */
 bool compare_paired(const double *before, const double *after, int64_t queries, int32_t metrics,
                     const struct compare_options *options, struct interval *intervals, struct error *error);

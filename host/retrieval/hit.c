@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* Moves `hit` down from the root to its place: the parent always stands after its children. */
+/* Moves `hit` down from the root to its place: a parent always stands after its children in order. */
 static void heap_sink(struct hit *heap, int32_t count, const uint32_t *order, struct hit hit) {
   int32_t at = 0;
   for (;;) {
@@ -42,6 +42,6 @@ static int hit_compare(const void *a, const void *b, void *order) {
 }
 
 void hits_sort(struct hit *hits, int32_t count, const uint32_t *order) {
-  /* qsort_r hands its context on as it is; nothing is written through it. */
+  /* qsort_r passes its context through; no function writes to it. */
   qsort_r(hits, (size_t)count, sizeof *hits, hit_compare, (void *)(uintptr_t)order);
 }

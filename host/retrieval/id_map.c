@@ -7,14 +7,14 @@
 #define SLOTS_FIRST 1024
 #define BYTES_FIRST 16384
 
-/* One place of the hash table (open addressing, the next place on a clash). */
+/* A slot of the hash table (open addressing; on a clash, the next slot). */
 struct id_slot {
-  uint32_t row; /* + 1; 0: empty */
-  uint32_t tag; /* high half of the id's hash, so that few clashes have to look at the id itself */
+  uint32_t row; /* row + 1; 0: empty */
+  uint32_t tag; /* high half of the id's hash: few clashes need to compare the ids */
 };
 
 struct id_map {
-  char *bytes; /* all ids, each with its NUL, in the order of the rows */
+  char *bytes; /* all ids, each with its NUL, ordered by row */
   size_t bytes_used, bytes_capacity;
   uint64_t *start; /* [capacity] where a row's id begins */
   int64_t count, capacity;
@@ -58,7 +58,7 @@ static size_t id_length(const struct id_map *map, int64_t row) {
   return (size_t)(end - map->start[row] - 1);
 }
 
-/* The slot that holds the id, or the empty one where it belongs. */
+/* The slot that holds the id, or the empty slot where it belongs. */
 static struct id_slot *slot_find(const struct id_map *map, const char *id, size_t length, uint64_t hash) {
   const uint32_t tag = (uint32_t)(hash >> 32);
   for (uint64_t at = hash;; at++) {
@@ -74,7 +74,7 @@ int64_t id_map_find(const struct id_map *map, const char *id, size_t length) {
   return (int64_t)slot_find(map, id, length, XXH3_64bits(id, length))->row - 1;
 }
 
-/* Doubles the table. Its ids are known to differ, so only empty places have to be found. */
+/* Doubles the table. All ids in the table differ, so only empty slots must be found. */
 static bool slots_grow(struct id_map *map, struct error *error) {
   const uint64_t slot_count = map->slot_count * 2;
   struct id_slot *slots = calloc(slot_count, sizeof *slots);
@@ -93,7 +93,7 @@ static bool slots_grow(struct id_map *map, struct error *error) {
   return true;
 }
 
-/* Makes room for one more id of `length` bytes. */
+/* Makes room for one more id, `length` bytes long. */
 static bool rows_reserve(struct id_map *map, size_t length, struct error *error) {
   if (map->count == map->capacity) {
     const int64_t capacity = map->capacity ? map->capacity * 2 : SLOTS_FIRST;
@@ -146,7 +146,7 @@ bool id_map_order(const struct id_map *map, uint32_t *order, struct error *error
   uint32_t *rows = malloc(bytes);
   if (!rows) return error_set_memory(error, bytes, "the order of ids");
   for (int64_t row = 0; row < map->count; row++) rows[row] = (uint32_t)row;
-  /* qsort_r hands its context on as it is; nothing is written through it. */
+  /* qsort_r passes its context through; no function writes to it. */
   qsort_r(rows, (size_t)map->count, sizeof *rows, row_compare, (void *)(uintptr_t)map);
   for (int64_t place = 0; place < map->count; place++) order[rows[place]] = (uint32_t)place;
   free(rows);

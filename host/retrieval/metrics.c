@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define K_MAX 100000 /* a list of that many hits for every query already fills memory */
+#define K_MAX 100000 /* longer lists for every query would fill memory */
 
 static const char *const kind_names[] = {"accuracy", "precision", "recall", "ndcg", "mrr", "map"};
 #define KINDS (sizeof kind_names / sizeof kind_names[0])
@@ -33,7 +33,7 @@ void metric_set_default(struct metric_set *set) {
   *set = evaluator;
 }
 
-/* Reads a metric off the front of *text, up to a comma or the end. */
+/* Reads a metric from the front of *text, up to a comma or the end. */
 static bool metric_parse(const char **text, struct metric *metric) {
   const char *at = strchr(*text, '@');
   if (!at || !isdigit((unsigned char)at[1])) return false;
@@ -109,7 +109,7 @@ static double average_precision(const bool *relevant, int32_t hits, int64_t most
   return sum / (double)most;
 }
 
-/* Discounted gain over that of a list whose first `most` hits are all relevant. */
+/* Discounted gain, divided by the gain of a list whose first `most` hits are all relevant. */
 static double discounted_gain(const bool *relevant, int32_t hits, int64_t most) {
   double gain = 0, ideal = 0;
   for (int32_t i = 0; i < hits; i++)
@@ -120,7 +120,7 @@ static double discounted_gain(const bool *relevant, int32_t hits, int64_t most) 
 
 static double metric_value(struct metric metric, const bool *relevant, int32_t hits, int64_t total) {
   const int32_t seen = hits < metric.k ? hits : metric.k;
-  const int64_t most = total < metric.k ? total : metric.k; /* relevant hits that k places can hold */
+  const int64_t most = total < metric.k ? total : metric.k; /* relevant hits that fit in k places */
   switch (metric.kind) {
     case METRIC_ACCURACY:
       return relevant_count(relevant, seen) > 0;

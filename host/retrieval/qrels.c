@@ -8,15 +8,15 @@
 #include "host/retrieval/qrels_read.h"
 
 #define PAIRS_FIRST 1024
-#define NAME_BYTES 96 /* of an id, in a sentence */
+#define NAME_BYTES 96 /* bytes of an id shown in a sentence */
 
-/* A judgement as it was read. */
+/* A judgement as read. */
 struct pair {
   int64_t query, row, line;
   int32_t grade;
 };
 
-/* Something odd: how often, and where first. */
+/* An oddity: how often it occurs, and its first place. */
 struct oddity {
   int64_t count, line;
   char name[NAME_BYTES];
@@ -25,8 +25,8 @@ struct oddity {
 struct qrels_reading {
   const char *path;
   const struct id_map *queries, *passages;
-  struct id_map *missing; /* passages that are not in the corpus: their rows follow its last */
-  struct pair *pairs;     /* those of known queries */
+  struct id_map *missing; /* passages not in the corpus: their rows follow its last row */
+  struct pair *pairs;     /* judgements for known queries */
   int64_t count, capacity;
   int64_t lines, known_passages;
   struct oddity strange_query, strange_passage, repeated;
@@ -91,7 +91,7 @@ static int pair_compare(const void *a, const void *b) {
   return (x->line > y->line) - (x->line < y->line);
 }
 
-/* Sorts the pairs and keeps the last judgement of each. */
+/* Sorts the pairs and keeps each pair's last judgement. */
 static void pairs_settle(struct qrels_reading *reading) {
   struct pair *pairs = reading->pairs;
   int64_t kept = 0;
@@ -160,7 +160,7 @@ static void warnings_fill(struct qrels *qrels, const struct qrels_reading *readi
                 reading->path, (long long)(qrels->queries - qrels->judged), (long long)qrels->queries);
 }
 
-/* Judgements that cannot measure anything are most likely those of another set. */
+/* If the judgements cannot measure anything, they most likely belong to another set. */
 static bool qrels_check(const struct qrels *qrels, const struct qrels_reading *reading, struct error *error) {
   const char *path = reading->path;
   if (reading->lines == 0) return error_set(error, ERROR_INPUT, "%s holds no judgements", path);

@@ -7,7 +7,7 @@
 #include "io/json_scan.h"
 
 #define WHITE_SPACE " \t\v\f"
-#define GRADE_BYTES 32 /* of the longest grade that is read */
+#define GRADE_BYTES 32 /* longest grade */
 #define GRADE_MOST 999999999
 
 const char *qrels_form_expected(enum qrels_form form) {
@@ -29,14 +29,14 @@ const char *qrels_form_expected(enum qrels_form form) {
          "(TREC), or of JSON objects with query-id, corpus-id and score";
 }
 
-/* Length of a line without the tabs and blanks at its end: they begin no field. */
+/* A line's length without tabs and blanks at its end: no field begins there. */
 static size_t text_length(const char *text) {
   size_t length = strlen(text);
   while (length > 0 && strchr(WHITE_SPACE, text[length - 1])) length--;
   return length;
 }
 
-/* Cuts text [0, length) at tabs, or at stretches of white space. Returns the number of fields, at most
+/* Splits text [0, length) at single tabs, or at runs of white space. Returns the number of fields, at most
  * QRELS_FIELDS_MAX. */
 static int fields_split(const char *text, size_t length, bool tabs,
                         struct qrels_field fields[QRELS_FIELDS_MAX]) {
@@ -53,9 +53,9 @@ static int fields_split(const char *text, size_t length, bool tabs,
   return count;
 }
 
-/* Cuts at tabs as a CSV reader does: a field that begins with a quote ends at the next one, and may hold tabs
- * and, doubled, quotes. In place: what is left of such a field moves to where its first quote was. Returns 0
- * if a field does not end. */
+/* Splits at tabs like a CSV reader: a field that begins with a quote ends at the next quote, and may hold
+ * tabs and doubled quotes. Works in place: the unquoted field moves to the place of its first quote. Returns
+ * 0 if a quoted field does not end. */
 static int fields_split_quoted(char *text, size_t length, struct qrels_field fields[QRELS_FIELDS_MAX]) {
   size_t at = 0;
   int count = 0;
@@ -79,7 +79,7 @@ static int fields_split_quoted(char *text, size_t length, struct qrels_field fie
   return count;
 }
 
-/* A whole number, however a program may write one: 1, +1, 1.0, 1e0. */
+/* Reads a whole number in any usual spelling: 1, +1, 1.0, 1e0. */
 static bool grade_parse(struct qrels_field field, int32_t *grade) {
   char digits[GRADE_BYTES + 1], *end;
   while (field.length > 0 && *field.bytes == ' ') field.bytes++, field.length--;
@@ -93,7 +93,8 @@ static bool grade_parse(struct qrels_field field, int32_t *grade) {
   return (double)*grade == value;
 }
 
-/* True for what a header calls the column of grades. A slip in a first grade must not pass for one. */
+/* True if a header uses this name for the column of grades. A typing error in the first grade must not look
+ * like a header. */
 static bool is_grade_name(struct qrels_field field) {
   static const char *const names[] = {"score",     "relevance", "relevancy", "rel",  "label",
                                       "judgement", "judgment",  "grade",     "qrel", "relevance_score"};
@@ -117,13 +118,13 @@ enum qrels_form qrels_form_find(const char *text, bool *header) {
   const int count = fields_split(text, length, tabs, fields);
   for (int i = 0; i < count; i++) quotes |= tabs && fields[i].bytes[0] == '"';
   *header = count > 0 && is_grade_name(fields[count - 1]);
-  if (quotes) return QRELS_BEIR; /* they may hold tabs, so the count says nothing */
+  if (quotes) return QRELS_BEIR; /* quoted fields may hold tabs, so the count says nothing */
   if (count == 3) return tabs ? QRELS_BEIR : QRELS_BEIR_SPACES;
   if (count == 4) return tabs ? QRELS_TREC_TABS : QRELS_TREC;
   return QRELS_UNKNOWN;
 }
 
-/* Decodes an id where it stands. */
+/* Decodes an id in place. */
 static bool id_take(char *text, const struct json_value *value, struct qrels_field *id) {
   if (value->kind != JSON_STRING && value->kind != JSON_INTEGER) return false;
   if (value->kind == JSON_STRING && value->lone_surrogate) return false;

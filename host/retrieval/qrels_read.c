@@ -5,11 +5,11 @@
 #include "host/retrieval/qrels_fields.h"
 #include "io/line_reader.h"
 
-#define LINE_BYTES ((int64_t)1 << 20) /* of the longest line: two ids and a grade */
-#define TEXT_BYTES ((int64_t)1 << 30) /* of all: tens of millions of judgements */
+#define LINE_BYTES ((int64_t)1 << 20) /* longest line: two ids and a grade */
+#define TEXT_BYTES ((int64_t)1 << 30) /* longest file: tens of millions of judgements */
 #define BLANKS " \t\v\f"
 
-/* Takes one line, which is no blank one. */
+/* Takes one line that is not blank. */
 static bool line_take(const struct line_reader *reader, char *text, enum qrels_form form, qrels_line_fn *take,
                       void *context, struct error *error) {
   struct qrels_line line = {.number = line_reader_number(reader)};

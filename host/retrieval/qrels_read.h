@@ -1,4 +1,4 @@
-/* The lines of a file of judgements. Private to this folder. */
+/* Reads the lines of a judgement file. Private to this folder. */
 #pragma once
 
 #include <stdint.h>
@@ -11,12 +11,12 @@ struct qrels_field {
 };
 
 struct qrels_line {
-  int64_t number; /* in the file, from 1 */
+  int64_t number; /* line number, from 1 */
   struct qrels_field query, passage;
   int32_t grade;
 };
 
-/* Calls `take` for every judgement of a file, in its order; stops where that returns false. The fields are
- * valid during the call. */
+/* Calls `take` for every judgement in the file, in order; stops if `take` returns false. The fields are valid
+ * only during the call. */
 typedef bool qrels_line_fn(void *context, const struct qrels_line *line, struct error *error);
 bool qrels_read_lines(const char *path, qrels_line_fn *take, void *context, struct error *error);

@@ -11,7 +11,7 @@
 
 #include "host/retrieval/score_tile_body.h"
 
-/* Half of the tile's queries, or one, by half of its passages at a time. */
+/* Scores half of the tile's queries, or one query, against half of its passages at a time. */
 static void half_score(const float *queries, const float *passages, int32_t width, int32_t count,
                        const float *least, float *scores, uint32_t *hits) {
   uint32_t low[VEC_QUERIES], high[VEC_QUERIES];

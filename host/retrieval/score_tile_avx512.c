@@ -11,7 +11,7 @@
 
 #include "host/retrieval/score_tile_body.h"
 
-/* A last panel of few queries (one, in an interactive search) is not worth a full tile. */
+/* If the last panel has few queries (one, in an interactive search), score less than a full tile. */
 static void score(const float *queries, const float *passages, int32_t width, int32_t count,
                   const float least[TILE_QUERIES], struct tile_scores *tile) {
   if (count > 8)

@@ -1,5 +1,5 @@
-/* Packing and scoring over vector registers; included once per instruction set, after its vector words
- * (host/model/vec_*.h) and VEC_QUERIES, how many queries a register tile has. */
+/* Packing and scoring with vector registers; included once per instruction set, after its vector operations
+ * (host/model/vec_*.h) and VEC_QUERIES, the number of queries in a register tile. */
 #pragma once
 
 #include <immintrin.h>
@@ -7,8 +7,8 @@
 #include "host/model/unroll.h"
 #include "host/retrieval/score_tile.h"
 
-/* Eight rows of eight halves to eight dimensions of eight floats: transposed while they are still 16 bits
- * wide, then widened. */
+/* Packs eight rows with eight halves each into eight dimensions with eight floats each. Transposes the 16-bit
+ * numbers first, then widens them. */
 static inline void square_pack(const __m128i row[8], float *panel) {
   __m128i pair[8], four[8], column[8];
   for (int i = 0; i < 4; i++) {
@@ -44,7 +44,7 @@ static void pack(const uint16_t *rows, int64_t stride, int32_t count, int32_t wi
   }
 }
 
-/* One register tile: `count` queries, a constant where this is inlined, by two vectors of passages. */
+/* Scores one register tile: `count` queries (a constant after inlining) by two vectors of passages. */
 static inline __attribute__((always_inline)) void tile_score(const float *queries, const float *passages,
                                                              int32_t width, const int count,
                                                              const float *least, float *score,

@@ -22,7 +22,7 @@ static bool options_check(const struct top_k_options *options, struct error *err
   return true;
 }
 
-/* rows × columns × size zeroed bytes, aligned for the widest vectors. */
+/* Allocates rows × columns × size zeroed bytes, aligned for the widest vectors. */
 static void *array_make(int64_t rows, int64_t columns, size_t size, const char *purpose,
                         struct error *error) {
   size_t bytes;
@@ -41,7 +41,7 @@ static void *array_make(int64_t rows, int64_t columns, size_t size, const char *
   return memset(array, 0, bytes);
 }
 
-/* panel [width, TILE_QUERIES] from rows [count, width]; lanes from count on stay 0. */
+/* Packs rows [count, width] into panel [width, TILE_QUERIES]; lanes from count on stay 0. */
 static void queries_pack(const float *rows, int32_t count, int32_t width, float *panel) {
   for (int32_t q = 0; q < count; q++)
     for (int64_t i = 0; i < width; i++) panel[i * TILE_QUERIES + q] = rows[q * (int64_t)width + i];
@@ -74,7 +74,7 @@ static bool panels_make(struct top_k *top_k, int32_t w, const float *rows, struc
   return true;
 }
 
-/* ERROR_UNSUPPORTED is no failure: the queries are none for a card. */
+/* Opens the card if the options ask for one. ERROR_UNSUPPORTED is no failure: the threads search instead. */
 static bool card_open(struct top_k *top_k, const struct top_k_options *options,
                       const struct top_k_card_sizes *sizes, struct error *error) {
   const struct top_k_card_options card = {.device = options->card,

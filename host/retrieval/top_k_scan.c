@@ -5,30 +5,29 @@
 #include "host/retrieval/card_feed.h"
 #include "host/retrieval/top_k_panels.h"
 
-/* Packed passages that a thread holds at a time: they stay in its L2 cache while all queries pass over them.
- */
+/* Bytes of packed passages per thread: they stay in its L2 cache while all queries pass over them. */
 #define BLOCK_BYTES (256 * 1024)
 
-/* Passages that are in memory are handed out in stretches of this size. */
+/* Bytes in a piece of passages that are in memory. */
 #define STRETCH_BYTES (1024 * 1024)
 
 struct files_scan {
   struct top_k *top_k;
   const struct passage_source *source;
-  struct card_feed *feed; /* where a card computes; otherwise NULL */
-  atomic_bool failed;     /* a worker has failed: the others stop */
+  struct card_feed *feed; /* NULL: no card */
+  atomic_bool failed;     /* a worker has failed; the others stop */
   pthread_mutex_t lock;
-  struct error *error; /* the first failure's, under the lock */
+  struct error *error; /* the first failure; under the lock */
 };
 
 struct scan_worker {
   struct files_scan *scan;
   int32_t number;
-  float *block;     /* packed passages: panels of [width, TILE_PASSAGES] */
+  float *block;     /* packed passages: panels [width, TILE_PASSAGES] */
   uint16_t *narrow; /* [TILE_PASSAGES, width] rows derived from the widest */
 };
 
-/* Panels of passages in a block: at least one, however wide they are. */
+/* Number of panels in a block: at least one, even for wide rows. */
 static int32_t block_panels(int32_t width) {
   const int64_t panels = BLOCK_BYTES / ((int64_t)width * TILE_PASSAGES * (int64_t)sizeof(float));
   return panels < 1 ? 1 : (int32_t)panels;
@@ -39,7 +38,7 @@ static int32_t panel_rows(int64_t rows, int32_t panel) {
   return rest < TILE_PASSAGES ? (int32_t)rest : TILE_PASSAGES;
 }
 
-/* Packs rows [count, passage_width], cut to `width` as the stored files of that width are. */
+/* Packs rows [count, passage_width], cut to `width` in the same way as the stored files. */
 static void block_pack(struct scan_worker *worker, const uint16_t *rows, int64_t count, int32_t width) {
   const struct top_k *top_k = worker->scan->top_k;
   const int64_t stride = top_k->options.passage_width;
@@ -68,7 +67,7 @@ static void hits_take(const struct top_k *top_k, struct query_panel *panel, cons
   pthread_mutex_unlock(&panel->lock);
 }
 
-/* All passages of the block, `count` from first_row on, against the queries of one panel. */
+/* Scores the block's passages, `count` from first_row on, against one panel's queries. */
 static void block_score(const struct scan_worker *worker, struct query_panel *panel, int32_t width,
                         int64_t first_row, int64_t count) {
   const struct top_k *top_k = worker->scan->top_k;
@@ -89,7 +88,7 @@ static void block_score(const struct scan_worker *worker, struct query_panel *pa
 static void piece_score(struct scan_worker *worker, const struct passages *piece) {
   const struct top_k *top_k = worker->scan->top_k;
   const struct top_k_options *options = &top_k->options;
-  /* Threads begin with different queries, so that they seldom want the same lists at the same time. */
+  /* Threads start at different queries, so that they seldom need the same lists at the same time. */
   const int64_t start = top_k->panel_count * worker->number / options->threads;
   for (int32_t w = 0; w < options->width_count; w++) {
     const int32_t width = options->widths[w];
@@ -165,7 +164,7 @@ static void *worker_run(void *argument) {
   return NULL;
 }
 
-/* What this thread does in a scan: it drives the card, or it is worker 0. */
+/* The calling thread's part in a scan: it runs the card, or is worker 0. */
 static void scan_join(struct files_scan *scan, struct scan_worker *workers) {
   struct error error;
   if (!scan->feed)

@@ -6,7 +6,7 @@
 
 #define TREC_SPACES " \t\n\v\f\r"
 
-/* Appends an id without its white space; returns whether it had any. */
+/* Appends an id with its white space replaced; returns true if it had any. */
 static bool id_append(struct text *text, const char *id) {
   bool replaced = false;
   for (;;) {

@@ -6,14 +6,14 @@
 
 #include "io/npy_zst.h"
 
-/* Decompressed bytes that a worker reads at a time: whole frames of npy_zst_write (128 KiB each), few enough
- * that every core gets a share of a small run. */
+/* Decompressed bytes that a worker reads at a time: whole frames from npy_zst_write (128 KiB each), few
+ * enough that every core gets a share of a small run. */
 #define PIECE_BYTES (1024 * 1024)
 
-/* Each worker's own: the file that it read from last, and what it read. */
+/* A worker's state: the file that it read last, and the rows that it read. */
 struct file_worker {
   struct npy_zst_reader *reader;
-  int64_t file; /* of the reader */
+  int64_t file; /* the reader's file */
   uint16_t *values;
 };
 
@@ -25,7 +25,7 @@ struct vector_files {
   struct file_worker *workers; /* [threads] */
   atomic_llong done;
 
-  pthread_mutex_t lock; /* for the place of the next piece */
+  pthread_mutex_t lock; /* protects the place of the next piece */
   int64_t file, row;
 };
 
@@ -76,7 +76,7 @@ struct vector_files *vector_files_open(const struct vector_file *files, int64_t 
   return all;
 }
 
-/* Claims the next piece: *rows of file *file from its row *row on; no rows when nothing is left. */
+/* Claims the next piece: *rows rows in file *file, from its row *row on; 0 rows if nothing is left. */
 static void piece_claim(struct vector_files *all, int64_t *file, int64_t *row, int64_t *rows) {
   pthread_mutex_lock(&all->lock);
   while (all->file < all->count && all->row >= all->files[all->file].rows) {
