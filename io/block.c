@@ -8,13 +8,13 @@
 #include "io/byte_source.h"
 #include "io/text.h"
 
-/* One read: small enough to stay in the second-level cache until its lines have been found. */
+/* One read: small enough to stay in the second-level cache until its lines are found. */
 #define READ_SIZE ((size_t)256 * 1024)
-/* What a line's text may lack of the bytes up to its LF: a CR, and the mark that opens a file; files laid end
- * to end have more than one. */
+/* The most bytes before a line's LF that are not text: a CR and a mark. (A mark opens a file; a shard made
+ * from several files has more than one.) */
 #define TRIM_MAX (TEXT_MARK_BYTES + 1)
 
-/* What the last attempt to read on gave. */
+/* The result of the last attempt to read on. */
 enum tail { TAIL_OPEN, TAIL_END, TAIL_DAMAGED, TAIL_FAILED };
 
 struct block_reader {
@@ -24,21 +24,21 @@ struct block_reader {
   int32_t shard;
   int64_t size_expected; /* of the file; -1: not known */
 
-  /* The block to come. */
+  /* The next block. */
   int32_t index;
   int64_t first_line;
   int64_t first_offset;
   bool done;
 
-  /* Bytes of the shard from first_offset on: always whole from the block's start, except while a line is
-   * passed over. */
+  /* The shard's bytes from first_offset on. They are whole from the block's start, except while a long line
+   * is being skipped. */
   char *buffer;
   size_t size, capacity;
 
-  int64_t consumed; /* of the file, as last told */
+  int64_t consumed; /* last result of block_reader_consumed */
 
   enum tail tail;
-  struct error failure; /* of TAIL_DAMAGED and TAIL_FAILED */
+  struct error failure; /* for TAIL_DAMAGED and TAIL_FAILED */
   XXH3_state_t *hash;
 };
 
@@ -56,21 +56,21 @@ static size_t saturating_add(size_t a, size_t b) {
   return a > SIZE_MAX - b ? SIZE_MAX : a + b;
 }
 
-/* What a buffer needs where no line is longer than a block. */
+/* The capacity that a buffer needs if no line is longer than a block. */
 static size_t usual_capacity(const struct block_reader *reader) {
   return saturating_add((size_t)reader->limits.bytes, READ_SIZE);
 }
 
-/* The longest stretch of one line that is held. A line of more bytes than this is too long and a block of its
- * own, so that nothing else depends on its bytes. (A line that is too long but fits a block is held like any
- * other: until its end is seen, nobody knows whether it belongs to this block or to the next.) */
+/* The most bytes of one line that are held. A longer line is too long and a block alone, so no other line
+ * depends on its bytes. (A line that is too long but fits into a block is held like any other: before its end
+ * is found, the reader cannot know if the line belongs to this block or to the next.) */
 static size_t hold_limit(const struct block_reader *reader) {
   const struct block_limits *limits = &reader->limits;
   return saturating_add((size_t)(limits->bytes > limits->max_line ? limits->bytes : limits->max_line),
                         TRIM_MAX);
 }
 
-/* Makes room for one more read: by doubling, but not past what the limits can ask for. */
+/* Makes room for one more read: doubles the buffer, but not past the size that the limits allow. */
 static bool reader_reserve(struct block_reader *reader) {
   const size_t needed = reader->size + READ_SIZE;
   if (needed <= reader->capacity) return true;
@@ -86,8 +86,8 @@ static bool reader_reserve(struct block_reader *reader) {
   return true;
 }
 
-/* At the end of the file: has it the size that the run began with? If not, it is still being written, or was
- * cut, and its text need not be whole. */
+/* At the end of the file, compares its size with the size at the run's start. If they differ, the file is
+ * still being written, or was cut, and its text may be incomplete. */
 static enum tail reader_check_size(struct block_reader *reader) {
   const int64_t expected = reader->size_expected, taken = byte_source_consumed(reader->source);
   const int64_t now = byte_source_size(reader->source);
@@ -99,7 +99,7 @@ static enum tail reader_check_size(struct block_reader *reader) {
   return TAIL_DAMAGED;
 }
 
-/* Adds one read to the buffer. TAIL_OPEN: bytes came. Any other answer stays. */
+/* Adds one read to the buffer. TAIL_OPEN: bytes came. Any other result is final. */
 static enum tail reader_fill(struct block_reader *reader) {
   if (reader->tail != TAIL_OPEN) return reader->tail;
   if (!reader_reserve(reader)) return reader->tail = TAIL_FAILED;
@@ -116,9 +116,9 @@ static enum tail reader_fill(struct block_reader *reader) {
 }
 
 enum line_extent {
-  LINE_WHOLE,  /* a line, with its end or ended by the shard's end */
+  LINE_WHOLE,  /* a line that ends in LF or at the shard's end */
   LINE_BEYOND, /* the next line does not fit into the block */
-  LINE_LONG,   /* more bytes than are held, without an end so far */
+  LINE_LONG,   /* more bytes than are held, and no end so far */
   LINE_NONE,   /* the shard has ended */
   LINE_CUT,    /* damage comes before the line's end */
   LINE_FAILED,
@@ -128,8 +128,8 @@ static enum line_extent line_extent_of(enum tail tail) {
   return tail == TAIL_END ? LINE_NONE : tail == TAIL_DAMAGED ? LINE_CUT : LINE_FAILED;
 }
 
-/* Finds the line that begins at `start` in the buffer, reading on as needed. *next is where the one after it
- * begins, `limit` where the block must have ended. */
+/* Finds the line that begins at `start` in the buffer; reads on if needed. *next is the start of the
+ * following line; the block must end at `limit` or before. */
 static enum line_extent line_find(struct block_reader *reader, size_t start, size_t limit, size_t *next) {
   size_t searched = start;
   for (;;) {
@@ -146,8 +146,9 @@ static enum line_extent line_find(struct block_reader *reader, size_t start, siz
   }
 }
 
-/* Passes over the line that fills the buffer and goes on beyond it. *total counts its bytes, *trimmed those
- * that are no text: mark, CR and LF. reader->hash takes all of it, the buffer keeps what follows. */
+/* Skips the line that fills the buffer and continues beyond it. *total counts the line's bytes, *trimmed
+ * those that are not text (mark, CR and LF). reader->hash takes the whole line; the buffer keeps the bytes
+ * after the line. */
 static enum line_extent line_pass(struct block_reader *reader, size_t *total, size_t *trimmed) {
   XXH3_128bits_reset(reader->hash);
   *total = 0;
@@ -188,8 +189,8 @@ static void border_set_hash(struct block_border *border, XXH128_hash_t hash) {
            (unsigned long long)hash.low64);
 }
 
-/* A block that the reader has found: its bytes are the first `held` of the buffer, unless it is one line that
- * was passed over. */
+/* A block that the reader has found. Its bytes are the first `held` in the buffer, unless the block is a
+ * single line that was skipped. */
 struct found {
   struct block_border border;
   size_t held;
@@ -197,7 +198,7 @@ struct found {
   int64_t passed_length;
 };
 
-/* The block is one line that is not held: finds its end. */
+/* The block is one line that is not held: finds the line's end. */
 static enum line_extent found_pass_line(struct block_reader *reader, struct found *found) {
   size_t total, trimmed;
   const enum line_extent result = line_pass(reader, &total, &trimmed);
@@ -210,7 +211,7 @@ static enum line_extent found_pass_line(struct block_reader *reader, struct foun
   return result;
 }
 
-/* Finds the next block's border. `block` takes the offsets of its lines; NULL where nobody asks for them. */
+/* Finds the next block's border. If `block` is not NULL, it receives its lines' offsets. */
 static bool reader_find(struct block_reader *reader, struct block *block, struct found *found,
                         struct error *error) {
   struct block_border *border = &found->border;
@@ -241,16 +242,16 @@ static bool reader_find(struct block_reader *reader, struct block *block, struct
   if (!found->passed) border_set_hash(border, XXH3_128bits(found->held ? reader->buffer : "", found->held));
   border->incomplete = result == LINE_CUT;
   if (border->incomplete || reader->size > found->held) return true;
-  /* The last block must say so: where no byte is left, looks whether one follows. A block of which that is
-   * not known is none: committed as one that is not the last, it might leave the shard without an end for
-   * ever. */
+  /* The last block of a shard must be marked as the last. If no bytes are left, look ahead one read to find
+   * out. If the look-ahead fails, drop the block: committing it without the mark could leave the shard
+   * without an end for ever. */
   const enum tail tail = reader_fill(reader);
   border->end_of_shard = tail == TAIL_END;
   if (tail == TAIL_FAILED) *error = reader->failure;
   return tail != TAIL_FAILED;
 }
 
-/* Sets every line's text, from where it and the next one begin. */
+/* Sets every line's text from the starts of the line and of the next one. */
 static void block_set_lines(struct block *block, int64_t max_line) {
   const struct block_border *border = &block->border;
   for (int64_t i = 0; i < border->lines; i++) {
@@ -267,16 +268,17 @@ static void block_set_lines(struct block *block, int64_t max_line) {
   }
 }
 
-/* Gives back what one long line made a buffer grow by. */
+/* Shrinks a buffer that one long line has made larger. */
 static void buffer_trim(char **buffer, size_t *capacity, size_t size, size_t usual) {
   if (*capacity <= usual || size > usual) return;
   char *smaller = realloc(*buffer, usual);
-  if (!smaller) return; /* a larger buffer does as well */
+  if (!smaller) return; /* a larger buffer works too */
   *buffer = smaller;
   *capacity = usual;
 }
 
-/* Hands the found block's text over: the two exchange buffers, and only what follows the block is copied. */
+/* Hands the found block's text over: block and reader exchange buffers, and only the bytes after the block
+ * are copied. */
 static bool block_take(struct block *block, struct block_reader *reader, const struct found *found,
                        struct error *error) {
   const size_t rest = reader->size - found->held;
@@ -306,7 +308,7 @@ static bool block_take(struct block *block, struct block_reader *reader, const s
   return true;
 }
 
-/* The damage that ends the shard, with the last line that is whole. */
+/* Describes the damage that ends the shard, and names the last whole line. */
 static void block_set_damage(struct block *block, const struct block_reader *reader) {
   const struct block_border *border = &block->border;
   block->damage.code = ERROR_NONE;
@@ -380,7 +382,7 @@ int64_t block_reader_consumed(struct block_reader *reader) {
   int64_t consumed = byte_source_position(reader->source);
   if (reader->done)
     consumed = byte_source_consumed(reader->source);
-  else if (ahead > 0) /* its share of a text that is taken to be compressed evenly */
+  else if (ahead > 0) /* the blocks' share, if the text is compressed evenly */
     consumed = (int64_t)((double)consumed * (text / (text + ahead)) + 0.5);
   if (consumed > reader->consumed) reader->consumed = consumed;
   return reader->consumed;

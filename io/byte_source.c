@@ -17,11 +17,11 @@
 #include "io/file.h"
 
 #define INPUT_CAPACITY ((size_t)256 * 1024) /* one read of a compressed file */
-#define STOP_INTERVAL_MS 100                /* how often a wait for a pipe looks whether it should end */
+#define STOP_INTERVAL_MS 100                /* how often a wait for a pipe checks *stop */
 #define MAGIC_SIZE 4
 #define OUTPUT_MAX ((size_t)1 << 30) /* zlib counts in 32 bits */
-#define GZIP_WINDOW (16 + MAX_WBITS) /* 16: a gzip header, as zlib's manual has it */
-#define ZSTD_WINDOW_LOG_MAX 31       /* what `zstd --ultra --long=31` writes */
+#define GZIP_WINDOW (16 + MAX_WBITS) /* 16: a gzip header (zlib's manual) */
+#define ZSTD_WINDOW_LOG_MAX 31       /* written by `zstd --ultra --long=31` */
 #define ZSTD_BLOCK_HEADER_SIZE ((size_t)3)
 
 static const unsigned char gzip_magic[] = {0x1f, 0x8b};
@@ -30,37 +30,37 @@ static const unsigned char skippable_magic[MAGIC_SIZE] = {0x50, 0x2a, 0x4d, 0x18
 
 enum byte_format { FORMAT_PLAIN, FORMAT_GZIP, FORMAT_ZSTD };
 
-/* Where in the compressed stream the next input byte lies. */
+/* The place of the next input byte in the compressed stream. */
 enum stream_place { PLACE_BETWEEN, PLACE_INSIDE, PLACE_PADDING };
 
 struct byte_source {
   char *name; /* for messages */
   int descriptor;
-  bool owned; /* the descriptor is ours to close */
+  bool owned; /* the source must close the descriptor */
   bool regular;
   const atomic_int *stop;       /* ends a wait for a pipe; may be NULL */
-  const struct byte_head *head; /* comes before what the pipe still has; may be NULL */
+  const struct byte_head *head; /* comes before the pipe's own bytes; may be NULL */
   size_t head_used;
-  bool keeps; /* what it takes, in kept */
+  bool keeps; /* every byte taken is also copied to `kept` */
   struct byte_head kept;
   size_t kept_capacity;
   enum byte_format format;
   enum stream_place place;
 
-  unsigned char *input; /* [INPUT_CAPACITY], of which input_used … input_size are still to be taken */
+  unsigned char *input; /* [INPUT_CAPACITY]; bytes input_used … input_size are not yet taken */
   size_t input_used, input_size;
   bool input_ended;
   int64_t consumed;
 
   z_stream gzip;
   ZSTD_DCtx *zstd;
-  size_t zstd_hint;  /* what zstd would like to be fed next */
-  bool zstd_pending; /* it may hold output that found no room */
+  size_t zstd_hint;  /* input bytes that zstd asks for next */
+  bool zstd_pending; /* zstd may hold output that found no room */
 
-  struct error failure; /* what every further read returns */
+  struct error failure; /* result of every further read */
 };
 
-/* Waits until a pipe has something to read; false when *stop was set before that. */
+/* Waits until a pipe has bytes; false if *stop was set before. */
 static bool source_wait(const struct byte_source *source) {
   struct pollfd pipe = {.fd = source->descriptor, .events = POLLIN};
   if (!source->stop || source->regular) return true;
@@ -83,7 +83,7 @@ static bool source_keep(struct byte_source *source, const void *bytes, size_t si
   return true;
 }
 
-/* What is left of the head. */
+/* Gives bytes from the rest of the head. */
 static size_t source_read_head(struct byte_source *source, void *buffer, size_t capacity) {
   const size_t left = source->head ? source->head->size - source->head_used : 0;
   const size_t count = left < capacity ? left : capacity;
@@ -93,7 +93,7 @@ static size_t source_read_head(struct byte_source *source, void *buffer, size_t 
   return count;
 }
 
-/* The system call, with its faults and interruptions: -1 sets `failure`. */
+/* The system call, with its faults and interruptions: on -1, `failure` is set. */
 static ssize_t source_read(struct byte_source *source, void *buffer, size_t capacity) {
   ssize_t count = (ssize_t)source_read_head(source, buffer, capacity);
   if (count > 0) return count;
@@ -152,14 +152,14 @@ static int64_t plain_read(struct byte_source *source, void *buffer, size_t capac
   return (int64_t)count;
 }
 
-/* Between members: takes what may stand there. *more says whether another member begins. */
+/* Between members: skips padding. *more: another member begins. */
 static bool gzip_next_member(struct byte_source *source, bool *more) {
   for (;;) {
     if (!source_fill(source)) return false;
     *more = !source->input_ended;
     if (source->input_ended) return true;
     if (source->input[source->input_used] != 0) break;
-    /* Zeros are what a tape's or a disk's block size adds: gzip, too, lets them follow the last member. */
+    /* A tape or disk fills its last block with zeros; gzip, too, accepts zeros after the last member. */
     source->place = PLACE_PADDING;
     source->input_used++;
   }
@@ -170,7 +170,7 @@ static bool gzip_next_member(struct byte_source *source, bool *more) {
   return true;
 }
 
-/* One call of inflate. Bytes that it put out before it found damage count: they are the text before the
+/* One call to inflate. If inflate gave bytes before it found damage, they count: they are the text before the
  * damage. */
 static bool gzip_step(struct byte_source *source) {
   z_stream *gzip = &source->gzip;
@@ -211,18 +211,18 @@ static int64_t gzip_read(struct byte_source *source, void *buffer, size_t capaci
   return count > 0 || fine ? count : -1;
 }
 
-/* First bytes of a zstd frame (0xFD2FB528) and of a skippable one (0x184D2A50 … 0x184D2A5F), little-endian.
- */
+/* First bytes of a zstd frame (0xFD2FB528) and of a skippable frame (0x184D2A50 … 0x184D2A5F),
+ * little-endian. */
 static bool zstd_may_start(unsigned char byte) {
   return byte == 0x28 || (byte & 0xf0) == 0x50;
 }
 
-/* How many of the bytes at hand zstd gets in one step.
+/* How many of the available bytes zstd gets in one step.
  *
- * When ZSTD_decompressStream fails it does not say what it put out earlier in the same call. So that no text
- * before the damage is lost, a step never goes past the end of one compressed block: the hint is what is left
- * of the block and the header of the next one. For the same reason nothing is fed while there may be output
- * to flush. */
+ * If ZSTD_decompressStream fails, it does not say how much output the same call gave before. No text before
+ * the damage may be lost, so a step never goes past the end of one compressed block: zstd's hint is the rest
+ * of the block and the next block's header. For the same reason, zstd gets no input while it may still hold
+ * output. */
 static size_t zstd_feed(const struct byte_source *source) {
   if (source->zstd_pending) return 0;
   const size_t held = source->input_size - source->input_used;
@@ -249,7 +249,7 @@ static bool zstd_step(struct byte_source *source, ZSTD_outBuffer *output) {
   return true;
 }
 
-/* Before input is taken. *more says whether there is any. */
+/* Makes sure that there is input. *more: there is some. */
 static bool zstd_next_input(struct byte_source *source, bool *more) {
   if (!source_fill(source)) return false;
   *more = !source->input_ended;
@@ -257,7 +257,7 @@ static bool zstd_next_input(struct byte_source *source, bool *more) {
     if (source->place == PLACE_BETWEEN) return true;
     return source_damaged(source, "ends inside a frame: the file is truncated");
   }
-  /* zstd would wait for four bytes before it tells garbage from a frame; a stray line end has one. */
+  /* zstd waits for four bytes before it can tell garbage from a frame; a stray line end has only one. */
   if (source->place == PLACE_BETWEEN && !zstd_may_start(source->input[source->input_used]))
     return source_damaged(source, "has garbage after its last frame");
   return true;
@@ -293,7 +293,7 @@ int64_t byte_source_read(struct byte_source *source, void *buffer, size_t capaci
   return count;
 }
 
-/* The format that a file's name ends in. */
+/* The format by the file name's extension. */
 static enum byte_format format_named(const char *name) {
   const char *dot = strrchr(name, '.');
   if (dot && strcasecmp(dot, ".gz") == 0) return FORMAT_GZIP;
@@ -301,8 +301,8 @@ static enum byte_format format_named(const char *name) {
   return FORMAT_PLAIN;
 }
 
-/* A file that was cut inside its first four bytes counts by those that are left. If they are too few to tell
- * a format, a regular file's name decides: a .gz or .zst of 0 bytes is a cut file, not an empty shard. */
+/* A file cut inside its first four bytes is judged by the bytes that are left. If they are too few to show a
+ * format, a regular file's name decides: a .gz or .zst with 0 bytes is a cut file, not an empty shard. */
 static enum byte_format format_of(const struct byte_source *source) {
   const unsigned char *bytes = source->input;
   const size_t size = source->input_size;
@@ -314,7 +314,7 @@ static enum byte_format format_of(const struct byte_source *source) {
   return FORMAT_PLAIN;
 }
 
-/* True where the bytes that follow these may make them the beginning of a compressed stream. */
+/* True if these bytes may still become the beginning of a compressed stream. */
 static bool format_is_open(const unsigned char *bytes, size_t size) {
   if (size >= MAGIC_SIZE) return false;
   if (size == 0) return true;
@@ -322,8 +322,8 @@ static bool format_is_open(const unsigned char *bytes, size_t size) {
   return bytes[1] == zstd_magic[1] || bytes[1] == skippable_magic[1];
 }
 
-/* Reads the first bytes, a pipe's few at a time, and prepares for the format that they tell. No more bytes
- * are waited for than tell it: a person's first line may be shorter. */
+/* Reads the first bytes (a pipe may give a few at a time) and prepares for the format that they show. Waits
+ * for no more bytes than needed: a person's first line may be shorter. */
 static bool source_detect(struct byte_source *source) {
   while (format_is_open(source->input, source->input_size) && !source->input_ended) {
     const ssize_t count =
@@ -367,7 +367,7 @@ static bool source_open_file(struct byte_source *source, const char *path) {
       return error_set(&source->failure, ERROR_USAGE, "%s is a folder: expected lines of text", source->name);
     source->regular = S_ISREG(status.st_mode);
   }
-  /* Only advice: a pipe refuses it, and nothing is lost. */
+  /* Only advice: a pipe refuses, without harm. */
   posix_fadvise(source->descriptor, 0, 0, POSIX_FADV_SEQUENTIAL);
   return true;
 }

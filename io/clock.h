@@ -1,4 +1,4 @@
-/* The clock that waits and rates are measured by. */
+/* The clock for waits and rates. */
 #pragma once
 
 #include <stdint.h>

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#define DIFFERENCES_MAX 4  /* named in one phrase; the rest are counted */
-#define VALUE_BYTES_MAX 60 /* of a value in that phrase */
+#define DIFFERENCES_MAX 4  /* named in one phrase; the others are only counted */
+#define VALUE_BYTES_MAX 60 /* of one value */
 
 static void value_append(struct text *text, const char *value) {
   const size_t length = value ? strlen(value) : 0;

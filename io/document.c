@@ -13,7 +13,7 @@ struct wanted_field {
   struct json_value value;
 };
 
-/* "field "NAME" …". A long name is cut, at the border of a character: reasons are written as JSON, which is
+/* "field "NAME" …". A long name is cut between two characters, because a reason becomes JSON, which is
  * UTF-8. */
 static enum document_result reject(char reason[256], const char *before, const char *name,
                                    const char *after) {
@@ -26,7 +26,7 @@ static enum document_result reject(char reason[256], const char *before, const c
   return DOCUMENT_REJECTED;
 }
 
-/* "field "NAME" PROBLEM", with the value if it is one that JSON does not have. */
+/* "field "NAME" PROBLEM", and the value if it is NaN or infinite (JSON has no such values). */
 static enum document_result reject_kind(char reason[256], const struct wanted_field *field,
                                         const char *problem) {
   const struct json_value *value = &field->value;
@@ -38,9 +38,8 @@ static enum document_result reject_kind(char reason[256], const struct wanted_fi
   return reject(reason, "", field->name, after);
 }
 
-/* UTF-16 (what Windows calls "Unicode") begins an object with a brace and a NUL, in one order or the other,
- * perhaps after a byte order mark. A line of it that is not the first one of its file begins with the second
- * half of the line end. */
+/* UTF-16 (Windows calls it "Unicode") begins an object with a brace and a NUL, in either order, perhaps after
+ * a byte order mark. If the line is not the file's first, it begins with the second half of the line end. */
 static bool is_utf16(const char *line, int64_t length) {
   if (length >= 2 && (memcmp(line, "\xff\xfe", 2) == 0 || memcmp(line, "\xfe\xff", 2) == 0)) return true;
   if (length >= 2 && (memcmp(line, "{\0", 2) == 0 || memcmp(line, "\0{", 2) == 0)) return true;
@@ -85,7 +84,7 @@ static bool scan_end(struct json_scan *scan) {
   return false;
 }
 
-/* A line that does not begin an object: well-formed or not? */
+/* For a line that does not begin an object: tells well-formed JSON from malformed. */
 static enum document_result reject_other(char reason[256], struct json_scan *scan) {
   struct json_value value;
   if (!json_scan_value(scan, &value) || !scan_end(scan)) return reject_malformed(reason, scan);
@@ -108,8 +107,7 @@ static enum document_result check_fields(const struct wanted_field field[FIELDS]
   return DOCUMENT_READ;
 }
 
-/* Decodes the fields where they stand. Two of them can be the same value, where they were given the same
- * name. */
+/* Decodes the fields in place. If two fields were given the same name, they are the same value. */
 static void decode_fields(struct wanted_field field[FIELDS], char *line, struct span span[FIELDS]) {
   for (int i = 0; i < FIELDS; i++) {
     const struct json_value *value = &field[i].value;

@@ -1,5 +1,5 @@
-/* One line of JSON (RFC 8259) to one document: only the fields asked for are kept, any other value is checked
- * and passed over without being built, whatever its type, size or depth, so that an unknown field never
+/* Turns one line of JSON (RFC 8259) into one document. Only the wanted fields are kept. Any other value is
+ * checked and skipped without being built, whatever its type, size or depth, so an unknown field never
  * rejects a document. NaN and the infinities, as Python writes them, are values too. */
 #pragma once
 
@@ -7,32 +7,32 @@
 
 #include "io/error.h"
 
-/* Names of the fields (UTF-8). `id` and `title` may be NULL: then they are fields like any other. */
+/* Names of the fields (UTF-8). If `id` or `title` is NULL, the line's id or title is a field like any
+ * other. */
 struct document_fields {
   const char *text, *id, *title;
 };
 
-/* A stretch of UTF-8 bytes; NULs are allowed inside it. */
+/* A stretch of UTF-8 bytes; may contain NULs. */
 struct span {
-  const char *bytes; /* NULL: the field was not asked for or not there */
+  const char *bytes; /* NULL: not asked for, or missing */
   int64_t length;
 };
 
 struct document {
   struct span text;
-  struct span title; /* a missing or null title is an absent one */
-  struct span id;    /* the string, or the digits of an integer */
+  struct span title; /* absent if missing or null */
+  struct span id;    /* the string, or an integer's digits */
   bool id_is_integer;
 };
 
 enum document_result { DOCUMENT_READ, DOCUMENT_BLANK, DOCUMENT_REJECTED };
 
-/* Parses a line in place: strings with escapes are decoded where they stand, and the spans point into `line`,
- * which must outlive them. Of duplicate keys the last one counts, as in Python. A blank line (JSON white
+/* Parses a line in place: escaped strings are decoded inside `line`, and the spans point into `line`, which
+ * must outlive them. If a key appears twice, the last one counts, as in Python. A blank line (JSON white
  * space alone) is DOCUMENT_BLANK. DOCUMENT_REJECTED fills `reason` with a phrase for the reject record:
  * malformed JSON (with the byte, counted from 1), not an object, the text field missing or not a string, the
- * id missing or neither a string nor an integer, a title that is not a string, invalid UTF-8 anywhere
- * in the line, UTF-16, a lone surrogate escape in a field that is needed. The bytes of a rejected line are
- * unchanged. */
+ * id missing or neither a string nor an integer, a title that is not a string, invalid UTF-8 anywhere in the
+ * line, UTF-16, a lone surrogate escape in a wanted field. The bytes of a rejected line are unchanged. */
 enum document_result document_parse(const struct document_fields *fields, char *line, int64_t length,
                                     struct document *document, char reason[256]);

@@ -39,7 +39,7 @@ bool error_prefix(struct error *error, const char *format, ...) {
   vsnprintf(whole.message, sizeof whole.message, format, arguments);
   va_end(arguments);
   const size_t used = strlen(whole.message);
-  /* The cut is meant: a message longer than the room for it ends early. */
+  /* Cut on purpose: a message longer than the room ends early. */
   snprintf(whole.message + used, sizeof whole.message - used, ": %.*s", (int)(sizeof whole.message - 3),
            error->message);
   *error = whole;

@@ -1,8 +1,9 @@
 /* The one error type.
  *
- * A function that can fail returns bool (or a pointer) and, when it returns false (or NULL), has filled the
- * caller's struct error: a code for programs and one sentence for a person, saying what was wrong, where, and
- * what was expected or what to do. No library of this project prints, exits or aborts on input. */
+ * If a function can fail, it returns bool (or a pointer). When it returns false (or NULL), it has filled the
+ * caller's struct error: a code for programs, and one sentence for a person that says what was wrong, in
+ * which place, and what was expected or what to do. No library of this project prints, exits or aborts on
+ * input. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,12 +11,12 @@
 
 enum error_code {
   ERROR_NONE = 0,
-  ERROR_USAGE,       /* the command line or a configuration file asks for something that cannot be */
+  ERROR_USAGE,       /* the command line or a configuration file asks for something impossible */
   ERROR_INPUT,       /* a file's content breaks its format */
   ERROR_IO,          /* the operating system refused */
   ERROR_MEMORY,      /* an allocation failed */
   ERROR_CONFLICT,    /* the output folder belongs to another run */
-  ERROR_UNSUPPORTED, /* a valid model or format that this program does not handle */
+  ERROR_UNSUPPORTED, /* a valid model or format that this program cannot handle */
   ERROR_DEVICE,      /* an encoder or its device failed */
 };
 
@@ -28,11 +29,11 @@ struct error {
 bool error_set(struct error *error, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* As error_set with ERROR_IO; ": " and the text of errno, as it was at the call, are added. */
+/* As error_set with ERROR_IO; adds ": " and the text of errno at the call. */
 bool error_set_errno(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* ERROR_MEMORY: "out of memory: <bytes> bytes for <purpose>". */
 bool error_set_memory(struct error *error, size_t bytes, const char *purpose);
 
-/* Puts "<prefix>: " before the message that is already there; returns false. */
+/* Puts "<prefix>: " before the present message; returns false. */
 bool error_prefix(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -14,17 +14,17 @@
 
 struct fault_rule {
   enum fault_site site;
-  long long first, last; /* numbers of the calls that it acts on */
-  int number;            /* errno, or one of the next two */
+  long long first, last; /* calls that the rule acts on */
+  int number;            /* errno, ACTION_KILL or ACTION_WAIT */
 };
 
 #define ACTION_KILL 0
 #define ACTION_WAIT (-1)
 
-/* Written under `once`, then read only; `idle` may be read before that. The counters change at every call. */
+/* Written under `once`, then only read; `idle` may be read earlier. The counters change at every call. */
 static struct {
   pthread_once_t once;
-  atomic_bool idle; /* the variable has been read, and no rule came of it */
+  atomic_bool idle; /* the variable has been read and gave no rule */
   bool malformed;
   int rule_count;
   struct fault_rule rule[FAULT_RULES_MAX];
@@ -40,7 +40,7 @@ static const struct {
 } actions[] = {
     {"ENOSPC", ENOSPC}, {"EIO", EIO}, {"EACCES", EACCES}, {"kill", ACTION_KILL}, {"wait", ACTION_WAIT}};
 
-/* Takes `name` and the character `end` after it off the front of *text. */
+/* Removes `name` and the character `end` after it from the front of *text. */
 static bool text_take(const char **text, const char *name, char end) {
   const size_t length = strlen(name);
   if (strncmp(*text, name, length) != 0 || (*text)[length] != end) return false;

@@ -14,10 +14,10 @@
 
 #include "io/fault.h"
 
-#define PIECE_BYTES (1 << 20) /* of a file being digested: many calls' worth, and small against a cache */
+#define PIECE_BYTES (1 << 20) /* one read for a digest: few calls, and small against a cache */
 #define WRITE_MAX (1 << 30)   /* Linux writes at most 2^31 - 4096 bytes in one call */
 
-/* read(2) or, from an offset of 0 or more, pread(2), repeated where a signal broke in. */
+/* read(2), or pread(2) if `offset` is 0 or more; repeated if a signal interrupts. */
 static ssize_t descriptor_read(int descriptor, void *bytes, size_t size, int64_t offset) {
   errno = fault_point(FAULT_READ);
   if (errno) return -1;
@@ -29,8 +29,7 @@ static ssize_t descriptor_read(int descriptor, void *bytes, size_t size, int64_t
 
 bool file_open_regular(const char *path, int *descriptor, int64_t *size, struct error *error) {
   struct stat status;
-  *descriptor =
-      open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe that nobody writes to must not block */
+  *descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe without a writer must not block */
   if (*descriptor < 0) return error_set_errno(error, "cannot open %s", path);
   if (fstat(*descriptor, &status) != 0) {
     error_set_errno(error, "cannot examine %s", path);
@@ -64,7 +63,7 @@ bool file_read(const char *path, size_t limit, char **data, size_t *size, struct
   }
   if (expected > 0) capacity = (size_t)expected + 1;
   for (;;) {
-    /* One byte more than the file should have tells its end from its growth, and leaves room for the NUL. */
+    /* One byte more than the file's size: it shows if the file has grown, and leaves room for the NUL. */
     char *larger = realloc(bytes, capacity);
     if (!larger) {
       error_set_memory(error, capacity, path);
@@ -150,10 +149,10 @@ bool file_read_at(int descriptor, const char *path, int64_t offset, void *bytes,
   return true;
 }
 
-/* Makes `path`, whose parent is there, and syncs the parent where it was not yet there. */
+/* Makes `path`, whose parent exists. If `path` is new, syncs the parent. */
 static bool folder_make_one(char *path, struct error *error) {
   if (mkdir(path, 0777) != 0) {
-    if (errno == EEXIST) return true; /* a file in the way shows when something is made inside it */
+    if (errno == EEXIST) return true; /* a file with this name shows when something is made inside */
     return error_set_errno(error, "cannot make the folder %s", path);
   }
   char *slash = strrchr(path, '/');
@@ -208,7 +207,7 @@ bool file_sync_folder(const char *path, struct error *error) {
   const int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return error_set_errno(error, "cannot open the folder %s", path);
   errno = fault_point(FAULT_SYNC);
-  /* EINVAL: a file system that keeps folders in order by itself and has no fsync for them. */
+  /* EINVAL: this file system keeps folders in order by itself and has no fsync for them. */
   const bool ok = (errno == 0 && fsync(descriptor) == 0) || errno == EINVAL;
   if (!ok) error_set_errno(error, "cannot sync the folder %s", path);
   close(descriptor);
@@ -242,14 +241,14 @@ char *file_temporary(const char *path) {
              : temporary;
 }
 
-/* Opens writer->temporary, a new name at every try; `beside` is a path in its folder. */
+/* Opens writer->temporary, a new name at every try; `beside` is a path in the temporary file's folder. */
 static bool temporary_open(struct file_writer *writer, const char *beside, struct error *error) {
   do {
     free(writer->temporary);
     writer->temporary = file_temporary(beside);
     if (!writer->temporary) return error_set_memory(error, PATH_MAX, "a path");
     writer->descriptor = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  } while (writer->descriptor < 0 && errno == EEXIST); /* another thread in the same nanosecond */
+  } while (writer->descriptor < 0 && errno == EEXIST); /* another thread took the same nanosecond */
   return writer->descriptor >= 0 || error_set_errno(error, "cannot write %s", writer->path);
 }
 
@@ -340,7 +339,8 @@ void file_writer_abandon(struct file_writer *writer) {
   writer_release(writer);
 }
 
-/* Takes the decimal digits that end `name[0 … *length)` and the `before` in front of them off it. */
+/* Removes the decimal digits at the end of `name[0 … *length)`, and the character `before` in front of
+ * them. */
 static bool digits_take_back(const char *name, size_t *length, char before) {
   size_t first = *length;
   while (first > 0 && name[first - 1] >= '0' && name[first - 1] <= '9') first--;

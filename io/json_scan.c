@@ -43,7 +43,7 @@ bool json_scan_byte(struct json_scan *scan, char byte, const char *problem) {
   return true;
 }
 
-/* First byte that a string does not simply pass over: a quote, a backslash, a control character, or not
+/* The first byte that needs a closer look in a string: a quote, a backslash, a control character, or not
  * ASCII. */
 static const char *plain_end(const char *at, const char *end) {
 #ifdef __SSE2__
@@ -51,13 +51,13 @@ static const char *plain_end(const char *at, const char *end) {
   for (; end - at >= 16; at += 16) {
     const __m128i bytes = _mm_loadu_si128((const __m128i *)at);
     const __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
-    /* Signed: bytes of 0x80 and above are below a space, too. */
+    /* Signed: bytes from 0x80 on are below a space too. */
     const int found = _mm_movemask_epi8(_mm_or_si128(marks, _mm_cmplt_epi8(bytes, space)));
     if (found) return at + __builtin_ctz((unsigned)found);
   }
 #else
-  /* Eight bytes at once: a byte's high bit in x - 0x01… says that it was zero (or, harmlessly, follows one
-   * that was). */
+  /* Eight bytes at once: if a byte was zero, its high bit is set in x - 0x01… (also for a byte that follows a
+   * zero byte, which is harmless). */
   const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
   for (; end - at >= 8; at += 8) {
     uint64_t bytes;
@@ -70,7 +70,7 @@ static const char *plain_end(const char *at, const char *end) {
   return at;
 }
 
-/* Bytes of the UTF-8 character that begins here with a byte of 0x80 or above; 0 where there is none (RFC
+/* Length of the UTF-8 character that begins here with a byte from 0x80 on; 0 if the bytes are not UTF-8 (RFC
  * 3629, section 4: no overlong forms, no surrogates, nothing past U+10FFFF). */
 static int utf8_length(const char *text, const char *end) {
   const unsigned char *at = (const unsigned char *)text;
@@ -78,7 +78,7 @@ static int utf8_length(const char *text, const char *end) {
   const unsigned char first = at[0];
   if (first < 0xc2 || first > 0xf4 || room < 2) return 0;
   if (first < 0xe0) return (at[1] & 0xc0) == 0x80 ? 2 : 0;
-  /* The second byte's range is narrower after four of the first bytes. */
+  /* After four of the first bytes, the second byte's range is narrower. */
   const unsigned char low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
   const unsigned char top = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
   if (at[1] < low || at[1] > top || room < 3 || (at[2] & 0xc0) != 0x80) return 0;
@@ -119,8 +119,8 @@ static bool is_surrogate(int32_t code) {
   return code >= 0xd800 && code <= 0xdfff;
 }
 
-/* Reads the escape that begins at a backslash: the code point, a lone surrogate as it is. Returns its bytes,
- * 0 where it is no escape. */
+/* Reads the escape that begins at a backslash. *code is the code point; a lone surrogate stays as it is.
+ * Returns the escape's length in bytes, 0 if there is no valid escape. */
 static int escape_read(const char *at, const char *end, int32_t *code) {
   static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
   if (end - at < 2) return 0;
@@ -220,7 +220,7 @@ static bool scan_word(struct json_scan *scan, const char *word, enum json_kind k
   return true;
 }
 
-/* Any value but an array or an object. */
+/* Any value except an array or an object. */
 static bool scan_scalar(struct json_scan *scan, struct json_value *value) {
   if (scan->at == scan->end) return scan_fail(scan, scan->at, "expected a value");
   switch (*scan->at) {
@@ -246,8 +246,8 @@ static bool scan_scalar(struct json_scan *scan, struct json_value *value) {
   }
 }
 
-/* One bit for every array or object that is open, set for an object. Memory is allocated for a depth that no
- * honest line has. */
+/* One bit for each open array or object; if set, it is an object. No honest line is nested so deeply that the
+ * bits need allocated memory. */
 #define NESTING_WORDS 64
 
 struct nesting {
@@ -277,9 +277,8 @@ static bool nesting_in_object(const struct nesting *nesting) {
   return nesting->bits[last / 64] >> last % 64 & 1;
 }
 
-/* Opens the array or object that begins here, and those that begin inside it before any other value; scans
- * the first value that is none. Where that is missing (an empty array or object), the innermost is closed
- * again. */
+/* Opens the array or object that begins here, and any that begin directly inside; then scans the first other
+ * value. If an array or object is empty, closes it again. */
 static bool scan_open(struct json_scan *scan, struct nesting *nesting) {
   struct json_value value;
   while (scan->at < scan->end && (*scan->at == '{' || *scan->at == '[')) {
@@ -296,7 +295,8 @@ static bool scan_open(struct json_scan *scan, struct nesting *nesting) {
   return scan_scalar(scan, &value);
 }
 
-/* After a value: closes what ends here. *more says whether another value follows (and begins here). */
+/* After a value: closes the arrays and objects that end here. *more: another value follows, and begins
+ * here. */
 static bool scan_close(struct json_scan *scan, struct nesting *nesting, bool *more) {
   *more = false;
   while (nesting->depth > 0) {

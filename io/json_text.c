@@ -11,7 +11,7 @@ static void line_begin(struct json_text *json, int depth) {
   for (int i = 0; i < depth; i++) text_append(&json->text, " ", 1);
 }
 
-/* What stands before a value: the comma after the one before it, its line, its key. */
+/* Writes the text before a value: the comma after the previous value, the line break, the key. */
 static void value_begin(struct json_text *json, const char *key) {
   if (json->depth > 0) {
     const enum json_layout layout = json->level[json->depth - 1].layout;

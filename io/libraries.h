@@ -1,4 +1,4 @@
-/* The libraries below this floor, as they are at run time. */
+/* The libraries below this floor: their versions at run time. */
 #pragma once
 
 #define LIBRARIES_TEXT_MAX 256

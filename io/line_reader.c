@@ -7,17 +7,17 @@
 #include "io/text.h"
 
 #define PIECE_BYTES ((size_t)128 << 10) /* read at a time */
-#define ENDING_BYTES 2                  /* CRLF: what a line may hold beside its text, but for the mark */
+#define ENDING_BYTES 2                  /* CRLF: bytes of a line beside its text and the mark */
 
 struct line_reader {
-  char *name; /* for sentences */
+  char *name; /* for error sentences */
   struct byte_source *source;
   struct line_limits limits;
-  char *buffer; /* [capacity], of which start … end are still to be given; one more byte is kept for a NUL */
+  char *buffer; /* [capacity + 1 for a NUL]; bytes start … end are not yet given */
   size_t start, end, capacity;
-  int64_t offset; /* of buffer[start] in the text */
-  int64_t total;  /* bytes of the text read so far */
-  int64_t number; /* of the line given last */
+  int64_t offset; /* place of buffer[start] in the text */
+  int64_t total;  /* bytes of text read so far */
+  int64_t number; /* of the last line */
   bool ended;
 };
 
@@ -66,7 +66,7 @@ int64_t line_reader_number(const struct line_reader *reader) {
   return reader->number;
 }
 
-/* Makes room for a piece behind what is held. */
+/* Makes room for a piece after the held bytes. */
 static bool buffer_reserve(struct line_reader *reader, struct error *error) {
   if (reader->start > 0) {
     memmove(reader->buffer, reader->buffer + reader->start, reader->end - reader->start);
@@ -82,7 +82,7 @@ static bool buffer_reserve(struct line_reader *reader, struct error *error) {
   return true;
 }
 
-/* Reads a piece behind what is held; sets `ended` where there is none. */
+/* Reads a piece after the held bytes; sets `ended` if the text has ended. */
 static bool buffer_fill(struct line_reader *reader, struct error *error) {
   if (!buffer_reserve(reader, error)) return false;
   const int64_t got = byte_source_read(reader->source, reader->buffer + reader->end, PIECE_BYTES, error);
@@ -95,8 +95,8 @@ static bool buffer_fill(struct line_reader *reader, struct error *error) {
                    reader->name, (long long)reader->limits.total);
 }
 
-/* Length of the line at `start` with its end; 0 at the end of the text. Of a line that is too long no more is
- * kept than there is, and *passed says how many bytes of it have gone. */
+/* Finds the length of the line at `start`, line end included; 0 at the end of the text. If the line is too
+ * long, only its last piece is kept, and *passed counts the dropped bytes. */
 static bool line_find(struct line_reader *reader, size_t *length, int64_t *passed, struct error *error) {
   const size_t most = (size_t)reader->limits.line + TEXT_MARK_BYTES + ENDING_BYTES;
   size_t looked = 0;

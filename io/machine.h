@@ -1,15 +1,16 @@
-/* The machine that a process runs on, since its last start. */
+/* The machine that a process runs on, since the machine's last start. */
 #pragma once
 
 #include <stdbool.h>
 
 struct machine {
-  char host[65]; /* node name; cut to fit */
-  char boot[40]; /* the kernel's boot id, a new one at every start; "" where there is no /proc */
+  char host[65]; /* node name, cut to fit */
+  char boot[40]; /* the kernel's boot id, new at every start; "" without /proc */
 };
 
-/* This process's, with zeros behind each text: it may be sent and compared as bytes. */
+/* Describes this process's machine. Zeros fill the rest of each text, so the struct may be sent and compared
+ * as bytes. */
 void machine_here(struct machine *machine);
 
-/* True where both names agree: several machines may bear one host name. */
+/* True if both names agree; the host name alone is not enough, because several machines may share one. */
 bool machine_same(const struct machine *a, const struct machine *b);

@@ -7,9 +7,9 @@
 
 #include "io/file.h"
 
-/* A slot is written under `lock`, and read without it by a handler, which no lock may hold up: the thread
- * that it interrupts is using its mapping, so that slot does not change meanwhile. `path` is NULL in a free
- * slot. */
+/* A slot is written under `lock`. A signal handler must not wait for a lock, so it reads without one. The
+ * interrupted thread is using its mapping, so its slot does not change meanwhile. In a free slot `path` is
+ * NULL. */
 static struct {
   pthread_mutex_t lock;
   struct {

@@ -1,26 +1,26 @@
-/* Files mapped into memory, read-only. A page of one that cannot be read (the file was shortened meanwhile,
- * or its disk fails) is no error that a function could return: the system sends SIGBUS to the thread that
- * touches it. mapped_file_name() tells the handler of that signal which file it was. */
+/* Files mapped into memory, read-only. A page may become unreadable (the file was shortened meanwhile, or its
+ * disk fails). No function can return this error: the system sends SIGBUS to the thread that touches the
+ * page. mapped_file_name() gives the signal's handler the file's name. */
 #pragma once
 
 #include <stdint.h>
 
 #include "io/error.h"
 
-#define MAPPED_FILES_MAX 1024 /* at a time: far more than the parts that any model's weights come in */
+#define MAPPED_FILES_MAX 1024 /* at a time; no model's weights come in nearly so many parts */
 
 struct mapped_file {
   const unsigned char *bytes;
   int64_t size; /* above 0 */
-  int slot;     /* in the table that mapped_file_name() looks in */
+  int slot;     /* index in mapped_file_name()'s table */
 };
 
-/* Maps a whole regular file. `path` must outlive the mapping; an empty file is ERROR_INPUT. `kind` says what
- * was expected, as "a safetensors file". */
+/* Maps a whole regular file. `path` must outlive the mapping; an empty file is ERROR_INPUT. `kind` is the
+ * expected kind for the error sentence, such as "a safetensors file". */
 bool mapped_file_open(struct mapped_file *file, const char *path, const char *kind, struct error *error);
 
 /* A zeroed struct mapped_file may be closed too. */
 void mapped_file_close(struct mapped_file *file);
 
-/* Path of the file that is mapped at an address; NULL if there is none. May be called in a signal handler. */
+/* Path of the file mapped at an address; NULL if there is none. A signal handler may call this. */
 const char *mapped_file_name(const void *address);

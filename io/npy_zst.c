@@ -8,17 +8,18 @@
 #include "io/seekable_zst.h"
 
 #define NPY_MAGIC "\x93NUMPY\x01\x00"
-#define NPY_PREFIX 10 /* magic, version, u16 length of the text that follows */
+#define NPY_PREFIX 10 /* magic, version, u16 length of the following text */
 #define NPY_ALIGN 64
 #define NPY_FORMAT "{'descr': '<f2', 'fortran_order': False, 'shape': (%lld, %ld), }"
 
-/* Content of a frame, in bytes, before it is rounded down to whole rows: a random row of 2 KiB costs one such
- * read, and smaller frames compress no worse but make the table longer. It is also zstd's largest block. */
+/* Bytes of content per frame, before rounding down to whole rows. Reading one random row of 2 KiB costs one
+ * such read. Smaller frames compress no better and make the table longer. 128 KiB is also zstd's largest
+ * block. */
 #define FRAME_BYTES (128 * 1024)
 
-/* Writes the header as numpy.save does; returns its size, a multiple of NPY_ALIGN. */
+/* Writes the header like numpy.save; returns its size, a multiple of NPY_ALIGN. */
 static size_t header_format(char header[2 * NPY_ALIGN], int64_t rows, int32_t width) {
-  /* Text of at most 84 characters, so that two alignments always hold it. */
+  /* The text has at most 84 characters, so two alignments always hold it. */
   char text[2 * NPY_ALIGN];
   const size_t length = (size_t)snprintf(text, sizeof text, NPY_FORMAT, (long long)rows, (long)width);
   const size_t size = (NPY_PREFIX + length + NPY_ALIGN) / NPY_ALIGN * NPY_ALIGN;
@@ -54,13 +55,12 @@ out:
 struct npy_zst_reader {
   struct seekable_zst_reader *content;
   char *path;
-  int64_t data; /* where the first row begins */
+  int64_t data; /* place of the first row */
   int64_t rows;
   int32_t width;
 };
 
-/* Takes the shape out of the header's text; false where it is anything but rows of fp16 as npy_zst_write has
- * them. */
+/* Reads the shape from the header's text; false if the text is anything but npy_zst_write's rows of fp16. */
 static bool header_parse(const char *text, struct npy_zst_reader *reader) {
   long long rows;
   long width;

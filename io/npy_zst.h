@@ -8,7 +8,8 @@
 #include "io/error.h"
 #include "io/file.h"
 
-/* Writes rows [rows, width] of fp16 bits. rows may be 0. `file` stays the caller's to commit or abandon. */
+/* Writes rows [rows, width] of fp16 bits. rows may be 0. The caller still owns `file` and must commit or
+ * abandon it. */
 bool npy_zst_write(struct file_writer *file, const uint16_t *values, int64_t rows, int32_t width, int level,
                    struct error *error);
 
@@ -19,7 +20,8 @@ struct npy_zst_reader *npy_zst_reader_open(const char *path, struct error *error
 int64_t npy_zst_reader_rows(const struct npy_zst_reader *reader);
 int32_t npy_zst_reader_width(const struct npy_zst_reader *reader);
 
-/* values [count, width] = rows first … first + count - 1; only their frames are read. */
+/* Fills values [count, width] with rows first … first + count - 1; reads only the frames that hold these
+ * rows. */
 bool npy_zst_reader_read(struct npy_zst_reader *reader, int64_t first, int64_t count, uint16_t *values,
                          struct error *error);
 

@@ -13,16 +13,16 @@
 struct safetensors {
   char *path;
   struct mapped_file map;
-  int64_t data; /* where the tensors begin */
+  int64_t data; /* place of the tensors in the file */
   json_t *header;
-  struct tensor *tensor; /* [count], by name */
+  struct tensor *tensor; /* [count], sorted by name */
   int64_t count;
 };
 
 static const struct {
   const char *name;
   enum dtype dtype;
-  int bytes; /* an element */
+  int bytes; /* per element */
 } dtypes[] = {
     {"F32", DTYPE_F32, 4},       {"F16", DTYPE_F16, 2},       {"BF16", DTYPE_BF16, 2},
     {"F64", DTYPE_OTHER, 8},     {"I64", DTYPE_OTHER, 8},     {"U64", DTYPE_OTHER, 8},
@@ -37,7 +37,7 @@ static bool tensor_error(const struct safetensors *file, const struct tensor *te
   return error_set(error, ERROR_INPUT, "%s: tensor \"%.200s\": %s", file->path, tensor->name, what);
 }
 
-/* The member `key` as an array of at most `limit` integers from 0. */
+/* Reads the member `key` as an array of at most `limit` integers from 0. */
 static bool integers_read(const json_t *object, const char *key, int64_t *value, int limit, int *count) {
   const json_t *array = json_object_get(object, key);
   if (!json_is_array(array) || json_array_size(array) > (size_t)limit) return false;
@@ -50,8 +50,8 @@ static bool integers_read(const json_t *object, const char *key, int64_t *value,
   return true;
 }
 
-/* Fills a tensor from its entry of the header; its place is checked against the data and its shape against
- * its place. */
+/* Fills a tensor from its entry in the header. The tensor's place is checked against the data, its shape
+ * against its place. */
 static bool tensor_parse(const struct safetensors *file, const char *name, const json_t *entry,
                          struct tensor *tensor, struct error *error) {
   *tensor = (struct tensor){.name = name, .dtype = DTYPE_OTHER, .elements = 1};
@@ -100,8 +100,8 @@ static int tensor_compare_name(const void *a, const void *b) {
   return strcmp(((const struct tensor *)a)->name, ((const struct tensor *)b)->name);
 }
 
-/* The format asks that the tensors cover the data without a gap or an overlap: what breaks it is a damaged or
- * forged file. */
+/* The format says that the tensors cover the data without a gap or an overlap. If they do not, the file is
+ * damaged or forged. */
 static bool tensors_check_cover(struct safetensors *file, struct error *error) {
   const unsigned char *next = file->map.bytes + file->data, *end = file->map.bytes + file->map.size;
   qsort(file->tensor, (size_t)file->count, sizeof *file->tensor, tensor_compare_place);
@@ -201,9 +201,9 @@ void safetensors_close(struct safetensors *file) {
   free(file);
 }
 
-/* In integers and one product, so that any compiler vectorises it without the machine's own conversion. The
- * exponent's bias of fp16 is 112 below that of fp32; the product puts it right for subnormal numbers too, and
- * is exact. */
+/* Uses only integers and one product, so any compiler can vectorise it without a conversion instruction. The
+ * exponent's bias is 112 lower in fp16 than in fp32. The product corrects the bias, for subnormal numbers
+ * too, and is exact. */
 static void half_to_f32(const unsigned char *from, int64_t count, float *output) {
   for (int64_t i = 0; i < count; i++) {
     uint16_t half;
@@ -214,7 +214,7 @@ static void half_to_f32(const unsigned char *from, int64_t count, float *output)
     scaled *= 0x1p112f;
     uint32_t bits;
     memcpy(&bits, &scaled, sizeof bits);
-    /* Infinity and NaN keep their mantissa under an exponent of ones. */
+    /* Infinity and NaN keep their mantissa; all bits of the exponent are set. */
     const uint32_t special = -(uint32_t)(shifted >= (uint32_t)0x7c00 << 13);
     bits |= sign | (special & 0x7f800000);
     memcpy(&output[i], &bits, sizeof bits);
@@ -247,10 +247,10 @@ void tensor_to_f32(const struct tensor *tensor, int64_t first, int64_t count, fl
   }
 }
 
-#define SCAN_ELEMENTS 65536 /* between two looks at what was found */
+#define SCAN_ELEMENTS 65536 /* between two checks of the result */
 
-/* Infinities and NaNs have all bits of the exponent, so without the sign they are the largest integers. Both
- * loops are vectorised by the compiler. */
+/* Infinities and NaNs have every exponent bit set, so without the sign they are the largest integers. The
+ * compiler vectorises both loops. */
 static bool words_are_finite(const void *data, int64_t count, uint32_t infinity) {
   typedef uint32_t word __attribute__((aligned(1), may_alias));
   const word *words = data;

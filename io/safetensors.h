@@ -1,5 +1,5 @@
 /* A safetensors file, mapped read-only: u64 little-endian header length, a JSON header, then the tensors'
- * bytes. Every offset, size and shape of the header is checked against the file before it is used. */
+ * bytes. Every offset, size and shape in the header is checked against the file before use. */
 #pragma once
 
 #include <stdint.h>
@@ -17,7 +17,7 @@ struct tensor {
   int dimensions;
   int64_t shape[TENSOR_DIMENSIONS_MAX];
   int64_t elements;
-  const void *data; /* in the mapping; little-endian, aligned to nothing in particular */
+  const void *data; /* in the mapping; little-endian, without alignment */
   int64_t bytes;
 };
 
@@ -27,7 +27,7 @@ struct safetensors *safetensors_open(const char *path, struct error *error);
 int64_t safetensors_count(const struct safetensors *file);
 const struct tensor *safetensors_at(const struct safetensors *file, int64_t index);
 
-/* NULL where there is no tensor of that name. */
+/* NULL if there is no tensor with this name. */
 const struct tensor *safetensors_find(const struct safetensors *file, const char *name);
 
 /* The whole mapped file, for hashing. */
@@ -35,9 +35,9 @@ const void *safetensors_bytes(const struct safetensors *file, int64_t *size);
 
 void safetensors_close(struct safetensors *file);
 
-/* output[i] = tensor elements [first, first + count) as fp32; DTYPE_OTHER is not allowed. */
+/* output[i] = tensor element first + i as fp32, for i < count; DTYPE_OTHER is not allowed. */
 void tensor_to_f32(const struct tensor *tensor, int64_t first, int64_t count, float *output);
 
-/* Index of the first element that is infinite or no number; -1 if there is none. Reads at memory speed.
- * DTYPE_OTHER is not allowed. */
+/* Index of the first infinite or NaN element; -1 if there is none. Reads at memory speed. DTYPE_OTHER is not
+ * allowed. */
 int64_t tensor_find_not_finite(const struct tensor *tensor);

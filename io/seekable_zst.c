@@ -8,9 +8,9 @@
 
 #include "io/file.h"
 
-/* Layout of the seek table, all numbers little-endian: u32 SKIPPABLE_MAGIC, u32 bytes that follow; per frame
- * u32 compressed size, u32 decompressed size and, where the descriptor says so, u32 checksum; u32 frames, u8
- * descriptor, u32 TABLE_MAGIC. */
+/* Layout of the seek table, all numbers little-endian: u32 SKIPPABLE_MAGIC, u32 number of following bytes;
+ * for each frame u32 compressed size, u32 decompressed size and, if the descriptor says so, u32 checksum; u32
+ * frames, u8 descriptor, u32 TABLE_MAGIC. */
 #define SKIPPABLE_MAGIC 0x184D2A5Eu
 #define TABLE_MAGIC 0x8F92EAB1u
 #define TABLE_HEAD 8
@@ -22,7 +22,7 @@
 #define FRAMES_MAX 0x8000000 /* the specification's limit */
 #define FRAME_BYTES_MAX 0x7fffffff
 
-/* RFC 8878: a block takes at least 4 bytes and gives at most 128 KiB, so no frame grows more than this. */
+/* RFC 8878: a block takes at least 4 bytes and gives at most 128 KiB, so this is a frame's largest growth. */
 #define GROWTH_MAX 32768
 
 static void store_32(uint8_t *to, uint32_t value) {
@@ -33,7 +33,7 @@ static uint32_t load_32(const uint8_t *from) {
   return from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
 }
 
-/* Makes *buffer at least `wanted` bytes; its content is kept. */
+/* Makes *buffer at least `wanted` bytes and keeps its content. */
 static bool buffer_reserve(void **buffer, size_t *capacity, size_t wanted, struct error *error) {
   if (wanted <= *capacity) return true;
   void *larger = realloc(*buffer, wanted);
@@ -45,12 +45,12 @@ static bool buffer_reserve(void **buffer, size_t *capacity, size_t wanted, struc
 
 struct seekable_zst_writer {
   struct file_writer *file;
-  /* One context a file, not a shared one: what a context compressed before may show in the bytes of the next
-   * frame, and a file's bytes must depend on its content alone. */
+  /* One context per file: earlier data in a shared context could change the next frame's bytes, and a file's
+   * bytes must depend only on its content. */
   ZSTD_CCtx *context;
   void *frame; /* the compressed frame */
   size_t frame_capacity;
-  void *table; /* the seek table as it will be written, its head left free */
+  void *table; /* the seek table to write; its head is filled last */
   size_t table_size, table_capacity;
   uint32_t frames;
 };
@@ -131,15 +131,15 @@ struct seekable_zst_reader {
   int descriptor;
   ZSTD_DCtx *context;
   uint32_t frames;
-  struct frame_start *start; /* [frames + 1]: the last one is the end */
+  struct frame_start *start; /* [frames + 1]; the last entry is the end */
   void *compressed;
   size_t compressed_capacity;
-  void *content; /* decompressed frame `kept` */
+  void *content; /* frame `kept`, decompressed */
   size_t content_capacity;
   int64_t kept; /* -1: none */
 };
 
-/* Fills reader->start from the entries of the table, which begins at `table_at` of the file. */
+/* Fills reader->start from the table's entries. The table begins at byte `table_at` of the file. */
 static bool table_parse(struct seekable_zst_reader *reader, const uint8_t *entry, size_t entry_bytes,
                         int64_t table_at, struct error *error) {
   struct frame_start at = {0, 0};
@@ -235,7 +235,7 @@ static uint32_t frame_find(const struct seekable_zst_reader *reader, int64_t off
   return first;
 }
 
-/* Decompresses frame i to `content`, which has room for all of it. */
+/* Decompresses frame i to `content`, which has room for the whole frame. */
 static bool frame_read(struct seekable_zst_reader *reader, uint32_t i, void *content, struct error *error) {
   const struct frame_start *start = &reader->start[i];
   const size_t compressed = (size_t)(start[1].in_file - start[0].in_file);
@@ -250,7 +250,7 @@ static bool frame_read(struct seekable_zst_reader *reader, uint32_t i, void *con
                    ZSTD_isError(got) ? ZSTD_getErrorName(got) : "it is shorter than the seek table says");
 }
 
-/* Frame i in reader->content. */
+/* Brings frame i into reader->content. */
 static bool frame_keep(struct seekable_zst_reader *reader, uint32_t i, struct error *error) {
   if (reader->kept == i) return true;
   const size_t size = (size_t)(reader->start[i + 1].in_content - reader->start[i].in_content);

@@ -13,11 +13,11 @@
 
 struct seekable_zst_writer;
 
-/* Writes compressed frames to `file`, which stays the caller's to commit or abandon. */
+/* Writes compressed frames to `file`; the caller still owns `file` and must commit or abandon it. */
 struct seekable_zst_writer *seekable_zst_writer_open(struct file_writer *file, int level,
                                                      struct error *error);
 
-/* Appends one frame that holds exactly these bytes (fewer than 2 GiB; 0 bytes: no frame). */
+/* Appends one frame with exactly these bytes (fewer than 2 GiB; for 0 bytes, no frame). */
 bool seekable_zst_writer_frame(struct seekable_zst_writer *writer, const void *bytes, size_t size,
                                struct error *error);
 
@@ -29,16 +29,16 @@ void seekable_zst_writer_close(struct seekable_zst_writer *writer);
 /* A reader is for one thread at a time. */
 struct seekable_zst_reader;
 
-/* Opens a file and reads its seek table; every number in it is checked against the file's size. A zstd file
- * without a seek table is ERROR_INPUT. */
+/* Opens a file and reads its seek table; every number in the table is checked against the file's size. A zstd
+ * file without a seek table is ERROR_INPUT. */
 struct seekable_zst_reader *seekable_zst_reader_open(const char *path, struct error *error);
 
 /* Size of the whole decompressed content. */
 int64_t seekable_zst_reader_size(const struct seekable_zst_reader *reader);
 
-/* Reads bytes [offset, offset + size) of the content, decompressing only the frames that hold them. A frame
- * that was read in part is kept for the next call; one that was read whole went straight to `bytes`. Bytes
- * past the end are ERROR_USAGE. */
+/* Reads bytes [offset, offset + size) of the content and decompresses only the frames that hold them. A frame
+ * read in part is kept for the next call; a frame read whole goes straight to `bytes`. Bytes past the end are
+ * ERROR_USAGE. */
 bool seekable_zst_reader_read(struct seekable_zst_reader *reader, int64_t offset, void *bytes, size_t size,
                               struct error *error);
 

@@ -38,7 +38,7 @@ void text_append_integer(struct text *text, int64_t number) {
   text_append(text, first, (size_t)(end - first));
 }
 
-/* The byte has to be escaped inside a JSON string. */
+/* True if a JSON string must escape the byte. */
 static bool json_is_special(unsigned char byte) {
   return byte < 0x20 || byte == '"' || byte == '\\';
 }
@@ -60,7 +60,7 @@ static void text_append_escape(struct text *text, unsigned char byte) {
 
 void text_append_json(struct text *text, const char *bytes, size_t size) {
   text_append(text, "\"", 1);
-  size_t plain = 0; /* start of the stretch that can be copied as it is */
+  size_t plain = 0; /* start of the bytes that can be copied unchanged */
   for (size_t i = 0; i < size; i++) {
     if (!json_is_special((unsigned char)bytes[i])) continue;
     text_append(text, bytes + plain, i - plain);
