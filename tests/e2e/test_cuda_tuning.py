@@ -115,7 +115,6 @@ def test_search_and_eval_take_it(tmp_path: Path, shard: Path) -> None:
     assert classes[0] == classes[1] == Output(tmp_path / "out").manifest()["compute_class"]
 
 
-@pytest.mark.threads
 def test_one_rank_times_for_all(tmp_path: Path, shard: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_CUDA_CARDS", "2")
     file = tmp_path / "tuning.json"
