@@ -7,10 +7,10 @@
 struct block_tokenizer {
   const struct flow_options *options;
   struct token_encoder *encoder;
-  struct text joined; /* prompt, title and text of one document, where there is more than the text */
+  struct text joined; /* one document's prompt, title and text, if it has more than text */
 };
 
-/* What is embedded: prompt, title, a space, text. */
+/* The text to embed: prompt, title, a space, text. */
 static struct span document_input(struct block_tokenizer *tools, const struct document *document) {
   const char *prompt = tools->options->prompt;
   if (!*prompt && document->title.length == 0) return document->text;
@@ -25,7 +25,7 @@ static struct span document_input(struct block_tokenizer *tools, const struct do
   return (struct span){joined->bytes, (int64_t)joined->size};
 }
 
-/* A frame of ids/ or text/ ends at `end`. */
+/* Ends a frame of ids/ or text/ at the end of `lines`. */
 static void frame_end(int64_t *frames, int64_t *count, const struct text *lines) {
   frames[(*count)++] = (int64_t)lines->size;
 }
@@ -82,7 +82,7 @@ static void append_reject_line(struct flow_block *work, const char *path, int64_
   work->rejected++;
 }
 
-/* The code points of the document's text that its row stands for; `input` is what was encoded. */
+/* The number of code points of the document's text that its row covers; `input` is the encoded text. */
 static int64_t text_embedded(const struct block_tokenizer *tools, const struct span *input,
                              const struct span *text) {
   const int64_t kept = token_encoder_kept(tools->encoder) - (input->length - text->length);

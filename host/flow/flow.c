@@ -76,7 +76,7 @@ void flow_release(struct flow *flow, struct flow_block *work) {
   pthread_mutex_unlock(&flow->gate_lock);
   work->gate_bytes = 0;
   flow_block_clear(work, flow->work_keep);
-  queue_push(&flow->idle, work); /* refused when stopping: the block is freed with the flow */
+  queue_push(&flow->idle, work); /* refused if the flow stops: the block is freed with the flow */
 }
 
 void flow_dispatch(struct flow *flow, struct flow_block *work) {
@@ -92,7 +92,7 @@ void flow_dispatch(struct flow *flow, struct flow_block *work) {
   }
   atomic_store(&work->batches_left, count);
   for (int32_t i = 0; i < count; i++) {
-    /* After the last batch is pushed the block may be gone, so nothing of it is touched then. */
+    /* After the last push the block may be gone: do not touch it. */
     if (queue_push(&flow->batches, &work->batch[i])) continue;
     flow_fail(flow, &memory);
     if (atomic_fetch_sub(&work->batches_left, 1) == 1) flow_release(flow, work);
@@ -104,7 +104,7 @@ void flow_thread_ends(struct flow *flow, enum flow_stage stage, int64_t waited) 
   if (atomic_fetch_sub(&flow->running, 1) == 1) atomic_store(&flow->end, clock_now());
 }
 
-/* Bytes of the shards that earlier runs have finished; a shard that they began counts when it is read. */
+/* Bytes of the shards that earlier runs finished. A partly done shard counts later, when it is read. */
 static int64_t finished_bytes(const struct run_log *log) {
   int32_t count;
   int64_t bytes = 0;
@@ -121,8 +121,8 @@ static int64_t finished_bytes(const struct run_log *log) {
 static bool flow_init(struct flow *flow, struct error *error) {
   const struct flow_options *options = &flow->options;
   const int32_t slots = flow->parts.encoder->info.slots;
-  /* One block with each thread that works on blocks, one read ahead for each, and two for the encoder's tail.
-   */
+  /* One block for each thread that works on blocks, one read ahead for each, and two for the encoder's
+   * tail. */
   flow->work_count = 2 * options->threads + 2;
   flow->work_keep = flow_block_keep(options->limits.bytes);
   flow->gate_limit = (size_t)flow->work_count * (size_t)options->limits.bytes;
@@ -162,7 +162,7 @@ static void flow_free(struct flow *flow) {
   free(flow);
 }
 
-/* Starts every thread, or none that stays. */
+/* Starts all threads. If one cannot start, ends the others and fails. */
 static bool flow_start_threads(struct flow *flow, struct error *error) {
   void *(*const entry[STAGES])(void *) = {stage_read, stage_tokenize, stage_encode, stage_commit};
   int32_t started = 0;
@@ -179,7 +179,7 @@ static bool flow_start_threads(struct flow *flow, struct error *error) {
   return true;
 
 fail:
-  /* The stages upstream never ran, so their ends are announced here. */
+  /* The stages before the failed one never ran, so close their queues for them. */
   flow_stop(flow);
   queue_close(&flow->read);
   queue_close(&flow->batches);

@@ -35,7 +35,7 @@ bool flow_block_reserve_vectors(struct flow_block *work, const int32_t *widths, 
   return true;
 }
 
-/* Gives a buffer back when it holds more than `keep` bytes. */
+/* Frees a buffer if it is larger than `keep` bytes. */
 static void work_trim(void *array, int64_t *capacity, size_t size, size_t keep) {
   if ((size_t)*capacity * size <= keep) return;
   void *old;

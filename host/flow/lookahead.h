@@ -1,10 +1,10 @@
-/* How many blocks a rank claims before its encoder has begun with them.
+/* Limits how many blocks a rank claims before its encoder has begun them.
  *
- * A block that is claimed is one that no other rank can do, so a rank that claims far ahead of a slow encoder
- * keeps the others waiting at the end of the job. One that claims too few lets its encoder run dry. The limit
- * finds the number: it starts at two, one to go on with and one on its way, and grows by one whenever the
- * encoder has run dry, up to as many blocks as there is room for. An encoder of minutes a block stays with
- * two; one that is faster than the tokenizers gets all.
+ * If a rank has claimed a block, no other rank can do the block. So if a rank claims far ahead of a slow
+ * encoder, the other ranks wait for it at the end of the job. If it claims too few, its encoder runs dry. The
+ * limit adapts: it starts at two (one block to go on with, one on its way), and grows by one each time the
+ * encoder runs dry, up to the number of blocks that there is room for. A rank whose encoder takes minutes a
+ * block stays at two; a rank whose encoder is faster than its tokenizers gets all.
  *
  * Thread-safe. */
 #pragma once
@@ -16,7 +16,7 @@
 struct lookahead {
   pthread_mutex_t lock; /* protects all below */
   pthread_cond_t room;
-  int32_t ahead; /* blocks claimed, or about to be, and not begun with */
+  int32_t ahead; /* blocks that are claimed, or about to be, but not begun */
   int32_t limit, most;
   bool closed;
 };
@@ -24,15 +24,15 @@ struct lookahead {
 void lookahead_init(struct lookahead *lookahead, int32_t most);
 void lookahead_free(struct lookahead *lookahead);
 
-/* Waits until one more block may be claimed, and counts it; false once closed. The time spent waiting is
- * added to *waited, in ns. */
+/* Waits until one more block may be claimed, and counts the block; false once closed. Adds the waiting time
+ * to *waited, in ns. */
 bool lookahead_enter(struct lookahead *lookahead, int64_t *waited);
 
-/* The encoder begins with a block that was counted, or nothing has come of it. */
+/* The encoder begins a counted block, or the block came to nothing. */
 void lookahead_leave(struct lookahead *lookahead);
 
-/* The encoder had to wait for a block. */
+/* The encoder had to wait for a block: raises the limit. */
 void lookahead_grow(struct lookahead *lookahead);
 
-/* Nothing more is to be claimed: whoever waits is woken. */
+/* Ends claiming, and wakes the waiting thread. */
 void lookahead_close(struct lookahead *lookahead);

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* order [rows]: a counting sort by length, longest first; stable, so that equal lengths keep the order of the
- * lines. */
+/* Fills order [rows] with a counting sort by length, longest first. The sort is stable, so rows of equal
+ * length keep the order of their lines. */
 static bool pack_sort(struct flow_block *work) {
   int32_t longest = 0;
   for (int64_t i = 0; i < work->rows; i++)
@@ -12,7 +12,7 @@ static bool pack_sort(struct flow_block *work) {
   int64_t *place = calloc((size_t)longest + 2, sizeof *place);
   if (!place) return false;
   for (int64_t i = 0; i < work->rows; i++) place[work->row[i].tokens]++;
-  int64_t before = 0; /* rows that are longer */
+  int64_t before = 0; /* number of longer rows */
   for (int32_t length = longest; length >= 0; length--) {
     const int64_t count = place[length];
     place[length] = before;

@@ -43,7 +43,7 @@ bool queue_push(struct queue *queue, void *item) {
   return pushed;
 }
 
-/* The lock is held and the queue is not empty. */
+/* The lock is held, and the queue is not empty. */
 static void *queue_take(struct queue *queue) {
   void *item = queue->item[queue->first];
   queue->first = (queue->first + 1) % queue->capacity;

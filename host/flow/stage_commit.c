@@ -1,4 +1,4 @@
-/* The committers: a finished block to its files and its part record. */
+/* The committers: write a finished block's files and its part record. */
 #include <string.h>
 
 #include "host/flow/stages.h"
@@ -11,14 +11,14 @@ struct committing {
   struct part_record *record;
 };
 
-/* Opens the part's file in a folder of OUT; `width` is that of vectors. */
+/* Opens the part's file in a folder of OUT; `width` is for vectors. */
 static bool file_open(const struct committing *commit, enum folder folder, int32_t width,
                       struct file_writer *file, struct error *error) {
   const struct block_border *border = &commit->work->block.border;
   return run_log_file_open(commit->flow->parts.log, folder, width, border->shard, border->index, file, error);
 }
 
-/* Closes a file under its name if `written`, otherwise removes it. */
+/* If `written`, closes the file under its name; otherwise removes it. */
 static bool file_close(const struct committing *commit, struct file_writer *file, bool written,
                        struct error *error) {
   if (written) return run_log_file_commit(commit->flow->parts.log, file, commit->record, error);
@@ -35,7 +35,7 @@ static bool commit_vectors(const struct committing *commit, int32_t w, struct er
   return file_close(commit, &file, written, error);
 }
 
-/* Lines in frames that end at frames[i]; an empty last frame is left out. */
+/* Writes lines in frames that end at frames[i]; skips an empty last frame. */
 static bool commit_lines(const struct committing *commit, enum folder folder, const struct text *lines,
                          const int64_t *frames, int64_t frame_count, struct error *error) {
   struct file_writer file;
@@ -99,7 +99,7 @@ static void count_block(struct flow *flow, const struct flow_block *work) {
   atomic_fetch_add(&counts->truncated, work->truncated);
   atomic_fetch_add(&counts->blank, work->blank);
   atomic_fetch_add(&counts->source_bytes, work->source_bytes);
-  /* Batch by batch a block without one is not seen. */
+  /* `seen` is counted by batch: add a block without a batch here. */
   if (work->tokens == 0) atomic_fetch_add(&flow->seen.source_bytes, work->source_bytes);
 }
 
@@ -112,7 +112,7 @@ void *stage_commit(void *argument) {
   while (queue_pop(&flow->encoded, &item, &waited)) {
     struct flow_block *work = item;
     const struct committing commit = {.flow = flow, .work = work, .record = &record};
-    /* A block that is encoded is worth its commit, even when the run is being stopped. */
+    /* If a block is encoded, commit it even if the run is being stopped. */
     if (!commit_block(&commit, &error)) {
       flow_fail(flow, &error);
     } else {

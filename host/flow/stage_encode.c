@@ -1,12 +1,11 @@
-/* The encoders: one thread a slot. Rows of a batch come back in packed order and go to their places in the
- * order of the lines; before they do, the slot is given its next batch, so that a card does not wait for
- * that. */
+/* The encoders: one thread a slot. A batch's rows come back in packed order and are put in the order of the
+ * lines. Before that the slot gets its next batch, so that a card does not wait. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/flow/stages.h"
 
-/* Where one slot's encoder writes: rows[w] [capacity, widths[w]]. */
+/* One slot's output buffers: rows[w] [capacity, widths[w]]. */
 struct slot_rows {
   uint16_t *rows[WIDTHS_MAX];
   int64_t capacity;
@@ -39,7 +38,7 @@ static void scatter_rows(const struct flow_options *options, const struct flow_b
   }
 }
 
-/* Names what an encoder's error is about: the document whose row is the reason, or the block. */
+/* Adds the cause to an encoder's error: the document whose row failed, or the block. */
 static bool batch_blame(struct flow *flow, int32_t blamed, const struct flow_batch *part,
                         struct error *error) {
   const struct flow_block *work = part->work;
@@ -60,11 +59,11 @@ struct encoding {
   struct flow *flow;
   int32_t slot;
   struct slot_rows rows;
-  const struct flow_batch *held; /* whose rows are in `rows`, and not yet in their places; or NULL */
+  const struct flow_batch *held; /* batch whose rows are in `rows`, not yet in place; or NULL */
   int64_t waited, batches;
 };
 
-/* A batch is over, whatever has become of it; with its last one a block goes on. */
+/* Ends a batch, whether it is encoded or dropped. After its last batch the block moves on. */
 static void batch_end(struct flow *flow, struct flow_block *work) {
   if (atomic_fetch_sub(&work->batches_left, 1) > 1) return;
   if (atomic_load(&flow->stopping) || atomic_load(&work->dropped) || !queue_push(&flow->encoded, work))
@@ -84,7 +83,7 @@ static void held_place(struct encoding *this) {
   batch_end(flow, part->work);
 }
 
-/* The next batch; NULL at the end. Rows that are held do not wait for a batch that has not come yet. */
+/* The next batch; NULL at the end. If no batch is ready, first puts the held rows in place. */
 static const struct flow_batch *batch_next(struct encoding *this) {
   struct flow *flow = this->flow;
   const int64_t before = this->waited;
@@ -97,7 +96,7 @@ static const struct flow_batch *batch_next(struct encoding *this) {
   return item;
 }
 
-/* Hands a batch to the encoder, then puts the rows of the one before in their places, then waits. */
+/* Submits a batch, puts the rows of the batch before in place, then waits for the encoder. */
 static bool batch_encode(struct encoding *this, const struct flow_batch *part, struct error *error) {
   struct flow *flow = this->flow;
   struct encoder *encoder = flow->parts.encoder;
@@ -108,7 +107,7 @@ static bool batch_encode(struct encoding *this, const struct flow_batch *part, s
                               .prompt_tokens = flow->options.prompt_tokens};
   if (!encoder_submit(encoder, this->slot, &batch, error)) return batch_blame(flow, -1, part, error);
   held_place(this);
-  /* Without room for them the rows are not waited for: the encoder's close does that. */
+  /* If there is no room for the rows, do not wait for them: the encoder's close waits. */
   if (!slot_rows_reserve(&this->rows, &flow->options, part->sequences))
     return error_set_memory(error, (size_t)part->sequences * (size_t)flow->options.widths[0] * 2,
                             "a batch's rows");

@@ -1,4 +1,4 @@
-/* The reader: claims blocks, passes over those that are done, reads the rest. */
+/* The reader: claims blocks, skips blocks that are done, reads the others. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,9 +6,9 @@
 
 /* The shard being read. */
 struct shard_cursor {
-  struct block_reader *reader; /* NULL: none */
+  struct block_reader *reader; /* NULL: no shard is open */
   int32_t shard;
-  int64_t consumed; /* bytes of its file that have been accounted for */
+  int64_t consumed; /* bytes of its file already counted */
 };
 
 static void cursor_close(struct shard_cursor *cursor) {
@@ -16,7 +16,7 @@ static void cursor_close(struct shard_cursor *cursor) {
   cursor->reader = NULL;
 }
 
-/* Bytes of the shard's file that were taken since the last call. */
+/* Bytes taken from the shard's file since the last call. */
 static int64_t cursor_advance(struct shard_cursor *cursor) {
   const int64_t before = cursor->consumed;
   cursor->consumed = block_reader_consumed(cursor->reader);
@@ -41,7 +41,7 @@ static bool cursor_open(struct shard_cursor *cursor, struct flow *flow, int32_t 
 enum reach {
   REACHED,
   REACHED_END,
-  REACH_AGAIN, /* the shard is to be read from its start, for the same claim */
+  REACH_AGAIN, /* read the shard from its start again, for the same claim */
   REACH_STOPPED,
   REACH_FAILED
 };
@@ -54,14 +54,14 @@ static bool is_standard_input(const struct flow *flow, int32_t shard) {
   return strcmp(flow_shard_path(flow, shard), "-") == 0;
 }
 
-/* True where an earlier run recorded another block than the one that was passed over. */
+/* True if an earlier run recorded this block with other bytes. */
 static bool border_is_other(const struct flow *flow, const struct block_border *border) {
   struct block_border recorded;
   return run_log_border(flow->parts.log, border->shard, border->index, &recorded) &&
          strcmp(recorded.hash, border->hash) != 0;
 }
 
-/* True where the shard now ends with the block that was passed over, and did not when it was recorded. */
+/* True if the shard now ends with this block, but did not when the block was recorded. */
 static bool border_ends_earlier(const struct flow *flow, const struct block_border *border) {
   struct block_border recorded;
   return border->end_of_shard && run_log_border(flow->parts.log, border->shard, border->index, &recorded) &&
@@ -83,9 +83,9 @@ static bool border_changed(const struct flow *flow, const struct block_border *b
   return shard_changed(flow, border->shard, what, error);
 }
 
-/* Where the shard was damaged then, what came out of it before the damage showed may have been wrong, and it
- * is done again from here; otherwise somebody has changed it. Standard input cannot be read from here again.
- */
+/* Handles a skipped block that differs from its record. If the shard was damaged in the earlier run, the
+ * blocks read before the damage showed may have been wrong: do the shard again from this block. Otherwise
+ * somebody has changed the shard: fail. Standard input cannot be read again from here. */
 static enum reach border_differs(struct shard_cursor *cursor, struct flow *flow,
                                  const struct block_border *border, struct error *error) {
   if (run_log_shard_damaged(flow->parts.log, border->shard) && !is_standard_input(flow, border->shard)) {
@@ -94,16 +94,16 @@ static enum reach border_differs(struct shard_cursor *cursor, struct flow *flow,
     cursor_close(cursor);
     return REACH_AGAIN;
   }
-  /* Another rank may have seen the same a moment ago, and the part has been taken back since. */
+  /* Another rank may have seen the same a moment ago and taken the part back. */
   if (!border_is_other(flow, border)) return REACH_AGAIN;
   border_changed(flow, border, error);
   return REACH_FAILED;
 }
 
-/* Brings the cursor to the claim's block. */
+/* Moves the cursor to the claim's block. */
 static enum reach cursor_reach(struct shard_cursor *cursor, struct flow *flow, const struct claim *claim,
                                struct error *error) {
-  /* A block that another rank has handed back may lie behind. */
+  /* If another rank handed the block back, it may lie behind the cursor. */
   if (cursor->reader && cursor->shard == claim->shard && block_reader_position(cursor->reader) > claim->block)
     cursor_close(cursor);
   if (!cursor_open(cursor, flow, claim->shard, error)) return REACH_FAILED;
@@ -111,7 +111,7 @@ static enum reach cursor_reach(struct shard_cursor *cursor, struct flow *flow, c
   if (claim->block == block_reader_position(reader)) return REACHED;
   struct block_border border;
   *error = (struct error){0};
-  /* Of a shard that was damaged every block is compared: what it is now need not begin as it did. */
+  /* If the shard was damaged, compare every block instead of seeking: its start may have changed too. */
   if (!run_log_shard_damaged(flow->parts.log, claim->shard) &&
       run_log_border(flow->parts.log, claim->shard, claim->block - 1, &border) &&
       !block_reader_seek(reader, &border, error) && error->code != ERROR_NONE)
@@ -130,7 +130,7 @@ static enum reach cursor_reach(struct shard_cursor *cursor, struct flow *flow, c
   return REACHED;
 }
 
-/* Reads the block that the cursor stands before and passes it on. */
+/* Reads the block at the cursor and passes it on. */
 static bool read_block(struct flow *flow, struct shard_cursor *cursor, struct flow_block *work,
                        int64_t *waited, struct error *error) {
   atomic_store(&work->ahead, true);
@@ -150,7 +150,7 @@ static bool read_block(struct flow *flow, struct shard_cursor *cursor, struct fl
   return true;
 }
 
-/* One claim: reaches its block, reads it and passes it on. False when the reader has to end. */
+/* Does one claim: moves to its block, reads it and passes it on. False if the reader must end. */
 static bool read_claim(struct flow *flow, struct shard_cursor *cursor, struct claim *claim, int64_t *waited,
                        struct error *error) {
   void *work;
@@ -163,7 +163,7 @@ static bool read_claim(struct flow *flow, struct shard_cursor *cursor, struct cl
         lookahead_leave(&flow->lookahead);
         return true;
       case REACH_AGAIN:
-        claim->counted = claim->block; /* what is passed over is in part to be done again */
+        claim->counted = claim->block; /* some skipped blocks will be done again: count none as progress */
         continue;
       case REACH_STOPPED:
       case REACH_FAILED:
@@ -171,8 +171,8 @@ static bool read_claim(struct flow *flow, struct shard_cursor *cursor, struct cl
     }
 }
 
-/* Reads standard input to its end, past the last claim, and compares it with what was recorded of it: it has
- * no size and no fingerprint by which another input would have been noticed at the start. */
+/* Reads standard input to its end, past the last claim, and compares it with its record. Standard input has
+ * no size and no fingerprint, so a changed input is not noticed at the start. */
 static bool compare_rest(struct flow *flow, struct shard_cursor *cursor, int32_t shard, struct error *error) {
   if (!cursor_open(cursor, flow, shard, error)) return false;
   for (;;) {
@@ -212,7 +212,7 @@ void *stage_read(void *argument) {
     ok = read_claim(flow, &cursor, &claim, &waited, &error);
   if (ok && !reading_ends(flow) && flow->options.standard_input)
     ok = compare_standard_input(flow, &cursor, &error);
-  /* When the flow is stopping, ending is no failure, nor is a wait for standard input that was cut short. */
+  /* If the flow stops, an early end is no failure, and neither is an interrupted wait for standard input. */
   if (!ok && !reading_ends(flow)) flow_fail(flow, &error);
   cursor_close(&cursor);
   queue_close(&flow->read);

@@ -1,4 +1,4 @@
-/* The tokenizers: a block's lines to token ids, packed for the encoders. */
+/* The tokenizers: turn a block's lines into token ids, packed for the encoders. */
 #include "host/flow/block_tokenizer.h"
 #include "host/flow/pack.h"
 #include "host/flow/stages.h"
@@ -25,7 +25,7 @@ void *stage_tokenize(void *argument) {
     struct flow_block *work = item;
     const bool done = atomic_load(&flow->draining) || tokenize_block(flow, tools, work, &error);
     if (!done) flow_fail(flow, &error);
-    /* Looked at after the work: a stop may have cut the block short, and such a block must not go on. */
+    /* Look after the work: a stop may have cut the block short, and then the block must not go on. */
     if (atomic_load(&flow->draining)) {
       flow_release(flow, work);
       continue;
