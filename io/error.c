@@ -45,3 +45,15 @@ bool error_prefix(struct error *error, const char *format, ...) {
   *error = whole;
   return false;
 }
+
+bool error_append(struct error *error, const char *format, ...) {
+  char words[sizeof error->message / 2];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(words, sizeof words, format, arguments);
+  va_end(arguments);
+  const size_t length = strlen(error->message), more = strlen(words) + 2;
+  const size_t most = sizeof error->message - 1 - more;
+  snprintf(error->message + (length < most ? length : most), more + 1, "; %s", words);
+  return false;
+}

@@ -37,3 +37,6 @@ bool error_set_memory(struct error *error, size_t bytes, const char *purpose);
 
 /* Puts "<prefix>: " before the present message; returns false. */
 bool error_prefix(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Puts "; <words>" after the message that is already there, which is cut if need be; returns false. */
+bool error_append(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));

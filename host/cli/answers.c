@@ -8,6 +8,10 @@
 #include "host/cli/human.h"
 #include "host/cli/say.h"
 
+#define PLACE_COLUMNS 13 /* of rank and cosine */
+#define ID_COLUMNS 14    /* of most ids, so that texts stand under each other */
+#define ID_COLUMNS_MAX 40
+
 void answers_init(struct answers *answers, bool json, int32_t width) {
   struct winsize window;
   *answers =
@@ -20,44 +24,81 @@ void answers_free(struct answers *answers) {
   text_free(&answers->line);
 }
 
-/* Writes at most `room` characters of a text in one line, white space as one space each; returns how many. A
- * character of two columns (Chinese, say) counts as one: the terminal wraps then. */
-static int print_cut(const struct span *text, int room) {
-  int used = 0;
-  for (int64_t i = 0; i < text->length; used++) {
-    if (used == room) return used;
+/* Adds at most `most` characters of a text as a line shows them: white space, and what must not steer the
+ * terminal, as one space each. Returns how many. (A character of two columns, Chinese say, counts as one: the
+ * terminal wraps then.) */
+static int shown_add(struct text *shown, const struct span *text, int most) {
+  int count = 0;
+  for (int64_t i = 0; i < text->length && count < most; count++) {
     bool printable;
     const size_t length = say_character(text->bytes + i, (size_t)(text->length - i), &printable);
-    if (printable)
-      fwrite(text->bytes + i, 1, length, stdout);
-    else
-      putchar(' '); /* a text must not steer the terminal */
+    text_append(shown, printable ? text->bytes + i : " ", printable ? length : 1);
     i += (int64_t)length;
   }
+  return count;
+}
+
+/* Prints `count` characters if there is room for so many; otherwise cut after a whole word, or inside one
+ * that is longer than half of the room. */
+static int shown_print(const struct text *shown, int count, int room) {
+  if (room < 1) return 0;
+  if (count <= room) {
+    fwrite(shown->bytes, 1, shown->size, stdout);
+    return count;
+  }
+  size_t end = 0, word = 0;
+  int taken = 0, used = room - 1;
+  while (taken < room - 1) {
+    if (shown->bytes[end] == ' ' && 2 * taken >= room) {
+      word = end;
+      used = taken;
+    }
+    do end++;
+    while (end < shown->size && (shown->bytes[end] & 0xc0) == 0x80);
+    taken++;
+  }
+  fwrite(shown->bytes, 1, word ? word : end, stdout);
+  if (word) putchar(' ');
+  fputs("…", stdout);
+  return used + 1 + (word > 0);
+}
+
+/* The id, in a column for as long as it can be, and shorter on a narrow terminal. Returns its characters. */
+static int print_id(const struct answers *answers, const struct span *id) {
+  struct text shown = {0};
+  const int most = answers->columns < 80 ? (answers->columns - PLACE_COLUMNS) / 2 : ID_COLUMNS_MAX;
+  const int count = shown_add(&shown, id, most + 1);
+  const int used = shown.failed ? 0 : shown_print(&shown, count, most);
+  text_free(&shown);
   return used;
+}
+
+/* Title, colon and text, as much as there is room for. */
+static void print_text(const struct passage *passage, int room) {
+  static const struct span colon = {": ", 2};
+  struct text shown = {0};
+  int count = 0;
+  if (passage->title.length > 0) {
+    count = shown_add(&shown, &passage->title, room + 1);
+    count += shown_add(&shown, &colon, 2);
+  }
+  if (count <= room) count += shown_add(&shown, &passage->text, room + 1 - count);
+  if (!shown.failed) shown_print(&shown, count, room);
+  text_free(&shown);
 }
 
 static void print_answer(struct answers *answers, const struct search_answer *answer) {
   const struct passage *passage = answer->passage;
   printf("%3d. %.4f  ", answer->rank, answer->cosine);
-  int room = answers->columns - 13;
-  const int id = print_cut(&passage->id, 40);
-  room -= id;
-  for (int i = id; i < 14; i++, room--) putchar(' ');
-  room -= 2;
-  fputs("  ", stdout);
-  if (!passage->text.bytes) {
+  int used = print_id(answers, &passage->id);
+  const int padding = answers->columns < 80 || used > ID_COLUMNS ? 2 : ID_COLUMNS + 2 - used;
+  printf("%*s", padding, "");
+  used += PLACE_COLUMNS + padding;
+  if (passage->text.bytes) {
+    print_text(passage, answers->columns - used);
+  } else {
     printf("[shard %d, line %lld]", passage->shard, (long long)passage->line);
     if (answers->textless++ == 0) snprintf(answers->why, sizeof answers->why, "%s", passage->missing);
-  } else if (room > 0) {
-    if (passage->title.length > 0) {
-      room -= print_cut(&passage->title, room);
-      if (room > 2) {
-        fputs(": ", stdout);
-        room -= 2;
-      }
-    }
-    print_cut(&passage->text, room);
   }
   putchar('\n');
 }

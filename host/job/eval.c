@@ -157,7 +157,10 @@ static bool score(struct evaluation *eval, const char *out, struct error *error)
   const char *vectors = eval->options->vectors ? eval->options->vectors : out;
   struct eval_result *result = &eval->report->result;
   int64_t replaced;
-  if (!eval_vectors_open(vectors, eval->set.qrels, &eval->vectors, error) || !result_name(eval, error) ||
+  const enum device device = eval->options->compute.device;
+  if (!eval_vectors_open(vectors, eval->set.qrels, &eval->vectors, error) ||
+      !stored_run_check_device(&eval->vectors.corpus, device, error) ||
+      !stored_run_check_device(&eval->vectors.queries, device, error) || !result_name(eval, error) ||
       !result_widths(eval, error) || !warn_of_prompts(eval, error) || !warn_of_empty_queries(eval, error))
     return false;
   for (int i = 0; i < eval->vectors.qrels.warning_count; i++)

@@ -121,6 +121,7 @@ static bool corpus_search(struct scoring *scoring, struct ranks *ranks, const st
   struct vector_file *files = stored_run_files(corpus, corpus->widths[0], error);
   if (!files) return false;
   scoring->top_k = files_search(scoring, ranks, scan, &options, files, error);
+  if (!scoring->top_k) stored_run_blame(corpus, error);
   stored_files_free(files, corpus->part_count);
   return scoring->top_k != NULL;
 }

@@ -110,8 +110,18 @@ static bool id_lines_add(struct id_lines *ids, const char *path, int64_t line, c
       (long long)line, (int)(id->length < 200 ? id->length : 200), id->bytes, (long long)ids->line[first]);
 }
 
-static bool ids_read(const char *path, struct id_map *map, struct error *error) {
+/* False if a line is no document: `reason`, which has room for 256 bytes, says why; "" for a blank line. */
+static bool line_parse(const struct line *line, struct document *document, char *reason) {
   const struct document_fields fields = {.text = EVAL_TEXT_FIELD, .id = EVAL_ID_FIELD};
+  strcpy(reason, line->too_long ? "it is too long" : "");
+  if (line->too_long) return false;
+  const size_t mark = text_mark(line->text, (size_t)line->length);
+  return document_parse(&fields, line->text + mark, line->length - (int64_t)mark, document, reason) ==
+         DOCUMENT_READ;
+}
+
+static bool ids_read(const char *path, struct id_map *map, struct error *error) {
+  char why[300] = "", reason[256];
   struct id_lines ids = {.map = map};
   struct line_reader *reader = line_reader_open(path, &(struct line_limits){.line = EMBED_MAX_LINE}, error);
   bool ok = reader != NULL;
@@ -119,17 +129,20 @@ static bool ids_read(const char *path, struct id_map *map, struct error *error) 
   enum line_result result = LINE_END;
   while (ok && (result = line_reader_next_any(reader, &line, error)) == LINE_READ) {
     struct document document;
-    char reason[256];
-    if (line.too_long) continue; /* embed rejects it, and what is no document */
-    const size_t mark = text_mark(line.text, (size_t)line.length);
-    if (document_parse(&fields, line.text + mark, line.length - (int64_t)mark, &document, reason) !=
-        DOCUMENT_READ)
-      continue;
-    ok = id_lines_add(&ids, path, line_reader_number(reader), &document.id, error);
+    if (line_parse(&line, &document, reason))
+      ok = id_lines_add(&ids, path, line_reader_number(reader), &document.id, error);
+    else if (*reason && !*why) /* embed rejects it */
+      snprintf(why, sizeof why, "line %lld: %s", (long long)line_reader_number(reader), reason);
   }
+  ok = ok && result == LINE_END;
+  if (ok && id_map_count(map) == 0)
+    ok = error_set(error, ERROR_INPUT,
+                   "%s has no line that can be read as {\"" EVAL_ID_FIELD "\": …, \"" EVAL_TEXT_FIELD
+                   "\": …}%s%s",
+                   path, *why ? "; " : "", why);
   line_reader_close(reader);
   free(ids.line);
-  return ok && result == LINE_END;
+  return ok;
 }
 
 bool eval_set_check(const struct eval_set *set, struct error *error) {

@@ -26,6 +26,6 @@ bool eval_set_open(const char *data, const char *split, bool judgements_only, st
 void eval_set_free(struct eval_set *set);
 
 /* Reads the ids and the judgements, to fail on them before hours of embedding: ERROR_INPUT for an id that
- * stands twice (with both lines), and for what qrels_read refuses. Lines that are no documents are left to
- * the embedding, which reports them. */
+ * stands twice (with both lines), for a file without a document, and for what qrels_read refuses. Other lines
+ * that are no documents are left to the embedding, which reports them. */
 bool eval_set_check(const struct eval_set *set, struct error *error);

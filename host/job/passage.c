@@ -50,8 +50,7 @@ static bool line_copy(const char *path, int64_t index, struct text *copy, struct
   enum line_result result = LINE_READ;
   for (int64_t i = 0; i <= index && result == LINE_READ; i++) result = line_reader_next(reader, &line, error);
   if (result == LINE_END)
-    error_set(error, ERROR_INPUT, "%s ends before its line %lld: see nina verify", path,
-              (long long)index + 1);
+    error_set(error, ERROR_INPUT, "%s ends before its line %lld", path, (long long)index + 1);
   if (result == LINE_READ) {
     text_clear(copy, (size_t)1 << 20);
     text_append(copy, line.text, (size_t)line.length);
@@ -76,8 +75,8 @@ static bool id_read(struct passage_reader *reader, int64_t row, struct passage *
   struct text *line = &reader->id_line;
   if (!part_line(reader, FOLDER_IDS, row, line, error)) return false;
   if (!id_line_parse(line->bytes, (int64_t)line->size, &parsed))
-    return error_set(error, ERROR_INPUT, "%s/ids: the record of row %lld cannot be read: see nina verify",
-                     reader->run->out, (long long)row);
+    return error_set(error, ERROR_INPUT, "%s/ids: the record of row %lld cannot be read", reader->run->out,
+                     (long long)row);
   passage->id = (struct span){parsed.id, parsed.id_length};
   passage->id_is_integer = parsed.id_is_integer;
   passage->shard = parsed.shard;
@@ -95,8 +94,8 @@ static bool stored_text_read(struct passage_reader *reader, int64_t row, struct 
   struct text *line = &reader->text_line;
   if (!part_line(reader, FOLDER_TEXT, row, line, error)) return false;
   if (document_parse(&stored_fields, line->bytes, (int64_t)line->size, &document, reason) != DOCUMENT_READ)
-    return error_set(error, ERROR_INPUT, "%s/text: the text of row %lld cannot be read: see nina verify",
-                     reader->run->out, (long long)row);
+    return error_set(error, ERROR_INPUT, "%s/text: the text of row %lld cannot be read", reader->run->out,
+                     (long long)row);
   passage->title = document.title;
   passage->text = document.text;
   return true;
@@ -104,9 +103,9 @@ static bool stored_text_read(struct passage_reader *reader, int64_t row, struct 
 
 bool passage_read(struct passage_reader *reader, int64_t row, struct passage *passage, struct error *error) {
   *passage = (struct passage){0};
-  if (!id_read(reader, row, passage, error)) return false;
-  if (reader->stored) return stored_text_read(reader, row, passage, error);
-  return shard_text_read(reader->shards, passage, error);
+  if (!id_read(reader, row, passage, error)) return stored_run_blame(reader->run, error);
+  if (!reader->stored) return shard_text_read(reader->shards, passage, error);
+  return stored_text_read(reader, row, passage, error) || stored_run_blame(reader->run, error);
 }
 
 static bool text_is_blank(const struct span *text) {
@@ -139,6 +138,6 @@ bool passages_empty(const struct stored_run *run, int64_t *empty, int64_t *first
   *empty = *first = 0;
   if (!text_is_stored(run)) return true;
   for (int64_t p = 0; p < run->part_count; p++)
-    if (!part_empty(run, &run->part[p], empty, first, error)) return false;
+    if (!part_empty(run, &run->part[p], empty, first, error)) return stored_run_blame(run, error);
   return true;
 }

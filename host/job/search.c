@@ -46,7 +46,7 @@ static bool search_start(struct search *search, const struct search_options *opt
   /* A narrow row derives from the widest one of its run: the question's too. */
   const struct width_list widths = {2, {run->widths[0], search->width}};
   search->questions = question_encoder_open(&options->question, &widths, run, error);
-  return search->questions != NULL;
+  return search->questions && stored_run_check_device(run, compute->device, error);
 }
 
 struct search *search_open(struct ranks *ranks, const struct search_options *options, struct error *error) {
@@ -86,12 +86,6 @@ void search_describe(const struct search *search, struct search_info *info) {
                                question_encoder_warning(search->questions)};
 }
 
-/* The way around a card, which is used only where it was asked for. */
-static void advise(struct error *error) {
-  const struct error why = *error;
-  error_set(error, why.code, "%.900s; --device cpu does without a card", why.message);
-}
-
 /* The nearest passages of some questions. */
 static struct top_k *questions_search(struct search *search, const char *const *question, int64_t count,
                                       struct error *error) {
@@ -113,8 +107,11 @@ static struct top_k *questions_search(struct search *search, const char *const *
   struct top_k *top_k =
       ok ? scan_lead(search->ranks, &options, &search->means, search->files, search->run.part_count, error)
          : NULL;
-  /* Where there are too few cards the sentence says so itself. */
-  if (ok && !top_k && error->code != ERROR_USAGE && scan_blames_card(&options, error)) advise(error);
+  /* A card is used only if it was asked for. If there are too few, the sentence says so itself. */
+  if (ok && !top_k && error->code != ERROR_USAGE && scan_blames_card(&options, error))
+    error_append(error, "--device cpu does without a card");
+  else if (ok && !top_k)
+    stored_run_blame(&search->run, error);
   free(rows);
   return top_k;
 }

@@ -26,9 +26,8 @@ static bool part_open(struct row_reader *rows, int64_t part, struct error *error
   bool ok = rows->reader != NULL;
   if (ok && (npy_zst_reader_width(rows->reader) != run->widths[0] ||
              npy_zst_reader_rows(rows->reader) != run->part[part].rows))
-    ok = error_set(error, ERROR_INPUT,
-                   "%s is not %lld vectors of width %d, as its run's manifest says (nina verify %s)", path,
-                   (long long)run->part[part].rows, run->widths[0], run->out);
+    ok = error_set(error, ERROR_INPUT, "%s is not %lld vectors of width %d, as its run's manifest says", path,
+                   (long long)run->part[part].rows, run->widths[0]);
   free(path);
   return ok;
 }
@@ -75,6 +74,7 @@ bool stored_rows_read(const struct stored_run *run, const int64_t *chosen, int64
   if (!ok) error_set_memory(error, 2 * (size_t)run->widths[0] * sizeof *reader.row, "a vector");
   for (int64_t i = 0; ok && i < count; i++)
     ok = row_read(&reader, chosen[i], i, width_count, widths, rows, error);
+  if (!ok) stored_run_blame(run, error);
   npy_zst_reader_close(reader.reader);
   free(reader.narrow);
   free(reader.row);

@@ -139,8 +139,8 @@ static bool part_ids(const struct stored_run *run, const struct stored_part *par
   }
   ok = ok && result == LINE_END;
   if (ok && rows != part->rows)
-    ok = error_set(error, ERROR_INPUT, "%s holds %lld ids: its run's manifest says %lld (nina verify %s)",
-                   path, (long long)rows, (long long)part->rows, run->out);
+    ok = error_set(error, ERROR_INPUT, "%s holds %lld ids: its run's manifest says %lld", path,
+                   (long long)rows, (long long)part->rows);
   line_reader_close(reader);
   free(path);
   return ok;
@@ -148,8 +148,24 @@ static bool part_ids(const struct stored_run *run, const struct stored_part *par
 
 bool stored_run_ids(const struct stored_run *run, struct id_map *map, struct error *error) {
   for (int64_t p = 0; p < run->part_count; p++)
-    if (!part_ids(run, &run->part[p], map, error)) return false;
+    if (!part_ids(run, &run->part[p], map, error)) return stored_run_blame(run, error);
   return true;
+}
+
+bool stored_run_blame(const struct stored_run *run, struct error *error) {
+  if (error->code != ERROR_INPUT && error->code != ERROR_IO) return false;
+  return error_append(error, "nina verify %.200s says what is damaged, and what repairs it", run->out);
+}
+
+bool stored_run_check_device(const struct stored_run *run, enum device asked, struct error *error) {
+  const struct compute_classes *classes = &run->manifest->identity.compute;
+  bool hashes = false;
+  for (int32_t i = 0; i < classes->count; i++) hashes |= strcmp(classes->item[i].encoder, "null") == 0;
+  if (!hashes || asked == DEVICE_NULL) return true;
+  return error_set(error, ERROR_CONFLICT,
+                   "the vectors in %s are no model's, but hashes: they were made with --device null, for a "
+                   "test; embed anew, or pass --device null here too",
+                   run->out);
 }
 
 bool stored_run_matches(const struct stored_run *a, const struct stored_run *b, struct error *error) {

@@ -3,6 +3,7 @@
  * the input. */
 #pragma once
 
+#include "host/job/device.h"
 #include "host/model/encoder.h"
 #include "host/retrieval/id_map.h"
 #include "host/retrieval/vector_files.h"
@@ -49,6 +50,12 @@ void stored_files_free(struct vector_file *files, int64_t count);
 /* Adds the ids of all rows to an empty map, row by row. An id that an earlier document has too is
  * ERROR_INPUT, naming both. */
 bool stored_run_ids(const struct stored_run *run, struct id_map *map, struct error *error);
+
+/* Adds to the error of a file in OUT which command says more; returns false. */
+bool stored_run_blame(const struct stored_run *run, struct error *error);
+
+/* ERROR_CONFLICT if the rows are of no model, but the hashes of --device null, and `asked` is not that. */
+bool stored_run_check_device(const struct stored_run *run, enum device asked, struct error *error);
 
 /* ERROR_CONFLICT where two runs' rows cannot be compared: another model or tokenizer, or another widest
  * width. */

@@ -105,7 +105,7 @@ def test_odd_vectors_are_judged_alike(tmp_path: Path, log: Path, make: Any) -> N
     lines = ["query-id\tcorpus-id\tscore", *(f"q{i}\td{3 * i}\t1" for i in range(queries))]
     (data / "qrels" / "test.tsv").write_text("\n".join([*lines, ""]))
     vectors = tmp_path / "vectors"
-    nina("eval", "--model", MODEL, "--data", data, "--out", vectors, "--device", "null")
+    nina("eval", "--model", MODEL, "--data", data, "--out", vectors, "--device", "cpu")
     (part,) = Output(vectors / "corpus").parts("w64")
     write_vectors(part, make(count, 64))
     judge_on_both(vectors, data, tmp_path / "out", log, "--widths", "64,24,5", "--metrics", "ndcg@10,recall@50")
@@ -204,7 +204,7 @@ def test_card_that_was_asked_for_and_fails_names_a_way_that_works(
 def test_two_ranks_on_two_cards_judge_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = write_set(tmp_path / "set")
     for side in ("corpus", "queries"):
-        embed(tmp_path / "vectors" / side, data / f"{side}.jsonl", model=MODEL, id_field="_id", block_lines=7)
+        embed(tmp_path / "vectors" / side, data / f"{side}.jsonl", model=MODEL, device="cpu", id_field="_id", block_lines=7)
     monkeypatch.setenv("FAKE_CUDA_CARDS", "2")
     arguments = ["eval", "--vectors", tmp_path / "vectors", "--data", data, "--widths", "64,13"]
     nina(*arguments, "--device", "cpu", "--out", tmp_path / "cpu")

@@ -64,7 +64,7 @@ def test_second_start_resumes_and_more_ranks_than_parts_do_no_harm(tmp_path: Pat
 def test_stored_vectors_are_judged_alike_where_ties_lie_on_several_ranks(tmp_path: Path) -> None:
     data = write_set(tmp_path / "set", 400, 12)  # some 33 passages of each text, and lists of 100
     vectors = embed_set(data, tmp_path / "vectors", 17)
-    arguments = ["eval", "--vectors", vectors, "--data", data, "--widths", "32,8,5"]
+    arguments = ["eval", "--vectors", vectors, "--data", data, "--widths", "32,8,5", "--device", "null"]
     alone = nina(*arguments, "--out", tmp_path / "alone")
     wanted = results(tmp_path / "alone")
     for ranks in (2, 3, 8):
@@ -88,7 +88,7 @@ def test_evaluation_whose_ranks_fail_is_gone_on_with_without_mpirun(tmp_path: Pa
 def test_rank_that_cannot_read_its_share_ends_all_with_one_sentence(tmp_path: Path) -> None:
     data = write_set(tmp_path / "set", 100, 12)
     vectors = embed_set(data, tmp_path / "vectors", 10)
-    arguments = ["eval", "--vectors", vectors, "--data", data, "--out", tmp_path / "out"]
+    arguments = ["eval", "--vectors", vectors, "--data", data, "--out", tmp_path / "out", "--device", "null"]
     failed = nina_many(*arguments, ranks=[Ranks(2), Ranks(1, fault="read:1+:EIO")], status=FAILED)
     failed.says("nina: rank 2 on ", "Input/output error")
     assert failed.stderr.count("nina: ") == 1 and not (tmp_path / "out" / "metrics.json").exists()

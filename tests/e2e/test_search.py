@@ -1,9 +1,13 @@
 """nina search: the nearest passages, exactly; where their texts come from; and what is refused."""
 
+import fcntl
 import json
 import os
 import pty
+import struct
 import subprocess
+import termios
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +218,82 @@ def test_unfit_vectors_and_questions_are_refused(tmp_path: Path, stored: Path) -
     done = subprocess.run(command, capture_output=True, env=environment())
     assert done.returncode == USAGE and b"a question is not valid UTF-8" in done.stderr
     assert nina("search", "--vectors", stored, status=USAGE).error == "--model is required (nina search --help)"
+
+
+def test_vectors_of_no_model_are_searched_only_if_asked_for(tmp_path: Path) -> None:
+    embed(tmp_path / "out", write_shard(tmp_path / "a.jsonl", documents(0, 3)))
+    ask = ["search", "--model", MODEL, "--vectors", tmp_path / "out", "q"]
+    assert "are no model's, but hashes" in nina(*ask, status=USAGE).error
+    assert nina(*ask, "--device", "null").stdout
+
+
+def damage(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-30] + bytes(30))
+
+
+@pytest.mark.parametrize("folder", ["w128", "ids", "text"])
+@pytest.mark.parametrize("harm", [Path.unlink, damage])
+def test_damaged_output_points_to_verify_which_says_what_repairs_it(
+    tmp_path: Path, folder: str, harm: Callable[[Path], None]
+) -> None:
+    """And that, done word for word, repairs it."""
+    shards, options = archive(tmp_path / "in"), {"store_text": True}
+    out = embed_archive(tmp_path / "out", *shards, **options)
+    before = search(out, "--json", "--top-k", 60, QUESTIONS[0]).stdout
+    for path in Output(out).parts(folder)[:2]:
+        harm(path)
+    error = search(out, "--top-k", 60, QUESTIONS[0], status=FAILED).error
+    assert error.count("nina verify ") == 1 and error.endswith(f"; nina verify {out} says what is damaged, and what repairs it")
+    repair = nina("verify", out, status=FAILED).stdout.splitlines()[-2].removeprefix("repair     ")
+    removal, separator, rest = repair.rpartition("; then ")
+    assert rest == "start the same nina embed command again" and bool(separator) is (harm is damage)
+    subprocess.run(removal, shell=True, check=True)
+    embed_archive(out, *shards, **options)
+    nina("verify", out)
+    assert search(out, "--json", "--top-k", 60, QUESTIONS[0]).stdout == before
+
+
+def run_with_columns(arguments: list[Any], columns: int) -> str:
+    """Runs nina with a terminal of so many columns as standard output; returns what it shows there."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    done = subprocess.run([str(PROGRAM), *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=slave, env=environment())
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(master, 65536)
+        except OSError:  # how Linux tells the end of a terminal
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(master)
+    assert done.returncode == DONE
+    return shown.decode().replace("\r\n", "\n")
+
+
+def test_no_words_are_glued_at_any_width_of_a_terminal(tmp_path: Path) -> None:
+    """Of title and text a line shows whole words from the first one on, as many as it has room for, or a first one cut
+    short; and no line is longer than the terminal is wide."""
+    title, text = "Ordenança de circulació", "Els patinets elèctrics\ncirculen per la calçada"
+    shard = write_shard(tmp_path / "a.jsonl", [{"id": "ordenança-009", "title": title, "text": text}])
+    out = embed_archive(tmp_path / "out", shard, title_field="title", store_text=True)
+    whole = f"{title}: {text}".replace("\n", " ")
+    longest = 0
+    for columns in range(20, 120):
+        arguments = ["search", "--quiet", "--model", MODEL, "--vectors", out, "--precision", "fp32", "plaça"]
+        line = run_with_columns(arguments, columns).splitlines()[1]
+        assert len(line) <= columns
+        place, _, shown = line[13:].partition("  ")
+        shown = shown.strip()
+        assert place.startswith("ordenança"[: len(place) - 1])
+        words = shown.removesuffix("…").rstrip()
+        assert whole.startswith(words) and (shown == whole or not shown or shown.endswith("…"))
+        assert shown == whole or not shown.endswith(" …") or whole[len(words)] == " "
+        assert len(shown) <= max(longest + 14, 14) or shown == whole
+        longest = max(longest, len(shown))
+    assert longest == len(whole)
 
 
 def test_document_cannot_steer_the_terminal(tmp_path: Path) -> None:
