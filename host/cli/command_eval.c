@@ -17,7 +17,7 @@ struct eval_arguments {
   const char *compare;
   const char *compare_with; /* the argument of nina eval --compare OLD NEW, or NULL */
   int progress;             /* enum progress_mode */
-  bool quiet, help;
+  bool all, quiet, help;
   struct option_strings strings;
 };
 
@@ -50,6 +50,8 @@ static const struct option_spec specs[] = {
     {.name = "compare", .type = OPTION_STRING, .offset = OWN(compare), .argument = "FILE",
      .help = "an earlier metrics.json: print what moved, and whether\n"
              "chance explains it"},
+    {.name = "all", .type = OPTION_FLAG, .offset = OWN(all),
+     .help = "of a comparison, also what chance explains"},
     {.type = OPTION_HEADING, .help = "Texts"},
     {.name = "query-prompt", .type = OPTION_STRING, .offset = EVAL(query_prompt), .argument = "TEXT",
      .help = "put before every query, as \"query: \""},
@@ -82,10 +84,11 @@ static const struct option_spec specs[] = {
 
 /* Paths are those of the two metrics.json. */
 static bool compare_and_print(const struct eval_result *before, const char *before_path,
-                              const struct eval_result *after, const char *after_path, struct error *error) {
+                              const struct eval_result *after, const char *after_path, bool all,
+                              struct error *error) {
   struct comparison comparison;
   if (!eval_compare(before, after, &comparison, error)) return false;
-  comparison_print(&comparison, before_path, after_path);
+  comparison_print(&comparison, before_path, after_path, all);
   return true;
 }
 
@@ -97,7 +100,7 @@ static bool compare_with(const struct eval_arguments *arguments, const struct ev
   char *path = file_join(out, "metrics.json");
   if (!path) return error_set_memory(error, strlen(out), "a path");
   puts("");
-  const bool done = compare_and_print(before, arguments->compare, after, path, error);
+  const bool done = compare_and_print(before, arguments->compare, after, path, arguments->all, error);
   free(path);
   return done;
 }
@@ -115,7 +118,8 @@ static int evaluate(struct ranks *ranks, const struct eval_arguments *arguments,
   const bool speaks = ranks_rank(ranks) == 0;
   if (done && speaks) {
     eval_table_print(&report.result);
-    if (before) done = compare_with(arguments, before, &report.result, &error);
+    done = eval_widths_print(&report.result, &error);
+    if (done && before) done = compare_with(arguments, before, &report.result, &error);
   }
   eval_result_free(&report.result);
   if (!speaks) return EXIT_DONE;
@@ -141,13 +145,15 @@ static int evaluate_and_compare(struct ranks *ranks, const struct eval_arguments
 }
 
 /* nina eval --compare OLD NEW */
-static int compare_files(const char *old, const char *new) {
+static int compare_files(const struct eval_arguments *arguments) {
+  const char *old = arguments->compare, *new = arguments->compare_with;
   struct error error = {0};
   struct eval_result before, after;
   if (!eval_result_read(old, &before, &error)) return command_fail(&error);
   bool done = eval_result_read(new, &after, &error);
   if (done) {
-    done = compare_and_print(&before, old, &after, new, &error);
+    done = compare_and_print(&before, old, &after, new, arguments->all, &error) &&
+           eval_widths_print(&after, &error);
     eval_result_free(&after);
   }
   eval_result_free(&before);
@@ -198,7 +204,7 @@ static int eval_command(int argc, char **argv) {
   else if (ranks && ranks_rank(ranks) == 0 && arguments.help)
     command_help(&command_eval);
   else if (ranks && ranks_rank(ranks) == 0)
-    status = compare_files(arguments.compare, arguments.compare_with);
+    status = compare_files(&arguments);
   ranks_close(ranks);
   option_strings_free(&arguments.strings);
   return status;

@@ -59,41 +59,86 @@ void eval_table_print(const struct eval_result *result) {
   }
 }
 
+#define DOCUMENTS 1e7 /* an archive for which the bytes of a width are told */
+
+static double gigabytes(int32_t width) {
+  return DOCUMENTS * width * sizeof(uint16_t) / 1e9;
+}
+
+bool eval_widths_print(const struct eval_result *result, struct error *error) {
+  const int32_t widest = result->width[0].width;
+  for (int32_t w = 1; w < result->width_count; w++) {
+    struct width_loss loss;
+    char name[METRIC_NAME_MAX], difference[SIGNED_BYTES], low[SIGNED_BYTES], high[SIGNED_BYTES];
+    if (!eval_width_loss(result, w, &loss, error)) return false;
+    if (w == 1)
+      printf("\nagainst %d numbers, of which 10 million documents take %.1f GB, with %.0f %% confidence:\n",
+             widest, gigabytes(widest), 100 * COMPARE_LEVEL);
+    if (loss.widest <= LOSS_MIN) continue;
+    metric_name(loss.metric, name);
+    signed_format(100 * loss.interval.difference / loss.widest, 1, difference);
+    signed_format(100 * loss.interval.low / loss.widest, 1, low);
+    signed_format(100 * loss.interval.high / loss.widest, 1, high);
+    printf("%6d numbers: %s %% %s (%s … %s %%), and %.0f %% smaller: %.1f GB\n", result->width[w].width,
+           difference, name, low, high, 100 - 100.0 * result->width[w].width / widest,
+           gigabytes(result->width[w].width));
+  }
+  return true;
+}
+
 static const char *verdict(const struct interval *interval) {
   if (interval->low > 0) return "better";
   if (interval->high < 0) return "worse";
   return "";
 }
 
-void comparison_print(const struct comparison *comparison, const char *before, const char *after) {
-  char queries[48];
+static void compared_metric_print(const struct compared_width *width, int32_t m, struct metric metric) {
+  const struct interval *interval = &width->interval[m];
+  char name[METRIC_NAME_MAX], difference[SIGNED_BYTES], low[SIGNED_BYTES], high[SIGNED_BYTES];
+  metric_name(metric, name);
+  signed_format(interval->difference, 4, difference);
+  signed_format(interval->low, 4, low);
+  signed_format(interval->high, 4, high);
+  printf("%-14s  %.4f  %.4f  %10s  %7s … %7s  %s\n", name, width->before[m], width->after[m], difference, low,
+         high, verdict(interval));
+}
+
+static void compared_width_print(const struct compared_width *width, const struct metric_set *metrics,
+                                 bool all) {
+  int32_t still = 0;
+  for (int32_t m = 0; m < metrics->count; m++) still += !*verdict(&width->interval[m]);
+  if (still == metrics->count && !all) {
+    printf("\nwidth %d: none of %d metrics moved further than chance explains (--all prints them)\n",
+           width->width, metrics->count);
+    return;
+  }
+  printf("\nwidth %-8d  before   after  difference  interval\n", width->width);
+  for (int32_t m = 0; m < metrics->count; m++)
+    if (all || *verdict(&width->interval[m])) compared_metric_print(width, m, metrics->metric[m]);
+  if (still > 0 && !all)
+    printf("%d more moved no further than chance explains (--all prints %s)\n", still,
+           still == 1 ? "it" : "them");
+}
+
+static void comparison_print_heading(const struct comparison *comparison, const char *before,
+                                     const char *after) {
+  char queries[48], resamples[32];
   human_counted(comparison->queries, "query", "queries", queries);
+  human_count(COMPARE_RESAMPLES, resamples);
   say_line(stdout, "before   %s", before);
   say_line(stdout, "after    %s", after);
   say_line(stdout, "differ   %s",
            *comparison->differences ? comparison->differences : "in nothing that the two files tell");
-  printf(
-      "%s; the interval holds the difference with %.0f %% confidence (paired bootstrap, %d\n"
-      "resamples); without a word, chance explains it\n",
-      queries, 100 * COMPARE_LEVEL, COMPARE_RESAMPLES);
-  if (comparison->only_before + comparison->only_after > 0) {
-    human_counted(comparison->only_before, "query", "queries", queries);
-    printf("left out: %s that only the first has, %lld that only the second has\n", queries,
-           (long long)comparison->only_after);
-  }
-  for (int32_t w = 0; w < comparison->width_count; w++) {
-    const struct compared_width *width = &comparison->width[w];
-    printf("\nwidth %-8d  before   after  difference  interval\n", width->width);
-    for (int32_t m = 0; m < comparison->metrics.count; m++) {
-      char name[METRIC_NAME_MAX];
-      const struct interval *interval = &width->interval[m];
-      metric_name(comparison->metrics.metric[m], name);
-      char difference[SIGNED_BYTES], low[SIGNED_BYTES], high[SIGNED_BYTES];
-      signed_format(interval->difference, 4, difference);
-      signed_format(interval->low, 4, low);
-      signed_format(interval->high, 4, high);
-      printf("%-14s  %.4f  %.4f  %10s  %7s … %7s  %s\n", name, width->before[m], width->after[m], difference,
-             low, high, verdict(interval));
-    }
-  }
+  printf("%s; the interval holds the difference with %.0f %% confidence\n(paired bootstrap, %s resamples)\n",
+         queries, 100 * COMPARE_LEVEL, resamples);
+  if (comparison->only_before + comparison->only_after == 0) return;
+  human_counted(comparison->only_before, "query", "queries", queries);
+  printf("left out: %s that only the first has, %lld that only the second has\n", queries,
+         (long long)comparison->only_after);
+}
+
+void comparison_print(const struct comparison *comparison, const char *before, const char *after, bool all) {
+  comparison_print_heading(comparison, before, after);
+  for (int32_t w = 0; w < comparison->width_count; w++)
+    compared_width_print(&comparison->width[w], &comparison->metrics, all);
 }

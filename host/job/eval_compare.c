@@ -156,3 +156,23 @@ bool eval_compare(const struct eval_result *before, const struct eval_result *af
   free(pairs.after);
   return ok;
 }
+
+bool eval_width_loss(const struct eval_result *result, int32_t w, struct width_loss *loss,
+                     struct error *error) {
+  const struct compare_options options = compare_defaults();
+  const int32_t metrics = result->metrics.count;
+  const size_t queries = (size_t)result->judged;
+  int32_t m = eval_result_metric(result, (struct metric){METRIC_NDCG, 10});
+  if (m < 0) m = 0;
+  double *wide = calloc(2 * queries + 1, sizeof *wide), *narrow = wide + queries;
+  if (!wide) return error_set_memory(error, 2 * queries * sizeof *wide, "the values of queries");
+  for (size_t q = 0; q < queries; q++) {
+    wide[q] = result->width[0].values[q * (size_t)metrics + (size_t)m];
+    narrow[q] = result->width[w].values[q * (size_t)metrics + (size_t)m];
+  }
+  loss->metric = result->metrics.metric[m];
+  loss->widest = result->width[0].mean[m];
+  const bool ok = compare_paired(wide, narrow, result->judged, 1, &options, &loss->interval, error);
+  free(wide);
+  return ok;
+}

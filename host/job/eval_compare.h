@@ -19,6 +19,17 @@ struct comparison {
   char differences[2048]; /* in what the two were made, for people: "widths: [64] before, [32] after; …" */
 };
 
+/* What a narrower width loses against the widest one of the same evaluation. */
+struct width_loss {
+  struct metric metric; /* ndcg@10, or the first if that was not asked for */
+  double widest;        /* mean at the widest width */
+  struct interval interval;
+};
+
+/* `w` is the place of a width in the result, past the first. */
+bool eval_width_loss(const struct eval_result *result, int32_t w, struct width_loss *loss,
+                     struct error *error);
+
 /* Queries are paired by their ids. ERROR_USAGE where the two share no query, no metric or no width. */
 bool eval_compare(const struct eval_result *before, const struct eval_result *after,
                   struct comparison *comparison, struct error *error);

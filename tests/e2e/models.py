@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from program import GOLDEN
+
 Change = Callable[[Path], None]  # of a model folder
 
 
@@ -93,3 +95,42 @@ def set_number(name: str, place: int, number: float) -> Change:
         return join_weights(header, data[:start] + struct.pack("<f", number) + data[start + 4 :])
 
     return edit_weights(change)
+
+
+def read_weights(path: Path) -> dict[str, tuple[dict[str, Any], bytes]]:
+    """Entry and bytes of every tensor of a safetensors file."""
+    content = path.read_bytes()
+    (size,) = struct.unpack("<Q", content[:8])
+    header, data = json.loads(content[8 : 8 + size]), content[8 + size :]
+    header.pop("__metadata__", None)
+    return {name: (entry, data[slice(*entry["data_offsets"])]) for name, entry in header.items()}
+
+
+def write_weights(path: Path, tensors: dict[str, tuple[dict[str, Any], bytes]]) -> None:
+    header, data = {}, b""
+    for name, (entry, content) in tensors.items():
+        header[name] = entry | {"data_offsets": [len(data), len(data) + len(content)]}
+        data += content
+    path.write_bytes(join_weights(header, data))
+
+
+def save_as_version_6(folder: Path) -> Path:
+    """Makes of a copy of the XLM-RoBERTa golden model what sentence-transformers 6 would have saved: the files of
+    bert-mean-v6 with this model's sizes. The two have one piece list, here in tokenizer.json alone."""
+    other = GOLDEN / "bert-mean-v6"
+    for name in ("modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", "tokenizer.json"):
+        replace(folder / name, (other / name).read_bytes())
+    tokenizer = json.loads((other / "tokenizer_config.json").read_text()) | {"model_max_length": 768}
+    replace(folder / "tokenizer_config.json", json.dumps(tokenizer).encode())
+    pooling = {"embedding_dimension": 128, "pooling_mode": "cls", "include_prompt": True}
+    replace(folder / "1_Pooling" / "config.json", json.dumps(pooling).encode())
+    tensors = {name.removeprefix("roberta."): tensor for name, tensor in read_weights(folder / "model.safetensors").items()}
+    names, index = sorted(tensors), {}
+    for number, part in enumerate((names[::2], names[1::2]), 1):
+        file = f"model-{number:05d}-of-00002.safetensors"
+        write_weights(folder / file, {name: tensors[name] for name in part})
+        index |= dict.fromkeys(part, file)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": index}))
+    for name in ("model.safetensors", "sentencepiece.bpe.model", "special_tokens_map.json"):
+        (folder / name).unlink()
+    return folder

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models import copy_model, save_as_version_6
 from output import Output, derive
 from program import FAILED, GOLDEN, MODEL, PROGRAM, REJECTS, ROOT, USAGE, Result, Status, environment, nina, wait_for_parts
 from shards import make_texts, write_shard
@@ -27,6 +29,11 @@ CLOSE = 1e-12
 def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     out = tmp_path_factory.mktemp("eval") / "out"
     return out, nina("eval", "--vectors", VECTORS, "--data", MUNICIPAL, "--out", out, "--widths", "32,64")
+
+
+def compared(shown: str) -> dict[str, list[str]]:
+    """The rows that a comparison prints of one width, by the metric."""
+    return {line.split()[0]: line.split() for line in shown.splitlines() if re.match(r"\w+@\d+ .* … ", line)}
 
 
 def metrics_of(out: Path) -> dict[str, Any]:
@@ -118,8 +125,27 @@ def test_evaluation_compared_with_itself_did_not_move(judged: tuple[Path, Result
     assert shown.startswith(
         f"before   {path}\nafter    {path}\ndiffer   in nothing that the two files tell\n60 queries; the interval"
     )
-    rows = [line.split() for line in shown.splitlines() if "…" in line]
-    assert len(rows) == 30 and all(row[3:] == ["0.0000", "0.0000", "…", "0.0000"] for row in rows)
+    assert shown.count("none of 15 metrics moved further than chance explains (--all prints them)\n") == 2
+    assert compared(shown) == {}
+    rows = compared(nina("eval", "--compare", path, path, "--all").stdout)
+    assert len(rows) == 15 and all(row[3:] == ["0.0000", "0.0000", "…", "0.0000"] for row in rows.values())
+
+
+def test_narrower_width_is_told_with_its_loss_and_its_size(judged: tuple[Path, Result]) -> None:
+    """The interval of the paired bootstrap, of the difference to the widest, in per cent of that."""
+    metrics = metrics_of(judged[0])
+    wide, narrow = (np.array(metrics["queries"][dim]["cosine_ndcg@10"]) for dim in ("dim_64", "dim_32"))
+    draws = np.random.default_rng(1).integers(0, 60, (10_000, 60))
+    low, high = np.percentile((narrow - wide)[draws].mean(axis=1), [2.5, 97.5]) / wide.mean() * 100
+    path = judged[0] / "metrics.json"
+    for shown in (judged[1].stdout, nina("eval", "--compare", path, path).stdout):
+        heading, line = shown.splitlines()[-2:]
+        assert heading == "against 64 numbers, of which 10 million documents take 1.3 GB, with 95 % confidence:"
+        found = re.fullmatch(r"    32 numbers: (\S+) % ndcg@10 \((\S+) … (\S+) %\), and 50 % smaller: 0\.6 GB", line)
+        assert found
+        expected = (100 * (narrow.mean() / wide.mean() - 1), low, high)
+        assert np.allclose([float(number) for number in found.groups()], expected, atol=2.5)
+        assert abs(float(found[1]) - expected[0]) < 0.051
 
 
 def test_comparison_with_a_device_is_refused(judged: tuple[Path, Result]) -> None:
@@ -147,7 +173,8 @@ def test_comparison_names_what_the_two_were_made_with(tmp_path: Path, judged: tu
     assert f'differ   model.weights: "{metrics_of(judged[0])["model"]["weights"]}" before, "{"0" * 32}" after' in shown
     assert 'computed.precision: "fp32" before, "bf16" after' in shown and "-0.0000" not in shown
     back = nina("eval", "--compare", tmp_path / "new.json", path).stdout
-    row = next(line for line in back.splitlines() if line.startswith("map@100")).split()
+    assert "\n14 more moved no further than chance explains (--all prints them)\n" in back
+    row = compared(back)["map@100"]
     assert row[3:] == ["0.0000", "0.0000", "…", "0.0000", "worse"]
 
 
@@ -160,7 +187,8 @@ def test_comparison_tells_better_from_lucky(tmp_path: Path, judged: tuple[Path, 
     (tmp_path / "old.json").write_text(json.dumps(metrics))
     arguments = ["--vectors", VECTORS, "--data", MUNICIPAL, "--out", tmp_path, "--widths", 64]
     shown = nina("eval", *arguments, "--compare", tmp_path / "old.json").stdout
-    rows = {line.split()[0]: line.split() for line in shown.splitlines() if "…" in line}
+    assert set(compared(shown)) == {"ndcg@10"} and "\n14 more moved no further than chance explains" in shown
+    rows = compared(nina("eval", *arguments, "--compare", tmp_path / "old.json", "--all").stdout)
     assert rows["ndcg@10"][-1] == "better" and rows["ndcg@10"][1] == "0.0000"
     assert rows["mrr@10"][-1] not in ("better", "worse") and float(rows["mrr@10"][3]) != 0
     assert rows["map@100"][3] == "0.0000"
@@ -228,6 +256,27 @@ def test_equal_passages_stand_in_the_order_of_their_ids(tmp_path: Path) -> None:
     found = [line.split()[2] for line in (tmp_path / "out" / "run.w128.trec").read_text().splitlines()]
     assert found == sorted(names)
     assert metrics_of(tmp_path / "out")["metrics"]["dim_128"]["cosine_mrr@10"] == 1 / 6
+
+
+def test_model_saved_by_sentence_transformers_3_and_by_6_has_the_same_metrics(tmp_path: Path) -> None:
+    """To the last digit: the golden model of version 3, and a copy in version 6's files."""
+    saved = [MODEL, save_as_version_6(copy_model(tmp_path / "models", MODEL))]
+    for version, model in enumerate(saved):
+        options = ["--widths", "128,64,16", "--precision", "fp32", "--threads", 1]
+        nina("eval", "--model", model, "--data", MUNICIPAL, "--out", tmp_path / f"{version}", *options)
+    first, second = (metrics_of(tmp_path / f"{version}") for version in range(2))
+    for part in ("prompts", "metrics", "queries"):
+        assert first[part] == second[part]
+    one, two = (Output(tmp_path / f"{version}" / "corpus").files("w*/*", "ids/*", "text/*") for version in range(2))
+    assert one == two
+
+
+def test_vectors_of_no_model_are_judged_only_if_asked_for(tmp_path: Path) -> None:
+    data, out = small_set(tmp_path / "set"), tmp_path / "out"
+    evaluate(data, out, "--device", "null")
+    arguments = ["eval", "--vectors", out, "--data", data]
+    assert "are no model's, but hashes" in nina("eval", *arguments[1:], status=USAGE).error
+    nina(*arguments, "--device", "null")
 
 
 def test_prompts_of_the_command_line_win(tmp_path: Path) -> None:
@@ -301,6 +350,14 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], Status]] = {
     'corpus.jsonl, line 3: its _id "x" is that of line 1 already': (lambda p: small_set(p, corpus=DUPLICATE), FAILED),
     'queries.jsonl, line 3: its _id "x" is that of line 1 already': (lambda p: small_set(p, queries=DUPLICATE), FAILED),
     "test.tsv": (lambda p: small_set(p, qrels=["q\tnowhere\t1"]), FAILED),
+    'corpus.jsonl has no line that can be read as {"_id": …, "text": …}; line 2: no field "text"': (
+        lambda p: small_set(p, corpus=[b"", b'{"_id":"d0","body":"a"}']),
+        FAILED,
+    ),
+    'queries.jsonl has no line that can be read as {"_id": …, "text": …}; line 1: malformed JSON': (
+        lambda p: small_set(p, queries=[b"q1\tOn?"]),
+        FAILED,
+    ),
     "has no corpus.jsonl: expected an evaluation set in BEIR form": (lambda p: p, USAGE),
 }
 
