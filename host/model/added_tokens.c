@@ -25,7 +25,7 @@ const struct added_token *added_tokens_find(const struct added_tokens *tokens, c
   return token_find(tokens, content, length);
 }
 
-/* Room for one more in an array that doubles. */
+/* Makes room for one more element; the array doubles. */
 static bool array_grow(void **array, size_t count, size_t *capacity, size_t size, struct error *error) {
   if (count < *capacity) return true;
   const size_t larger = 2 * *capacity + 16;
@@ -104,8 +104,8 @@ bool added_set_sort(struct added_set *set, const struct added_token **first,
   return true;
 }
 
-/* The first pattern from `low` on, before `high`, whose byte at `depth` is at least `byte`; all of them share
- * the bytes before it, and are longer. */
+/* Finds the first pattern in [low, high) whose byte at `depth` is at least `byte`. All these patterns have
+ * the same bytes before `depth`, and all are longer than `depth`. */
 static size_t pattern_bound(const struct added_set *set, size_t low, size_t high, size_t depth, int byte) {
   while (low < high) {
     const size_t middle = low + (high - low) / 2;
@@ -117,7 +117,7 @@ static size_t pattern_bound(const struct added_set *set, size_t low, size_t high
   return low;
 }
 
-/* The longest pattern with which `text` begins, or NULL. */
+/* The longest pattern that begins `text`, or NULL. */
 static const struct added_pattern *pattern_longest(const struct added_set *set, const char *text,
                                                    size_t length) {
   const struct added_pattern *longest = NULL;
@@ -126,13 +126,13 @@ static const struct added_pattern *pattern_longest(const struct added_set *set, 
     const int byte = (unsigned char)text[depth];
     low = pattern_bound(set, low, high, depth, byte);
     high = pattern_bound(set, low, high, depth, byte + 1);
-    /* Of those that share their beginning the shortest comes first. */
+    /* Among patterns with the same beginning, the shortest comes first. */
     if (low < high && set->pattern[low].length == depth + 1) longest = &set->pattern[low++];
   }
   return longest;
 }
 
-/* The character that ends at `at`; there is one. */
+/* The character that ends at `at`; there must be one. */
 static uint32_t character_before(const char *text, size_t at, size_t *size) {
   size_t start = at - 1;
   while (start > 0 && at - start < UTF8_BYTES_MAX && ((unsigned char)text[start] & 0xc0) == 0x80) start--;
@@ -166,7 +166,7 @@ static size_t spaces_after(const struct added_search *search, size_t stop) {
 /* The next place where a pattern may begin, or the text's end. */
 static size_t next_beginning(const struct added_search *search) {
   size_t at = search->next;
-  if (search->set->beginnings == 1) { /* as of XLM-RoBERTa's own tokens */
+  if (search->set->beginnings == 1) { /* true for XLM-RoBERTa's own tokens */
     const char *found = memchr(search->text + at, search->set->pattern->bytes[0], search->length - at);
     return found ? (size_t)(found - search->text) : search->length;
   }

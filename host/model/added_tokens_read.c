@@ -1,12 +1,13 @@
-/* The added tokens of a folder, found as transformers 5 finds them (tokenization_utils_base.py,
+/* The added tokens of a folder, found in the same way as in transformers 5 (tokenization_utils_base.py,
  * _from_pretrained; tokenization_utils_tokenizers.py, __init__):
  *
- * - XLM-RoBERTa's class takes added_tokens_decoder of tokenizer_config.json; only if that is not there,
- *   added_tokens.json and then added_tokens of tokenizer.json. Other classes take tokenizer.json's, changed
- * and completed by those.
- * - Then come, if they are not among them yet, bos_token and its like, the model's own "…_token", and
- *   extra_special_tokens (additional_special_tokens, in older files). special_tokens_map.json is read as if
- * it stood in tokenizer_config.json, unless that has added_tokens_decoder. */
+ * - First come the tokens in a list. XLM-RoBERTa's class takes added_tokens_decoder in
+ *   tokenizer_config.json; only if this is missing, it takes added_tokens.json and then added_tokens in
+ *   tokenizer.json. Other classes take tokenizer.json's tokens first, then change and complete them with the
+ *   tokens of this list.
+ * - Then come, unless they are there already, bos_token and its like, the model's own "…_token", and
+ *   extra_special_tokens (in older files additional_special_tokens). If tokenizer_config.json has no
+ *   added_tokens_decoder, special_tokens_map.json is read as if it were part of tokenizer_config.json. */
 #include "host/model/added_tokens_read.h"
 
 #include <stdlib.h>
@@ -37,7 +38,7 @@ bool added_files_read(const char *folder, struct added_files *files, struct erro
   return done;
 }
 
-/* A member of special_tokens_map.json or else tokenizer_config.json, and the file that has it. */
+/* A member of special_tokens_map.json or else of tokenizer_config.json, and its file. */
 static const json_t *setting(const struct added_files *files, const char *key,
                              const struct config_file **file) {
   const json_t *value = config_member(&files->special, key);
@@ -115,7 +116,7 @@ static const json_t *extra_tokens(const struct added_files *files, const struct 
   return setting(files, *key, file);
 }
 
-/* Puts a token that is not there yet. */
+/* Puts a token unless it exists already. */
 static bool special_put(struct added_tokens *tokens, const struct config_file *file, const char *key,
                         const json_t *value, struct error *error) {
   struct added_token token;
@@ -133,7 +134,7 @@ static bool is_own_token(const char *key, const json_t *value) {
   return json_is_string(value) || json_is_string(json_object_get(value, "content"));
 }
 
-/* XLM-RoBERTa's own names count without a setting, if the vocabulary has them. */
+/* XLM-RoBERTa's own names need no setting: they count if the vocabulary has them. */
 static bool named_put(const struct added_files *files, const struct unigram *pieces,
                       struct added_tokens *tokens, struct error *error) {
   for (size_t i = 0; i < NAMED; i++) {
@@ -172,7 +173,7 @@ static bool specials_put(const struct added_files *files, const struct unigram *
   return true;
 }
 
-/* added_tokens.json has ids alone. A token is special if other settings say so. */
+/* added_tokens.json has only ids. A token is special if other settings say so. */
 static bool legacy_read(const struct added_files *files, const struct unigram *pieces,
                         struct added_tokens *tokens, struct error *error) {
   struct added_tokens specials = {0};
@@ -201,7 +202,7 @@ static bool tokens_put(struct added_tokens *tokens, const struct added_tokens *m
   return true;
 }
 
-/* All tokens in the order in which they get their ids. */
+/* Collects all tokens in the order in which they get their ids. */
 static bool tokens_collect(const struct added_files *files, const struct tokenizer_source *source,
                            struct added_tokens *tokens, struct error *error) {
   const struct added_tokens *of_json = &source->added;

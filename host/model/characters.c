@@ -13,8 +13,8 @@ bool character_is_space(uint32_t code_point) {
          code_point == WHITE_SPACE_LAST;
 }
 
-/* Letters by Other_Alphabetic that are neither letters nor marks by category: letters in circles and squares.
- */
+/* Letters in circles and squares: Other_Alphabetic makes them letters; their category is neither letter nor
+ * mark. */
 static bool is_enclosed_letter(uint32_t code_point) {
   return (code_point >= 0x24b6 && code_point <= 0x24e9) || (code_point >= 0x1f130 && code_point <= 0x1f149) ||
          (code_point >= 0x1f150 && code_point <= 0x1f169) || (code_point >= 0x1f170 && code_point <= 0x1f189);
@@ -39,9 +39,9 @@ bool character_is_word(uint32_t code_point) {
   }
 }
 
-/* The marks of Unicode 16 and 17 that a cluster of fewer than 6 bytes can hold. Debian 12's utf8proc knows
- * Unicode 15; here each is as any other mark, so that the ids are those of transformers, and the same with
- * every utf8proc. */
+/* The marks of Unicode 16 and 17 that a cluster shorter than 6 bytes can hold. Debian 12's utf8proc knows
+ * only Unicode 15. Here each such mark counts as any other mark, so the ids are transformers' ids, and the
+ * same with every utf8proc. */
 static utf8proc_int32_t known_to_utf8proc(uint32_t code_point) {
   const bool newer = code_point == 0x897 || (code_point >= 0x1acf && code_point <= 0x1add) ||
                      (code_point >= 0x1ae0 && code_point <= 0x1aeb);
@@ -52,14 +52,13 @@ bool characters_join(uint32_t before, uint32_t after, int32_t *state) {
   return !utf8proc_grapheme_break_stateful(known_to_utf8proc(before), known_to_utf8proc(after), state);
 }
 
-/* False for the planes that hold private characters, or none at all: they join nothing, and need no look at a
- * table. */
+/* False for the planes with private characters or with no characters: they join nothing and need no table. */
 static bool is_assignable(uint32_t code_point) {
   return code_point < 0x40000 || (code_point >= 0xe0000 && code_point < 0xe1000);
 }
 
-/* What a character joins, whatever it is to words. An emoji or a Hangul syllable joins only neighbours that
- * say so themselves. */
+/* The neighbours that a character joins, without regard to words. An emoji or a Hangul syllable joins a
+ * neighbour only if the neighbour's own class says so. */
 static enum character_class joining_class(uint32_t code_point) {
   if (!is_assignable(code_point)) return CHARACTER_PLAIN;
   switch (utf8proc_get_property(known_to_utf8proc(code_point))->boundclass) {
@@ -100,7 +99,7 @@ void character_set_fill(struct character_set *set, const struct charsmap *map, b
     for (uint32_t i = 0; i < CHARSMAP_BLOCK; i++)
       class_put(set, first + i, class_of(first + i, any ? replacements[i] : NULL, only_spaces));
   }
-  /* "\r\n" is one cluster. If both are borders, that makes no difference to words. */
+  /* "\r\n" is one cluster. If both characters are borders, words come out the same without this. */
   if (character_set_class(set, '\r') != CHARACTER_BORDER ||
       character_set_class(set, '\n') != CHARACTER_BORDER) {
     class_put(set, '\r', CHARACTER_PREPENDS);

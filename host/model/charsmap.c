@@ -4,8 +4,7 @@
 
 #include "host/model/utf8.h"
 
-/* A Darts-clone unit. The children of a node lie at node ^ offset ^ label; the value of a key at node ^
- * offset. */
+/* A Darts-clone unit. A node's children lie at node ^ offset ^ label, a key's value at node ^ offset. */
 #define UNIT_HAS_VALUE (1u << 8)
 #define UNIT_IS_VALUE (1u << 31)
 #define UNIT_LABEL (UNIT_IS_VALUE | 0xffu)
@@ -22,14 +21,14 @@ static size_t unit_offset(uint32_t unit) {
   return (size_t)(unit >> 10) << ((unit & (1u << 9)) >> 6);
 }
 
-/* The last byte of all is a NUL. */
+/* The replacements' last byte is a NUL. */
 static bool replacement_check(const struct charsmap *map, size_t start) {
   if (start >= map->replacements_size) return false;
   return strnlen(map->replacements + start, CHARSMAP_REPLACEMENT_BYTES + 1) <= CHARSMAP_REPLACEMENT_BYTES;
 }
 
-/* The first unit is the root, which no label leads to; any other unit is followed only where its label says
- * that it is a node. */
+/* The first unit is the root; no label leads there. Any other unit is followed only if its label says that it
+ * is a node. */
 static bool units_check(const struct charsmap *map) {
   if (unit_at(map, 0) & UNIT_IS_VALUE) return false;
   for (size_t i = 0; i < map->count; i++) {
@@ -56,7 +55,7 @@ bool charsmap_open(const void *bytes, size_t size, struct charsmap *map, struct 
          error_set(error, ERROR_INPUT, "the normaliser map (%zu bytes) leads outside of itself", size);
 }
 
-/* A place in the trie: the bytes of a key that led there. */
+/* A place in the trie, reached by a key's first bytes. */
 struct cursor {
   size_t node;
   uint32_t unit;
@@ -68,7 +67,7 @@ static bool cursor_step(const struct charsmap *map, struct cursor *cursor, unsig
   return (cursor->unit & UNIT_LABEL) == label;
 }
 
-/* NULL where no key ends. */
+/* NULL if no key ends here. */
 static const char *cursor_replacement(const struct charsmap *map, const struct cursor *cursor) {
   if (!(cursor->unit & UNIT_HAS_VALUE)) return NULL;
   const uint32_t value = unit_at(map, cursor->node ^ unit_offset(cursor->unit));
@@ -79,7 +78,7 @@ size_t charsmap_match(const struct charsmap *map, const char *text, size_t lengt
                       size_t *size) {
   if (!map->count) return 0;
   struct cursor cursor = {0, unit_at(map, 0)};
-  /* No key holds a NUL: its label is that of free units. */
+  /* No key contains a NUL: label 0 belongs to free units. */
   for (size_t i = 0; i < length && text[i] && cursor_step(map, &cursor, (unsigned char)text[i]); i++) {
     *replacement = cursor_replacement(map, &cursor);
     if (!*replacement) continue;
@@ -90,7 +89,7 @@ size_t charsmap_match(const struct charsmap *map, const char *text, size_t lengt
 }
 
 bool charsmap_block(const struct charsmap *map, uint32_t first, const char *replacements[CHARSMAP_BLOCK]) {
-  /* The UTF-8 of the characters differs in the last byte alone. */
+  /* The characters' UTF-8 differs only in the last byte. */
   char bytes[UTF8_BYTES_MAX];
   const size_t last = utf8_write(first, bytes) - 1;
   if (!map->count) return false;

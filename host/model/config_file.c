@@ -7,10 +7,10 @@
 
 #include "io/file.h"
 
-/* tokenizer.json of a model with 250,000 pieces has 17 MB. */
+/* A tokenizer.json with 250,000 pieces has 17 MB. */
 #define CONFIG_BYTES_MAX ((size_t)256 << 20)
 
-#define FOUND_BYTES 80 /* of a value that is quoted in a sentence */
+#define FOUND_BYTES 80 /* of a value quoted in an error sentence */
 
 static json_t *json_parse(const char *path, const char *text, size_t size, struct error *error) {
   json_error_t detail;

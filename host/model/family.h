@@ -1,7 +1,6 @@
-/* The families of encoders, config.json's `model_type`. They share one architecture; what differs between
- * them is decided here, by a switch without a default, so that a new family is a compile error until every
- * place handles it.
- */
+/* The families of encoders, config.json's `model_type`. They share one architecture. This file holds their
+ * differences, in switches without a default, so a new family is a compile error until every place handles
+ * it. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +8,7 @@
 
 enum family { FAMILY_XLM_ROBERTA, FAMILY_ROBERTA, FAMILY_BERT };
 
-/* `model_type` as config.json spells it. NULL for a number that is no family. */
+/* `model_type` as config.json spells it. NULL if the number is not a family. */
 const char *family_name(enum family family);
 bool family_parse(const char *name, enum family *family);
 

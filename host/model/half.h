@@ -1,4 +1,4 @@
-/* fp16 (IEEE binary16) and bf16 as bits in uint16_t; conversions round to nearest, ties to even; NaN stays
+/* fp16 (IEEE binary16) and bf16 as bits in uint16_t. Conversions round to nearest, ties to even; NaN stays
  * NaN. */
 #pragma once
 
@@ -34,15 +34,14 @@ static inline uint16_t half_from_float_portable(float value) {
   if (magnitude > 0x7f800000u) return sign | 0x7e00u;           /* NaN */
   if (magnitude >= float_bits(65520.0f)) return sign | 0x7c00u; /* rounds to infinity */
   if (magnitude < float_bits(0x1p-14f)) {                       /* a subnormal half, or zero */
-    const float sum =
-        float_from_bits(magnitude) + 0.5f; /* whose last bit is 2^-24, as a subnormal half's is */
+    const float sum = float_from_bits(magnitude) + 0.5f; /* its last bit is 2^-24, as in a subnormal half */
     return sign | (uint16_t)(float_bits(sum) - float_bits(0.5f));
   }
   const uint32_t rounded = magnitude + 0xfffu + (magnitude >> 13 & 1u);
   return sign | (uint16_t)((rounded >> 13) - (112u << 10));
 }
 
-/* _Float16 is not in ISO C11, but in GCC from 12 and in Clang from 15 on; Clang 14 has it on ARM alone. */
+/* _Float16 is not in ISO C11. GCC has it from 12 on, Clang from 15 on; Clang 14 only on ARM. */
 #ifdef __FLT16_MANT_DIG__
 
 __extension__ typedef _Float16 half_number;

@@ -1,17 +1,16 @@
-/* The identity of a model: what decides a row, taken from the folder. */
+/* The identity of a model: everything in its folder that decides a row. */
 #pragma once
 
 #include "host/model/model.h"
 #include "host/model/tokenizer.h"
 #include "io/run/model_identity.h"
 
-/* Reads every byte of the weights. The members, in this order:
- * type, layers, hidden, heads, ffn, positions, first_position, layer_norm_eps, activation, pooling,
- * include_prompt, tokenizer, weights. (The word table's height is in the weights; max_tokens and the prompt
- * are settings of a run.) */
+/* Reads every byte of the weights. The members, in this order: type, layers, hidden, heads, ffn, positions,
+ * first_position, layer_norm_eps, activation, pooling, include_prompt, tokenizer, weights. (The weights
+ * already fix the word table's height; max_tokens and the prompt are settings of a run.) */
 bool identity_make(const struct model *model, const struct tokenizer *tokenizer,
                    struct model_identity *identity, struct error *error);
 
-/* The same without the weights, and so without a hash: for a rank whose neighbour reads them. */
+/* The same without the weights, and so without their hash: for a rank whose neighbour reads the weights. */
 void identity_make_partial(const struct model *model, const struct tokenizer *tokenizer,
                            struct model_identity *identity);

@@ -6,9 +6,9 @@
 #include "host/model/config_file.h"
 
 #define LIMIT_LEAST 2    /* <s> and </s> */
-#define LIMIT_MOST 1e300 /* tokenizer_config.json says 10^30 if nobody has set a limit */
+#define LIMIT_MOST 1e300 /* tokenizer_config.json says 10^30 if no limit was set */
 
-/* An object inside a file, whose members are read like a file's; without members if it is not there. */
+/* Opens an object inside a file, to be read like a file; if the object is missing, it has no members. */
 static bool object_open(const struct config_file *file, const char *key, struct config_file *object,
                         struct error *error) {
   const json_t *member = config_member(file, key);
@@ -32,11 +32,12 @@ static bool expect_right(const struct config_file *file, struct error *error) {
 }
 
 struct limit {
-  double tokens; /* the last that was read */
-  bool off;      /* truncation is switched off, whatever the number says */
+  double tokens; /* the last number read */
+  bool off;      /* truncation is switched off, whatever the number */
 };
 
-/* True, or the name of a strategy that cuts one text at its end; or what switches truncation off. */
+/* Reads the truncation strategy: true or the name of one that cuts a text at its end, or a value that
+ * switches truncation off. */
 static bool truncation_read(const struct config_file *file, const json_t *value, struct limit *limit,
                             struct error *error) {
   const char *name = json_string_value(value);
@@ -48,7 +49,7 @@ static bool truncation_read(const struct config_file *file, const json_t *value,
                        error);
 }
 
-/* One group of processing_kwargs: what the tokenizer is called with. */
+/* One group in processing_kwargs: the arguments of a call to the tokenizer. */
 static bool processing_group_read(const struct config_file *processing, const char *key, struct limit *limit,
                                   struct error *error) {
   static const char *const harmless[] = {"padding",        "pad_to_multiple_of",    "padding_side",
@@ -80,8 +81,8 @@ static bool processing_read(const struct config_file *file, struct limit *limit,
          processing_group_read(&processing, "common", limit, error);
 }
 
-/* What the tokenizer is opened with: tokenizer_args, in version 6 processor_kwargs. If both are there the
- * former counts, and a null is no limit. */
+/* The arguments that open the tokenizer: tokenizer_args, in version 6 processor_kwargs. If both exist,
+ * tokenizer_args counts. A null means no limit. */
 static bool opening_read(const struct config_file *file, struct limit *limit, struct error *error) {
   struct config_file opening;
   const char *key = config_member(file, "tokenizer_args") ? "tokenizer_args" : "processor_kwargs";
@@ -91,7 +92,7 @@ static bool opening_read(const struct config_file *file, struct limit *limit, st
          expect_right(&opening, error);
 }
 
-/* Early versions named the file after the model. The first that says anything counts. */
+/* Early versions named the file after the model. The first file with any member counts. */
 static bool sentence_file_read(const char *folder, struct config_file *file, struct error *error) {
   static const char *const names[] = {"sentence_bert_config.json",       "sentence_roberta_config.json",
                                       "sentence_distilbert_config.json", "sentence_camembert_config.json",

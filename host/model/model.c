@@ -61,7 +61,7 @@ static bool norm_visit(const struct norm *norm, tensor_visit *visit, void *conte
   return visit(context, norm->weight) && visit(context, norm->bias);
 }
 
-/* Every tensor that the encoder uses, until one visit returns false. */
+/* Visits every tensor that the encoder uses, until a visit returns false. */
 static bool tensors_visit(const struct model *model, tensor_visit *visit, void *context) {
   bool on = visit(context, model->word_embedding) && visit(context, model->position_embedding) &&
             visit(context, model->type_embedding) && norm_visit(&model->embedding_norm, visit, context);

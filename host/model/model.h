@@ -8,7 +8,7 @@
 #include "io/error.h"
 #include "io/safetensors.h"
 
-/* y = W x + b; weight [outputs, inputs], bias [outputs], as PyTorch stores them. */
+/* y = W x + b; weight [outputs, inputs], bias [outputs], in PyTorch's layout. */
 struct linear {
   const struct tensor *weight, *bias;
 };
@@ -36,16 +36,17 @@ struct model {
   int32_t file_count;
 };
 
-/* Opens a folder; the weights are mapped, not read. Every tensor's presence and shape is checked. */
+/* Opens a model folder. The weights are mapped, not read. Checks that every tensor is present and has the
+ * right shape. */
 struct model *model_open(const char *folder, struct error *error);
 void model_close(struct model *model);
 
-/* Reads every tensor that the encoder uses. ERROR_INPUT, with the tensor's name, if one of its numbers is
- * infinite or no number: rows would be wrong, and would not always show it. */
+/* Reads every tensor that the encoder uses. If a number is infinite or NaN: ERROR_INPUT with the tensor's
+ * name. Such a number makes rows wrong, and the rows do not always show it. */
 bool model_check_finite(const struct model *model, struct error *error);
 
-/* XXH3-128 of all weight files' bytes in the order of their names, in hexadecimal: reads every byte. */
+/* Reads all weight files' bytes, in the order of their names, and gives their XXH3-128 in hexadecimal. */
 bool model_hash(const struct model *model, char hash[33], struct error *error);
 
-/* Parameters in the tensors that the encoder uses. */
+/* Number of parameters in the tensors that the encoder uses. */
 int64_t model_parameters(const struct model *model);

@@ -8,13 +8,13 @@
 #include "host/model/limit.h"
 #include "io/file.h"
 
-/* Far above any model of this family; they keep products of sizes inside int64_t. */
+/* Far above any model of these families; products of these sizes fit into int64_t. */
 #define LAYERS_MAX 1000
 #define HIDDEN_MAX 65536
 #define FFN_MAX (1 << 20)
 #define ROWS_MAX (1 << 28)
 
-/* XLMRobertaConfig's and RobertaConfig's own default, for a config.json that leaves it out. */
+/* XLMRobertaConfig's and RobertaConfig's default if config.json has no pad_token_id. */
 #define ROBERTA_PAD_TOKEN_ID 1
 
 static bool config_expect(const struct config_file *file, const char *key, const char *expected,
@@ -116,7 +116,8 @@ static bool prompts_fill(const struct config_file *file, struct model_config *co
   return config->default_prompt || error_set_memory(error, strlen(chosen) + 1, "the default prompt's name");
 }
 
-/* What the vectors are for. Without truncate_dim a row is whole; without a similarity it is the cosine. */
+/* Reads the intended use of the vectors. Without truncate_dim, rows are whole; without similarity_fn_name,
+ * the similarity is the cosine. */
 static bool use_fill(const struct config_file *file, struct model_config *config, struct error *error) {
   const char *similarity = "cosine";
   config->width = config->shape.hidden;
@@ -137,8 +138,8 @@ static bool use_read(const char *folder, struct model_config *config, struct err
   return done;
 }
 
-/* "org/name", to be freed, if the path is that of a snapshot in huggingface_hub's cache,
- * …/models--org--name/snapshots/<commit>; else NULL. */
+/* "org/name" if the path is a snapshot in huggingface_hub's cache, …/models--org--name/snapshots/<commit>;
+ * else NULL. The caller frees it. */
 static char *repository_name(const char *path) {
   static const char models[] = "/models--", snapshots[] = "/snapshots/";
   const char *start = NULL, *at = path;
@@ -153,7 +154,7 @@ static char *repository_name(const char *path) {
   return name;
 }
 
-/* The folder's own name also if it is given as "." or with a slash at its end. */
+/* The folder's real name, also if it is given as "." or with a slash at the end. */
 static char *folder_name(const char *folder) {
   char *real = realpath(folder, NULL);
   if (!real) return NULL;

@@ -36,7 +36,8 @@ static int name_compare(const void *left, const void *right) {
   return strcmp(*(const char *const *)left, *(const char *const *)right);
 }
 
-/* names [json_object_size(map)] get the file names, sorted; many tensors share a file, so names repeat. */
+/* Fills names [json_object_size(map)] with the file names, sorted. Many tensors share a file, so names
+ * repeat. */
 static bool index_names(const struct config_file *index, const json_t *map, const char **names,
                         struct error *error) {
   const char *tensor;
@@ -116,7 +117,7 @@ static void shape_print(const int64_t *shape, int dimensions, char text[96]) {
     used += (size_t)snprintf(text + used, 96 - used, "%s%" PRId64, i ? ", " : "", shape[i]);
 }
 
-/* columns 0: a vector of `rows` numbers. */
+/* If columns is 0, the tensor is a vector with `rows` numbers. */
 static bool tensor_bind(const struct binder *binder, const char *name, int64_t rows, int64_t columns,
                         const struct tensor **bound) {
   char full[TENSOR_NAME_MAX];
@@ -153,7 +154,7 @@ static bool linear_bind(const struct binder *binder, int32_t layer, const char *
   return tensor_bind(binder, full, outputs, 0, &linear->bias);
 }
 
-/* `place` is the norm's name up to its tensors'. Checkpoints that came from TensorFlow call them gamma and
+/* `place` is the norm's name without the tensor's. Checkpoints from TensorFlow call the tensors gamma and
  * beta. */
 static bool norm_bind(const struct binder *binder, const char *place, struct norm *norm) {
   const int32_t hidden = binder->model->config.shape.hidden;
@@ -184,8 +185,7 @@ static bool layer_bind(const struct binder *binder, int32_t index, struct layer 
          layer_norm_bind(binder, index, "output.LayerNorm", &layer->output_norm);
 }
 
-/* BertModel's type table has one or two rows, and of them only the first is used, so its height is its own.
- */
+/* BertModel's type table has one or two rows. Only the first row is used, so any height is right. */
 static bool type_bind(const struct binder *binder, const struct tensor **bound) {
   char full[TENSOR_NAME_MAX];
   snprintf(full, sizeof full, "%sembeddings.token_type_embeddings.weight", binder->prefix);

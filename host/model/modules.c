@@ -6,7 +6,7 @@
 #include "host/model/config_file.h"
 #include "io/file.h"
 
-/* The modules in the order in which they must stand; the last one may be left out. */
+/* The modules in their required order; the last one is optional. */
 static const char *const module_order[] = {"Transformer", "Pooling", "Normalize"};
 enum { MODULE_TRANSFORMER, MODULE_POOLING, MODULES_REQUIRED, MODULES_MAX = 3 };
 

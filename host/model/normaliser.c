@@ -20,7 +20,7 @@ static bool text_reserve(struct word_text *text, size_t more, struct error *erro
   return true;
 }
 
-/* *mark: one is due before the next character. */
+/* *mark: a mark is due before the next character. */
 static bool text_append(struct word_text *text, const char *bytes, size_t size, bool *mark,
                         struct error *error) {
   if (!text_reserve(text, size * (WORD_MARK_BYTES + 1), error)) return false;
@@ -29,7 +29,7 @@ static bool text_append(struct word_text *text, const char *bytes, size_t size, 
       *mark = true;
       continue;
     }
-    /* A mark that the text itself has there counts. */
+    /* If the text itself has a mark here, no other is added. */
     if (*mark && (size - i < WORD_MARK_BYTES || memcmp(bytes + i, WORD_MARK, WORD_MARK_BYTES) != 0)) {
       memcpy(text->bytes + text->length, WORD_MARK, WORD_MARK_BYTES);
       text->length += WORD_MARK_BYTES;
@@ -58,7 +58,7 @@ static bool plain_normalise(const struct charsmap *map, const struct word *word,
   return true;
 }
 
-/* What a part becomes. */
+/* The text that a part becomes. */
 static const char *part_text(const struct character_set *characters, const struct cluster_part *part,
                              size_t *size) {
   *size = part->replacement_size;

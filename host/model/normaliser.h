@@ -1,13 +1,13 @@
-/* A word as the model's pieces spell it. */
+/* A word in the spelling of the model's pieces. */
 #pragma once
 
 #include "host/model/words.h"
 
-/* Stands before every word, and for a space that the map puts into one (U+2581). */
+/* The mark before every word (U+2581); also replaces a space that the map puts into a word. */
 #define WORD_MARK "\xe2\x96\x81"
 #define WORD_MARK_BYTES 3
 
-/* One thread's scratch memory. Zeroed it is empty; its memory is kept from word to word. */
+/* One thread's scratch memory, kept from word to word. A zeroed struct is empty. */
 struct word_text {
   char *bytes;
   size_t length, capacity;
@@ -15,16 +15,17 @@ struct word_text {
 
 void word_text_free(struct word_text *text);
 
-/* Writes the normalised word: its parts, replaced as the map says; a border that the map leaves alone is a
- * space. Spaces at either end fall away, others become one mark each run, and a mark stands before the first
- * character: "½" may give "▁1⁄2", and "´" after an a "▁a▁ ́". Empty if nothing is left. Returns false when
- * memory is short. */
+/* Writes the normalised word: each part, replaced by the map. If the map leaves a border alone, the border
+ * becomes a space. Spaces at both ends are dropped; any other run of spaces becomes one mark; a mark comes
+ * before the first character: "½" may give "▁1⁄2", and "´" after an a "▁a▁ ́". If nothing is left, the result
+ * is empty. Returns false if memory is short. */
 bool word_normalise(const struct charsmap *map, const struct character_set *characters,
                     const struct word *word, struct word_text *text, struct error *error);
 
-/* Writes `bytes` with a mark before them, unless they begin with one. Returns false when memory is short. */
+/* Writes `bytes` with a mark before them; if they begin with a mark, adds none. Returns false if memory is
+ * short. */
 bool word_text_mark(struct word_text *text, const char *bytes, size_t length, struct error *error);
 
-/* The length of the first of the parts that begin with a mark, in a text that begins with one: each is
- * encoded by itself. */
+/* In a normalised text, every mark begins a part, and each part is encoded alone. Returns the first part's
+ * length; `text` begins with a mark. */
 size_t word_part(const char *text, size_t length);

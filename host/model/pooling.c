@@ -24,7 +24,7 @@ bool pooling_first_only(enum pooling pooling) {
   return false;
 }
 
-/* The flag by which versions before 5 chose the mode. */
+/* The flag that chose the mode in versions before 5. */
 static const char *pooling_flag(enum pooling pooling) {
   switch (pooling) {
     case POOLING_CLS:
@@ -45,7 +45,7 @@ static bool leaves_prompt_out(enum pooling pooling) {
   return false;
 }
 
-/* The mode whose name, or whose flag, is `text`. */
+/* Finds the mode whose name or flag is `text`. */
 static bool pooling_find(const char *text, const char *(*spelled)(enum pooling), enum pooling *pooling) {
   const char *known;
   for (int i = 0; (known = spelled((enum pooling)i)); i++) {
@@ -56,7 +56,7 @@ static bool pooling_find(const char *text, const char *(*spelled)(enum pooling),
   return false;
 }
 
-/* pooling_mode of sentence-transformers 5 and later: a name, or a list of names whose vectors are
+/* pooling_mode in sentence-transformers 5 and later: a name, or a list of names whose vectors are
  * concatenated. */
 static bool pooling_by_name(const struct config_file *file, enum pooling *pooling, struct error *error) {
   const json_t *member = config_member(file, "pooling_mode");
@@ -67,7 +67,8 @@ static bool pooling_by_name(const struct config_file *file, enum pooling *poolin
          config_refuse(file, ERROR_UNSUPPORTED, "pooling_mode", member, "\"cls\" or \"mean\"", error);
 }
 
-/* One flag per mode, as earlier versions wrote them. If none is set they pool by the mean, and so do we. */
+/* One flag per mode, as earlier versions wrote. If no flag is set, they pool by the mean, and so does this
+ * program. */
 static bool pooling_by_flags(const struct config_file *file, enum pooling *pooling, struct error *error) {
   static const char prefix[] = "pooling_mode_";
   const char *key;

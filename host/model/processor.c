@@ -5,7 +5,7 @@
 #include <cpuid.h>
 #include <stdatomic.h>
 
-/* Clang 14 does not know "f16c" in __builtin_cpu_supports, so the processor is asked. In a virtual machine
+/* Clang 14 does not know "f16c" in __builtin_cpu_supports, so this asks the processor. In a virtual machine
  * the question takes microseconds, so the answer is kept. */
 static bool f16c_ask(void) {
   unsigned a, b, c, d;
@@ -14,7 +14,7 @@ static bool f16c_ask(void) {
 
 bool processor_has_f16c(void) {
   enum { NOT_ASKED, NO, YES };
-  static atomic_int answer; /* threads that ask at the same time find the same */
+  static atomic_int answer; /* threads that ask at the same time get the same answer */
   int known = atomic_load_explicit(&answer, memory_order_relaxed);
   if (known == NOT_ASKED) {
     known = __builtin_cpu_supports("avx") && f16c_ask() ? YES : NO;

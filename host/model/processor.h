@@ -1,6 +1,6 @@
-/* Which instructions this processor and its operating system have, beyond those that the whole program is
- * compiled for. Code for such instructions is compiled in files or functions of its own, and is called only
- * if the function here says yes. On processors other than x86-64 the answer is always no. */
+/* The instructions that this processor and its operating system have beyond the program's baseline. Code for
+ * such instructions is compiled in separate files or functions, and is called only if the function here says
+ * yes. On processors other than x86-64 the answer is always no. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-/* As much of the Protocol Buffers wire format (protobuf.dev/programming-guides/encoding) as a sentencepiece
- * model needs: walking the fields of a message in memory. */
+/* The part of the Protocol Buffers wire format (protobuf.dev/programming-guides/encoding) that a
+ * sentencepiece model needs: a walk over the fields of a message in memory. */
 #pragma once
 
 #include <stddef.h>
@@ -13,10 +13,9 @@ struct proto_reader {
 
 struct proto_field {
   uint32_t number;
-  bool
-      is_bytes; /* a string, bytes or message: `bytes`; otherwise a number: `value`, its bits as they stand */
+  bool is_bytes; /* string, bytes or message: in `bytes`; else a number: its raw bits in `value` */
   uint64_t value;
-  const unsigned char *bytes; /* in the message that is read */
+  const unsigned char *bytes; /* inside the message */
   size_t size;
 };
 

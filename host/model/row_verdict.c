@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-#define EXPONENT 0x7c00  /* of fp16: all ones in an infinity and in a NaN */
-#define MAGNITUDE 0x7fff /* all but the sign */
+#define EXPONENT 0x7c00  /* exponent of fp16: all ones in an infinity and in a NaN */
+#define MAGNITUDE 0x7fff /* all bits but the sign */
 
 enum row_verdict row_judge(const uint16_t *widest, int32_t width, const uint16_t *narrowest, int32_t narrow) {
   int32_t bad = 0;
@@ -13,8 +13,8 @@ enum row_verdict row_judge(const uint16_t *widest, int32_t width, const uint16_t
   return bad ? ROW_NOT_FINITE : any ? ROW_FINE : ROW_ZERO;
 }
 
-/* The tokenizers of this family put one token before a text and one after it. A prompt that is left out takes
- * the one before it along. */
+/* This family's tokenizers add one token before a text and one after. If pooling leaves out a prompt, it also
+ * leaves out the token before the prompt. */
 bool row_passes(enum row_verdict verdict, int32_t tokens, int32_t prompt_tokens) {
   const int32_t added = prompt_tokens > 0 ? prompt_tokens + 1 : 2;
   return verdict == ROW_FINE || (verdict == ROW_ZERO && tokens <= added);

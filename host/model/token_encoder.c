@@ -8,10 +8,10 @@
 struct token_encoder {
   const struct tokenizer *tokenizer;
   struct word_cache *cache;
-  struct word_text text;    /* the word encoded last, normalised */
-  struct word_text stretch; /* of it, between two added tokens */
+  struct word_text text;    /* the last word, normalised */
+  struct word_text stretch; /* the text between two added tokens in this word */
   struct lattice lattice;
-  int64_t kept; /* bytes of the text encoded last that its ids stand for */
+  int64_t kept; /* bytes of the last text that its ids stand for */
 };
 
 struct token_encoder *token_encoder_open(const struct tokenizer *tokenizer, struct error *error) {
@@ -36,7 +36,7 @@ void token_encoder_close(struct token_encoder *encoder) {
   free(encoder);
 }
 
-/* Puts the ids of a normalised stretch of text, which begins with a mark, into the lattice. */
+/* Puts a normalised stretch's ids into the lattice; the stretch begins with a mark. */
 static bool stretch_encode(struct token_encoder *encoder, const char *text, size_t length,
                            struct error *error) {
   for (size_t at = 0; at < length;) {
@@ -48,7 +48,7 @@ static bool stretch_encode(struct token_encoder *encoder, const char *text, size
   return true;
 }
 
-/* The same of a stretch without a mark, which may be empty. */
+/* The same for a stretch without a mark; the stretch may be empty. */
 static bool unmarked_encode(struct token_encoder *encoder, const char *text, size_t length,
                             struct error *error) {
   struct word_text *stretch = &encoder->stretch;
@@ -57,7 +57,8 @@ static bool unmarked_encode(struct token_encoder *encoder, const char *text, siz
          stretch_encode(encoder, stretch->bytes, stretch->length, error);
 }
 
-/* Cuts the added tokens out of a part of a normalised word; what lies between them is marked like a word. */
+/* Cuts the added tokens out of one part of a normalised word. The text between them gets a mark, like a
+ * word. */
 static bool part_encode(struct token_encoder *encoder, const char *part, size_t length, struct error *error) {
   const char *text = part + WORD_MARK_BYTES;
   struct added_search search = {
@@ -88,7 +89,7 @@ static bool word_segment(struct token_encoder *encoder, const struct word *word,
   return true;
 }
 
-/* One word's ids, valid until the next call. */
+/* Gives one word's ids, valid until the next call. */
 static bool word_encode(struct token_encoder *encoder, const struct word *word, const int32_t **ids,
                         size_t *count, struct error *error) {
   const struct cached_word *known = word_cache_find(encoder->cache, word->bytes, word->length);
@@ -106,7 +107,7 @@ static bool word_encode(struct token_encoder *encoder, const struct word *word, 
 
 struct output {
   int32_t *ids;
-  size_t used, room; /* room without </s> */
+  size_t used, room; /* room does not count </s> */
   bool truncated;
   const char *kept; /* end of the text that the ids stand for */
 };
@@ -125,8 +126,8 @@ static size_t character_after(const char *text, size_t at, size_t length) {
   return at;
 }
 
-/* Sets output->kept to the end of the longest beginning of a long word that takes at most `room` ids by
- * itself; all of it takes more. Found by halving, since more text rarely takes fewer ids. */
+/* Finds the longest beginning of a long word that alone takes at most `room` ids; output->kept is its end.
+ * The whole word takes more. Halving works because more text rarely takes fewer ids. */
 static bool word_keep_part(struct token_encoder *encoder, const struct word *word, size_t room,
                            struct output *output, struct error *error) {
   size_t fits = 0, beyond = word->length;

@@ -10,8 +10,8 @@
 #include "host/model/normaliser.h"
 #include "host/model/tokenizer_shared.h"
 
-/* Whose ids a folder's tokenizer gives: those of XLM-RoBERTa's class, or, of a class that says nothing, those
- * that tokenizer.json lists. */
+/* The ids that a folder's tokenizer gives: the ids of XLM-RoBERTa's class, or, if the class says nothing, the
+ * ids listed in tokenizer.json. */
 enum class_kind { CLASS_XLM_ROBERTA, CLASS_GENERIC, CLASS_OTHER };
 
 static enum class_kind class_kind_of(const char *name) {
@@ -44,14 +44,14 @@ static bool source_missing(const char *folder, enum class_kind kind, struct erro
                    folder, found);
 }
 
-/* tokenizer.json counts if it is there, as for transformers. */
+/* If tokenizer.json exists, it counts, as in transformers. */
 static bool pieces_read(const char *folder, enum class_kind kind, const struct added_files *files,
                         struct tokenizer_source *source, const char **name, struct error *error) {
   struct special_names names;
   *name = TOKENIZER_JSON;
   if (config_file_exists(folder, TOKENIZER_JSON)) {
     if (!tokenizer_json_read(folder, source, error)) return false;
-    /* Its class cuts words as it does, whatever the file says. */
+    /* This class cuts words in its own way, whatever the file says. */
     if (kind == CLASS_XLM_ROBERTA) source->only_spaces = false;
     return true;
   }
@@ -86,7 +86,7 @@ static bool source_read(const char *folder, struct tokenizer_source *source, con
   return done;
 }
 
-/* The normalised form of a token that is looked for in the normalised text: one word, without its mark. */
+/* Puts the normalised form of a token that is found in the normalised text: one word, without its mark. */
 static bool normalised_put(struct tokenizer *tokenizer, const struct added_token *token,
                            struct error *error) {
   struct word_reader reader = tokenizer_words(tokenizer, token->content, token->content + token->length);

@@ -77,7 +77,7 @@ static const char *template_special(const json_t *single, size_t index) {
   return json_string_value(json_object_get(token, "id"));
 }
 
-/* <s> text </s>, as either of the two processors writes it. */
+/* Reads <s> text </s>, in either of the two processors' forms. */
 static bool post_processor_read(const struct json_reader *reader, struct error *error) {
   const json_t *processor = config_member(&reader->file, "post_processor");
   const char *first = NULL, *last = NULL;
@@ -108,8 +108,8 @@ static int base64_digit(char c) {
   return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* RFC 4648, without line breaks. Returns false on any other character and on a length that cannot be. `bytes`
- * has room for 3/4 of the text. */
+/* RFC 4648, without line breaks. Returns false if another character appears or if the length is impossible.
+ * `bytes` needs room for 3/4 of the text. */
 static bool base64_decode(const char *text, size_t length, unsigned char *bytes, size_t *size) {
   if (length % 4) return false;
   while (length && text[length - 1] == '=' && length % 4 != 2) length--;
@@ -146,8 +146,8 @@ static bool is_flag(const json_t *object, const char *key) {
   return json_is_true(json_object_get(object, key));
 }
 
-/* Besides the map, Hugging Face's converter writes Strip, then a Replace of each run of spaces by one space
- * or mark: cutting into words does what they do. */
+/* Besides the map, Hugging Face's converter writes Strip, then a Replace that turns each run of spaces into
+ * one space or mark. Cutting into words has the same effect. */
 static bool normaliser_read_one(struct json_reader *reader, const json_t *normaliser, enum spaces *spaces,
                                 struct error *error) {
   if (type_is(normaliser, "Precompiled") && *spaces == SPACES_KEPT)
@@ -178,15 +178,15 @@ static bool normaliser_read(struct json_reader *reader, enum spaces *spaces, str
   return true;
 }
 
-/* Puts a mark before every word; with "first", or none, only some words would have it. */
+/* True if Metaspace puts a mark before every word; with another scheme, some words have none. */
 static bool is_metaspace(const json_t *one) {
   if (!type_is(one, "Metaspace") || json_is_false(json_object_get(one, "split"))) return false;
   const json_t *scheme = json_object_get(one, "prepend_scheme");
   return scheme ? string_is(scheme, "always") : json_is_true(json_object_get(one, "add_prefix_space"));
 }
 
-/* By itself Metaspace cuts at spaces alone, and makes a word of what is between two: the normaliser must have
- * joined them. */
+/* Without WhitespaceSplit, Metaspace cuts only at spaces, and the text between two spaces is a word, even if
+ * empty. So the normaliser must already have joined runs of spaces. */
 static bool pre_tokenizer_read(const struct json_reader *reader, enum spaces spaces, struct error *error) {
   const json_t *whole = config_member(&reader->file, "pre_tokenizer");
   const json_t *list = type_is(whole, "Sequence") ? json_object_get(whole, "pretokenizers") : NULL;
@@ -219,7 +219,7 @@ static bool piece_put(const struct json_reader *reader, int32_t id, XXH3_state_t
          error_prefix(error, "%s: model.vocab[%d]", reader->file.path, id);
 }
 
-/* The digest is of all that the ids follow from, but for the added tokens. */
+/* The digest covers everything that decides the ids, except the added tokens. */
 static bool pieces_put(const struct json_reader *reader, struct error *error) {
   struct tokenizer_source *source = reader->source;
   XXH3_state_t *hash = XXH3_createState();

@@ -1,4 +1,4 @@
-/* struct tokenizer, which tokenizer.c builds and token_encoder.c reads. Inside host/model only. */
+/* struct tokenizer: tokenizer.c builds it and token_encoder.c reads it. For host/model only. */
 #pragma once
 
 #include "host/model/added_tokens.h"
@@ -8,14 +8,14 @@
 
 struct tokenizer {
   struct tokenizer_source source;
-  const char *file; /* the source's name */
+  const char *file; /* name of the source */
   struct charsmap map;
   struct character_set characters;
-  struct added_set raw;        /* added tokens that the text itself spells */
-  struct added_set normalised; /* added tokens that a normalised word spells */
+  struct added_set raw;        /* added tokens to find in the text itself */
+  struct added_set normalised; /* added tokens to find in a normalised word */
 };
 
-/* The words of a text that holds no raw added token. */
+/* The words of a text without raw added tokens. */
 static inline struct word_reader tokenizer_words(const struct tokenizer *tokenizer, const char *text,
                                                  const char *end) {
   return (struct word_reader){&tokenizer->characters, text, end};

@@ -7,7 +7,7 @@
 
 #define SPM_BYTES_MAX ((size_t)256 << 20)
 
-/* sentencepiece_model.proto: the fields of the messages that are read here. */
+/* sentencepiece_model.proto: the fields that are read here. */
 enum model_field { MODEL_PIECE = 1, MODEL_TRAINER = 2, MODEL_NORMALISER = 3 };
 enum piece_field { PIECE_TEXT = 1, PIECE_SCORE = 2, PIECE_TYPE = 3 };
 enum piece_type {
@@ -31,8 +31,8 @@ enum normaliser_field {
   NORMALISER_ESCAPE_SPACES = 5,
 };
 
-/* fairseq's ids, which XLM-RoBERTa's tokenizer keeps: four special tokens of its own order in the place of
- * the file's three, then the file's pieces, each one higher than there; <mask> after the last. */
+/* fairseq's ids, which XLM-RoBERTa's tokenizer keeps: first four special tokens in fairseq's order (the file
+ * has three), then the file's pieces, each id one higher than in the file; <mask> comes after the last. */
 enum {
   FAIRSEQ_FIRST = 0,
   FAIRSEQ_PAD = 1,
@@ -45,9 +45,9 @@ static const char *const special_pieces[] = {"<unk>", "<s>", "</s>"};
 #define SPECIAL_PIECES 3
 
 struct spm_reader {
-  const char *path; /* for sentences */
+  const char *path; /* for error sentences */
   struct tokenizer_source *source;
-  int32_t pieces; /* of the file, so far */
+  int32_t pieces; /* pieces read so far */
 };
 
 static bool damaged(const struct spm_reader *reader, struct error *error) {
@@ -86,7 +86,7 @@ static bool piece_read(const struct proto_field *message, struct spm_piece *piec
   return message->is_bytes && result == PROTO_END;
 }
 
-/* What a text could spell and Hugging Face would segment otherwise, or NULL. */
+/* The kind of a piece that Hugging Face would segment in another way, or NULL. */
 static const char *piece_trouble(const struct spm_piece *piece) {
   return piece->type == PIECE_USER_DEFINED ? "user-defined"
          : piece->type == PIECE_UNUSED     ? "unused"
@@ -94,7 +94,7 @@ static const char *piece_trouble(const struct spm_piece *piece) {
                                            : NULL;
 }
 
-/* The first three must be those that the special ids stand for. */
+/* The file's first three pieces must be the ones that the special ids stand for. */
 static bool special_check(const struct spm_reader *reader, const struct spm_piece *piece,
                           struct error *error) {
   const char *expected = special_pieces[reader->pieces];
@@ -185,7 +185,8 @@ static bool model_read(struct spm_reader *reader, const char *bytes, size_t size
   return (result == PROTO_END && reader->pieces > SPECIAL_PIECES) || damaged(reader, error);
 }
 
-/* The special tokens are pieces too, of score 0: a text whose normalised form spells one has its id. */
+/* The special tokens are pieces too, with score 0: if a text's normalised form spells one, the text gets its
+ * id. */
 static bool names_put(struct spm_reader *reader, const struct special_names *names, XXH3_state_t *hash,
                       struct error *error) {
   const struct {
@@ -205,7 +206,7 @@ static bool names_put(struct spm_reader *reader, const struct special_names *nam
   return true;
 }
 
-/* The digest is of all that the ids follow from, but for the added tokens. */
+/* The digest covers everything that decides the ids, except the added tokens. */
 static bool source_finish(struct spm_reader *reader, const struct special_names *names, const char *bytes,
                           size_t size, struct error *error) {
   struct tokenizer_source *source = reader->source;

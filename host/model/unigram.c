@@ -6,21 +6,20 @@
 
 #include "host/model/utf8.h"
 
-/* An unknown character costs this much more than the lowest piece (kUnkPenalty in sentencepiece,
+/* An unknown character's score is this much below the lowest piece's (kUnkPenalty in sentencepiece,
  * K_UNK_PENALTY in tokenizers). */
 #define UNKNOWN_PENALTY 10.0
 
-/* The trie of pieces. Most nodes have one child, and that one stands in the node itself; a node's other
- * children are in one hash table. Nodes are numbered as they are made, so that the rest of a piece that
- * branches off lies in one stretch of memory. A node and a byte make one 32-bit key; the root, 0, is nobody's
- * child. */
+/* The trie of pieces. Most nodes have one child, which is stored in the node itself; other children are in
+ * one hash table. Nodes are numbered in the order of their creation, so the rest of a branching piece lies in
+ * one stretch of memory. A node and a byte form one 32-bit key; the root, 0, is no node's child. */
 #define NODES_MAX (1u << 24)
 #define NODE_BRANCHES (1u << 31)
 #define EDGES_BITS 10 /* of the first table */
 
 struct node {
-  uint32_t first; /* first child << 8 | the byte that leads to it; 0: no child */
-  uint32_t piece; /* 1 + index of the piece that ends here, or 0; NODE_BRANCHES */
+  uint32_t first; /* first child << 8 | its byte; 0: no child */
+  uint32_t piece; /* 1 + index of the piece ending here, or 0; NODE_BRANCHES */
 };
 
 struct edge {
@@ -45,7 +44,7 @@ struct unigram {
   int32_t unknown;
 };
 
-/* The slot of a key: its own, or the free one where it belongs. */
+/* The slot of a key: the slot that holds it, or the free slot for it. */
 static struct edge *edge_slot(const struct unigram *unigram, uint32_t key) {
   const size_t mask = ((size_t)1 << unigram->edge_bits) - 1;
   /* Fibonacci hashing (Knuth, volume 3, 6.4): the high bits of the product. */
@@ -54,7 +53,7 @@ static struct edge *edge_slot(const struct unigram *unigram, uint32_t key) {
   return &unigram->edge[slot];
 }
 
-/* The child to which `byte` leads, or 0. */
+/* The child for `byte`, or 0. */
 static inline uint32_t node_child(const struct unigram *unigram, uint32_t node, unsigned char byte) {
   const struct node *at = &unigram->node[node];
   if ((at->first & 0xff) == byte) return at->first >> 8;
@@ -73,7 +72,7 @@ static bool edges_grow(struct unigram *unigram, int bits, struct error *error) {
   return true;
 }
 
-/* Room for one more in an array that doubles. */
+/* Makes room for one more element; the array doubles. */
 static bool array_grow(void **array, size_t count, size_t *capacity, size_t size, struct error *error) {
   if (count < *capacity) return true;
   const size_t larger = 2 * *capacity + 1024;
@@ -116,7 +115,7 @@ void unigram_close(struct unigram *unigram) {
   free(unigram);
 }
 
-/* Makes a child of `node`, which has none by that byte. */
+/* Makes a child of `node` for `byte`; `node` must not have one yet. */
 static bool child_make(struct unigram *unigram, uint32_t node, unsigned char byte, struct error *error) {
   const uint32_t child = (uint32_t)unigram->nodes;
   if (!node_make(unigram, error)) return false;
@@ -176,8 +175,8 @@ int32_t unigram_find(const struct unigram *unigram, const char *piece, size_t le
 
 struct lattice_place {
   double score;
-  uint32_t start; /* where the last piece of the best way here begins */
-  int32_t id;     /* that piece */
+  uint32_t start; /* start of the last piece on the best way here */
+  int32_t id;     /* the last piece's id */
 };
 
 void lattice_free(struct lattice *lattice) {
@@ -186,7 +185,8 @@ void lattice_free(struct lattice *lattice) {
   *lattice = (struct lattice){0};
 }
 
-/* Room for a word of `length` bytes: a place at either end of each, and no more ids than bytes. */
+/* Makes room for a word with `length` bytes: a place at both ends of each byte, and at most one id per
+ * byte. */
 static bool lattice_reserve(struct lattice *lattice, size_t length, struct error *error) {
   if (lattice->places <= length) {
     const size_t places = length + length / 2 + 256;
@@ -209,8 +209,8 @@ static void place_offer(struct lattice_place *place, double score, uint32_t star
   if (place->start == NOT_REACHED || score > place->score) *place = (struct lattice_place){score, start, id};
 }
 
-/* Offers every piece that begins at `start`, or the unknown character where none is exactly one character
- * long, to the place where it ends. */
+/* For every piece that begins at `start`, offers its score to the place at its end. If no such piece is
+ * exactly one character long, offers the unknown character too. */
 static void pieces_offer(const struct unigram *unigram, struct lattice_place *place, const char *text,
                          size_t length, uint32_t start, size_t character) {
   const double before = place[start].score;
@@ -230,7 +230,7 @@ static void pieces_offer(const struct unigram *unigram, struct lattice_place *pl
                 unigram->unknown);
 }
 
-/* Walks the best way back from its end, then turns its ids round. */
+/* Walks the best way back from its end, then reverses its ids. */
 static void ids_append(const struct unigram *unigram, struct lattice *lattice, size_t length) {
   int32_t *ids = lattice->ids + lattice->count;
   size_t count = 0;

@@ -1,5 +1,5 @@
-/* UNROLL(n) before a loop asks the compiler to repeat its body n times. GCC and Clang each ignore, with a
- * warning, the other one's words for it. */
+/* UNROLL(n) before a loop asks the compiler to repeat the loop's body n times. GCC and Clang have different
+ * words for this, and each warns about the other's. */
 #pragma once
 
 #define UNROLL_PRAGMA(words) _Pragma(#words)

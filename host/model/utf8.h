@@ -1,5 +1,5 @@
-/* Characters of UTF-8. Text is valid by contract; any other bytes are read within their bounds and come out
- * as some characters. */
+/* Characters in UTF-8. Callers pass valid text. Other bytes are safe: they are read within their bounds and
+ * give some characters. */
 #pragma once
 
 #include <stddef.h>
@@ -8,13 +8,13 @@
 #define UTF8_BYTES_MAX 4
 #define UTF8_REPLACEMENT 0xfffd
 
-/* The size of a character from its first byte. In text that is not valid, fewer bytes may be left. */
+/* The size of a character, from its first byte. In invalid text, fewer bytes may be left. */
 static inline size_t utf8_size(unsigned char first) {
   return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
 }
 
-/* The character at `at`, before `end`, and its bytes. A character that is cut by the end, or lies past the
- * last code point, is U+FFFD. */
+/* The character at `at`, before `end`; *size is its length in bytes. If the end cuts the character, or if it
+ * lies past the last code point, the result is U+FFFD. */
 static inline uint32_t utf8_read(const char *at, const char *end, size_t *size) {
   const unsigned char *bytes = (const unsigned char *)at;
   *size = utf8_size(bytes[0]);

@@ -27,8 +27,7 @@ static inline vec vec_load_unaligned(const void *p) {
   return _mm256_castsi256_ps(_mm256_loadu_si256(p));
 }
 
-/* Rounds to nearest, ties to even. No kernel stores a NaN that its input did not hold, and a NaN stays one.
- */
+/* Rounds to nearest, ties to even; a NaN stays a NaN. No kernel stores a NaN unless its input had one. */
 static inline void vec_store_bf16(uint16_t *p, vec x) {
   const __m256i bits = _mm256_castps_si256(x);
   const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
@@ -73,7 +72,7 @@ static inline float vec_top(vec x) {
   return _mm_cvtss_f32(_mm_max_ss(y, _mm_movehdup_ps(y)));
 }
 
-/* Bit i: lane i is at least that number. */
+/* Bit i is set if lane i is at least `least`. */
 static inline uint32_t vec_reaches(vec x, float least) {
   return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_set1_ps(least), _CMP_GE_OQ));
 }
@@ -82,7 +81,7 @@ static inline vec vec_round(vec x) {
   return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
-/* x · 2^n for whole n of -126 … 127. */
+/* x · 2^n for whole n from -126 to 127. */
 static inline vec vec_scale(vec x, vec n) {
   const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
   return _mm256_mul_ps(x, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));

@@ -1,5 +1,5 @@
-/* The vector words for AVX-512 (F, BW, DQ, VL), with AVX-512-BF16's conversion if the including file
- * is compiled for that. */
+/* The vector words for AVX-512 (F, BW, DQ, VL). If the including file is compiled for AVX-512-BF16, its
+ * conversion is used. */
 #pragma once
 
 #include <immintrin.h>
@@ -28,7 +28,7 @@ static inline vec vec_load_unaligned(const void *p) {
   return _mm512_loadu_ps(p);
 }
 
-/* Rounds to nearest, ties to even; a NaN stays one. */
+/* Rounds to nearest, ties to even; a NaN stays a NaN. */
 static inline void vec_store_bf16(uint16_t *p, vec x) {
 #ifdef __AVX512BF16__
   _mm256_storeu_si256((__m256i *)p, (__m256i)_mm512_cvtneps_pbh(x));

@@ -1,4 +1,5 @@
-/* The vector words in plain C: vectors of one number. What the other instruction sets are tested against. */
+/* The vector words in plain C: vectors with one number. Tests compare the other instruction sets with
+ * them. */
 #pragma once
 
 #include <math.h>
@@ -70,7 +71,7 @@ static inline vec vec_round(vec x) {
   return rintf(x);
 }
 
-/* x · 2^n for whole n of -126 … 127. */
+/* x · 2^n for whole n from -126 to 127. */
 static inline vec vec_scale(vec x, vec n) {
   const uint32_t bits = (uint32_t)((int32_t)n + 127) << 23;
   float power;

@@ -9,8 +9,8 @@
 #include <immintrin.h>
 #endif
 
-/* The sum of squares is kept in eight lanes, lane i % 8 for number i, and the lanes are added in one fixed
- * order: that is how eight numbers are handled at once and the plain code still gives the same bits. */
+/* The sum of squares is kept in eight lanes (number i in lane i % 8), and the lanes are added in one fixed
+ * order. So vector code can take eight numbers at once, and plain code still gives the same bits. */
 #define LANES 8
 
 static float inverse_norm(const double lane[LANES]) {
@@ -40,7 +40,7 @@ void width_derive_plain(const uint16_t *h, int32_t width, uint16_t *narrow) {
 
 #define F16C __attribute__((target("avx,f16c")))
 
-/* low and high hold lanes 0 … 3 and 4 … 7. */
+/* low holds lanes 0 … 3, high lanes 4 … 7. */
 F16C static inline void squares_add(__m256 values, __m256d *low, __m256d *high) {
   const __m256d first = _mm256_cvtps_pd(_mm256_castps256_ps128(values));
   const __m256d second = _mm256_cvtps_pd(_mm256_extractf128_ps(values, 1));

@@ -6,7 +6,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-/* 65,536 words, 4 MiB: in running text more than nine words of ten are among them. */
+/* 65,536 words, 4 MiB; in running text they hold more than nine words in ten. */
 #define SETS 32768
 #define WAYS 2
 
@@ -48,8 +48,8 @@ void word_cache_put(struct word_cache *cache, const char *word, size_t length, c
                     size_t count) {
   if (!length || length > WORD_CACHE_BYTES || count > WORD_CACHE_IDS) return;
   struct cached_word *set = cache->word[set_of(word, length)];
-  /* The newest word takes the first place, the one before it the second: a word that comes once pushes out
-   * one at most. */
+  /* The newest word takes the first place, the word before it the second. So a word that comes only once
+   * pushes out at most one other. */
   set[1] = set[0];
   set[0].length = (uint8_t)length;
   set[0].count = (uint8_t)count;

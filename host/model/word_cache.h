@@ -1,6 +1,6 @@
-/* A bounded memory of words and their ids. A word is found by its hash and compared whole, so a hit always
- * gives the ids that were put in for that very word: what comes out of a tokenizer never depends on what the
- * cache holds. One thread's. */
+/* A bounded cache of words and their ids, for one thread. A word is found by its hash and then compared
+ * whole, so a hit always gives this very word's ids: the tokenizer's result never depends on the cache's
+ * content. */
 #pragma once
 
 #include <stddef.h>
@@ -8,8 +8,8 @@
 
 #include "io/error.h"
 
-/* With these an entry is one cache line. Longer words, and words of more ids, are rare and seldom come again:
- * the caller is left to encode them. */
+/* With these sizes an entry is one cache line. Longer words, and words with more ids, are rare and seldom
+ * come again: the caller encodes them each time. */
 #define WORD_CACHE_BYTES 38
 #define WORD_CACHE_IDS 6
 
@@ -25,9 +25,9 @@ struct word_cache;
 struct word_cache *word_cache_open(struct error *error);
 void word_cache_close(struct word_cache *cache);
 
-/* NULL where the word is not there. Valid until the next put. */
+/* NULL if the cache does not have the word. Valid until the next put. */
 const struct cached_word *word_cache_find(const struct word_cache *cache, const char *word, size_t length);
 
-/* Keeps a word that was not found, if it is one that an entry can hold. */
+/* Keeps a word that was not found, if an entry can hold it. */
 void word_cache_put(struct word_cache *cache, const char *word, size_t length, const int32_t *ids,
                     size_t count);

@@ -2,7 +2,7 @@
 
 #include "host/model/utf8.h"
 
-/* The class of the character at `at`, and its bytes. */
+/* The class of the character at `at`; *size is its length in bytes. */
 static inline unsigned class_at(const struct word_reader *reader, const char *at, size_t *size) {
   const unsigned class = reader->characters->byte[(unsigned char)*at];
   *size = 1;
@@ -10,7 +10,8 @@ static inline unsigned class_at(const struct word_reader *reader, const char *at
   return character_set_class(reader->characters, utf8_read(at, reader->end, size));
 }
 
-/* True if a border that ends at `next` is a cluster by itself; nothing before it joins it. */
+/* True if a border that ends at `next` is a whole cluster, provided that nothing before the border joins
+ * it. */
 static inline bool border_is_certain(const struct word_reader *reader, const char *next) {
   size_t size;
   return next >= reader->end || class_at(reader, next, &size) != CHARACTER_JOINS;
@@ -29,7 +30,7 @@ bool word_next(struct word_reader *reader, struct word *word) {
   const unsigned char *const byte_class = reader->characters->byte;
   const char *const start = borders_skip(reader), *at = start;
   const char *const limit = reader->end - start > WORD_BYTES_MAX ? start + WORD_BYTES_MAX : reader->end;
-  const char *prepended = NULL; /* where the character before joins any that follows */
+  const char *prepended = NULL; /* the place after a character that joins any next character */
   bool plain = true;
   size_t size = 0;
   for (;; at += size) {
@@ -50,10 +51,11 @@ bool word_next(struct word_reader *reader, struct word *word) {
   return at > start;
 }
 
-/* Clusters from this many bytes on are looked up character by character (tokenizers, precompiled.rs). */
+/* If a cluster has this many bytes or more, its characters are looked up one by one (tokenizers,
+ * precompiled.rs). */
 #define CLUSTER_BYTES 6
 
-/* characters_join, asked only if the classes leave it open. */
+/* Like characters_join, which is asked only if the classes leave the answer open. */
 static inline bool neighbours_join(const struct character_set *characters, uint32_t before, uint32_t after,
                                    int32_t *state) {
   return (character_set_class(characters, after) == CHARACTER_JOINS ||
@@ -61,7 +63,8 @@ static inline bool neighbours_join(const struct character_set *characters, uint3
          characters_join(before, after, state);
 }
 
-/* The size of the cluster that begins at `at`; CLUSTER_BYTES or more for any that is not short. */
+/* The size of the cluster that begins at `at`; if it is CLUSTER_BYTES or longer, any number from
+ * CLUSTER_BYTES on. */
 static size_t cluster_size(const struct character_set *characters, const char *at, const char *end) {
   size_t size;
   uint32_t before = utf8_read(at, end, &size);

@@ -1,18 +1,18 @@
-/* A text's words. A text is a row of extended grapheme clusters (UAX #29), and the normaliser works cluster
- * by cluster, as Hugging Face's tokenizers does: if a cluster has fewer than 6 bytes and the map has a key
- * that begins it, the shortest such key's replacement stands for the whole cluster; otherwise each of its
- * characters is looked up by itself.
+/* A text's words. A text is a row of extended grapheme clusters (UAX #29). The normaliser works cluster by
+ * cluster, as in Hugging Face's tokenizers. If a cluster has fewer than 6 bytes and begins with a key of the
+ * map, the shortest such key's replacement replaces the whole cluster. Otherwise each character of the
+ * cluster is looked up alone.
  *
- * Words are what lies between the spaces of the normalised text. Here a text is cut at spaces that are
- * clusters by themselves, so that no cluster is in two words. A word may still hold a space, in a longer
- * cluster: its normalised form then has several parts (normaliser.h). */
+ * Spaces in the normalised text separate words. This code cuts a text only at a space that is a whole
+ * cluster, so no cluster belongs to two words. A word may still have a space inside a longer cluster; its
+ * normalised form then has several parts (normaliser.h). */
 #pragma once
 
 #include <stddef.h>
 
 #include "host/model/characters.h"
 
-/* A word of more bytes is cut, so that no text asks for more memory than this times a small number. */
+/* A longer word is cut, so no text needs more memory than this times a small number. */
 #define WORD_BYTES_MAX 65536
 
 struct word {
@@ -21,31 +21,31 @@ struct word {
   bool plain; /* every character is a cluster */
 };
 
-/* Zeroed but for the first three it is at a text's beginning. */
+/* At a text's beginning, all fields except the first three are zero. */
 struct word_reader {
   const struct character_set *characters;
   const char *at, *end;
 };
 
-/* False when no word is left. */
+/* False if no word is left. */
 bool word_next(struct word_reader *reader, struct word *word);
 
-/* A place in a word. Zeroed but for the first two it is at the word's beginning. */
+/* A place in a word. At the word's beginning, all fields except the first two are zero. */
 struct cluster_place {
   const char *at, *end;
-  bool inside;   /* of a cluster whose characters are looked up one by one */
-  int32_t state; /* of characters_join; inside only */
+  bool inside;   /* inside a cluster whose characters are looked up one by one */
+  int32_t state; /* characters_join's state, if inside */
 };
 
-/* What the map looks up: a cluster, or a character. */
+/* A cluster or a character that the map looks up. */
 struct cluster_part {
   const char *bytes;
   size_t size;
-  const char *replacement; /* NULL: the part stands for itself */
+  const char *replacement; /* NULL: the part stays as it is */
   size_t replacement_size;
 };
 
-/* Steps over the next part. False at the end. A step costs the part's own bytes, however long its cluster is.
- */
+/* Steps over the next part; false at the end. A step costs only the part's own bytes, however long its
+ * cluster is. */
 bool cluster_part_next(const struct charsmap *map, const struct character_set *characters,
                        struct cluster_place *place, struct cluster_part *part);
