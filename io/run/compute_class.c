@@ -27,7 +27,7 @@ void compute_classes_free(struct compute_classes *classes) {
   *classes = (struct compute_classes){0};
 }
 
-/* Member by member: by text, batch_tokens too, so that the order is that of what is written. */
+/* Orders classes member by member, as text (batch_tokens too), so the order matches the written text. */
 static int class_order(const void *a, const void *b) {
   for (size_t i = 0; i < table.count; i++) {
     char texts[2][16];
@@ -75,7 +75,7 @@ bool compute_classes_equal(const struct compute_classes *a, const struct compute
   return equal;
 }
 
-/* The value of "mixed". */
+/* Writes the value of "mixed". */
 static void mixed_write(const struct compute_classes *classes, const char *key, struct json_text *json) {
   json_text_open(json, key, '[', JSON_ON_ONE_LINE);
   for (int32_t i = 0; i < classes->count; i++) {
@@ -110,7 +110,7 @@ bool compute_classes_read(const json_t *object, const char *path, struct compute
   return classes->count > 1 || error_set(error, ERROR_INPUT, "%s" MIXED " is not a list of classes", path);
 }
 
-/* The object on one line, with a NUL at its end; NULL when memory is short. To be freed. */
+/* The object on one line, with a NUL at its end; NULL if memory is short. The caller frees it. */
 static const char *classes_text(const struct compute_classes *classes, struct json_text *json) {
   compute_classes_write(classes, NULL, JSON_ON_ONE_LINE, json);
   text_append(&json->text, "", 1);

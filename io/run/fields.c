@@ -22,7 +22,7 @@ static void widths_write(const struct width_list *widths, const char *key, struc
   json_text_close(json, ']');
 }
 
-/* Whether a member is left out, being empty. */
+/* True if a member is empty and so is not written. */
 static bool field_is_absent(const struct field *field, const void *place) {
   return (field->kind == FIELD_TEXT && *(const char *)place == '\0') ||
          (field->kind == FIELD_OPTION && *(const int32_t *)place == 0);
@@ -62,7 +62,7 @@ void fields_write(const struct field_table *table, const void *from, struct json
   }
 }
 
-/* The reading functions return NULL, or what was expected. */
+/* The reading functions return NULL, or the expected kind. */
 static const char *text_read(const json_t *value, size_t size, char *to) {
   const char *text = json_string_value(value);
   if (!text || strlen(text) >= size) return "a string, and not so long a one";
@@ -96,7 +96,7 @@ static const char *widths_read(const json_t *value, struct width_list *to) {
   return NULL;
 }
 
-/* A string or null; *short tells that there was no memory for it. */
+/* Reads a string or null; *is_short is set if memory is short. */
 static const char *string_read(const json_t *value, char **to, bool *is_short) {
   if (json_is_null(value)) return NULL;
   if (!json_is_string(value)) return "a string or null";
@@ -127,7 +127,7 @@ static const char *field_read(const struct field *field, const json_t *value, vo
   return "nothing";
 }
 
-/* What a member is that its object does not have. */
+/* Sets a member that its object lacks to its default. */
 static bool field_default(const struct field *field, const char *path, void *place, bool *is_short,
                           struct error *error) {
   if (field->required) return error_set(error, ERROR_INPUT, "%s%s is missing", path, field->key);
@@ -143,7 +143,7 @@ static bool table_has(const struct field_table *table, const char *key) {
   return false;
 }
 
-/* Refuses what the table does not name. */
+/* Refuses a member that the table does not name. */
 static bool members_known(const struct field_table *table, const char *path, const json_t *object,
                           struct error *error) {
   const char *key;
@@ -199,8 +199,8 @@ void fields_free(const struct field_table *table, void *owner) {
   }
 }
 
-/* A member's value as text with a NUL at its end; *value is NULL if it is left out. False when memory is
- * short. */
+/* Gives a member's value as text with a NUL at its end; *value is NULL if it is not written. False if memory
+ * is short. */
 static bool value_text(const struct field *field, const void *owner, struct json_text *json,
                        const char **value) {
   const void *place = place_in(field, owner);

@@ -1,5 +1,5 @@
-/* The members of a struct as the members of a JSON object. A table names each key, once: by it the struct is
- * written, read, copied, compared and freed. Private to what a manifest and a record say. */
+/* The members of a struct as the members of a JSON object. A table names each key once; the functions use the
+ * table to write, read, copy, compare and free the struct. Private to the manifest and the record. */
 #pragma once
 
 #include <jansson.h>
@@ -11,24 +11,25 @@
 
 enum field_kind {
   FIELD_STRING, /* char *, owned; NULL is null */
-  FIELD_TEXT,   /* char[size]; an empty one is not written */
+  FIELD_TEXT,   /* char[size]; not written if empty */
   FIELD_NUMBER, /* int32_t, from 0 */
-  FIELD_OPTION, /* the same; 0 is not written */
+  FIELD_OPTION, /* int32_t, from 0; not written if 0 */
   FIELD_COUNT,  /* int64_t, from 0 to FIELD_COUNT_MAX */
   FIELD_SUM,    /* int64_t */
   FIELD_FLAG,   /* bool */
   FIELD_WIDTHS, /* struct width_list (io/run/layout.h): 1 to WIDTHS_MAX falling numbers */
 };
 
-/* The largest integer that every reader of JSON keeps exact; the sum of two never overflows. */
+/* The largest integer that every JSON reader keeps exact; the sum of two never overflows. */
 #define FIELD_COUNT_MAX (1ll << 53)
 
 struct field {
   const char *key;
   enum field_kind kind;
-  bool required; /* an object without it is refused; otherwise what is missing means 0, false, or: */
+  bool required; /* an object without it is refused; otherwise a missing member means 0, false, or
+                    `fallback` */
   size_t offset, size;
-  const char *fallback; /* of a FIELD_STRING; NULL: null */
+  const char *fallback; /* for a FIELD_STRING; NULL: null */
 };
 
 struct field_table {
@@ -41,23 +42,22 @@ struct field_table {
 #define FIELD(name, form, type, member) \
   .key = (name), .kind = (form), .offset = offsetof(type, member), .size = sizeof((type *)0)->member
 
-/* Adds the members to the object that is open. */
+/* Adds the members to the open object. */
 void fields_write(const struct field_table *table, const void *from, struct json_text *json);
 
-/* Fills a zeroed struct, which is to be freed then also if this fails. ERROR_INPUT, with the member's name
- * after `path`, if one is missing, is not of its kind, or (`closed`) is not in the table: a newer version
- * wrote that, and it may mean anything. */
+/* Fills a zeroed struct; free it even if this fails. ERROR_INPUT, with `path` and the member's name, if a
+ * member is missing, or has the wrong kind, or (if `closed`) is not in the table. A member outside the table
+ * comes from a newer version, and its meaning is not known. */
 bool fields_read(const struct field_table *table, const char *path, bool closed, const json_t *object,
                  void *to, struct error *error);
 
 bool fields_copy(const struct field_table *table, const void *from, void *to, struct error *error);
 void fields_free(const struct field_table *table, void *owner);
 
-/* Adds what differs, each member as `path.key`. False when memory is short. */
+/* Adds each difference as `path.key`. False if memory is short. */
 bool fields_compare(const struct field_table *table, const char *path, const void *then, const void *now,
                     struct difference *difference);
 
-/* Calls `visit` for every member that would be written, with its value as JSON. False when memory is short.
- */
+/* Calls `visit` for every member that would be written, with the value as JSON. False if memory is short. */
 typedef void field_fn(void *context, const char *key, const char *value);
 bool fields_visit(const struct field_table *table, const void *owner, field_fn *visit, void *context);

@@ -4,7 +4,7 @@
 
 #include "io/json_scan.h"
 
-#define DIGITS_MAX 18 /* of a number that fits in 64 bits for sure */
+#define DIGITS_MAX 18 /* any number with so few digits fits in 64 bits */
 
 static bool member_number(const struct json_value *value, int64_t *number) {
   if (value->kind != JSON_INTEGER || value->length > DIGITS_MAX || *value->bytes == '-') return false;
@@ -20,7 +20,7 @@ static bool member_small(const struct json_value *value, int32_t *number) {
   return true;
 }
 
-/* Takes one member; unknown ones are passed over. */
+/* Takes one member; an unknown one is skipped. */
 static bool id_line_member(const struct json_value *name, const struct json_value *value,
                            struct id_line *parsed) {
   if (json_string_is(name, "id")) {

@@ -1,11 +1,11 @@
-/* One line of OUT/ids: whose a row is, and where its document stands. */
+/* One line of OUT/ids: a row's id and the place of its document. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct id_line {
-  char *id; /* decoded, inside the line that was parsed; not NUL-terminated */
+  char *id; /* decoded, inside the parsed line; not NUL-terminated */
   int64_t id_length;
   bool id_is_integer;
   int32_t shard;
@@ -14,5 +14,5 @@ struct id_line {
   bool truncated;
 };
 
-/* Parses a line in place; false where it is not such a line. */
+/* Parses a line in place; false if it is not such a line. */
 bool id_line_parse(char *line, int64_t length, struct id_line *parsed);

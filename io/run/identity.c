@@ -10,7 +10,7 @@
 #define SETTINGS "settings"
 #define CLASS "compute_class"
 
-/* In the order in which they are written. A member is called by its key. */
+/* In the written order. A member's name is its key. */
 #define SETTING(kind, member) FIELD(#member, kind, struct run_settings, member)
 static const struct field settings_array[] = {
     {SETTING(FIELD_WIDTHS, widths)},
@@ -93,7 +93,8 @@ static bool names_compare(const char *then, const char *now, struct difference *
   return ok;
 }
 
-/* A name is no difference by itself, but if the models differ, it tells people which two they are. */
+/* A different name alone is no difference. But if the models differ, the names tell people which two they
+ * are. */
 static bool model_compare(const struct model_identity *then, const struct model_identity *now,
                           struct difference *difference) {
   struct difference members = {.then = "", .now = ""};
@@ -113,7 +114,7 @@ bool run_identity_compare(const struct run_identity *then, const struct run_iden
          (mixed || compute_classes_compare(CLASS, &then->compute, &now->compute, difference));
 }
 
-/* Who visits, and which object. */
+/* The caller's visit, and the object being visited. */
 struct visit {
   run_identity_fn *visit;
   void *context;

@@ -14,18 +14,18 @@
 #include "io/folder.h"
 
 #define JOB "job"
-#define TAKEN "taken" /* in a job's folder: another job's, while it is being removed */
-#define GONE "gone"   /* in OUT: one that was taken away and could not be removed */
+#define TAKEN "taken" /* in a job's folder: another job's folder, while it is being removed */
+#define GONE "gone"   /* in OUT: a folder that was taken away but could not be removed */
 #define DISCARDED "discarded"
 #define EMPTY "empty"
 
-/* A folder that something is in, or keeps, is tried again for 5 s. A rank that was shut out may have begun a
- * file just then; and over NFS a file stays while a process of this machine has it open, which the ranks of
- * an mpirun that was killed do for a second or so. */
+/* A folder that is not empty, or is kept, is tried again for 5 s. A rank that was shut out may just have
+ * begun a file. Over NFS, a file stays while a process on this machine has it open, and the ranks of a killed
+ * mpirun keep files open for a second or so. */
 #define REMOVE_TRIES 100
 #define REMOVE_NAP (50 * 1000 * 1000) /* ns */
 
-/* OUT/.<what>.HOST-PID-N.tmp, which nobody else has. */
+/* OUT/.<what>.HOST-PID-N.tmp, a name that no other process has. */
 static char *folder_name(const char *out, const char *what, struct error *error) {
   char *path = file_join(out, what), *temporary = path ? file_temporary(path) : NULL;
   if (!temporary) error_set_memory(error, PATH_MAX, "a path");
@@ -45,12 +45,12 @@ bool job_folder_is_named(const char *name) {
 
 struct folder_removal {
   const char *folder;
-  int number; /* errno of the entry that would not go, or 0 */
+  int number; /* errno of the entry that could not be removed, or 0 */
 };
 
 static int folder_remove_once(const char *folder);
 
-/* False, which ends the visit, where the entry stays. */
+/* False if the entry stays; this ends the visit. */
 static bool entry_remove(void *context, const char *name, struct error *error) {
   struct folder_removal *removal = context;
   char *path = file_join(removal->folder, name);
@@ -62,7 +62,7 @@ static bool entry_remove(void *context, const char *name, struct error *error) {
   return removal->number == 0;
 }
 
-/* Returns 0, or the errno that says why the folder stays. */
+/* Returns 0, or the errno that kept the folder. */
 static int folder_remove_once(const char *folder) {
   struct folder_removal removal = {.folder = folder};
   struct error unused;
@@ -71,7 +71,7 @@ static int folder_remove_once(const char *folder) {
   return rmdir(folder) == 0 || errno == ENOENT ? 0 : errno;
 }
 
-/* Removes a folder with all that is in it. Returns 0, or the errno. */
+/* Removes a folder with its content. Returns 0, or the errno. */
 static int folder_remove(const char *folder) {
   const struct timespec nap = {.tv_nsec = REMOVE_NAP};
   for (int tries = 1;; tries++) {
@@ -99,18 +99,18 @@ struct taking {
   const char *out, *folder; /* this job's */
 };
 
-/* Shuts a job out and removes its folder; `away` is where that goes if it stays. */
+/* Shuts a job out and removes its folder. If the folder cannot be removed, it is moved to `away`. */
 static bool job_take_away(const struct taking *taking, const char *path, const char *away,
                           struct error *error) {
   char *taken = file_join(taking->folder, TAKEN);
   if (!taken) return error_set_memory(error, PATH_MAX, "a path");
   const int refused = rename(path, taken) == 0 ? 0 : errno;
   const int kept = refused ? 0 : folder_remove(taken);
-  if (kept) rename(taken, away); /* out of ours, which goes */
+  if (kept) rename(taken, away); /* out of this job's folder, which will be removed */
   free(taken);
   if (kept) return remove_failed(kept, away, error);
   if (!refused) return true;
-  /* Also where ours is, since a moment ago, in the very folder that was to be put into it (EINVAL). */
+  /* Also if another job has just put this job's folder into the very folder that was to be moved (EINVAL). */
   if (!job_folder_stands(taking->folder)) return begun_beside(taking->out, error);
   errno = refused;
   return refused == ENOENT || refused == ESTALE ||
@@ -123,7 +123,7 @@ static bool gone_remove(const char *path, struct error *error) {
   return number == 0 || remove_failed(number, path, error);
 }
 
-/* A file of a job folder's name is a lock that somebody has put aside: see io/run/job_lock.c. */
+/* A file with a job folder's name is a lock that a job has put aside: see io/run/job_lock.c. */
 static bool path_is_folder(const char *path) {
   struct stat status;
   return lstat(path, &status) == 0 && S_ISDIR(status.st_mode);
@@ -149,7 +149,7 @@ static char *folder_make(const char *out, struct error *error) {
   for (;;) {
     char *folder = folder_name(out, JOB, error);
     if (!folder || mkdir(folder, 0777) == 0) return folder;
-    const bool made = errno == EEXIST; /* by another thread in the same nanosecond */
+    const bool made = errno == EEXIST; /* another thread took the same nanosecond */
     if (!made) error_set_errno(error, "cannot make a folder in %s", out);
     free(folder);
     if (!made) return NULL;
@@ -181,7 +181,7 @@ bool job_folder_discard(const char *folder, const char *out, const char *path, s
   char *whole = file_join(out, path), *discarded = file_join(folder, DISCARDED);
   bool ok = whole && discarded;
   if (!ok) error_set_memory(error, PATH_MAX, "a path");
-  /* Each takes the place of the one before it, and so removes it. */
+  /* Each file replaces the one before, and so removes it. */
   ok = ok && (rename(whole, discarded) == 0 || (errno == ENOENT && job_folder_stands(folder)) ||
               error_set_errno(error, "cannot remove %s", whole));
   free(discarded);
@@ -202,7 +202,7 @@ static bool folder_is_empty(const char *path) {
   return folder_visit(path, entry_found, &found, &unused) && !found;
 }
 
-/* rmdir(2) would do, but nothing shuts an earlier job out of it. */
+/* Not rmdir(2): nothing would stop an earlier job from using it. */
 bool job_folder_discard_empty(const char *folder, const char *out, const char *path, struct error *error) {
   char *whole = file_join(out, path), *empty = file_join(folder, EMPTY);
   bool ok = whole && empty;
@@ -210,7 +210,7 @@ bool job_folder_discard_empty(const char *folder, const char *out, const char *p
   if (ok && folder_is_empty(whole)) {
     ok = rename(whole, empty) == 0 || (errno == ENOENT && job_folder_stands(folder)) ||
          error_set_errno(error, "cannot remove %s", whole);
-    if (ok && rmdir(empty) != 0) rename(empty, whole); /* somebody has put a file into it since */
+    if (ok && rmdir(empty) != 0) rename(empty, whole); /* a file has been put into it since */
   }
   free(empty);
   free(whole);

@@ -1,43 +1,43 @@
 /* OUT/.job.HOST-PID-N.tmp: the folder through which a job, with all its ranks, changes OUT.
  *
- * Files are written in it and renamed to their places, and what is to go is renamed into it. Whoever begins a
- * job on OUT first makes its own folder and then takes every other job's away: it renames it into its own,
- * and removes it. From then on a rank of an earlier job, one that was killed but for this rank, or hung, can
- * change nothing in OUT: rename(2) finds no folder to come from or to go to, and fails as a whole. What it
- * had changed before, the new job sees when it reads OUT.
+ * A job writes each file in its folder and renames it to its place; to remove a file, the job renames it into
+ * its folder. A new job on OUT first makes its own folder. Then it takes away every other job's folder: it
+ * renames that folder into its own, and removes it. From then on, a rank of an earlier job (its job was
+ * killed but the rank was not, or it hung) can change nothing in OUT: rename(2) no longer finds the folder,
+ * so it fails as a whole. Its earlier changes are seen by the new job when it reads OUT.
  *
- * Of jobs that begin at the same moment one goes on. Each has made its folder before it looks for others, so
- * of two that stand when both have looked, the later one would have seen the other's and put it into its own.
- * And since folders are only put into one another, one of them is always left outside.
+ * If two jobs begin at the same moment, one goes on. Each job makes its folder before it looks for others. So
+ * if both have looked, the later one has seen the other's folder and has put it into its own. Folders are
+ * only ever put into one another, so one folder always stays outside.
  *
- * It is the removal that counts. A change that was under way when the folder was renamed may still go
- * through, until there is nothing left to come from or to go to; and over NFS a rank on another machine may
- * for a while still find the folder that was moved. So a folder that cannot be removed is an error. Nobody is
- * refused for nothing: on a local file system nothing keeps it, open files neither; NFS keeps a file that a
- * process of this machine has open, and that one has to end. (Not tried over NFS.)
+ * Only the removal makes this safe. After the rename, a change already under way may still succeed until the
+ * folder is gone; and over NFS, a rank on another machine may still find the moved folder for a while. So a
+ * folder that cannot be removed is an error. No job is refused without a reason: on a local file system
+ * nothing blocks the removal, not even open files. NFS keeps a file that a process on this machine has open;
+ * this process must end first. (Not tried over NFS.)
  *
- * So no lock is needed for OUT to be right, and whatever a dead job leaves unfinished lies in its folder. OUT
- * has to be one file system. What an earlier job may still do is make an empty folder of the layout. */
+ * So OUT is right without a lock, and a dead job's unfinished files lie in its folder. OUT must be on one
+ * file system. An earlier job can still make an empty folder of the layout. */
 #pragma once
 
 #include "io/error.h"
 
-/* Makes a folder for this job and takes away all other jobs' in OUT. Returns its path, to be freed by
- * job_folder_leave; NULL on error: ERROR_CONFLICT where another job has begun at the same moment. Waits some
- * seconds for what an earlier job's processes, which may be about to end, still hold open. */
+/* Makes a folder for this job and takes away every other job's folder in OUT. Returns its path;
+ * job_folder_leave frees it. NULL on error; ERROR_CONFLICT if another job has begun at the same moment. An
+ * earlier job's processes may be about to end: waits some seconds for files that they hold open. */
 char *job_folder_take(const char *out, struct error *error);
 
-/* Removes this job's folder with all that is in it. NULL does nothing. */
+/* Removes this job's folder with its content. NULL does nothing. */
 void job_folder_leave(char *folder);
 
-/* True where an entry of OUT bears the name of such a folder, whosever, or of what is left of one. */
+/* True if an entry of OUT is named like any job's folder, or like the rest of one. */
 bool job_folder_is_named(const char *name);
 
 /* True until another job takes the folder away. */
 bool job_folder_stands(const char *folder);
 
-/* Takes the file OUT/path out of OUT; one that is not there is no error. */
+/* Removes the file OUT/path from OUT; a missing file is no error. */
 bool job_folder_discard(const char *folder, const char *out, const char *path, struct error *error);
 
-/* Takes the folder OUT/path out of OUT where it is empty; one that is not, or not there, is no error. */
+/* Removes the folder OUT/path from OUT if it is empty; if it is missing or not empty, that is no error. */
 bool job_folder_discard_empty(const char *folder, const char *out, const char *path, struct error *error);

@@ -10,10 +10,9 @@
 #include "io/run/fields.h"
 #include "io/run/record.h"
 
-#define MANIFEST_BYTES_MAX (1ll << 31) /* fifty million parts; keeps a stray file from filling the memory */
+#define MANIFEST_BYTES_MAX (1ll << 31) /* fifty million parts; a stray file cannot fill the memory */
 
-/* Keys that the writer and the reader share; those of the identity stand in identity.c, of the totals in
- * totals.c. */
+/* Keys that the writer and the reader share. identity.c has the identity's keys, totals.c the totals'. */
 #define KEY_FORMAT "format"
 #define KEY_VERSION "nina"
 #define KEY_STATE "state"
@@ -84,7 +83,7 @@ bool manifest_print(const struct manifest *manifest, char **text, size_t *size, 
   return ok;
 }
 
-/* ERROR_USAGE, naming it, where a path cannot stand in JSON. */
+/* ERROR_USAGE with the path if a path cannot stand in JSON. */
 static bool paths_check(const struct shard_list *list, struct error *error) {
   for (int32_t i = 0; i < list->count; i++)
     if (!json_text_can_hold(list->shard[i].path))
@@ -125,7 +124,7 @@ static bool shard_read(const json_t *entry, size_t i, struct shard_list *list, s
   return shard_list_add(list, &shard, error);
 }
 
-/* One ["SSSSS-BBBBB", rows]. */
+/* Reads one ["SSSSS-BBBBB", rows]. */
 static bool part_read(const json_t *entry, struct manifest_part *part) {
   const char *numbers = json_string_value(json_array_get(entry, 0));
   const json_t *rows = json_array_get(entry, 1);
@@ -246,7 +245,7 @@ bool manifest_read(const char *out, struct manifest **manifest, struct error *er
   return ok;
 }
 
-/* A setting is called by the option that sets it: the user has to know what to change. */
+/* A setting is named by its option, so the user knows what to change. */
 static void setting_name(struct text *text, const char *path) {
   static const char *const options[][2] = {{"compute_class.encoder", "--device"},
                                            {"compute_class.precision", "--precision"},

@@ -1,4 +1,4 @@
-/* OUT/manifest.json: what a run is, and, once it is finished, what it made. */
+/* OUT/manifest.json: the identity of a run and, once it has finished, its result. */
 #pragma once
 
 #include "io/run/identity.h"
@@ -9,7 +9,7 @@
 enum manifest_state {
   MANIFEST_RUNNING,
   MANIFEST_COMPLETE,
-  MANIFEST_INCOMPLETE, /* it was stopped, or a shard is damaged */
+  MANIFEST_INCOMPLETE, /* the run was stopped, or a shard is damaged */
 };
 
 /* "running", "complete", "incomplete" */
@@ -25,31 +25,31 @@ struct manifest {
   enum manifest_state state;
   struct run_identity identity;
   struct shard_list shards;
-  bool finished; /* the rest is there: it is written last */
+  bool finished; /* the members below are known (written last) */
   struct run_totals totals;
   struct manifest_part *parts; /* [part_count], by shard and block */
   int64_t part_count;
 };
 
-/* Writes it durably, through the job's folder (io/run/job_folder.h). A member a line, then a shard, a setting
- * or a part a line: to be read by people too. */
+/* Writes the manifest durably, through the job's folder (io/run/job_folder.h). People read it too, so each
+ * member, shard, setting and part has its own line. */
 bool manifest_write(const char *job, const char *out, const struct manifest *manifest, struct error *error);
 
-/* Reads it; *manifest is NULL, without an error, if OUT has none. To be freed by manifest_free. ERROR_INPUT
- * if it is no manifest, or one that a newer version wrote. A setting that an older version did not have means
- * its default. */
+/* Reads the manifest; free it with manifest_free. If OUT has none, *manifest is NULL, without an error.
+ * ERROR_INPUT if it is not a manifest, or if a newer version wrote it. If an older version lacked a setting,
+ * the setting has its default. */
 bool manifest_read(const char *out, struct manifest **manifest, struct error *error);
 
-/* The same as text in memory, for another rank. *text is to be freed, and has a NUL after its end. */
+/* The same as text in memory, for another rank. The caller frees *text, which has a NUL after its end. */
 bool manifest_print(const struct manifest *manifest, char **text, size_t *size, struct error *error);
 bool manifest_parse(const char *text, size_t size, struct manifest **manifest, struct error *error);
 
 void manifest_free(struct manifest *manifest);
 
-/* Whether a finished manifest lists exactly the table's parts, with their rows. False with a sentence that
- * names the first difference. */
+/* True if a finished manifest lists exactly the table's parts with their rows. If not, the sentence names the
+ * first difference. */
 bool manifest_lists(const struct manifest *manifest, const struct part_table *table, struct error *error);
 
-/* ERROR_CONFLICT, with what differs first, unless the manifest in OUT is of a run with this identity. */
+/* ERROR_CONFLICT, with the first differences, if the manifest in OUT has another identity. */
 bool manifest_check_identity(const char *out, const struct manifest *manifest,
                              const struct run_identity *identity, bool mixed, struct error *error);

@@ -35,7 +35,7 @@ void model_identity_flag(struct model_identity *identity, const char *key, bool 
   member_add(identity, key, "%s", value ? "true" : "false");
 }
 
-/* The hash is of the members' JSON: {"type":"bert","layers":12,…}. */
+/* The hash covers the members' JSON: {"type":"bert","layers":12,…}. */
 void model_identity_seal(struct model_identity *identity) {
   char text[MODEL_MEMBERS_MAX * (sizeof *identity->member + 4) + 2];
   size_t used = 0;
@@ -79,8 +79,8 @@ bool model_identity_visit(const struct model_identity *identity, field_fn *visit
   return ok;
 }
 
-/* What is no string, integer or flag, or too long for its place, is kept by the hash of its text: enough to
- * tell it from another. */
+/* If a value is not a string, integer or flag, or is too long, only its text's hash is kept: enough to tell
+ * it from another. */
 static bool member_read(const char *key, const json_t *value, struct model_identity *identity,
                         struct error *error) {
   char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);

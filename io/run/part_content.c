@@ -8,12 +8,10 @@
 #include "io/npy_zst.h"
 #include "io/run/id_line.h"
 
-#define LINE_MAX_BYTES                                                                          \
-  ((int64_t)256 << 20)           /* twice the longest line that a run takes, since escapes grow \
-                                  */
-#define PIECE_BYTES (128 * 1024) /* of vectors read at a time: a frame of npy_zst_write */
+#define LINE_MAX_BYTES ((int64_t)256 << 20) /* twice the longest accepted line, since escapes grow */
+#define PIECE_BYTES (128 * 1024)            /* vectors read at a time: a frame of npy_zst_write */
 
-/* fp16, in integers: a square is a multiple of 2^-48, so the sum over a row is exact. */
+/* fp16 in integers: a square is a multiple of 2^-48, so a row's sum is exact. */
 #define HALF_EXPONENT_MAX 31
 #define HALF_EXPONENT_OF_ONE 15
 #define SQUARE_OF_ONE ((int64_t)1 << 48)
@@ -25,7 +23,7 @@ void part_rows_free(struct part_rows *rows) {
   *rows = (struct part_rows){0};
 }
 
-/* The folder of a record's file, and of FOLDER_VECTORS the width. */
+/* The folder of a record's file, and for FOLDER_VECTORS the width. */
 static enum folder file_folder(const struct part_file *file, int32_t *width) {
   char name[PART_PATH_MAX];
   enum folder folder = FOLDERS;
@@ -64,7 +62,7 @@ bool part_record_check(const struct part_record *record, const struct run_settin
                        struct error *error) {
   int64_t row_bytes = 0;
   for (int32_t w = 0; w < settings->widths.count; w++) row_bytes += 2 * (int64_t)settings->widths.width[w];
-  /* A record's counts are at most 2^53: the sums cannot overflow. */
+  /* A record's counts are at most 2^53, so the sums cannot overflow. */
   if (record->rows + record->rejected + record->blank != record->border.lines)
     return error_set(error, ERROR_INPUT,
                      "its %lld rows, %lld rejects and %lld blank lines are not its %lld lines",
@@ -91,13 +89,13 @@ static bool rows_add(struct part_rows *rows, int32_t tokens, struct error *error
   return true;
 }
 
-/* What the lines of ids add up to so far. */
+/* The sums over the lines of ids so far. */
 struct ids_sum {
-  int64_t line, offset; /* of the last one */
+  int64_t line, offset; /* of the last line */
   int64_t tokens, truncated;
 };
 
-/* A row's line comes after that of the row before it, and both lie inside the block. */
+/* A row's line must come after the previous row's line, and must lie inside the block. */
 static bool id_take(const struct id_line *id, const struct part_record *record, int64_t row,
                     struct ids_sum *sum, struct error *error) {
   const struct block_border *border = &record->border;
@@ -145,8 +143,8 @@ bool part_ids_check(const char *path, const struct part_record *record, struct p
   return ok;
 }
 
-/* The sum of the squares in units of 2^-48; -1 if a number is not finite, more than any row may have if one
- * is 2 or more. */
+/* The row's sum of squares in units of 2^-48; -1 if a number is not finite. If a number is 2 or more, the
+ * result is larger than any row may have. */
 static int64_t row_square(const uint16_t *row, int32_t width) {
   int64_t sum = 0;
   int32_t largest = 0;
@@ -160,8 +158,9 @@ static int64_t row_square(const uint16_t *row, int32_t width) {
   return largest > HALF_EXPONENT_OF_ONE ? INT64_MAX : sum;
 }
 
-/* How many tokens a row may have and be all zero. Without a prompt it is those that the tokenizer adds. How
- * many a prompt has only the tokenizer knows, but no text of the part can have fewer than none of its own. */
+/* The most tokens that an all-zero row may have. Without a prompt: the tokens that the tokenizer adds. Only
+ * the tokenizer knows a prompt's number of tokens, so with a prompt: the fewest tokens in any row of the
+ * part, because no row can have fewer than an empty text. */
 static int32_t tokens_of_nothing(const struct run_settings *settings, const struct part_rows *rows) {
   if (!rows->tokens) return INT32_MAX;
   int32_t fewest = 2;

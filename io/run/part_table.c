@@ -48,7 +48,7 @@ struct part *part_table_find(const struct part_table *table, int32_t shard, int3
   return place_holds(list, place, block) ? list->part[place] : NULL;
 }
 
-/* Puts a new part at `place`; NULL when memory is short. */
+/* Puts a new part at `place`; NULL if memory is short. */
 static struct part *list_insert(struct shard_parts *list, int32_t place, int32_t block, struct error *error) {
   if (list->count == list->capacity) {
     int64_t capacity = list->capacity ? 2 * (int64_t)list->capacity : 4;
@@ -74,13 +74,14 @@ static struct part *list_insert(struct shard_parts *list, int32_t place, int32_t
   return part;
 }
 
-/* Takes a part's share into, or out of, all the sums. */
+/* Adds a part's share to all the sums, or subtracts it. */
 static void sums_change(struct part_table *table, const struct part *part, int sign) {
   struct shard_parts *list = &table->shard[part->border.shard];
   totals_add(&table->totals, &part->sums, sign);
   if (!part->border.incomplete) list->done += sign;
   if (!part->border.end_of_shard) return;
-  /* Of two that claim to be the last, the first counts: the other is from an earlier, longer reading. */
+  /* If two parts claim to be the last, the first one counts: the other comes from an earlier, longer
+   * reading. */
   const int32_t blocks = part->border.index + 1;
   if (sign > 0 && (list->blocks < 0 || blocks < list->blocks)) list->blocks = blocks;
   if (sign < 0 && list->blocks == blocks) list->blocks = -1;
@@ -106,7 +107,7 @@ struct part *part_table_enter(struct part_table *table, const struct part_summar
   struct part *part = again ? list->part[place] : list_insert(list, place, border->index, error);
   if (!part) return NULL;
   if (again) sums_change(table, part, -1);
-  /* The same block committed again leaves the border alone: another thread may be reading it. */
+  /* If the same block is committed again, its border is not written: another thread may be reading it. */
   if (!border_equal(&part->border, border)) part->border = *border;
   part->sums = summary->sums;
   sums_change(table, part, 1);

@@ -1,8 +1,8 @@
 /* The committed parts of a run in memory, by shard and block. Private to the run log; the caller locks.
  *
- * About 200 bytes a part, so a million parts (a terabyte of text at 1 MiB a block) take 200 MB. Parts that
- * are not there take nothing, whatever number a record bears. Parts are cheap to add in their order: one that
- * comes before others moves their pointers. */
+ * A part takes about 200 bytes, so a million parts (a terabyte of text with blocks of 1 MiB) take 200 MB. A
+ * missing part takes nothing, whatever the numbers in the records. Parts are cheap to add in order; if a part
+ * comes before others, their pointers are moved. */
 #pragma once
 
 #include "io/run/record.h"
@@ -10,14 +10,14 @@
 struct part {
   struct block_border border;
   struct run_totals sums; /* this part's share of the totals */
-  uint64_t files;         /* verification's own: a bit for every kind of file that the record names */
+  uint64_t files;         /* for verification: one bit for each kind of file that the record names */
 };
 
 struct shard_parts {
-  struct part **part; /* [count], by block. A part never moves while it is there. */
+  struct part **part; /* [count], by block; a part stays at its address until removed */
   int32_t count, capacity;
-  int32_t blocks; /* of the whole shard; -1 while its last part is not there */
-  int32_t done;   /* parts that are there and not incomplete */
+  int32_t blocks; /* of the whole shard; -1: last part not known yet */
+  int32_t done;   /* parts in the table that are not incomplete */
 };
 
 struct part_table {
@@ -26,19 +26,19 @@ struct part_table {
   struct run_totals totals;
 };
 
-/* Makes a zeroed table one of so many shards, or lengthens one to them. */
+/* Makes the (perhaps zeroed) table long enough for `shard_count` shards. */
 bool part_table_reach(struct part_table *table, int32_t shard_count, struct error *error);
 
 void part_table_free(struct part_table *table);
 
-/* Where the first part of block `block` or a later one stands in the shard's list; list->count if there is
+/* Index in the shard's list of the first part with block `block` or a later one; list->count if there is
  * none. */
 int32_t part_table_place(const struct shard_parts *list, int32_t block);
 
-/* NULL where the part is not there. */
+/* NULL if the part is not in the table. */
 struct part *part_table_find(const struct part_table *table, int32_t shard, int32_t block);
 
-/* Adds a part, or replaces it where it stands. The shard must be in the table. NULL when memory is short. */
+/* Adds a part, or replaces it in place. The shard must be in the table. NULL if memory is short. */
 struct part *part_table_enter(struct part_table *table, const struct part_summary *summary,
                               struct error *error);
 
@@ -47,14 +47,14 @@ struct part *part_table_put(struct part_table *table, const struct part_record *
 
 void part_table_remove(struct part_table *table, int32_t shard, int32_t block);
 
-/* Takes out the parts of a shard from `first` on. */
+/* Removes a shard's parts from `first` on. */
 void part_table_cut(struct part_table *table, int32_t shard, int32_t first);
 
-/* Number of the parts that are there. */
+/* Number of parts in the table. */
 int64_t part_table_count(const struct part_table *table);
 
-/* The last part that is there, or NULL. */
+/* The shard's last part in the table, or NULL. */
 const struct part *part_table_last(const struct part_table *table, int32_t shard);
 
-/* True where a shard has its last part and all before it, none of them incomplete. */
+/* True if a shard has its last part and all parts before, and none is incomplete. */
 bool part_table_complete(const struct part_table *table, int32_t shard);

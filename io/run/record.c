@@ -10,9 +10,9 @@
 #include "io/run/job_folder.h"
 #include "io/run/layout.h"
 
-#define RECORD_BYTES_MAX (64 * 1024) /* PART_FILES_MAX files of 64-byte paths take a tenth of it */
+#define RECORD_BYTES_MAX (64 * 1024) /* PART_FILES_MAX files with 64-byte paths take a tenth of it */
 
-/* Keys that the writer and the reader share; those of the counts stand in the table. */
+/* Keys that the writer and the reader share; the table has the counts' keys. */
 #define KEY_FORMAT "format"
 #define KEY_SHARD "shard"
 #define KEY_BLOCK "block"
@@ -23,7 +23,7 @@
 #define KEY_PATH "path"
 #define KEY_SIZE "size"
 
-/* The members of a record that are counts, in the order in which they are written. */
+/* A record's counts, in the written order. */
 #define COUNT(key, member) \
   { FIELD(key, FIELD_COUNT, struct part_record, member), .required = true }
 static const struct field count_array[] = {
@@ -108,7 +108,8 @@ static bool file_from_json(const json_t *json, const struct block_border *border
   if (!path || strlen(path) >= sizeof file->path) return false;
   if (!hash_read(json, file->digest.hash) || !count_read(json, KEY_SIZE, &file->digest.size)) return false;
   strcpy(file->path, path);
-  /* These paths are joined to OUT, and files of an old record may be removed: none may lead anywhere else. */
+  /* These paths are joined to OUT, and files of an old record may be removed: no path may lead outside
+   * OUT. */
   char *slash = strchr(file->path, '/');
   if (!slash) return false;
   int32_t shard, block;
@@ -127,7 +128,7 @@ static bool files_from_json(const json_t *files, struct part_record *record) {
   return true;
 }
 
-/* Returns NULL, or what is wrong. */
+/* Returns NULL, or the problem. */
 static const char *record_from_json(const json_t *json, int32_t shard, int32_t block,
                                     struct part_record *record) {
   int64_t format, numbers[2];
@@ -150,7 +151,7 @@ static const char *record_from_json(const json_t *json, int32_t shard, int32_t b
   if (record->border.end_of_shard && record->border.incomplete)
     return "it is both incomplete and the shard's end";
   if (!hash_read(json, record->border.hash)) return "hash is not 32 hexadecimal digits";
-  /* Every block before this one has a line of its own, and that at least one byte. */
+  /* Every block before this one has at least one line, and every line at least one byte. */
   if (record->border.first_line <= block || record->border.first_offset < block ||
       record->border.next_offset < record->border.first_offset)
     return "its borders contradict its number";

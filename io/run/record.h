@@ -1,4 +1,4 @@
-/* Commit records: what a run knows of a part, and OUT/parts/part-SSSSS-BBBBB.json. */
+/* Commit records: what a run knows about a part, stored as OUT/parts/part-SSSSS-BBBBB.json. */
 #pragma once
 
 #include "io/block.h"
@@ -6,7 +6,7 @@
 #include "io/run/layout.h"
 #include "io/run/totals.h"
 
-#define RUN_FORMAT 1 /* of manifest.json and of part records; a reader refuses a higher one */
+#define RUN_FORMAT 1 /* for manifest.json and part records; a reader refuses a higher one */
 
 struct part_file {
   char path[PART_PATH_MAX]; /* relative to OUT: "w1024/part-00003-00017.npy.zst" */
@@ -16,14 +16,14 @@ struct part_file {
 struct part_record {
   struct block_border border;
   int64_t rows, rejected, truncated, tokens, blank;
-  int64_t characters;   /* of the texts, in Unicode code points; 0 in the record of an older version */
-  int64_t embedded;     /* of them, what was not cut off */
-  int64_t vector_bytes; /* rows × Σ widths × 2: what the vector files hold, for the compression ratio */
+  int64_t characters;   /* of the texts, in Unicode code points; 0 in an older version's record */
+  int64_t embedded;     /* characters that were not cut off */
+  int64_t vector_bytes; /* rows × Σ widths × 2: decompressed size, for the compression ratio */
   int file_count;
   struct part_file files[PART_FILES_MAX];
 };
 
-/* What the log keeps of a part. */
+/* The log's memory of a part. */
 struct part_summary {
   struct block_border border;
   struct run_totals sums; /* this part's share of the totals */
@@ -31,19 +31,20 @@ struct part_summary {
 
 void part_summary_of(const struct part_record *record, struct part_summary *summary);
 
-/* Writes the record durably: file, then folder. `job` is the job's folder (io/run/job_folder.h), as below. */
+/* Writes the record durably: file, then folder. `job` is the job's folder (io/run/job_folder.h), also
+ * below. */
 bool record_write(const char *job, const char *out, const struct part_record *record, struct error *error);
 
-/* Reads and checks one: every number in its range, every path that of a file of this part in a folder of the
- * layout. */
+/* Reads and checks a record: every number must be in its range, and every path must name one of this part's
+ * files in the layout's folders. */
 bool record_read(const char *out, int32_t shard, int32_t block, struct part_record *record,
                  struct error *error);
 
-/* True where there is a record, readable or not. */
+/* True if there is a record, readable or not. */
 bool record_exists(const char *out, int32_t shard, int32_t block);
 
-/* Removes the record, and then the files that it names. */
+/* Removes the record, then the files that it names. */
 bool record_remove(const char *job, const char *out, const struct part_record *record, struct error *error);
 
-/* What the record adds to the totals. */
+/* The record's share of the totals. */
 void record_totals(const struct part_record *record, struct run_totals *totals);

@@ -1,11 +1,11 @@
-/* Which parts have a record in OUT: their keys, in the order of parts. Private to what reads an OUT. */
+/* The parts that have a record in OUT: their keys, in part order. Private to the readers of OUT. */
 #pragma once
 
 #include <stdint.h>
 
 #include "io/error.h"
 
-/* A part by its numbers; keys sort as parts do. */
+/* A part's key, from its numbers; keys sort like parts. */
 static inline uint64_t part_key(int32_t shard, int32_t block) {
   return (uint64_t)shard << 32 | (uint64_t)block;
 }
@@ -30,5 +30,5 @@ bool key_list_add(struct key_list *list, uint64_t key, struct error *error);
 /* True if a sorted list has the key. */
 bool key_list_has(const struct key_list *list, uint64_t key);
 
-/* Fills an empty list with the records, readable or not, of shards 0 … shard_count - 1; sorted. */
+/* Fills an empty list with the records of shards 0 … shard_count - 1, readable or not; sorted. */
 bool record_list_read(const char *out, int32_t shard_count, struct key_list *list, struct error *error);

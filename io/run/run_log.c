@@ -19,7 +19,7 @@ bool run_log_resumed(const struct run_log *log) {
   return log->resumed;
 }
 
-/* The lock is the one thing that looking up changes. */
+/* A lookup changes nothing but the lock, hence the cast. */
 static void log_lock(const struct run_log *log) {
   pthread_mutex_lock((pthread_mutex_t *)&log->lock);
 }
@@ -93,7 +93,7 @@ bool run_log_file_commit(const struct run_log *log, struct file_writer *writer, 
   return true;
 }
 
-/* Syncs the folders of the record's files, each once. */
+/* Syncs the folders of the record's files, each folder once. */
 static bool folders_sync(const struct run_log *log, const struct part_record *record, struct error *error) {
   bool ok = true;
   for (int i = 0; ok && i < record->file_count; i++) {
@@ -117,8 +117,8 @@ static bool record_names(const struct part_record *record, const char *path) {
   return false;
 }
 
-/* Removes the files of a part's earlier record that its new one no longer names. Nothing depends on it:
- * should it fail, they are strangers' files to `verify`. */
+/* Removes files that a part's earlier record names and its new record does not. If this fails, nothing
+ * breaks: `verify` reports the files as foreign. */
 static void files_remove_left_over(const struct run_log *log, const struct part_record *before,
                                    const struct part_record *now) {
   struct error ignored;

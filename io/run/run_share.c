@@ -7,7 +7,7 @@
 #include "io/run/run_open.h"
 #include "io/run/run_state.h"
 
-/* Taken and given as it stands in memory: sender and receiver are the same program. */
+/* Sent as it is in memory: sender and receiver are the same program. */
 struct share_head {
   char version[32]; /* of the program */
   char job[128];    /* name of the job's folder in OUT */
@@ -19,7 +19,7 @@ struct share_head {
 struct pack_shard {
   int64_t size;
   char fingerprint[33];
-  uint32_t path_bytes; /* of the path that follows, with its NUL */
+  uint32_t path_bytes; /* bytes of the following path, with its NUL */
 };
 
 static void pack_print(FILE *stream, const struct run_log *log) {
@@ -62,13 +62,13 @@ bool run_log_pack(const struct run_log *log, void **bytes, size_t *size, struct 
                           "the state of a run");
 }
 
-/* What is left of a pack. */
+/* The unread rest of a pack. */
 struct unpack {
   const char *at;
   size_t left;
 };
 
-/* Copies the next `size` bytes; false where there are fewer. */
+/* Copies the next `size` bytes; false if there are fewer. */
 static bool unpack_take(struct unpack *unpack, void *to, size_t size) {
   if (unpack->left < size) return false;
   memcpy(to, unpack->at, size);

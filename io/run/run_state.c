@@ -26,7 +26,7 @@ bool run_state_failed(const struct run_log *log, struct error *error) {
       log->out, log->out);
 }
 
-/* The parts of the table as the manifest lists them. */
+/* Lists the table's parts for the manifest. */
 static bool parts_list(const struct part_table *table, struct manifest *manifest, struct error *error) {
   const size_t bytes = ((size_t)part_table_count(table) + 1) * sizeof *manifest->parts;
   manifest->parts = malloc(bytes);
@@ -41,7 +41,7 @@ static bool parts_list(const struct part_table *table, struct manifest *manifest
 }
 
 bool run_state_save(struct run_log *log, enum manifest_state state, struct error *error) {
-  /* All but the list of parts is the log's. */
+  /* All except the list of parts belongs to the log. */
   struct manifest manifest = {.version = log->version,
                               .state = state,
                               .identity = log->identity,

@@ -1,4 +1,4 @@
-/* What a run log holds. Private to the files that make it: run_open.c, run_share.c and run_log.c. */
+/* The content of a run log. Private to run_open.c, run_share.c and run_log.c. */
 #pragma once
 
 #include <pthread.h>
@@ -9,29 +9,28 @@
 
 struct run_log {
   char *out;
-  char *job; /* its folder: io/run/job_folder.h */
+  char *job; /* the job's folder: io/run/job_folder.h */
   struct shard_list shards;
   char *version;                /* of the program that began the run */
-  struct run_identity identity; /* of a log that is not attached */
-  bool attached;                /* of another rank than the one that opened the run */
+  struct run_identity identity; /* not if attached */
+  bool attached;                /* not the rank that opened the run */
   bool resumed;
   bool finished; /* the manifest says "complete", and nothing has changed since */
   pthread_mutex_t lock;
   struct part_table parts; /* under `lock` */
 };
 
-/* An empty one. */
+/* Makes an empty log. */
 struct run_log *run_state_new(const char *out, struct error *error);
 
-/* Where a change of OUT has failed because another job has begun: says so in *error. Returns false. */
+/* If a change in OUT has failed because another job has begun, says so in *error. Returns false. */
 bool run_state_failed(const struct run_log *log, struct error *error);
 
-/* Writes the manifest; with totals and parts, unless the run is running. */
+/* Writes the manifest; unless the run is running, with totals and parts. */
 bool run_state_save(struct run_log *log, enum manifest_state state, struct error *error);
 
-/* Removes the parts of a shard from block `first` on, with their records. */
+/* Removes a shard's parts from block `first` on, with their records. */
 bool run_state_cut(struct run_log *log, int32_t shard, int32_t first, struct error *error);
 
-/* The same for what an earlier, longer reading left after the part that is now known to be the shard's last.
- */
+/* The same for parts after the shard's last part: an earlier reading of a longer shard left them. */
 bool run_state_cut_end(struct run_log *log, int32_t shard, struct error *error);

@@ -6,20 +6,20 @@
 #include "io/error.h"
 #include "io/run/totals.h"
 
-/* One call per finding, all in the thread that called; those of the records in the order of
- * parts. `path` is relative to OUT. */
+/* One call per finding, all in the calling thread. Findings about records come in the order of parts. `path`
+ * is relative to OUT. */
 enum finding_kind {
-  FINDING_MISSING,    /* a file of a record is not there; of a finished run also a part, or a shard's end */
+  FINDING_MISSING,    /* a record's file is missing; in a finished run also a part, or a shard's end */
   FINDING_DAMAGED,    /* size or hash differ from the record, or a record cannot be read */
-  FINDING_INCOMPLETE, /* a shard that ends in an incomplete part; a run that was not finished, with
-                         what is yet to be done */
-  FINDING_FOREIGN,    /* a file that no record names (temporary files of dead processes among them) */
+  FINDING_INCOMPLETE, /* a shard ends in an incomplete part, or the run was not finished: says what is left to
+                         do */
+  FINDING_FOREIGN,    /* a file that no record names (also temporary files of dead processes) */
 };
-/* What mends it. */
+/* The repair of a finding. */
 enum repair {
-  REPAIR_NONE,   /* nothing that this program does: a stranger's file is its owner's */
+  REPAIR_NONE,   /* nothing in this program: a foreign file belongs to its owner */
   REPAIR_RESUME, /* the same `nina embed` again */
-  REPAIR_RECORD, /* the same, once the part's record is removed: a resume trusts records and sizes */
+  REPAIR_RECORD, /* the same, after removing the part's record: a resume trusts records and sizes */
   REPAIR_ANEW,   /* the same with --overwrite */
 };
 struct finding {
@@ -27,14 +27,13 @@ struct finding {
   enum repair repair;
   const char *path;
   const char *detail;
-  int32_t shard, block; /* of the part; -1 if it is of none */
+  int32_t shard, block; /* of the part; -1: not about a part */
 };
 typedef void finding_fn(void *context, const struct finding *finding);
 
-/* Rereads every file of OUT against its record, and what the files, the records and the manifest say against
- * each other (io/run/part_content.h, verify_shards.c), with so many threads; they change nothing in what is
- * reported, nor in its order. Returns false only when it cannot be done at all (no manifest, unreadable
- * folder); findings are not errors. *totals sums the readable records; *files counts the files that were
- * read. */
+/* Rereads every file in OUT against its record, and checks files, records and manifest against each other
+ * (io/run/part_content.h, verify_shards.c). `threads` changes neither the findings nor their order. Findings
+ * are not errors: returns false only if verification is impossible (no manifest, unreadable folder). *totals
+ * sums the readable records; *files counts the files read. */
 bool run_verify(const char *out, int32_t threads, finding_fn *report, void *context,
                 struct run_totals *totals, int64_t *files, struct error *error);

@@ -12,11 +12,10 @@
 #include "io/byte_source.h"
 #include "io/file.h"
 
-#define FINGERPRINT_BYTES \
-  (64 * 1024) /* of either end of the file: one read each, whatever the shard's size */
+#define FINGERPRINT_BYTES (64 * 1024) /* bytes from each end: one read each, for a shard of any size */
 
-/* Reads the file's two ends, or all of a short file, into bytes [2 * FINGERPRINT_BYTES]; *used is how much.
- */
+/* Reads the file's two ends (if it is short, the whole file) into bytes [2 * FINGERPRINT_BYTES]; *used counts
+ * the bytes read. */
 static bool ends_read(int descriptor, const char *path, int64_t size, char *bytes, size_t *used,
                       struct error *error) {
   if (size <= 2 * FINGERPRINT_BYTES) {

@@ -1,4 +1,4 @@
-/* A shard of a run: a file of its input, and how to know it again. */
+/* A shard of a run: an input file, and what recognises it later. */
 #pragma once
 
 #include <stdint.h>
@@ -6,17 +6,17 @@
 #include "io/error.h"
 
 struct shard {
-  char *path;           /* as the user gave it, folders expanded */
-  int64_t size;         /* bytes of the file; -1 for standard input */
-  char fingerprint[33]; /* XXH3-128 of the first and last 64 KiB (of all, when shorter than both); empty for
+  char *path;           /* from the user, folders expanded */
+  int64_t size;         /* size of the file; -1 for standard input */
+  char fingerprint[33]; /* XXH3-128 of the first and last 64 KiB (if shorter, the whole file); empty for
                            standard input */
 };
 
-/* Size and fingerprint of shard->path; the path stays the caller's. */
+/* Fills in the size and fingerprint of shard->path; the caller still owns the path. */
 bool shard_examine(struct shard *shard, struct error *error);
 
-/* True if the shard's bytes are its text: no .gz, no .zst, no standard input. Its first bytes tell; if it is
- * not there any more, or has another size now, its name does. */
+/* True if the shard's bytes are its text: no .gz, no .zst, no standard input. The shard's first bytes decide;
+ * if it is missing, or its size has changed, its name decides. */
 bool shard_is_plain(const struct shard *shard);
 
 struct shard_list {
@@ -24,7 +24,7 @@ struct shard_list {
   int32_t count;
 };
 
-/* An empty list may be zeroed. */
+/* The list may be zeroed. */
 void shard_list_free(struct shard_list *list);
 
 /* Appends a copy. */

@@ -12,7 +12,7 @@ const struct field_table totals_fields = FIELD_TABLE(fields);
 
 void totals_add(struct run_totals *total, const struct run_totals *part, int sign) {
   for (size_t i = 0; i < totals_fields.count; i++) {
-    /* Unsigned: a million forged records may wrap around, and nothing but the report suffers. */
+    /* Unsigned: a million forged records may wrap around, which harms only the report. */
     uint64_t *sum = (uint64_t *)((char *)total + fields[i].offset);
     const uint64_t more = *(const uint64_t *)((const char *)part + fields[i].offset);
     *sum = sign < 0 ? *sum - more : *sum + more;

@@ -1,8 +1,9 @@
-/* Verification of how the parts of a shard join. */
+/* Checks that the parts of a shard join. */
 #include "io/run/record.h"
 #include "io/run/verification.h"
 
-/* A shard of a run that is not finished lacks blocks from this one on: no damage, and said once for all. */
+/* Notes that an unfinished run's shard lacks blocks from this one on. That is no damage, and is reported once
+ * for all shards. */
 static void shard_is_open(struct verification *verification, int32_t shard, int32_t block) {
   if (verification->open_shards > 0 && verification->last_open == shard) return;
   if (verification->open_shards++ == 0) {
@@ -12,7 +13,7 @@ static void shard_is_open(struct verification *verification, int32_t shard, int3
   verification->last_open = shard;
 }
 
-/* Parts first … last of a shard have no record. */
+/* Reports that parts first … last of a shard have no record. */
 static void gap_report(struct verification *verification, int32_t shard, int32_t first, int32_t last) {
   if (verification->unfinished) {
     shard_is_open(verification, shard, first);
@@ -23,7 +24,8 @@ static void gap_report(struct verification *verification, int32_t shard, int32_t
                 verification->shards.shard[shard].path);
 }
 
-/* Parts `first` to `last` are not in the table. Those that cannot be read have been reported. */
+/* Reports that parts `first` to `last` are not in the table. Parts that cannot be read have been reported
+ * already. */
 static void absent_report(struct verification *verification, int32_t shard, int32_t first, int32_t last) {
   const struct key_list *unread = &verification->unread;
   int32_t gap = first;
@@ -36,7 +38,7 @@ static void absent_report(struct verification *verification, int32_t shard, int3
   if (gap <= last) gap_report(verification, shard, gap, last);
 }
 
-/* A part must begin where the one before it, or the shard, does end. */
+/* A part must begin at the end of the part before it, or at the shard's start. */
 static void border_check(struct verification *verification, const struct part *before,
                          const struct part *part) {
   const struct block_border *border = &part->border;
@@ -53,7 +55,7 @@ static void border_check(struct verification *verification, const struct part *b
                   verification->shards.shard[border->shard].path);
 }
 
-/* The last part of a plain shard ends where the shard does. */
+/* A plain shard's last part must end at the shard's end. */
 static void end_check(struct verification *verification, const struct part *last) {
   const struct shard *shard = &verification->shards.shard[last->border.shard];
   if (last->border.next_offset == shard->size || !shard_is_plain(shard)) return;
@@ -62,7 +64,7 @@ static void end_check(struct verification *verification, const struct part *last
                 shard->path, (long long)last->border.next_offset, (long long)shard->size);
 }
 
-/* What must stand at the end of a shard's parts. */
+/* Checks the end of a shard's parts. */
 static void shard_check_end(struct verification *verification, int32_t shard) {
   const struct shard_parts *list = &verification->parts.shard[shard];
   const struct part *last = part_table_last(&verification->parts, shard);
@@ -86,7 +88,7 @@ static void shard_check_end(struct verification *verification, int32_t shard) {
 void shard_check(struct verification *verification, int32_t shard) {
   const struct shard_parts *list = &verification->parts.shard[shard];
   const int32_t count = list->blocks >= 0 ? part_table_place(list, list->blocks) : list->count;
-  int32_t next = 0; /* the block that is to come */
+  int32_t next = 0; /* next expected block */
   for (int32_t p = 0; p < count; p++) {
     const struct part *part = list->part[p];
     const int32_t block = part->border.index;
