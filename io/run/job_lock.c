@@ -204,19 +204,54 @@ out:
   free(aside);
 }
 
+/* Writes a new file at `path` and leaves it open; 0, or the errno. */
+static int lock_write(struct job_lock *lock, const char *path) {
+  char text[LOCK_BYTES_MAX];
+  const int length = lock_print(text, &lock->owner, 0);
+  lock->descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (lock->descriptor < 0) return errno;
+  if (pwrite(lock->descriptor, text, (size_t)length, 0) == length) return 0;
+  const int number = errno;
+  unlink(path);
+  return number;
+}
+
+/* A reply that NFS lost makes a link that was made look like one that failed: the file knows. */
+static bool lock_is_linked(const struct job_lock *lock) {
+  struct stat status;
+  return fstat(lock->descriptor, &status) == 0 && status.st_nlink == 2;
+}
+
+/* Makes the lock whole: it is written under another name and gets its own by a link, so no process that is
+ * killed leaves an empty one. 0 with lock->descriptor; else the errno, EEXIST if there is a lock. */
+static int lock_make(struct job_lock *lock) {
+  char *whole = file_temporary(lock->path);
+  int number = whole ? lock_write(lock, whole) : ENOMEM;
+  if (number == 0) {
+    if (link(whole, lock->path) != 0 && !lock_is_linked(lock)) number = errno;
+    unlink(whole);
+    /* A file system without links (exFAT, some of FUSE): in two steps, then. */
+    if (number == EPERM || number == ENOTSUP || number == ENOSYS) {
+      close(lock->descriptor);
+      number = lock_write(lock, lock->path);
+    }
+  }
+  free(whole);
+  if (number != 0 && lock->descriptor >= 0) {
+    close(lock->descriptor);
+    lock->descriptor = -1;
+  }
+  return number;
+}
+
 /* One try: true with lock->descriptor, or without it where there is to be another try; false on error. */
 static bool lock_try(struct job_lock *lock, const char *out, struct error *error) {
-  char text[LOCK_BYTES_MAX], *found;
+  char *found;
   size_t size;
-  lock->descriptor = open(lock->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (lock->descriptor >= 0) {
-    const int length = lock_print(text, &lock->owner, 0);
-    if (pwrite(lock->descriptor, text, (size_t)length, 0) == length) return true;
-    error_set_errno(error, "cannot write %s", lock->path);
-    unlink(lock->path);
-    return false;
-  }
-  if (errno != EEXIST) return error_set_errno(error, "cannot make %s", lock->path);
+  const int number = lock_make(lock);
+  if (number == 0 || number == ENOENT) return true; /* ENOENT: another job has just swept it away */
+  errno = number;
+  if (number != EEXIST) return error_set_errno(error, "cannot make %s", lock->path);
   if (!file_read(lock->path, LOCK_BYTES_MAX, &found, &size, error)) return access(lock->path, F_OK) != 0;
   const bool dead = lock_is_dead(out, found, &lock->owner, error);
   if (dead) lock_remove(lock->path, found);
@@ -279,8 +314,8 @@ static bool aside_remove(void *context, const char *name, struct error *error) {
   return true;
 }
 
-/* Removes the locks over which somebody died who had put them aside. This one is put back by whoever took it
- * for a dead one; no other can be, as long as this one is in its place. */
+/* Removes the locks over which somebody died who had put them aside or not yet linked them. This one is put
+ * back by whoever took it for a dead one; no other can be, as long as this one is in its place. */
 static void asides_remove(const struct job_lock *lock, const char *out) {
   struct error ignored;
   folder_visit(out, aside_remove, &(struct sweep){lock, out}, &ignored);

@@ -1,9 +1,9 @@
 /* OUT/job.lock: so that two jobs that somebody started on one OUT by mistake do not do the same work twice.
  *
  * It spares work and nothing else: of two jobs that are at work all the same, the later one shuts the earlier
- * out (io/run/job_folder.h), so OUT would be right without it. It is one line of JSON, made with O_EXCL: the
- * owner's host, boot id, PID namespace, process, that process's start, and a counter that the owner bumps
- * every few seconds from a thread of its own.
+ * out (io/run/job_folder.h), so OUT would be right without it. It is one line of JSON, written whole under
+ * another name and then linked: the owner's host, boot id, PID namespace, process, that process's start, and
+ * a counter that the owner bumps every few seconds from a thread of its own.
  *
  * Whose owner is gone is taken over. Where host, boot id and PID namespace are this process's own that shows
  * at once: there is no such process, or one of another start. Of any other owner all that can be seen is that

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "io/file.h"
@@ -111,18 +112,52 @@ bool layout_visit(const char *out, layout_fn *visit, void *context, struct error
   return folder_visit(out, walk_out_entry, &walk, error);
 }
 
+struct emptiness {
+  const char *out;
+  bool overwrite;
+};
+
 static bool entry_refuse(void *context, const char *path, const char *folder, const char *name,
                          struct error *error) {
+  const struct emptiness *emptiness = context;
+  int32_t shard, block;
   if (file_is_temporary(name) || (*folder == '\0' && layout_is_lock(name))) return true;
+  const bool part = part_name_parse(folder, name, &shard, &block);
+  const bool torn = *folder == '\0' && strcmp(name, MANIFEST_NAME) == 0;
+  if ((part || torn) && emptiness->overwrite) return true;
   return error_set(error, ERROR_CONFLICT,
-                   "%s holds %s but no " MANIFEST_NAME
-                   ": it is not the output of a run; give another --out, or "
-                   "empty it",
-                   (const char *)context, path);
+                   part ? "%s holds %s but no readable " MANIFEST_NAME
+                          ": it lost it, or is not the output of a run; --overwrite starts anew, another "
+                          "--out leaves it alone"
+                        : "%s holds %s but no readable " MANIFEST_NAME
+                          ": it is not the output of a run; give another --out, or empty it",
+                   emptiness->out, path);
 }
 
-bool layout_check_empty(const char *out, struct error *error) {
-  return layout_visit(out, entry_refuse, (void *)out, error);
+bool layout_check_empty(const char *out, bool overwrite, struct error *error) {
+  return layout_visit(out, entry_refuse, &(struct emptiness){out, overwrite}, error);
+}
+
+static bool entry_check_link(void *context, const char *name, struct error *error) {
+  const char *out = context;
+  struct stat status;
+  enum folder folder;
+  if (!layout_folder_find(name, &folder) && strcmp(name, MANIFEST_NAME) != 0 && !layout_is_lock(name))
+    return true;
+  char *path = file_join(out, name);
+  if (!path) return error_set_memory(error, PATH_MAX, "a path");
+  const bool link = lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
+  if (link)
+    error_set(error, ERROR_CONFLICT,
+              "%s is a link, and what a run writes and removes there would be elsewhere: remove the link (or "
+              "put what it leads to in its place); a link to all of the output folder is fine",
+              path);
+  free(path);
+  return !link;
+}
+
+bool layout_check_links(const char *out, struct error *error) {
+  return folder_visit(out, entry_check_link, (void *)(uintptr_t)out, error);
 }
 
 struct removal {

@@ -72,9 +72,15 @@ typedef bool layout_fn(void *context, const char *path, const char *folder, cons
                        struct error *error);
 bool layout_visit(const char *out, layout_fn *visit, void *context, struct error *error);
 
-/* ERROR_CONFLICT, naming one, where OUT holds anything but temporary files, a lock and empty folders of the
- * layout: what is left of a run that died before its manifest. */
-bool layout_check_empty(const char *out, struct error *error);
+/* ERROR_CONFLICT, naming one, if OUT, which has no readable manifest, holds anything but temporary files, a
+ * lock and empty folders of the layout: what is left of a run that died before its manifest. If it is to be
+ * overwritten, files of parts and a torn manifest may be there too. */
+bool layout_check_empty(const char *out, bool overwrite, struct error *error);
+
+/* ERROR_CONFLICT, naming one, if a folder of the layout, the manifest or the lock is a symbolic link: what is
+ * written and removed there would be written and removed elsewhere. OUT itself may be one. (A part's file
+ * that is a link counts as missing.) */
+bool layout_check_links(const char *out, struct error *error);
 
 /* Removes, through the job's folder, the temporary files that jobs of an earlier version left beside their
  * final names. */

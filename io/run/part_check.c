@@ -39,9 +39,13 @@ static enum finding_kind file_check(const char *path, const struct part_file *fi
   struct digest digest;
   struct error error;
   detail[0] = '\0';
-  if (stat(path, &status) != 0) {
+  if (lstat(path, &status) != 0) {
     snprintf(detail, DETAIL_BYTES, "its part's record names it, but it is not there");
     return FINDING_MISSING;
+  }
+  if (!S_ISREG(status.st_mode)) {
+    snprintf(detail, DETAIL_BYTES, "it is a link, or no file at all");
+    return FINDING_DAMAGED;
   }
   if (status.st_size != file->digest.size) {
     snprintf(detail, DETAIL_BYTES, "it has %lld bytes; its part's record says %lld",

@@ -14,12 +14,12 @@
 #include "io/run/record_list.h"
 #include "io/run/run_state.h"
 
-/* True where every file of the record is there in its recorded size: what a resume trusts. */
+/* True where every file of the record is there in its recorded size: what a resume trusts. A link is none. */
 static bool files_are_there(const char *out, const struct part_record *record) {
   for (int i = 0; i < record->file_count; i++) {
     struct stat status;
     char *path = file_join(out, record->files[i].path);
-    const bool there = path && stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
+    const bool there = path && lstat(path, &status) == 0 && S_ISREG(status.st_mode) &&
                        status.st_size == record->files[i].digest.size;
     free(path);
     if (!there) return false;
@@ -198,6 +198,15 @@ static bool run_continue(struct run_log *log, const struct run_request *request,
   return run_state_save(log, MANIFEST_RUNNING, error);
 }
 
+/* The manifest that OUT has, or NULL. Overwriting needs none, if all else in OUT is a run's. */
+static bool manifest_find(const char *out, enum run_mode mode, struct manifest **manifest,
+                          struct error *error) {
+  const bool overwrite = mode == RUN_OVERWRITE;
+  if (!layout_check_links(out, error)) return false;
+  if (!manifest_read(out, manifest, error) && !(overwrite && error->code == ERROR_INPUT)) return false;
+  return *manifest || layout_check_empty(out, overwrite, error);
+}
+
 struct run_log *run_log_open(const char *out, const struct run_request *request, struct error *error) {
   bool ok = false;
   struct manifest *manifest = NULL;
@@ -207,10 +216,9 @@ struct run_log *run_log_open(const char *out, const struct run_request *request,
   if (!file_make_folder(log->out, error)) goto out;
   /* From here on nobody else changes what is read below. */
   if (!(log->job = job_folder_take(log->out, error))) goto out;
-  if (!manifest_read(log->out, &manifest, error)) goto out;
-  if (!manifest && !layout_check_empty(log->out, error)) goto out;
+  if (!manifest_find(log->out, request->mode, &manifest, error)) goto out;
   if (!layout_remove_left_over(log->job, log->out, error) ||
-      (manifest && request->mode == RUN_OVERWRITE && !layout_remove_run(log->job, log->out, error))) {
+      (request->mode == RUN_OVERWRITE && !layout_remove_run(log->job, log->out, error))) {
     run_state_failed(log, error);
     goto out;
   }

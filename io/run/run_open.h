@@ -23,8 +23,9 @@ struct run_request {
  * - RUN_APPEND: another identity; a shard of the manifest is recognised by its path; shards that are new
  *   go to the end of the list.
  * - RUN_OVERWRITE: never; what an earlier run wrote (files of the layout, nothing else) is removed
- *   first, its manifest replaced.
- * - any mode: an OUT that holds files but no manifest.
+ *   first, its manifest replaced. The manifest may be torn or lost, if OUT holds nothing but a run's files.
+ * - any other mode: an OUT that holds files but no manifest.
+ * - any mode: a link inside OUT (layout_check_links).
  * The manifest is a new run's first file. Temporary files of earlier jobs are removed, those of an earlier
  * version, beside their final names, too. */
 struct run_log *run_log_open(const char *out, const struct run_request *request, struct error *error);

@@ -63,7 +63,8 @@ static uint64_t folder_bit(struct verification *verification, const char *folder
 static enum repair file_repair(const char *out, const struct part_file *file) {
   struct stat status;
   char *path = file_join(out, file->path);
-  const bool seen = !path || stat(path, &status) != 0 || status.st_size != file->digest.size;
+  const bool seen =
+      !path || lstat(path, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size != file->digest.size;
   free(path);
   return seen ? REPAIR_RESUME : REPAIR_RECORD;
 }
@@ -182,9 +183,16 @@ bool run_verify(const char *out, int32_t threads, finding_fn *report, void *cont
   struct verification verification = {.out = out, .report = report, .context = context};
   *totals = (struct run_totals){0};
   *files = 0;
-  if (!file_check_folder(out, error) || !manifest_read(out, &manifest, error)) return false;
+  if (!file_check_folder(out, error) || !layout_check_links(out, error) ||
+      !manifest_read(out, &manifest, error))
+    return false;
   if (!manifest)
-    return error_set(error, ERROR_INPUT, "%s has no " MANIFEST_NAME ": it is not the output of a run", out);
+    return error_set(
+        error, ERROR_INPUT,
+        "%s has no " MANIFEST_NAME
+        ": it is not the output of a run (if it was, the same nina embed with --overwrite starts "
+        "anew)",
+        out);
   verification.shards = manifest->shards;
   verification.unfinished = manifest->state != MANIFEST_COMPLETE;
   const bool ok = verification_run(&verification, manifest, threads, error);

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from output import Output, derive, frame_texts, hash128, same_bits, seek_table, unzstd
-from program import DONE, FAILED, MODEL, embed, nina, tokenize
+from program import DONE, FAILED, MODEL, USAGE, embed, nina, tokenize
 from shards import make_archive, make_documents, read_shard, write_shard
 
 WIDTHS = (128, 64, 33, 16, 7)
@@ -248,6 +248,74 @@ def test_verify_names_the_command_that_repairs(
         subprocess.run(removal, shell=True, check=True)
     embed(small.path, *sorted((small.path.parent / "in").iterdir()), widths="16,8", block_lines=20)
     nina("verify", small.path)
+
+
+def archive_of(out: Output) -> list[Path]:
+    return sorted((out.path.parent / "in").iterdir())
+
+
+def test_torn_or_lost_manifest_is_recovered_by_overwrite(small: Output) -> None:
+    manifest, wanted = small.path / "manifest.json", small.embedding()
+    text = manifest.read_text()
+    for torn in text[: len(text) // 2], "", None:
+        if torn is None:
+            manifest.unlink()
+        else:
+            manifest.write_text(torn)
+        for sentence in nina("verify", small.path, status=FAILED).error, embed(
+            small.path, *archive_of(small), widths="16,8", block_lines=20, status=(FAILED, USAGE)
+        ).error:
+            assert "--overwrite starts anew" in sentence
+        embed(small.path, *archive_of(small), widths="16,8", block_lines=20, overwrite=True)
+        assert small.embedding() == wanted
+        nina("verify", small.path)
+
+
+@pytest.mark.parametrize("torn", ["{", None])
+def test_overwrite_leaves_a_folder_alone_that_is_not_a_runs(small: Output, torn: str | None) -> None:
+    """A manifest.json may be anybody's, and so may a folder without one."""
+    (small.path / "notes.txt").write_text("mine")
+    (small.path / "manifest.json").unlink()
+    if torn:
+        (small.path / "manifest.json").write_text(torn)
+    before = small.files("*", "*/*")
+    refused = embed(small.path, *archive_of(small), widths="16,8", block_lines=20, overwrite=True, status=USAGE).error
+    assert f"{small.path} holds notes.txt but no readable manifest.json" in refused
+    assert small.files("*", "*/*") == before
+
+
+@pytest.mark.parametrize("name", ["w8", "parts", "manifest.json"])
+def test_link_inside_out_is_refused(small: Output, name: str) -> None:
+    elsewhere = small.path.parent / "elsewhere"
+    (small.path / name).rename(elsewhere)
+    (small.path / name).symlink_to(elsewhere)
+    before = small.files("*", "*/*") | Output(elsewhere).files("*")
+    for overwrite in False, True:
+        refused = embed(small.path, *archive_of(small), widths="16,8", block_lines=20, overwrite=overwrite, status=USAGE)
+        assert f"{small.path}/{name} is a link" in refused.error
+    assert f"{small.path}/{name} is a link" in nina("verify", small.path, status=USAGE).error
+    assert small.files("*", "*/*") | Output(elsewhere).files("*") == before
+    (small.path / name).unlink()
+    elsewhere.rename(small.path / name)
+    nina("verify", small.path)
+
+
+def test_part_that_is_a_link_is_done_again(small: Output) -> None:
+    file, elsewhere = small.path / "w8/part-00000-00001.npy.zst", small.path.parent / "elsewhere"
+    content = file.read_bytes()
+    file.rename(elsewhere)
+    file.symlink_to(elsewhere)
+    assert "w8/part-00000-00001.npy.zst: it is a link" in nina("verify", small.path, status=FAILED).stdout
+    embed(small.path, *archive_of(small), widths="16,8", block_lines=20)
+    assert not file.is_symlink() and file.read_bytes() == content == elsewhere.read_bytes()
+    nina("verify", small.path)
+
+
+def test_out_itself_may_be_a_link(small: Output) -> None:
+    link = small.path.parent / "link"
+    link.symlink_to(small.path)
+    nina("verify", link)
+    embed(link, *archive_of(small), widths="16,8", block_lines=20).says("nothing to do")
 
 
 def test_verify_calls_an_unfinished_run_incomplete(small: Output) -> None:

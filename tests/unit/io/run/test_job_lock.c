@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "tests/unit/io/scratch.h"
@@ -85,6 +86,26 @@ static void killed_job_is_taken_over_at_once(void **state) {
   struct error error;
   assert_int_equal(child_run("", take_and_die, *state), -SIGKILL);
   assert_true(scratch_exists(*state, "job.lock"));
+  struct job_lock *lock = job_lock_take(*state, &error);
+  assert_non_null(lock);
+  job_lock_release(lock);
+}
+
+/* The first byte that is written kills it. */
+static int die_before_the_first_byte(void *out) {
+  struct error error;
+  const struct rlimit none = {0, 0};
+  signal(SIGXFSZ, SIG_DFL);
+  setrlimit(RLIMIT_CORE, &none);
+  setrlimit(RLIMIT_FSIZE, &none);
+  job_lock_take(out, &error);
+  return 1;
+}
+
+static void job_killed_while_it_wrote_its_lock_is_in_nobodys_way(void **state) {
+  struct error error;
+  assert_int_equal(child_run("", die_before_the_first_byte, *state), -SIGXFSZ);
+  assert_false(scratch_exists(*state, "job.lock"));
   struct job_lock *lock = job_lock_take(*state, &error);
   assert_non_null(lock);
   job_lock_release(lock);
@@ -207,6 +228,7 @@ static void lock_that_somebody_put_aside_is_removed(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       IN_SCRATCH(killed_job_is_taken_over_at_once),
+      IN_SCRATCH(job_killed_while_it_wrote_its_lock_is_in_nobodys_way),
       IN_SCRATCH(lock_is_there_from_take_to_release),
       IN_SCRATCH(living_job_on_this_host_is_left_alone),
       IN_SCRATCH(dead_job_on_this_host_is_taken_over_at_once),
