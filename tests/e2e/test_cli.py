@@ -408,7 +408,7 @@ def test_info_describes_an_output(tmp_path: Path, shard: Path) -> None:
         assert described[part] == manifest[key]
     assert nina("info", tmp_path, status=FAILED).error.startswith(f"{tmp_path}: no modules.json")
     error = nina("verify", tmp_path, status=FAILED).error
-    assert error == f"{tmp_path} has no manifest.json: it is not the output of a run"
+    assert error.startswith(f"{tmp_path} has no manifest.json: it is not the output of a run (")
 
 
 ABSENT = {
