@@ -3,6 +3,7 @@
 
 #include "host/cli/commands.h"
 #include "host/cli/compute_rows.h"
+#include "host/cli/dry_run_print.h"
 #include "host/cli/human.h"
 #include "host/cli/options.h"
 #include "host/cli/progress.h"
@@ -12,7 +13,9 @@
 
 struct embed_arguments {
   struct embed_options embed;
-  int progress; /* enum progress_mode */
+  bool dry_run;
+  double sample; /* 0: all */
+  int progress;  /* enum progress_mode */
   bool quiet, help;
   struct option_strings strings;
 };
@@ -54,6 +57,14 @@ static const struct option_spec specs[] = {
      .help = "keep the texts too, in OUT/text"},
     {.name = "zstd-level", .type = OPTION_INT, .offset = EMBED(zstd_level), .argument = "N",
      .help = "compression level (default: 1)"},
+    {.type = OPTION_HEADING, .help = "Before a run"},
+    {.name = "dry-run", .type = OPTION_FLAG, .offset = OWN(dry_run),
+     .help = "write nothing: read the INPUTs and print documents,\n"
+             "lengths, rejects, the size of OUT and the time that the\n"
+             "run would take (in one process, not under mpirun)"},
+    {.name = "sample", .type = OPTION_SHARE, .offset = OWN(sample), .argument = "SHARE",
+     .help = "dry run: of so much of the text, as 1%: places spread\n"
+             "evenly; of compressed shards the beginning (default: all)"},
     {.type = OPTION_HEADING, .help = "Stopping, and existing output"},
     {.name = "append", .type = OPTION_FLAG, .offset = EMBED(append),
      .help = "add new shards to a run that OUT holds"},
@@ -128,6 +139,32 @@ static int embed(struct ranks *ranks, const struct embed_arguments *arguments, c
   return embed_status_code(arguments, &report);
 }
 
+static int dry_run_status(const struct dry_run_report *report) {
+  if (report->interrupted) {
+    say("stopped; nothing was written");
+    return EXIT_FAILED;
+  }
+  if (report->damaged_shards > 0) return EXIT_FAILED;
+  return report->tally.rejected > 0 ? EXIT_REJECTS : EXIT_DONE;
+}
+
+static int embed_dry(struct ranks *ranks, const struct embed_arguments *arguments, const atomic_int *stop) {
+  struct error error = {0};
+  struct dry_run_report report;
+  struct progress progress;
+  const double sample = arguments->sample > 0 ? arguments->sample : 1;
+  const struct embed_callbacks callbacks =
+      progress_begin(&progress, (enum progress_mode)arguments->progress, arguments->quiet);
+  int status = EXIT_DONE;
+  const bool done = embed_dry_run(ranks, &arguments->embed, sample, &callbacks, stop, &report, &error);
+  progress_clear(&progress);
+  if (done && !report.interrupted)
+    dry_run_print(&report, arguments->embed.out, progress.mode == PROGRESS_JSON);
+  if (ranks_rank(ranks) == 0) status = done ? dry_run_status(&report) : command_fail(&error);
+  dry_run_close(&report);
+  return status;
+}
+
 static bool parse(int argc, char **argv, struct embed_arguments *arguments, struct error *error) {
   int first;
   if (!options_parse("embed", specs, argc, argv, arguments, &arguments->strings, &first, &arguments->help,
@@ -135,6 +172,8 @@ static bool parse(int argc, char **argv, struct embed_arguments *arguments, stru
     return false;
   arguments->embed.input = (const char *const *)argv + first;
   arguments->embed.input_count = argc - first;
+  if (arguments->sample > 0 && !arguments->dry_run && !arguments->help)
+    return error_set(error, ERROR_USAGE, "--sample is for --dry-run: a run embeds every document");
   if (arguments->help || (arguments->embed.model && arguments->embed.out)) return true;
   return error_set(error, ERROR_USAGE, "%s is required (nina embed --help)",
                    arguments->embed.model ? "--out" : "--model");
@@ -146,9 +185,12 @@ static int embed_command(int argc, char **argv) {
   int status;
   const atomic_int *stop = signals_catch();
   const bool parsed = parse(argc, argv, &arguments, &error);
-  struct ranks *ranks = command_join(parsed, arguments.help ? "embed --help" : "embed", &error, &status);
+  const char *way = arguments.help ? "embed --help" : arguments.dry_run ? "embed --dry-run" : "embed";
+  struct ranks *ranks = command_join(parsed, way, &error, &status);
   if (ranks && !arguments.help)
-    status = signals_status(embed(ranks, &arguments, stop), ranks_launched(ranks));
+    status = signals_status(
+        arguments.dry_run ? embed_dry(ranks, &arguments, stop) : embed(ranks, &arguments, stop),
+        ranks_launched(ranks));
   else if (ranks && ranks_rank(ranks) == 0)
     command_help(&command_embed);
   ranks_close(ranks);
@@ -164,7 +206,7 @@ const struct command command_embed = {
     .about =
         "Embeds every document of the INPUTs: .jsonl, .jsonl.gz or .jsonl.zst files, folders of them, or -\n"
         "for standard input. One JSON object a line. Start the same command again and it goes on where it\n"
-        "stopped.\n"
+        "stopped. --dry-run says beforehand what will come of it.\n"
         "\n"
         "  nina embed --model models/e5-small --out out/archive --id-field id --widths 384,128 archive/",
     .options = specs,

@@ -118,6 +118,20 @@ static bool parse_count(const struct option_spec *spec, const char *value, int64
   return parse_number(spec->name, value, 1, most, size, number, error);
 }
 
+/* Digits, perhaps with a fraction, and a percent sign. The point is a point in every locale: nina sets none.
+ */
+static bool parse_share(const char *name, const char *value, double *share, struct error *error) {
+  const size_t whole = strspn(value, "0123456789");
+  const char *end = value + whole;
+  const size_t fraction = *end == '.' ? strspn(end + 1, "0123456789") : 0;
+  if (fraction) end += 1 + fraction;
+  *share = strtod(value, NULL) / 100;
+  if (whole == 0 || strcmp(end, "%") != 0 || *share <= 0 || *share > 1)
+    return error_set(error, ERROR_USAGE,
+                     "%s: \"%s\" is not a share above 0%% and up to 100%%, as 1%% or 0.5%%", name, value);
+  return true;
+}
+
 static bool parse_widths(const char *name, const char *value, struct width_list *list, struct error *error) {
   list->count = 0;
   for (const char *at = value;; at++) {
@@ -198,6 +212,8 @@ static bool option_store(const struct option_spec *spec, const char *value, void
       if (!parse_count(spec, value, &number, error)) return false;
       *(int64_t *)field = number;
       return true;
+    case OPTION_SHARE:
+      return parse_share(spec->name, value, (double *)field, error);
     case OPTION_WIDTHS:
       return parse_widths(spec->name, value, (struct width_list *)field, error);
     case OPTION_CHOICE:
@@ -331,6 +347,7 @@ enum value_kind option_takes(const struct option_spec *spec, const char *const *
       return VALUE_WORDS;
     case OPTION_INT:
     case OPTION_SIZE:
+    case OPTION_SHARE:
     case OPTION_WIDTHS:
       break;
   }

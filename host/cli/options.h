@@ -15,6 +15,7 @@ enum option_type {
   OPTION_STRING,  /* const char * */
   OPTION_INT,     /* int32_t, above 0 */
   OPTION_SIZE,    /* int64_t, above 0, with an optional K, M or G (powers of 1,024) */
+  OPTION_SHARE,   /* double, above 0 and at most 1, from a percentage as 1% or 0.5% */
   OPTION_WIDTHS,  /* struct width_list, from a list with commas */
   OPTION_CHOICE,  /* int: index in choices */
   OPTION_DEVICE,  /* struct compute_options: its device and card */

@@ -7,6 +7,7 @@
 
 #include "host/job/agree.h"
 #include "host/job/device.h"
+#include "host/job/dry_run.h"
 #include "host/job/first_lines.h"
 #include "host/job/inputs.h"
 #include "host/job/notice.h"
@@ -196,14 +197,21 @@ static bool attach_log(struct embedding *run, struct error *error) {
   return ok && ranks_agree(run->ranks, run->log != NULL, error);
 }
 
-/* Every step is taken by all ranks together, so that all know when one of them fails. */
-static bool embedding_open(struct embedding *run, struct error *error) {
+/* All that can be opened without touching OUT. Every step is taken by all ranks together, so that all know
+ * when one of them fails. */
+static bool embedding_prepare(struct embedding *run, struct error *error) {
   struct ranks *ranks = run->ranks;
   if (!ranks_agree(ranks, open_input(run, error), error) || !agree_manifest(ranks, &run->manifest, error))
     return false;
   resolve_threads(run);
   if (!open_tools(run, error)) return false;
   say_prompt(run);
+  return true;
+}
+
+static bool embedding_open(struct embedding *run, struct error *error) {
+  struct ranks *ranks = run->ranks;
+  if (!embedding_prepare(run, error)) return false;
   struct run_identity identity = {0};
   const bool opened = ranks_agree(ranks, identity_of(run, &identity, error), error) &&
                       agree_identity(ranks, &identity, run->options->mixed, run->manifest, error) &&
@@ -359,4 +367,40 @@ bool embed_run(struct ranks *ranks, const struct embed_options *options,
   const bool done = embedding_open(&run, error) && embedding_work(&run, error);
   embedding_close(&run);
   return done;
+}
+
+bool embed_dry_run(struct ranks *ranks, const struct embed_options *options, double sample,
+                   const struct embed_callbacks *callbacks, const atomic_int *stop,
+                   struct dry_run_report *report, struct error *error) {
+  struct embed_report unused = {0};
+  struct embedding run = {
+      .asked = *options, .ranks = ranks, .callbacks = callbacks, .stop = stop, .report = &unused};
+  run.options = &run.asked;
+  *report = (struct dry_run_report){0};
+  if (ranks_size(ranks) > 1)
+    return error_set(
+        error, ERROR_USAGE,
+        "--dry-run reads the input in one process: start it without mpirun (the time it tells is "
+        "that of one rank)");
+  /* A file of algorithms that is not there would be written: then the encoder does without. */
+  if (options->compute.gemm_tuning && access(options->compute.gemm_tuning, F_OK) != 0)
+    run.asked.compute.gemm_tuning = NULL;
+  bool ok = embedding_prepare(&run, error);
+  if (ok && run.manifest)
+    notice(callbacks, ranks, "%s holds a run already; what follows is of all INPUTs, not of what is left",
+           options->out);
+  const struct dry_run_parts parts = {.shards = run.inputs.shard,
+                                      .shard_count = run.inputs.count,
+                                      .head = &run.head,
+                                      .tokenizer = run.tokenizer,
+                                      .encoder = run.encoder,
+                                      .options = &run.settings.flow,
+                                      .out = options->out,
+                                      .sample = sample,
+                                      .callbacks = callbacks,
+                                      .ranks = ranks,
+                                      .stop = stop};
+  ok = ok && dry_run(&parts, report, error);
+  embedding_close(&run);
+  return ok;
 }

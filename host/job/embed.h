@@ -77,3 +77,12 @@ struct embed_report {
 bool embed_run(struct ranks *ranks, const struct embed_options *options,
                const struct embed_callbacks *callbacks, const atomic_int *stop, struct embed_report *report,
                struct error *error);
+
+struct dry_run_report; /* host/job/dry_run.h */
+
+/* Says what embed_run would come to: reads the share `sample` (above 0; 1: all) of the inputs' text, and
+ * writes nothing. In a world of one: ERROR_USAGE if there are other ranks. Setting *stop ends it early. False
+ * on error; dry_run_close must follow in any case. */
+bool embed_dry_run(struct ranks *ranks, const struct embed_options *options, double sample,
+                   const struct embed_callbacks *callbacks, const atomic_int *stop,
+                   struct dry_run_report *report, struct error *error);

@@ -9,7 +9,7 @@
 enum shard_kind { SHARD_PLAIN, SHARD_COMPRESSED, SHARD_KINDS };
 
 /* Shards of one kind: all of them, and what the looks found. */
-struct kind {
+struct size_kind {
   int32_t count;
   double size; /* of all files */
   double file_bytes, text_bytes, lines;
@@ -30,7 +30,7 @@ static double count_lines(const char *text, int64_t size) {
 
 /* Adds the text of one shard as far as it can be read; without room to read it, or if it is damaged at once,
  * nothing. */
-static void kind_look(struct kind *kind, const char *path) {
+static void kind_look(struct size_kind *kind, const char *path) {
   struct error unreadable;
   char *buffer = malloc(INPUT_SIZE_LOOK_BYTES);
   struct byte_source *source = buffer ? byte_source_open(path, &unreadable) : NULL;
@@ -51,7 +51,7 @@ static void kind_look(struct kind *kind, const char *path) {
   free(buffer);
 }
 
-static void kind_look_at_some(struct kind *kind, enum shard_kind which, const struct shard *shards,
+static void kind_look_at_some(struct size_kind *kind, enum shard_kind which, const struct shard *shards,
                               int32_t count) {
   const int32_t looks = kind->count < INPUT_SIZE_LOOKS ? kind->count : INPUT_SIZE_LOOKS;
   int32_t looked = 0;
@@ -63,17 +63,17 @@ static void kind_look_at_some(struct kind *kind, enum shard_kind which, const st
   }
 }
 
-static double kind_text(const struct kind *kind) {
+static double kind_text(const struct size_kind *kind) {
   return kind->file_bytes > 0 ? kind->size * kind->text_bytes / kind->file_bytes : kind->size;
 }
 
 bool input_size_estimate(const struct shard *shards, int32_t count, struct input_size *size) {
-  struct kind kinds[SHARD_KINDS] = {0};
+  struct size_kind kinds[SHARD_KINDS] = {0};
   double looked_text = 0, looked_lines = 0;
   *size = (struct input_size){.expansion = 1};
   for (int32_t s = 0; s < count; s++) {
     if (shards[s].size < 0) return false;
-    struct kind *kind = &kinds[kind_of(&shards[s])];
+    struct size_kind *kind = &kinds[kind_of(&shards[s])];
     kind->count++;
     kind->size += (double)shards[s].size;
   }

@@ -1,0 +1,129 @@
+#include "host/job/tally.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/zst_size.h"
+
+bool tally_open(struct tally *tally, int32_t max_tokens, struct error *error) {
+  *tally = (struct tally){.max_tokens = max_tokens};
+  tally->length = calloc((size_t)max_tokens + 1, sizeof *tally->length);
+  return tally->length ||
+         error_set_memory(error, (size_t)max_tokens * sizeof *tally->length, "the lengths of documents");
+}
+
+void tally_close(struct tally *tally) {
+  free(tally->length);
+  *tally = (struct tally){0};
+}
+
+static bool is_digit(char byte) {
+  return byte >= '0' && byte <= '9';
+}
+
+/* Whether two reasons are alike but for their numbers. */
+static bool reasons_match(const char *a, const char *b) {
+  for (; *a && *b; a++, b++) {
+    if (is_digit(*a) && is_digit(*b)) {
+      while (is_digit(a[1])) a++;
+      while (is_digit(b[1])) b++;
+    } else if (*a != *b) {
+      return false;
+    }
+  }
+  return *a == *b;
+}
+
+static bool is_before(const struct reject_reason *a, const struct reject_reason *b) {
+  return a->shard != b->shard ? a->shard < b->shard : a->offset < b->offset;
+}
+
+static void tally_reject(struct tally *tally, const struct reject_reason *reject) {
+  int32_t r = 0;
+  while (r < tally->reasons && !reasons_match(tally->reason[r].text, reject->text)) r++;
+  if (r == TALLY_REASONS) {
+    tally->other_reasons++;
+    return;
+  }
+  struct reject_reason *known = &tally->reason[r];
+  const int64_t count = r < tally->reasons ? known->count + 1 : 1;
+  if (r == tally->reasons || is_before(reject, known)) *known = *reject;
+  known->count = count;
+  if (r == tally->reasons) tally->reasons++;
+}
+
+/* The block's rejects, as its file would have them. */
+static bool tally_rejects(struct tally *tally, const struct flow_block *work, struct error *error) {
+  const char *line = work->reject_lines.bytes;
+  const char *const end = line + work->reject_lines.size;
+  while (line < end) {
+    const char *next = memchr(line, '\n', (size_t)(end - line));
+    json_t *record = json_loadb(line, (size_t)(next - line), 0, NULL);
+    if (!record) return error_set_memory(error, (size_t)(next - line), "the record of a reject");
+    const int64_t number = json_integer_value(json_object_get(record, "line"));
+    struct reject_reason reject = {.shard = work->block.border.shard,
+                                   .line = work->block.border.first_line > 0 ? number : 0,
+                                   .offset = json_integer_value(json_object_get(record, "offset"))};
+    snprintf(reject.text, sizeof reject.text, "%s", json_string_value(json_object_get(record, "reason")));
+    json_decref(record);
+    tally_reject(tally, &reject);
+    line = next + 1;
+  }
+  return true;
+}
+
+/* Adds what the frames of a file take. */
+static bool tally_frames(int64_t *bytes, const struct text *lines, const int64_t *frames, int64_t count,
+                         int zstd_level, struct error *error) {
+  int64_t start = 0;
+  for (int64_t f = 0; f < count; start = frames[f++]) {
+    if (frames[f] == start) continue;
+    const int64_t size = zst_size(lines->bytes + start, (size_t)(frames[f] - start), zstd_level, error);
+    if (size < 0) return false;
+    *bytes += size;
+  }
+  return true;
+}
+
+bool tally_add(struct tally *tally, const struct flow_block *work, int zstd_level, struct error *error) {
+  tally->blocks++;
+  tally->lines += work->block.border.lines;
+  tally->documents += work->rows;
+  tally->tokens += work->tokens;
+  tally->rejected += work->rejected;
+  tally->blank += work->blank;
+  tally->truncated += work->truncated;
+  tally->characters += work->characters;
+  tally->embedded += work->embedded;
+  tally->reject_bytes += (int64_t)work->reject_lines.size;
+  for (int64_t i = 0; i < work->rows; i++) tally->length[work->row[i].tokens]++;
+  return tally_frames(&tally->id_bytes, &work->id_lines, work->id_frames, work->id_frame_count, zstd_level,
+                      error) &&
+         tally_frames(&tally->text_bytes, &work->text_lines, work->text_frames, work->text_frame_count,
+                      zstd_level, error) &&
+         tally_rejects(tally, work, error);
+}
+
+int32_t tally_quantile(const struct tally *tally, double share) {
+  const double rank = ceil(share * (double)tally->documents);
+  const int64_t wanted = rank < 1 ? 1 : (int64_t)rank;
+  int64_t seen = 0;
+  if (tally->documents == 0) return 0;
+  for (int32_t tokens = 0; tokens <= tally->max_tokens; tokens++) {
+    seen += tally->length[tokens];
+    if (seen >= wanted) return tokens;
+  }
+  return tally->max_tokens;
+}
+
+static int by_count(const void *left, const void *right) {
+  const struct reject_reason *a = left, *b = right;
+  if (a->count != b->count) return a->count > b->count ? -1 : 1;
+  return is_before(a, b) ? -1 : is_before(b, a);
+}
+
+void tally_sort_reasons(struct tally *tally) {
+  qsort(tally->reason, (size_t)tally->reasons, sizeof *tally->reason, by_count);
+}
