@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/run/id_line.h"
 #include "host/job/shard_text.h"
+#include "io/run/id_line.h"
 #include "io/text.h"
 
 struct passage_reader {

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/run/id_line.h"
 #include "io/file.h"
+#include "io/run/id_line.h"
 
 static bool widths_take(struct stored_run *run, struct error *error) {
   const struct width_list *widths = &run->manifest->identity.settings.widths;

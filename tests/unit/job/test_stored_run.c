@@ -1,5 +1,5 @@
-#include "io/run/id_line.h"
 #include "host/job/stored_run.h"
+#include "io/run/id_line.h"
 #include "tests/unit/io/scratch.h"
 
 static void id_line_is_read_whatever_the_order_of_its_members(void **state) {
