@@ -1,15 +1,15 @@
-/* The instruction sets that the kernels of this folder are built for, each one holding all of those before
- * it. */
+/* The instruction sets that the kernels of this folder are built for. Each one holds those before it, as far
+ * as its family of processors has them: ISA_NEON is ARM's, those after it are x86-64's. */
 #pragma once
 
 #include "host/model/encoder.h"
 
-enum isa { ISA_PLAIN, ISA_AVX2, ISA_AVX512, ISA_AVX512_BF16 };
+enum isa { ISA_PLAIN, ISA_NEON, ISA_AVX2, ISA_AVX512, ISA_AVX512_BF16 };
 
 /* The best of them that this processor and its operating system have. */
 enum isa isa_detect(void);
 
-/* "plain", "avx2" (with FMA and F16C), "avx512" (F, BW, DQ, VL), "avx512-bf16". */
+/* "plain", "neon", "avx2" (with FMA and F16C), "avx512" (F, BW, DQ, VL), "avx512-bf16". */
 const char *isa_name(enum isa isa);
 
 /* Processors that this process may run on, by its affinity mask. */

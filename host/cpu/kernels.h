@@ -73,5 +73,9 @@ struct kernels {
 /* The kernels of the best instruction set, `isa` or below, whose vectors divide all three sizes. */
 const struct kernels *kernels_for(enum isa isa, int32_t hidden, int32_t head_size, int32_t ffn);
 
-/* One table per instruction set; for kernels_for and for tests. */
-extern const struct kernels kernels_plain, kernels_avx2, kernels_avx512, kernels_avx512_bf16;
+/* The kernels of this very instruction set; NULL if this program is built for another family of processors.
+ */
+const struct kernels *kernels_of(enum isa isa);
+
+/* One table per instruction set, for kernels_of: a family of processors has kernels_plain and its own. */
+extern const struct kernels kernels_plain, kernels_neon, kernels_avx2, kernels_avx512, kernels_avx512_bf16;

@@ -93,9 +93,10 @@ static void throughput_add(struct check *check, int32_t mean, const struct cuda_
 static bool length_measure(struct check *check, struct runner *runners, int slots,
                            const struct cuda_forward *forward, int32_t mean, struct error *error) {
   const double seconds = 1.5 * check->scale->sustained;
-  struct text_batch batches[BATCHES] = {{0}};
+  struct text_batch *batches = calloc(BATCHES, sizeof *batches);
   struct rates rates;
   bool done = true;
+  if (!batches) return error_set_memory(error, BATCHES * sizeof *batches, "batches");
   for (int i = 0; i < BATCHES && done; i++)
     done = text_batch_make(&batches[i], &check->scale->shape, forward->batch_tokens, mean,
                            (uint64_t)(mean * BATCHES + i), error);
@@ -106,6 +107,7 @@ static bool length_measure(struct check *check, struct runner *runners, int slot
   table_print(&check->table);
   for (int s = 0; s < SLOTS; s++) runners[s].batches = NULL;
   for (int i = 0; i < BATCHES; i++) text_batch_free(&batches[i]);
+  free(batches);
   return done;
 }
 
