@@ -91,6 +91,18 @@ static inline char *shard_put(void **state, const char *name, const struct bytes
   return strdup(scratch_path(path, *state, name));
 }
 
+/* Starts this program anew in this process, as `program path`; returns if that fails. If it runs under an
+ * emulator of its processor (scripts/test-arm64), the emulator is what can be started. */
+static inline void program_start(const char *path) {
+  const char *emulator = getenv("NINA_EMULATOR");
+  char program[512] = "";
+  if (!emulator) {
+    execl("/proc/self/exe", "test", path, (char *)NULL);
+  } else if (readlink("/proc/self/exe", program, sizeof program - 1) > 0) {
+    execlp(emulator, emulator, program, path, (char *)NULL);
+  }
+}
+
 /* Runs this program anew with NINA_FAULT set, as `program path`, because a process reads that variable once.
  * Returns its exit status. */
 static inline int run_with_fault(const char *fault, const char *path) {
@@ -98,7 +110,7 @@ static inline int run_with_fault(const char *fault, const char *path) {
   assert_true(child >= 0);
   if (child == 0) {
     setenv("NINA_FAULT", fault, 1);
-    execl("/proc/self/exe", "test", path, (char *)NULL);
+    program_start(path);
     _exit(127);
   }
   int status;
