@@ -20,17 +20,17 @@
 #include "io/run/layout.h"
 
 #define LOCK_BYTES_MAX 1024
-#define PROC_BYTES 1024 /* of a line of /proc/<pid>/stat: some 50 numbers */
-#define ORPHAN_NAPS 50  /* of a tenth of a second */
-#define TAKE_TRIES 8    /* each fails only when another job did something at the same moment */
+#define PROC_BYTES 1024 /* for a line of /proc/<pid>/stat: some 50 numbers */
+#define ORPHAN_NAPS 50  /* a tenth of a second each */
+#define TAKE_TRIES 8    /* a try fails only if another job did something at the same moment */
 
-/* A process, on whatever machine. */
+/* A process on any machine. */
 struct owner {
   struct machine machine;
-  char namespace[40]; /* its PID namespace, in which the numbers below count; "" where there is no /proc */
+  char namespace[40]; /* PID namespace of the numbers below; "" without /proc */
   int64_t process;
-  int64_t start;  /* in clock ticks since the boot: tells a process from a later one of the same number */
-  int64_t parent; /* its parent when it took the lock: mpirun, or a shell */
+  int64_t start;  /* clock ticks since boot: tells processes with the same number apart */
+  int64_t parent; /* parent when the lock was taken: mpirun, or a shell */
 };
 
 struct job_lock {
@@ -44,7 +44,7 @@ struct job_lock {
   bool ending;
 };
 
-/* The first bytes of a file of /proc, or "". It is no file that a fault should strike. */
+/* The first bytes of a file in /proc, or "". Does not pass through the fault switch. */
 static void proc_read(const char *path, char text[PROC_BYTES]) {
   const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
   const ssize_t got = descriptor < 0 ? -1 : read(descriptor, text, PROC_BYTES - 1);
@@ -52,12 +52,12 @@ static void proc_read(const char *path, char text[PROC_BYTES]) {
   if (descriptor >= 0) close(descriptor);
 }
 
-/* Field 22 of /proc/<process>/stat; 0 where there is no such process, or a zombie is all that is left. */
+/* Field 22 of /proc/<process>/stat; 0 if there is no such process, or only its zombie. */
 static int64_t process_start(int64_t process) {
   char path[48], text[PROC_BYTES];
   snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", process);
   proc_read(path, text);
-  /* The second field is the program's name in brackets and may hold anything. */
+  /* The second field is the program's name in brackets and may contain anything. */
   const char *at = strrchr(text, ')');
   if (at && (strncmp(at, ") Z", 3) == 0 || strncmp(at, ") X", 3) == 0)) return 0;
   for (int field = 2; at && field < 22; field++)
@@ -68,7 +68,7 @@ static int64_t process_start(int64_t process) {
 static void owner_self(struct owner *owner) {
   memset(owner, 0, sizeof *owner);
   machine_here(&owner->machine);
-  /* "pid:[4026531836]"; what is not read stays zero */
+  /* "pid:[4026531836]"; the unread rest stays zero */
   if (readlink("/proc/self/ns/pid", owner->namespace, sizeof owner->namespace - 1) < 0)
     owner->namespace[0] = '\0';
   owner->process = getpid();
@@ -76,7 +76,7 @@ static void owner_self(struct owner *owner) {
   owner->parent = getppid();
 }
 
-/* The counter has room for any, so that it can be written anew in place. */
+/* The counter has a fixed width, so the lock can be rewritten in place. */
 static int lock_print(char text[LOCK_BYTES_MAX], const struct owner *owner, int64_t counter) {
   return snprintf(text, LOCK_BYTES_MAX,
                   "{\"host\":\"%s\",\"boot\":\"%s\",\"namespace\":\"%s\",\"pid\":%" PRId64
@@ -85,7 +85,7 @@ static int lock_print(char text[LOCK_BYTES_MAX], const struct owner *owner, int6
                   owner->parent, counter);
 }
 
-/* False where the text is no lock: of a job that died while it wrote it. (Earlier versions wrote no
+/* False if the text is not a lock, because its job died while writing. (Earlier versions wrote no
  * namespace.) */
 static bool lock_parse(const char *text, struct owner *owner) {
   const char *host, *boot, *namespace = "";
@@ -107,7 +107,7 @@ static bool lock_parse(const char *text, struct owner *owner) {
   return ok;
 }
 
-/* True where the owner's numbers mean here what they meant to it. */
+/* True if the owner's numbers mean the same here. */
 static bool owner_is_here(const struct owner *owner, const struct owner *self) {
   return *self->machine.boot && *self->namespace && machine_same(&owner->machine, &self->machine) &&
          strcmp(owner->namespace, self->namespace) == 0;
@@ -117,8 +117,8 @@ static bool owner_lives_here(const struct owner *owner) {
   return process_start(owner->process) == owner->start;
 }
 
-/* The ranks of an mpirun that was killed live on for a second or so. They are given the time to go, so that
- * the same command can be started again at once. */
+/* Waits for an owner to end. The ranks of a killed mpirun live on for a second or so; after this wait the
+ * same command can start again at once. */
 static bool owner_goes(const struct owner *owner) {
   const struct timespec nap = {.tv_nsec = 100 * 1000 * 1000};
   for (int naps = 0; owner_lives_here(owner); naps++) {
@@ -128,15 +128,15 @@ static bool owner_goes(const struct owner *owner) {
   return true;
 }
 
-/* Seconds since this machine's start, sleep included: a clock that nobody sets. */
+/* Seconds since this machine's start, sleep included: a clock that cannot be set. */
 static int64_t seconds_since_boot(void) {
   struct timespec now;
   clock_gettime(CLOCK_BOOTTIME, &now);
   return now.tv_sec;
 }
 
-/* Seconds for which the lock's text has been seen unchanged from this host, which is noted in job.lock.seen.
- * Where that cannot be written nothing has been seen. */
+/* Seconds for which this host has seen the lock's text unchanged, noted in job.lock.seen. If this file cannot
+ * be written, the result is 0. */
 static int64_t lock_seen_for(const char *out, const char *lock, const struct owner *self) {
   int64_t seen_for = 0;
   char *text = NULL;
@@ -165,7 +165,7 @@ static int64_t lock_seen_for(const char *out, const char *lock, const struct own
   return seen_for;
 }
 
-/* True where the lock may be taken over; else false with ERROR_CONFLICT. */
+/* True if the lock may be taken over; else false with ERROR_CONFLICT. */
 static bool lock_is_dead(const char *out, const char *text, const struct owner *self, struct error *error) {
   struct owner owner;
   const bool parsed = lock_parse(text, &owner);
@@ -186,16 +186,16 @@ static bool lock_is_dead(const char *out, const char *text, const struct owner *
                    owner.process, parsed ? owner.machine.host : "unknown", out, left);
 }
 
-/* Moves the lock with that text out of the way, if it is still that one. Put aside first and looked at
- * afterwards: of two jobs that find the same dead owner, the later one must not remove the lock that the
- * earlier one has made since. */
+/* Removes the lock if it still has this text. The lock is first put aside, then read: if two jobs find the
+ * same dead owner, the later job must not remove the new lock that the earlier job has made. */
 static void lock_remove(const char *path, const char *text) {
   char *aside = file_temporary(path), *found = NULL;
   size_t size;
   struct error ignored;
   if (!aside || rename(path, aside) != 0) goto out;
   const bool same = file_read(aside, LOCK_BYTES_MAX, &found, &size, &ignored) && strcmp(found, text) == 0;
-  /* If somebody else has made a third lock meanwhile, that one counts, and this one cannot be put back. */
+  /* If another job has made a third lock meanwhile, the third lock counts, and this one cannot be put
+   * back. */
   const int put_back = same ? 0 : link(aside, path);
   (void)put_back;
   unlink(aside);
@@ -204,7 +204,7 @@ out:
   free(aside);
 }
 
-/* Writes a new file at `path` and leaves it open; 0, or the errno. */
+/* Writes the lock to a new file at `path`, which stays open. Returns 0, or the errno. */
 static int lock_write(struct job_lock *lock, const char *path) {
   char text[LOCK_BYTES_MAX];
   const int length = lock_print(text, &lock->owner, 0);
@@ -216,21 +216,23 @@ static int lock_write(struct job_lock *lock, const char *path) {
   return number;
 }
 
-/* A reply that NFS lost makes a link that was made look like one that failed: the file knows. */
+/* True if the link exists. If NFS loses the reply, link(2) seems to fail although it has made the link; the
+ * file's link count shows it. */
 static bool lock_is_linked(const struct job_lock *lock) {
   struct stat status;
   return fstat(lock->descriptor, &status) == 0 && status.st_nlink == 2;
 }
 
-/* Makes the lock whole: it is written under another name and gets its own by a link, so no process that is
- * killed leaves an empty one. 0 with lock->descriptor; else the errno, EEXIST if there is a lock. */
+/* Makes the lock: writes it under a temporary name, then links it to its own name, so a killed process never
+ * leaves an empty lock. Returns 0 with lock->descriptor, else the errno; EEXIST if there is a lock
+ * already. */
 static int lock_make(struct job_lock *lock) {
   char *whole = file_temporary(lock->path);
   int number = whole ? lock_write(lock, whole) : ENOMEM;
   if (number == 0) {
     if (link(whole, lock->path) != 0 && !lock_is_linked(lock)) number = errno;
     unlink(whole);
-    /* A file system without links (exFAT, some of FUSE): in two steps, then. */
+    /* A file system without links (exFAT, some of FUSE): write the lock in place. */
     if (number == EPERM || number == ENOTSUP || number == ENOSYS) {
       close(lock->descriptor);
       number = lock_write(lock, lock->path);
@@ -244,12 +246,12 @@ static int lock_make(struct job_lock *lock) {
   return number;
 }
 
-/* One try: true with lock->descriptor, or without it where there is to be another try; false on error. */
+/* One try. True with lock->descriptor: taken; true without: try again; false on error. */
 static bool lock_try(struct job_lock *lock, const char *out, struct error *error) {
   char *found;
   size_t size;
   const int number = lock_make(lock);
-  if (number == 0 || number == ENOENT) return true; /* ENOENT: another job has just swept it away */
+  if (number == 0 || number == ENOENT) return true; /* ENOENT: another job has removed the file */
   errno = number;
   if (number != EEXIST) return error_set_errno(error, "cannot make %s", lock->path);
   if (!file_read(lock->path, LOCK_BYTES_MAX, &found, &size, error)) return access(lock->path, F_OK) != 0;
@@ -270,7 +272,7 @@ static void *lock_bump(void *argument) {
     while (!lock->ending && pthread_cond_timedwait(&lock->ended, &lock->mutex, &until) != ETIMEDOUT) continue;
     if (lock->ending) break;
     pthread_mutex_unlock(&lock->mutex);
-    /* A bump that fails costs nothing but the lock. The sync takes it to a file server. */
+    /* A failed bump can cost only the lock. The sync takes the bump to a file server. */
     const int length = lock_print(text, &lock->owner, counter);
     if (pwrite(lock->descriptor, text, (size_t)length, 0) == length) fdatasync(lock->descriptor);
     pthread_mutex_lock(&lock->mutex);
@@ -291,7 +293,7 @@ static bool bumping_start(struct job_lock *lock, struct error *error) {
   return lock->bumping || error_set(error, ERROR_MEMORY, "cannot start a thread: %s", strerror(status));
 }
 
-/* True where that path leads to the file that this lock made. */
+/* True if the path leads to the file that this lock made. */
 static bool lock_is_at(const struct job_lock *lock, const char *path) {
   struct stat named, opened;
   return stat(path, &named) == 0 && fstat(lock->descriptor, &opened) == 0 && named.st_ino == opened.st_ino &&
@@ -314,8 +316,8 @@ static bool aside_remove(void *context, const char *name, struct error *error) {
   return true;
 }
 
-/* Removes the locks over which somebody died who had put them aside or not yet linked them. This one is put
- * back by whoever took it for a dead one; no other can be, as long as this one is in its place. */
+/* Removes locks that a job put aside, or had not linked yet, before it died. If a job has put this live lock
+ * aside by mistake, that job puts it back. While this lock is in place, no other lock can be put back. */
 static void asides_remove(const struct job_lock *lock, const char *out) {
   struct error ignored;
   folder_visit(out, aside_remove, &(struct sweep){lock, out}, &ignored);

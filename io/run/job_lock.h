@@ -1,29 +1,31 @@
-/* OUT/job.lock: so that two jobs that somebody started on one OUT by mistake do not do the same work twice.
+/* OUT/job.lock: if two jobs are started on one OUT by mistake, the lock stops them from doing the same work
+ * twice.
  *
- * It spares work and nothing else: of two jobs that are at work all the same, the later one shuts the earlier
- * out (io/run/job_folder.h), so OUT would be right without it. It is one line of JSON, written whole under
- * another name and then linked: the owner's host, boot id, PID namespace, process, that process's start, and
- * a counter that the owner bumps every few seconds from a thread of its own.
+ * The lock only saves work. If two jobs run all the same, the later one shuts the earlier one out
+ * (io/run/job_folder.h), so OUT would be right without a lock. The lock is one line of JSON, written whole
+ * under another name and then linked: the owner's host, boot id, PID namespace, process, the process's start,
+ * and a counter. A thread of the owner bumps the counter every few seconds.
  *
- * Whose owner is gone is taken over. Where host, boot id and PID namespace are this process's own that shows
- * at once: there is no such process, or one of another start. Of any other owner all that can be seen is that
- * its counter stands still: whoever is refused notes in OUT/job.lock.seen what it saw and when, and takes the
- * lock over when it finds the same counter JOB_LOCK_STILL seconds later, by its own clock.
+ * If the owner is dead, the lock is taken over. If host, boot id and PID namespace are this process's own, a
+ * dead owner shows at once: there is no such process, or it has another start. For any other owner, only a
+ * counter that stands still shows its death. A refused job therefore notes the counter and the time in
+ * OUT/job.lock.seen. A later try that finds the same counter JOB_LOCK_STILL seconds later, by its own clock,
+ * takes the lock over.
  *
- * So after a restart of the machine, and in a new container, the lock of a dead job costs that minute too: by
- * the host's name alone it cannot be told from a living one's on another machine of that name. */
+ * So after a restart of the machine, and in a new container, a dead job's lock also costs this minute:
+ * another machine with the same host name may have a living job. */
 #pragma once
 
 #include "io/error.h"
 
 #define JOB_LOCK_BUMP 5   /* seconds between two bumps */
-#define JOB_LOCK_STILL 60 /* many bumps: a server that hangs for half a minute costs nobody the lock */
+#define JOB_LOCK_STILL 60 /* many bumps: a file server may hang for half a minute */
 
 struct job_lock;
 
-/* Takes the lock of OUT, which is made where missing. ERROR_CONFLICT, naming the owner and what to do, where
- * another job has it. */
+/* Takes the lock of OUT; makes OUT if missing. If another job has the lock: ERROR_CONFLICT, with the owner
+ * and what to do. */
 struct job_lock *job_lock_take(const char *out, struct error *error);
 
-/* Removes the lock, unless somebody has taken it over. */
+/* Removes the lock, unless another job has taken it over. */
 void job_lock_release(struct job_lock *lock);

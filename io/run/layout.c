@@ -71,7 +71,7 @@ bool part_name_parse(const char *folder, const char *name, int32_t *shard, int32
   if (!layout_folder_find(folder, &kind)) return false;
   if (sscanf(name, "part-%10ld-%10ld", &numbers[0], &numbers[1]) != 2) return false;
   if (numbers[0] < 0 || numbers[0] > INT32_MAX || numbers[1] < 0 || numbers[1] > INT32_MAX) return false;
-  /* Spelled back, so that blanks, signs and spare zeros do not pass. */
+  /* Written again and compared, so blanks, signs and extra zeros do not pass. */
   snprintf(spelled, sizeof spelled, PART_NAME_FORMAT "%s", numbers[0], numbers[1], layout[kind].suffix);
   if (strcmp(name, spelled) != 0) return false;
   *shard = (int32_t)numbers[0];
@@ -164,7 +164,7 @@ struct removal {
   const char *job, *out;
 };
 
-/* A temporary name of a file of the layout, and no stranger's. */
+/* True for a temporary name of a file in the layout, not of a foreign file. */
 static bool name_is_left_over(const char *folder, const char *name) {
   const char *before = *folder ? ".part-" : "." MANIFEST_NAME ".";
   return strncmp(name, before, strlen(before)) == 0 && file_is_temporary(name);
@@ -188,7 +188,8 @@ static bool entry_remove_part(void *context, const char *path, const char *folde
          job_folder_discard(removal->job, removal->out, path, error);
 }
 
-/* A width's folder: the next run may have other widths. One that still holds a stranger's file stays. */
+/* Removes a width's folder, because the next run may have other widths. If it still holds a foreign file, it
+ * stays. */
 static bool entry_remove_width(void *context, const char *name, struct error *error) {
   const struct removal *removal = context;
   enum folder folder;

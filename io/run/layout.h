@@ -10,21 +10,21 @@
 #define LOCK_SEEN_NAME "job.lock.seen"
 #define RECORD_FOLDER "parts"
 #define PART_PATH_MAX 64 /* bytes of struct part_file.path */
-#define WIDTHS_MAX 16    /* of a run */
+#define WIDTHS_MAX 16    /* in one run */
 
-/* Matryoshka widths: of a run strictly falling; of a command as its user lists them. */
+/* Matryoshka widths: a run's are strictly falling; a command's are in the user's order. */
 struct width_list {
   int32_t count;
   int32_t width[WIDTHS_MAX];
 };
 
-/* Every folder of OUT, a line each: a new kind of file is a line here and its producer
+/* Every folder in OUT, one line each. A new kind of file needs one line here and its producer
  * (host/flow/stage_commit.c).
  *
- *     folder   its name in this program: FOLDER_IDS
- *     name     in OUT; that of the vectors is followed by the width
- *     suffix   of its files, one for each part: part-SSSSS-BBBBB<suffix>
- *     stored   whether a run of these settings (struct run_settings) has the folder */
+ *     folder   name in this program: FOLDER_IDS
+ *     name     name in OUT; for vectors, the width follows
+ *     suffix   suffix of its files, one file per part: part-SSSSS-BBBBB<suffix>
+ *     stored   true if a run with these settings (struct run_settings) has the folder */
 // clang-format off
 #define LAYOUT(FOLDER)                                                   \
   /*     folder   name           suffix        stored                 */ \
@@ -39,21 +39,22 @@ struct width_list {
 enum folder { LAYOUT(LAYOUT_NAME) FOLDERS };
 #undef LAYOUT_NAME
 
-/* A part has a file of vectors a width, and at most one in every other folder but that of its own record. */
+/* A part has one file of vectors per width, and at most one file in each other folder. Its own record does
+ * not count. */
 #define PART_FILES_MAX (WIDTHS_MAX + FOLDERS - 2)
 
 struct run_settings;
 
-/* Whether a run has a folder. */
+/* True if a run with these settings has the folder. */
 bool layout_stores(enum folder folder, const struct run_settings *settings);
 
-/* The folder's name; `width` is that of FOLDER_VECTORS, and of no account in the others. */
+/* Writes the folder's name. Only FOLDER_VECTORS uses `width`. */
 void layout_folder_name(enum folder folder, int32_t width, char name[PART_PATH_MAX]);
 
-/* The folder of a name, spelled exactly as above; false if OUT has no such folder. */
+/* Finds the folder with this name, spelled exactly as above; false if OUT has no such folder. */
 bool layout_folder_find(const char *name, enum folder *folder);
 
-/* True for the two files of io/run/job_lock.h, which are no part of a run's output. */
+/* True for the two files of io/run/job_lock.h, which do not belong to a run's output. */
 bool layout_is_lock(const char *name);
 
 /* `folder/part-SSSSS-BBBBB<suffix>` */
@@ -63,30 +64,30 @@ void part_path_format(char path[PART_PATH_MAX], enum folder folder, int32_t widt
 /* The path of a part's commit record. */
 void record_path_format(char path[PART_PATH_MAX], int32_t shard, int32_t block);
 
-/* Takes the name of a file in a folder apart. False if part_path_format never spells the two so. */
+/* Reads the numbers in a file's name. False if part_path_format never writes this folder and name. */
 bool part_name_parse(const char *folder, const char *name, int32_t *shard, int32_t *block);
 
-/* Calls `visit` for every entry of OUT that is not a folder of the layout (`folder` is ""), and for every
- * entry of those folders. `path` is the entry's path inside OUT: `folder/name`, or `name`. */
+/* Calls `visit` for every entry of OUT that is not a folder in the layout (`folder` is ""), and for every
+ * entry inside these folders. `path` is the entry's path inside OUT: `folder/name`, or `name`. */
 typedef bool layout_fn(void *context, const char *path, const char *folder, const char *name,
                        struct error *error);
 bool layout_visit(const char *out, layout_fn *visit, void *context, struct error *error);
 
-/* ERROR_CONFLICT, naming one, if OUT, which has no readable manifest, holds anything but temporary files, a
- * lock and empty folders of the layout: what is left of a run that died before its manifest. If it is to be
- * overwritten, files of parts and a torn manifest may be there too. */
+/* Checks an OUT without a readable manifest. A run that died before its manifest leaves only temporary files,
+ * a lock and empty folders of the layout. If OUT holds anything else: ERROR_CONFLICT, with the name of one
+ * such entry. If `overwrite`, part files and a torn manifest are allowed too. */
 bool layout_check_empty(const char *out, bool overwrite, struct error *error);
 
-/* ERROR_CONFLICT, naming one, if a folder of the layout, the manifest or the lock is a symbolic link: what is
- * written and removed there would be written and removed elsewhere. OUT itself may be one. (A part's file
- * that is a link counts as missing.) */
+/* ERROR_CONFLICT, with the name, if a folder of the layout, the manifest or the lock is a symbolic link: the
+ * run would write and remove files elsewhere. OUT itself may be a link. (If a part's file is a link, it
+ * counts as missing.) */
 bool layout_check_links(const char *out, struct error *error);
 
-/* Removes, through the job's folder, the temporary files that jobs of an earlier version left beside their
- * final names. */
+/* Removes temporary files beside their final names, left by jobs of an earlier version. Works through the
+ * job's folder. */
 bool layout_remove_left_over(const char *job, const char *out, struct error *error);
 
-/* Removes, likewise, what a run wrote: records first, so that no part is valid any more whenever this is cut
- * short, then the other files of the layout. The manifest stays, to be replaced by the next run's: OUT is a
- * run's folder all along. So do files of other names. */
+/* Removes a run's files through the job's folder: first the records, so that no part is valid if the removal
+ * is cut short, then the layout's other files. The manifest stays until the next run's manifest replaces it,
+ * so OUT always belongs to a run. Files with other names stay too. */
 bool layout_remove_run(const char *job, const char *out, struct error *error);

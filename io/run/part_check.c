@@ -10,7 +10,7 @@
 #include "io/run/part_content.h"
 #include "io/run/record.h"
 
-#define SLOTS_PER_THREAD 4 /* parts that may be read ahead of one that takes long */
+#define SLOTS_PER_THREAD 4 /* parts that may be read ahead of a slow one */
 
 enum { DETAIL_BYTES = sizeof((struct error *)0)->message };
 
@@ -24,15 +24,15 @@ struct checking {
   const struct run_settings *settings;
   const uint64_t *key; /* [count] */
   int64_t count;
-  struct part_slot *slot; /* [slots]; part i lies in slot i % slots from when it is begun until it is taken */
+  struct part_slot *slot; /* [slots]; part i is in slot i % slots from its beginning until it is taken */
   int64_t slots;
   pthread_mutex_t lock;
   pthread_cond_t moved;
-  int64_t begun, taken; /* parts; under lock, and `moved` tells of a change */
+  int64_t begun, taken; /* parts; under lock; `moved` signals a change */
   bool stopping;        /* likewise */
 };
 
-/* What is wrong with a file's bytes; "" where nothing is. */
+/* The problem with a file's bytes; "" if there is none. */
 static enum finding_kind file_check(const char *path, const struct part_file *file, struct part_check *check,
                                     char detail[DETAIL_BYTES]) {
   struct stat status;
@@ -61,7 +61,7 @@ static enum finding_kind file_check(const char *path, const struct part_file *fi
   return FINDING_DAMAGED;
 }
 
-/* Keeps a finding; `place` is one of check's. */
+/* Keeps a finding; `place` is a field of check. */
 static void detail_keep(struct part_check *check, char **place, const char *detail) {
   *place = strdup(detail);
   if (*place) return;
@@ -69,7 +69,7 @@ static void detail_keep(struct part_check *check, char **place, const char *deta
   error_set_memory(&check->error, DETAIL_BYTES, "a finding");
 }
 
-/* A failure to look is no finding. */
+/* Keeps a problem with the content. If the check itself failed, that is not a finding. */
 static void content_keep(struct part_check *check, int i, const struct error *error) {
   check->kind[i] = FINDING_DAMAGED;
   if (error->code != ERROR_MEMORY) {
@@ -87,7 +87,7 @@ static bool file_is_ids(const struct part_file *file) {
   return layout_folder_find(name, &folder) && folder == FOLDER_IDS;
 }
 
-/* What the files say that are as they were committed; ids first, for they say what a row is of. */
+/* Checks the content of files that match their hashes; ids first, because they describe the rows. */
 static void content_check(const struct checking *checking, struct part_check *check,
                           char *const path[PART_FILES_MAX]) {
   const struct part_record *record = &check->record;
@@ -162,7 +162,7 @@ static struct part_slot *part_wait(struct checking *checking, int64_t i) {
   return slot;
 }
 
-/* Gives its slot to a part that is still to be read. */
+/* Frees the slot for a part that is not read yet. */
 static void part_leave(struct checking *checking, struct part_slot *slot) {
   part_check_clear(&slot->check);
   pthread_mutex_lock(&checking->lock);
@@ -206,7 +206,7 @@ bool parts_check(const char *out, const struct run_settings *settings, const str
   int status = 0;
   while (started < threads && (status = pthread_create(&thread[started], NULL, checker, &checking)) == 0)
     started++;
-  /* Fewer do the same. */
+  /* Fewer threads give the same result. */
   if (started == 0 && count > 0)
     error_set(error, ERROR_MEMORY, "cannot start a thread: %s", strerror(status));
   else

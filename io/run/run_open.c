@@ -14,7 +14,8 @@
 #include "io/run/record_list.h"
 #include "io/run/run_state.h"
 
-/* True where every file of the record is there in its recorded size: what a resume trusts. A link is none. */
+/* True if every file of the record exists with its recorded size: a resume trusts this. A link does not
+ * count. */
 static bool files_are_there(const char *out, const struct part_record *record) {
   for (int i = 0; i < record->file_count; i++) {
     struct stat status;
@@ -27,8 +28,8 @@ static bool files_are_there(const char *out, const struct part_record *record) {
   return true;
 }
 
-/* A record that cannot be trusted is left where it is and not entered: its part is done again and replaces
- * it. */
+/* If a record cannot be trusted, it stays in its place and is not entered: the part is done again, and its
+ * new record replaces the old one. */
 static bool part_load(struct run_log *log, uint64_t key, struct error *error) {
   struct part_record record;
   if (!record_read(log->out, part_key_shard(key), part_key_block(key), &record, error))
@@ -46,8 +47,8 @@ static bool parts_load(struct run_log *log, struct error *error) {
   return ok;
 }
 
-/* Takes over the size and the fingerprint that shard `i` has now. A change is accepted where the shard was
- * damaged: somebody has repaired it. */
+/* Takes over the present size and fingerprint of shard `i`. A change is accepted only if the shard was
+ * damaged: then it has been repaired. */
 static bool shard_renew(struct run_log *log, int32_t i, const struct shard *now, bool *changed,
                         struct error *error) {
   struct shard *then = &log->shards.shard[i];
@@ -72,7 +73,7 @@ static bool shard_renew(struct run_log *log, int32_t i, const struct shard *now,
       i, now->path, name, what);
 }
 
-/* Number of the first shard in which the two lists differ, or the shorter one's length. */
+/* Number of the first shard that differs between the two lists, or the shorter list's length. */
 static int32_t first_other_shard(const struct run_log *log, const struct run_request *request) {
   int32_t i = 0;
   while (i < log->shards.count && i < request->shard_count &&
@@ -133,7 +134,7 @@ out:
   return ok;
 }
 
-/* Makes OUT/name where missing; *made tells that OUT is to be synced. */
+/* Makes OUT/name if missing; *made: OUT must be synced. */
 static bool folder_make(const char *out, const char *name, bool *made, struct error *error) {
   char *path = file_join(out, name);
   if (!path) return error_set_memory(error, PATH_MAX, "a path");
@@ -167,14 +168,14 @@ static bool run_begin(struct run_log *log, const struct run_request *request, st
          run_state_save(log, MANIFEST_RUNNING, error) && folders_make(log, error);
 }
 
-/* False if somebody has changed the manifest's sums or its list of parts: then it is written anew. */
+/* False if the manifest's sums or list of parts have been changed: the manifest is then written anew. */
 static bool manifest_adds_up(const struct manifest *manifest, const struct run_log *log) {
   struct error unused;
   return memcmp(&manifest->totals, &log->parts.totals, sizeof manifest->totals) == 0 &&
          manifest_lists(manifest, &log->parts, &unused);
 }
 
-/* The manifest's list of shards becomes the log's; all else of it stays. */
+/* The log takes the manifest's list of shards; the rest stays in the manifest. */
 static bool run_continue(struct run_log *log, const struct run_request *request, struct manifest *manifest,
                          struct error *error) {
   bool changed =
@@ -198,7 +199,8 @@ static bool run_continue(struct run_log *log, const struct run_request *request,
   return run_state_save(log, MANIFEST_RUNNING, error);
 }
 
-/* The manifest that OUT has, or NULL. Overwriting needs none, if all else in OUT is a run's. */
+/* Reads OUT's manifest; NULL if there is none. RUN_OVERWRITE needs no manifest if everything else in OUT
+ * belongs to a run. */
 static bool manifest_find(const char *out, enum run_mode mode, struct manifest **manifest,
                           struct error *error) {
   const bool overwrite = mode == RUN_OVERWRITE;
@@ -214,7 +216,7 @@ struct run_log *run_log_open(const char *out, const struct run_request *request,
   if (!log) return NULL;
   if (!run_identity_copy(request->identity, &log->identity, error)) goto out;
   if (!file_make_folder(log->out, error)) goto out;
-  /* From here on nobody else changes what is read below. */
+  /* From here on no other job changes the files read below. */
   if (!(log->job = job_folder_take(log->out, error))) goto out;
   if (!manifest_find(log->out, request->mode, &manifest, error)) goto out;
   if (!layout_remove_left_over(log->job, log->out, error) ||

@@ -6,28 +6,30 @@
 
 enum run_mode { RUN_RESUME, RUN_APPEND, RUN_OVERWRITE };
 
-/* What is to be run. Not owned. */
+/* A request for a run. Owns nothing. */
 struct run_request {
   const struct run_identity *identity;
   const struct shard *shards;
   int32_t shard_count;
   enum run_mode mode;
-  bool mixed; /* a run of several compute classes: that of the manifest need not agree, and is replaced */
+  bool mixed; /* several compute classes: the manifest's need not agree, and are replaced */
 };
 
-/* Starts or resumes a run in OUT, which is made where missing; reads the records of all parts and drops those
- * whose files are missing or of another size. Refuses with ERROR_CONFLICT, saying what differs:
- * - RUN_RESUME: another identity, fewer or more shards, a shard whose size or fingerprint changed (unless
- *   its last part is incomplete: a repaired shard; its manifest entry is then renewed). A shard that only
- *   bears another path is the same shard.
- * - RUN_APPEND: another identity; a shard of the manifest is recognised by its path; shards that are new
- *   go to the end of the list.
- * - RUN_OVERWRITE: never; what an earlier run wrote (files of the layout, nothing else) is removed
- *   first, its manifest replaced. The manifest may be torn or lost, if OUT holds nothing but a run's files.
+/* Starts or resumes a run in OUT; makes OUT if missing. Reads the records of all parts, and drops a part if a
+ * file is missing or has another size. Removes temporary files of earlier jobs, also an earlier version's
+ * beside their final names. The manifest is a new run's first file.
+ *
+ * Refuses with ERROR_CONFLICT, and says what differs:
+ * - RUN_RESUME: another identity, fewer or more shards, a shard whose size or fingerprint changed (if its
+ *   last part is incomplete, the shard was repaired: its manifest entry is renewed instead). A shard with
+ *   another path but the same content is the same shard.
+ * - RUN_APPEND: another identity; a shard in the manifest is recognised by its path; new shards go to the
+ *   end of the list.
+ * - RUN_OVERWRITE: an OUT without a readable manifest that holds more than a run's files. An earlier run's
+ *   files (those in the layout, no others) are removed first, and its manifest is replaced. The manifest may
+ *   be torn or lost.
  * - any other mode: an OUT that holds files but no manifest.
- * - any mode: a link inside OUT (layout_check_links).
- * The manifest is a new run's first file. Temporary files of earlier jobs are removed, those of an earlier
- * version, beside their final names, too. */
+ * - any mode: a link inside OUT (layout_check_links). */
 struct run_log *run_log_open(const char *out, const struct run_request *request, struct error *error);
 
 void run_log_close(struct run_log *log);

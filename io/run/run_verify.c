@@ -15,7 +15,7 @@
 #include "io/run/record.h"
 #include "io/run/verification.h"
 
-/* Of a forged record with more folders than that: whatever bears the part's name counts as named. */
+/* For a forged record with more folders than FOLDERS_MAX: any file with the part's name counts as named. */
 #define FILES_ANY UINT64_MAX
 
 #define DETAIL_BYTES 1280 /* of a finding */
@@ -50,7 +50,7 @@ bool part_is_unread(const struct verification *verification, int32_t shard, int3
   return key_list_has(&verification->unread, part_key(shard, block));
 }
 
-/* The bit of a folder; 0 where it is new and `add` is false, or there is no room for it. */
+/* The bit of a folder; 0 if the folder is new and `add` is false, or if there is no room. */
 static uint64_t folder_bit(struct verification *verification, const char *folder, bool add) {
   for (int i = 0; i < verification->folder_count; i++)
     if (strcmp(verification->folder[i], folder) == 0) return (uint64_t)1 << i;
@@ -59,7 +59,8 @@ static uint64_t folder_bit(struct verification *verification, const char *folder
   return (uint64_t)1 << verification->folder_count++;
 }
 
-/* What a resume sees, it does again; all else of a part is done again once its record is away. */
+/* If a resume can see the damage, it does the part again; any other damage is repaired once the part's record
+ * is removed. */
 static enum repair file_repair(const char *out, const struct part_file *file) {
   struct stat status;
   char *path = file_join(out, file->path);
@@ -98,7 +99,7 @@ static bool part_take(void *context, const struct part_check *check, struct erro
   return part != NULL;
 }
 
-/* True where a record names the file, or is itself meant. */
+/* True if a record names the file, or if the file is itself part of OUT's layout. */
 static bool entry_is_known(struct verification *verification, const char *folder, const char *name) {
   int32_t shard, block;
   if (*folder == '\0')
