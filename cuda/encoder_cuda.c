@@ -11,6 +11,7 @@
 #include "cuda/cuda_slot.h"
 #include "cuda/gemm.h"
 #include "cuda/library.h"
+#include "io/json_parse.h"
 
 #define SLOTS 2
 /* 68 tokens a text make some 480 texts: enough rows for cuBLASLt to fill a card of 132 multiprocessors many
@@ -248,7 +249,7 @@ char *encoder_cuda_tune(struct encoder *encoder, struct error *error) {
   if (products && cuda_slot_tune(cuda->slot[0], products, error)) {
     json_t *all = json_pack("{s:s, s:s, s:s, s:O}", "card", class.card, "compute_capability",
                             class.compute_capability, "cublaslt", class.cublaslt, "products", products);
-    text = all ? json_dumps(all, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) : NULL;
+    text = all ? json_print(all, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) : NULL;
     json_decref(all);
     if (!text) error_set_memory(error, 4096, "the algorithms of products");
   }
@@ -275,7 +276,7 @@ bool encoder_cuda_use_tuning(struct encoder *encoder, const char *text, struct e
   struct compute_class class;
   const XXH128_hash_t hash = XXH3_128bits(text, strlen(text));
   json_error_t where;
-  json_t *tuning = json_loads(text, JSON_REJECT_DUPLICATES, &where);
+  json_t *tuning = json_parse(text, strlen(text), JSON_REJECT_DUPLICATES, &where);
   const json_t *products = json_object_get(tuning, "products");
   encoder_cuda_compute_class(encoder, &class);
   bool ok = tuning || error_set(error, ERROR_INPUT, "it is no JSON: line %d: %s", where.line, where.text);

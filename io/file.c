@@ -183,6 +183,13 @@ bool file_check_file(const char *path, struct error *error) {
   return path_check(path, false, error);
 }
 
+bool file_exists_in(const char *folder, const char *name) {
+  char path[PATH_MAX];
+  const int length = snprintf(path, sizeof path, "%s/%s", folder, name);
+  if (length >= (int)sizeof path || access(path, F_OK) == 0) return true;
+  return errno != ENOENT && errno != ENOTDIR;
+}
+
 bool file_make_folder(const char *path, struct error *error) {
   struct stat status;
   if (stat(path, &status) == 0) {

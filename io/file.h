@@ -35,6 +35,10 @@ bool file_read_at(int descriptor, const char *path, int64_t offset, void *bytes,
 bool file_check_folder(const char *path, struct error *error);
 bool file_check_file(const char *path, struct error *error);
 
+/* Whether `folder` holds `name`. False only if it is certain that it does not: whatever else hinders the look
+ * is for the one that opens the file to say. Takes no memory. */
+bool file_exists_in(const char *folder, const char *name);
+
 /* Makes a folder and the missing folders above it; new folders are durable. ERROR_USAGE if `path` is a
  * file. */
 bool file_make_folder(const char *path, struct error *error);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/json_parse.h"
 #include "io/mapped_file.h"
 
 #define LENGTH_BYTES 8               /* the u64 before the header */
@@ -149,8 +150,10 @@ static bool header_read(struct safetensors *file, struct error *error) {
     return error_set(error, ERROR_INPUT, "%s: a safetensors header of %llu bytes; the format allows %lld",
                      file->path, (unsigned long long)length, HEADER_BYTES_MAX);
   json_error_t problem;
-  file->header = json_loadb((const char *)file->map.bytes + LENGTH_BYTES, (size_t)length,
+  file->header = json_parse((const char *)file->map.bytes + LENGTH_BYTES, (size_t)length,
                             JSON_REJECT_DUPLICATES, &problem);
+  if (!file->header && json_error_code(&problem) == json_error_out_of_memory)
+    return error_set_memory(error, (size_t)length, "the header of a weights file");
   if (!file->header)
     return error_set(error, ERROR_INPUT, "%s: the safetensors header is not JSON: %s (byte %d of it)",
                      file->path, problem.text, problem.position);

@@ -7,6 +7,7 @@
 #include "host/cli/info.h"
 #include "host/cli/options.h"
 #include "io/file.h"
+#include "io/json_parse.h"
 #include "io/run/manifest.h"
 
 struct info_arguments {
@@ -36,6 +37,7 @@ static bool info(const char *folder, bool json, struct error *error) {
 static int info_command(int argc, char **argv) {
   struct error error = {0};
   struct info_arguments arguments = {0};
+  json_memory_failed(); /* from here on: info_print_json() looks */
   int first;
   bool help;
   if (!options_parse("info", specs, argc, argv, &arguments, NULL, &first, &help, &error))

@@ -6,6 +6,7 @@
 #include "host/cli/options.h"
 #include "host/model/model.h"
 #include "host/model/tokenizer.h"
+#include "io/json_parse.h"
 #include "io/line_reader.h"
 
 #define TEXT_BYTES ((int64_t)128 << 20) /* of a line, as embed takes it */
@@ -40,7 +41,9 @@ static bool line_text(char *line, size_t length, int64_t number, const char **te
   *size = length;
   if (length == 0 || line[0] != '"') return true;
   json_error_t details;
-  *owned = json_loadb(line, length, JSON_DECODE_ANY | JSON_ALLOW_NUL, &details);
+  *owned = json_parse(line, length, JSON_DECODE_ANY | JSON_ALLOW_NUL, &details);
+  if (!*owned && json_error_code(&details) == json_error_out_of_memory)
+    return error_set_memory(error, length, "a line");
   if (!*owned)
     return error_set(error, ERROR_INPUT, "standard input, line %lld: not a JSON string: %s",
                      (long long)number, details.text);

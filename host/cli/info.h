@@ -16,5 +16,6 @@ bool info_output(const char *folder, bool json, struct error *error);
 /* The CUDA cards of this machine and the libraries that they compute with, or why there is none. */
 bool info_devices(bool json, struct error *error);
 
-/* Prints a new value, which may be NULL, on lines of its own. */
+/* Prints a new value, which may be NULL, on lines of its own. ERROR_MEMORY if json_memory_failed() since the
+ * command began: something may be missing in it. */
 bool info_print_json(json_t *value, struct error *error);

@@ -6,6 +6,7 @@
 #include "host/cli/info.h"
 #include "host/cli/say.h"
 #include "host/model/identity.h"
+#include "io/json_parse.h"
 
 struct described {
   struct model *model;
@@ -90,9 +91,9 @@ static json_t *described_json(const struct described *described) {
 }
 
 bool info_print_json(json_t *value, struct error *error) {
-  char *text = value ? json_dumps(value, JSON_INDENT(2)) : NULL;
-  if (text) puts(text);
-  const bool done = text != NULL;
+  char *text = value ? json_print(value, JSON_INDENT(2)) : NULL;
+  const bool done = text && !json_memory_failed();
+  if (done) puts(text);
   free(text);
   json_decref(value);
   return done || error_set_memory(error, 1024, "a description");

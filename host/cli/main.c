@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "host/cli/commands.h"
+#include "host/cli/exceptions.h"
 #include "host/cli/generate.h"
 #include "host/cli/signals.h"
 #include "host/cli/streams.h"
@@ -34,5 +35,6 @@ static int run(int argc, char **argv) {
 int main(int argc, char **argv) {
   streams_open();
   signals_begin();
+  exceptions_begin();
   return streams_close(run(argc, argv));
 }

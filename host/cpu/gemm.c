@@ -61,14 +61,6 @@ static bool library_check(dnnl_status_t status, const char *action, struct error
   return error_set(error, ERROR_DEVICE, "oneDNN failed (status %d): %s", (int)status, action);
 }
 
-/* Runs a primitive to its end. */
-static bool primitive_run(const_dnnl_primitive_t primitive, dnnl_stream_t stream,
-                          const dnnl_exec_arg_t *arguments, int count, const char *action,
-                          struct error *error) {
-  return library_check(dnnl_primitive_execute(primitive, stream, count, arguments), action, error) &&
-         library_check(dnnl_stream_wait(stream), action, error);
-}
-
 static void *aligned_allocate(size_t bytes, const char *purpose, struct error *error) {
   void *memory = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
   if (!memory) error_set_memory(error, bytes, purpose);
@@ -95,8 +87,7 @@ struct gemm_engine *gemm_engine_open(struct error *error) {
     error_set_memory(error, sizeof *engine, "the GEMM engine");
     return NULL;
   }
-  if (library_check(dnnl_engine_create(&engine->engine, dnnl_cpu, 0), "creating its CPU engine", error))
-    return engine;
+  if (library_check(onednn_engine_create(&engine->engine), "creating its CPU engine", error)) return engine;
   free(engine);
   return NULL;
 }
@@ -130,9 +121,7 @@ static bool product_describe(const struct gemm *gemm, int32_t rows, onednn_const
   dnnl_primitive_attr_t attributes = NULL;
   bool done = false;
   *description = NULL;
-  if (!library_check(dnnl_primitive_attr_create(&attributes), action, error) ||
-      !library_check(dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user), action,
-                     error) ||
+  if (!library_check(onednn_attributes_create(&attributes), action, error) ||
       !library_check(onednn_desc_make(&product->input, 2, input_dims, input_type, dnnl_ab), action, error) ||
       !library_check(onednn_desc_make(&product->output, 2, output_dims, output_type, dnnl_ab), action, error))
     goto out;
@@ -161,7 +150,7 @@ static struct product *product_make(const struct gemm *gemm, int32_t rows, struc
       !library_check(onednn_desc_copy(&product->scratch,
                                       dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0)),
                      action, error) ||
-      !library_check(dnnl_primitive_create(&product->primitive, description), action, error))
+      !library_check(onednn_primitive_create(&product->primitive, description), action, error))
     goto failed;
   dnnl_primitive_desc_destroy(description);
   return product;
@@ -262,15 +251,13 @@ static bool weight_reorder(const struct gemm *gemm, const float *weight, dnnl_me
   dnnl_stream_t stream = NULL;
   bool done = false;
   if (!library_check(onednn_desc_make(&plain, 2, dims, dnnl_f32, dnnl_ab), action, error) ||
-      !library_check(dnnl_memory_create(&source, plain, engine, (void *)(uintptr_t)weight), action, error) ||
-      !library_check(
-          dnnl_reorder_primitive_desc_create(&description, plain, engine, gemm->packed, engine, NULL), action,
-          error) ||
-      !library_check(dnnl_primitive_create(&reorder, description), action, error) ||
-      !library_check(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags), action, error))
+      !library_check(onednn_memory_create(&source, plain, engine, weight), action, error) ||
+      !library_check(onednn_reorder(&description, engine, plain, gemm->packed), action, error) ||
+      !library_check(onednn_primitive_create(&reorder, description), action, error) ||
+      !library_check(onednn_stream_create(&stream, engine), action, error))
     goto out;
   const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, packed}};
-  done = primitive_run(reorder, stream, arguments, 2, action, error);
+  done = library_check(onednn_primitive_run(reorder, stream, arguments, 2), action, error);
 out:
   dnnl_stream_destroy(stream);
   dnnl_primitive_destroy(reorder);
@@ -294,9 +281,9 @@ struct gemm_weights *gemm_weights_pack(struct gemm *gemm, const float *weight, c
   weights->bias_bytes = aligned_allocate(bias_bytes, "packed weights", error);
   if (!weights->weight_bytes || !weights->bias_bytes) goto failed;
   memcpy(weights->bias_bytes, bias, bias_bytes);
-  if (!library_check(dnnl_memory_create(&weights->weight, gemm->packed, engine, weights->weight_bytes),
+  if (!library_check(onednn_memory_create(&weights->weight, gemm->packed, engine, weights->weight_bytes),
                      action, error) ||
-      !library_check(dnnl_memory_create(&weights->bias, gemm->bias, engine, weights->bias_bytes), action,
+      !library_check(onednn_memory_create(&weights->bias, gemm->bias, engine, weights->bias_bytes), action,
                      error))
     goto failed;
   const int threads = onednn_team(); /* a team made for this alone would go on spinning between the calls */
@@ -325,8 +312,7 @@ struct gemm_thread *gemm_thread_open(struct gemm_engine *engine, struct error *e
     return NULL;
   }
   thread->engine = engine;
-  if (library_check(dnnl_stream_create(&thread->stream, engine->engine, dnnl_stream_default_flags),
-                    "creating a stream", error))
+  if (library_check(onednn_stream_create(&thread->stream, engine->engine), "creating a stream", error))
     return thread;
   free(thread);
   return NULL;
@@ -367,17 +353,17 @@ static bool product_run(struct gemm *gemm, const struct gemm_weights *weights, s
     return false;
   dnnl_memory_t from = NULL, to = NULL, scratch = NULL;
   bool done = false;
-  if (!library_check(dnnl_memory_create(&from, product->input, engine, (void *)(uintptr_t)input), action,
-                     error) ||
-      !library_check(dnnl_memory_create(&to, product->output, engine, output), action, error) ||
-      !library_check(dnnl_memory_create(&scratch, product->scratch, engine, thread->scratch), action, error))
+  if (!library_check(onednn_memory_create(&from, product->input, engine, input), action, error) ||
+      !library_check(onednn_memory_create(&to, product->output, engine, output), action, error) ||
+      !library_check(onednn_memory_create(&scratch, product->scratch, engine, thread->scratch), action,
+                     error))
     goto out;
   const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, from},
                                        {DNNL_ARG_WEIGHTS, weights->weight},
                                        {DNNL_ARG_BIAS, weights->bias},
                                        {DNNL_ARG_DST, to},
                                        {DNNL_ARG_SCRATCHPAD, scratch}};
-  done = primitive_run(product->primitive, thread->stream, arguments, 5, action, error);
+  done = library_check(onednn_primitive_run(product->primitive, thread->stream, arguments, 5), action, error);
 out:
   dnnl_memory_destroy(from);
   dnnl_memory_destroy(to);

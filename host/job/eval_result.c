@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "io/file.h"
+#include "io/json_parse.h"
 
 #define METRICS_BYTES_MAX \
   ((size_t)1 << 30) /* of a metrics.json: hundreds of thousands of queries at six widths */
@@ -161,10 +162,13 @@ bool eval_result_read(const char *path, struct eval_result *result, struct error
   size_t size;
   if (!file_check_file(path, error) || !file_read(path, METRICS_BYTES_MAX, &text, &size, error)) return false;
   json_error_t problem;
-  json_t *file = json_loadb(text, size, JSON_REJECT_DUPLICATES, &problem);
+  json_t *file = json_parse(text, size, JSON_REJECT_DUPLICATES, &problem);
   free(text);
   bool ok = file != NULL;
-  if (!ok) reading_fails(&reading, problem.text, error);
+  if (!ok && json_error_code(&problem) == json_error_out_of_memory)
+    error_set_memory(error, size, path);
+  else if (!ok)
+    reading_fails(&reading, problem.text, error);
   if (ok && json_integer_value(json_object_get(file, "format")) != 1)
     ok = reading_fails(&reading, "its format is not 1", error);
   ok = ok && read_names(&reading, file, error) && read_making(&reading, file, error) &&

@@ -3,19 +3,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "io/file.h"
+#include "io/json_parse.h"
 
 /* A tokenizer.json with 250,000 pieces has 17 MB. */
 #define CONFIG_BYTES_MAX ((size_t)256 << 20)
 
 #define FOUND_BYTES 80 /* of a value quoted in an error sentence */
 
-static json_t *json_parse(const char *path, const char *text, size_t size, struct error *error) {
+static json_t *text_parse(const char *path, const char *text, size_t size, struct error *error) {
   json_error_t detail;
   const size_t flags = JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL;
-  json_t *root = json_loadb(text, size, flags, &detail);
+  json_t *root = json_parse(text, size, flags, &detail);
   if (root) return root;
   if (json_error_code(&detail) == json_error_out_of_memory)
     error_set_memory(error, size, path);
@@ -31,9 +31,9 @@ bool config_file_read(const char *folder, const char *name, enum config_need nee
   size_t size = 0;
   *file = (struct config_file){.path = file_join(folder, name)};
   if (!file->path) return error_set_memory(error, strlen(folder) + strlen(name) + 2, "a path");
-  if (need == CONFIG_OPTIONAL && !config_file_exists(folder, name)) return true;
+  if (need == CONFIG_OPTIONAL && !file_exists_in(folder, name)) return true;
   if (file_read(file->path, CONFIG_BYTES_MAX, &text, &size, error))
-    file->root = json_parse(file->path, text, size, error);
+    file->root = text_parse(file->path, text, size, error);
   free(text);
   if (file->root) return true;
   config_file_free(file);
@@ -46,13 +46,6 @@ void config_file_free(struct config_file *file) {
   *file = (struct config_file){0};
 }
 
-bool config_file_exists(const char *folder, const char *name) {
-  char *path = file_join(folder, name);
-  const bool exists = path && access(path, F_OK) == 0;
-  free(path);
-  return exists;
-}
-
 const json_t *config_member(const struct config_file *file, const char *key) {
   const json_t *value = json_object_get(file->root, key);
   return json_is_null(value) ? NULL : value;
@@ -61,7 +54,7 @@ const json_t *config_member(const struct config_file *file, const char *key) {
 bool config_refuse(const struct config_file *file, enum error_code code, const char *key, const json_t *value,
                    const char *expected, struct error *error) {
   if (!value) return error_set(error, code, "%s: \"%s\" is missing; expected %s", file->path, key, expected);
-  char *found = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+  char *found = json_print(value, JSON_ENCODE_ANY | JSON_COMPACT);
   const bool cut = found && strlen(found) > FOUND_BYTES;
   error_set(error, code, "%s: \"%s\" is %.*s%s; expected %s", file->path, key, FOUND_BYTES,
             found ? found : "not printable", cut ? "…" : "", expected);

@@ -20,9 +20,6 @@ bool config_file_read(const char *folder, const char *name, enum config_need nee
                       struct error *error);
 void config_file_free(struct config_file *file);
 
-/* True if folder/name exists. */
-bool config_file_exists(const char *folder, const char *name);
-
 /* Member of the root object, or NULL if the file or the member is missing, or if the member is null. */
 const json_t *config_member(const struct config_file *file, const char *key);
 

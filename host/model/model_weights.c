@@ -87,14 +87,13 @@ out:
 }
 
 bool model_weights_open(const char *folder, struct model *model, struct error *error) {
-  if (config_file_exists(folder, WEIGHTS_FILE)) {
+  if (file_exists_in(folder, WEIGHTS_FILE)) {
     model->file = calloc(1, sizeof *model->file);
     if (!model->file) return error_set_memory(error, sizeof *model->file, "the list of weight files");
     return file_add(folder, WEIGHTS_FILE, model, error);
   }
-  if (config_file_exists(folder, WEIGHTS_INDEX)) return index_open(folder, model, error);
-  if (config_file_exists(folder, "pytorch_model.bin") ||
-      config_file_exists(folder, "pytorch_model.bin.index.json"))
+  if (file_exists_in(folder, WEIGHTS_INDEX)) return index_open(folder, model, error);
+  if (file_exists_in(folder, "pytorch_model.bin") || file_exists_in(folder, "pytorch_model.bin.index.json"))
     return error_set(error, ERROR_UNSUPPORTED,
                      "%s: the weights are in pytorch_model.bin; expected " WEIGHTS_FILE " or " WEIGHTS_INDEX
                      " (scripts/convert-model turns one into the other)",

@@ -53,7 +53,7 @@ bool modules_read(const char *folder, struct modules *modules, struct error *err
   struct config_file file = {0};
   bool done = false;
   *modules = (struct modules){0};
-  if (!config_file_exists(folder, "modules.json"))
+  if (!file_exists_in(folder, "modules.json"))
     return error_set(
         error, ERROR_INPUT,
         "%s: no modules.json; expected a model folder that sentence-transformers has saved (a bare "

@@ -9,6 +9,7 @@
 #include "host/model/config_file.h"
 #include "host/model/normaliser.h"
 #include "host/model/tokenizer_shared.h"
+#include "io/file.h"
 
 /* The ids that a folder's tokenizer gives: the ids of XLM-RoBERTa's class, or, if the class says nothing, the
  * ids listed in tokenizer.json. */
@@ -26,12 +27,12 @@ static enum class_kind class_kind_of(const char *name) {
 }
 
 static bool source_missing(const char *folder, enum class_kind kind, struct error *error) {
-  const char *found = config_file_exists(folder, TOKENIZER_SPM)  ? TOKENIZER_SPM " alone"
-                      : config_file_exists(folder, "vocab.txt")  ? "vocab.txt (WordPiece)"
-                      : config_file_exists(folder, "merges.txt") ? "merges.txt (BPE)"
-                      : config_file_exists(folder, "vocab.json") ? "vocab.json (BPE)"
-                                                                 : "no tokenizer";
-  if (kind == CLASS_GENERIC && config_file_exists(folder, TOKENIZER_SPM))
+  const char *found = file_exists_in(folder, TOKENIZER_SPM)  ? TOKENIZER_SPM " alone"
+                      : file_exists_in(folder, "vocab.txt")  ? "vocab.txt (WordPiece)"
+                      : file_exists_in(folder, "merges.txt") ? "merges.txt (BPE)"
+                      : file_exists_in(folder, "vocab.json") ? "vocab.json (BPE)"
+                                                             : "no tokenizer";
+  if (kind == CLASS_GENERIC && file_exists_in(folder, TOKENIZER_SPM))
     return error_set(error, ERROR_UNSUPPORTED,
                      "%s: found " TOKENIZER_SPM
                      ", but tokenizer_config.json names no class that says which ids it gives; "
@@ -49,14 +50,14 @@ static bool pieces_read(const char *folder, enum class_kind kind, const struct a
                         struct tokenizer_source *source, const char **name, struct error *error) {
   struct special_names names;
   *name = TOKENIZER_JSON;
-  if (config_file_exists(folder, TOKENIZER_JSON)) {
+  if (file_exists_in(folder, TOKENIZER_JSON)) {
     if (!tokenizer_json_read(folder, source, error)) return false;
     /* This class cuts words in its own way, whatever the file says. */
     if (kind == CLASS_XLM_ROBERTA) source->only_spaces = false;
     return true;
   }
   *name = TOKENIZER_SPM;
-  if (kind != CLASS_XLM_ROBERTA || !config_file_exists(folder, TOKENIZER_SPM))
+  if (kind != CLASS_XLM_ROBERTA || !file_exists_in(folder, TOKENIZER_SPM))
     return source_missing(folder, kind, error);
   return special_names_read(files, &names, error) && tokenizer_spm_read(folder, &names, source, error);
 }

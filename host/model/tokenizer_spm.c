@@ -56,8 +56,11 @@ static bool damaged(const struct spm_reader *reader, struct error *error) {
                    reader->path);
 }
 
+/* Of what should be a message. A number in its place has no bytes, and an empty message stands for it; the
+ * caller refuses it. */
 static struct proto_reader reader_of(const struct proto_field *field) {
-  return (struct proto_reader){field->bytes, field->bytes + field->size};
+  const unsigned char *bytes = field->is_bytes ? field->bytes : (const unsigned char *)"";
+  return (struct proto_reader){bytes, bytes + field->size};
 }
 
 struct spm_piece {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "io/file.h"
+#include "io/json_parse.h"
 #include "io/run/fields.h"
 #include "io/run/record.h"
 
@@ -212,7 +213,7 @@ bool manifest_lists(const struct manifest *manifest, const struct part_table *ta
 bool manifest_parse(const char *text, size_t size, struct manifest **manifest, struct error *error) {
   json_error_t problem;
   *manifest = NULL;
-  json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &problem);
+  json_t *json = json_parse(text, size, JSON_REJECT_DUPLICATES, &problem);
   struct manifest *read = json ? calloc(1, sizeof *read) : NULL;
   bool ok = read != NULL;
   if (!json && json_error_code(&problem) != json_error_out_of_memory)

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "io/json_parse.h"
+
 #define NAME "name"
 #define HASH "identity"
 
@@ -83,7 +85,7 @@ bool model_identity_visit(const struct model_identity *identity, field_fn *visit
  * it from another. */
 static bool member_read(const char *key, const json_t *value, struct model_identity *identity,
                         struct error *error) {
-  char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
+  char *text = json_print(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
   if (!text) return error_set_memory(error, 64, "a model's identity");
   const size_t length = strlen(text);
   if (length < sizeof identity->member->value)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/json_parse.h"
 #include "io/run/fields.h"
 #include "io/run/job_folder.h"
 #include "io/run/layout.h"
@@ -171,7 +172,7 @@ bool record_read(const char *out, int32_t shard, int32_t block, struct part_reco
   if (!path) return error_set_memory(error, PATH_MAX, "a path");
   if (!file_read(path, RECORD_BYTES_MAX, &text, &size, error)) goto out;
   json_error_t problem;
-  json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &problem);
+  json = json_parse(text, size, JSON_REJECT_DUPLICATES, &problem);
   if (!json && json_error_code(&problem) == json_error_out_of_memory) {
     error_set_memory(error, size, "a commit record");
     goto out;
@@ -188,10 +189,7 @@ out:
 bool record_exists(const char *out, int32_t shard, int32_t block) {
   char name[PART_PATH_MAX];
   record_path_format(name, shard, block);
-  char *path = file_join(out, name);
-  const bool there = path && access(path, F_OK) == 0;
-  free(path);
-  return there;
+  return file_exists_in(out, name);
 }
 
 bool record_remove(const char *job, const char *out, const struct part_record *record, struct error *error) {

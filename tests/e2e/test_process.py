@@ -207,3 +207,45 @@ def test_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     shutil.copytree(MODEL, tmp_path / "model")
     os.truncate(tmp_path / "model" / "config.json", 1 << 40)
     assert "config.json is larger than the" in nina("info", tmp_path / "model", status=FAILED).error
+
+
+STEP = 256 << 10
+NEW_MODEL = GOLDEN / "bert-mean-v6"  # its tokenizer is a large JSON file
+IN_LITTLE_MEMORY: dict[str, list[Any]] = {
+    "tokenize": ["tokenize", "--model", NEW_MODEL],
+    "model": ["info", NEW_MODEL],
+    "model as JSON": ["info", "--json", NEW_MODEL],
+    "output as JSON": ["info", "--json", "OUT"],
+    "comparison": ["eval", "--compare", "METRICS", "METRICS"],
+}
+
+
+def start_within(limit: int, arguments: list[Any]) -> subprocess.CompletedProcess[bytes]:
+    def take_limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+    return start(*arguments, input=b"una frase\n", stdout=subprocess.PIPE, preexec_fn=take_limit)
+
+
+@pytest.fixture(scope="module")
+def least_memory() -> int:
+    """What the libraries need until nina begins."""
+    limit = 16 << 20
+    while start_within(limit, ["--help"]).returncode != DONE:
+        limit += 1 << 20
+    return limit
+
+
+@pytest.mark.parametrize("name", IN_LITTLE_MEMORY)
+def test_short_memory_is_a_sentence_or_the_right_result(least_memory: int, out: Path, metrics: Path, name: str) -> None:
+    arguments = [{"OUT": out, "METRICS": metrics}.get(str(argument), argument) for argument in IN_LITTLE_MEMORY[name]]
+    expected, right, limit = start(*arguments, input=b"una frase\n", stdout=subprocess.PIPE).stdout, 0, least_memory
+    while right < 4:
+        done = start_within(limit, arguments)
+        result = checked(Result(done.returncode, done.stdout.decode(), done.stderr.decode()), (DONE, FAILED))
+        if done.returncode == DONE:
+            assert done.stdout == expected
+            right += 1
+        else:
+            assert "emory" in result.error, result.error
+        limit += STEP

@@ -1,0 +1,29 @@
+#include "host/cli/exceptions.h"
+
+#include <unistd.h>
+
+#include <cstring>
+#include <exception>
+#include <new>
+
+/* Nothing here takes memory, for that is most likely what was short. */
+static void tell(const char *sentence) {
+  if (write(STDERR_FILENO, sentence, strlen(sentence)) < 0) return; /* nobody is left to be told */
+}
+
+[[noreturn]] static void on_exception() {
+  const char *sentence = "nina: a library gave up, as libraries do if memory is short\n";
+  try {
+    if (std::current_exception()) throw;
+  } catch (const std::bad_alloc &) {
+    sentence = "nina: a library is out of memory\n";
+  } catch (...) {
+    sentence = "nina: a library failed with an exception that nobody caught\n";
+  }
+  tell(sentence);
+  _exit(1); /* EXIT_FAILED */
+}
+
+void exceptions_begin(void) {
+  std::set_terminate(on_exception);
+}
