@@ -1,6 +1,6 @@
-/* As attention_body.h, with products of bf16 pairs summed in fp32. One vdpbf16ps multiplies 16 lanes of two
- * numbers each: two components of 16 keys for the logits, two keys of 16 components for the weighted sum. So
- * K is packed by pairs of components and transposed, and V by pairs of keys. */
+/* Like attention_body.h, but multiplies bf16 pairs and sums in fp32. One vdpbf16ps multiplies 16 lanes with
+ * two numbers each: for the logits, two components of 16 keys; for the weighted sum, two keys of 16
+ * components. So K is packed by pairs of components and transposed, and V is packed by pairs of keys. */
 
 #include "host/cpu/attention_bf16.h"
 
@@ -15,23 +15,24 @@
 /* Four queries by four vectors of keys make 16 sums, so that no vdpbf16ps waits for the one before. */
 enum { LANES = 16, QUERIES = 4, VECTORS = 4, QUERY_BLOCK = 64 /* queries that share a walk over K and V */ };
 
-/* One head of one sequence. Logits are in units of the exponent of two. */
+/* One head of one sequence. Logits are exponents of two. If a sequence has several tiles, `top` and `sum` are
+ * the highest logit and the sum of exponentials so far. */
 struct head_bf16 {
-  const uint16_t *query, *key, *value; /* of token 0; the next token is `stride` numbers on */
-  uint16_t *context;                   /* [queries, context_stride], of this head */
+  const uint16_t *query, *key, *value; /* token 0's; the next token is `stride` numbers on */
+  uint16_t *context;                   /* [queries, context_stride], from this head's columns on */
   int64_t stride, context_stride;
   int32_t tokens, queries;
   float factor;      /* logits = factor · (q · k) */
-  __m512i *keys;     /* [⌈tokens / 16⌉, size / 2]: lane l is the pair of components of key 16 b + l */
-  __m512i *values;   /* [⌈tokens / 2⌉, size / 16]: lanes as unpack_lo and unpack_hi leave them */
+  __m512i *keys;     /* [⌈tokens / 16⌉, size / 2]: lane l holds a pair of components of key 16 b + l */
+  __m512i *values;   /* [⌈tokens / 2⌉, size / 16]: lanes in the order of unpack_lo and unpack_hi */
   float *logits;     /* [QUERIES, ATTENTION_TILE] */
   uint16_t *weights; /* [QUERIES, ATTENTION_TILE] */
-  float *sums; /* [QUERY_BLOCK, size]: weighted sums of the tiles so far, where there is more than one */
-  _Alignas(16) float top[QUERY_BLOCK]; /* of the logits so far, and the sum of their exponentials */
+  float *sums;       /* [QUERY_BLOCK, size]: weighted sums so far, if there are several tiles */
+  _Alignas(16) float top[QUERY_BLOCK];
   _Alignas(16) float sum[QUERY_BLOCK];
 };
 
-/* Rows to columns for 16 by 16 numbers of 32 bits. */
+/* Transposes 16 by 16 numbers of 32 bits. */
 INLINE void transpose(__m512i r[16]) {
   __m512i t[16];
   for (int i = 0; i < 16; i += 2) {
@@ -93,8 +94,8 @@ INLINE __m512bh pair_broadcast(const uint16_t *pair) {
   return (__m512bh)_mm512_set1_epi32(bits);
 }
 
-/* Logits of four queries against `vectors` · 16 keys, of which the lanes of the last vector outside `inside`
- * are past the end: they get a number that no logit is below. `top` collects the highest of each lane. */
+/* Computes four queries' logits against `vectors` · 16 keys. In the last vector, lanes outside `inside` are
+ * past the last key, and get a number below every logit. `top` collects each lane's highest logit. */
 INLINE void logits_tile(const uint16_t *const query[QUERIES], const __m512i *keys, const int size,
                         const int vectors, __mmask16 inside, float *logits, __m512 top[QUERIES]) {
   __m512 sum[QUERIES][VECTORS];
@@ -147,7 +148,7 @@ INLINE void logits_compute(const struct head_bf16 *head, const uint16_t *const q
   }
 }
 
-/* Lane l of the result is the highest (the sum) of x[l % 4]'s lanes. */
+/* Lane l of the result is the highest lane (below: the sum of the lanes) in x[l % 4]. */
 INLINE __m512 highest_of_four(const __m512 x[4]) {
   const __m512 ab = _mm512_max_ps(_mm512_unpacklo_ps(x[0], x[1]), _mm512_unpackhi_ps(x[0], x[1]));
   const __m512 cd = _mm512_max_ps(_mm512_unpacklo_ps(x[2], x[3]), _mm512_unpackhi_ps(x[2], x[3]));
@@ -164,7 +165,7 @@ INLINE __m512 sum_of_four(const __m512 x[4]) {
   return _mm512_add_ps(y, _mm512_shuffle_f32x4(y, y, 0xb1));
 }
 
-/* x[q] = every lane of the result holds lane q. */
+/* Sets every lane of x[q] to lane q of `lanes`. */
 INLINE void spread(__m512 lanes, __m512 x[4]) {
   x[0] = _mm512_permute_ps(lanes, 0x00);
   x[1] = _mm512_permute_ps(lanes, 0x55);
@@ -172,8 +173,8 @@ INLINE void spread(__m512 lanes, __m512 x[4]) {
   x[3] = _mm512_permute_ps(lanes, 0xff);
 }
 
-/* 2^x: a cubic in x - ⌊x⌋ with the least worst relative error, 7.5e-5, a twentieth of rounding a weight to
- * bf16. */
+/* 2^x: a minimax cubic in x - ⌊x⌋ with a relative error up to 7.5e-5, a twentieth of the error from rounding
+ * a weight to bf16. */
 INLINE __m512 exp2_short(__m512 x) {
   const __m512 rest = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
   __m512 y = _mm512_fmadd_ps(_mm512_set1_ps(0.07802452f), rest, _mm512_set1_ps(0.22606716f));
@@ -182,8 +183,8 @@ INLINE __m512 exp2_short(__m512 x) {
   return _mm512_scalef_ps(y, x);
 }
 
-/* weights = 2^(factor · logits - shift) in bf16, zeros up to a whole number of 32 keys; sum[q] collects them
- * in fp32. */
+/* weights = 2^(factor · logits - shift) in bf16, with zeros up to a multiple of 32 keys. sum[q] collects the
+ * weights in fp32. */
 INLINE void weights_compute(const struct head_bf16 *head, int32_t count, const __m512 shift[QUERIES],
                             __m512 sum[QUERIES]) {
   const __m512 factor = _mm512_set1_ps(head->factor);
@@ -217,11 +218,10 @@ INLINE void values_sum(const struct head_bf16 *head, int32_t first, int32_t coun
   }
 }
 
-/* Writes four queries' rows, the components back in order. Rows past the last query are not written.
- */
+/* Writes four queries' rows, with the components back in order; writes no row past the last query. */
 INLINE void context_store(const struct head_bf16 *head, int32_t first, const int size,
                           __m512 sum[QUERIES][VECTORS], __m512 total) {
-  /* unpack_lo left components 8 l … 8 l + 3 in lane l of 128 bits, unpack_hi the four after them. */
+  /* unpack_lo left components 8 l … 8 l + 3 in 128-bit lane l, unpack_hi the next four. */
   const __m512i order = _mm512_set_epi16(31, 30, 29, 28, 15, 14, 13, 12, 27, 26, 25, 24, 11, 10, 9, 8, 23, 22,
                                          21, 20, 7, 6, 5, 4, 19, 18, 17, 16, 3, 2, 1, 0);
   __m512 share[QUERIES];
@@ -243,7 +243,7 @@ INLINE void queries_find(const struct head_bf16 *head, int32_t first, const uint
   }
 }
 
-/* Four queries of a sequence of one tile: nothing but K, V, the logits and the weights is ever in memory. */
+/* Four queries in a sequence of one tile: memory holds only K, V, the logits and the weights. */
 INLINE void attend_tile(const struct head_bf16 *head, int32_t first, const int size) {
   const uint16_t *query[QUERIES];
   __m512 top[QUERIES], shift[QUERIES], total[QUERIES], sum[QUERIES][VECTORS];
@@ -257,7 +257,7 @@ INLINE void attend_tile(const struct head_bf16 *head, int32_t first, const int s
   context_store(head, first, size, sum, sum_of_four(total));
 }
 
-/* One more tile of keys for four queries of a longer sequence, `row` being the first one's place in the
+/* One more tile of keys for four queries in a longer sequence; `row` is the first query's place in the
  * block. */
 INLINE void attend_step(struct head_bf16 *head, int32_t first, int32_t row, int32_t key, int32_t keys,
                         const int size) {
@@ -284,7 +284,7 @@ INLINE void attend_step(struct head_bf16 *head, int32_t first, int32_t row, int3
     for (int v = 0; v < size / LANES; v++) _mm512_store_ps(sums + q * size + v * LANES, sum[q][v]);
 }
 
-/* `count` queries from `first` of a sequence of several tiles. */
+/* Does `count` queries from `first` in a sequence of several tiles. */
 INLINE void attend_block(struct head_bf16 *head, int32_t first, int32_t count, const int size) {
   memset(head->sums, 0, sizeof(float) * (size_t)((count + QUERIES - 1) / QUERIES * QUERIES) * (size_t)size);
   for (int32_t q = 0; q < QUERY_BLOCK; q++) {
@@ -317,7 +317,7 @@ INLINE void attend_head(struct head_bf16 *head, const int size) {
   }
 }
 
-/* The loops over a head's components have a known length, so that its sums stay in registers. */
+/* A constant head size lets the compiler keep the sums in registers. */
 static void attend_head_32(struct head_bf16 *head) {
   attend_head(head, 32);
 }

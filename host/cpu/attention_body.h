@@ -1,9 +1,9 @@
-/* Attention in fp32 over the vector words, for activations stored as fp32 or bf16; included once per
- * instruction set.
+/* Attention in fp32 vector arithmetic, for activations stored as fp32 or bf16; included once per instruction
+ * set.
  *
- * Per head, K is packed so that a vector holds one component of VEC_LANES keys, and V as whole rows. Then
- * four queries at a time: their logits against a tile of keys, the softmax over that tile, and the weighted
- * sum of its values. */
+ * For each head, K is packed so that a vector holds one component of VEC_LANES keys; V is packed as whole
+ * rows. Then four queries at a time: compute their logits against a tile of keys, the softmax over the tile,
+ * and the weighted sum of the tile's values. */
 #pragma once
 
 #include <float.h>
@@ -14,10 +14,10 @@
 /* A register tile is four queries by four vectors: 16 sums, which hide the latency of an FMA. */
 enum { QUERIES = 4, VECTORS = 4, QUERY_BLOCK = 64 /* queries that share a walk over K and V */ };
 
-/* Rows of activations in either type, for the inlined bodies below. */
+/* Rows of activations in either type, for the inlined functions below. */
 struct rows {
   const float *f32;
-  const uint16_t *bf16; /* where f32 is NULL */
+  const uint16_t *bf16; /* used if f32 is NULL */
 };
 
 static inline vec rows_load(struct rows rows, int64_t element) {
@@ -28,7 +28,7 @@ static inline vec rows_load(struct rows rows, int64_t element) {
 struct head {
   int32_t size, tokens;
   int64_t stride;    /* numbers from one token to the next in qkv */
-  struct rows query; /* of token 0 */
+  struct rows query; /* token 0's */
   float *keys;       /* [⌈tokens / VEC_LANES⌉, size, VEC_LANES], zeros past the end */
   float *values;     /* [tokens, size] */
   float *queries;    /* [QUERIES, size], scaled */
@@ -37,7 +37,8 @@ struct head {
   float top[QUERY_BLOCK], sum[QUERY_BLOCK];
 };
 
-/* 2^x for x ≤ 0; the polynomial is the least worst relative error's, 7.5e-8. Below 2^-126 it stays there. */
+/* 2^x for x ≤ 0. The polynomial is the minimax fit, with a relative error up to 7.5e-8. If x < -126, the
+ * result is 2^-126. */
 static inline vec vec_exp2(vec x) {
   static const float p[] = {1.0f, 0.69314694f, 0.2402212f, 0.05550713f, 0.00967554f, 0.0013276471f};
   const vec bounded = vec_max(x, vec_set(-126));
@@ -66,7 +67,7 @@ static void pack_head(struct head *head, struct rows key, struct rows value) {
   }
 }
 
-/* logits[q, 0 … vectors · VEC_LANES) of four queries; inlined for each count of vectors. */
+/* Computes logits[q, 0 … vectors · VEC_LANES) for four queries; inlined for each number of vectors. */
 __attribute__((always_inline)) static inline void logits_tile(const struct head *head, const float *keys,
                                                               const int vectors, float *logits) {
   const int32_t size = head->size;
@@ -85,8 +86,8 @@ __attribute__((always_inline)) static inline void logits_tile(const struct head 
     for (int v = 0; v < vectors; v++) vec_store(logits + q * ATTENTION_TILE + v * VEC_LANES, sum[q][v]);
 }
 
-/* Logits of `count` keys from `first`; those past the end are set to a number whose exponential is nothing.
- */
+/* Computes the logits for `count` keys from `first`. Lanes past the last key get a value whose exponential is
+ * as good as 0. */
 static void logits_compute(const struct head *head, int32_t first, int32_t count) {
   const int32_t vectors = (count + VEC_LANES - 1) / VEC_LANES;
   for (int32_t v = 0; v < vectors; v += VECTORS) {
@@ -110,8 +111,8 @@ static void logits_compute(const struct head *head, int32_t first, int32_t count
     for (int32_t k = count; k < vectors * VEC_LANES; k++) head->logits[q * ATTENTION_TILE + k] = -FLT_MAX;
 }
 
-/* logits = 2^(logits - top), with top and sum of query `q` of the block brought up to date. Returns what the
- * context so far is to be multiplied by. */
+/* Sets logits = 2^(logits - top), and updates top and sum for query `q` of the block. Returns the factor for
+ * the context so far. */
 static float softmax_update(struct head *head, int32_t count, float *logits, int32_t q) {
   vec top = vec_set(head->top[q]);
   for (int32_t k = 0; k < count; k += VEC_LANES) top = vec_max(top, vec_load(logits + k));
@@ -129,7 +130,7 @@ static float softmax_update(struct head *head, int32_t count, float *logits, int
   return keep;
 }
 
-/* context[q] = context[q] · keep[q] + Σ_k weights[q, k] · values[k], `vectors` vectors of components at a
+/* context[q] = context[q] · keep[q] + Σ_k weights[q, k] · values[k], for `vectors` vectors of components at a
  * time. */
 __attribute__((always_inline)) static inline void values_tile(const struct head *head, const float *values,
                                                               int32_t count, const float *keep,
@@ -171,7 +172,8 @@ static void values_compute(const struct head *head, int32_t first, int32_t count
   }
 }
 
-/* Queries first … first + QUERIES - 1 of the sequence as scaled fp32; past its end, its last one again. */
+/* Loads queries first … first + QUERIES - 1 as scaled fp32. Past the sequence's end, repeats the last
+ * query. */
 static void queries_load(const struct head *head, int32_t first, float scale) {
   for (int32_t q = 0; q < QUERIES; q++) {
     const int32_t t = first + q < head->tokens ? first + q : head->tokens - 1;
@@ -181,7 +183,8 @@ static void queries_load(const struct head *head, int32_t first, float scale) {
   }
 }
 
-/* context of queries first … first + count - 1, count ≤ QUERY_BLOCK, left undivided in head->context. */
+/* Computes the context for queries first … first + count - 1, count ≤ QUERY_BLOCK; head->context is not
+ * divided by the sum yet. */
 static void attend_block(struct head *head, int32_t first, int32_t count, float scale) {
   memset(head->context, 0,
          sizeof(float) * (size_t)((count + QUERIES - 1) / QUERIES * QUERIES) * (size_t)head->size);
@@ -202,12 +205,12 @@ static void attend_block(struct head *head, int32_t first, int32_t count, float 
   }
 }
 
-/* scratch: keys, values, then the tiles; attention_scratch() counts the same numbers. */
+/* scratch holds keys, values, then the tiles, as attention_scratch() counts them. */
 __attribute__((always_inline)) static inline void attend(const struct attention_shape *shape, struct rows qkv,
                                                          int32_t tokens, int32_t queries, float *context_f32,
                                                          uint16_t *context_bf16, void *scratch) {
   const int64_t hidden = (int64_t)shape->heads * shape->head_size;
-  const float log2_e = 1.44269504f; /* the softmax is taken with powers of two */
+  const float log2_e = 1.44269504f; /* the softmax uses powers of two */
   struct head head = {.size = shape->head_size, .tokens = tokens, .stride = 3 * hidden};
   head.keys = scratch;
   head.values = head.keys + (int64_t)((tokens + VEC_LANES - 1) / VEC_LANES) * VEC_LANES * head.size;

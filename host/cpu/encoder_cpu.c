@@ -7,11 +7,11 @@
 #include "host/cpu/slot.h"
 #include "host/model/widths.h"
 
-#define BATCH_TOKENS 1024 /* enough for the products to run at full speed; more changes nothing */
-/* Default blocks: as many lines as keep a block's work under so many operations if each line were one token,
- * which is 2,048 lines of multilingual-e5-small (43 million operations a token) and 256 of a model of
- * bge-m3's shape (604 million). At about a hundred tokens a line two cores commit one in seconds to a minute.
- */
+#define BATCH_TOKENS 1024 /* enough for full speed; more changes nothing */
+/* Default block size: the most lines that stay under this many operations, with each line counted as one
+ * token. So multilingual-e5-small (43 million operations a token) gets 2,048 lines, and a model with bge-m3's
+ * shape (604 million) gets 256. At about a hundred tokens a line, two cores commit a block in seconds to a
+ * minute. */
 #define BLOCK_OPERATIONS ((int64_t)1 << 37)
 #define BLOCK_LINES_MIN 256
 #define BLOCK_LINES_MAX 2048
@@ -21,11 +21,11 @@ struct cpu_slot {
   struct slot *slot;
   struct batch batch;
   bool submitted;
-  int32_t blamed; /* of the last batch: the sequence whose row could not be stored, or -1 */
+  int32_t blamed; /* sequence in the last batch whose row could not be stored, or -1 */
 };
 
 struct encoder_cpu {
-  struct encoder encoder; /* first: the pipeline's pointer is a pointer to this */
+  struct encoder encoder; /* must be first: the pipeline's pointer is cast to this struct */
   struct forward forward;
   int32_t width_count, widths[WIDTHS_MAX];
   struct cpu_slot *slot; /* [encoder.info.slots] */
@@ -51,7 +51,7 @@ struct rows_out {
   const struct encoder_cpu *cpu;
   struct cpu_slot *slot;
   uint16_t *const *rows;
-  enum row_verdict verdict; /* of slot.blamed */
+  enum row_verdict verdict; /* verdict on slot->blamed */
 };
 
 static bool row_write(void *context, int32_t sequence, const float *pooled) {
@@ -124,7 +124,7 @@ static bool options_check(const struct model_shape *shape, const struct encoder_
 
 int64_t encoder_cpu_block_lines(const struct model_shape *shape) {
   const int64_t hidden = shape->hidden, weights = 4 * hidden * hidden + 2 * hidden * shape->ffn;
-  const int64_t operations = 2 * weights * shape->layers; /* a multiplication and an addition a weight */
+  const int64_t operations = 2 * weights * shape->layers; /* a multiplication and an addition per weight */
   int64_t lines = BLOCK_LINES_MAX;
   while (lines > BLOCK_LINES_MIN && lines > BLOCK_OPERATIONS / operations) lines /= 2;
   return lines;

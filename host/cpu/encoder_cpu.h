@@ -1,7 +1,7 @@
-/* The encoder for CPUs: oneDNN GEMMs in fp32 or bf16 over weights that are packed once and shared by all
- * slots; attention, LayerNorm, embeddings, GELU and pooling in vectorised C, chosen at run time among
- * AVX-512-BF16, AVX-512, AVX2 and plain C. Each slot is single-threaded: its work is done inside wait, in the
- * calling thread. Its memory is bounded by max_tokens.
+/* The encoder for CPUs. oneDNN runs the GEMMs in fp32 or bf16, over weights that are packed once and shared
+ * by all slots. Attention, LayerNorm, embeddings, GELU and pooling are vectorised C; the instruction set is
+ * chosen at run time: AVX-512-BF16, AVX-512, AVX2 or plain C. Each slot is single-threaded: wait does its
+ * work, in the calling thread. max_tokens bounds its memory.
  *
  * The word table is read from the model's mapping, so the model must outlive the encoder. */
 #pragma once
@@ -11,7 +11,7 @@
 struct encoder *encoder_cpu_open(const struct model *model, const struct encoder_options *options,
                                  struct error *error);
 
-/* The default number of lines of a block: a power of two from 256 to 2,048, fewer for a larger model, so that
- * a block is committed every few seconds to every minute. A pure function of the shape, so that every machine
+/* The default number of lines in a block: a power of two from 256 to 2,048, smaller for a larger model, so
+ * that a block is committed every few seconds to every minute. A pure function of the shape, so every machine
  * cuts the same blocks. */
 int64_t encoder_cpu_block_lines(const struct model_shape *shape);

@@ -18,12 +18,11 @@ struct null_slot {
   struct batch batch;
   bool submitted;
   float *x;        /* [widths[0]] before normalising */
-  int64_t free_at; /* nanoseconds of the monotonic clock at which a device of the set rate would have done all
-                      before */
+  int64_t free_at; /* time on the monotonic clock, in ns, at which a device at the set rate would finish */
 };
 
 struct encoder_null {
-  struct encoder encoder; /* first: the pipeline's pointer is a pointer to this */
+  struct encoder encoder; /* must be first: the pipeline's pointer is cast to this struct */
   int64_t rate;
   int32_t max_tokens;
   int32_t width_count, widths[WIDTHS_MAX];

@@ -1,10 +1,10 @@
-/* An encoder without a model: row values are a fixed hash of the sequence's token ids, so that a test can
- * tell every row from its text, at memory speed or at a set rate. For measuring what the pipeline costs, and
- * for checking millions of rows for order and loss.
+/* An encoder without a model. Row values are a fixed hash of the sequence's token ids, so a test can match
+ * every row to its text. It runs at memory speed or at a set rate: to measure the pipeline's cost, and to
+ * check millions of rows for order and loss.
  *
- * Row of the widest width W before normalising: x[i] = ((int16_t)(mix(hash, i) >> 48)) / 32768, hash =
- * XXH3-64 of the ids as little-endian int32, mix(h, i) = splitmix64 finaliser of h + (i + 1) ·
- * 0x9E3779B97F4A7C15. Then width_normalise and width_derive as for every encoder. */
+ * Before normalising, the row at the widest width W is x[i] = ((int16_t)(mix(hash, i) >> 48)) / 32768, with
+ * hash = XXH3-64 of the ids as little-endian int32, and mix(h, i) = splitmix64's finaliser of h + (i + 1) ·
+ * 0x9E3779B97F4A7C15. Then width_normalise and width_derive, as in every encoder. */
 #pragma once
 
 #include "host/model/encoder.h"

@@ -8,15 +8,15 @@
 
 #include "host/cpu/onednn.h"
 
-/* inner_product rather than matmul: both run the same brgemm code at the processor's peak, but this one
- * reaches it from 64 rows on, and its fp32 form has no slow shapes (measured with 2.6.3). */
+/* Uses inner_product, not matmul: both run the same brgemm code at the processor's peak, but inner_product
+ * reaches the peak from 64 rows on, and its fp32 form has no slow shapes (measured with 2.6.3). */
 
 #define ALIGNMENT 64 /* bytes: a cache line, and the widest vector */
 
-/* In brgemm code for AVX-512 the bits of a row are the same for any number of rows. A processor without it
- * gets code that sums the last few rows of a product in another order (oneDNN 2.6 with AVX2: one to three
- * rows past a multiple of six, and all but the first part of more than 72; 3.7's brgemm for AVX2 differs
- * too). So that code is always run with this one number of rows, the last of them padding. */
+/* brgemm code for AVX-512 gives a row the same bits for any number of rows. If the processor has no AVX-512,
+ * the code sums a product's last few rows in another order (oneDNN 2.6 with AVX2: one to three rows past a
+ * multiple of six, and all but the first part if there are more than 72 rows; 3.7's brgemm for AVX2 differs
+ * too). So such code always runs with PADDED_ROWS rows, with padding at the end. */
 #define PADDED_ROWS 64
 #define ANY_ROWS_CODE "brgemm:avx512"
 
@@ -29,11 +29,11 @@ struct gemm_thread {
   dnnl_stream_t stream;
   void *scratch;
   size_t scratch_bytes;
-  void *padded; /* input and output of a product whose last rows are padding */
+  void *padded; /* input and output of a padded product */
   size_t padded_bytes;
 };
 
-/* The code for one number of rows. */
+/* Generated code for one number of rows. */
 struct product {
   dnnl_primitive_t primitive;
   onednn_desc input, output, scratch;
@@ -44,7 +44,7 @@ struct gemm {
   struct gemm_shape shape;
   onednn_desc packed, bias;
   int32_t most_rows;
-  bool any_rows;                      /* in one call; otherwise PADDED_ROWS at a time */
+  bool any_rows;                      /* any number in one call; else PADDED_ROWS at a time */
   pthread_mutex_t generate;           /* held while a product is made */
   _Atomic(struct product *) *product; /* [most_rows + 1]; NULL until first needed, then never changed */
 };
@@ -107,8 +107,8 @@ static void product_free(struct product *product) {
   free(product);
 }
 
-/* Describes the product for `rows` rows with weights in the form `weight`. The caller destroys *description,
- * if it is not NULL, and frees the product, whether this fails or not. */
+/* Describes the product for `rows` rows with weights in the form `weight`. Even on failure the caller
+ * destroys *description, if it is not NULL, and frees the product. */
 static bool product_describe(const struct gemm *gemm, int32_t rows, onednn_const_desc weight,
                              struct product *product, dnnl_primitive_desc_t *description,
                              struct error *error) {
@@ -160,7 +160,7 @@ failed:
   return NULL;
 }
 
-/* The product for `rows` rows, made when it is first needed. */
+/* The product for `rows` rows; makes it when first needed. */
 static struct product *product_find(struct gemm *gemm, int32_t rows, struct error *error) {
   struct product *product = atomic_load_explicit(&gemm->product[rows], memory_order_acquire);
   if (product) return product;
@@ -174,7 +174,7 @@ static struct product *product_find(struct gemm *gemm, int32_t rows, struct erro
   return product;
 }
 
-/* Lets oneDNN choose the form of the weights, for the most rows, which is what nearly all products have. */
+/* Lets oneDNN choose the form of the weights for max_rows rows, because nearly all products have so many. */
 static bool packed_choose(struct gemm *gemm, struct error *error) {
   static const char action[] = "choosing the form of the weights";
   const dnnl_dims_t dims = {gemm->shape.outputs, gemm->shape.inputs};
@@ -238,7 +238,7 @@ void gemm_close(struct gemm *gemm) {
   free(gemm);
 }
 
-/* Runs oneDNN's own conversion from fp32 rows to the packed form. */
+/* Converts fp32 rows to the packed form, with oneDNN's own reorder. */
 static bool weight_reorder(const struct gemm *gemm, const float *weight, dnnl_memory_t packed,
                            struct error *error) {
   static const char action[] = "packing weights";
@@ -286,7 +286,7 @@ struct gemm_weights *gemm_weights_pack(struct gemm *gemm, const float *weight, c
       !library_check(onednn_memory_create(&weights->bias, gemm->bias, engine, weights->bias_bytes), action,
                      error))
     goto failed;
-  const int threads = onednn_team(); /* a team made for this alone would go on spinning between the calls */
+  const int threads = onednn_team(); /* a larger team, once made, would keep spinning between calls */
   gemm_thread_enter();
   const bool done = weight_reorder(gemm, weight, weights->weight, error);
   onednn_team_set(threads);
@@ -330,7 +330,7 @@ void gemm_thread_enter(void) {
   if (onednn_team() != 1) onednn_team_set(1);
 }
 
-/* Makes *memory hold at least `bytes`; what it held is lost. */
+/* Grows *memory to at least `bytes`; its old content is lost. */
 static bool memory_reserve(void **memory, size_t *capacity, size_t bytes, struct error *error) {
   if (bytes <= *capacity) return true;
   free(*memory);
@@ -341,7 +341,7 @@ static bool memory_reserve(void **memory, size_t *capacity, size_t bytes, struct
   return true;
 }
 
-/* One call of oneDNN. */
+/* Runs one oneDNN call. */
 static bool product_run(struct gemm *gemm, const struct gemm_weights *weights, struct gemm_thread *thread,
                         int32_t rows, const void *input, void *output, struct error *error) {
   static const char action[] = "running a matrix product";
@@ -371,7 +371,7 @@ out:
   return done;
 }
 
-/* Fewer than PADDED_ROWS rows, by way of the thread's own memory. */
+/* Runs fewer than PADDED_ROWS rows, copied to and from the thread's padded memory. */
 static bool padded_run(struct gemm *gemm, const struct gemm_weights *weights, struct gemm_thread *thread,
                        int32_t rows, const void *input, void *output, size_t input_row, size_t output_row,
                        struct error *error) {

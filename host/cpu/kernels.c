@@ -23,12 +23,12 @@ const struct kernels *kernels_for(enum isa isa, int32_t hidden, int32_t head_siz
   return &kernels_plain;
 }
 
-/* Both forms of attention need less: K and V of the sequence up to a whole number of the widest vectors, and
- * the tiles. */
+/* An upper limit for both forms of attention: K and V, padded to a multiple of the widest vectors, and the
+ * tiles. */
 size_t attention_scratch(const struct attention_shape *shape, int32_t tokens) {
   const size_t size = (size_t)shape->head_size;
   const size_t packed = 2 * (((size_t)tokens + 15) / 16 * 16) * size;
   const size_t tiles =
-      4 * (size + 2 * ATTENTION_TILE) + 64 * size; /* queries, logits, weights; context of a block */
+      4 * (size + 2 * ATTENTION_TILE) + 64 * size; /* queries, logits, weights; a block's context */
   return (packed + tiles) * sizeof(float);
 }

@@ -1,8 +1,8 @@
-/* What an encoder computes besides its GEMMs, one table of functions per instruction set.
+/* An encoder's computations other than its GEMMs, as one table of functions per instruction set.
  *
- * Every kernel is written once over the few vector words of host/model/vec_<isa>.h, and compiled once per
- * instruction set; attention over bf16 has a second form with AVX-512-BF16's own dot product. A kernel works
- * on whole vectors: sizes are multiples of `lanes`. Nothing in a row depends on the rows around it, so that a
+ * Every kernel is written once, with the few vector operations in host/model/vec_<isa>.h, and compiled once
+ * per instruction set; bf16 attention has a second form that uses AVX-512-BF16's own dot product. A kernel
+ * works on whole vectors: sizes are multiples of `lanes`. A row does not depend on the rows around it, so a
  * text's vector does not depend on its batch. Rows are packed: no padding. */
 #pragma once
 
@@ -11,11 +11,11 @@
 #include "host/cpu/isa.h"
 #include "io/safetensors.h"
 
-/* The tables that a token's first state is summed from. */
+/* The tables whose sum is a token's first state. */
 struct embedding_tables {
-  const void *word; /* [vocabulary, hidden] of `dtype`, aligned to nothing */
+  const void *word; /* [vocabulary, hidden] in `dtype`, possibly unaligned */
   enum dtype dtype;
-  const float *position; /* [positions, hidden], row 0 of the type table added */
+  const float *position; /* [positions, hidden], with row 0 of the type table added */
 };
 
 /* Layer normalisation: (x - mean) / sqrt(variance + epsilon) · weight + bias, over `hidden` numbers. */
@@ -27,25 +27,25 @@ struct norm_weights {
 
 struct attention_shape {
   int32_t heads, head_size;
-  float scale; /* of the logits: 1 / sqrt(head_size) */
+  float scale; /* factor for the logits: 1 / sqrt(head_size) */
 };
 
-/* Attention of one sequence, for its first `queries` tokens: context[t, h] = Σ_s softmax_s(scale · q[t, h] ·
+/* Attention in one sequence, for its first `queries` tokens: context[t, h] = Σ_s softmax_s(scale · q[t, h] ·
  * k[s, h]) v[s, h].
  *
  * qkv      [tokens, 3, heads, head_size]
  * context  [queries, heads, head_size]
  * scratch  attention_scratch() bytes, aligned to 64
  *
- * Keys are taken in tiles of ATTENTION_TILE with a running maximum and sum, as in Dao et al. 2022
- * (arXiv:2205.14135), so memory grows with tokens, never with their square. */
+ * Keys come in tiles of ATTENTION_TILE with a running maximum and sum, as in Dao et al. 2022
+ * (arXiv:2205.14135), so memory grows with tokens, not with their square. */
 typedef void attention_f32_fn(const struct attention_shape *shape, const float *qkv, int32_t tokens,
                               int32_t queries, float *context, void *scratch);
 typedef void attention_bf16_fn(const struct attention_shape *shape, const uint16_t *qkv, int32_t tokens,
                                int32_t queries, uint16_t *context, void *scratch);
 
 #define ATTENTION_TILE \
-  512 /* keys: their K and V fit the L2 cache, their logits for four queries the L1 cache */
+  512 /* keys: their K and V fit the L2 cache, and their logits for four queries the L1 cache */
 
 size_t attention_scratch(const struct attention_shape *shape, int32_t tokens);
 
@@ -53,8 +53,8 @@ struct kernels {
   enum isa isa;
   int32_t lanes; /* numbers in a vector */
 
-  /* state [tokens, hidden] = norm(word[ids[t]] + position[first_position + t]); `copy`, where not NULL, is
-   * the same in bf16. */
+  /* state [tokens, hidden] = norm(word[ids[t]] + position[first_position + t]). If `copy` is not NULL, it
+   * gets the same in bf16. */
   void (*embed)(const struct embedding_tables *embedding, const struct norm_weights *norm, const int32_t *ids,
                 int32_t first_position, int32_t tokens, float *state, uint16_t *copy);
 
@@ -62,7 +62,7 @@ struct kernels {
   void (*add_norm)(const struct norm_weights *norm, const float *addend, int32_t rows, float *state,
                    uint16_t *copy);
 
-  /* x = x · Φ(x), the exact (erf) GELU; its error is below 2.5e-7 · max(1, |x|), in bf16 before rounding. */
+  /* x = x · Φ(x), the exact (erf) GELU. The error is below 2.5e-7 · max(1, |x|); in bf16, before rounding. */
   void (*gelu_f32)(float *values, size_t count);
   void (*gelu_bf16)(uint16_t *values, size_t count);
 
@@ -70,12 +70,12 @@ struct kernels {
   attention_bf16_fn *attention_bf16;
 };
 
-/* The kernels of the best instruction set, `isa` or below, whose vectors divide all three sizes. */
+/* The kernels for the best instruction set up to `isa` whose vectors divide all three sizes. */
 const struct kernels *kernels_for(enum isa isa, int32_t hidden, int32_t head_size, int32_t ffn);
 
-/* The kernels of this very instruction set; NULL if this program is built for another family of processors.
- */
+/* The kernels for exactly this instruction set; NULL if this program is built for another processor
+ * family. */
 const struct kernels *kernels_of(enum isa isa);
 
-/* One table per instruction set, for kernels_of: a family of processors has kernels_plain and its own. */
+/* One table per instruction set, for kernels_of: a processor family has kernels_plain and its own. */
 extern const struct kernels kernels_plain, kernels_neon, kernels_avx2, kernels_avx512, kernels_avx512_bf16;

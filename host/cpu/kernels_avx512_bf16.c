@@ -4,7 +4,7 @@
 #include "host/cpu/attention_body.h"
 #include "host/cpu/kernels_body.h"
 
-/* The form by pairs where it fits the head, which is nearly always. */
+/* Uses the form by pairs if it fits the head, which is nearly always. */
 static void attention_bf16_any(const struct attention_shape *shape, const uint16_t *qkv, int32_t tokens,
                                int32_t queries, uint16_t *context, void *scratch) {
   const bool fits = shape->head_size == 32 || shape->head_size == 64;

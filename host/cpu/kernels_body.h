@@ -1,4 +1,4 @@
-/* Embedding, layer norm and GELU over the vector words; included once per instruction set, after its
+/* Embedding, layer norm and GELU in vector operations; included once per instruction set, after its
  * vec_<isa>.h. */
 #pragma once
 
@@ -6,7 +6,7 @@
 
 #include "host/cpu/kernels.h"
 
-/* A row of a table in its stored type, as fp32. */
+/* Loads numbers from the word table, in its stored type, as fp32. */
 static inline vec table_load(const struct embedding_tables *embedding, int64_t element) {
   const char *word = embedding->word;
   switch (embedding->dtype) {
@@ -19,7 +19,7 @@ static inline vec table_load(const struct embedding_tables *embedding, int64_t e
   }
 }
 
-/* Σ (row[i] - centre)^power for a power of 1 or 2, in four chains so that no addition waits for the one
+/* Σ (row[i] - centre)^power for a power of 1 or 2, in four chains, so that no addition waits for the one
  * before. */
 __attribute__((always_inline)) static inline float row_moment(const float *row, int32_t hidden, vec centre,
                                                               const int power) {
@@ -37,8 +37,8 @@ __attribute__((always_inline)) static inline float row_moment(const float *row, 
   return vec_sum(vec_add(vec_add(sum[0], sum[1]), vec_add(sum[2], sum[3])));
 }
 
-/* row = norm(row). The variance is taken around the mean, in a second pass: a sum of squares would lose the
- * digits that matter where the mean is large. */
+/* row = norm(row). A second pass takes the variance around the mean: if the mean is large, a sum of squares
+ * would lose the digits that matter. */
 static inline void row_norm(const struct norm_weights *norm, float *row, uint16_t *copy) {
   const vec mean = vec_set(row_moment(row, norm->hidden, vec_set(0), 1) / (float)norm->hidden);
   const float variance = row_moment(row, norm->hidden, mean, 2) / (float)norm->hidden;
@@ -75,8 +75,9 @@ static void add_norm(const struct norm_weights *norm, const float *addend, int32
   }
 }
 
-/* Φ(x) = 1/2 + x · P(x²) / Q(x²) for |x| ≤ 5.5, where 1 - Φ is below 2e-8; a weighted least-squares fit
- * driven to the least worst relative error of Φ - 1/2 (Lawson's iteration), 1.7e-8 in exact arithmetic. */
+/* x · Φ(x), with Φ(x) = 1/2 + x · P(x²) / Q(x²) for |x| ≤ 5.5; beyond 5.5, 1 - Φ is below 2e-8. P and Q are a
+ * weighted least-squares fit, driven to the smallest worst relative error in Φ - 1/2 (Lawson's iteration):
+ * 1.7e-8 in exact arithmetic. */
 static inline vec gelu(vec x) {
   static const float p[] = {0.39894226f,    0.033458829f,   0.004651478f,
                             0.00016457308f, 6.3015827e-06f, 2.2931180e-08f};

@@ -7,21 +7,21 @@
 
 #include <new>
 
-/* More than a call allocates: descriptions are small, code is generated into buffers of 256 KiB, of which a
- * product has some. */
+/* More than a call allocates: descriptors are small, and code is generated into buffers of 256 KiB; a product
+ * has several. */
 #define ROOM_BYTES ((size_t)256 << 10)
 #define CODE_ROOM_BYTES ((size_t)16 << 20)
 
-/* Whether there is so much memory. */
+/* True if this much memory is free. */
 static bool has_room(size_t bytes) {
-  void *volatile room = malloc(bytes); /* volatile: a compiler may leave out what nobody uses */
+  void *volatile room = malloc(bytes); /* volatile: a compiler may leave out an unused allocation */
   free(room);
   return room != NULL;
 }
 
-/* oneDNN lets exceptions out of its C functions, most of them std::bad_alloc, and a C program that calls one
- * is aborted. Of other allocations it does not look whether they fail, and crashes (2.6: in
- * dnnl_memory_create, and where it generates code). So it is not called if memory is nearly out. */
+/* oneDNN's C functions can throw exceptions, mostly std::bad_alloc, and then abort a C program. oneDNN also
+ * leaves some allocations unchecked, and crashes if they fail (2.6: in dnnl_memory_create, and in code
+ * generation). So do not call oneDNN if memory is nearly out. */
 template <typename Call>
 static dnnl_status_t guarded(Call call, size_t room = ROOM_BYTES) {
   if (!has_room(room)) return dnnl_out_of_memory;
@@ -158,7 +158,7 @@ const char *onednn_isa(void) {
   return "other";
 }
 
-/* Looked up once; functions of the OpenMP runtime that this process has loaded. */
+/* Functions of the OpenMP runtime that this process has loaded; looked up once. */
 static struct {
   int (*threads)(void);
   void (*threads_set)(int);

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sequences are carried through the layers in groups of at most this many tokens (a longer sequence is a
- * group of its own), so that a large batch does not push a group's state out of the caches. */
+/* Sequences go through the layers in groups of at most this many tokens, so that a large batch does not push
+ * a group's state out of the caches. A longer sequence is a group of its own. */
 #define GROUP_TOKENS 1024
 
 struct slot {
@@ -13,12 +13,12 @@ struct slot {
   struct gemm_thread *thread;
   int32_t capacity; /* tokens */
   float *state;     /* [capacity, hidden]: the residual stream, fp32 in every precision */
-  uint16_t *copy;   /* [capacity, hidden]: the same in bf16, what the products read; NULL in fp32 */
-  void *projected;  /* [capacity, 3, heads, head_size] in the precision, as are the next two */
+  uint16_t *copy;   /* [capacity, hidden]: the same in bf16, input of the products; NULL in fp32 */
+  void *projected;  /* [capacity, 3, heads, head_size] in the precision, like the next two */
   void *context;    /* [capacity, hidden] */
   void *inner;      /* [FORWARD_ROWS, ffn] */
   float *addend;    /* [FORWARD_ROWS, hidden] */
-  void *scratch;    /* of attention */
+  void *scratch;    /* attention's */
   float *pooled;    /* [hidden] */
 };
 
@@ -82,18 +82,18 @@ static uint16_t *copy_at(const struct slot *slot, int64_t row) {
   return slot->copy ? slot->copy + row * slot->forward->shape.hidden : NULL;
 }
 
-/* The state as the products read it. */
+/* The state in the products' input type. */
 static const void *input_at(const struct slot *slot, int64_t row) {
   return slot->copy ? (const void *)copy_at(slot, row) : slot->state + row * slot->forward->shape.hidden;
 }
 
-/* Number of pieces of nearly equal size, none above FORWARD_ROWS, that `tokens` rows are multiplied in: no
- * row is padding. */
+/* The number of pieces into which `tokens` rows are cut: nearly equal, none above FORWARD_ROWS, so no row is
+ * padding. */
 static int64_t pieces_of(int64_t tokens) {
   return (tokens + FORWARD_ROWS - 1) / FORWARD_ROWS;
 }
 
-/* A group's queries, keys and values. */
+/* Computes a group's queries, keys and values. */
 static bool project(struct slot *slot, const struct layer_weights *layer, int64_t tokens,
                     struct error *error) {
   const struct forward *forward = slot->forward;
@@ -107,8 +107,8 @@ static bool project(struct slot *slot, const struct layer_weights *layer, int64_
   return true;
 }
 
-/* Attention of every sequence. Where `first_only`, just its first token asks, and the contexts are those of
- * the sequences. */
+/* Attention in every sequence. If `first_only`, only the first token of each sequence is a query, and context
+ * has one row per sequence. */
 static void attend(struct slot *slot, const int32_t *offsets, int32_t sequences, bool first_only) {
   const struct forward *forward = slot->forward;
   const struct model_shape *shape = &forward->shape;
@@ -127,8 +127,8 @@ static void attend(struct slot *slot, const int32_t *offsets, int32_t sequences,
   }
 }
 
-/* What follows attention, for one piece: rows do not see each other, so the wide inner activations never
- * leave the cache. */
+/* The rest of a layer after attention, for one piece. Rows do not depend on each other, so the wide inner
+ * activations stay in the cache. */
 static bool transform(struct slot *slot, const struct layer_weights *layer, int64_t first, int32_t rows,
                       struct error *error) {
   const struct forward *forward = slot->forward;
@@ -154,7 +154,7 @@ static bool transform(struct slot *slot, const struct layer_weights *layer, int6
   return true;
 }
 
-/* Rows 0 … count - 1 of the state become those of the sequences' first tokens. */
+/* Moves the state of the sequences' first tokens to rows 0 … count - 1. */
 static void firsts_gather(struct slot *slot, const int32_t *offsets, int32_t count) {
   const int64_t hidden = slot->forward->shape.hidden;
   for (int64_t s = 1; s < count; s++)
@@ -162,8 +162,8 @@ static void firsts_gather(struct slot *slot, const int32_t *offsets, int32_t cou
             (size_t)hidden * sizeof(float));
 }
 
-/* One layer over a group. Of a last layer that is pooled by its first tokens only those are carried past
- * attention: rows 0 … sequences - 1 of the state are theirs. */
+/* Runs one layer over a group. If `first_only` (the last layer, pooled by first tokens), only the first
+ * tokens go on past attention: the state's rows 0 … sequences - 1. */
 static bool layer_run(struct slot *slot, const struct layer_weights *layer, const int32_t *offsets,
                       int32_t sequences, bool first_only, struct error *error) {
   const int64_t tokens = offsets[sequences] - offsets[0], left = first_only ? sequences : tokens;
@@ -178,11 +178,11 @@ static bool layer_run(struct slot *slot, const struct layer_weights *layer, cons
   return true;
 }
 
-/* A look at the state after each layer, for a group of one sequence. */
+/* Checks the state after each layer, for a group of one sequence. */
 struct layer_watch {
-  enum row_verdict verdict; /* of the sequence's row */
-  int32_t columns;          /* of the state, that the verdict is about */
-  int32_t first;            /* layer after which the state is so too, or ROW_LAYER_… */
+  enum row_verdict verdict; /* verdict on the sequence's row */
+  int32_t columns;          /* columns of the state that the verdict is about */
+  int32_t first;            /* first layer whose state has the fault, or ROW_LAYER_… */
 };
 
 static void state_watch(const struct slot *slot, struct layer_watch *watch, int32_t layer, int64_t rows) {
@@ -197,7 +197,8 @@ static void state_watch(const struct slot *slot, struct layer_watch *watch, int3
   if (watch->verdict == ROW_ZERO ? zero : !finite) watch->first = layer;
 }
 
-/* Sequences first … first + count - 1 of the batch through all layers. watch: NULL but for slot_blame. */
+/* Runs sequences first … first + count - 1 of the batch through all layers. watch: NULL except for
+ * slot_blame. */
 static bool group_run(struct slot *slot, const struct batch *batch, int32_t first, int32_t count,
                       struct layer_watch *watch, struct error *error) {
   const struct forward *forward = slot->forward;
@@ -219,7 +220,7 @@ static bool group_run(struct slot *slot, const struct batch *batch, int32_t firs
   return true;
 }
 
-/* pooled [hidden] = mean of the sequence's rows of the state but the prompt's; of nothing it is zero. */
+/* pooled [hidden] = mean of the sequence's state rows without the prompt's rows; zero if no row is left. */
 static void mean_pool(const float *state, int32_t hidden, int32_t tokens, int32_t prompt_tokens,
                       float *pooled) {
   memset(pooled, 0, (size_t)hidden * sizeof *pooled);
@@ -230,8 +231,8 @@ static void mean_pool(const float *state, int32_t hidden, int32_t tokens, int32_
   for (int32_t i = 0; i < hidden; i++) pooled[i] *= share;
 }
 
-/* The pooled row of sequence s of a group, whose offsets these are; valid until the next call. If only first
- * tokens are used, the state holds one row a sequence. */
+/* The pooled row of sequence s in the group with these offsets; valid until the next call. If only first
+ * tokens are used, the state holds one row per sequence. */
 static const float *pooled_row(struct slot *slot, const int32_t *offsets, int32_t s, int32_t prompt_tokens) {
   const int64_t hidden = slot->forward->shape.hidden;
   switch (slot->forward->shape.pooling) {

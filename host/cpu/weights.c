@@ -24,7 +24,7 @@ static bool gemms_open(struct weights *weights, const struct model_shape *shape,
   return true;
 }
 
-/* Takes the next `hidden` numbers of *at for a tensor. */
+/* Converts a tensor into the next numbers at *at. */
 static const float *norm_vector(const struct tensor *tensor, float **at) {
   float *vector = *at;
   tensor_to_f32(tensor, 0, tensor->elements, vector);
@@ -37,8 +37,7 @@ static struct norm_weights norm_read(const struct norm *norm, const struct model
   return (struct norm_weights){weight, norm_vector(norm->bias, at), shape->layer_norm_eps, shape->hidden};
 }
 
-/* Everything that is not multiplied by a matrix: norms, and the position table with row 0 of the type table
- * added. */
+/* Reads the norms, and the position table with row 0 of the type table added. */
 static bool numbers_read(struct weights *weights, const struct model *model, struct error *error) {
   const struct model_shape *shape = &model->config.shape;
   const size_t hidden = (size_t)shape->hidden, positions = (size_t)shape->positions;
@@ -60,8 +59,8 @@ static bool numbers_read(struct weights *weights, const struct model *model, str
   return true;
 }
 
-/* Packs `count` linear layers of the same inputs, one below the other. `buffer` holds their fp32 weights and
- * biases. */
+/* Packs `count` linear layers with the same inputs, one below the other. `buffer` has room for their fp32
+ * weights and biases. */
 static struct gemm_weights *linears_pack(struct gemm *gemm, const struct linear *const *linear, int count,
                                          float *buffer, struct error *error) {
   int64_t weights = 0, biases = 0;

@@ -1,6 +1,6 @@
-/* A model's weights in the form that the CPU computes with, shared by all slots. The three projections of
- * attention are one product, so that its result holds query, key and value side by side. The word table stays
- * in the model's mapping. */
+/* A model's weights in the form for the CPU, shared by all slots. Attention's three projections are one
+ * product, so its result holds query, key and value side by side. The word table stays in the model's
+ * mapping. */
 #pragma once
 
 #include "host/cpu/gemm.h"
@@ -16,7 +16,7 @@ struct layer_weights {
 
 struct weights {
   struct gemm_engine *engine;
-  struct gemm *projection, *attention_output, *intermediate, *output; /* the four shapes of every layer */
+  struct gemm *projection, *attention_output, *intermediate, *output; /* every layer's four shapes */
   struct embedding_tables embedding;
   struct norm_weights embedding_norm;
   struct layer_weights *layer; /* [layers] */
@@ -24,11 +24,11 @@ struct weights {
   float *numbers; /* position table and norms, in one allocation */
 };
 
-/* Reads and converts every tensor but the word table. Products take up to max_rows rows; `precision` is FP32
- * or BF16. With BF16 the projections and the intermediate layer come out as bf16, what is added to the state
- * as fp32. */
+/* Reads and converts every tensor except the word table. Products take up to max_rows rows; `precision` is
+ * FP32 or BF16. In BF16 the projections and the intermediate layer give bf16; the outputs added to the state
+ * are fp32. */
 bool weights_open(struct weights *weights, const struct model *model, enum precision precision,
                   int32_t max_rows, struct error *error);
 
-/* A zeroed struct is an empty one. */
+/* Accepts a zeroed struct. */
 void weights_close(struct weights *weights);
