@@ -4,27 +4,35 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include <new>
 
-/* More than a call allocates: descriptors are small, and code is generated into buffers of 256 KiB; a product
- * has several. */
-#define ROOM_BYTES ((size_t)256 << 10)
+/* More than a call allocates: descriptors are small, and code is generated into mapped buffers of 256 KiB; a
+ * product has several. */
+#define ROOM_BYTES ((size_t)64 << 10)
 #define CODE_ROOM_BYTES ((size_t)16 << 20)
 
-/* True if this much memory is free. */
-static bool has_room(size_t bytes) {
-  void *volatile room = malloc(bytes); /* volatile: a compiler may leave out an unused allocation */
+static bool has_room() {
+  void *volatile room = malloc(ROOM_BYTES); /* volatile: a compiler may leave out an unused allocation */
   free(room);
   return room != NULL;
+}
+
+/* Not by malloc, which would keep the memory for later allocations of its own. */
+static bool has_room_for_code() {
+  void *room = mmap(NULL, CODE_ROOM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED) return false;
+  munmap(room, CODE_ROOM_BYTES);
+  return true;
 }
 
 /* oneDNN's C functions can throw exceptions, mostly std::bad_alloc, and then abort a C program. oneDNN also
  * leaves some allocations unchecked, and crashes if they fail (2.6: in dnnl_memory_create, and in code
  * generation). So do not call oneDNN if memory is nearly out. */
 template <typename Call>
-static dnnl_status_t guarded(Call call, size_t room = ROOM_BYTES) {
-  if (!has_room(room)) return dnnl_out_of_memory;
+static dnnl_status_t guarded(Call call) {
+  if (!has_room()) return dnnl_out_of_memory;
   try {
     return call();
   } catch (const std::bad_alloc &) {
@@ -62,7 +70,8 @@ dnnl_status_t onednn_reorder(dnnl_primitive_desc_t *reorder, dnnl_engine_t engin
 }
 
 dnnl_status_t onednn_primitive_create(dnnl_primitive_t *primitive, const_dnnl_primitive_desc_t description) {
-  return guarded([&] { return dnnl_primitive_create(primitive, description); }, CODE_ROOM_BYTES);
+  if (!has_room_for_code()) return dnnl_out_of_memory;
+  return guarded([&] { return dnnl_primitive_create(primitive, description); });
 }
 
 dnnl_status_t onednn_primitive_run(const_dnnl_primitive_t primitive, dnnl_stream_t stream,
