@@ -1,11 +1,11 @@
 #include "cuda/kernels.h"
 
-/* From here on tiles of 128 queries lose less on a sequence's last tile than they save on the keys that they
- * read from shared memory half as often. */
+/* For sequences this long, tiles of 128 queries are faster: they read each key from shared memory half as
+ * often, and this saves more than the partly filled last tile costs. */
 #define LONG_TOKENS 512
 #define ROWS_SHORT 64
 #define ROWS_LONG 128
-#define HEAD_SIZE_LONG_MAX 64 /* the sums of larger heads leave no registers for 32 queries a warp */
+#define HEAD_SIZE_LONG_MAX 64 /* with larger heads, the sums leave no registers for 32 queries a warp */
 
 struct attention_plan attention_plan_make(const int32_t *offsets, int32_t sequences, int32_t head_size) {
   int32_t longest = 0;

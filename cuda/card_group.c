@@ -10,8 +10,8 @@
 #include "cuda/library.h"
 #include "io/clock.h"
 
-/* Seconds that a member waits for the others, who all come here together: NCCL takes a few to find its ways,
- * and so do the weights of a large model, even where they go through the host. */
+/* Seconds that a member waits for the others. All members arrive at about the same time. NCCL needs a few
+ * seconds to find its paths. A large model's weights need a few more, even if they pass through the host. */
 #ifndef CARD_GROUP_PATIENCE
 #define CARD_GROUP_PATIENCE 120
 #endif
@@ -25,8 +25,7 @@ struct card_group {
   ncclComm_t comm;
 };
 
-/* What NCCL says, and the last thing that went wrong inside it, if it knows. comm: NULL before there is one.
- */
+/* NCCL's error text, and NCCL's last internal error if there is one. comm: NULL if not open yet. */
 static bool nccl_say(const struct nccl *nccl, ncclResult_t status, ncclComm_t comm, struct error *error,
                      const char *doing) {
   const char *last = nccl->ncclGetLastError(comm);
@@ -43,13 +42,13 @@ static bool nccl_check(ncclResult_t status, const struct card_group *group, stru
   return nccl_say(group->nccl, status, group->comm, error, doing);
 }
 
-/* Of a call that only begins something, as all of a communicator that does not block may. */
+/* Checks a call on a non-blocking communicator: the call may return before the work is done. */
 static bool nccl_begun(ncclResult_t status, const struct card_group *group, struct error *error,
                        const char *doing) {
   return status == ncclInProgress || nccl_check(status, group, error, doing);
 }
 
-/* NINA_NCCL=0 in the environment. */
+/* True if the environment has NINA_NCCL=0. */
 static bool nccl_unwanted(void) {
   const char *wish = getenv("NINA_NCCL");
   return wish && strcmp(wish, "0") == 0;
@@ -91,8 +90,8 @@ static bool id_parse(const char *name, ncclUniqueId *id) {
   return true;
 }
 
-/* Waits for what NCCL and the card have been given to do: by asking, since neither would ever stop waiting
- * for a member that does not come. */
+/* Waits for the queued work of NCCL and the card. This function polls, because NCCL and the card would wait
+ * for ever if a member never joins. */
 static bool group_wait(struct card_group *group, const char *doing, struct error *error) {
   const struct timespec nap = {.tv_nsec = 1000000};
   const int64_t end = clock_now() + CARD_GROUP_PATIENCE * INT64_C(1000000000);
@@ -150,7 +149,7 @@ bool card_group_broadcast(struct card_group *group, void *memory, size_t bytes, 
   return nccl_begun(begun, group, error, doing) && group_wait(group, doing, error);
 }
 
-/* NCCL's end in order would wait for the others; an abort leaves what they have got. */
+/* ncclCommDestroy would wait for the other members. An abort keeps the data that they have received. */
 void card_group_close(struct card_group *group) {
   if (!group) return;
   cudaSetDevice(group->device);

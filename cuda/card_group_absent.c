@@ -1,4 +1,4 @@
-/* What stands in for card_group.c in a build without NCCL. */
+/* Replaces card_group.c in a build without NCCL. */
 #include "cuda/card_group.h"
 
 static bool absent(struct error *error) {

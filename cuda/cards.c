@@ -15,7 +15,7 @@ static int version_minor(int version) {
   return version % 1000 / 10;
 }
 
-/* One status stands for a driver that is missing and one that is too old; the driver's version tells. */
+/* CUDA has one status for a missing driver and for an old driver. The driver's version shows which. */
 static bool driver_refuse(struct error *error) {
   int driver = 0, runtime = 0;
   cudaDriverGetVersion(&driver);
@@ -32,8 +32,8 @@ static bool driver_refuse(struct error *error) {
 /* The driver's cuDeviceGetUuid: CUresult, CUuuid and CUdevice are an int, 16 bytes and an int. */
 typedef int uuid_get(cudaUUID_t *uuid, int device);
 
-/* What the driver calls the card. The runtime's properties hold the uuid of the whole GPU, which is the same
- * for several instances of it (MIG); the driver's is the instance's own, since CUDA 11.4. */
+/* The card's uuid from the driver. If a GPU is split into instances (MIG), the runtime's properties hold the
+ * uuid of the whole GPU for every instance. Since CUDA 11.4 the driver gives each instance its own uuid. */
 static void uuid_read(int32_t device, const struct cudaDeviceProp *properties, char uuid[33]) {
   cudaUUID_t bytes = properties->uuid;
   enum cudaDriverEntryPointQueryResult found;
@@ -48,7 +48,7 @@ static void uuid_read(int32_t device, const struct cudaDeviceProp *properties, c
   if (status == cudaSuccess && found == cudaDriverEntryPointSuccess)
     memcpy(&get, &function, sizeof get);
   else
-    cudaGetLastError(); /* is not to be met again by the next call */
+    cudaGetLastError(); /* the next call must not see this error */
   if (get && get(&bytes, device) != 0) bytes = properties->uuid;
   for (size_t i = 0; i < sizeof bytes.bytes; i++)
     snprintf(uuid + 2 * i, 3, "%02x", (unsigned char)bytes.bytes[i]);

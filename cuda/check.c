@@ -10,7 +10,7 @@ bool cuda_check(cudaError_t status, struct error *error, const char *doing, ...)
   va_start(arguments, doing);
   vsnprintf(what, sizeof what, doing, arguments);
   va_end(arguments);
-  cudaGetLastError(); /* an error that is not sticky is not to be met again by the next call */
+  cudaGetLastError(); /* clears an error that is not sticky: the next call must not see the error */
   return error_set(error, ERROR_DEVICE, "%s: %s (%s)", what, cudaGetErrorName(status),
                    cudaGetErrorString(status));
 }

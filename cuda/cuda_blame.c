@@ -1,11 +1,11 @@
-/* A row that cannot be stored: where in the model it went wrong. The batch still lies in the slot, so it is
- * run once more, with a look at the state after each step. It is slow and rare: the run ends with its answer.
- */
+/* Finds the layer that spoiled a row, if the row cannot be stored. The batch is still in the slot, so this
+ * code runs the batch once more and checks the state after each step. This is slow but rare: the run then
+ * ends with an error that names the layer. */
 #include "cuda/check.h"
 #include "cuda/cuda_slot_state.h"
 
-/* Whether the state of the blamed sequence is as wrong as its row was. The mean of its tokens is, if one of
- * them is; `firsts`: the state has the row of its first token only. */
+/* Sets *wrong if the state of the blamed sequence is as wrong as the row was. If one token is wrong, the mean
+ * of the tokens is wrong too. `firsts`: the state holds only the first token's row of each sequence. */
 static bool state_judge(struct cuda_slot *slot, bool firsts, enum row_verdict verdict, bool *wrong,
                         struct error *error) {
   int32_t *const seen = slot->host_verdicts + slot->blamed;

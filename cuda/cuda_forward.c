@@ -4,7 +4,7 @@
 #include "cuda/check.h"
 #include "cuda/cuda_slot_state.h"
 
-#define ROW_ALIGNMENT 16 /* of each width's first row: what kernel_pool asks */
+#define ROW_ALIGNMENT 16 /* bytes: kernel_pool needs this alignment for each width's first row */
 
 struct attention_plan cuda_slot_plan(const struct cuda_slot *slot) {
   return attention_plan_make(slot->host_input, slot->sequences, slot->forward->shape.head_size);
@@ -49,8 +49,8 @@ static bool first_rows(struct cuda_slot *slot, const uint16_t *x, uint16_t *y, s
                     error, "the kernel that gathers first tokens");
 }
 
-/* Leaves of context and state the rows of the sequences' first tokens. Context's go to where qkv was, and the
- * state's take the way over the place that context leaves. */
+/* Keeps only the rows of the sequences' first tokens in context and state. Context's rows go to the memory of
+ * qkv. The state's rows go first to the memory of context, which is free then, and then back to the state. */
 static bool firsts_keep(struct cuda_slot *slot, struct error *error) {
   const size_t bytes = (size_t)slot->sequences * (size_t)slot->forward->shape.hidden * sizeof(uint16_t);
   slot->rows = slot->sequences;
@@ -61,8 +61,8 @@ static bool firsts_keep(struct cuda_slot *slot, struct error *error) {
              error, "copying first tokens");
 }
 
-/* The products add the residual, which is the state itself, in fp32 before they round to it. With
- * `firsts_only` what follows attention is done for the sequences' first tokens alone. */
+/* The residual is the state itself: the products add it in fp32 and then round the sum to the state. If
+ * `firsts_only`, the steps after attention run only for the sequences' first tokens. */
 static bool layer_run(struct cuda_slot *slot, const struct cuda_layer *layer,
                       const struct attention_plan *plan, bool firsts_only, struct error *error) {
   uint16_t *const qkv = slot->scratch, *const inner = slot->scratch;

@@ -6,7 +6,7 @@
 #include "cuda/check.h"
 #include "cuda/cuda_slot_state.h"
 
-#define ALIGNMENT 256 /* what cuBLASLt's fastest algorithms ask of a matrix */
+#define ALIGNMENT 256 /* bytes; cuBLASLt's fastest algorithms need this alignment */
 #define ROW_ALIGNMENT 16
 
 static size_t align_up(size_t bytes, size_t alignment) {
@@ -21,12 +21,12 @@ static size_t widths_sum(const struct cuda_forward *forward) {
 
 /* --- Memory --------------------------------------------------------------------------------------------- */
 
-/* The parts of a slot's device memory: bytes of each. The input's has room for the verdicts too. */
+/* Bytes of each part of a slot's device memory. The input's part also has room for the verdicts. */
 struct slot_sizes {
   size_t workspace, input, tiles, state, qkv, scratch;
 };
 
-/* A sequence has a token at least, so there are no more sequences than tokens. */
+/* Each sequence has at least one token, so there are no more sequences than tokens. */
 static struct slot_sizes slot_measure(const struct cuda_forward *forward) {
   const size_t tokens = (size_t)forward->batch_tokens, hidden = (size_t)forward->shape.hidden;
   const size_t tiles = (size_t)attention_tiles_max(forward->batch_tokens, forward->batch_tokens);
@@ -97,7 +97,7 @@ struct cuda_slot *cuda_slot_open(const struct cuda_forward *forward, int32_t num
     return NULL;
   }
   slot->forward = forward;
-  /* The waiting thread sleeps: the tokenizers need its core. */
+  /* The waiting thread sleeps, because the tokenizers need its core. */
   const unsigned int event_flags = cudaEventDisableTiming | cudaEventBlockingSync;
   if (cuda_streams_take(&forward->streams, number, &slot->stream, error) &&
       cuda_check(cudaEventCreateWithFlags(&slot->done, event_flags), error, "making an event") &&
@@ -122,7 +122,7 @@ void cuda_slot_close(struct cuda_slot *slot) {
 
 /* --- One batch ------------------------------------------------------------------------------------------ */
 
-/* Offsets and ids lie end to end, here and there, and go up in one copy. */
+/* Offsets and ids are adjacent in both memories, so one copy sends both to the card. */
 static bool input_send(struct cuda_slot *slot, const struct batch *batch, struct error *error) {
   const size_t offsets = (size_t)slot->sequences + 1, ids = (size_t)slot->tokens;
   memcpy(slot->host_input, batch->offsets, offsets * sizeof(int32_t));
@@ -145,7 +145,7 @@ static bool rows_fetch(struct cuda_slot *slot, struct error *error) {
       error, "copying the rows' verdicts from the card");
 }
 
-/* kernel_pool takes the mean, or the state's one row a sequence. */
+/* kernel_pool takes the mean of the tokens, or the one row that the state has for each sequence. */
 static bool pools_mean(enum pooling pooling) {
   switch (pooling) {
     case POOLING_CLS:
@@ -186,7 +186,7 @@ bool cuda_slot_submit(struct cuda_slot *slot, const struct batch *batch, struct 
          error_prefix(error, "a batch of %d sequences and %d tokens", slot->sequences, slot->tokens);
 }
 
-/* The first sequence whose row cannot be stored, or -1. */
+/* The first sequence with a row that cannot be stored, or -1. */
 static int32_t row_refused(const struct cuda_slot *slot) {
   const int32_t *offsets = slot->host_input;
   for (int32_t s = 0; s < slot->sequences; s++)

@@ -1,4 +1,4 @@
-/* Timing the products of a slot (cuda/gemm_tuning.h), on its own memory and the weights of layer 0. */
+/* Times a slot's products (cuda/gemm_tuning.h) on the slot's own memory and the weights of layer 0. */
 #include <stdlib.h>
 
 #include "cuda/check.h"
@@ -6,11 +6,11 @@
 #include "cuda/gemm_tuning.h"
 
 #define TEXT_TOKENS 64
-#define STRIDE 7919 /* a prime: ids from all over the word table */
+#define STRIDE 7919 /* a prime, so that the ids come from all parts of the word table */
 
-/* Runs a batch of made-up texts, as large as a batch may be, so that the slot's memory holds numbers of the
- * sizes that a run has: what a card does with them costs it power, and so time. Their rows are of no
- * interest. */
+/* Runs one batch of made-up texts, as large as a batch may be. The slot's memory then holds numbers as large
+ * as in a real run. The size of the numbers matters: it changes the card's power, and so the card's speed.
+ * The rows are not used. */
 static bool memory_fill(struct cuda_slot *slot, struct error *error) {
   const struct model_shape *shape = &slot->forward->shape;
   const int32_t tokens = slot->forward->batch_tokens, room = shape->positions - shape->first_position;
@@ -38,7 +38,7 @@ bool cuda_slot_tune(struct cuda_slot *slot, json_t *products, struct error *erro
   if (!memory_fill(slot, error)) return false;
   for (int i = 0; i < GEMMS; i++) {
     const struct gemm_operands operands = {x[i], weights[i]->weight, weights[i]->bias, y[i]};
-    /* The state anew, since products add to it. */
+    /* Makes a new state, because products add to the old one. */
     if (!cuda_slot_embed(slot, error) ||
         !gemm_tuning_time(slot->gemm[i], &operands, slot->stream, products, error))
       return false;

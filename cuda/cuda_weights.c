@@ -5,16 +5,16 @@
 
 #include "cuda/check.h"
 
-#define ALIGNMENT 256      /* what cuBLASLt's fastest algorithms ask of a matrix */
-#define PIECES_OF_LAYER 16 /* five linear layers of which one is three, two norms; two tensors each */
+#define ALIGNMENT 256      /* bytes; cuBLASLt's fastest algorithms need this alignment */
+#define PIECES_OF_LAYER 16 /* six linear layers (query, key, value, …) and two norms, two tensors each */
 #define PIECES_BESIDE_LAYERS 5
 
 static size_t align_up(size_t bytes) {
   return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-/* Takes the next place for a tensor, `joined` right behind the one before. The address is a number until
- * there is memory. */
+/* Takes the next place for a tensor. If `joined`, the place is directly behind the tensor before, without a
+ * gap. Before the arena is allocated, the address is only a number. */
 static uintptr_t piece_place(struct cuda_weights *weights, const struct tensor *tensor, int64_t elements,
                              bool half, bool joined) {
   const size_t offset = joined ? weights->bytes : align_up(weights->bytes);
@@ -49,7 +49,7 @@ static struct cuda_linear projection_place(struct cuda_weights *weights, const s
   return projection;
 }
 
-/* Gives every tensor its place in the arena, from the start. */
+/* Gives every tensor a place in the arena, from the start of the arena. */
 static void weights_place(struct cuda_weights *weights, const struct model *model) {
   const struct model_shape *shape = &model->config.shape;
   weights->bytes = 0;
@@ -73,7 +73,7 @@ static void weights_place(struct cuda_weights *weights, const struct model *mode
   weights->bytes = align_up(weights->bytes);
 }
 
-/* Lays the weights out at address 0, to learn how many bytes they take. */
+/* Lays out the weights at address 0 to find the number of bytes. */
 static bool weights_measure(struct cuda_weights *weights, const struct model *model, struct error *error) {
   const size_t layers = (size_t)model->config.shape.layers;
   memset(weights, 0, sizeof *weights);

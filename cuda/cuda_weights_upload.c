@@ -1,5 +1,5 @@
-/* Weights from the model's files to the card: through two pinned windows in turn, so that one is filled while
- * the other is copied. A window holds consecutive bytes of the arena, tensors and the gaps between them. */
+/* Copies weights from the model's files to the card through two pinned windows in turn: one is filled while
+ * the other is copied. A window holds consecutive bytes of the arena: tensors and the gaps between them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@
 
 #define WINDOW_BYTES ((size_t)32 << 20)
 #define WINDOWS 2
-#define CHUNK 8192 /* numbers converted at once: fp32 and fp16 of them stay in the L1 and L2 caches */
+#define CHUNK 8192 /* numbers converted at once; their fp32 and fp16 bytes stay in the L1 and L2 caches */
 
 struct upload {
   const struct cuda_weights *weights;
@@ -18,7 +18,7 @@ struct upload {
   char *window[WINDOWS];
   cudaEvent_t copied[WINDOWS];
   int current;
-  size_t start, filled; /* of the current window: offset in the arena, bytes */
+  size_t start, filled; /* the current window's offset in the arena, and its bytes so far */
   float *chunk;         /* [CHUNK] */
 };
 
@@ -43,7 +43,7 @@ static void upload_close(struct upload *upload) {
   free(upload->chunk);
 }
 
-/* Sends the current window off and turns to the other, once that has been copied. */
+/* Starts the copy of the current window, then waits until the other window is copied and turns to it. */
 static bool window_flush(struct upload *upload, struct error *error) {
   char *to = (char *)upload->weights->arena + upload->start;
   const int w = upload->current, next = (w + 1) % WINDOWS;
@@ -59,7 +59,7 @@ static bool window_flush(struct upload *upload, struct error *error) {
   return true;
 }
 
-/* The place in the window for the next bytes, at most `wanted` of them; *given is a multiple of `unit`. */
+/* The place in the window for the next *given bytes: at most `wanted`, and a multiple of `unit`. */
 static void *window_reserve(struct upload *upload, size_t wanted, size_t unit, size_t *given,
                             struct error *error) {
   if (WINDOW_BYTES - upload->filled < unit && !window_flush(upload, error)) return NULL;
@@ -70,7 +70,7 @@ static void *window_reserve(struct upload *upload, size_t wanted, size_t unit, s
   return at;
 }
 
-/* Zeros up to an offset of the arena: a gap that alignment left. */
+/* Fills the gap that alignment left before `offset` of the arena with zeros. */
 static bool gap_fill(struct upload *upload, size_t offset, struct error *error) {
   while (upload->start + upload->filled < offset) {
     size_t given;
@@ -86,7 +86,7 @@ static void halves_round_plain(const float *numbers, size_t count, uint16_t *hal
 }
 
 #if defined(__x86_64__)
-/* The same source, compiled for the instruction that does it: the plain one calls a function per number. */
+/* The same source, but compiled for F16C's instruction. The plain version calls a function per number. */
 __attribute__((target("avx,f16c"))) static void halves_round_f16c(const float *numbers, size_t count,
                                                                   uint16_t *halves) {
   for (size_t i = 0; i < count; i++) halves[i] = half_from_float(numbers[i]);
@@ -103,7 +103,7 @@ static void halves_round(const float *numbers, size_t count, uint16_t *halves) {
   halves_round_plain(numbers, count, halves);
 }
 
-/* Infinities and NaNs have all bits of the exponent. */
+/* In infinities and NaNs all bits of the exponent are set. */
 static bool halves_check(const struct tensor *tensor, int64_t first, const float *numbers, size_t count,
                          const uint16_t *halves, struct error *error) {
   const uint16_t exponent = 0x7c00;

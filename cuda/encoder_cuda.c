@@ -14,8 +14,8 @@
 #include "io/json_parse.h"
 
 #define SLOTS 2
-/* 68 tokens a text make some 480 texts: enough rows for cuBLASLt to fill a card of 132 multiprocessors many
- * times over, so that the last, partly filled wave of tiles costs little. */
+/* About 480 texts of 68 tokens. So many rows fill a card of 132 multiprocessors many times over with
+ * cuBLASLt's tiles, so the last, partly filled wave of tiles costs little. */
 #define BATCH_TOKENS 32768
 #define BATCH_TOKENS_MAX (1 << 20) /* every index into [tokens, 4 · 2048] stays below 2^33, in 64 bits */
 #define BATCH_TOKENS_STEP 1024
@@ -26,19 +26,19 @@
                        */
 
 struct encoder_cuda {
-  struct encoder encoder; /* first: the pipeline's pointer is a pointer to this */
+  struct encoder encoder; /* first field, because the pipeline's pointer points to it */
   struct cuda_forward forward;
   int32_t max_tokens;
   struct cuda_card card;
   struct cuda_slot **slot; /* [encoder.info.slots] */
-  char tuning[33]; /* hash of the text that the products' algorithms are from; empty: the heuristic's */
+  char tuning[33];         /* hash of the tuning text; empty if the heuristic chose the algorithms */
 };
 
 static struct encoder_cuda *cuda_of(struct encoder *encoder) {
   return (struct encoder_cuda *)encoder;
 }
 
-/* Of several cards, which; the place on the bus is what the kernel's log of a lost card names. */
+/* Names the card, since there may be several. If a card is lost, the kernel's log names its PCI place. */
 static bool card_blame(const struct encoder_cuda *cuda, struct error *error) {
   return error_prefix(error, "CUDA card %d (%s, PCI %s)", cuda->card.device, cuda->card.name, cuda->card.bus);
 }
@@ -90,7 +90,7 @@ static const struct encoder_vtable encoder_cuda_vtable = {
     .blamed = encoder_cuda_blamed,
 };
 
-/* What the kernels and cuBLASLt's fp16 paths ask of a model. */
+/* Checks the limits of the kernels and of cuBLASLt's fp16 paths. */
 static bool shape_check(const struct model *model, struct error *error) {
   const struct model_shape *shape = &model->config.shape;
   if (shape->hidden % 8 != 0 || shape->hidden > KERNEL_HIDDEN_MAX || shape->ffn % 8 != 0)
@@ -106,7 +106,7 @@ static bool shape_check(const struct model *model, struct error *error) {
   return true;
 }
 
-/* What is wrong with the card, or with the library that it needs, and the way around it. */
+/* Finds the card and cuBLASLt. The error says what is wrong and how to run without a card. */
 static bool card_find(struct cuda_card *card, int32_t device, struct error *error) {
   const bool found = cuda_card_find(device, card, error);
   if (found && cublaslt_library(error)) return true;
@@ -139,7 +139,7 @@ static void info_resolve(struct encoder_cuda *cuda, const struct encoder_options
            cuda->card.name, cuda->card.major, cuda->card.minor);
 }
 
-/* The largest --batch-tokens with which all slots fit into `room` bytes, or 0. */
+/* The largest --batch-tokens such that all slots fit into `room` bytes; 0 if none fits. */
 static int32_t batch_tokens_fitting(const struct encoder_cuda *cuda, size_t room) {
   struct cuda_forward forward = cuda->forward;
   for (int32_t tokens = forward.batch_tokens / BATCH_TOKENS_STEP * BATCH_TOKENS_STEP;
@@ -150,7 +150,7 @@ static int32_t batch_tokens_fitting(const struct encoder_cuda *cuda, size_t room
   return 0;
 }
 
-/* Asked before anything is allocated, so that the answer is a number to pass and not a failure half-way. */
+/* Checked before anything is allocated, so that the error can name a --batch-tokens that fits. */
 static bool memory_check(const struct encoder_cuda *cuda, const struct model *model, struct error *error) {
   const size_t weights = cuda_weights_bytes(model) + MEMORY_SPARE;
   const size_t slots = (size_t)cuda->encoder.info.slots * cuda_slot_bytes(&cuda->forward);
@@ -258,7 +258,7 @@ char *encoder_cuda_tune(struct encoder *encoder, struct error *error) {
   return text;
 }
 
-/* Compares one fact of a tuning text with this card's. */
+/* Compares one fact in a tuning text with the same fact now. */
 static bool fact_check(const json_t *tuning, const char *name, const char *now, struct error *error) {
   const char *then = json_string_value(json_object_get(tuning, name));
   if (!then)

@@ -1,4 +1,4 @@
-/* What stands in for this floor in a build without CUDA. */
+/* Replaces the cuda folder in a build without CUDA. */
 #include "cuda/cards.h"
 #include "cuda/encoder_cuda.h"
 #include "cuda/top_k_card.h"
@@ -79,7 +79,7 @@ struct top_k_card *top_k_card_open(const struct top_k_card_options *options, str
   return NULL;
 }
 
-/* Nothing was opened, so none of these is called with a card. */
+/* No card can be opened, so no caller has a card for the functions below. */
 void top_k_card_close(struct top_k_card *card) {
   (void)card;
 }

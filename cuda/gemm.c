@@ -6,7 +6,7 @@
 
 #include "cuda/check.h"
 
-#define CLASS_LEAST 128 /* tokens of the smallest class: one tile of cuBLASLt's */
+#define CLASS_LEAST 128 /* tokens of the smallest class: one of cuBLASLt's tiles */
 #define CLASSES_MAX 32
 
 struct cuda_blas {
@@ -98,7 +98,7 @@ static bool operation_open(struct cuda_gemm *gemm, struct error *error) {
                       gemm->lt->cublasLtMatmulDescSetAttribute(gemm->operation, CUBLASLT_MATMUL_DESC_EPILOGUE,
                                                                &epilogue, sizeof epilogue),
                       error, "setting a product's epilogue") &&
-         bias_set(gemm, gemm->blas->workspace, error); /* the heuristic looks at its alignment */
+         bias_set(gemm, gemm->blas->workspace, error); /* the heuristic reads the alignment of the bias */
 }
 
 static bool layout_open(const struct cuda_gemm *gemm, cublasLtMatrixLayout_t *layout, cudaDataType_t type,
@@ -108,7 +108,7 @@ static bool layout_open(const struct cuda_gemm *gemm, cublasLtMatrixLayout_t *la
       error, "describing a matrix of %d columns of %d", columns, rows);
 }
 
-/* Layouts are the product's own and are changed in place: a batch allocates nothing, not even on the host. */
+/* Each product has its own layouts and changes them in place, so a batch allocates no memory on the host. */
 static bool tokens_set(struct cuda_gemm *gemm, int32_t tokens, struct error *error) {
   const uint64_t columns = (uint64_t)tokens;
   return cublas_check(gemm->lt,
@@ -138,7 +138,7 @@ static bool preference_open(struct cuda_gemm *gemm, struct error *error) {
              error, "pinning the reduction");
 }
 
-/* Up to `wanted` algorithms of the heuristic's for so many tokens, the best first; *found is 1 or more. */
+/* Asks the heuristic for up to `wanted` algorithms for `tokens`, the best first. *found: at least 1. */
 static bool algorithms_ask(struct cuda_gemm *gemm, int32_t tokens, int wanted,
                            cublasLtMatmulHeuristicResult_t *results, int *found, struct error *error) {
   if (!tokens_set(gemm, tokens, error) ||
@@ -154,7 +154,7 @@ static bool algorithms_ask(struct cuda_gemm *gemm, int32_t tokens, int wanted,
                    gemm->shape.outputs, gemm->shape.inputs, tokens);
 }
 
-/* Whether cuBLASLt would do so many tokens with an algorithm that it gave for another number of them. */
+/* True if cuBLASLt can run `algorithm`, which was chosen for another number of tokens, with `tokens`. */
 static bool algorithm_does(struct cuda_gemm *gemm, const cublasLtMatmulAlgo_t *algorithm, int32_t tokens,
                            struct error *error) {
   cublasLtMatmulHeuristicResult_t result;
@@ -165,8 +165,8 @@ static bool algorithm_does(struct cuda_gemm *gemm, const cublasLtMatmulAlgo_t *a
          result.workspaceSize <= CUDA_BLAS_WORKSPACE;
 }
 
-/* The first of the candidates; a search's is the heuristic's first, since its bits may differ. What an
- * algorithm does not do, cuda_gemm_run asks for. */
+/* Chooses the first candidate. A search simply takes the heuristic's first algorithm, because the bits of a
+ * search's products may differ. If an algorithm refuses a number of tokens, cuda_gemm_run asks again. */
 static bool algorithm_choose(struct cuda_gemm *gemm, int class, struct error *error) {
   const int32_t most = class_representative(class, gemm->max_tokens);
   struct cuda_gemm_algorithm candidates[CUDA_GEMM_CANDIDATES];
@@ -220,7 +220,7 @@ void cuda_gemm_close(struct cuda_gemm *gemm) {
   free(gemm);
 }
 
-/* One product, queued with its tokens and bias set. */
+/* The matrices of one product. The tokens and the bias are set before the call. */
 struct call {
   const uint16_t *x, *weight;
   void *y;
@@ -235,7 +235,7 @@ static cublasStatus_t call_queue(const struct cuda_gemm *gemm, const struct call
                                   algorithm, blas->workspace, CUDA_BLAS_WORKSPACE, blas->stream);
 }
 
-/* Statuses of an algorithm that does not do this number of tokens. */
+/* True if the algorithm cannot run this number of tokens. */
 static bool is_refusal(cublasStatus_t status) {
   return status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE;
 }

@@ -6,9 +6,9 @@
 
 #include "cuda/check.h"
 
-/* The least of a few rounds: what disturbs a measurement makes it longer. */
+/* The shortest of a few rounds counts, because a disturbance only makes a measurement longer. */
 #define ROUNDS 3
-#define LAUNCHES 4 /* of a round */
+#define LAUNCHES 4 /* in a round */
 #define HEXADECIMAL (2 * sizeof(struct cuda_gemm_algorithm))
 
 static const char *epilogue_name(enum cuda_gemm_epilogue epilogue) {
@@ -41,7 +41,7 @@ static bool launches_queue(const struct timing *timing, int32_t tokens, int laun
   return true;
 }
 
-/* Microseconds of one product by the algorithm that its class has now. */
+/* *least: microseconds of one product with the current algorithm of its class. */
 static bool class_time(const struct timing *timing, int32_t tokens, double *least, struct error *error) {
   *least = INFINITY;
   if (!launches_queue(timing, tokens, 1, error)) return false;
@@ -71,7 +71,7 @@ static json_t *entry_make(const struct cuda_gemm *gemm, int32_t tokens,
                    "microseconds", least, "untuned_microseconds", untuned);
 }
 
-/* A class for which cuBLASLt takes none of its own candidates is left out. */
+/* Leaves out a class if cuBLASLt accepts none of its own candidates. */
 static bool class_tune(const struct timing *timing, int class, json_t *products, struct error *error) {
   struct cuda_gemm_algorithm candidates[CUDA_GEMM_CANDIDATES];
   const int32_t tokens = cuda_gemm_class_tokens(timing->gemm, class);
@@ -140,7 +140,7 @@ static bool entry_use(struct cuda_gemm *gemm, const json_t *entry, struct error 
                      "its algorithm for a product of [%d, %d] and %lld tokens is none that cuBLASLt takes",
                      shape->outputs, shape->inputs, (long long)tokens);
   }
-  return true; /* of a larger --batch-tokens */
+  return true; /* from a run with a larger --batch-tokens */
 }
 
 bool gemm_tuning_use(struct cuda_gemm *gemm, const json_t *products, struct error *error) {
