@@ -8,8 +8,8 @@
 #include "host/cli/human.h"
 #include "host/cli/say.h"
 
-#define PLACE_COLUMNS 13 /* of rank and cosine */
-#define ID_COLUMNS 14    /* of most ids, so that texts stand under each other */
+#define PLACE_COLUMNS 13 /* columns of rank and cosine */
+#define ID_COLUMNS 14    /* columns of most ids; keeps the texts below each other */
 #define ID_COLUMNS_MAX 40
 
 void answers_init(struct answers *answers, bool json, int32_t width) {
@@ -24,9 +24,9 @@ void answers_free(struct answers *answers) {
   text_free(&answers->line);
 }
 
-/* Adds at most `most` characters of a text as a line shows them: white space, and what must not steer the
- * terminal, as one space each. Returns how many. (A character of two columns, Chinese say, counts as one: the
- * terminal wraps then.) */
+/* Adds at most `most` characters of a text in the form for one line: each white space, and each character
+ * that could steer the terminal, becomes one space. Returns the number of characters. (A character of two
+ * columns, such as Chinese, counts as one; the terminal then wraps the line.) */
 static int shown_add(struct text *shown, const struct span *text, int most) {
   int count = 0;
   for (int64_t i = 0; i < text->length && count < most; count++) {
@@ -38,8 +38,8 @@ static int shown_add(struct text *shown, const struct span *text, int most) {
   return count;
 }
 
-/* Prints `count` characters if there is room for so many; otherwise cut after a whole word, or inside one
- * that is longer than half of the room. */
+/* Prints `count` characters if there is room for all of them. If not, cuts after a whole word, or inside a
+ * word that is longer than half of the room. */
 static int shown_print(const struct text *shown, int count, int room) {
   if (room < 1) return 0;
   if (count <= room) {
@@ -63,7 +63,8 @@ static int shown_print(const struct text *shown, int count, int room) {
   return used + 1 + (word > 0);
 }
 
-/* The id, in a column for as long as it can be, and shorter on a narrow terminal. Returns its characters. */
+/* Prints the id in its column; the column is narrower on a narrow terminal. Returns the number of
+ * characters. */
 static int print_id(const struct answers *answers, const struct span *id) {
   struct text shown = {0};
   const int most = answers->columns < 80 ? (answers->columns - PLACE_COLUMNS) / 2 : ID_COLUMNS_MAX;
@@ -73,7 +74,7 @@ static int print_id(const struct answers *answers, const struct span *id) {
   return used;
 }
 
-/* Title, colon and text, as much as there is room for. */
+/* Prints title, colon and text, as far as there is room. */
 static void print_text(const struct passage *passage, int room) {
   static const struct span colon = {": ", 2};
   struct text shown = {0};
@@ -144,7 +145,7 @@ static void append_answer(struct text *line, const struct search_answer *answer)
   text_append_string(line, "}");
 }
 
-/* Writes out the object of a question whose answers are complete. */
+/* Prints the object of a question once its answers are complete. */
 static void json_end(struct answers *answers) {
   if (answers->last < 0 || answers->line.failed) return;
   text_append_string(&answers->line, "]}\n");

@@ -1,4 +1,5 @@
-/* Answers of `nina search` on standard output: a line each for people, or a JSON object a question. */
+/* Prints the answers of `nina search` to standard output: one line per answer for people, or one JSON object
+ * per question. */
 #pragma once
 
 #include "host/job/search.h"
@@ -6,14 +7,14 @@
 
 struct answers {
   bool json;
-  bool heading; /* print the question over its answers: not where a person has just typed it */
-  int columns;  /* a line's room on a terminal; 0: lines of ANSWER_COLUMNS */
+  bool heading; /* print the question above its answers; false if a person has just typed it */
+  int columns;  /* columns of the terminal; if 0, lines of ANSWER_COLUMNS */
   const char *const *question;
   int32_t width;    /* of the vectors */
-  int64_t last;     /* the question printed last; -1 before the first */
+  int64_t last;     /* question printed last; -1 before the first */
   int64_t textless; /* answers whose text could not be had, until the reason is told, once */
   bool why_told;
-  char why[512]; /* that of the first of them */
+  char why[512]; /* reason for the first answer without text */
   struct text line;
 };
 
@@ -25,5 +26,5 @@ void answers_free(struct answers *answers);
 /* search_fn; the context is the struct answers. */
 bool answers_take(void *answers, const struct search_answer *answer);
 
-/* Prints what is still open after the last answer. False where memory was short. */
+/* Prints what is left to print after the last answer. False if memory was short. */
 bool answers_end(struct answers *answers, struct error *error);

@@ -82,7 +82,7 @@ static const struct option_spec specs[] = {
 };
 // clang-format on
 
-/* Paths are those of the two metrics.json. */
+/* The paths name the two metrics.json files. */
 static bool compare_and_print(const struct eval_result *before, const char *before_path,
                               const struct eval_result *after, const char *after_path, bool all,
                               struct error *error) {
@@ -92,7 +92,7 @@ static bool compare_and_print(const struct eval_result *before, const char *befo
   return true;
 }
 
-/* With the evaluation that has just been written. */
+/* Compares with the evaluation that has just been written. */
 static bool compare_with(const struct eval_arguments *arguments, const struct eval_result *before,
                          const struct eval_result *after, struct error *error) {
   const struct eval_options *eval = &arguments->eval;
@@ -105,7 +105,7 @@ static bool compare_with(const struct eval_arguments *arguments, const struct ev
   return done;
 }
 
-/* Embeds and judges; `before` is the earlier evaluation to compare with, or NULL. */
+/* Embeds and evaluates. `before` is the earlier evaluation to compare with, or NULL. */
 static int evaluate(struct ranks *ranks, const struct eval_arguments *arguments,
                     const struct eval_result *before, const atomic_int *stop) {
   struct error error = {0};
@@ -127,13 +127,13 @@ static int evaluate(struct ranks *ranks, const struct eval_arguments *arguments,
   return report.rejected > 0 ? EXIT_REJECTS : EXIT_DONE;
 }
 
-/* Evaluates, and compares with an earlier evaluation where the arguments name one. */
+/* Evaluates, and compares with an earlier evaluation if the arguments name one. */
 static int evaluate_and_compare(struct ranks *ranks, const struct eval_arguments *arguments,
                                 const atomic_int *stop) {
   struct error error = {0};
   struct eval_result before;
   const bool compares = arguments->compare && ranks_rank(ranks) == 0;
-  /* Read first: it may be the file that this evaluation replaces. */
+  /* Read before evaluating: the evaluation may replace this file. */
   const bool read = !compares || eval_result_read(arguments->compare, &before, &error);
   int status = EXIT_DONE;
   if (ranks_agree(ranks, read, &error))

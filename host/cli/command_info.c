@@ -24,7 +24,7 @@ static const struct option_spec specs[] = {
 };
 // clang-format on
 
-/* A folder with a manifest is an output; any other is tried as a model. */
+/* A folder with a manifest is an output; any other folder is read as a model. */
 static bool info(const char *folder, bool json, struct error *error) {
   if (!file_check_folder(folder, error)) return false;
   char *manifest_path = file_join(folder, MANIFEST_NAME);

@@ -2,7 +2,7 @@
 
 #include "host/cli/commands.h"
 
-/* Ranks that do different things would wait for each other for ever. */
+/* Ranks with different ways would wait for each other forever. */
 static bool ways_agree(struct ranks *ranks, const char *way, struct error *error) {
   char **ways = NULL;
   if (!ranks_gather(ranks, way, &ways, error)) return false;

@@ -17,7 +17,7 @@ struct search_arguments {
   struct search_options search;
   bool json, quiet, help;
   struct option_strings strings;
-  char **question; /* [count] of the command line */
+  char **question; /* [count] questions of the command line */
   int count;
 };
 
@@ -72,10 +72,10 @@ static bool is_blank(const char *question) {
   return question[strspn(question, " \t\r\n\v\f")] == '\0';
 }
 
-#define QUESTIONS_MAX 256                  /* asked in one scan, from a pipe */
-#define QUESTION_BYTES ((int64_t)16 << 20) /* of a line: no model reads as many */
+#define QUESTIONS_MAX 256                  /* questions from a pipe that one scan answers */
+#define QUESTION_BYTES ((int64_t)16 << 20) /* bytes of a line; more than any model reads */
 
-/* Asks and prints. */
+/* Asks the questions and prints the answers. */
 static bool ask(struct search *search, struct answers *answers, char *const *question, int64_t count,
                 struct error *error) {
   answers->question = (const char *const *)question;
@@ -83,8 +83,8 @@ static bool ask(struct search *search, struct answers *answers, char *const *que
          answers_end(answers, error);
 }
 
-/* The next question of standard input, allocated; NULL at its end or, with *ok false, on an error. Blank
- * lines are passed over. */
+/* Returns the next question of standard input, allocated. NULL at the end of the input, or with *ok false on
+ * an error. Skips blank lines. */
 static char *question_read(struct line_reader *reader, bool *ok, struct error *error) {
   struct line line;
   enum line_result result;
@@ -100,7 +100,8 @@ static char *question_read(struct line_reader *reader, bool *ok, struct error *e
   return NULL;
 }
 
-/* Questions of a pipe are gathered, so that one scan answers many; a person's are answered at once. */
+/* Gathers the questions of a pipe, so that one scan answers many of them. Answers each question of a person
+ * at once. */
 static bool ask_input(struct search *search, struct answers *answers, bool person, struct error *error) {
   char *question[QUESTIONS_MAX];
   const int64_t most = person ? 1 : QUESTIONS_MAX;

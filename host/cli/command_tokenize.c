@@ -9,7 +9,7 @@
 #include "io/json_parse.h"
 #include "io/line_reader.h"
 
-#define TEXT_BYTES ((int64_t)128 << 20) /* of a line, as embed takes it */
+#define TEXT_BYTES ((int64_t)128 << 20) /* bytes of a line, as in embed */
 
 struct tokenize_arguments {
   const char *model;
@@ -33,7 +33,8 @@ static void print_ids(const int32_t *ids, int32_t count) {
   puts("]");
 }
 
-/* The text of a line: the string it spells, or the line itself. *owned must be freed. */
+/* Returns the text of a line: the string that the line spells in JSON, or the line itself. The caller frees
+ * *owned. */
 static bool line_text(char *line, size_t length, int64_t number, const char **text, size_t *size,
                       json_t **owned, struct error *error) {
   *owned = NULL;
@@ -74,7 +75,7 @@ static bool tokenize_lines(struct token_encoder *encoder, int32_t max_tokens, in
   struct line line;
   enum line_result result = LINE_FAILED;
   bool done = reader != NULL;
-  /* If nobody takes what is printed, there is no point in going on: streams_close() says so. */
+  /* If the output cannot be written, stop; streams_close() reports the error. */
   while (done && !ferror(stdout) && (result = line_reader_next(reader, &line, error)) == LINE_READ)
     done = tokenize_line(encoder, &line, line_reader_number(reader), max_tokens, ids, error);
   line_reader_close(reader);

@@ -21,19 +21,19 @@ static const struct option_spec specs[] = {
 };
 // clang-format on
 
-#define RECORDS_NAMED 10 /* in the line that says what to do */
+#define RECORDS_NAMED 10 /* records named in the line that says what to do */
 
-/* What was found, and what mends it. */
+/* The findings and their repair. */
 struct findings {
   const char *out;
   int64_t count, of_repair[REPAIR_ANEW + 1];
-  int64_t records; /* parts whose record is to be removed, each once */
+  int64_t records; /* parts whose record must be removed; each counts once */
   int32_t last_shard, last_block;
   char named[RECORDS_NAMED][PART_PATH_MAX];
 };
 
 static void record_note(struct findings *findings, const struct finding *finding) {
-  /* The findings of a part follow each other. */
+  /* All findings of one part come one after the other. */
   if (findings->records > 0 && finding->shard == findings->last_shard &&
       finding->block == findings->last_block)
     return;

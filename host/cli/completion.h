@@ -1,4 +1,4 @@
-/* Completion scripts for shells, written from the commands' own tables. */
+/* Writes completion scripts for shells from the tables of the commands. */
 #pragma once
 
 #include <stdio.h>

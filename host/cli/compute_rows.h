@@ -1,9 +1,9 @@
 /* The rows of struct compute_options (host/job/device.h) for the option tables of the commands that compute.
- * A new option that all of them take is one row in COMPUTE_ROWS.
+ * To add an option to all these commands, add one row to COMPUTE_ROWS.
  *
- * at              offset of the command's struct compute_options
- * device_help,    each command's own, since the commands differ in what they use a device for
- * precision_help */
+ *   at              offset of the command's struct compute_options
+ *   device_help,    differ for each command, because the commands use a device for different
+ *   precision_help  things */
 #pragma once
 
 #include <stddef.h>
@@ -27,7 +27,7 @@
   {.name = "batch-tokens", .type = OPTION_INT, .offset = (at) + offsetof(struct compute_options, batch_tokens), \
    .argument = "N", .help = "tokens of a packed batch (default: suits the device)"}
 
-/* `texts`: what is cut. */
+/* `texts`: name of the texts that are cut. */
 #define MAX_TOKENS_ROW(at, texts)                                                                             \
   {.name = "max-tokens", .type = OPTION_INT, .offset = (at) + offsetof(struct compute_options, max_tokens),   \
    .argument = "N", .help = "cut " texts " at N tokens (default: the model's limit)"}

@@ -67,7 +67,7 @@ static void print_documents(const struct dry_run_report *report) {
     print_line("cut", "%s of %s at %d tokens", count, documents, tally->max_tokens);
 }
 
-/* Where the first line of a reason stands. */
+/* Prints a reason, its count and the place of the first line. */
 static void print_reason(const struct dry_run_report *report, int32_t r) {
   const struct reject_reason *reason = &report->tally.reason[r];
   char count[32];

@@ -6,7 +6,7 @@
 #include "host/cli/human.h"
 #include "host/cli/say.h"
 
-#define LOSS_MIN 1e-12 /* a metric below it has no share to lose */
+#define LOSS_MIN 1e-12 /* least metric whose loss is told in per cent */
 
 static void print_heading(const struct eval_result *result) {
   char passages[32], queries[32];
@@ -20,13 +20,13 @@ static void print_heading(const struct eval_result *result) {
 
 #define SIGNED_BYTES 32
 
-/* "+0.0123", "-0.0004"; what rounds to nothing has no sign: "0.0000". */
+/* Writes "+0.0123" or "-0.0004"; if the value rounds to zero, "0.0000" without a sign. */
 static void signed_format(double value, int decimals, char text[SIGNED_BYTES]) {
   snprintf(text, SIGNED_BYTES - 2, "%+.*f", decimals, value);
   if (!strpbrk(text, "123456789")) memmove(text, text + 1, strlen(text));
 }
 
-/* A metric at a width narrower than the widest, and in per cent what it lost against that one. */
+/* Prints a metric at a width narrower than the widest, and its loss against the widest in per cent. */
 static void print_cell(double value, double widest) {
   char loss[SIGNED_BYTES] = "";
   if (widest > LOSS_MIN) {
@@ -36,7 +36,7 @@ static void print_cell(double value, double widest) {
   printf("%9.4f%9s", value, loss);
 }
 
-/* A whole number at each width, over the column of the metrics. */
+/* Prints a whole number for each width, above the column of the metrics. */
 static void print_sizes(const char *name, const struct eval_result *result, int32_t factor) {
   printf("%-12s", name);
   for (int32_t w = 0; w < result->width_count; w++)
@@ -59,7 +59,7 @@ void eval_table_print(const struct eval_result *result) {
   }
 }
 
-#define DOCUMENTS 1e7 /* an archive for which the bytes of a width are told */
+#define DOCUMENTS 1e7 /* size of the archive in the example of the bytes saved */
 
 static double gigabytes(int32_t width) {
   return DOCUMENTS * width * sizeof(uint16_t) / 1e9;

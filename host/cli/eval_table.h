@@ -1,14 +1,17 @@
-/* The tables of `nina eval`, on standard output. */
+/* Prints the tables of `nina eval` to standard output. */
 #pragma once
 
 #include "host/job/eval_compare.h"
 
-/* Metrics by width, widths side by side with bytes per vector and what each loses against the first. */
+/* Prints the metrics of each width side by side, with the bytes per vector and the loss against the first
+ * width. */
 void eval_table_print(const struct eval_result *result);
 
-/* A line for each width narrower than the widest: what it loses, with its interval, and what it saves. */
+/* Prints one line for each width narrower than the widest: its loss, the interval of the loss, and what the
+ * width saves. */
 bool eval_widths_print(const struct eval_result *result, struct error *error);
 
-/* What moved at each width further than chance explains (`all`: every metric), with the interval of the
- * difference, under the names of the two metrics.json and what the evaluations differ in. */
+/* Prints the metrics of each width that changed by more than chance explains (with `all`: every metric),
+ * with the interval of the difference. The heading names the two metrics.json files and the differences
+ * between the two evaluations. */
 void comparison_print(const struct comparison *comparison, const char *before, const char *after, bool all);

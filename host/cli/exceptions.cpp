@@ -6,9 +6,9 @@
 #include <exception>
 #include <new>
 
-/* Nothing here takes memory, for that is most likely what was short. */
+/* Allocates no memory: the most likely cause is a lack of memory. */
 static void tell(const char *sentence) {
-  if (write(STDERR_FILENO, sentence, strlen(sentence)) < 0) return; /* nobody is left to be told */
+  if (write(STDERR_FILENO, sentence, strlen(sentence)) < 0) return; /* no other place to report to */
 }
 
 [[noreturn]] static void on_exception() {

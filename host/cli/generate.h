@@ -1,4 +1,4 @@
-/* `nina --generate WHAT`: what is installed beside the program, written by the program. */
+/* `nina --generate WHAT`: the program writes the files that are installed beside it. */
 #pragma once
 
 /* argv[0] is --generate. Prints, and returns the process's exit status. */

@@ -1,4 +1,4 @@
-/* What `nina info` says of a thing: as lines for people, or, with `json`, as one JSON value for programs. */
+/* Prints what `nina info` says: lines for people, or with `json` one JSON value for programs. */
 #pragma once
 
 #include <jansson.h>
@@ -6,16 +6,16 @@
 
 #include "io/error.h"
 
-/* A model folder. Reads every byte of the weights, for the identity, and refuses those that are not finite.
- */
+/* Describes a model folder. Reads all bytes of the weights to compute the identity, and refuses weights that
+ * are not finite. */
 bool info_model(const char *folder, bool json, struct error *error);
 
-/* A folder that a run wrote, by its manifest. */
+/* Describes the output folder of a run, from its manifest. */
 bool info_output(const char *folder, bool json, struct error *error);
 
-/* The CUDA cards of this machine and the libraries that they compute with, or why there is none. */
+/* Describes the CUDA cards of this machine and their libraries, or says why there is no card. */
 bool info_devices(bool json, struct error *error);
 
-/* Prints a new value, which may be NULL, on lines of its own. ERROR_MEMORY if json_memory_failed() since the
- * command began: something may be missing in it. */
+/* Prints a new JSON value, which may be NULL, on lines of its own. ERROR_MEMORY if json_memory_failed()
+ * since the command began: a part of the value may then be missing. */
 bool info_print_json(json_t *value, struct error *error);

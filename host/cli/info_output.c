@@ -7,7 +7,7 @@
 #include "io/run/totals.h"
 
 struct printed {
-  const char *last; /* the part that was printed last: it is named once */
+  const char *last; /* part printed last; each part is named once */
 };
 
 static void member_print(void *context, const char *part, const char *key, const char *value) {
@@ -30,7 +30,7 @@ static bool output_print(const char *folder, const struct manifest *manifest, st
   return ok || error_set_memory(error, strlen(folder), "a description");
 }
 
-/* A member that could not be made is left out by jansson; the count of failures shows it. */
+/* If a member cannot be made, jansson leaves the member out; `failed` records this. */
 struct collected {
   json_t *root;
   int failed;

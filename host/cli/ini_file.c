@@ -8,7 +8,7 @@
 
 #define BLANKS " \t\r\n\v\f"
 
-/* The text without the blanks around it, in place. */
+/* Removes the blanks around a text, in place. */
 static char *trim(char *text) {
   text += strspn(text, BLANKS);
   size_t length = strlen(text);
@@ -17,7 +17,7 @@ static char *trim(char *text) {
   return text;
 }
 
-/* The string that a quoted value spells, in place: `value` begins with a quote and is trimmed. */
+/* Decodes a quoted value in place. `value` begins with a quote and is trimmed. */
 static bool unquote(char *value, struct error *error) {
   static const char letters[] = "\"\\ntr", meant[] = "\"\\\n\t\r";
   char *to = value;
@@ -48,7 +48,7 @@ static bool unquote(char *value, struct error *error) {
 }
 
 struct ini_reader {
-  char *section; /* allocated; NULL before the first */
+  char *section; /* allocated; NULL before the first section */
   ini_section_fn *take_section;
   ini_fn *take_value;
   void *context;
@@ -100,7 +100,7 @@ bool ini_read(const char *path, ini_section_fn *section, ini_fn *value, void *co
   if (!file_check_file(path, error)) return false;
   struct line_reader *lines = line_reader_open(path, &limits, error);
   const bool ok = lines && read_lines(&reader, lines, error);
-  if (!ok && error->code == ERROR_INPUT) error->code = ERROR_USAGE; /* the file is a part of the command */
+  if (!ok && error->code == ERROR_INPUT) error->code = ERROR_USAGE; /* the file is part of the command line */
   line_reader_close(lines);
   free(reader.section);
   return ok;

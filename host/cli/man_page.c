@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
-/* Prints `length` bytes so that roff takes them as they are. */
+/* Prints `length` bytes, escaped so that roff prints them unchanged. */
 static void print_text(FILE *stream, const char *text, size_t length) {
   if (length > 0 && (*text == '.' || *text == '\'')) fputs("\\&", stream);
   for (size_t i = 0; i < length; i++) {
@@ -20,7 +20,7 @@ static void print_string(FILE *stream, const char *text) {
   print_text(stream, text, strlen(text));
 }
 
-/* Paragraphs as struct command has them: filled, but for the examples. */
+/* Prints the paragraphs of struct command; roff fills all but the examples. */
 static void print_paragraphs(FILE *stream, const char *text) {
   bool example = false, ended = false;
   while (*text) {
@@ -39,7 +39,7 @@ static void print_paragraphs(FILE *stream, const char *text) {
   if (example) fputs(".fi\n.RE\n", stream);
 }
 
-/* `name` of the page, and its line in the list of all. */
+/* Prints the name of the page and its line in the list of all pages. */
 static void print_head(FILE *stream, const char *name, const char *command, const char *summary) {
   fputs(".TH ", stream);
   for (const char *at = name; *at; at++) fputc(toupper((unsigned char)*at), stream);
@@ -95,7 +95,7 @@ void man_page(const struct command *command, FILE *stream) {
   fputs("\n", stream);
 }
 
-/* As host/cli/ini_file.h has it. */
+/* The format of host/cli/ini_file.h. */
 static const char configuration[] =
     "Options of embed, search and eval may stand in a file that --config names; the command line wins.\n"
     "A line is `name = value`, with the option's name without its dashes, before any section or in the one\n"

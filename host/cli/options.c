@@ -12,7 +12,7 @@
 #include "host/job/device.h"
 
 #define OPTIONS_MAX 64
-#define OPTIONS_BASE 1000 /* getopt's val of spec i is OPTIONS_BASE + i: above every character */
+#define OPTIONS_BASE 1000 /* getopt's val of spec i is OPTIONS_BASE + i, larger than any character */
 
 const char *const option_precisions[] = {"auto", "fp32", "bf16", "fp16", NULL};
 
@@ -32,8 +32,8 @@ static int least(int a, int b) {
   return a < b ? a : b;
 }
 
-/* Edit distance, for names of at most 63 bytes: letters that were changed, left out, put in, or swapped with
- * their neighbour (optimal string alignment). */
+/* Edit distance of two names of at most 63 bytes: the number of letters changed, left out, inserted, or
+ * swapped with their neighbour (optimal string alignment). */
 static int name_distance(const char *a, const char *b) {
   int rows[3][64], *before = rows[0], *last = rows[1], *row = rows[2];
   const int length = (int)strlen(b);
@@ -54,11 +54,12 @@ static int name_distance(const char *a, const char *b) {
   return last[length];
 }
 
-/* A slip for every so many letters of a name, and at most so many: what is further off is another word. */
+/* An unknown name is compared with the known names. One typing error is allowed for each
+ * NAME_LETTERS_PER_SLIP letters, and at most NAME_SLIPS_MAX; with more errors the name is another word. */
 #define NAME_LETTERS_PER_SLIP 3
 #define NAME_SLIPS_MAX 3
 
-/* `dashes` go before the names: "--", or "" in an .ini file. */
+/* `dashes` is the prefix of the names: "--", or "" in an .ini file. */
 static bool unknown_name(const struct option_spec *specs, const char *kind, const char *dashes,
                          const char *name, const char *command, struct error *error) {
   const char *nearest = NULL;
@@ -78,8 +79,8 @@ static bool unknown_name(const struct option_spec *specs, const char *kind, cons
                    command);
 }
 
-/* What getopt_long could not take: `argument` is where it stands, or, for a short option, the one after it.
- */
+/* Reports an option that getopt_long did not accept. `argument` contains the option; for a short option it
+ * is the next argument. */
 static bool unknown_option(const struct option_spec *specs, const char *argument, const char *command,
                            struct error *error) {
   char name[64];
@@ -94,7 +95,7 @@ static bool unknown_option(const struct option_spec *specs, const char *argument
   return unknown_name(specs, "option", "--", name, command, error);
 }
 
-/* A number from `least` to `most`, of digits, with a suffix if `suffixes` allows one. */
+/* Parses a number of digits from `least` to `most`. If `suffixes`, one of K, M and G may follow. */
 static bool parse_number(const char *name, const char *value, int64_t least, int64_t most, bool suffixes,
                          int64_t *number, struct error *error) {
   static const char units[] = "KMG";
@@ -110,7 +111,7 @@ static bool parse_number(const char *name, const char *value, int64_t least, int
   return true;
 }
 
-/* That of an option which counts something. */
+/* Parses the number of an option that counts something. */
 static bool parse_count(const struct option_spec *spec, const char *value, int64_t *number,
                         struct error *error) {
   const bool size = spec->type == OPTION_SIZE;
@@ -118,8 +119,8 @@ static bool parse_count(const struct option_spec *spec, const char *value, int64
   return parse_number(spec->name, value, 1, most, size, number, error);
 }
 
-/* Digits, perhaps with a fraction, and a percent sign. The point is a point in every locale: nina sets none.
- */
+/* Parses digits, an optional fraction, and a percent sign. The decimal sign is always a point, because nina
+ * sets no locale. */
 static bool parse_share(const char *name, const char *value, double *share, struct error *error) {
   const size_t whole = strspn(value, "0123456789");
   const char *end = value + whole;
@@ -164,7 +165,7 @@ static bool parse_choice(const struct option_spec *spec, const char *value, int 
   return error_set(error, ERROR_USAGE, "%s: \"%s\" is none of %s", spec->name, value, known);
 }
 
-/* A number after the colon is that of a card. */
+/* The number after the colon is the number of the card. */
 static bool parse_device(const char *name, const char *value, struct compute_options *options,
                          struct error *error) {
   static const char card[] = "cuda:";
@@ -193,7 +194,7 @@ static bool parse_flag(const struct option_spec *spec, const char *value, bool *
   return error_set(error, ERROR_USAGE, "%s: \"%s\" is neither true nor false", spec->name, value);
 }
 
-/* Stores one value. `value` is NULL for a flag that stands alone. */
+/* Stores one value. `value` is NULL for a flag without a value. */
 static bool option_store(const struct option_spec *spec, const char *value, void *target,
                          struct error *error) {
   char *field = (char *)target + spec->offset;
@@ -235,7 +236,7 @@ struct ini_context {
   struct option_strings *kept;
 };
 
-/* A copy of `value` that lives as long as `kept`; NULL when memory is short. */
+/* Copies `value`; the copy lives as long as `kept`. NULL if memory is short. */
 static char *option_strings_add(struct option_strings *kept, const char *value) {
   char **grown = realloc(kept->string, (kept->count + 1) * sizeof *grown);
   if (!grown) return NULL;
@@ -264,7 +265,7 @@ static bool ini_section(void *user, const char *section, struct error *error) {
 static bool ini_value(void *user, const char *section, const char *name, const char *value,
                       struct error *error) {
   const struct ini_context *context = user;
-  if (*section && strcmp(section, context->command) != 0) return true; /* another command's */
+  if (*section && strcmp(section, context->command) != 0) return true; /* section of another command */
   const struct option_spec *spec = spec_find(context->specs, name);
   if (!spec || spec->type == OPTION_CONFIG)
     return unknown_name(context->specs, "key", "", name, context->command, error);
@@ -279,7 +280,7 @@ static bool options_read_ini(const char *command, const struct option_spec *spec
   return ini_read(path, ini_section, ini_value, &context, error);
 }
 
-/* getopt's table of the specs without the headings. */
+/* Makes getopt's table from the specs, without the headings. */
 static void getopt_table(const struct option_spec *specs, struct option table[OPTIONS_MAX + 2]) {
   int count = 0;
   for (int i = 0; !spec_ends(&specs[i]) && count < OPTIONS_MAX; i++) {
@@ -291,14 +292,15 @@ static void getopt_table(const struct option_spec *specs, struct option table[OP
   table[count] = (struct option){0};
 }
 
-/* One pass over the arguments: only --config when `configuration`, all but it otherwise. */
+/* Makes one pass over the arguments. If `configuration`, reads only --config, otherwise all options but
+ * --config. */
 static bool options_pass(const char *command, const struct option_spec *specs, int argc, char **argv,
                          bool configuration, void *target, struct option_strings *kept, bool *help,
                          struct error *error) {
   struct option table[OPTIONS_MAX + 2];
   getopt_table(specs, table);
   opterr = 0;
-  optind = 0; /* start anew */
+  optind = 0; /* restart getopt */
   int found;
   while ((found = getopt_long(argc, argv, ":h", table, NULL)) != -1) {
     if (found == 'h') {
@@ -368,7 +370,7 @@ void options_print(const struct option_spec *specs, FILE *stream) {
     char left[64];
     snprintf(left, sizeof left, "  --%s %s", specs->name, specs->argument ? specs->argument : "");
     const char *text = specs->help;
-    /* The help is a column of its own: its line breaks are continued under it. */
+    /* The help is a column of its own, so each new line of the help is indented to that column. */
     for (bool first_line = true; text; first_line = false) {
       const char *end = strchr(text, '\n');
       const int length = end ? (int)(end - text) : (int)strlen(text);

@@ -14,21 +14,21 @@
 #include "io/clock.h"
 #include "io/text.h"
 
-#define BAR_INTERVAL 200000000LL     /* 5 a second: smooth, and cheap over a slow line */
-#define LINES_INTERVAL 10000000000LL /* a log of a night stays readable */
+#define BAR_INTERVAL 200000000LL     /* ns; 5 a second: smooth, and cheap over a slow line */
+#define LINES_INTERVAL 10000000000LL /* ns; the log of a night stays readable */
 #define JSON_INTERVAL 1000000000LL
 
-#define COLUMNS 80  /* of a terminal that does not tell */
-#define BAR_ROOM 14 /* what the words of a line leave to the bar at least */
+#define COLUMNS 80  /* columns, if the terminal does not tell */
+#define BAR_ROOM 14 /* least room that the words of a line leave for the bar */
 
 const char *const progress_modes[] = {"auto", "bar", "json", "none", NULL};
 
-/* Seconds of a state; never 0, so that rates can be taken. */
+/* Seconds since the start of the run; never 0, because rates divide by the time. */
 static double status_seconds(const struct embed_status *status) {
   return status->flow.nanoseconds > 0 ? (double)status->flow.nanoseconds / 1e9 : 1e-9;
 }
 
-/* 0 … 1, or -1 where the total is not known. */
+/* Share done, 0 … 1; -1 if the total is not known yet. */
 static double status_share(const struct embed_status *status) {
   if (status->source_bytes_total < 0) return -1;
   if (status->source_bytes_total == 0) return 1;
@@ -37,7 +37,7 @@ static double status_share(const struct embed_status *status) {
   return share > 1 ? 1 : share;
 }
 
-/* Seconds that remain at the rate so far, or -1. */
+/* Seconds left at the rate so far; -1 if not known yet. */
 static double status_eta(const struct embed_status *status) {
   const double left =
       (double)(status->source_bytes_total - status->flow.source_bytes - status->flow.source_bytes_before);
@@ -45,8 +45,8 @@ static double status_eta(const struct embed_status *status) {
   return left <= 0 ? 0 : left / ((double)status->flow.source_bytes / status_seconds(status));
 }
 
-/* A line of pieces with two spaces between them; the first that finds no room and all after it are left out.
- */
+/* A line of pieces with two spaces between them. If a piece has no room, the piece and all later pieces are
+ * left out. */
 struct pieces {
   char text[256];
   int length, room;
@@ -64,7 +64,7 @@ __attribute__((format(printf, 2, 3))) static void pieces_add(struct pieces *line
   line->length += sprintf(line->text + line->length, "%*s%s", gap, "", piece);
 }
 
-/* What matters most comes first. */
+/* The most important pieces come first. */
 static void status_print(const struct embed_status *status, struct pieces *line) {
   char documents[48], rate[32], elapsed[32], eta[32] = "?";
   const double seconds = status_seconds(status), share = status_share(status), left = status_eta(status);
@@ -92,7 +92,8 @@ static int terminal_columns(void) {
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1 ? window.ws_col : COLUMNS;
 }
 
-/* A bar as long as the terminal's width allows. The last column is left free: some terminals wrap there. */
+/* Draws a bar as wide as the terminal allows. The last column stays free, because some terminals wrap
+ * there. */
 static void show_bar(struct progress *progress, const struct embed_status *status) {
   const int columns = terminal_columns() - 1;
   const double share = status_share(status);
@@ -158,7 +159,7 @@ void progress_clear(struct progress *progress) {
   progress->bar_shown = false;
 }
 
-/* Under --progress json every line of the standard error is an object, until an error ends it. */
+/* With --progress json each line of standard error is a JSON object, until an error ends the output. */
 static void notice_json(const char *sentence) {
   struct text text = {0};
   text_append_string(&text, "{\"event\":\"notice\",\"sentence\":");
@@ -214,7 +215,7 @@ static void summary_json(const struct embed_report *report) {
           totals->vector_bytes, totals->vector_file_bytes, totals->file_bytes);
 }
 
-/* Every line of a summary begins with one of its names, and has room for 80 columns. */
+/* Each line of a summary begins with its name and fits into 80 columns. */
 __attribute__((format(printf, 2, 3))) static void summary_line(const char *name, const char *format, ...) {
   char line[PATH_MAX + 128];
   va_list arguments;
@@ -244,7 +245,7 @@ static void summary_documents(const struct run_totals *totals) {
   summary_line("in all", "%s, %s, %s", documents, tokens, parts);
 }
 
-/* What is not in the vectors. */
+/* Prints what the vectors do not contain. */
 static void summary_left_out(const struct run_totals *totals) {
   char lines[48], cut[32], documents[48];
   human_counted(totals->rejected, "line", "lines", lines);
@@ -291,7 +292,7 @@ void progress_summary(const struct progress *progress, const char *out, const st
     return;
   }
   const struct flow_progress *flow = &report->status.flow;
-  /* That there was nothing to do has been said (embed_callbacks.notice). */
+  /* If there was nothing to do, a notice has already said so (embed_callbacks.notice). */
   if (flow->blocks > 0 || !report->complete) summary_this_run(report);
   summary_documents(&report->totals);
   summary_left_out(&report->totals);

@@ -14,14 +14,14 @@ struct range {
 static bool is_printable(uint32_t point) {
   static const struct range steering[] = {
       {0x00, 0x1f},     {0x7f, 0x9f},     {0x61c, 0x61c},   /* C0, DEL and C1; the Arabic letter mark */
-      {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069}, /* directions, and what ends lines */
+      {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069}, /* directions, and line ends */
   };
   for (size_t i = 0; i < sizeof steering / sizeof *steering; i++)
     if (point >= steering[i].first && point <= steering[i].last) return false;
   return true;
 }
 
-/* Decodes the character at the start of the bytes; returns its length, or 0 where they are no UTF-8 (RFC
+/* Decodes the character at the start of the bytes. Returns its length, or 0 if the bytes are not UTF-8 (RFC
  * 3629). */
 static size_t decode(const unsigned char *bytes, size_t size, uint32_t *point) {
   static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -49,7 +49,7 @@ size_t say_character(const char *bytes, size_t size, bool *printable) {
   return length > 0 ? length : 1;
 }
 
-/* Writes a character that is not printed as it is. */
+/* Writes the escaped form of a character that must not be printed unchanged. */
 static void spell(struct text *line, const char *bytes, size_t size) {
   char spelled[16];
   uint32_t point;
@@ -69,7 +69,7 @@ bool say_failed(void) {
   return atomic_load(&output_lost);
 }
 
-/* An error must be heard even if memory is too short to say it. */
+/* An error must be reported even if there is no memory for its line. */
 static void line_lose(FILE *stream) {
   if (stream == stdout)
     atomic_store(&output_lost, true);

@@ -29,14 +29,14 @@ static void on_end(int number) {
   signal(number, SIG_DFL);
 }
 
-/* Schedulers may say it twice. */
+/* A scheduler may send the warning twice; the second one changes nothing. */
 static void on_warning(int number) {
   (void)number;
   if (stop_requested == EMBED_GO) stop_requested = EMBED_STOP_SOON;
 }
 
-/* As say() does, with nothing but what a handler may call: a character that would steer the terminal is a
- * question mark. */
+/* Like say(), but calls only functions that a signal handler may call. A character that could steer the
+ * terminal becomes a question mark. */
 static void handler_say(const char *name, const char *sentence) {
   static const char program[] = "nina: ";
   const size_t size = strlen(name);
@@ -60,7 +60,7 @@ static void handler_say(const char *name, const char *sentence) {
   }
 }
 
-/* No jump out of it: the thread may hold any lock. */
+/* Does not jump out of the handler: the thread may hold any lock. */
 static void on_bus_error(int number, siginfo_t *info, void *context) {
   (void)context;
   const char *name = mapped_file_name(info->si_addr);
@@ -68,7 +68,7 @@ static void on_bus_error(int number, siginfo_t *info, void *context) {
     handler_say(name, " can no longer be read: it was shortened while it was in use, or its disk failed\n");
     _exit(EXIT_FAILED);
   }
-  signal(number, SIG_DFL); /* the fault comes again, and ends the process */
+  signal(number, SIG_DFL); /* the fault comes again and ends the process */
 }
 
 void signals_begin(void) {

@@ -12,7 +12,8 @@
 void streams_open(void) {
   for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
     if (fcntl(descriptor, F_GETFD) >= 0 || errno != EBADF) continue;
-    /* The lowest free number is this one. Opened the wrong way round, so that its use is an error. */
+    /* open() takes the lowest free number, so the new descriptor gets this number. The mode is the wrong one
+     * on purpose: any use is an error. */
     if (open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0) return;
   }
 }
