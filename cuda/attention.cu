@@ -5,24 +5,23 @@
  *   qkv      [tokens, 3, heads, D] fp16        D = head size: 32, 64 or 128
  *   context  [tokens, heads, D] fp16
  *
- * A block of four warps takes one head of one tile of queries: 64 of one sequence, or 128 where sequences are
- * long. A warp owns 16 or 32 of them; with 32, what it reads of K and V from shared memory serves twice. The
- * K and V tiles are double-buffered: tile j + 1 is on its way while tile j is worked on, at one barrier a
- * tile.
+ * A block of four warps takes one head of one tile of queries: 64 of one sequence, or 128 if sequences are
+ * long. A warp owns 16 or 32 queries; with 32, each read of K and V from shared memory serves twice. The K
+ * and V tiles are double-buffered: tile j + 1 is copied while tile j is used. Each tile needs one barrier.
  *
- * Shared memory (32 KiB; 16 KiB where D is 32), rows of D numbers in 16-byte chunks, swizzled so that
- * ldmatrix meets no bank conflict:
+ * Shared memory (32 KiB; 16 KiB if D is 32): rows of D numbers in 16-byte chunks, swizzled so that
+ * ldmatrix has no bank conflict:
  *
- *   stage 0   K tile | V tile                          after the last tile: the results, on their way out
+ *   stage 0   K tile | V tile                          after the last tile: the results
  *   stage 1   K tile | V tile                          before its first tile: the queries
  *
- * Traffic:    per token q, k and v once in, context once out: 8 · hidden bytes; k and v of a sequence
- *             longer than a tile again for every tile of queries, from L2.
- * Operations: 4 · length · D for each query and head on the tensor cores, 4 / D more for the sums of the
- *             weights; length exponentials.
- * Occupancy:  blocks on an SM, by registers: 5, 4 and 3 for D = 32, 64 and 128 (3 for 64, too, where an SM
- *             has 100 KiB of shared memory), 2 with 128 queries. No fragment leaves the registers: loops
- *             over them have constant bounds and are unrolled; tests/nvcc checks that none is in memory. */
+ * Traffic:    for each token, reads q, k and v once and writes context once: 8 · hidden bytes. If a
+ *             sequence is longer than a tile, each tile of queries reads k and v again, from L2.
+ * Operations: for each query and head: 4 · length · D on the tensor cores, 4 / D more for the sums of the
+ *             weights, and length exponentials.
+ * Occupancy:  registers allow 5, 4 and 3 blocks on an SM for D = 32, 64 and 128 (3 for 64, too, if an SM has
+ *             100 KiB of shared memory), 2 with 128 queries. All fragments stay in registers, because loops
+ *             over them have constant bounds and are unrolled. tests/nvcc checks that none is in memory. */
 #include "cuda/device.h"
 #include "cuda/kernels.h"
 
@@ -32,46 +31,46 @@
 #define HALF_ONES 0x3c003c00u /* 1 and 1 */
 #define LOG2_E 1.4426950408889634f
 
-/* The layout that follows from the head size. */
+/* The layout for a head size. */
 template <int D>
 struct layout {
   static const int chunks = D / CHUNK;       /* in a row */
   static const int keys = D <= 64 ? 64 : 32; /* in a tile */
   static const int tile = keys * chunks;     /* chunks of a K or V tile */
   static const int stage = 2 * tile;
-  static const int line_rows = chunks < 8 ? 8 / chunks : 1; /* rows in 128 bytes, which hold each bank once */
-  static const int blocks = D == 32 ? 5 : D == 64 ? 4 : 3;  /* on an SM, as far as registers go */
+  static const int line_rows = chunks < 8 ? 8 / chunks : 1; /* rows in 128 bytes (one pass over the banks) */
+  static const int blocks = D == 32 ? 5 : D == 64 ? 4 : 3;  /* on an SM, by registers */
   static const int mix = chunks < 8 ? chunks - 1 : 7;
 };
 
-/* What one warp keeps of M times 16 queries, in fragments (cuda/device.h). */
+/* One warp's state for M times 16 queries, in fragments (cuda/device.h). */
 template <int D, int M>
 struct queries {
   uint32_t q[M][D / 16][4];
   float sum[M][D / 8][4]; /* Σ weight · v */
-  float weight[M][4];     /* Σ weight, as one more column of v that is all ones; its columns are equal */
+  float weight[M][4];     /* Σ weight, the product with a v of all ones; all columns are equal */
   float peak[M][2];       /* largest logit so far of rows g and g + 8, before scaling */
 };
 
-/* Where chunk `chunk` of row `row` lies in a tile: eight rows' chunks of one index lie in different banks. */
+/* The place of a row's chunk in a tile. Chunks with the same index in eight rows lie in different banks. */
 template <int D>
 __device__ __forceinline__ int swizzle(int row, int chunk) {
   return row * layout<D>::chunks + (chunk ^ (row / layout<D>::line_rows & layout<D>::mix));
 }
 
 /* Starts the copy of `rows` rows of q, k or v, `stride` numbers apart. Rows from `present` on do not exist
- * and turn to zeros: a weight of zero times whatever else lay there could be a NaN. */
+ * and become zeros, because a weight of zero times an old value in memory could be a NaN. */
 template <int D>
 __device__ __forceinline__ void rows_copy(uint4 *tile, const uint16_t *from, int stride, int rows,
                                           int present) {
   const int chunk = threadIdx.x % layout<D>::chunks;
   from += chunk * CHUNK;
-#pragma unroll 1 /* unrolled, its addresses would push fragments out of the registers */
+#pragma unroll 1 /* if unrolled, the addresses would push fragments out of the registers */
   for (int row = threadIdx.x / layout<D>::chunks; row < rows; row += THREADS / layout<D>::chunks)
     cp_async16(&tile[swizzle<D>(row, chunk)], from + (row < present ? row : 0) * stride, row < present);
 }
 
-/* Takes the warp's queries, which begin at row `first` of the tile, to registers. */
+/* Loads the warp's queries, from row `first` of the tile on, into registers. */
 template <int D, int M>
 __device__ __forceinline__ void queries_begin(struct queries<D, M> &own, const uint4 *tile, int first,
                                               int lane) {
@@ -109,9 +108,9 @@ __device__ __forceinline__ void logits(const struct queries<D, M> &own, const ui
         for (int m = 0; m < M; m++) s[m][n][i] = -INFINITY;
 }
 
-/* Turns logits to weights, 2^((logit - peak) · scale), after raising the peaks to the tile's largest logits
- * and scaling down what was summed under the old ones. The difference comes first: logit · scale - peak ·
- * scale in one fused step can be far above zero where both are huge. */
+/* Raises the peaks to the tile's largest logits, scales down the sums that used the old peaks, and then turns
+ * logits into weights, 2^((logit - peak) · scale). Subtracts before scaling: if both numbers are huge, a
+ * fused logit · scale - peak · scale can be far above zero. */
 template <int D, int M>
 __device__ __forceinline__ void logits_weigh(struct queries<D, M> &own, float scale,
                                              float (&s)[M][layout<D>::keys / 8][4]) {
@@ -134,7 +133,7 @@ __device__ __forceinline__ void logits_weigh(struct queries<D, M> &own, float sc
   }
 }
 
-/* sum += weights · v. An accumulator's fragments, rounded and paired, are those of a left operand. */
+/* sum += weights · v. An accumulator's fragments, rounded and paired, have the layout of a left operand. */
 template <int D, int M>
 __device__ __forceinline__ void values_add(struct queries<D, M> &own, const uint4 *tile, int present,
                                            int lane, const float (&s)[M][layout<D>::keys / 8][4]) {
@@ -157,7 +156,7 @@ __device__ __forceinline__ void values_add(struct queries<D, M> &own, const uint
   }
 }
 
-/* Divides, rounds, and writes the first `present` rows; `tile` is shared memory of the warp's own. */
+/* Divides, rounds and writes the first `present` rows. `tile`: shared memory that only this warp uses. */
 template <int D, int M>
 __device__ __forceinline__ void queries_finish(const struct queries<D, M> &own, uint4 *tile, int present,
                                                int lane, uint16_t *context, int stride) {
@@ -177,9 +176,9 @@ __device__ __forceinline__ void queries_finish(const struct queries<D, M> &own, 
   }
 }
 
-/* One head of one tile of M · 64 queries. With short sequences (M = 1) the heads of a tile are neighbours in
- * the grid, so that whole rows of qkv are read together; with long ones the tiles of a head are, so that its
- * K and V stay in L2. */
+/* One head of one tile of M · 64 queries. If sequences are short (M = 1), the heads of a tile are neighbours
+ * in the grid, so that whole rows of qkv are read together. If sequences are long, the tiles of a head are
+ * neighbours, so that the head's K and V stay in L2. */
 template <int D, int M>
 __global__ void __launch_bounds__(THREADS, layout<D>::blocks / M)
     attention(const struct attention_tile *tiles, int tile_count, const uint16_t *qkv, int heads, float scale,
@@ -193,9 +192,9 @@ __global__ void __launch_bounds__(THREADS, layout<D>::blocks / M)
 
   const int hidden = heads * D, stride = 3 * hidden;
   const uint16_t *const query = qkv + static_cast<int64_t>(tile.first) * stride + head * D;
-  const uint16_t *key = query + hidden; /* of the next tile; its values are `hidden` numbers further */
+  const uint16_t *key = query + hidden; /* next tile's keys; the values are `hidden` numbers further */
   const int tile_rows = min(tile.tokens - tile.query, 64 * M);
-  const int first_row = 16 * M * warp; /* the warp's own; it may have none */
+  const int first_row = 16 * M * warp; /* this warp's first row; may be past the tile's last row */
   const int key_tiles = (tile.tokens + L::keys - 1) / L::keys;
 
   rows_copy<D>(shared + L::stage, query + tile.query * stride, stride, 64 * M, tile_rows);

@@ -1,13 +1,13 @@
-/* The list of attention's tiles, once for each batch: every layer uses it, and it need not go up with the
- * batch.
+/* Makes the list of attention's tiles once for each batch. Every layer uses the list. The list is made on the
+ * card, so the batch's copy to the card does not carry it.
  *
  *   offsets  [sequences + 1]
  *   tiles    [plan.tiles]: the tiles of sequence 0 in order, then those of sequence 1, …
  *
- * One block. Each thread takes a run of sequences; a prefix sum over the threads' counts (Hillis and Steele
- * 1986) tells where its tiles go.
+ * One block. Each thread takes a run of sequences. A prefix sum over the threads' counts (Hillis and Steele
+ * 1986) gives the place of each thread's first tile.
  *
- * Traffic: 4 bytes a sequence, twice, and 16 bytes a tile; of no weight beside one layer. */
+ * Traffic: 4 bytes a sequence, twice, and 16 bytes a tile; negligible beside one layer. */
 #include "cuda/device.h"
 #include "cuda/kernels.h"
 

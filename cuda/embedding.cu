@@ -1,15 +1,15 @@
-/* A token's first state: the sum of its rows of three tables, then LayerNorm, in one pass.
+/* Computes each token's first state in one pass: the sum of its rows in three tables, then LayerNorm.
  *
  *   ids      [tokens]
  *   offsets  [sequences + 1]
  *   state    [tokens, hidden] fp16 = norm(word[ids[t]] + position[first_position + index of t] + type)
  *
- * A warp takes a token. Which sequence it is in, and so its index there, it finds by bisection of the
- * offsets, the same steps in all lanes: some ten reads that hit L1, once a batch.
+ * A warp takes a token. The warp finds the token's sequence, and so the token's index in the sequence, by
+ * bisection of the offsets. All lanes take the same steps: about ten reads that hit L1, once a batch.
  *
  * Traffic:   4 · hidden bytes a token for the word's row and the result; positions (2 · hidden), type, weight
  *            and bias come from the caches.
- * Occupancy: 8 warps a block; 3 blocks on an SM where hidden ≤ 1024 (at most 80 registers), otherwise 2. */
+ * Occupancy: 8 warps a block; 3 blocks on an SM if hidden ≤ 1024 (at most 80 registers), otherwise 2. */
 #include "cuda/row_norm.h"
 
 #define WARPS 8

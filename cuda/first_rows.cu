@@ -1,5 +1,5 @@
-/* The rows of the sequences' first tokens, side by side: all that CLS pooling needs of the last layer once
- * its attention is done.
+/* Gathers the rows of the sequences' first tokens, side by side. After the last layer's attention, CLS
+ * pooling needs no other rows.
  *
  *   x        [tokens, hidden] fp16
  *   offsets  [sequences + 1]

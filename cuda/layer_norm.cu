@@ -1,11 +1,11 @@
-/* LayerNorm of a GEMM's output, which carries the residual already.
+/* LayerNorm of a GEMM's output. The output already includes the residual.
  *
  *   x, y  [tokens, hidden] fp16; y may be x
  *
- * A warp takes a row and keeps it in registers between its one read and its one write.
+ * A warp takes a row, reads it once, keeps it in registers, and writes it once.
  *
  * Traffic:   4 · hidden bytes a token; weight and bias (8 · hidden bytes) come from L1.
- * Occupancy: 8 warps a block; 4 blocks on an SM where hidden ≤ 1024 (at most 64 registers), otherwise 2. */
+ * Occupancy: 8 warps a block; 4 blocks on an SM if hidden ≤ 1024 (at most 64 registers), otherwise 2. */
 #include "cuda/row_norm.h"
 
 #define WARPS 8

@@ -14,7 +14,7 @@
 #define VERSION_MAJOR 10000
 #define VERSION_MINOR 100
 
-/* A library as it is asked for. */
+/* The name, version and functions of a library to load. */
 struct wanted {
   const char *name; /* for people */
   const char *file;
@@ -24,7 +24,7 @@ struct wanted {
   int (*version)(const void *table);
 };
 
-/* The way to one: where it was looked for, and what was there but would not do, for the sentence. */
+/* One search for a library. The error sentence lists the places searched and the files rejected. */
 struct quest {
   const struct wanted *wanted;
   void *table; /* [wanted.count] addresses of functions, in the order of their names */
@@ -36,7 +36,7 @@ static void list_append(char *list, size_t size, const char *item) {
   snprintf(list + used, size - used, "%s%s", used ? ", " : "", item);
 }
 
-/* Fills the table from an open library; false where it is none that will do. */
+/* Fills the table from an open library. False if the library lacks a function or has another version. */
 static bool table_fill(struct quest *quest, void *library, const char *path) {
   const struct wanted *wanted = quest->wanted;
   char why[PATH_MOST + 64];
@@ -57,14 +57,14 @@ static bool table_fill(struct quest *quest, void *library, const char *path) {
   return false;
 }
 
-/* Opens a file, or without a slash in its name what the loader finds under it. */
+/* Opens a file. If the path has no slash, the loader searches for the file. */
 static bool library_try(struct quest *quest, const char *path) {
   void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
   if (!library) {
     if (strchr(path, '/')) list_append(quest->rejected, sizeof quest->rejected, dlerror());
     return false;
   }
-  if (table_fill(quest, library, path)) return true; /* and stays open */
+  if (table_fill(quest, library, path)) return true; /* the library stays open */
   dlclose(library);
   return false;
 }
@@ -75,7 +75,7 @@ static bool folder_try(struct quest *quest, const char *folder) {
   return length < PATH_MOST && access(path, F_OK) == 0 && library_try(quest, path);
 }
 
-/* All folders of a pattern that is `below` a root, which may be NULL: then there are none. */
+/* Tries all folders that match the pattern `below` a root. NULL for the root: no folders. */
 static bool pattern_try(struct quest *quest, const char *root, const char *below) {
   char pattern[PATH_MOST];
   glob_t found = {0};
@@ -141,7 +141,7 @@ static bool library_find(const struct wanted *wanted, void *table, enum error_co
                    quest.rejected);
 }
 
-/* --- The two -------------------------------------------------------------------------------------------- */
+/* --- Both libraries ------------------------------------------------------------------------------------- */
 
 #define FUNCTION_NAME(name) #name,
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))

@@ -1,4 +1,4 @@
-/* From the last layer to the rows of every width, in one launch: pool, cut, normalise, round.
+/* Turns the last layer into the rows of every width in one launch: pool, cut, normalise, round.
  *
  *   state    [tokens, hidden] fp16
  *   rows[w]  [sequences, width[w]] fp16; width[0] is the widest
@@ -6,14 +6,14 @@
  * A block takes a sequence.
  *
  * 1. x = the first token's row, or the mean of the rows, cut to width[0], fp32, in shared memory. For the
- *    mean a thread sums 8 columns; groups of threads share out the tokens, and the groups' sums are added in
- *    order.
+ *    mean, a thread sums 8 columns. Groups of threads divide the tokens among themselves. The groups' sums
+ *    are then added in order.
  * 2. h = fp16(x · s), s = 1 / sqrt(Σ x²) with the sum in fp64 over the eight lanes of host/model/widths.h, in
- *    their order: so h has the bits that the CPU gives for the same x.
- * 3. For every narrower width, fp16(h · s) with s from the exact fp64 sum over h. Each warp takes widths of
- * its own; an exact sum may be taken in any order.
- * 4. The sums tell what the rows are like: that of x is finite only if all of x is, and that of the narrowest
- * row is zero only if all of that row is. The warp of the narrowest width writes the verdict.
+ *    the order of the lanes. So h has the same bits as on the CPU for the same x.
+ * 3. For every narrower width, fp16(h · s) with s from the fp64 sum over h. One warp computes each width. The
+ *    sum is exact, so any order is right.
+ * 4. The sums give the verdict: the sum over x is finite only if all of x is finite, and the narrowest row's
+ *    sum is zero only if the whole row is zero. The warp of the narrowest width writes the verdict.
  *
  * Traffic:   cls 2 · width[0] bytes a sequence, mean 2 · width[0] bytes a token; 2 · Σ width written.
  * Occupancy: 8 warps a block, at most 64 registers: 4 blocks on an SM. */
@@ -25,10 +25,10 @@
 #define CHUNK 8     /* fp16 numbers in 16 bytes */
 #define SUM_LANES 8 /* LANES of host/model/widths.c */
 
-/* The token rows that go into a sequence's vector. */
+/* The token rows that make a sequence's vector. */
 struct token_span {
   int64_t first;
-  int count; /* 0: a mean of nothing */
+  int count; /* 0: no tokens, the mean is zero */
 };
 
 __device__ __forceinline__ struct token_span span_pooled(const int32_t *offsets, int sequence, bool mean,
@@ -56,7 +56,7 @@ __device__ __forceinline__ void groups_sum(const uint16_t *state, int hidden, st
   }
 }
 
-/* x [columns] = the groups' sums, added, over the count. */
+/* x [columns] = the total of the groups' sums, divided by the count. */
 __device__ __forceinline__ void groups_mean(int columns, int groups, int count, float *x) {
   for (int i = threadIdx.x; i < columns; i += THREADS) {
     float sum = x[i];
@@ -69,8 +69,8 @@ __device__ __forceinline__ float inverse_norm(double squares) {
   return squares == 0 ? 0.0f : static_cast<float>(1.0 / sqrt(squares));
 }
 
-/* Σ x[0:width]², in every thread: all warps do the same work. The product of two fp32 numbers is exact in
- * fp64, so whether it is fused with the sum makes no difference. */
+/* Σ x[0:width]² in every thread: all warps do the same work. The product of two fp32 numbers is exact in
+ * fp64, so a fused multiply-add gives the same bits as a separate sum. */
 __device__ __forceinline__ double squares_widest(const float *x, int width, int lane) {
   double sum = 0;
   for (int i = lane % SUM_LANES; i < width; i += SUM_LANES) sum = fma(double(x[i]), double(x[i]), sum);
@@ -79,7 +79,7 @@ __device__ __forceinline__ double squares_widest(const float *x, int width, int 
   return sum;
 }
 
-/* fp32 numbers are finite if the fp64 sum of their squares is. */
+/* fp32 numbers are all finite if the fp64 sum of their squares is finite. */
 __device__ __forceinline__ int verdict_of(double squares_widest, double squares_narrowest) {
   if (!(squares_widest < static_cast<double>(INFINITY))) return ROW_NOT_FINITE;
   return squares_narrowest == 0 ? ROW_ZERO : ROW_FINE;
@@ -89,7 +89,7 @@ __device__ __forceinline__ uint16_t half_round(float value) {
   return static_cast<uint16_t>(floats_to_halves(value, 0.0f));
 }
 
-/* One narrower width, by one warp. h is in shared memory. Returns the sum of h's squares. */
+/* One warp derives the row of one narrower width. h is in shared memory. Returns the sum of h's squares. */
 __device__ __forceinline__ double row_derive(const uint16_t *h, int width, int lane, uint16_t *row) {
   double sum = 0;
   for (int i = lane; i < width; i += WARP_LANES) {
@@ -98,7 +98,7 @@ __device__ __forceinline__ double row_derive(const uint16_t *h, int width, int l
   }
   const double squares = warp_sum(sum);
   const float scale = inverse_norm(squares);
-  const int whole = width % CHUNK == 0 ? width : 0; /* only then do all rows begin at 16 bytes */
+  const int whole = width % CHUNK == 0 ? width : 0; /* otherwise not all rows are aligned to 16 bytes */
   for (int i = lane * CHUNK; i < whole; i += WARP_LANES * CHUNK) {
     float values[CHUNK];
     halves_unpack(load16(h + i), values);
@@ -134,7 +134,7 @@ __global__ void __launch_bounds__(THREADS)
   __syncthreads();
   uint16_t *const widest = widths.rows[0] + static_cast<int64_t>(sequence) * width;
   for (int i = threadIdx.x; i < width; i += THREADS) widest[i] = h[i];
-  double narrowest = squares; /* of the last width that this warp takes */
+  double narrowest = squares; /* sum of squares for the last width of this warp */
   for (int w = 1 + warp; w < widths.count; w += WARPS)
     narrowest = row_derive(h, widths.width[w], lane,
                            widths.rows[w] + static_cast<int64_t>(sequence) * widths.width[w]);

@@ -6,15 +6,15 @@
 #include "cuda/check.h"
 #include "cuda/top_k_state.h"
 
-#define ALIGNMENT 256 /* what cuBLASLt's fastest algorithms ask of a matrix */
+#define ALIGNMENT 256 /* bytes; cuBLASLt's fastest algorithms need this alignment */
 #define MEBI ((size_t)1 << 20)
 
-/* 16,384 rows of width 1024: a product that fills a card, and a copy of a millisecond. */
+/* 16,384 rows of width 1024: the product fills a card, and the copy takes about a millisecond. */
 #define CHUNK_BYTES (32 * MEBI)
-#define CHUNK_ROWS_MAX (1 << 18) /* of very narrow rows */
+#define CHUNK_ROWS_MAX (1 << 18) /* reached if rows are very narrow */
 #define SCORES_MAX (32 << 20)    /* 128 MiB of fp32 */
 #define CANDIDATES_MAX (1 << 20) /* 16 MiB */
-#define BLOCK_MAX 2048           /* queries in a product: larger ones are no faster */
+#define BLOCK_MAX 2048           /* queries in a product; a larger product is no faster */
 #define QUERIES_MAX (1 << 30)
 #define MEMORY_SPARE (256 * MEBI) /* for the library's own needs, which come with the first launches */
 
@@ -24,7 +24,7 @@ static int64_t multiple_up(int64_t count, int64_t of) {
   return (count + of - 1) / of * of;
 }
 
-/* `count` cut to `most` and down to a multiple of TOP_K_ROWS, which it is at least. */
+/* The smaller number of `count` and `most`, rounded down to a multiple of TOP_K_ROWS; at least TOP_K_ROWS. */
 static int32_t rows_fit(int64_t count, int64_t most) {
   const int64_t rows = (count < most ? count : most) / TOP_K_ROWS * TOP_K_ROWS;
   return rows > TOP_K_ROWS ? (int32_t)rows : TOP_K_ROWS;
@@ -40,8 +40,8 @@ static bool options_check(const struct top_k_card_options *options, struct error
   return true;
 }
 
-/* Blocks of queries are as even as can be, so that the last is not mostly filled up with nothing. They are
- * small enough for twice k candidates each, or for a least step where k is huge. */
+/* The blocks of queries are as equal as possible, so that the last block is not mostly empty. Blocks are
+ * small enough for 2 k candidates per query. If k is huge, the list has room for one least step instead. */
 static void sizes_resolve(struct top_k_search *search, const struct top_k_card_options *options) {
   const struct top_k_card_sizes *sizes = &options->sizes;
   const int64_t row_bytes = (int64_t)options->passage_width * (int64_t)sizeof(uint16_t);
@@ -61,7 +61,7 @@ static void sizes_resolve(struct top_k_search *search, const struct top_k_card_o
 
 /* --- Memory --------------------------------------------------------------------------------------------- */
 
-/* Hands out a piece of memory, or without a base only counts its bytes. */
+/* Hands out pieces of one memory. If base is NULL, only counts their bytes. */
 struct arena {
   char *base;
   size_t used;
@@ -81,7 +81,7 @@ static size_t narrow_stride(const struct top_k_search *search) {
   return (size_t)most;
 }
 
-/* Both return how much they take. */
+/* device_divide and pinned_divide return the bytes that they take. */
 static size_t device_divide(struct top_k_search *search, char *base) {
   struct arena arena = {base, 0};
   const size_t rows = (size_t)search->card.chunk_rows, all = (size_t)search->blocks * (size_t)search->block;
@@ -134,7 +134,7 @@ static bool memory_take(struct top_k_search *search, struct error *error) {
 /* --- Opening -------------------------------------------------------------------------------------------- */
 
 static bool streams_open(struct top_k_search *search, struct error *error) {
-  /* The waiting thread sleeps: those that decode need its core. */
+  /* The waiting thread sleeps, because the threads that decode need its core. */
   const unsigned int flags = cudaEventDisableTiming | cudaEventBlockingSync;
   if (!cuda_check(cudaStreamCreateWithFlags(&search->stream, cudaStreamNonBlocking), error,
                   "making a stream") ||
@@ -148,7 +148,7 @@ static bool streams_open(struct top_k_search *search, struct error *error) {
   return true;
 }
 
-/* Every query starts with a step of k passages: all of them are hits. */
+/* The first step takes about k passages, because all of the first k passages are hits. */
 static bool steps_make(struct top_k_search *search, struct error *error) {
   const size_t count = (size_t)search->width_count * (size_t)search->blocks;
   search->steps = malloc(count * sizeof *search->steps);

@@ -1,30 +1,30 @@
-/* A chunk of passages against all queries.
+/* Searches one chunk of passages for all queries.
  *
- * What it takes, for 1,000 queries over 1,000,000 passages of width 1024, k = 100, on an H100 SXM by its
- * datasheet (989 TFLOPS, 3.35 TB/s) with 16 cores beside it:
+ * Expected times for 1,000 queries over 1,000,000 passages of width 1024, k = 100, on an H100 SXM with 16 CPU
+ * cores. The rates are from the card's datasheet (989 TFLOPS, 3.35 TB/s):
  *
  *   product      2 · 1,000 · 1,000,000 · 1,024 = 2.0 T operations                2 ms (at half the rate 4)
  *   scores       4 GB written, 4 GB read                                        2.4 ms
  *   rows         2 GB read for their lengths, 2 GB for the product              1.2 ms
  *   exact scores k (1 + log2(1,000,000 / k)) = 1,430 a query, 4 KB each         2 to 5 ms, mostly L2
  *   way down     16 bytes each, 23 MB                                           1 ms
- *   waits        two a step, of which there are some 75: one a chunk and the first ones    4 ms
+ *   waits        two a step; about 75 steps: one a chunk, and the small first steps        4 ms
  *   way up       2 GB over PCIe at 25 to 50 GB/s                                40 to 80 ms
  *   decoding     2 GB at 1 GB/s a core                                          130 ms
  *
- * (None of it measured: no card has run this yet.) So the card waits for its chunks, and it is enough that
- * decoding, the copy of one chunk and the work on another go on side by side. */
+ * (Computed, not measured: no card has run this yet.) Decoding is the slowest part, so the card waits for its
+ * chunks. To overlap decoding, the copy of one chunk and the work on another is therefore enough. */
 #include "cuda/check.h"
 #include "cuda/top_k_state.h"
 
-/* A block of queries against one chunk at one width. */
+/* The search of one chunk for one block of queries at one width. */
 struct pass {
   struct top_k_search *search;
   const struct top_k_card_lists *lists;
   int32_t w;
   const uint16_t *rows;   /* [chunk's rows, stride], on the card */
-  int32_t block;          /* its number */
-  int32_t first, queries; /* its first query, how many are there */
+  int32_t block;          /* number of the block */
+  int32_t first, queries; /* first query of the block, number of queries */
 };
 
 static const struct top_k_width *pass_width(const struct pass *pass) {
@@ -37,7 +37,7 @@ static bool results_wait(struct top_k_search *search, struct error *error) {
                     "a step of the search (set CUDA_LAUNCH_BLOCKING=1 to learn at which kernel)");
 }
 
-/* Resets the counter, and tells the card how low a score may be: as the lists stand now. */
+/* Resets the counter and sends the card each list's current least score. */
 static bool control_send(const struct pass *pass, struct error *error) {
   struct top_k_search *search = pass->search;
   search->host_control->found = 0;
@@ -47,7 +47,7 @@ static bool control_send(const struct pass *pass, struct error *error) {
                     error, "copying the lists' least scores to the card");
 }
 
-/* Lists the candidates among `count` passages from `begin` on. There may be more than are listed. */
+/* Lists the candidates among `count` passages from `begin` on. `found` may exceed the length of the list. */
 static bool candidates_find(const struct pass *pass, int32_t begin, int32_t count, struct error *error) {
   struct top_k_search *search = pass->search;
   const struct top_k_width *width = pass_width(pass);
@@ -66,7 +66,7 @@ static bool candidates_find(const struct pass *pass, int32_t begin, int32_t coun
          results_wait(search, error);
 }
 
-/* The bound holds for every card that is known; whoever has found one that breaks it should hear of it. */
+/* The bound holds for every card that we know. If a card breaks the bound, the user should learn it. */
 static bool stray_refuse(const struct pass *pass, const struct top_k_candidate *stray, struct error *error) {
   char library[32];
   cuda_gemm_library_version(library);
@@ -78,7 +78,7 @@ static bool stray_refuse(const struct pass *pass, const struct top_k_candidate *
                    (double)stray->score);
 }
 
-/* Scores those that are listed and hands them out. */
+/* Scores the listed candidates and passes them to the lists. */
 static bool candidates_take(const struct pass *pass, int32_t begin, int32_t found, struct error *error) {
   struct top_k_search *search = pass->search;
   const struct top_k_width *width = pass_width(pass);
@@ -107,9 +107,9 @@ static int32_t steps_whole(int64_t passages) {
   return (int32_t)((passages + TOP_K_ROWS - 1) / TOP_K_ROWS * TOP_K_ROWS);
 }
 
-/* Steps through the chunk. After s passages in random order a query has k hits among them, so of the next s
- * as many can be expected to reach its list. The room for candidates is twice that of all queries; a step
- * that finds more is halved. One of TOP_K_ROWS always has room, so it ends. */
+/* Steps through the chunk. After s passages in random order a query's list holds k hits. Among the next s
+ * passages, about k more will reach the list. There is room for 2 k candidates per query. If a step finds
+ * more, the step is halved. A step of TOP_K_ROWS passages always has room, so the loop ends. */
 static bool pass_run(const struct pass *pass, int32_t rows, struct error *error) {
   struct top_k_search *search = pass->search;
   int32_t *const step = &search->width[pass->w].step[pass->block];

@@ -1,22 +1,23 @@
-/* Queries on their way to the card: as fp16, and how far the product may be off for each.
+/* Sends queries to the card: as fp16, with the largest error that the product may have for each query.
  *
  * The bound. Let n be the width, u = 2^-24 and S = Σ |q[i] p[i]| ≤ |q| |p| (Cauchy and Schwarz). The product
- * of two fp16 numbers is exact in fp32, and their sums neither overflow nor underflow there. Then
+ * of two fp16 numbers is exact in fp32, and sums of such products neither overflow nor underflow. Then
  *
  *   - n fused multiply-adds are off the true sum by at most n u S, to first order in u (Higham, "Accuracy and
  *     Stability of Numerical Algorithms", 2nd ed. 2002, section 3.1): the exact score;
- *   - a tensor core adds b products to the running sum at a time: all are aligned to the largest of them and
- *     cut off (not rounded) after 24 bits or more, which costs each at most 2^-23 S, and so is their sum.
+ *   - a tensor core adds b products to the running sum at a time. The core aligns all of them to the largest
+ *     and cuts each off (no rounding) after 24 bits or more. Each cut costs at most 2^-23 S. The core cuts
+ *     their sum in the same way.
  *
- * With b ≥ 4 that makes (n + n / 4 + 1) 2^-23 S = (2.5 n + 2) u S: the product. Found by experiment on V100,
+ * If b ≥ 4, the product's error is at most (n + n / 4 + 1) 2^-23 S = (2.5 n + 2) u S. By experiment on V100,
  * T4 and A100 (Fasi, Higham, Mikaitis, Pranesh, "Numerical behavior of NVIDIA tensor cores", PeerJ Computer
  * Science 7:e330, 2021) and on H100 and B200 (Khattak, Mikaitis, "Accurate Models of NVIDIA Tensor Cores",
- * arXiv:2512.07004); sums in fp32 by other means are nearer.
+ * arXiv:2512.07004). Other ways to sum in fp32 have smaller errors.
  *
- * So the two differ by at most (3.5 n + 2) u |q| |p|. We allow (8 n + 8) u |q| |p|: the rest is for the
- * second order, for lengths that are known to 1 in 1,000, for the rounding of the comparison itself, and for
- * cards that nobody has looked into yet. What it costs: 0.0005 at width 1024 between rows of length 1, which
- * lets some 5 to 10 % more candidates pass. */
+ * So the product and the exact score differ by at most (3.5 n + 2) u |q| |p|. We allow (8 n + 8) u |q| |p|.
+ * The rest is for the second order, for lengths that are known to 1 in 1,000, for the rounding of the
+ * comparison, and for cards that are not studied yet. The cost: at width 1024 and between rows of length 1,
+ * the bound is 0.0005, and about 5 to 10 % more candidates pass. */
 #include <math.h>
 
 #include "cuda/check.h"
@@ -24,13 +25,13 @@
 #include "host/model/half.h"
 
 #define UNIT_ROUNDOFF 0x1p-24
-#define ROUNDED_UP (1 + 0x1p-20) /* a little more than what is lost on the way to fp32 */
+#define ROUNDED_UP (1 + 0x1p-20) /* a little more than the conversion to fp32 can lose */
 
 static double slack_of(int32_t width, double squares) {
   return (8 * (double)width + 8) * UNIT_ROUNDOFF * sqrt(squares) * ROUNDED_UP;
 }
 
-/* halves [stride] and *slack of one query. False: fp16 does not hold it. */
+/* Fills halves [stride] and *slack for one query. False if fp16 cannot hold a number of the query. */
 static bool query_convert(const float *query, const struct top_k_width *width, uint16_t *halves,
                           float *slack) {
   double squares = 0;
@@ -44,7 +45,7 @@ static bool query_convert(const float *query, const struct top_k_width *width, u
   return true;
 }
 
-/* Queries first … first + count - 1 through pinned memory that a search has for other things later. */
+/* Sends queries first … first + count - 1 through pinned memory. The search uses the memory again later. */
 static bool window_send(struct top_k_search *search, const struct top_k_width *width, const float *queries,
                         int64_t first, int64_t count, struct error *error) {
   uint16_t *const halves = search->card.chunk[0];

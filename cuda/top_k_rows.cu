@@ -1,15 +1,15 @@
-/* Stored rows, cut to one Matryoshka width for a product: derived, filled up with zeros, measured.
+/* Cuts stored rows to one Matryoshka width for a product: derives them, pads with zeros, finds their lengths.
  *
  *   stored  [rows, stored_width] fp16
  *   narrow  [rows, stride] fp16, stride = width rounded up to 8; or NULL
  *   norm    [rows] fp32
  *
- * Eight lanes take a row, lane j the numbers j, j + 8, …: they are the lanes of host/model/widths.h, added in
- * the same order, so a derived row has the bits that the CPU gives even where the sum of squares is not exact
- * (rows that are far from length 1). A row need not begin at 16 bytes, so numbers are read one by one; eight
- * lanes read 16 bytes side by side, and the next 16 come from L1.
+ * Eight lanes take a row; lane j takes the numbers j, j + 8, …. They are the lanes of host/model/widths.h and
+ * are added in the same order. So a derived row has the same bits as on the CPU, even if the sum of squares
+ * is not exact (rows far from length 1). A row may not be aligned to 16 bytes, so numbers are read one by
+ * one: eight lanes read 16 bytes side by side, and the next 16 come from L1.
  *
- * Traffic:   2 · width bytes a row, twice where it is derived (the second time from L2), and 2 · stride
+ * Traffic:   2 · width bytes a row, twice if the row is derived (the second time from L2), and 2 · stride
  * written. Occupancy: 8 warps a block, 6 blocks on an SM. */
 #include "cuda/device.h"
 #include "cuda/kernels.h"
@@ -22,7 +22,7 @@ __device__ __forceinline__ float half_load(const uint16_t *half) {
   return halves_to_floats(*half).x;
 }
 
-/* Sum over a row's lanes, the same bits in all of them. */
+/* Sum over a row's lanes, with the same bits in all lanes. */
 template <typename T>
 __device__ __forceinline__ T lanes_sum(T value) {
   for (int distance = 1; distance < LANES; distance *= 2)
@@ -30,7 +30,7 @@ __device__ __forceinline__ T lanes_sum(T value) {
   return value;
 }
 
-/* 1 / |row|, 0 where that is no number. The square of an fp16 number is exact in fp64, fused or not. */
+/* 1 / |row|; 0 if |row| is 0. The square of an fp16 number is exact in fp64, fused or not. */
 __device__ __forceinline__ float row_scale(const uint16_t *row, int width, int lane) {
   double sum = 0;
 #pragma unroll 8
@@ -46,7 +46,7 @@ __global__ void __launch_bounds__(THREADS) top_k_rows(const uint16_t *stored, in
                                                       int width, int stride, uint16_t *narrow, float *norm) {
   const int lane = threadIdx.x % LANES;
   const int64_t place = static_cast<int64_t>(blockIdx.x) * ROWS + threadIdx.x / LANES;
-  const bool present = place < rows; /* lanes without a row of their own go along: all of a warp meet */
+  const bool present = place < rows; /* lanes without a row run too: the whole warp must meet */
   const int64_t row = present ? place : rows - 1;
   const uint16_t *const from = stored + row * stored_width;
   uint16_t *const to = narrow && present ? narrow + row * stride : nullptr;

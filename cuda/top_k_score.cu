@@ -1,13 +1,15 @@
-/* The exact score of each candidate, and whether the product's was as near to it as it must be.
+/* Computes each candidate's exact score, and marks a candidate as astray if the product's score is too far
+ * off.
  *
  *   rows         [passages, stride] fp16
  *   queries      [queries, stride] fp16
  *   norm, slack  [passages], [queries] fp32
  *   candidates   [count]: query, passage and the product's score are read, score and astray are written
  *
- * A thread takes a candidate and sums as the CPU does, one chain of fused multiply-adds in the order of the
- * row: no other order has its bits. So few threads wait for memory long: each reads AHEAD pieces of both rows
- * before it goes on with its chain, and blocks are small, so that a few thousand candidates are on all SMs.
+ * A thread takes a candidate and sums as the CPU does: one chain of fused multiply-adds in the order of the
+ * row, because another order gives other bits. So there are few threads, and they would wait long for memory.
+ * Therefore each thread reads AHEAD chunks of both rows before the next part of its chain. Blocks are small,
+ * so that a few thousand candidates use all SMs.
  *
  * Traffic:   4 · stride bytes a candidate, mostly from L2.
  * Occupancy: 2 warps a block, 16 blocks on an SM. */
@@ -26,7 +28,7 @@ __device__ __forceinline__ float chunk_add(uint4 query, uint4 passage, float sum
   return sum;
 }
 
-/* An exact score that is finite is one of finite rows, whose product has to be finite too. */
+/* If the exact score is finite, both rows are finite, so the product must be finite too. */
 __device__ __forceinline__ bool is_astray(float product, float exact, float bound) {
   return fabsf(exact) < INFINITY && !(fabsf(product - exact) <= bound);
 }

@@ -1,12 +1,12 @@
-/* The scores of a product that may be hits, gathered into a list.
+/* Gathers the scores of a product that may be hits into a list.
  *
  *   scores       [passages, columns] fp32
  *   norm         [passages] fp32
  *   least, slack [columns] fp32
  *   candidates   [capacity], in any order; *found counts them
  *
- * A thread takes four scores, 16 bytes. Nearly all warps find nothing and are done with that; the lanes of
- * one that does take their places in the list by one atomic add.
+ * A thread takes four scores, 16 bytes. Nearly all warps find nothing and end there. If a warp finds some,
+ * its lanes take their places in the list with one atomic add.
  *
  * Traffic:   4 bytes a score; norm, least and slack come from L1.
  * Occupancy: 8 warps a block, 6 blocks on an SM. */
@@ -16,14 +16,14 @@
 #define THREADS 256
 #define GROUP 4 /* scores in 16 bytes */
 
-/* Written so that a NaN, which an infinity makes, is let through. */
+/* The negated comparison lets a NaN pass, because an infinity can make one. */
 __device__ __forceinline__ bool may_be_hit(float score, float norm, float least, float slack) {
   return !(fmaf(slack, norm, score) < least);
 }
 
-/* The place in the list of this lane's first candidate; a warp's lie side by side. */
+/* The place in the list for this lane's first candidate. A warp's candidates lie side by side. */
 __device__ __forceinline__ uint32_t places_take(int own, int lane, uint32_t *found) {
-  int before = own; /* then: of this lane and those below it */
+  int before = own; /* after the loop: candidates of this lane and all lower lanes */
   for (int distance = 1; distance < WARP_LANES; distance *= 2) {
     const int below = __shfl_up_sync(ALL_LANES, before, distance);
     if (lane >= distance) before += below;
@@ -38,7 +38,7 @@ __global__ void __launch_bounds__(THREADS)
                  uint32_t groups, int queries, int columns, struct top_k_candidate *candidates,
                  uint32_t capacity, uint32_t *found) {
   const uint32_t i = blockIdx.x * THREADS + threadIdx.x, across = static_cast<uint32_t>(columns) / GROUP;
-  const bool present = i < groups; /* lanes past the end go along: all of a warp meet */
+  const bool present = i < groups; /* lanes past the end run too: the whole warp must meet */
   const int passage = present ? static_cast<int>(i / across) : 0;
   const int first = present ? static_cast<int>(i % across) * GROUP : 0;
   const float length = norm[passage];
