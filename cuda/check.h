@@ -1,5 +1,5 @@
-/* Statuses of CUDA and cuBLASLt → struct error: what was being done, the library's own name for what went
- * wrong, and its sentence. Both return true where the status is success. */
+/* Turn a status of CUDA or cuBLASLt into a struct error: what was being done, the library's name for the
+ * error, and the library's sentence. Both return true if the status is success. */
 #pragma once
 
 #include <cuda_runtime_api.h>

@@ -15,9 +15,9 @@ struct cuda_slot {
   struct cuda_blas *blas;
   struct cuda_gemm *gemm[GEMMS];
 
-  /* On the card, in one allocation. `scratch` is, in turn, qkv [tokens, 3, heads, head_size] and context
-   * [tokens, hidden]; inner [tokens, ffn]; and the rows of all widths. Context has a place of its own there,
-   * since cuBLASLt wants it aligned. */
+  /* On the card, in one allocation. `scratch` holds, one after the other in time: qkv [tokens, 3, heads,
+   * head_size] and context [tokens, hidden]; inner [tokens, ffn]; the rows of all widths. Context has its
+   * own pointer, because cuBLASLt needs context aligned. */
   char *arena;
   int32_t *input;    /* offsets [sequences + 1], ids [tokens] */
   int32_t *verdicts; /* [sequences] enum row_verdict */
@@ -25,17 +25,17 @@ struct cuda_slot {
   uint16_t *state; /* [tokens, hidden] */
   uint16_t *scratch, *context;
 
-  /* Pinned memory of the host. */
+  /* Pinned memory on the host. */
   int32_t *host_input, *host_verdicts;
   char *host_rows;
 
   /* The batch under way. */
   bool submitted;
   int32_t sequences, tokens, prompt_tokens;
-  int32_t rows;                  /* of the state: tokens, or at the end of a CLS model sequences */
-  size_t row_offset[WIDTHS_MAX]; /* where each width's rows begin, in scratch and in host_rows: bytes */
+  int32_t rows;                  /* rows in the state: tokens; at the end of a CLS model, sequences */
+  size_t row_offset[WIDTHS_MAX]; /* start of each width's rows in scratch and in host_rows, in bytes */
 
-  int32_t blamed; /* of the last batch: the sequence whose row could not be stored, or -1 */
+  int32_t blamed; /* sequence of the last batch whose row could not be stored; -1 if none */
 };
 
 static inline const int32_t *cuda_slot_offsets(const struct cuda_slot *slot) {
@@ -48,9 +48,13 @@ static inline size_t cuda_slot_rows_bytes(const struct cuda_slot *slot, int32_t 
   return (size_t)slot->sequences * (size_t)slot->forward->widths[w] * sizeof(uint16_t);
 }
 
-/* The three steps of a forward pass, queued on the slot's stream: the state from the ids on the card; layer
- * `layer` of it; rows and verdicts of it, in scratch and in verdicts. After the last layer of a model whose
- * pooling takes first tokens only, the state has these rows alone. */
+/* The three steps of a forward pass, queued on the slot's stream:
+ *
+ *   embed  computes the state from the ids on the card
+ *   layer  computes layer `layer` of the state
+ *   pool   computes rows (in scratch) and verdicts from the state
+ *
+ * If the model pools first tokens only, the state after the last layer has only the first tokens' rows. */
 bool cuda_slot_embed(struct cuda_slot *slot, struct error *error);
 bool cuda_slot_layer(struct cuda_slot *slot, const struct attention_plan *plan, int32_t layer,
                      struct error *error);
@@ -59,9 +63,9 @@ bool cuda_slot_pool(struct cuda_slot *slot, bool mean, int32_t prompt_tokens, st
 /* The plan of the batch whose offsets are in host_input. */
 struct attention_plan cuda_slot_plan(const struct cuda_slot *slot);
 
-/* Whether a layer is the last one of a model whose pooling takes first tokens only. */
+/* True for the last layer of a model that pools first tokens only. */
 bool cuda_slot_firsts_only(const struct cuda_slot *slot, int32_t layer);
 
-/* slot.blamed is a sequence whose row cannot be stored. Runs its batch again, layer by layer, to learn where
- * that began, and fills *error. Returns false. */
+/* Call this function if slot.blamed names a sequence whose row cannot be stored. Runs the batch again, layer
+ * by layer, to find out where the error began, and fills *error. Returns false. */
 bool cuda_slot_blame(struct cuda_slot *slot, struct error *error);

@@ -1,6 +1,6 @@
 /* A model's weights on one card, in the form that the kernels and cuBLASLt read: matrices, biases and tables
- * in fp16, norms in fp32, all in one allocation whose layout follows from the model's shape alone. So another
- * card, or another rank, can get them by one copy of that allocation instead of by reading the model. */
+ * in fp16, norms in fp32. All weights are in one allocation, and its layout depends only on the model's
+ * shape. So another card, or another rank, can copy that allocation instead of reading the model. */
 #pragma once
 
 #include "cuda/kernels.h"
@@ -19,12 +19,12 @@ struct cuda_layer {
   struct kernel_norm attention_norm, output_norm;
 };
 
-/* A tensor's place in the allocation. */
+/* Place of a tensor in the allocation. */
 struct cuda_piece {
   const struct tensor *tensor;
-  int64_t elements; /* its first ones; all but of the token-type table */
+  int64_t elements; /* number of elements used, from the first; all, except in the token-type table */
   size_t offset;
-  bool half; /* fp16, otherwise fp32 */
+  bool half; /* true: fp16; false: fp32 */
 };
 
 struct cuda_weights {
@@ -33,18 +33,18 @@ struct cuda_weights {
   struct kernel_embedding_tables embedding;
   struct kernel_norm embedding_norm;
   struct cuda_layer *layer; /* [layers] */
-  struct cuda_piece *piece; /* [pieces], by offset */
+  struct cuda_piece *piece; /* [pieces], sorted by offset */
   int32_t pieces;
 };
 
-/* Bytes that the weights of a model take on the card; 0 when memory (of the host) is short. */
+/* Bytes that a model's weights take on the card; 0 if host memory is short. */
 size_t cuda_weights_bytes(const struct model *model);
 
-/* Allocates and lays out; nothing is in it yet. A zeroed struct is an empty one, for cuda_weights_close. */
+/* Allocates the memory and lays it out, without filling it. cuda_weights_close also takes a zeroed struct. */
 bool cuda_weights_open(struct cuda_weights *weights, const struct model *model, struct error *error);
 void cuda_weights_close(struct cuda_weights *weights);
 
-/* Reads the model's tensors, converts them and copies them up, through two pinned buffers so that reading and
- * copying overlap. All is there when it returns. A number that fp16 cannot hold is ERROR_UNSUPPORTED and
- * names its tensor. */
+/* Reads the model's tensors, converts them and copies them to the card. Two pinned buffers let reading and
+ * copying overlap. The weights are complete on return. ERROR_UNSUPPORTED if fp16 cannot hold a number; the
+ * error names the tensor. */
 bool cuda_weights_upload(const struct cuda_weights *weights, cudaStream_t stream, struct error *error);

@@ -1,7 +1,7 @@
-/* The instructions that CUDA C has no word for, and the few helpers that all kernels share.
+/* Instructions that CUDA C has no word for, and a few helpers that all kernels share.
  *
- * Fragments are those of the PTX manual ("Matrix Fragments for mma.m16n8k16 with floating point type"): of
- * the 32 lanes of a warp, lane 4·g + t holds, two fp16 to a register,
+ * Fragments are those of the PTX manual ("Matrix Fragments for mma.m16n8k16 with floating point type"). Lane
+ * 4·g + t of the 32 lanes of a warp holds, with two fp16 in a register:
  *
  *   a [16, 16]  a[0] row g, columns 2t and 2t+1; a[1] row g + 8; a[2] and a[3] the same, eight columns on
  *   b [16, 8]   b0 rows 2t and 2t+1 of column g; b1 eight rows on
@@ -24,8 +24,8 @@ __device__ __forceinline__ void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-/* Four 8×8 matrices of fp16 from shared memory. `row` is this lane's: lane 8·i + j names row j of matrix i,
- * 16 bytes. Lane 4·g + t gets columns 2t and 2t+1 of row g of matrix i in r[i]. */
+/* Loads four 8×8 matrices of fp16 from shared memory. `row` is this lane's address: lane 8·i + j gives row j
+ * of matrix i, 16 bytes. Lane 4·g + t gets columns 2t and 2t+1 of row g of matrix i in r[i]. */
 __device__ __forceinline__ void ldmatrix_x4(uint32_t (&r)[4], const void *row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])

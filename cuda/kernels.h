@@ -1,15 +1,15 @@
-/* The kernels of the CUDA encoder and of the search, as the host sees them: one launcher each, in C, no CUDA
- * C in sight.
+/* The kernels of the CUDA encoder and of the search, as the host sees them: one launcher in C for each
+ * kernel, without CUDA C.
  *
- * fp16 is uint16_t here, as everywhere on the host. All pointers but those said to be on the host are device
- * memory, aligned to 16 bytes. Activations are row-major [tokens, columns], which is what cuBLASLt calls a
- * column-major [columns, tokens]. Sequences lie end to end without padding; offsets [sequences + 1] holds the
- * first token of each, and offsets[sequences] == tokens.
+ * fp16 is uint16_t here, as everywhere on the host. Pointers are device memory, aligned to 16 bytes, unless
+ * their comment says that they are on the host. Activations are row-major [tokens, columns], which cuBLASLt
+ * calls a column-major [columns, tokens]. Sequences lie end to end without padding; offsets [sequences + 1]
+ * holds the first token of each sequence, and offsets[sequences] == tokens.
  *
- * A launcher checks what it can see (sizes, alignment) and returns cudaErrorInvalidValue, or what the launch
- * returned; an error inside the kernel shows at the stream's next wait, as always with CUDA. Nothing is
- * allocated and nothing waits. Given the same row, no result depends on the rows around it, on the batch or
- * on the order in which blocks run.
+ * A launcher checks sizes and alignment. If they are wrong, it returns cudaErrorInvalidValue, otherwise the
+ * status of the launch. An error inside the kernel shows at the stream's next wait, as always with CUDA.
+ * Launchers neither allocate nor wait. The result for a row does not depend on the rows around it, on the
+ * batch, or on the order in which blocks run.
  *
  * Supported: hidden a multiple of 8 up to KERNEL_HIDDEN_MAX; head sizes 32, 64 and 128. */
 #pragma once
@@ -57,26 +57,26 @@ cudaError_t kernel_layer_norm(const struct kernel_norm *norm, const uint16_t *x,
 
 /* One block's share of the attention of one head: `rows` queries of one sequence against all its keys. */
 struct __attribute__((aligned(16))) attention_tile {
-  int32_t first;  /* token in the batch that the sequence starts at */
+  int32_t first;  /* index in the batch of the sequence's first token */
   int32_t tokens; /* of the sequence */
   int32_t query;  /* index in the sequence of the tile's first query */
-  int32_t unused; /* zero; makes it one 16-byte load */
+  int32_t unused; /* zero; pads the tile to one 16-byte load */
 };
 
-/* How the attention of one batch is cut into tiles: the same for all layers. */
+/* How the attention of one batch is cut into tiles. All layers use the same plan. */
 struct attention_plan {
-  int32_t rows;  /* queries in a tile: 64, or 128 where sequences are long */
+  int32_t rows;  /* queries in a tile: 64, or 128 if sequences are long */
   int32_t tiles; /* Σ ceil(length / rows) over the sequences */
 };
 
-/* The plan of a batch; `offsets` is on the host. */
+/* Makes the plan of a batch; `offsets` is on the host. */
 struct attention_plan attention_plan_make(const int32_t *offsets, int32_t sequences, int32_t head_size);
 
-/* Entries that a tile list needs at most, for any batch of up to `tokens` tokens. Each sequence has one tile
- * at least, so this is for batches of at most `sequences` sequences. */
+/* Largest number of tiles of any batch with at most `tokens` tokens and `sequences` sequences. Each sequence
+ * has at least one tile. */
 int32_t attention_tiles_max(int32_t tokens, int32_t sequences);
 
-/* tiles [plan.tiles], from offsets on the device: so the list need not go up with the batch. */
+/* Fills tiles [plan.tiles] from offsets on the device, so the host need not copy the list to the card. */
 cudaError_t kernel_attention_tiles(const struct attention_plan *plan, const int32_t *offsets,
                                    int32_t sequences, struct attention_tile *tiles, cudaStream_t stream);
 
@@ -93,13 +93,14 @@ cudaError_t kernel_attention(const struct attention_plan *plan, const struct att
                              const uint16_t *qkv, int32_t heads, int32_t head_size, float scale,
                              uint16_t *context, cudaStream_t stream);
 
-/* y [sequences, hidden] fp16 = x[offsets[s]], the rows of the sequences' first tokens, out of x [tokens,
- * hidden] fp16. CLS pooling needs no others of the last layer once its attention is done: gathered from the
- * attention's result and from the residual, they are all that the rest of that layer has to work on. */
+/* y [sequences, hidden] fp16 = x[offsets[s]]: the row of each sequence's first token, from x [tokens,
+ * hidden] fp16. CLS pooling needs only these rows after the attention of the last layer. So the rows are
+ * gathered from the attention's result and from the residual, and the rest of the last layer computes only
+ * these rows. */
 cudaError_t kernel_first_rows(const uint16_t *x, const int32_t *offsets, int32_t sequences, int32_t hidden,
                               uint16_t *y, cudaStream_t stream);
 
-/* Where the rows of each width go. */
+/* Output of each width. */
 struct kernel_widths {
   int32_t count;                     /* 1 … KERNEL_WIDTHS_MAX */
   int32_t width[KERNEL_WIDTHS_MAX];  /* strictly decreasing; width[0] ≤ hidden */
@@ -107,59 +108,60 @@ struct kernel_widths {
   int32_t *verdicts; /* [sequences] enum row_verdict of each sequence's rows; NULL: not wanted */
 };
 
-/* Pools every sequence, cuts the vector to each width, normalises it and rounds it to fp16.
+/* Pools each sequence, cuts the vector to each width, normalises it and rounds it to fp16.
  *
- * state          [tokens, hidden] fp16, the last layer's output
- * offsets        NULL: state is [sequences, hidden], as kernel_first_rows gives it; not with `mean`
- * mean           false: the first token's row; true: the fp32 mean of the rows, without the first
- *                prompt_tokens of every sequence (all zero where nothing is left)
+ *   state    [tokens, hidden] fp16, the last layer's output
+ *   offsets  NULL: state is [sequences, hidden], from kernel_first_rows; not allowed with `mean`
+ *   mean     false: the first token's row; true: the fp32 mean of the rows, without the first
+ *            prompt_tokens of each sequence (all zero if no row is left)
  *
- * All rows are those that host/model/widths.h gives for the same pooled fp32 vector, bit for bit (a NaN is a
- * NaN, with other bits perhaps). */
+ * For the same pooled fp32 vector, all rows equal those of host/model/widths.h bit for bit (a NaN is a NaN,
+ * but may have other bits). */
 cudaError_t kernel_pool(const uint16_t *state, const int32_t *offsets, int32_t sequences, int32_t hidden,
                         bool mean, int32_t prompt_tokens, const struct kernel_widths *widths,
                         cudaStream_t stream);
 
 /* --- Exact search (cuda/top_k_card.h) ------------------------------------------------------------------- */
 
-/* Numbers in a row as a product wants it: the width, rounded up to 16 bytes. */
+/* Numbers in a row for a product: the width, rounded up to 16 bytes. */
 static inline int32_t top_k_stride(int32_t width) {
   return (width + 7) / 8 * 8;
 }
 
-/* Stored rows, cut to a width.
+/* Cuts stored rows to a width.
  *
- * stored  [rows, stored_width] fp16
- * narrow  [rows, top_k_stride(width)] fp16: where width is stored_width the row itself, otherwise what
- *         width_derive of host/model/widths.h makes of it, bit for bit (a NaN is a NaN); zeros after that.
- *         NULL: the stored rows will do, where width is stored_width
- * norm    [rows] fp32: the length of that row, to 1 in 1,000; NaN where it holds a NaN */
+ *   stored  [rows, stored_width] fp16
+ *   narrow  [rows, top_k_stride(width)] fp16: the row itself if width is stored_width, otherwise the result
+ *           of width_derive (host/model/widths.h), bit for bit (a NaN is a NaN); then zeros.
+ *           NULL, if width is stored_width: the stored rows are used as they are
+ *   norm    [rows] fp32: the length of the cut row, to 1 in 1,000; NaN if the row holds a NaN */
 cudaError_t kernel_top_k_rows(const uint16_t *stored, int32_t stored_width, int32_t rows, int32_t width,
                               uint16_t *narrow, float *norm, cudaStream_t stream);
 
-/* Which pairs may be hits: !(scores[p, q] + slack[q] · norm[p] < least[q]), the sum rounded once, and norm[p]
- * is not NaN. So a pair whose score is NaN by an infinity is one; a passage that holds a NaN has none.
+/* Finds the pairs that may be hits: !(scores[p, q] + slack[q] · norm[p] < least[q]), the sum rounded once,
+ * and norm[p] is not NaN. So a pair whose score is NaN because of an infinity may be a hit; a passage that
+ * holds a NaN has no hits.
  *
- * scores            [passages, columns] fp32; columns a multiple of 4, and those from `queries` on are none
- * norm              [passages] fp32
- * least, slack      [columns] fp32
- * candidates        [capacity]: query, passage and the score of the product, in any order; .astray 0
- * found             is raised by the number of candidates, also of those for which there was no room; fewer
- *                   than 2^32 scores, so that it cannot overflow */
+ *   scores       [passages, columns] fp32; columns is a multiple of 4; columns from `queries` on are ignored
+ *   norm         [passages] fp32
+ *   least, slack [columns] fp32
+ *   candidates   [capacity]: query, passage and the product's score, in any order; .astray 0
+ *   found        is raised by the number of candidates, including those without room; there are fewer than
+ *                2^32 scores, so found cannot overflow */
 cudaError_t kernel_top_k_select(const float *scores, const float *norm, const float *least,
                                 const float *slack, int32_t passages, int32_t queries, int32_t columns,
                                 struct top_k_candidate *candidates, int32_t capacity, uint32_t *found,
                                 cudaStream_t stream);
 
-/* candidates[c].score = Σ query[i] · passage[i] by fp32 fused multiply-adds, i = 0 … stride - 1 in that order
- * from zero: the score of host/retrieval/top_k.h, since the zeros that fill a row up leave a sum as it is.
- * Before, it is the product's; .astray becomes 1 where the new one is finite and not |old - new| ≤
- * slack[query] · norm[passage], otherwise 0.
+/* candidates[c].score = Σ query[i] · passage[i] by fp32 fused multiply-adds from zero, in the order i = 0 …
+ * stride - 1. This is the score of host/retrieval/top_k.h, because the zeros at the end of a row do not
+ * change a sum. On entry, .score is the product's score. .astray becomes 1 if the new score is finite and
+ * not |old - new| ≤ slack[query] · norm[passage], otherwise 0.
  *
- * rows     [passages, stride] fp16
- * queries  [queries, stride] fp16; stride a multiple of 8
- * norm     [passages] fp32
- * slack    [queries] fp32 */
+ *   rows     [passages, stride] fp16
+ *   queries  [queries, stride] fp16; stride a multiple of 8
+ *   norm     [passages] fp32
+ *   slack    [queries] fp32 */
 cudaError_t kernel_top_k_score(const uint16_t *rows, const uint16_t *queries, int32_t stride,
                                const float *norm, const float *slack, struct top_k_candidate *candidates,
                                int32_t count, cudaStream_t stream);

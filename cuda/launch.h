@@ -1,5 +1,5 @@
-/* What a kernel file includes first: CUDA C, from nvcc or from the emulator of tests/simt, and the three
- * things that are written differently in the two: launching a kernel, and declaring shared memory. */
+/* The first include of a kernel file: CUDA C, from nvcc or from the emulator of tests/simt, and what is
+ * written differently in the two: launching a kernel, and declaring shared memory. */
 #pragma once
 
 #include <stddef.h>
@@ -32,7 +32,7 @@ static cudaError_t kernel_launch(void (*kernel)(Parameters...), uint32_t blocks,
 #include <simt.h>
 #endif
 
-/* Launchers check their pointers with it: 16-byte accesses need it. */
+/* Launchers check their pointers with this function: 16-byte accesses need alignment. */
 static inline bool is_aligned16(const void *pointer) {
   return reinterpret_cast<uintptr_t>(pointer) % 16 == 0;
 }

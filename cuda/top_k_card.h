@@ -1,23 +1,24 @@
-/* Exact top-k on a card (host/retrieval/top_k.h): which pairs of a query and a passage may be hits, and their
- * exact scores. The lists stay on the host, with whoever calls this.
+/* Exact top-k on a card (host/retrieval/top_k.h): finds the pairs of a query and a passage that may be hits,
+ * and computes their exact scores. The caller keeps the lists on the host.
  *
- * A product of cuBLASLt's gives every score but for an error whose bound is known (cuda/top_k_queries.c). So
- * it is a filter: what cannot reach the query's list even with the whole error added is dropped, and for the
- * few pairs that are left a kernel computes the score over, by fused multiply-adds in order: the very bits
- * that the CPU gives. A pair that belongs in a list is never lost, whatever the card and its library, and
- * however the passages are ordered.
+ * A product of cuBLASLt gives every score with an error whose bound is known (cuda/top_k_queries.c). The
+ * product is a filter: a pair is dropped if it cannot reach the query's list even with the whole error
+ * added. For the few pairs that are left, a kernel computes the score again, by fused multiply-adds in
+ * order, with exactly the CPU's bits. A pair that belongs in a list is never lost, for any card, any library
+ * and any order of the passages.
  *
- * Passages go up in chunks: the caller fills one while the other is worked on. For each width the rows are
- * derived as in host/model/widths.h, bit for bit, and for each block of queries a chunk is taken in steps, at
- * first as many passages as a list holds, then always as many as all before them: in any order but a hostile
- * one each step brings about k candidates a query. Where more come than there is room for, the step is halved
- * and done again.
+ * Passages are copied to the card in chunks: the caller fills one chunk while the card works on the other.
+ * For each width the rows are derived as in host/model/widths.h, bit for bit. For each block of queries a
+ * chunk is processed in steps. The first step takes as many passages as a list holds; each later step takes
+ * as many as all steps before it. Unless the order of the passages is hostile, each step finds about k
+ * candidates per query. If a step finds more candidates than there is room for, the step is halved and
+ * repeated.
  *
- * Memory on the card: at most 280 MiB, cuBLASLt's workspace among them, and for each query 2 bytes a number
- * of each width. On the host: two pinned chunks of 32 MiB, 16 MiB for candidates.
+ * Memory on the card: at most 280 MiB, including cuBLASLt's workspace, and for each query 2 bytes per number
+ * of each width. On the host: two pinned chunks of 32 MiB, and 16 MiB for candidates.
  *
- * All calls are for one thread at a time. This header needs no CUDA; in a build without it open fails and
- * says so. After an error the lists may be half filled. */
+ * Only one thread at a time may call these functions. This header needs no CUDA; in a build without CUDA,
+ * open fails and says so. After an error the lists may be half filled. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,11 +29,11 @@
 
 #define TOP_K_CARD_CHUNKS 2
 
-/* How much is worked on at once; 0: as it is meant to be (cuda/top_k_card.c). For tests, which have less. */
+/* Sizes of the work done at once; 0: the default (cuda/top_k_card.c). For tests, which use smaller sizes. */
 struct top_k_card_sizes {
   int32_t chunk_rows; /* passages in a chunk */
-  int64_t scores;     /* of a product: passages times queries */
-  int32_t candidates; /* room for them */
+  int64_t scores;     /* scores in a product: passages times queries */
+  int32_t candidates; /* room for candidates */
 };
 
 struct top_k_card_options {
@@ -47,26 +48,29 @@ struct top_k_card_options {
 
 struct top_k_card {
   int32_t chunk_rows;
-  uint16_t *chunk[TOP_K_CARD_CHUNKS]; /* [chunk_rows, passage_width] fp16, of the host, to be filled */
+  uint16_t *chunk[TOP_K_CARD_CHUNKS]; /* [chunk_rows, passage_width] fp16, on the host; the caller fills it */
 };
 
-/* The lists that the candidates are for. */
+/* The lists that receive the candidates. */
 struct top_k_card_lists {
   void *context;
-  /* least[q]: no lower score can enter the list of query first + q any more; -INFINITY while any can. */
+  /* Fills least[q]: no lower score can enter the list of query first + q any more; -INFINITY if any score
+   * can. */
   void (*least)(void *context, int32_t w, int64_t first, int32_t count, float *least);
-  /* Exact scores, NaN among them. `query` counts all queries, `passage` the rows of the chunk. */
+  /* Takes candidates with exact scores, which may be NaN. `query` counts all queries, `passage` the rows of
+   * the chunk. */
   void (*take)(void *context, int32_t w, const struct top_k_candidate *candidates, int32_t count);
 };
 
-/* ERROR_UNSUPPORTED: a query's number is none that fp16 holds, or not finite, so it cannot go through the
- * product: these queries are for the CPU. */
+/* ERROR_UNSUPPORTED: a query holds a number that fp16 cannot hold, or that is not finite. The product cannot
+ * take such a query; search these queries on the CPU. */
 struct top_k_card *top_k_card_open(const struct top_k_card_options *options, struct error *error);
 void top_k_card_close(struct top_k_card *card);
 
-/* Queues the copy of a filled chunk. Until top_k_card_run is done with it, it must stay as it is. */
+/* Queues the copy of a filled chunk. The chunk must not change until top_k_card_run is done with the
+ * chunk. */
 bool top_k_card_send(struct top_k_card *card, int32_t chunk, int32_t rows, struct error *error);
 
-/* Finds the candidates of a chunk that was sent, at every width, and hands them to the lists. */
+/* Finds the candidates of a sent chunk at every width, and passes them to the lists. */
 bool top_k_card_run(struct top_k_card *card, int32_t chunk, int32_t rows,
                     const struct top_k_card_lists *lists, struct error *error);

@@ -1,4 +1,4 @@
-/* What a search on a card holds. Private to this folder's top_k_*.c. */
+/* The state of a search on a card. Private to this folder's top_k_*.c. */
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -7,33 +7,34 @@
 #include "cuda/kernels.h"
 #include "cuda/top_k_card.h"
 
-/* Steps of passages and blocks of queries are multiples of this: so each begins at a multiple of 256 bytes,
- * which the product wants, whatever the stride. */
+/* Steps of passages and blocks of queries are multiples of this number. So each begins at a multiple of 256
+ * bytes, as the product needs, for any stride. */
 #define TOP_K_ROWS 16
 
-/* What a step sends up: the candidates' counter, reset, and the bars of a block of queries. */
+/* Sent to the card for each step: the candidates' counter, reset, and the least scores of a block of
+ * queries. */
 struct top_k_control {
   uint32_t found;
-  uint32_t unused[3]; /* least at 16 bytes */
+  uint32_t unused[3]; /* aligns least to 16 bytes */
   float least[];      /* [block] */
 };
 
-/* One width. All queries stand on the card, in blocks; zero rows fill up the last one. */
+/* One width. All queries are on the card, in blocks; zero rows fill the last block. */
 struct top_k_width {
   int32_t width, stride;
   uint16_t *queries; /* [blocks · block, stride] fp16 */
   float *slack;      /* [blocks · block]: see kernel_top_k_select */
   struct cuda_gemm *gemm;
-  int32_t *step; /* [blocks] passages that the next product of a block takes */
+  int32_t *step; /* [blocks] passages in the next product of a block */
 };
 
 struct top_k_search {
   struct top_k_card card; /* first: the caller's pointer is a pointer to this */
   int32_t device, k, passage_width, width_count;
-  int32_t queries, block, blocks; /* all; in a block; such blocks */
+  int32_t queries, block, blocks; /* number of queries; queries in a block; number of blocks */
   int32_t step_max, candidates_max;
   struct top_k_width width[KERNEL_WIDTHS_MAX];
-  int32_t *steps; /* memory of all widths' */
+  int32_t *steps; /* memory for `step` of all widths */
 
   cudaStream_t stream, copies;
   cudaEvent_t done, sent[TOP_K_CARD_CHUNKS];
@@ -49,13 +50,13 @@ struct top_k_search {
   struct top_k_candidate *candidates; /* [candidates_max] */
   struct top_k_control *control;
 
-  /* Pinned memory of the host, in one allocation; the card's chunks too. */
+  /* Pinned memory on the host, in one allocation, including the chunks of `card`. */
   char *pinned;
   struct top_k_candidate *host_candidates; /* [candidates_max] */
   struct top_k_control *host_control;
 };
 
-/* Whether a width's rows go into the product as they are stored. */
+/* True if the product takes a width's rows as they are stored. */
 static inline bool top_k_as_stored(const struct top_k_search *search, const struct top_k_width *width) {
   return width->width == search->passage_width && width->width == width->stride;
 }
@@ -64,6 +65,6 @@ static inline size_t top_k_control_bytes(const struct top_k_search *search) {
   return sizeof(struct top_k_control) + (size_t)search->block * sizeof(float);
 }
 
-/* Puts queries [queries, width] on the card, with their slack. ERROR_UNSUPPORTED as top_k_card_open. */
+/* Copies queries [queries, width] to the card, with their slack. ERROR_UNSUPPORTED as in top_k_card_open. */
 bool top_k_queries_send(struct top_k_search *search, const struct top_k_width *width, const float *queries,
                         struct error *error);
