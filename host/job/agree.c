@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rank 0's manifest without its lists as text; an empty text for none. */
+/* Rank 0's manifest as text, without lists; an empty text if there is no manifest. */
 static bool manifest_pack(const struct manifest *manifest, void **text, size_t *size, struct error *error) {
   char *printed = NULL;
   *size = 0;
@@ -65,7 +65,7 @@ static bool classes_merge(struct compute_classes *classes, struct manifest *cons
 bool agree_identity(struct ranks *ranks, struct run_identity *identity, bool mixed,
                     const struct manifest *manifest, struct error *error) {
   const int32_t size = ranks_size(ranks);
-  /* Identities travel as manifests of runs that have not begun. */
+  /* An identity is sent as the manifest of a run that has not begun. */
   const struct manifest own = {.version = (char *)(uintptr_t)NINA_VERSION, .identity = *identity};
   char **texts = NULL, *text = NULL;
   size_t bytes;

@@ -3,13 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A name inside a list of them. */
+/* A name inside a list of names. */
 struct name {
   const char *start;
   size_t length;
 };
 
-/* The name that begins at *list, which then is what follows it; false at the end. */
+/* Takes the first name from *list and moves *list behind the name; false at the end. */
 static bool name_next(const char **list, struct name *name) {
   if (**list == '\0') return false;
   *name = (struct name){*list, strcspn(*list, " ")};
@@ -33,7 +33,7 @@ static bool is_only_choice(const char *list) {
   return *list && !strchr(list, ' ');
 }
 
-/* Takes the first card of a rank's that nobody has. taken [ranks]; length 0 where a rank has none yet. */
+/* Takes the first free card in a rank's list. taken [ranks]; length 0 if a rank has no card yet. */
 static bool card_take(const struct card_seeker *seekers, int32_t ranks, int32_t rank, struct name *taken,
                       int32_t *card) {
   const char *list = seekers[rank].cards;
@@ -70,7 +70,7 @@ static bool none_left(const struct card_seeker *seekers, int32_t ranks, int32_t 
                    sharing, seekers[rank].host, cards, cards == 1 ? "" : "s", cards, cards);
 }
 
-/* The places among the ranks of a machine that have a card. */
+/* Numbers each machine's ranks that have a card. */
 static void peers_count(const struct card_seeker *seekers, int32_t ranks, struct card_share *shares) {
   for (int32_t i = 0; i < ranks; i++) {
     struct card_share *share = &shares[i];

@@ -7,7 +7,7 @@
 #include "cuda/encoder_cuda.h"
 #include "io/file.h"
 
-#define FILE_MOST ((size_t)1 << 20) /* a hundred times what one holds */
+#define FILE_MOST ((size_t)1 << 20) /* a hundred times a usual file */
 
 /* --- One process ---------------------------------------------------------------------------------------- */
 
@@ -20,7 +20,7 @@ static bool text_write(const char *path, const char *text, struct error *error) 
   return ok;
 }
 
-/* What the file holds, or will hold from now on; to be freed. */
+/* The file's text, either read or newly written; the caller frees the text. */
 static char *text_get(const char *path, struct encoder *encoder, struct error *error) {
   char *text = NULL;
   size_t size;
@@ -58,7 +58,7 @@ static bool bring_alone(const char *path, struct encoder *encoder, struct error 
 
 /* --- Ranks ---------------------------------------------------------------------------------------------- */
 
-/* What a rank tells the others first: whether it has a card, and its path. */
+/* A rank's first message to the others: if the rank has a card, and its path. */
 #define HAS_CARD '+'
 #define HAS_NONE '-'
 
@@ -78,7 +78,7 @@ static bool wish_gather(struct ranks *ranks, const char *path, bool card, char *
   return ok;
 }
 
-/* *first: the rank that times, or -1 if no file is wished for. All ranks come to the same. */
+/* *first: the rank that times, or -1 if no rank names a file; the same on all ranks. */
 static bool first_find(struct ranks *ranks, char *const *wishes, int32_t *first, struct error *error) {
   int32_t card = -1;
   for (int32_t i = ranks_size(ranks) - 1; i >= 0; i--) {
@@ -92,7 +92,7 @@ static bool first_find(struct ranks *ranks, char *const *wishes, int32_t *first,
   return *first >= 0 || !wishes[0][1] || no_card(error);
 }
 
-/* The text that rank `first` has, or makes, on every rank that has a card. */
+/* Reads or makes the text on rank `first`, and applies the text on every rank with a card. */
 static bool text_pass(struct ranks *ranks, int32_t first, const char *path, struct encoder *encoder,
                       struct error *error) {
   const bool leads = ranks_rank(ranks) == first;

@@ -7,24 +7,24 @@
 #include "cuda/card_group.h"
 #include "cuda/encoder_cuda.h"
 
-/* A rank, among those of its machine that have cards. */
+/* A rank among its machine's ranks with cards. */
 struct member {
   struct ranks *ranks;
   const struct device_choice *choice;
-  struct encoder *encoder; /* NULL: it has none, and only agrees with the others */
-  bool joins;              /* a group whose member 0 has read the weights */
-  bool reads;              /* is that member, or none's */
+  struct encoder *encoder; /* NULL: no card; the rank only takes part in agreements */
+  bool joins;              /* gets or gives the weights in a group */
+  bool reads;              /* reads the weights: first in the group, or in no group */
 };
 
-/* Whoever is in a group waits for its other members: so all ranks agree before each step of theirs. What NCCL
- * cannot do leaves every card as it was; a card that has failed is *lost, and so is the job. */
+/* The members of a group wait for each other, so all ranks agree before each step. If NCCL fails, every card
+ * is unchanged. If a card has failed, *lost is set and the job cannot go on. */
 static bool step_agree(const struct member *member, bool ok, bool *lost, struct error *error) {
   *lost = !ranks_agree(member->ranks, ok || error->code != ERROR_DEVICE, error);
   return !*lost && ranks_agree(member->ranks, ok, error);
 }
 
-/* Compares this rank's weights with those of the one that passes its own on: told [ranks], of each "<name of
- * a group or nothing> <bytes>". */
+/* Compares the size of this rank's weights with the size on the sending rank. told [ranks]: "<group name or
+ * nothing> <bytes>" for each rank. */
 static bool sizes_compare(const struct member *member, char *const *told, struct error *error) {
   const int32_t first = member->choice->share.first;
   const char *its = strchr(told[first], ' ');
@@ -36,7 +36,7 @@ static bool sizes_compare(const struct member *member, char *const *told, struct
                    bytes, first, its ? its : " none");
 }
 
-/* Joins the group and gets, or gives, the weights. */
+/* Joins the group, then receives or sends the weights. */
 static bool group_pass(const struct member *member, char *const *told, bool *lost, struct error *error) {
   const struct card_share *share = &member->choice->share;
   char name[CARD_GROUP_NAME_MAX];
@@ -53,7 +53,8 @@ static bool group_pass(const struct member *member, char *const *told, bool *los
   return ok;
 }
 
-/* From card to card. False on all ranks where one cannot; *lost where that is no fault of NCCL's. */
+/* Sends the weights from card to card. If one rank cannot, all return false. *lost is set if NCCL is not to
+ * blame. */
 static bool weights_pass(const struct member *member, bool *lost, struct error *error) {
   char name[CARD_GROUP_NAME_MAX] = "", tell[CARD_GROUP_NAME_MAX + 32] = "", **told = NULL;
   const bool names = member->joins && member->reads;
@@ -67,8 +68,8 @@ static bool weights_pass(const struct member *member, bool *lost, struct error *
   return ok;
 }
 
-/* Whether the ranks that share a machine pass weights on: all have NCCL, or none uses it. *why is empty where
- * that is as it was wanted. */
+/* True if the ranks on shared machines can pass weights on: either all have NCCL, or none uses NCCL. *why is
+ * empty if the user chose to do without. */
 static bool nccl_agree(struct ranks *ranks, bool shares, struct error *why) {
   char library[32];
   const bool ok = ranks_agree(ranks, !shares || card_group_library(library, why), why);

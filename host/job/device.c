@@ -17,7 +17,7 @@ struct card_list {
   struct cuda_card card[CUDA_CARDS_MAX];
 };
 
-/* The usable ones; of them only the one that `options` names, if it names one. */
+/* Finds the usable cards; if `options` names a card, only this one. */
 static void cards_find(const struct compute_options *options, struct card_list *list) {
   struct cuda_card cards[CUDA_CARDS_MAX];
   struct error unused;
@@ -37,8 +37,8 @@ bool device_of_manifest(const struct manifest *manifest, enum device *device) {
   return true;
 }
 
-/* What this process would take if it were alone, and the cards that it may take, of which that is the first.
- * Where there is none the encoder says what is wrong with the one that was asked for. */
+/* Chooses as if this process were alone. `list` gets the cards that the process may take, the chosen one
+ * first. If the list is empty, the encoder explains later what is wrong with the requested card. */
 static void choose_alone(const struct compute_options *options, const struct manifest *manifest,
                          struct device_choice *choice, struct card_list *list) {
   const bool precision_fits = options->precision == PRECISION_AUTO || options->precision == PRECISION_FP16;
@@ -52,7 +52,7 @@ static void choose_alone(const struct compute_options *options, const struct man
   if (list->count > 0) choice->card = list->card[0].device;
 }
 
-/* Tells the others which cards this rank may take, and takes the one that falls to it. */
+/* Sends this rank's list of cards to the others, and takes the card from the deal. */
 static bool choose_together(struct ranks *ranks, const struct card_list *list, struct device_choice *choice,
                             struct error *error) {
   const int32_t size = ranks_size(ranks), rank = ranks_rank(ranks);
@@ -108,7 +108,7 @@ struct encoder *device_open_encoder(const struct device_choice *choice, bool fre
   bool ok = agree(ranks, encoder != NULL, error) &&
             card_weights_bring(ranks, choice, cuda ? encoder : NULL, why, error);
   if (!ok && error->code == ERROR_UNSUPPORTED) {
-    const struct error first = *error; /* everybody's, and with a rank's name in front already */
+    const struct error first = *error; /* the same on all ranks, and already begins with a rank's name */
     *error = (struct error){0};
     if (cuda) {
       encoder_close(encoder);

@@ -1,4 +1,4 @@
-/* What the commands that compute take alike, and which encoder a run uses if the user leaves it open. */
+/* The options that all computing commands share, and the choice of an encoder if the user names none. */
 #pragma once
 
 #include "host/job/card_deal.h"
@@ -8,41 +8,42 @@
 
 enum device { DEVICE_AUTO, DEVICE_CPU, DEVICE_CUDA, DEVICE_NULL };
 
-/* What embed, eval and search compute with. Zero means: the default, or what the run in OUT already has. */
+/* Compute options for embed, eval and search. Zero: the default, or the value that the run in OUT already
+ * has. */
 struct compute_options {
   enum device device;
-  int32_t card; /* of DEVICE_CUDA: K + 1 for cuda:K; 0: any that no other rank has */
+  int32_t card; /* for DEVICE_CUDA: K + 1 for cuda:K; 0: any free card */
   enum precision precision;
-  int32_t threads; /* 0: the processors that this process may use */
+  int32_t threads; /* 0: as many as this process may use */
   int32_t batch_tokens;
   int32_t max_tokens;      /* 0: the model's own */
-  int64_t null_rate;       /* tokens per second of each slot of the null encoder; 0: memory speed */
-  const char *gemm_tuning; /* file of the products' algorithms (host/job/card_tuning.h), or NULL */
+  int64_t null_rate;       /* tokens per second for each slot of the null encoder; 0: memory speed */
+  const char *gemm_tuning; /* file with matrix product algorithms (host/job/card_tuning.h), or NULL */
 };
 
 struct device_choice {
   enum device device;      /* never DEVICE_AUTO */
-  int32_t card;            /* of DEVICE_CUDA */
-  struct card_share share; /* of DEVICE_CUDA: the ranks of this machine that have one too */
-  const char *gemm_tuning; /* as the options name it */
+  int32_t card;            /* for DEVICE_CUDA */
+  struct card_share share; /* for DEVICE_CUDA: place among this machine's ranks with a card */
+  const char *gemm_tuning; /* from the options */
 };
 
-/* The device that a run was computed with, where its manifest (or NULL) names one; otherwise false, and
- * *device stays as it is. */
+/* Gets the device that computed a run. If `manifest` is NULL or names no device, returns false and leaves
+ * *device unchanged. */
 bool device_of_manifest(const struct manifest *manifest, enum device *device);
 
-/* Auto is what the run in OUT was computed with, where `manifest` (or NULL) tells; else a CUDA card, where
- * there is a usable one and the precision that is asked for is one of its; else the CPU.
+/* DEVICE_AUTO becomes the device of the run in OUT, if `manifest` (or NULL) names one. Otherwise it becomes a
+ * CUDA card, if one is usable and supports the requested precision, or else the CPU.
  *
- * Collective: each rank gets a card of its own, the first usable one that it sees and no rank before it has
- * taken, or the one that its user named. ERROR_USAGE on all ranks where a machine has fewer cards than ranks
- * that want one. `ranks` NULL: this process has the cards for itself. */
+ * Collective: each rank gets its own card, either the one that its user named or its first usable card that
+ * is still free. If a machine has fewer cards than ranks that want one, all ranks get ERROR_USAGE. `ranks`
+ * NULL: this process has all cards to itself. */
 bool device_choose(const struct compute_options *options, const struct manifest *manifest,
                    struct ranks *ranks, struct device_choice *choice, struct error *error);
 
-/* Opens it. Where the choice was free and the cuda encoder cannot compute the model, the CPU takes its place
- * and *why is the sentence that says so; on rank 0 *why may also say that the weights did not go from card to
- * card; otherwise it is empty. Collective, as above: one rank's error is that of all. */
+/* Opens the chosen encoder. If the choice was free and the CUDA encoder cannot compute the model, opens the
+ * CPU encoder and explains the change in *why. On rank 0, *why may also say that the weights were not sent
+ * from card to card. Otherwise *why is empty. Collective: an error on one rank fails all ranks. */
 struct encoder *device_open_encoder(const struct device_choice *choice, bool free_choice, struct ranks *ranks,
                                     const struct model *model, const struct encoder_options *options,
                                     struct error *why, struct error *error);

@@ -12,8 +12,8 @@
 #include "io/clock.h"
 #include "io/json_text.h"
 
-/* Bytes of a commit record and of what each of its files adds: `nina embed --device null` on 40,000 documents
- * wrote records of 702 bytes with three files (ids/, text/ and one width), and of 581 with two. */
+/* Bytes of a commit record, and bytes for each file in the record: `nina embed --device null` on 40,000
+ * documents wrote records of 702 bytes with three files (ids/, text/ and one width), and of 581 with two. */
 #define RECORD_BYTES 345
 #define RECORD_FILE_BYTES 120
 #define LOOK_INTERVAL_NS 50000000L
@@ -24,13 +24,13 @@ struct counting {
   int64_t begun;
   atomic_llong ended;          /* clock_now() when the last thread ended */
   atomic_int running;          /* threads that have not ended */
-  pthread_mutex_t reading;     /* may be held for long: standard input is waited for */
-  struct input_sample *sample; /* under `reading` */
+  pthread_mutex_t reading;     /* may be held for long, while standard input is slow */
+  struct input_sample *sample; /* protected by `reading` */
   pthread_mutex_t lock;
-  /* Under the lock, with report->tally, report->extent and report->damaged_shards: */
+  /* Protected by the lock, like report->tally, report->extent and report->damaged_shards: */
   struct row_sample rows;
   bool failed;
-  struct error error; /* the first one */
+  struct error error; /* first error */
 };
 
 static void counting_fail(struct counting *counting, const struct error *error) {
@@ -47,7 +47,7 @@ static bool counting_goes_on(struct counting *counting) {
   return goes_on && !atomic_load(counting->parts->stop);
 }
 
-/* The next block, for one thread. */
+/* Gets the next block for one thread. */
 static enum block_result counting_read(struct counting *counting, struct flow_block *work,
                                        struct error *error) {
   struct input_extent extent;
@@ -66,7 +66,7 @@ static enum block_result counting_read(struct counting *counting, struct flow_bl
   return result;
 }
 
-/* Adds what one block came to. */
+/* Adds the results of one block. */
 static bool counting_add(struct counting *counting, const struct flow_block *work, struct error *error) {
   const int32_t shard = work->block.border.shard;
   pthread_mutex_lock(&counting->lock);
@@ -80,7 +80,7 @@ static bool counting_add(struct counting *counting, const struct flow_block *wor
   return ok;
 }
 
-/* As a run's manifest asks for it, and the records of rejects. */
+/* The run's manifest and reject records can only hold UTF-8 paths. */
 static bool check_paths(const struct dry_run_parts *parts, struct error *error) {
   for (int32_t s = 0; s < parts->shard_count; s++)
     if (!json_text_can_hold(parts->shards[s].path))
@@ -104,7 +104,7 @@ static void *counting_thread(void *argument) {
     if (!ok) break;
     flow_block_clear(&work, flow_block_keep(parts->options->limits.bytes));
   }
-  /* A wait for standard input that a stop has ended is no failure. */
+  /* If a stop ended a wait for standard input, the thread has not failed. */
   if (result == BLOCK_FAILED && !atomic_load(parts->stop)) counting_fail(counting, &error);
   block_tokenizer_close(tools);
   flow_block_free(&work);
@@ -160,7 +160,7 @@ static bool counting_run(struct counting *counting, struct error *error) {
   return !counting->failed;
 }
 
-/* Parts of a run over the whole input: a sample's blocks are not the run's. */
+/* Estimates a run's parts over the whole input: a sample's blocks differ from the run's blocks. */
 static double report_parts(const struct dry_run_report *report, const struct flow_options *options,
                            int32_t shards) {
   const double lines = (double)report->tally.lines * report->scale / (double)options->limits.lines;
@@ -187,14 +187,14 @@ static void report_sizes(struct dry_run_report *report, const struct dry_run_par
   report->free_bytes = space_free(parts->out);
 }
 
-/* Reading and encoding go on at the same time: the slower one counts. */
+/* Reading and encoding overlap, so only the slower one counts. */
 static void report_time(struct dry_run_report *report) {
   const double encode = report->rate.tokens_per_second, read = report->read_rate;
   const double rate = encode < read ? encode : read;
   if (rate > 0) report->seconds = (double)report->tally.tokens * report->scale / rate;
 }
 
-/* The shards may be gone when the report is read. */
+/* Copies the paths, since the report may outlive the shards. */
 static bool report_reasons(struct dry_run_report *report, const struct shard *shards, struct error *error) {
   tally_sort_reasons(&report->tally);
   for (int32_t r = 0; r < report->tally.reasons; r++) {

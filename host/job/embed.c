@@ -20,17 +20,17 @@
 #include "io/run/run_open.h"
 #include "io/run/run_share.h"
 
-/* All that a run holds open, from the ground up. */
+/* Everything that a run holds open, lowest layer first. */
 struct embedding {
-  struct embed_options asked; /* the user's, with what follows from the place of this rank */
+  struct embed_options asked; /* the user's options, adjusted for this rank */
   const struct embed_options *options;
   const struct embed_callbacks *callbacks;
   const atomic_int *stop;
   struct embed_report *report;
   struct ranks *ranks;
   struct inputs inputs;      /* on rank 0 */
-  struct byte_head head;     /* what was taken from standard input before the flow reads the rest */
-  struct manifest *manifest; /* of OUT as it was found, or NULL */
+  struct byte_head head;     /* bytes taken from standard input before the flow starts */
+  struct manifest *manifest; /* OUT's manifest before this run, or NULL */
   struct model *model;
   struct tokenizer *tokenizer;
   struct encoder *encoder;
@@ -39,13 +39,13 @@ struct embedding {
   struct run_log *log;
 };
 
-/* How many processors this rank should take for itself, where the launcher lets several ranks share some. */
+/* If the user gives no number of threads, takes this rank's share of the processors. */
 static void resolve_threads(struct embedding *run) {
   const struct ranks_place *place = ranks_place_of(run->ranks, ranks_rank(run->ranks));
   if (run->asked.compute.threads > 0) return;
   run->asked.compute.threads = ranks_processors(run->ranks);
   const int32_t cores = (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
-  /* Ranks with one mask between them are not bound one by one: the machine, or a job's cpuset, is theirs. */
+  /* If ranks share one mask, the launcher did not bind each one: they share the machine or a cpuset. */
   if (!ranks_launched(run->ranks) || place->local_rank > 0 || place->sharers > 1) return;
   if (place->processors < cores / place->local_size)
     notice(run->callbacks, run->ranks,
@@ -54,8 +54,8 @@ static void resolve_threads(struct embedding *run) {
            place->processors, cores, place->local_size);
 }
 
-/* Ranks with other encoders (--mixed) cut the shards alike: where nobody has said how, as rank 0's encoder
- * likes it. */
+/* Ranks with different encoders (--mixed) must cut the shards alike. If the user gives no limits, rank 0's
+ * encoder decides. */
 static void resolve_blocks(struct embedding *run) {
   int64_t limits[] = {run->encoder->info.block_lines, run->encoder->info.block_bytes};
   if (run->manifest) return;
@@ -83,7 +83,7 @@ static bool open_encoder(struct embedding *run, struct error *error) {
   return true;
 }
 
-/* The first rank of a machine reads all weights, for the others too. */
+/* The first rank on each machine reads all weights for the others. */
 static bool reads_weights(const struct embedding *run) {
   return ranks_place_of(run->ranks, ranks_rank(run->ranks))->local_rank == 0;
 }
@@ -126,7 +126,7 @@ static bool check_first_lines(struct embedding *run, struct error *error) {
   return first_lines_check(&first, &run->head, error);
 }
 
-/* What rank 0 looks at for all. */
+/* Checks by rank 0 for all ranks. */
 static bool open_input(struct embedding *run, struct error *error) {
   const struct embed_options *options = run->options;
   if (ranks_rank(run->ranks) > 0) return true;
@@ -143,7 +143,7 @@ static bool open_input(struct embedding *run, struct error *error) {
   return run->manifest || options->allow_rejects || check_first_lines(run, error);
 }
 
-/* What every rank opens; together, since they share cards and weights. */
+/* Opened by all ranks together, since they share cards and weights. */
 static bool open_tools(struct embedding *run, struct error *error) {
   return ranks_agree(run->ranks, open_model(run, error), error) && open_encoder(run, error) &&
          ranks_agree(run->ranks,
@@ -167,7 +167,7 @@ static bool identity_of(const struct embedding *run, struct run_identity *identi
          compute_classes_add(&identity->compute, &class, error);
 }
 
-/* Rank 0's log. */
+/* Opens rank 0's log. */
 static bool open_log(struct embedding *run, const struct run_identity *identity, struct error *error) {
   const struct embed_options *options = run->options;
   if (ranks_rank(run->ranks) > 0) return true;
@@ -184,7 +184,7 @@ static bool open_log(struct embedding *run, const struct run_identity *identity,
   return run->log != NULL;
 }
 
-/* That of the others. */
+/* Opens the other ranks' log. */
 static bool attach_log(struct embedding *run, struct error *error) {
   const bool first = ranks_rank(run->ranks) == 0;
   void *pack = NULL;
@@ -197,8 +197,8 @@ static bool attach_log(struct embedding *run, struct error *error) {
   return ok && ranks_agree(run->ranks, run->log != NULL, error);
 }
 
-/* All that can be opened without touching OUT. Every step is taken by all ranks together, so that all know
- * when one of them fails. */
+/* Opens everything that does not touch OUT. All ranks take each step together, so every rank knows if one
+ * fails. */
 static bool embedding_prepare(struct embedding *run, struct error *error) {
   struct ranks *ranks = run->ranks;
   if (!ranks_agree(ranks, open_input(run, error), error) || !agree_manifest(ranks, &run->manifest, error))
@@ -231,7 +231,7 @@ static void embedding_close(struct embedding *run) {
   inputs_free(&run->inputs);
 }
 
-/* What OUT held when the run began. */
+/* Gives a notice about OUT's contents at the start of the run. */
 static void say_found(const struct embedding *run, bool complete) {
   char there[64];
   struct run_totals found;
@@ -252,7 +252,7 @@ static void say_space(const struct embedding *run) {
     notice(run->callbacks, run->ranks, "%s", sentence);
 }
 
-/* Bytes of all shards' files, or -1 where one of them is standard input. */
+/* Bytes of all shard files, or -1 if one is standard input. */
 static int64_t total_source_bytes(const struct run_log *log) {
   int32_t count;
   int64_t bytes = 0;
@@ -275,8 +275,8 @@ static void report_damage(void *context, const struct error *damage) {
   notice(report->run->callbacks, report->run->ranks, "%s", damage->message);
 }
 
-/* This rank's pipeline, from its start to its end. False where the rank cannot go on with the others;
- * *failure says where the pipeline alone failed. */
+/* Runs this rank's pipeline from start to end. Returns false if the rank cannot go on with the others. If
+ * only the pipeline failed, *failure has the error. */
 static bool embedding_flow(struct embedding *run, struct watch *watch, struct error *failure,
                            struct error *error) {
   const struct flow_parts parts = {.ranks = run->ranks,
@@ -302,14 +302,15 @@ static bool embedding_flow(struct embedding *run, struct watch *watch, struct er
          watch_others(watch, error);
 }
 
-/* What the job came to, which rank 0 tells the others. */
+/* The job's outcome, which rank 0 sends to the others. */
 struct outcome {
   bool done;
   struct error error;
   struct embed_report report;
 };
 
-/* Rank 0's judgement. After a failure too the manifest tells what is there, if it still can be written. */
+/* Rank 0 decides the outcome. The manifest is written also after a failure, if possible, so that it lists
+ * what OUT holds. */
 static void embedding_judge(struct embedding *run, struct outcome *outcome) {
   struct embed_report *report = run->report;
   struct error unwritten;
@@ -317,7 +318,7 @@ static void embedding_judge(struct embedding *run, struct outcome *outcome) {
   const bool finished = run_log_finish(run->log, &unwritten);
   const bool complete = finished && run_log_complete(run->log);
   run_log_totals(run->log, &report->totals);
-  /* Of several ranks some may fail and the others do it all. */
+  /* If some ranks fail, the others may still complete the job. */
   const bool failed = report->failed_ranks > 0 && !(complete && ranks_size(run->ranks) > 1);
   if (!failed && !finished) outcome->error = unwritten;
   outcome->done = !failed && finished;
@@ -345,7 +346,7 @@ static bool embedding_work(struct embedding *run, struct error *error) {
   run->report->status.source_bytes_total = total_source_bytes(run->log);
   if (!embedding_flow(run, &watch, &failure, error)) return false;
   if (speaks) embedding_judge(run, &outcome);
-  /* Not before: only now is standard input known to be what was embedded. */
+  /* Not earlier: until now, standard input could differ from the embedded input. */
   if (was_complete && outcome.done && !outcome.report.interrupted) say_found(run, true);
   if (speaks && outcome.report.complete && outcome.report.totals.rows == 0)
     notice(run->callbacks, run->ranks, "warning: no document was embedded: %s has no rows",
@@ -382,7 +383,7 @@ bool embed_dry_run(struct ranks *ranks, const struct embed_options *options, dou
         error, ERROR_USAGE,
         "--dry-run reads the input in one process: start it without mpirun (the time it tells is "
         "that of one rank)");
-  /* A file of algorithms that is not there would be written: then the encoder does without. */
+  /* A dry run writes nothing: if the file of algorithms does not exist, do without. */
   if (options->compute.gemm_tuning && access(options->compute.gemm_tuning, F_OK) != 0)
     run.asked.compute.gemm_tuning = NULL;
   bool ok = embedding_prepare(&run, error);

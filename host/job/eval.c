@@ -18,12 +18,12 @@ struct evaluation {
   const struct embed_callbacks *callbacks;
   const atomic_int *stop;
   struct eval_report *report;
-  struct scan_means means; /* of this rank's search */
+  struct scan_means means; /* for this rank's search */
   struct eval_set set;
   struct eval_vectors vectors;
 };
 
-/* Embeds one side. False also where the run was stopped or is not complete. */
+/* Embeds one side. Also returns false if the run was stopped or is not complete. */
 static bool side_embed(struct evaluation *eval, struct embed_options *embed, const char *input,
                        struct error *error) {
   struct embed_report report;
@@ -48,7 +48,7 @@ static bool side_embed(struct evaluation *eval, struct embed_options *embed, con
   return ok;
 }
 
-/* What the two sides have of their own: OUT/corpus and OUT/queries, their prompts and fields. */
+/* The differences between the two sides: OUT/corpus and OUT/queries, prompts, fields. */
 static bool sides_prepare(const struct evaluation *eval, struct embed_options *corpus,
                           struct embed_options *queries, struct error *error) {
   const struct eval_options *options = eval->options;
@@ -89,7 +89,7 @@ static bool sides_embed(struct evaluation *eval, struct error *error) {
   struct embed_options corpus, queries;
   bool ok = ranks_agree(eval->ranks, sides_prepare(eval, &corpus, &queries, error), error) &&
             side_embed(eval, &corpus, eval->set.corpus, error);
-  queries.compute.threads = eval->means.threads; /* given, so that it is not said twice where they are few */
+  queries.compute.threads = eval->means.threads; /* set, to avoid a second notice if there are few */
   ok = ok && side_embed(eval, &queries, eval->set.queries, error);
   free((char *)(uintptr_t)corpus.out);
   free((char *)(uintptr_t)queries.out);
@@ -125,7 +125,7 @@ static int widest_first(const void *a, const void *b) {
   return (x->width < y->width) - (x->width > y->width);
 }
 
-/* The widths asked for, or those stored; the widest first, each once. */
+/* The requested widths, or else the stored ones; widest first, each once. */
 static bool result_widths(struct evaluation *eval, struct error *error) {
   struct eval_result *result = &eval->report->result;
   const struct width_list *asked = &eval->options->widths;
@@ -144,8 +144,8 @@ static bool result_widths(struct evaluation *eval, struct error *error) {
   return true;
 }
 
-/* True where a card scans: the device that embedded does; for vectors that are there already, a card only
- * where it is asked for. A card that was not asked for can be done without. */
+/* True if a card scans. New vectors are scanned on the device that embedded them; existing vectors on a card
+ * only if the user asks for one. If the user did not ask, the scan may do without the card. */
 static bool scans_on_card(const struct evaluation *eval) {
   enum device device = eval->options->compute.device;
   if (device == DEVICE_AUTO && !eval->options->vectors)
@@ -188,7 +188,7 @@ static bool write_result(const struct eval_result *result, const char *out, stru
   return ok;
 }
 
-/* Finds what is wrong before anything is embedded. */
+/* Checks everything before embedding. */
 static bool evaluation_open(struct evaluation *eval, const char *out, struct error *error) {
   const struct eval_options *options = eval->options;
   struct metric_set *metrics = &eval->report->result.metrics;

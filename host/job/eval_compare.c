@@ -7,7 +7,7 @@
 #include "host/retrieval/id_map.h"
 #include "io/json_text.h"
 
-/* Pairs of places of queries in both results. */
+/* Pairs of query indexes in the two results. */
 struct pairs {
   int64_t *before, *after; /* [count] */
   int64_t count;
@@ -80,7 +80,7 @@ static bool widths_compare(const struct eval_result *before, const struct eval_r
   return ok;
 }
 
-/* Compares two values that were written by themselves; they are freed. */
+/* Compares two values, each written on its own, and frees both. */
 static bool values_compare(struct difference *difference, const char *name, struct json_text then,
                            struct json_text now) {
   text_append(&then.text, "", 1);
@@ -115,8 +115,7 @@ static struct json_text widths_text(const struct eval_result *result) {
   return json;
 }
 
-/* In the order of what a reader of the numbers would ask first; of a model's hashes only where its name does
- * not tell the two apart. */
+/* Most important differences first. A model's hashes are compared only if no difference was found before. */
 static bool settings_compare(const struct eval_result *before, const struct eval_result *after,
                              struct comparison *comparison, struct error *error) {
   struct difference difference = {.then = "before", .now = "after"};

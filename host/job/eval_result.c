@@ -8,7 +8,7 @@
 #include "io/json_parse.h"
 
 #define METRICS_BYTES_MAX \
-  ((size_t)1 << 30) /* of a metrics.json: hundreds of thousands of queries at six widths */
+  ((size_t)1 << 30) /* largest metrics.json: hundreds of thousands of queries at six widths */
 
 void eval_result_free(struct eval_result *result) {
   free(result->dataset);
@@ -34,7 +34,7 @@ int32_t eval_result_metric(const struct eval_result *result, struct metric metri
   return -1;
 }
 
-/* A file being read: what a problem is said of. */
+/* The file being read, for error sentences. */
 struct reading {
   const char *path;
   struct eval_result *result;
@@ -44,7 +44,7 @@ static bool reading_fails(const struct reading *reading, const char *what, struc
   return error_set(error, ERROR_INPUT, "%s is not a metrics.json of nina eval: %s", reading->path, what);
 }
 
-/* A copy of a string of an object, or of "" where it is not there; NULL when memory is short. */
+/* Copies a string member of an object, or "" if there is none. NULL if memory is short. */
 static char *string_copy(const json_t *object, const char *key) {
   const char *string = json_string_value(json_object_get(object, key));
   return strdup(string ? string : "");
@@ -91,7 +91,7 @@ static bool read_query_ids(const struct reading *reading, const json_t *ids, str
   return true;
 }
 
-/* The set of metrics from the names of one width's. */
+/* Gets the set of metrics from the names at one width. */
 static bool read_metric_set(const struct reading *reading, const json_t *metrics, struct error *error) {
   char list[METRICS_MAX * METRIC_NAME_MAX] = "";
   size_t used = 0;
@@ -110,7 +110,7 @@ static bool read_metric_set(const struct reading *reading, const json_t *metrics
   return reading_fails(reading, unknown.message, error);
 }
 
-/* values [judged, metrics] and means of a width, from its object in "queries" and in "metrics". */
+/* Reads a width's values [judged, metrics] from "queries" and its means from "metrics". */
 static bool read_width(const struct reading *reading, const json_t *means, const json_t *lists,
                        struct eval_width *width, struct error *error) {
   const struct eval_result *result = reading->result;

@@ -1,4 +1,4 @@
-/* What an evaluation found, and its form as a file.
+/* The result of an evaluation, in memory and as a file.
  *
  * metrics.json:
  *
@@ -8,8 +8,8 @@
  *      "metrics": {"dim_384": {"cosine_accuracy@1": 0.89, …}, …},
  *      "queries": {"ids": ["q1", …], "dim_384": {"cosine_accuracy@1": [1, …], …}, …}}
  *
- * "judged" queries are those with a relevant passage: only they have values, and stand in "queries", in the
- * order of queries.jsonl. Numbers are written so that they read back as the same double. */
+ * "judged" counts the queries with a relevant passage. Only judged queries have values and are listed in
+ * "queries", in the order of queries.jsonl. Every number reads back as the same double. */
 #pragma once
 
 #include "host/model/encoder.h"
@@ -29,8 +29,8 @@ struct eval_width {
 struct eval_result {
   char *dataset, *split; /* names */
   char *query_prompt, *passage_prompt;
-  struct model_identity model;    /* of the passages' manifest, and so are the classes; without members */
-  struct compute_classes compute; /* or classes if a file does not say */
+  struct model_identity model;    /* from the passages' manifest, without members */
+  struct compute_classes compute; /* from the same manifest; no classes if a file has none */
   int64_t passages, queries, judged;
   char **query_id; /* [judged] */
   struct metric_set metrics;
@@ -40,17 +40,17 @@ struct eval_result {
 
 void eval_result_free(struct eval_result *result);
 
-/* The place of a width or a metric in a result, or -1. */
+/* The index of a width or a metric in a result, or -1. */
 int32_t eval_result_width(const struct eval_result *result, int32_t width);
 int32_t eval_result_metric(const struct eval_result *result, struct metric metric);
 
 /* Writes metrics.json. */
 bool eval_result_write(const struct eval_result *result, const char *path, struct error *error);
 
-/* Reads such a file. ERROR_USAGE where it is not there. Every size is checked. On failure nothing needs to be
- * freed. */
+/* Reads a metrics.json and checks every size. ERROR_USAGE if the file does not exist. On failure the caller
+ * has nothing to free. */
 bool eval_result_read(const char *path, struct eval_result *result, struct error *error);
 
-/* Writes model-index.yml: what a model card on the Hugging Face hub carries in its front matter, as
- * sentence-transformers writes it (task information-retrieval, a dataset dim_W for each width). */
+/* Writes model-index.yml: front matter for a model card on the Hugging Face hub, as sentence-transformers
+ * writes it (task information-retrieval, a dataset dim_W for each width). */
 bool eval_result_write_card(const struct eval_result *result, const char *path, struct error *error);

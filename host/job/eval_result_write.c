@@ -1,4 +1,4 @@
-/* The files that an evaluation leaves: metrics.json and model-index.yml. */
+/* Writes an evaluation's files: metrics.json and model-index.yml. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ static void append_number(struct text *text, double number) {
   text_append_string(text, digits);
 }
 
-/* The same with a point: YAML 1.1 takes 1e-05 for a string, and 1 for an integer. */
+/* The same with a decimal point: YAML 1.1 reads 1e-05 as a string and 1 as an integer. */
 static void append_real(struct text *text, double number) {
   const size_t before = text->size;
   append_number(text, number);
@@ -37,7 +37,7 @@ static void append_string(struct text *text, const char *key, const char *value)
   text_append_json(text, value, strlen(value));
 }
 
-/* A member whose value was written by itself; it is freed. Nothing written is null. */
+/* Adds a member with a separately written value, and frees the value. An empty value becomes null. */
 static void append_written(struct text *text, const char *key, struct json_text *value) {
   text_append_string(text, ",\n ");
   text_append_json(text, key, strlen(key));
@@ -142,7 +142,7 @@ static void append_queries(struct text *text, const struct eval_result *result) 
   text_append_string(text, "\n }\n}\n");
 }
 
-/* Writes the text as a file, and frees it. */
+/* Writes the text to a file and frees the text. */
 static bool text_write(struct text *text, const char *path, struct error *error) {
   struct file_writer file;
   bool ok = !text->failed;
@@ -177,7 +177,7 @@ bool eval_result_write_card(const struct eval_result *result, const char *path, 
   struct text text = {0};
   text_append_string(&text, "model-index:\n- name: ");
   text_append_json(&text, result->model.name,
-                   strlen(result->model.name)); /* JSON strings are YAML's quoted ones */
+                   strlen(result->model.name)); /* a JSON string is also a quoted YAML string */
   text_append_string(&text, "\n  results:\n");
   for (int32_t w = 0; w < result->width_count; w++) {
     text_append_string(&text,

@@ -11,9 +11,9 @@
 #include "io/file.h"
 
 #define RUN_TAG "nina"
-#define RUN_PIECE_BYTES ((size_t)1 << 20) /* of a .trec file written at a time */
+#define RUN_PIECE_BYTES ((size_t)1 << 20) /* bytes of a .trec file per write */
 
-/* OUT/<name> as a run, and the ids of its rows. */
+/* Opens OUT/<name> as a run and reads the ids of its rows. */
 static bool side_open(const char *vectors, const char *name, struct stored_run *run, struct id_map **ids,
                       struct error *error) {
   char *path = file_join(vectors, name);
@@ -45,11 +45,11 @@ void eval_vectors_close(struct eval_vectors *set) {
   stored_run_close(&set->corpus);
 }
 
-/* A scoring run: what its steps share. */
+/* State shared by the steps of scoring. */
 struct scoring {
   const struct eval_vectors *set;
   struct eval_result *result;
-  int64_t *judged;               /* [result->judged] rows of the queries that have a relevant passage */
+  int64_t *judged;               /* [result->judged] rows of queries with a relevant passage */
   float *query_rows[WIDTHS_MAX]; /* [w]: [judged, width] */
   uint32_t *order;               /* [passages] */
   struct top_k *top_k;
@@ -75,7 +75,7 @@ static bool judged_list(struct scoring *scoring, struct error *error) {
   return true;
 }
 
-/* Searches on cards, where they are wanted, and without them where those fail. */
+/* Searches on cards if requested. If the cards fail, searches again without cards, if allowed. */
 static struct top_k *files_search(const struct scoring *scoring, struct ranks *ranks,
                                   const struct eval_scan *scan, struct top_k_options *options,
                                   const struct vector_file *files, struct error *error) {

@@ -9,7 +9,7 @@
 #include "host/retrieval/qrels.h"
 
 struct eval_vectors {
-  const char *folder; /* as it was opened */
+  const char *folder; /* as given to eval_vectors_open */
   struct stored_run corpus, queries;
   struct id_map *passage_ids, *query_ids; /* by row */
   struct qrels qrels;
@@ -18,20 +18,20 @@ struct eval_vectors {
 /* How the passages are searched. */
 struct eval_scan {
   struct scan_means means;
-  bool on_card;        /* by cards, one for each rank */
-  bool may_do_without; /* where one of them fails all is searched anew on the CPUs, and the callbacks' notice
-                          says so; otherwise that is an error, which says what to do */
+  bool on_card;        /* search on cards, one for each rank */
+  bool may_do_without; /* if a card fails, search again on the CPUs and give a notice; false: a failed card is
+                          an error */
   const struct embed_callbacks *callbacks;
 };
 
-/* Opens OUT/corpus and OUT/queries of `vectors`, which stays the caller's, and reads the judgements.
- * eval_vectors_close in any case. */
+/* Opens corpus/ and queries/ in the folder `vectors` and reads the judgements. The caller keeps the string
+ * `vectors`, and must call eval_vectors_close, also after a failure. */
 bool eval_vectors_open(const char *vectors, const char *qrels, struct eval_vectors *set, struct error *error);
 void eval_vectors_close(struct eval_vectors *set);
 
-/* Fills width[].mean and width[].values, query_id and judged of a result whose metrics and widths are set,
- * and writes OUT/run.wW.trec, the same whatever scans. *replaced counts ids that had white space. On rank 0,
- * which leads the others in the search (host/job/scan.h). */
+/* Runs on rank 0, which leads the other ranks in the search (host/job/scan.h). The result's metrics and
+ * widths must be set. Fills width[].mean, width[].values, query_id and judged, and writes OUT/run.wW.trec,
+ * with the same bytes on any device. *replaced counts ids that had white space. */
 bool eval_score(struct ranks *ranks, const struct eval_vectors *set, const char *out,
                 const struct eval_scan *scan, struct eval_result *result, int64_t *replaced,
                 struct error *error);

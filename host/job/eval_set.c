@@ -20,7 +20,7 @@ static char *name_of(const char *path) {
   return strndup(path + start, end - start);
 }
 
-/* DATA/NAME with the first ending that is there; *path is NULL where none is. */
+/* Finds DATA/NAME with the first ending that exists. If none exists, *path is NULL. */
 static bool file_find(const char *data, const char *name, char **path, struct error *error) {
   static const char *const endings[] = {"", ".gz", ".zst"};
   *path = NULL;
@@ -80,7 +80,7 @@ void eval_set_free(struct eval_set *set) {
   *set = (struct eval_set){0};
 }
 
-/* Where each id came from: lines [count]. */
+/* The line of each id: lines [count]. */
 struct id_lines {
   struct id_map *map;
   int64_t *line;
@@ -110,7 +110,7 @@ static bool id_lines_add(struct id_lines *ids, const char *path, int64_t line, c
       (long long)line, (int)(id->length < 200 ? id->length : 200), id->bytes, (long long)ids->line[first]);
 }
 
-/* False if a line is no document: `reason`, which has room for 256 bytes, says why; "" for a blank line. */
+/* Returns false if a line is not a document. `reason` [256] gets the reason, or "" for a blank line. */
 static bool line_parse(const struct line *line, struct document *document, char *reason) {
   const struct document_fields fields = {.text = EVAL_TEXT_FIELD, .id = EVAL_ID_FIELD};
   strcpy(reason, line->too_long ? "it is too long" : "");

@@ -1,10 +1,10 @@
-/* An evaluation set in the form of BEIR (Thakur et al. 2021, arXiv:2104.08663):
+/* An evaluation set in BEIR form (Thakur et al. 2021, arXiv:2104.08663):
  *
  *     DATA/corpus.jsonl       {"_id", "title", "text"} per passage
  *     DATA/queries.jsonl      {"_id", "text"} per query
- *     DATA/qrels/SPLIT.tsv    query-id, corpus-id, score; or SPLIT.jsonl, as newer sets have it
+ *     DATA/qrels/SPLIT.tsv    query-id, corpus-id, score; newer sets have SPLIT.jsonl
  *
- * All of them may end in .gz or .zst as well. */
+ * Every file may also end in .gz or .zst. */
 #pragma once
 
 #include "io/error.h"
@@ -15,17 +15,17 @@
 #define EVAL_TITLE_FIELD "title"
 
 struct eval_set {
-  char *name; /* last component of the folder's path */
+  char *name; /* last component in the folder's path */
   char *corpus, *queries, *qrels;
 };
 
-/* Finds the files. The corpus and the queries may be missing where `judgements_only`: they are then NULL.
- * ERROR_USAGE names the file that is missing. On failure nothing needs to be freed. */
+/* Finds the files. If `judgements_only` is set, the corpus and the queries may be missing; their paths are
+ * then NULL. ERROR_USAGE names the missing file. On failure the caller has nothing to free. */
 bool eval_set_open(const char *data, const char *split, bool judgements_only, struct eval_set *set,
                    struct error *error);
 void eval_set_free(struct eval_set *set);
 
-/* Reads the ids and the judgements, to fail on them before hours of embedding: ERROR_INPUT for an id that
- * stands twice (with both lines), for a file without a document, and for what qrels_read refuses. Other lines
- * that are no documents are left to the embedding, which reports them. */
+/* Checks the ids and the judgements before hours of embedding. ERROR_INPUT if an id occurs twice (with both
+ * lines), a file has no document, or qrels_read refuses the judgements. Other lines that are not documents
+ * are no error here: the embedding reports them. */
 bool eval_set_check(const struct eval_set *set, struct error *error);

@@ -9,15 +9,15 @@
 #define LOOK_BYTES ((int64_t)64 << 20)
 #define FIELDS_NAMED 8
 
-/* What the look has seen so far. */
+/* Results so far. */
 struct look {
   const struct first_lines *first;
   int64_t rejected, bytes;
-  bool over;                                 /* a line that is not rejected, or enough of them */
-  char where[300], reason[256], fields[300]; /* of the first line that is rejected */
+  bool over;                                 /* found an accepted line, or enough rejected lines */
+  char where[300], reason[256], fields[300]; /* for the first rejected line */
 };
 
-/* The names of an object's members: `"id", "cos"`. Empty if the line is no object. */
+/* Lists the names of an object's members: `"id", "cos"`. Empty if the line is not an object. */
 static void name_fields(const struct line *line, char *names, size_t size) {
   struct json_scan scan;
   struct json_value name, value;

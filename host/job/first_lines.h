@@ -1,5 +1,5 @@
-/* A look at the first lines of a new run, before anything is claimed: a wrong --text-field, or files of
- * another kind, would otherwise cost a night. */
+/* Checks the first lines of a new run before any block is claimed. A wrong --text-field, or files of another
+ * kind, would otherwise waste a night. */
 #pragma once
 
 #include <stdatomic.h>
@@ -15,12 +15,12 @@ struct first_lines {
   int32_t count;
   struct document_fields fields;
   int64_t max_line;
-  const atomic_int *stop; /* ends a wait for standard input */
+  const atomic_int *stop; /* ends a wait on standard input */
 };
 
-/* ERROR_USAGE if the first FIRST_LINES lines that are not blank are all rejected; the sentence says where the
- * first one stands, why it is rejected, and which fields it has. The look ends at the first line that is not
- * rejected, and after 64 MiB. A shard that cannot be read is passed over: the run will say so.
+/* ERROR_USAGE if the first FIRST_LINES lines that are not blank are all rejected. The sentence gives the
+ * place of the first rejected line, the reason, and the line's fields. The check stops at the first accepted
+ * line or after 64 MiB. Unreadable shards are skipped; the run will report them.
  *
- * What the look took from standard input is in *head, for whoever reads the input; the caller frees it. */
+ * *head gets the bytes that the check took from standard input, for the next reader, freed by the caller. */
 bool first_lines_check(const struct first_lines *first, struct byte_head *head, struct error *error);

@@ -12,17 +12,17 @@ struct input_sample {
   struct input_size size;
   double window_bytes, stride;
 
-  int32_t shard; /* that is read, or is next */
-  double before; /* bytes of text of the shards before it */
+  int32_t shard; /* current or next shard */
+  double before; /* text bytes in earlier shards */
   int64_t next;  /* number of the next window */
   int64_t file_bytes_before;
-  struct block_reader *reader; /* of the shard, or NULL */
+  struct block_reader *reader; /* current shard's reader, or NULL */
   bool seekable;
-  bool inside;        /* a window has been begun */
-  int64_t start, end; /* of the window, in bytes of the shard's text; all lines: 0 and INT64_MAX */
+  bool inside;        /* inside a window */
+  int64_t start, end; /* window, in bytes of the shard's text; all lines: 0 and INT64_MAX */
 };
 
-/* Where and how large windows are. */
+/* Sets the places and the size of the windows. */
 static bool sample_plan(struct input_sample *sample, struct error *error) {
   const struct input_sample_options *options = &sample->options;
   if (options->count == 1 && options->shards[0].size < 0)
@@ -41,7 +41,7 @@ static bool sample_plan(struct input_sample *sample, struct error *error) {
   double window = fmax(wanted / SAMPLE_WINDOWS, least);
   if (window > most) window = most;
   const double windows = ceil(wanted / window);
-  if (windows * window >= whole) return true; /* no sample is smaller than that */
+  if (windows * window >= whole) return true; /* the sample would cover all text: read all lines */
   sample->extent = (struct input_extent){
       .windows = (int64_t)windows, .whole_bytes = whole, .total = (int64_t)(windows * window)};
   sample->window_bytes = window;
@@ -87,7 +87,7 @@ static double shard_bytes(const struct input_sample *sample) {
   return input_size_of(&sample->size, &sample->options.shards[sample->shard]);
 }
 
-/* Where the next window begins in the shard that is read; past its end if it lies in a later one. */
+/* Start of the next window in the current shard; past the shard's end if the window is in a later shard. */
 static double next_window(const struct input_sample *sample) {
   return sample->next < sample->extent.windows ? (double)sample->next * sample->stride - sample->before
                                                : INFINITY;
@@ -119,14 +119,13 @@ static bool shard_enter(struct input_sample *sample, struct error *error) {
   return sample->reader != NULL;
 }
 
-/* Begins the next window of the shard. A shard that cannot be sought in has one window, of the bytes of all
- * of them. */
+/* Begins the next window in the shard. If the shard is not seekable, joins all its windows into one. */
 static bool window_enter(struct input_sample *sample, struct error *error) {
   const double place = next_window(sample), shard_end = shard_bytes(sample);
   sample->start = (int64_t)place;
   sample->inside = true;
   sample->next++;
-  /* The line that ends before the window is read and left out: where it ends is not known otherwise. */
+  /* Read from one byte earlier, to find the end of the line before the window. This line is dropped. */
   const struct block_border before = {.shard = sample->shard, .next_offset = sample->start - 1};
   if (sample->start > 0 && !block_reader_seek(sample->reader, &before, error)) {
     if (error->code) return false;
@@ -147,7 +146,7 @@ static bool window_enter(struct input_sample *sample, struct error *error) {
   return true;
 }
 
-/* Leaves the lines that begin outside the window out. */
+/* Drops the lines that begin outside the window. */
 static void block_keep_window(const struct input_sample *sample, struct block *block) {
   int64_t first = 0, end = block->border.lines;
   while (first < end && block->line[first].offset < sample->start) first++;
@@ -157,7 +156,7 @@ static void block_keep_window(const struct input_sample *sample, struct block *b
   if (sample->start > 0) block->border.first_line = 0;
 }
 
-/* Adds what the block covers of the window, which it may end. */
+/* Counts the block's part of the window. The block may end the window. */
 static void window_cover(struct input_sample *sample, const struct block_border *border) {
   const int64_t from = border->first_offset > sample->start ? border->first_offset : sample->start;
   const int64_t to = border->next_offset < sample->end ? border->next_offset : sample->end;

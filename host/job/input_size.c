@@ -8,10 +8,10 @@
 
 enum shard_kind { SHARD_PLAIN, SHARD_COMPRESSED, SHARD_KINDS };
 
-/* Shards of one kind: all of them, and what the looks found. */
+/* Shards of one kind: totals, and samples. */
 struct size_kind {
   int32_t count;
-  double size; /* of all files */
+  double size; /* bytes of all files */
   double file_bytes, text_bytes, lines;
 };
 
@@ -28,8 +28,7 @@ static double count_lines(const char *text, int64_t size) {
   return lines;
 }
 
-/* Adds the text of one shard as far as it can be read; without room to read it, or if it is damaged at once,
- * nothing. */
+/* Adds the readable text of one shard. Adds nothing if memory is short or the beginning is damaged. */
 static void kind_look(struct size_kind *kind, const char *path) {
   struct error unreadable;
   char *buffer = malloc(INPUT_SIZE_LOOK_BYTES);
@@ -45,7 +44,7 @@ static void kind_look(struct size_kind *kind, const char *path) {
   if (text > 0) {
     kind->file_bytes += (double)byte_source_position(source);
     kind->text_bytes += (double)text;
-    kind->lines += lines > 0 ? lines : 1; /* of a line that is longer than the look */
+    kind->lines += lines > 0 ? lines : 1; /* one line, longer than the sample */
   }
   byte_source_close(source);
   free(buffer);

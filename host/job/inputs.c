@@ -21,17 +21,17 @@ static bool inputs_add(struct inputs *inputs, const char *path, struct error *er
   return shard_examine(shard, error);
 }
 
-/* Hidden files are nobody's input. */
+/* Hidden files are never input. */
 static int is_seen(const struct dirent *entry) {
   return entry->d_name[0] != '.';
 }
 
-/* By bytes, whatever the locale, so that every machine finds the same order. */
+/* Compares bytes and ignores the locale, so every machine gets the same order. */
 static int by_name(const struct dirent **a, const struct dirent **b) {
   return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* Counts an entry of a folder that is not read; the first few are named. */
+/* Counts a folder's entry that is not a shard, and keeps the first few names. */
 static void inputs_pass_over(struct inputs *inputs, const char *path) {
   struct passed_over *passed = &inputs->passed_over;
   struct stat status;
@@ -90,8 +90,8 @@ static bool inputs_add_path(struct inputs *inputs, const char *path, struct erro
   return inputs_add(inputs, path, error);
 }
 
-/* Where a shard's name lies: its folder, however that is spelled, and the name in it. Two links to one file
- * are two shards, as their user may want. */
+/* The identity of a shard's path: its folder, in any spelling, and its name in the folder. Two links to one
+ * file are two shards, since the user may want both. */
 struct place {
   const char *path, *name;
   dev_t device;

@@ -1,4 +1,4 @@
-/* What the user named as INPUT, as a list of shards. */
+/* The user's INPUT arguments as a list of shards. */
 #pragma once
 
 #include <stdint.h>
@@ -8,10 +8,10 @@
 
 #define PASSED_OVER_NAMED 3
 
-/* What the folders hold beside shards; hidden files do not count. */
+/* Entries in the folders that are not shards; hidden files do not count. */
 struct passed_over {
   int32_t count;
-  char names[640]; /* the first PASSED_OVER_NAMED paths, with commas; a folder's ends in / */
+  char names[640]; /* first PASSED_OVER_NAMED paths, with commas; a folder's path ends in / */
 };
 
 struct inputs {
@@ -20,9 +20,9 @@ struct inputs {
   struct passed_over passed_over;
 };
 
-/* Files stand as given; a folder gives the files that end like shards (host/job/shard_ending.h), sorted by
- * name, without its subfolders; "-" is standard input. Every shard is examined (size, fingerprint). Errors:
- * an INPUT that is not there, a folder without shards, "-" beside others or twice, a file whose name has
- * another ending, and a shard that is named twice. */
+/* Files keep the user's order. A folder gives its files with a shard's ending (host/job/shard_ending.h),
+ * sorted by name, without subfolders. "-" is standard input. Every shard is examined (size, fingerprint).
+ * Errors: an INPUT does not exist, a folder has no shards, "-" is not the only INPUT, a file has another
+ * ending, or a shard is named twice. */
 bool inputs_open(const char *const *input, int32_t count, struct inputs *inputs, struct error *error);
 void inputs_free(struct inputs *inputs);

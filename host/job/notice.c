@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define SENTENCE_BYTES 1400 /* an error's sentence, and what is said around it */
+#define SENTENCE_BYTES 1400 /* an error sentence and the words around */
 
 static void notice_say(const struct embed_callbacks *callbacks, const char *name, const char *format,
                        va_list arguments) {

@@ -9,8 +9,8 @@
 
 struct passage_reader {
   const struct stored_run *run;
-  bool stored;               /* OUT/text is there */
-  struct shard_text *shards; /* NULL where it is */
+  bool stored;               /* OUT/text exists */
+  struct shard_text *shards; /* NULL if `stored` */
   struct text id_line, text_line;
 };
 
@@ -42,7 +42,7 @@ void passage_reader_close(struct passage_reader *reader) {
   free(reader);
 }
 
-/* Copies line `index` (from 0) of a part's file. A part is one block, so all before it is little. */
+/* Copies line `index` (from 0) of a part's file. A part is one block, so little text precedes the line. */
 static bool line_copy(const char *path, int64_t index, struct text *copy, struct error *error) {
   struct line_reader *reader = line_reader_open(path, &(struct line_limits){.line = STORED_LINE_MAX}, error);
   if (!reader) return false;

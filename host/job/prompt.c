@@ -14,7 +14,7 @@ static bool unknown_prompt(const struct model_config *model, const char *name, s
                    *known ? known : "none");
 }
 
-/* The model's own for a side. */
+/* The model's own prompt for a side. */
 static struct prompt_choice prompt_of_model(const struct model_config *model, enum prompt_side side) {
   static const char *const names[][4] = {
       [PROMPT_DOCUMENT] = {"document", "passage", "corpus"},

@@ -7,31 +7,32 @@
 #include "host/model/tokenizer.h"
 #include "io/error.h"
 
-/* Models are trained with one prompt for what is searched and another for what is asked. */
+/* Models are trained with one prompt for documents and another for queries. */
 enum prompt_side { PROMPT_DOCUMENT, PROMPT_QUERY };
 
 struct prompt_choice {
-  const char *text; /* "" for none; the user's or the model's, whose lifetime counts */
-  const char *name; /* which of the model's prompts; NULL if the text was given, or there is none */
+  const char *text; /* "": no prompt; owned by the user's options or the model */
+  const char *name; /* name of the model's prompt; NULL if the user gave the text, or there is no prompt */
 };
 
-/* `text` or the model's prompt called `name`, if the user gave one of them (ERROR_USAGE for both, and for a
- * name that the model does not have). Otherwise the first prompt of the model that is not empty among
- * "document", "passage" and "corpus", or "query" on the other side; otherwise none. default_prompt_name is
- * not applied: sentence-transformers puts that prompt before questions and documents alike. */
+/* If the user gave `text` or `name`, takes the text or the model's prompt with this name. ERROR_USAGE if the
+ * user gave both, or if the model has no such prompt. Otherwise takes the model's first prompt that is not
+ * empty: "document", "passage" or "corpus" for documents, "query" for queries. If there is none, the prompt
+ * is empty. default_prompt_name is ignored, because sentence-transformers puts that prompt before questions
+ * and documents alike. */
 bool prompt_choose(const struct model_config *model, enum prompt_side side, const char *text,
                    const char *name, struct prompt_choice *choice, struct error *error);
 
-/* What is used, as a sentence for people. */
+/* Describes the choice in a sentence for people. */
 void prompt_describe(const struct model_config *model, enum prompt_side side,
                      const struct prompt_choice *choice, char *sentence, size_t size);
 
-/* False if stored documents and questions do not go together: one side has the prompt that the model asks
- * for, the other has not. `sentence` then says so. A model that asks for none fits everything. */
+/* Returns false if only one side, documents or questions, has the model's own prompt; `sentence` then
+ * explains the problem. If the model has no prompts, all sides fit. */
 bool prompt_sides_fit(const struct model_config *model, const char *document, const char *query,
                       char *sentence, size_t size);
 
-/* How many tokens at a text's start pooling leaves out: <s> and those of the prompt, if the model pools
- * without its prompt; otherwise 0. */
+/* Counts the first tokens that pooling skips: <s> and the prompt's tokens, if the model pools without the
+ * prompt; otherwise 0. */
 bool prompt_count_tokens(const struct model_config *model, const struct tokenizer *tokenizer,
                          const char *prompt, int32_t max_tokens, int32_t *count, struct error *error);

@@ -17,10 +17,10 @@ struct question_encoder {
   struct tokenizer *tokenizer;
   struct token_encoder *tokens;
   struct encoder *encoder;
-  struct encoder_options options; /* the encoder's */
+  struct encoder_options options; /* encoder's options */
   const char *prompt;
   int32_t prompt_tokens; /* as in struct batch */
-  char warning[900];     /* "" if there is nothing to say */
+  char warning[900];     /* "": no warning */
   struct text text;      /* prompt and question */
   int32_t *ids;          /* [max_tokens] */
   uint16_t *rows[WIDTHS_MAX];
@@ -44,8 +44,8 @@ static bool open_encoder(struct question_encoder *question, const struct questio
   struct compute_options compute = asked->compute;
   struct device_choice choice;
   struct error unused;
-  compute.threads = 1;                                            /* one question at a time: */
-  if (compute.device == DEVICE_AUTO) compute.device = DEVICE_CPU; /* a card's start would take longer */
+  compute.threads = 1;                                            /* one question at a time */
+  if (compute.device == DEVICE_AUTO) compute.device = DEVICE_CPU; /* a card would start more slowly */
   if (!device_choose(&compute, NULL, NULL, &choice, error) ||
       !settings_for_encoder(&compute, widths, &question->model->config, NULL, choice.device, options,
                             error) ||
@@ -67,7 +67,7 @@ static bool open_buffers(struct question_encoder *question, struct error *error)
   return error_set_memory(error, (size_t)options->max_tokens * sizeof *question->ids, "a question");
 }
 
-/* ERROR_CONFLICT where the model is not the one that made the run's vectors. */
+/* ERROR_CONFLICT if another model made the run's vectors. */
 static bool check_model(const struct question_encoder *question, const struct stored_run *run,
                         struct error *error) {
   const struct model_identity *passages = &run->manifest->identity.model;
@@ -139,7 +139,7 @@ static bool question_tokenize(struct question_encoder *question, const char *ask
                               question->options.max_tokens, question->ids, count, &truncated, error);
 }
 
-/* Names the question, or as much of it as a sentence bears, in whole characters. */
+/* Adds the question to the error, shortened to whole characters. */
 static bool question_blame(const char *asked, struct error *error) {
   const size_t length = strlen(asked);
   size_t shown = length < QUESTION_SHOWN ? length : QUESTION_SHOWN;

@@ -8,7 +8,7 @@
 #include "io/clock.h"
 #include "io/zst_size.h"
 
-/* What the slots' threads share; only read by them. */
+/* Shared by the slots' threads, which only read. */
 struct measuring {
   struct encoder *encoder;
   const struct flow_options *options;
@@ -18,7 +18,7 @@ struct measuring {
   struct flow_block work; /* the rows, packed */
 };
 
-/* One thread's. */
+/* State of one thread. */
 struct slot_rate {
   struct measuring *shared;
   int32_t slot;
@@ -34,7 +34,7 @@ int64_t rate_budget(const struct encoder *encoder) {
   return (int64_t)encoder->info.slots * encoder->info.batch_tokens * 2 * RATE_BATCHES;
 }
 
-/* The rows as one block, in the order of the sample. */
+/* Packs the rows into one block, in the sample's order. */
 static bool measuring_pack(struct measuring *shared, struct error *error) {
   struct flow_block *work = &shared->work;
   const struct row_sample *rows = shared->rows;
@@ -50,8 +50,9 @@ static bool measuring_pack(struct measuring *shared, struct error *error) {
   return ok || error_set_memory(error, (size_t)rows->tokens * sizeof *work->ids, "a sample of the rows");
 }
 
-/* Batches come from the longest to the shortest rows. A slot takes them out of order, so that a few are like
- * all: in steps of about 0.618 of their number, which meet none twice before they have met all. */
+/* Batches are sorted from the longest to the shortest rows, so the first few would not represent all.
+ * Therefore the slots walk in steps of about 0.618 of the number of batches. The step shares no factor with
+ * this number, so no batch repeats before all have had their turn. */
 static int64_t batch_step(int64_t count) {
   int64_t step = (int64_t)((double)count * 0.618);
   for (; step > 1; step--) {
@@ -79,7 +80,7 @@ static bool slot_reserve(struct slot_rate *slot) {
   return true;
 }
 
-/* As the run would name the document. */
+/* Names the document as the run would. */
 static bool slot_blame(struct slot_rate *slot, const struct flow_batch *part) {
   const struct measuring *shared = slot->shared;
   const int32_t blamed = encoder_blamed(shared->encoder, slot->slot);
@@ -102,7 +103,7 @@ static bool slot_encode(struct slot_rate *slot, int64_t number) {
   return true;
 }
 
-/* How small the rows of a batch become. */
+/* Measures how well a batch's rows compress. */
 static bool slot_compress(struct slot_rate *slot, int64_t number) {
   const struct flow_options *options = slot->shared->options;
   const int32_t sequences = slot->shared->work.batch[number].sequences;
@@ -150,7 +151,7 @@ static void rate_sum(const struct slot_rate *slots, int32_t count, struct rate *
   for (int w = 0; w < WIDTHS_MAX; w++) rate->stored[w] = raw[w] > 0 ? stored[w] / raw[w] : 1;
 }
 
-/* A thread for each slot, and one error of theirs. */
+/* Runs a thread for each slot and returns one slot's error. */
 static bool slots_run(struct slot_rate *slots, struct measuring *shared, struct error *error) {
   const int32_t count = shared->encoder->info.slots;
   int32_t started = 0;

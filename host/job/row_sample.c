@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Spreads the bits of a place; the multipliers are odd and otherwise of no account. */
+/* Spreads the bits of a place; the multipliers only need to be odd. */
 static uint64_t place_key(int32_t shard, int64_t offset) {
   uint64_t key = (uint64_t)offset * 0x9e3779b97f4a7c15u + (uint64_t)(uint32_t)shard + 1;
   for (int i = 0; i < 3; i++) key = (key ^ key >> 29) * 0xbf58476d1ce4e5b9u;

@@ -5,32 +5,32 @@
 
 #include "host/job/device.h"
 
-/* What rank 0 says first. */
+/* Rank 0's first message. */
 struct scan_head {
-  bool over;                    /* there is no further search, and all below means nothing */
+  bool over;                    /* no further search; ignore the fields below */
   bool ordered;                 /* options.order is set */
-  struct top_k_options options; /* without pointers, and rank 0's means */
+  struct top_k_options options; /* without pointers; threads and card are rank 0's */
   int64_t file_count;
-  size_t path_bytes; /* of all paths, each with its NUL */
+  size_t path_bytes; /* all paths, each with NUL */
 };
 
-/* A search as one rank sees it. */
+/* One rank's view of a search. */
 struct scan {
   struct ranks *ranks;
   struct scan_head head;
-  struct top_k_options options; /* with this rank's means */
+  struct top_k_options options; /* threads and card are this rank's */
   const struct vector_file *files;
   struct top_k *top_k;
 
-  /* What it holds: of the paths, rank 0 a copy to be sent; of the rest, what the others were sent. */
+  /* Owned. Paths: on rank 0 a copy to send. Everything else: received from rank 0. */
   char *paths;
   struct vector_file *received_files;
   float *query_rows[WIDTHS_MAX];
   uint32_t *order;
 
-  /* Lists on their way to rank 0. */
+  /* Buffers for sending lists to rank 0. */
   int64_t piece;     /* queries at a time */
-  struct hit *lists; /* [piece, k]; behind a list's last hit, a row of -1 */
+  struct hit *lists; /* [piece, k]; row -1 ends a short list */
   struct hit *all;   /* [ranks, piece, k] on rank 0 */
 };
 
@@ -51,7 +51,7 @@ static size_t query_bytes(const struct scan *scan, int32_t w) {
   return (size_t)scan->options.queries * (size_t)scan->options.widths[w] * sizeof(float);
 }
 
-/* Rank 0's paths end to end. */
+/* Joins rank 0's paths end to end. */
 static bool paths_pack(struct scan *scan, struct error *error) {
   scan->paths = malloc(scan->head.path_bytes + 1);
   if (!scan->paths) return error_set_memory(error, scan->head.path_bytes, "the paths of vectors");
@@ -60,7 +60,7 @@ static bool paths_pack(struct scan *scan, struct error *error) {
   return true;
 }
 
-/* Room for what another rank is sent. */
+/* Allocates room for the data from rank 0. */
 static bool room_make(struct scan *scan, struct error *error) {
   const struct scan_head *head = &scan->head;
   struct top_k_options *options = &scan->options;
@@ -81,7 +81,7 @@ static bool room_make(struct scan *scan, struct error *error) {
   return ok || error_set_memory(error, bytes, "a search of many ranks");
 }
 
-/* Brings what rank 0 searches with to all. */
+/* Sends rank 0's search data to all ranks. */
 static bool scan_share(struct scan *scan, struct error *error) {
   struct ranks *ranks = scan->ranks;
   const struct scan_head *head = &scan->head;
@@ -89,7 +89,7 @@ static bool scan_share(struct scan *scan, struct error *error) {
   const bool first = ranks_rank(ranks) == 0;
   if (ranks_size(ranks) == 1) return true;
   if (!ranks_agree(ranks, first ? paths_pack(scan, error) : room_make(scan, error), error)) return false;
-  /* Rank 0's memory is only read. */
+  /* On rank 0 these calls only read the memory. */
   for (int32_t w = 0; w < options->width_count; w++)
     ranks_share_into(ranks, (void *)(uintptr_t)options->query_rows[w], query_bytes(scan, w));
   if (head->ordered)
@@ -103,9 +103,9 @@ static bool scan_share(struct scan *scan, struct error *error) {
   return true;
 }
 
-/* The first file of a rank's share: the first that begins in its share of the rows, or after it. A file is
- * one part, thousands of rows at most, so that shares are about equal where there are many more files than
- * ranks. */
+/* The first file in a rank's share: the first file that begins at or after the start of the rank's share of
+ * rows. A file is one part with at most thousands of rows, so shares are about equal if there are many more
+ * files than ranks. */
 static int64_t share_begin(const struct scan *scan, int32_t rank) {
   const int64_t count = scan->head.file_count;
   const struct vector_file *last = &scan->files[count - 1];
@@ -130,7 +130,7 @@ static bool share_scan(struct scan *scan, struct error *error) {
   return ok;
 }
 
-/* Room for the lists that go to rank 0. */
+/* Allocates buffers for the lists. */
 static bool lists_make(struct scan *scan, struct error *error) {
   const size_t ranks = (size_t)ranks_size(scan->ranks), list = (size_t)scan->options.k * sizeof *scan->lists;
   if (ranks == 1) return true;
@@ -158,7 +158,7 @@ static void lists_fill(struct scan *scan, int32_t w, int64_t query, int64_t coun
   }
 }
 
-/* Rank 0 adds the lists of the others to its own. */
+/* Adds the other ranks' lists to rank 0's list. */
 static void lists_merge(struct scan *scan, int32_t w, int64_t query, int64_t count) {
   const int32_t k = scan->options.k;
   for (int64_t i = count; i < ranks_size(scan->ranks) * count; i++) {
@@ -182,7 +182,7 @@ static void lists_collect(struct scan *scan) {
     }
 }
 
-/* Where cards scan, one for each rank. */
+/* Chooses a card for each rank, if cards scan. */
 static bool card_choose(struct scan *scan, const struct scan_means *means, struct error *error) {
   const struct compute_options asked = {.device = DEVICE_CUDA, .card = means->card};
   struct device_choice choice;
@@ -222,7 +222,7 @@ struct top_k *scan_lead(struct ranks *ranks, const struct top_k_options *options
   return scan.top_k;
 }
 
-/* Wrong usage, since there may be fewer cards than ranks. */
+/* ERROR_USAGE counts too, since there may be fewer cards than ranks. */
 bool scan_blames_card(const struct top_k_options *options, const struct error *error) {
   return options->on_card &&
          (error->code == ERROR_DEVICE || error->code == ERROR_MEMORY || error->code == ERROR_USAGE);
@@ -236,7 +236,7 @@ void scan_end(struct ranks *ranks) {
 void scan_follow(struct ranks *ranks, const struct scan_means *means) {
   for (;;) {
     struct scan scan = {.ranks = ranks};
-    struct error told; /* to rank 0 too, which says it */
+    struct error told; /* ignored: rank 0 has the same error and reports it */
     ranks_share_into(ranks, &scan.head, sizeof scan.head);
     if (scan.head.over) return;
     scan.options = scan.head.options;

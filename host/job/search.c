@@ -8,17 +8,17 @@
 struct search {
   struct ranks *ranks;
   struct stored_run run;
-  int32_t width;      /* searched */
-  int32_t file_width; /* of the files that are scanned */
+  int32_t width;      /* width to search */
+  int32_t file_width; /* width of the scanned files */
   int32_t k;
-  bool on_card; /* scans; like the questions' encoder a card only where it is asked for */
+  bool on_card; /* the scan uses cards, only if the user asks for one */
   struct scan_means means;
   struct vector_file *files;
   struct question_encoder *questions;
   struct passage_reader *passages;
 };
 
-/* Files of the width itself where it is stored, else of the widest. */
+/* Opens the files of the width itself if stored, or else of the widest width. */
 static bool width_choose(struct search *search, int32_t wanted, struct error *error) {
   const struct stored_run *run = &search->run;
   search->width = wanted ? wanted : run->widths[0];
@@ -43,7 +43,7 @@ static bool search_start(struct search *search, const struct search_options *opt
   search->files = stored_run_files(run, search->file_width, error);
   search->passages = search->files ? passage_reader_open(run, options->slow_text, error) : NULL;
   if (!search->passages) return false;
-  /* A narrow row derives from the widest one of its run: the question's too. */
+  /* A narrow row derives from its run's widest row; a question's row does the same. */
   const struct width_list widths = {2, {run->widths[0], search->width}};
   search->questions = question_encoder_open(&options->question, &widths, run, error);
   return search->questions && stored_run_check_device(run, compute->device, error);
@@ -86,7 +86,7 @@ void search_describe(const struct search *search, struct search_info *info) {
                                question_encoder_warning(search->questions)};
 }
 
-/* The nearest passages of some questions. */
+/* Finds the nearest passages for some questions. */
 static struct top_k *questions_search(struct search *search, const char *const *question, int64_t count,
                                       struct error *error) {
   struct top_k_options options = {.k = search->k,
@@ -116,7 +116,7 @@ static struct top_k *questions_search(struct search *search, const char *const *
   return top_k;
 }
 
-/* Hands out the answers. */
+/* Passes the answers to the caller's function. */
 static bool answers_give(struct search *search, const struct top_k *top_k, int64_t count, search_fn *take,
                          void *context, struct error *error) {
   struct hit *hits = malloc((size_t)search->k * sizeof *hits);

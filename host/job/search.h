@@ -1,30 +1,30 @@
-/* The job `search`: questions asked of the vectors that a run stored, exactly (host/retrieval/top_k.h). */
+/* The job `search`: exact search (host/retrieval/top_k.h) in the stored vectors of a run. */
 #pragma once
 
 #include "host/job/passage.h"
 #include "host/job/question.h"
 
 struct search_options {
-  struct question_options question; /* its device, card and threads are the scan's too */
-  const char *vectors;              /* OUT of the run */
-  int32_t width;  /* 0: the run's widest; one that is not stored is derived from the widest */
+  struct question_options question; /* device, card and threads also apply to the scan */
+  const char *vectors;              /* the run's OUT */
+  int32_t width;  /* 0: the run's widest; a width that is not stored derives from the widest */
   int32_t top_k;  /* 0: SEARCH_TOP_K */
-  bool slow_text; /* as passage_reader_open */
+  bool slow_text; /* as in passage_reader_open */
 };
 
 #define SEARCH_TOP_K 5
 
 struct search;
 
-/* On rank 0, which asks for all, while the other ranks are in search_follow; close lets them go, as does a
- * failure to open. They must outlive the search. */
+/* Runs on rank 0, while the other ranks are in search_follow. search_close releases the other ranks; so does
+ * a failure to open. `ranks` must outlive the search. */
 struct search *search_open(struct ranks *ranks, const struct search_options *options, struct error *error);
 void search_close(struct search *search);
 
-/* On the other ranks: scans with rank 0 until it closes its search. */
+/* Runs on the other ranks: scans with rank 0 until rank 0 closes the search. */
 void search_follow(struct ranks *ranks, const struct search_options *options);
 
-/* What a search is of. */
+/* A description of a search. */
 struct search_info {
   int64_t passages;
   int32_t width;
@@ -34,7 +34,7 @@ struct search_info {
 };
 void search_describe(const struct search *search, struct search_info *info);
 
-/* One answer; `passage` is valid during the call. rank counts from 1. */
+/* One answer. `passage` is valid during the call. `rank` counts from 1. */
 struct search_answer {
   int64_t question;
   int32_t rank;
@@ -42,9 +42,10 @@ struct search_answer {
   const struct passage *passage;
 };
 
-/* Takes the answers of each question in turn, the best first; false ends the search without an error. */
+/* Receives the answers question by question, best answer first. If the function returns false, the search
+ * ends without an error. */
 typedef bool search_fn(void *context, const struct search_answer *answer);
 
-/* Asks questions (UTF-8), all of them in one scan. Passages of equal cosine stand in the input's order. */
+/* Asks all questions (UTF-8) in one scan. Passages with equal cosine keep the input's order. */
 bool search_ask(struct search *search, const char *const *question, int64_t count, search_fn *take,
                 void *context, struct error *error);

@@ -26,7 +26,8 @@ static int widest_first(const void *a, const void *b) {
   return (x < y) - (x > y);
 }
 
-/* encoder->widths, strictly decreasing, each at most `hidden`; if none is asked for, the model's own. */
+/* Fills encoder->widths, strictly decreasing, each at most `hidden`. If the user gives none, uses the model's
+ * own. */
 static bool settings_widths(const struct width_list *list, const struct model_config *model,
                             struct encoder_options *encoder, struct error *error) {
   const int32_t hidden = model->shape.hidden;
@@ -64,14 +65,14 @@ bool settings_for_encoder(const struct compute_options *options, const struct wi
   struct compute_class used = {0};
   if (manifest) used = compute_classes_shared(&manifest->identity.compute);
   if (encoder->precision == PRECISION_AUTO) precision_parse(used.precision, &encoder->precision);
-  /* A slot of the GPU is a stream, of the others a thread. */
+  /* A slot is a stream on the GPU, and a thread elsewhere. */
   if (device != DEVICE_CUDA) encoder->slots = threads_of(options);
   encoder->batch_tokens = options->batch_tokens ? options->batch_tokens : used.batch_tokens;
   return settings_max_tokens(options, model, encoder, error) &&
          settings_widths(widths, model, encoder, error);
 }
 
-/* The prompt of the command, else that of the run in OUT, else the model's for this side. */
+/* Takes the prompt from the command, or else from the run in OUT, or else the model's for this side. */
 static bool settings_prompt(const struct embed_options *options, const struct model_config *model,
                             const struct manifest *manifest, struct settings *settings, struct error *error) {
   const char *text = options->prompt;
@@ -112,7 +113,7 @@ bool settings_for_flow(const struct embed_options *options, const struct model_c
          prompt_count_tokens(model, tokenizer, flow->prompt, flow->max_tokens, &flow->prompt_tokens, error);
 }
 
-/* A run's settings own their strings, unless they are there to be copied. */
+/* Cast away const: these settings are only copied from and never freed. */
 static char *borrowed(const char *string) {
   return (char *)(uintptr_t)string;
 }

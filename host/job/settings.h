@@ -1,5 +1,4 @@
-/* The settings of a run, resolved: each from the command, else from the run that OUT holds, else a default.
- */
+/* Resolves a run's settings: each from the command, or else from the run in OUT, or else a default. */
 #pragma once
 
 #include "host/job/embed.h"
@@ -7,25 +6,25 @@
 #include "host/model/tokenizer.h"
 
 struct settings {
-  struct prompt_choice prompt; /* its text is the flow's prompt */
+  struct prompt_choice prompt; /* prompt.text is the flow's prompt */
   struct flow_options flow;
   struct encoder_options encoder;
 };
 
-/* What the encoder is opened with. `widths` may be empty; `manifest` is that of OUT, or NULL; `device` is
+/* Fills the encoder's options. `widths` may be empty. `manifest` is OUT's, or NULL. `device` must be
  * resolved. */
 bool settings_for_encoder(const struct compute_options *options, const struct width_list *widths,
                           const struct model_config *model, const struct manifest *manifest,
                           enum device device, struct encoder_options *encoder, struct error *error);
 
-/* The fields of a document that are read. */
+/* The document fields to read. */
 struct document_fields settings_fields(const struct embed_options *options);
 
-/* The flow's part, from settings->encoder and what suits the opened encoder. */
+/* Fills settings->prompt and settings->flow from settings->encoder and the opened encoder's preferences. */
 bool settings_for_flow(const struct embed_options *options, const struct model_config *model,
                        const struct tokenizer *tokenizer, const struct encoder *encoder,
                        const struct manifest *manifest, struct settings *settings, struct error *error);
 
-/* The settings that decide the bytes of the output, as the manifest has them. The strings are those of
- * `settings`: to be copied, not freed. */
+/* The settings that decide the bytes of the output, in the manifest's form. The strings belong to `settings`:
+ * copy them, do not free them. */
 struct run_settings settings_of_run(const struct settings *settings);

@@ -17,7 +17,7 @@ bool shard_ending_fits(const char *name) {
   return false;
 }
 
-/* Commands that read the file and write JSON lines, with the path before and after. */
+/* Commands that read a file and write JSON lines: the text before and after the path. */
 struct converter {
   const char *ending, *before, *after;
 };

@@ -15,7 +15,7 @@ struct shard_text {
   struct document_fields fields;
   struct line_limits limits;
   enum shard_state *state; /* [shards] */
-  struct text line;        /* of the passage read last */
+  struct text line;        /* line of the last passage */
 };
 
 struct shard_text *shard_text_open(const struct stored_run *run, bool slow_text, struct error *error) {
@@ -42,7 +42,7 @@ void shard_text_close(struct shard_text *shards) {
   free(shards);
 }
 
-/* Whether a shard is the one that was embedded; asked of the file once. */
+/* Checks if a shard is still the embedded one. Looks at the file only once. */
 static bool shard_is_same(struct shard_text *shards, int32_t number) {
   if (shards->state[number] == SHARD_UNKNOWN) {
     const struct shard *then = &shards->run->manifest->shards.shard[number];
@@ -78,7 +78,7 @@ static bool line_copy(struct shard_text *shards, struct line_reader *reader, con
   return !shards->line.failed || error_set_memory(error, (size_t)line.length, "a document's line");
 }
 
-/* The document at the passage's offset; false with a sentence where it is not one. */
+/* Parses the document at the passage's offset. If the line is no document, returns false with a sentence. */
 static bool document_read(struct shard_text *shards, const char *path, struct passage *passage,
                           struct error *error) {
   struct document document;

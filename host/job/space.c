@@ -10,7 +10,7 @@
 #include "io/file.h"
 #include "io/run/totals.h"
 
-/* Cuts the last name off; false if there is no folder above. */
+/* Removes the last name from a path; false if there is no folder above. */
 static bool path_cut(char *path) {
   const size_t length = file_path_length(path);
   path[length] = '\0';

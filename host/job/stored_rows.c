@@ -7,10 +7,10 @@
 #include "host/model/widths.h"
 #include "io/npy_zst.h"
 
-/* The part that is being read, and room for one row. */
+/* The current part, and buffers for one row. */
 struct row_reader {
   const struct stored_run *run;
-  int64_t part; /* -1: none yet */
+  int64_t part; /* -1: no part yet */
   struct npy_zst_reader *reader;
   uint16_t *row, *narrow; /* [widths[0]] */
 };
@@ -32,7 +32,7 @@ static bool part_open(struct row_reader *rows, int64_t part, struct error *error
   return ok;
 }
 
-/* Reads one row and writes it at every width as row `at` of rows. */
+/* Reads one row and stores it at every width as row `at`. */
 static bool row_read(struct row_reader *reader, int64_t row, int64_t at, int32_t width_count,
                      const int32_t *widths, float **rows, struct error *error) {
   const struct stored_run *run = reader->run;

@@ -1,6 +1,5 @@
-/* A folder that `nina embed` filled, as its readers see it: which vectors there are, whose they are, where
- * their documents stand. Rows are numbered through all parts, in the order of shards and blocks: the order of
- * the input. */
+/* A reader's view of a folder that `nina embed` filled: its vectors, their model, and the places of their
+ * documents. Row numbers run through all parts in the order of shards and blocks, as in the input. */
 #pragma once
 
 #include "host/job/device.h"
@@ -10,12 +9,12 @@
 #include "io/line_reader.h"
 #include "io/run/manifest.h"
 
-/* A line of ids/ or text/: twice the longest line that a run takes, since escapes grow. */
+/* Longest line in ids/ or text/: twice a run's longest input line, since escapes grow. */
 #define STORED_LINE_MAX ((int64_t)256 << 20)
 
 struct stored_part {
   int32_t shard, block;
-  int64_t first_row; /* in the run */
+  int64_t first_row; /* row number in the run */
   int64_t rows;
 };
 
@@ -27,36 +26,37 @@ struct stored_run {
   struct stored_part *part;   /* [part_count] */
   int64_t part_count;
   int64_t rows;
-  bool complete; /* false: some documents of its input are not there (yet) */
+  bool complete; /* false: some documents are missing, or not embedded yet */
 };
 
-/* Reads the manifest, whose every number is checked. ERROR_USAGE where there is no folder OUT, ERROR_INPUT
- * where OUT holds no run, one that was never finished or stopped in order (its manifest does not list the
- * parts yet), or none of the documents. On failure nothing needs to be closed. */
+/* Reads the manifest and checks every number. ERROR_USAGE if the folder OUT does not exist. ERROR_INPUT if
+ * OUT holds no run or no documents, or if the run neither finished nor stopped in order, so that the manifest
+ * does not list the parts yet. On failure the caller has nothing to close. */
 bool stored_run_open(const char *out, struct stored_run *run, struct error *error);
 void stored_run_close(struct stored_run *run);
 
-/* The path of a part's file in a folder, allocated; `width` is that of vectors. NULL when memory is short. */
+/* The path of a part's file in a folder, allocated. `width` is for vectors. NULL if memory is short. */
 char *stored_run_path(const struct stored_run *run, enum folder folder, int32_t width,
                       const struct stored_part *part, struct error *error);
 
-/* Number of the part that holds a row. */
+/* Index of the part that holds a row. */
 int64_t stored_run_part(const struct stored_run *run, int64_t row);
 
-/* The vector files of a stored width, [part_count]; freed by stored_files_free. NULL on error. */
+/* The vector files of a stored width, [part_count]. Free with stored_files_free. NULL on error. */
 struct vector_file *stored_run_files(const struct stored_run *run, int32_t width, struct error *error);
 void stored_files_free(struct vector_file *files, int64_t count);
 
-/* Adds the ids of all rows to an empty map, row by row. An id that an earlier document has too is
- * ERROR_INPUT, naming both. */
+/* Adds the ids of all rows to an empty map, row by row. If two documents have the same id, ERROR_INPUT names
+ * both. */
 bool stored_run_ids(const struct stored_run *run, struct id_map *map, struct error *error);
 
-/* Adds to the error of a file in OUT which command says more; returns false. */
+/* Adds a hint to an error about a file in OUT: the command that tells more. Returns false. */
 bool stored_run_blame(const struct stored_run *run, struct error *error);
 
-/* ERROR_CONFLICT if the rows are of no model, but the hashes of --device null, and `asked` is not that. */
+/* ERROR_CONFLICT if the rows are hashes from --device null, not vectors from a model, and `asked` is another
+ * device. */
 bool stored_run_check_device(const struct stored_run *run, enum device asked, struct error *error);
 
-/* ERROR_CONFLICT where two runs' rows cannot be compared: another model or tokenizer, or another widest
- * width. */
+/* ERROR_CONFLICT if two runs differ in model, tokenizer or widest width, so that their rows cannot be
+ * compared. */
 bool stored_run_matches(const struct stored_run *a, const struct stored_run *b, struct error *error);

@@ -23,7 +23,7 @@ static bool is_digit(char byte) {
   return byte >= '0' && byte <= '9';
 }
 
-/* Whether two reasons are alike but for their numbers. */
+/* True if two reasons differ only in numbers. */
 static bool reasons_match(const char *a, const char *b) {
   for (; *a && *b; a++, b++) {
     if (is_digit(*a) && is_digit(*b)) {
@@ -54,7 +54,7 @@ static void tally_reject(struct tally *tally, const struct reject_reason *reject
   if (r == tally->reasons) tally->reasons++;
 }
 
-/* The block's rejects, as its file would have them. */
+/* Adds the block's rejects, as its file would list them. */
 static bool tally_rejects(struct tally *tally, const struct flow_block *work, struct error *error) {
   const char *line = work->reject_lines.bytes;
   const char *const end = line + work->reject_lines.size;
@@ -74,7 +74,7 @@ static bool tally_rejects(struct tally *tally, const struct flow_block *work, st
   return true;
 }
 
-/* Adds what the frames of a file take. */
+/* Adds the size of a file's frames. */
 static bool tally_frames(int64_t *bytes, const struct text *lines, const int64_t *frames, int64_t count,
                          int zstd_level, struct error *error) {
   int64_t start = 0;

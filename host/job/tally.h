@@ -1,14 +1,14 @@
-/* What the lines of an input come to: counts, lengths, and why lines are rejected. */
+/* Totals over an input's lines: counts, lengths, and reasons for rejects. */
 #pragma once
 
 #include "host/flow/flow_block.h"
 
 #define TALLY_REASONS 32
 
-/* Lines that are rejected for one reason. Reasons that differ in numbers alone count as one. */
+/* Lines rejected for one reason. Reasons that differ only in numbers count as one. */
 struct reject_reason {
   int64_t count;
-  int32_t shard; /* the first one: its place, and the reason in its words */
+  int32_t shard; /* first such line: place, and reason in full */
   int64_t line;  /* 0: not known */
   int64_t offset;
   char text[256];
@@ -18,21 +18,22 @@ struct tally {
   int64_t lines, documents, tokens, rejected, blank, truncated;
   int64_t characters, embedded; /* as in struct flow_block */
   int64_t blocks;
-  int64_t id_bytes, text_bytes, reject_bytes; /* of files in ids/, text/ and rejects/ */
-  int64_t *length;                            /* [max_tokens + 1]: documents of so many tokens */
+  int64_t id_bytes, text_bytes, reject_bytes; /* bytes in ids/, text/ and rejects/ */
+  int64_t *length;                            /* [max_tokens + 1]: documents by number of tokens */
   int32_t max_tokens;
   struct reject_reason reason[TALLY_REASONS]; /* [reasons], in no order */
   int32_t reasons;
-  int64_t other_reasons; /* lines of further ones */
+  int64_t other_reasons; /* lines with reasons beyond the table */
 };
 
 bool tally_open(struct tally *tally, int32_t max_tokens, struct error *error);
 void tally_close(struct tally *tally);
 
-/* Adds a block that a block_tokenizer has gone through. */
+/* Adds a block that a block_tokenizer has processed. */
 bool tally_add(struct tally *tally, const struct flow_block *work, int zstd_level, struct error *error);
 
-/* The tokens that a share of the documents, 0 … 1, has at most; 0 if there are none. */
+/* The smallest length in tokens that the given share of the documents, 0 … 1, does not exceed. 0 if there are
+ * no documents. */
 int32_t tally_quantile(const struct tally *tally, double share);
 
 /* Puts the most frequent reason first. */

@@ -1,7 +1,7 @@
-/* Whether what a user typed is UTF-8. */
+/* Checks that a user's text is UTF-8. */
 #pragma once
 
 #include "io/error.h"
 
-/* ERROR_USAGE for a text that is not; `what` names it in the sentence. */
+/* ERROR_USAGE if the text is not UTF-8. `what` is the name of the text in the sentence. */
 bool utf8_check(const char *text, const char *what, struct error *error);

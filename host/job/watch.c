@@ -5,12 +5,12 @@
 
 #include "io/clock.h"
 
-#define SERVE_MILLISECONDS 20 /* between two looks at the pipeline */
+#define SERVE_MILLISECONDS 20 /* between two checks of the pipeline */
 #define SHOW_INTERVAL 200000000LL
 #define REPORT_INTERVAL \
-  500000000LL /* of each rank to rank 0: a thousand ranks make 2,000 messages a second */
+  500000000LL /* ns between a rank's reports: a thousand ranks send 2,000 messages a second */
 
-/* How a rank is getting on, as rank 0 hears it. */
+/* A rank's progress report to rank 0. */
 struct rank_report {
   struct flow_progress flow;
   int32_t damaged;
@@ -35,7 +35,7 @@ static void flow_add(struct flow_progress *sum, const struct flow_progress *one)
   for (int stage = 0; stage < STAGES; stage++) sum->busy[stage] += one->busy[stage];
 }
 
-/* The ranks' reports to one status; this rank's own state is newer than its report. */
+/* Merges the ranks' reports into one status. This rank's own state is newer than its report. */
 static void status_merge(struct watch *watch) {
   struct embed_status *status = &watch->report->status;
   struct flow_progress *sum = &status->flow;
@@ -49,7 +49,8 @@ static void status_merge(struct watch *watch) {
     const struct rank_report *report = ranks_reported(watch->ranks, i);
     if (!report) continue;
     flow_add(sum, &report->flow);
-    /* Bytes of whole shards that earlier runs did are counted by everybody; what was passed over, by one. */
+    /* Every rank counts the whole shards from earlier runs, so subtract this report's. Only one rank counts
+     * skipped bytes. */
     sum->source_bytes_before += report->flow.source_bytes_before - report->flow.source_bytes_finished;
     watch->report->damaged_shards += report->damaged;
     if (report->flow.tokens >= status->slowest_tokens) continue;
@@ -86,7 +87,7 @@ static void say_draining(const struct watch *watch) {
   watch->callbacks->notice(watch->callbacks->context, sentence);
 }
 
-/* Passes a stop on to all ranks, and what any rank asked for to this one's pipeline. */
+/* Sends this rank's stop request to all ranks, and applies any rank's request to this pipeline. */
 static bool watch_stop(struct watch *watch, struct error *error) {
   static const enum stop_request wanted[] = {RANKS_GO, RANKS_STOP_SOON, RANKS_STOP_NOW};
   const int stop = *watch->stop;

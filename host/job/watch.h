@@ -1,4 +1,4 @@
-/* Watching the pipeline of a rank, and from rank 0 those of all: the main thread's work while a job runs. */
+/* The main thread's work while a job runs: each rank watches its own pipeline, and rank 0 watches all. */
 #pragma once
 
 #include "host/job/embed.h"
@@ -6,25 +6,25 @@
 
 struct watch {
   struct ranks *ranks;
-  struct flow *flow; /* NULL once it has ended */
+  struct flow *flow; /* NULL when the flow has ended */
   const struct embed_callbacks *callbacks;
   const atomic_int *stop;
-  struct embed_report *report; /* status, interrupted and, on rank 0, damaged_shards are kept up to date */
+  struct embed_report *report; /* the watch updates status, interrupted and, on rank 0, damaged_shards */
   int64_t grace;               /* ns */
 
-  /* the watch's own; zeroed at first */
-  struct flow_progress flow_last; /* of this rank */
-  int32_t damaged;                /* shards, of this rank */
-  int64_t deadline;               /* when what is in flight is dropped; 0: no stop was asked for */
+  /* private to the watch; zero before use */
+  struct flow_progress flow_last; /* this rank's progress */
+  int32_t damaged;                /* damaged shards on this rank */
+  int64_t deadline;               /* when to drop blocks in flight; 0: no stop requested */
   int64_t next_show, next_report;
   bool stopped;
 };
 
-/* Until this rank's pipeline has ended. False where the rank cannot go on (ranks_serve). */
+/* Returns when this rank's pipeline has ended. False if the rank cannot go on (ranks_serve). */
 bool watch_flow(struct watch *watch, struct error *error);
 
-/* Until those of all ranks have; what this one came to must have been told by ranks_leave. */
+/* Returns when all ranks' pipelines have ended. Call ranks_leave first, to report this rank's outcome. */
 bool watch_others(struct watch *watch, struct error *error);
 
-/* Tells rank 0 how far this rank has come. */
+/* Reports this rank's progress to rank 0. */
 bool watch_report(struct watch *watch, struct error *error);
