@@ -75,7 +75,7 @@ static bool folder_try(struct quest *quest, const char *folder) {
   return length < PATH_MOST && access(path, F_OK) == 0 && library_try(quest, path);
 }
 
-/* Tries all folders that match the pattern `below` a root. NULL for the root: no folders. */
+/* Tries all folders that match the pattern `below` in `root`. If root is NULL or empty, there are none. */
 static bool pattern_try(struct quest *quest, const char *root, const char *below) {
   char pattern[PATH_MOST];
   glob_t found = {0};
