@@ -12,7 +12,7 @@
  * If b ≥ 4, the product's error is at most (n + n / 4 + 1) 2^-23 S = (2.5 n + 2) u S. Experiments on V100,
  * T4 and A100 (Fasi, Higham, Mikaitis, Pranesh, "Numerical behavior of NVIDIA tensor cores", PeerJ Computer
  * Science 7:e330, 2021) and on H100 and B200 (Khattak, Mikaitis, "Accurate Models of NVIDIA Tensor Cores",
- * arXiv:2512.07004) found b and the 24 bits. Other ways to sum in fp32 have smaller errors.
+ * arXiv:2512.07004) showed this behaviour. Other ways to sum in fp32 have smaller errors.
  *
  * So the product and the exact score differ by at most (3.5 n + 2) u |q| |p|. We allow (8 n + 8) u |q| |p|.
  * The rest is for the second order, for lengths that are known to 1 in 1,000, for the rounding of the
