@@ -154,8 +154,8 @@ def test_append_refuses_changed_shards_and_settings(small: tuple[Output, list[Pa
 @pytest.mark.parametrize(
     ("name", "content", "phrase", "status"),
     [
-        ("notes.txt", "mine", "holds notes.txt but no manifest.json", USAGE),
-        ("w8/part-00000-00000.npy.zst", "", "holds w8/part-00000-00000.npy.zst but no manifest.json", USAGE),
+        ("notes.txt", "mine", "holds notes.txt but no readable manifest.json", USAGE),
+        ("w8/part-00000-00000.npy.zst", "", "holds w8/part-00000-00000.npy.zst but no readable manifest.json", USAGE),
         ("manifest.json", "{", "manifest.json is not a manifest that this program reads", FAILED),
         ("manifest.json", "[]", "manifest.json is not a manifest that this program reads", FAILED),
         ("manifest.json", '{"format": 99}', "a newer version of this program wrote it", FAILED),
