@@ -399,8 +399,7 @@ static void a_file_of_another_size_is_damaged_at_its_end(void **state) {
     struct block_reader *reader =
         block_reader_open(7, &(struct block_source){.path = path, .size = sizes[i]}, &limits, &error);
     assert_non_null(reader);
-    int blocks = 0;
-    while (block_reader_next(reader, &block, &error) == BLOCK_READ) blocks++;
+    while (block_reader_next(reader, &block, &error) == BLOCK_READ) continue;
     const bool right = sizes[i] == size || sizes[i] == -1;
     assert_int_equal(block.border.incomplete, !right);
     assert_int_equal(block.border.end_of_shard, right);
