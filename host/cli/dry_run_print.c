@@ -1,9 +1,7 @@
 #include "host/cli/dry_run_print.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,15 +18,6 @@ static int64_t scaled(const struct dry_run_report *report, int64_t count) {
   return (int64_t)((double)count * report->scale + 0.5);
 }
 
-__attribute__((format(printf, 2, 3))) static void print_line(const char *name, const char *format, ...) {
-  char text[PATH_MAX + 512];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(text, sizeof text, format, arguments);
-  va_end(arguments);
-  say_line(stdout, "  %-11s %s", name, text);
-}
-
 static void print_input(const struct dry_run_report *report) {
   const struct input_extent *extent = &report->extent;
   char seen[32], whole[32], windows[48];
@@ -36,14 +25,14 @@ static void print_input(const struct dry_run_report *report) {
   human_bytes((int64_t)extent->whole_bytes, whole);
   human_counted(extent->windows, "place", "places", windows);
   if (extent->all) {
-    print_line("input", "%s of text, all of it read", whole);
+    say_named(stdout, "input", "%s of text, all of it read", whole);
     return;
   }
-  print_line("input", "a sample: %s of about %s of text, at %s", seen, whole, windows);
+  say_named(stdout, "input", "a sample: %s of about %s of text, at %s", seen, whole, windows);
   if (extent->prefixes > 0)
-    print_line("", "(%" PRId64 " of them side by side at the beginning of compressed shards)",
-               extent->prefixes);
-  print_line("", "what follows is scaled to the whole");
+    say_named(stdout, "", "(%" PRId64 " of them side by side at the beginning of compressed shards)",
+              extent->prefixes);
+  say_named(stdout, "", "what follows is scaled to the whole");
 }
 
 static void print_documents(const struct dry_run_report *report) {
@@ -51,20 +40,20 @@ static void print_documents(const struct dry_run_report *report) {
   char documents[48], tokens[48], count[32];
   human_counted(scaled(report, tally->documents), "document", "documents", documents);
   human_counted(scaled(report, tally->tokens), "token", "tokens", tokens);
-  print_line("documents", "%s, %s", documents, tokens);
+  say_named(stdout, "documents", "%s, %s", documents, tokens);
   if (tally->documents == 0) return;
   char lengths[128];
   snprintf(lengths, sizeof lengths, "half up to %d tokens, 90 %% up to %d, 99 %% up to %d, longest %d",
            tally_quantile(tally, quantiles[0]), tally_quantile(tally, quantiles[1]),
            tally_quantile(tally, quantiles[2]), tally_quantile(tally, quantiles[3]));
-  print_line("lengths", "%s", lengths);
+  say_named(stdout, "lengths", "%s", lengths);
   if (tally->truncated == 0) return;
   human_count(scaled(report, tally->truncated), count);
   if (tally->embedded < tally->characters)
-    print_line("cut", "%s of %s at %d tokens; %.1f %% of the text would be cut", count, documents,
-               tally->max_tokens, 100 - 100 * (double)tally->embedded / (double)tally->characters);
+    say_named(stdout, "cut", "%s of %s at %d tokens; %.1f %% of the text would be cut", count, documents,
+              tally->max_tokens, 100 - 100 * (double)tally->embedded / (double)tally->characters);
   else
-    print_line("cut", "%s of %s at %d tokens", count, documents, tally->max_tokens);
+    say_named(stdout, "cut", "%s of %s at %d tokens", count, documents, tally->max_tokens);
 }
 
 /* Prints a reason, its count and the place of the first line. */
@@ -73,11 +62,11 @@ static void print_reason(const struct dry_run_report *report, int32_t r) {
   char count[32];
   human_count(scaled(report, reason->count), count);
   if (reason->line > 0)
-    print_line("", "%s × %s (first: %s:%" PRId64 ")", count, reason->text, report->reason_path[r],
-               reason->line);
+    say_named(stdout, "", "%s × %s (first: %s:%" PRId64 ")", count, reason->text, report->reason_path[r],
+              reason->line);
   else
-    print_line("", "%s × %s (first: %s, byte %" PRId64 " of its text)", count, reason->text,
-               report->reason_path[r], reason->offset);
+    say_named(stdout, "", "%s × %s (first: %s, byte %" PRId64 " of its text)", count, reason->text,
+              report->reason_path[r], reason->offset);
 }
 
 static void print_rejects(const struct dry_run_report *report) {
@@ -86,7 +75,7 @@ static void print_rejects(const struct dry_run_report *report) {
   char lines[48];
   if (tally->rejected == 0) return;
   human_counted(scaled(report, tally->rejected), "line", "lines", lines);
-  print_line("rejected", "%s", lines);
+  say_named(stdout, "rejected", "%s", lines);
   for (int32_t r = 0; r < tally->reasons; r++) {
     if (r < REASONS_SHOWN)
       print_reason(report, r);
@@ -94,25 +83,25 @@ static void print_rejects(const struct dry_run_report *report) {
       rest += tally->reason[r].count;
   }
   human_count(scaled(report, rest), lines);
-  if (rest > 0) print_line("", "%s × other reasons", lines);
+  if (rest > 0) say_named(stdout, "", "%s × other reasons", lines);
 }
 
 static void print_sizes(const struct dry_run_report *report, const char *out) {
   char bytes[32], available[32];
   for (int32_t w = 0; w < report->width_count; w++) {
     human_bytes((int64_t)report->width_bytes[w], bytes);
-    print_line(w ? "" : "vectors", "width %-5d %s", report->widths[w], bytes);
+    say_named(stdout, w ? "" : "vectors", "width %-5d %s", report->widths[w], bytes);
   }
   human_bytes((int64_t)report->text_bytes, bytes);
-  if (report->text_bytes > 0) print_line("texts", "%s", bytes);
+  if (report->text_bytes > 0) say_named(stdout, "texts", "%s", bytes);
   human_bytes((int64_t)report->out_bytes, bytes);
   human_bytes(report->free_bytes, available);
   if (report->free_bytes < 0)
-    print_line("all files", "%s in %s", bytes, out);
+    say_named(stdout, "all files", "%s in %s", bytes, out);
   else if (report->out_bytes > (double)report->free_bytes)
-    print_line("all files", "%s: too much for %s, where %s are free", bytes, out, available);
+    say_named(stdout, "all files", "%s: too much for %s, where %s are free", bytes, out, available);
   else
-    print_line("all files", "%s in %s, where %s are free", bytes, out, available);
+    say_named(stdout, "all files", "%s in %s, where %s are free", bytes, out, available);
 }
 
 static void print_time(const struct dry_run_report *report) {
@@ -122,10 +111,10 @@ static void print_time(const struct dry_run_report *report) {
   human_count((int64_t)report->rate.tokens_per_second, encode);
   human_count((int64_t)report->read_rate, read);
   human_count(report->rate.tokens, tokens);
-  print_line("time", "%s", time);
-  print_line("encoder", "%s", report->encoder);
-  print_line("", "%s tokens/s, measured on %s", encode, tokens);
-  print_line("reading", "%s tokens/s", read);
+  say_named(stdout, "time", "%s", time);
+  say_named(stdout, "encoder", "%s", report->encoder);
+  say_named(stdout, "", "%s tokens/s, measured on %s", encode, tokens);
+  say_named(stdout, "reading", "%s tokens/s", read);
 }
 
 static void print_json_reasons(const struct dry_run_report *report, struct text *text) {

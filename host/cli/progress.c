@@ -1,7 +1,6 @@
 #include "host/cli/progress.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -215,16 +214,6 @@ static void summary_json(const struct embed_report *report) {
           totals->vector_bytes, totals->vector_file_bytes, totals->file_bytes);
 }
 
-/* Each line of a summary begins with its name and fits into 80 columns. */
-__attribute__((format(printf, 2, 3))) static void summary_line(const char *name, const char *format, ...) {
-  char line[PATH_MAX + 128];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(line, sizeof line, format, arguments);
-  va_end(arguments);
-  say_line(stderr, "  %-11s %s", name, line);
-}
-
 static void summary_this_run(const struct embed_report *report) {
   const struct flow_progress *flow = &report->status.flow;
   const double seconds = status_seconds(&report->status);
@@ -234,7 +223,7 @@ static void summary_this_run(const struct embed_report *report) {
   human_counted(flow->tokens, "token", "tokens", tokens);
   human_count((int64_t)((double)flow->tokens / seconds), rate);
   say("%s after %s", report->complete ? "complete" : "not complete", time);
-  summary_line("this run", "%s, %s, %s tokens/s", documents, tokens, rate);
+  say_named(stderr, "this run", "%s, %s, %s tokens/s", documents, tokens, rate);
 }
 
 static void summary_documents(const struct run_totals *totals) {
@@ -242,7 +231,7 @@ static void summary_documents(const struct run_totals *totals) {
   human_counted(totals->rows, "document", "documents", documents);
   human_counted(totals->tokens, "token", "tokens", tokens);
   human_counted(totals->parts, "part", "parts", parts);
-  summary_line("in all", "%s, %s, %s", documents, tokens, parts);
+  say_named(stderr, "in all", "%s, %s, %s", documents, tokens, parts);
 }
 
 /* Prints what the vectors do not contain. */
@@ -251,14 +240,14 @@ static void summary_left_out(const struct run_totals *totals) {
   human_counted(totals->rejected, "line", "lines", lines);
   human_count(totals->truncated, cut);
   human_counted(totals->rows, "document", "documents", documents);
-  if (totals->rejected > 0) summary_line("rejected", "%s", lines);
+  if (totals->rejected > 0) say_named(stderr, "rejected", "%s", lines);
   if (totals->truncated == 0) return;
   /* An older version did not count characters, and of a cut title none is missing. */
   if (totals->embedded < totals->characters)
-    summary_line("cut", "%s of %s cut; %.0f %% of the text was embedded", cut, documents,
-                 floor(100 * (double)totals->embedded / (double)totals->characters));
+    say_named(stderr, "cut", "%s of %s cut; %.0f %% of the text was embedded", cut, documents,
+              floor(100 * (double)totals->embedded / (double)totals->characters));
   else
-    summary_line("cut", "%s of %s cut", cut, documents);
+    say_named(stderr, "cut", "%s of %s cut", cut, documents);
 }
 
 static void summary_files(const struct run_totals *totals, const char *out) {
@@ -267,11 +256,11 @@ static void summary_files(const struct run_totals *totals, const char *out) {
   human_bytes(totals->vector_file_bytes, stored);
   human_bytes(totals->file_bytes, bytes);
   if (totals->vector_bytes > 0)
-    summary_line("vectors", "%s stored in %s (%.2f : 1)", whole, stored,
-                 (double)totals->vector_bytes / (double)totals->vector_file_bytes);
+    say_named(stderr, "vectors", "%s stored in %s (%.2f : 1)", whole, stored,
+              (double)totals->vector_bytes / (double)totals->vector_file_bytes);
   else
-    summary_line("vectors", "none");
-  summary_line("all files", "%s in %s", bytes, out);
+    say_named(stderr, "vectors", "none");
+  say_named(stderr, "all files", "%s in %s", bytes, out);
 }
 
 static void summary_bottleneck(const struct flow_progress *flow) {
@@ -282,8 +271,8 @@ static void summary_bottleneck(const struct flow_progress *flow) {
     used += snprintf(others + used, sizeof others - (size_t)used, "%s%s %.0f %%", used ? ", " : "",
                      flow_stage_name((enum flow_stage)stage), 100 * flow->busy[stage]);
   }
-  summary_line("bottleneck", "%s busy %.0f %%; %s", flow_stage_name(slowest), 100 * flow->busy[slowest],
-               others);
+  say_named(stderr, "bottleneck", "%s busy %.0f %%; %s", flow_stage_name(slowest), 100 * flow->busy[slowest],
+            others);
 }
 
 void progress_summary(const struct progress *progress, const char *out, const struct embed_report *report) {

@@ -117,3 +117,12 @@ void say(const char *format, ...) {
   line_print(stderr, "nina: ", format, arguments);
   va_end(arguments);
 }
+
+void say_named(FILE *stream, const char *name, const char *format, ...) {
+  char prefix[64];
+  va_list arguments;
+  snprintf(prefix, sizeof prefix, "  %-11s ", name);
+  va_start(arguments, format);
+  line_print(stream, prefix, format, arguments);
+  va_end(arguments);
+}

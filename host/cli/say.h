@@ -11,6 +11,9 @@
 /* Prints one line, including the line end. */
 void say_line(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Prints one line of a summary: two spaces, `name` in a column of 11, and the text. */
+void say_named(FILE *stream, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
 /* True if a line for standard output was lost because memory was short. */
 bool say_failed(void);
 
