@@ -1,7 +1,7 @@
 /* The added tokens of a folder, found in the same way as in transformers 5 (tokenization_utils_base.py,
  * _from_pretrained; tokenization_utils_tokenizers.py, __init__):
  *
- * - First come the tokens in a list. XLM-RoBERTa's class takes added_tokens_decoder in
+ * - First come the tokens in a list. A class of its own takes added_tokens_decoder in
  *   tokenizer_config.json; only if this is missing, it takes added_tokens.json and then added_tokens in
  *   tokenizer.json. Other classes take tokenizer.json's tokens first, then change and complete them with the
  *   tokens of this list.
@@ -13,13 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DECODER "added_tokens_decoder"
+#include "host/model/tokenizer_kind.h"
 
-static const char *const named[] = {"bos_token", "eos_token", "unk_token", "sep_token",
-                                    "pad_token", "cls_token", "mask_token"};
-static const char *const xlm_roberta[] = {"<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"};
-#define NAMED (sizeof named / sizeof *named)
-enum { BOS, EOS, UNKNOWN, SEPARATOR, PAD, CLS, MASK };
+#define DECODER "added_tokens_decoder"
 
 void added_files_free(struct added_files *files) {
   config_file_free(&files->config);
@@ -28,7 +24,7 @@ void added_files_free(struct added_files *files) {
 }
 
 bool added_files_read(const char *folder, struct added_files *files, struct error *error) {
-  *files = (struct added_files){.folder = folder, .class = ADDED_GENERIC};
+  *files = (struct added_files){.folder = folder, .class = CLASS_GENERIC};
   const bool done =
       config_file_read(folder, "tokenizer_config.json", CONFIG_OPTIONAL, &files->config, error) &&
       (config_member(&files->config, DECODER) ||
@@ -69,15 +65,14 @@ bool added_token_read(const struct config_file *file, const char *key, const jso
 }
 
 bool special_names_read(const struct added_files *files, struct special_names *names, struct error *error) {
-  const char *found[NAMED];
-  for (size_t i = 0; i < NAMED; i++) {
+  for (enum special_token i = 0; i < SPECIAL_TOKENS; i++) {
+    const char *key = special_token_key(i);
     const struct config_file *file;
     struct added_token token;
-    const json_t *value = setting(files, named[i], &file);
-    if (value && !added_token_read(file, named[i], value, true, &token, error)) return false;
-    found[i] = value ? token.content : xlm_roberta[i];
+    const json_t *value = setting(files, key, &file);
+    if (value && !added_token_read(file, key, value, true, &token, error)) return false;
+    names->name[i] = value ? token.content : tokenizer_class_token(files->class, i);
   }
-  *names = (struct special_names){found[BOS], found[PAD], found[EOS], found[UNKNOWN], found[MASK]};
   return true;
 }
 
@@ -125,39 +120,43 @@ static bool special_put(struct added_tokens *tokens, const struct config_file *f
   return added_tokens_find(tokens, token.content, token.length) || added_tokens_put(tokens, &token, error);
 }
 
+static int32_t piece_find(const struct tokenizer_source *source, const char *piece, size_t length) {
+  return source->kind->find(source, piece, length);
+}
+
 static bool is_own_token(const char *key, const json_t *value) {
   static const char ending[] = "_token";
   const size_t length = strlen(key), tail = sizeof ending - 1;
   if (length <= tail || strcmp(key + length - tail, ending) != 0) return false;
-  for (size_t i = 0; i < NAMED; i++)
-    if (!strcmp(key, named[i])) return false;
+  for (enum special_token i = 0; i < SPECIAL_TOKENS; i++)
+    if (!strcmp(key, special_token_key(i))) return false;
   return json_is_string(value) || json_is_string(json_object_get(value, "content"));
 }
 
-/* XLM-RoBERTa's own names need no setting: they count if the vocabulary has them. */
-static bool named_put(const struct added_files *files, const struct unigram *pieces,
+/* The class's own names need no setting: they count if the vocabulary has them. */
+static bool named_put(const struct added_files *files, const struct tokenizer_source *source,
                       struct added_tokens *tokens, struct error *error) {
-  for (size_t i = 0; i < NAMED; i++) {
+  for (enum special_token i = 0; i < SPECIAL_TOKENS; i++) {
+    const char *key = special_token_key(i), *own = tokenizer_class_token(files->class, i);
     const struct config_file *file;
-    const json_t *value = setting(files, named[i], &file);
-    if (value && !special_put(tokens, file, named[i], value, error)) return false;
-    const struct added_token otherwise = {
-        .content = (char *)xlm_roberta[i], .length = strlen(xlm_roberta[i]), .id = -1, .special = true};
-    if (!value && files->class == ADDED_XLM_ROBERTA &&
-        unigram_find(pieces, otherwise.content, otherwise.length) >= 0 &&
-        !added_tokens_find(tokens, otherwise.content, otherwise.length) &&
-        !added_tokens_put(tokens, &otherwise, error))
+    const json_t *value = setting(files, key, &file);
+    if (value && !special_put(tokens, file, key, value, error)) return false;
+    if (value || !own) continue;
+    const struct added_token token = {
+        .content = (char *)own, .length = strlen(own), .id = -1, .special = true};
+    if (piece_find(source, token.content, token.length) >= 0 &&
+        !added_tokens_find(tokens, token.content, token.length) && !added_tokens_put(tokens, &token, error))
       return false;
   }
   return true;
 }
 
-static bool specials_put(const struct added_files *files, const struct unigram *pieces,
+static bool specials_put(const struct added_files *files, const struct tokenizer_source *source,
                          struct added_tokens *tokens, struct error *error) {
   const char *key;
   json_t *value;
   size_t index;
-  if (!named_put(files, pieces, tokens, error)) return false;
+  if (!named_put(files, source, tokens, error)) return false;
   json_object_foreach(files->config.root, key, value) {
     if (is_own_token(key, value) && !special_put(tokens, &files->config, key, value, error)) return false;
   }
@@ -174,10 +173,10 @@ static bool specials_put(const struct added_files *files, const struct unigram *
 }
 
 /* added_tokens.json has only ids. A token is special if other settings say so. */
-static bool legacy_read(const struct added_files *files, const struct unigram *pieces,
+static bool legacy_read(const struct added_files *files, const struct tokenizer_source *source,
                         struct added_tokens *tokens, struct error *error) {
   struct added_tokens specials = {0};
-  bool done = specials_put(files, pieces, &specials, error);
+  bool done = specials_put(files, source, &specials, error);
   const char *content;
   json_t *id;
   json_object_foreach(files->legacy.root, content, id) {
@@ -207,14 +206,13 @@ static bool tokens_collect(const struct added_files *files, const struct tokeniz
                            struct added_tokens *tokens, struct error *error) {
   const struct added_tokens *of_json = &source->added;
   struct added_tokens declared = {0};
-  bool done = files->class == ADDED_XLM_ROBERTA || tokens_put(tokens, of_json, error);
+  bool done = files->class != CLASS_GENERIC || tokens_put(tokens, of_json, error);
   if (config_member(&files->config, DECODER))
     done = done && decoder_read(files, &declared, error);
   else
-    done =
-        done && legacy_read(files, source->pieces, &declared, error) && tokens_put(&declared, of_json, error);
+    done = done && legacy_read(files, source, &declared, error) && tokens_put(&declared, of_json, error);
   if (declared.count) qsort(declared.token, declared.count, sizeof *declared.token, id_compare);
-  done = done && tokens_put(tokens, &declared, error) && specials_put(files, source->pieces, tokens, error);
+  done = done && tokens_put(tokens, &declared, error) && specials_put(files, source, tokens, error);
   added_tokens_free(&declared);
   return done;
 }
@@ -223,7 +221,7 @@ static bool ids_assign(const struct added_files *files, struct tokenizer_source 
                        struct error *error) {
   for (size_t i = 0; i < source->added.count; i++) {
     struct added_token *token = &source->added.token[i];
-    const int32_t known = unigram_find(source->pieces, token->content, token->length);
+    const int32_t known = piece_find(source, token->content, token->length);
     const int32_t id = known >= 0 ? known : source->count;
     if (id >= TOKENIZER_PIECES_MAX)
       return error_set(error, ERROR_INPUT, "%s: more than %d tokens", files->folder, TOKENIZER_PIECES_MAX);

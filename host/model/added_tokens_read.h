@@ -2,6 +2,7 @@
 #pragma once
 
 #include "host/model/config_file.h"
+#include "host/model/tokenizer_class.h"
 #include "host/model/tokenizer_source.h"
 
 /* Reads a token as all these files write it: its text, or an object with its settings. `key` serves only
@@ -12,8 +13,8 @@ bool added_token_read(const struct config_file *file, const char *key, const jso
 
 /* The files in a folder that name added tokens. `folder` must outlive them. The caller sets `class`. */
 struct added_files {
-  const char *folder; /* for error sentences */
-  enum added_class { ADDED_GENERIC, ADDED_XLM_ROBERTA } class;
+  const char *folder;
+  enum tokenizer_class class;
   struct config_file config;  /* tokenizer_config.json */
   struct config_file special; /* special_tokens_map.json, if it counts */
   struct config_file legacy;  /* added_tokens.json, if it counts */
@@ -22,7 +23,10 @@ struct added_files {
 bool added_files_read(const char *folder, struct added_files *files, struct error *error);
 void added_files_free(struct added_files *files);
 
-/* The special tokens' names: from the files, or else XLM-RoBERTa's. They live as long as the files. */
+/* The special tokens' names: from the files, or else the class's. They live as long as the files. */
+struct special_names {
+  const char *name[SPECIAL_TOKENS]; /* NULL: there is no such token */
+};
 bool special_names_read(const struct added_files *files, struct special_names *names, struct error *error);
 
 /* Finds the same added tokens as transformers and gives them the same ids: a token in the vocabulary keeps

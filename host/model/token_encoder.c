@@ -1,16 +1,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/model/normaliser.h"
-#include "host/model/tokenizer_shared.h"
+#include "host/model/tokenizer_kind.h"
 #include "host/model/word_cache.h"
 
 struct token_encoder {
   const struct tokenizer *tokenizer;
   struct word_cache *cache;
-  struct word_text text;    /* the last word, normalised */
-  struct word_text stretch; /* the text between two added tokens in this word */
-  struct lattice lattice;
+  struct word_scratch scratch;
   int64_t kept; /* bytes of the last text that its ids stand for */
 };
 
@@ -30,77 +27,34 @@ struct token_encoder *token_encoder_open(const struct tokenizer *tokenizer, stru
 void token_encoder_close(struct token_encoder *encoder) {
   if (!encoder) return;
   word_cache_close(encoder->cache);
-  word_text_free(&encoder->text);
-  word_text_free(&encoder->stretch);
-  lattice_free(&encoder->lattice);
+  word_text_free(&encoder->scratch.text);
+  word_text_free(&encoder->scratch.stretch);
+  lattice_free(&encoder->scratch.lattice);
+  id_list_free(&encoder->scratch.ids);
   free(encoder);
 }
 
-/* Puts a normalised stretch's ids into the lattice; the stretch begins with a mark. */
-static bool stretch_encode(struct token_encoder *encoder, const char *text, size_t length,
-                           struct error *error) {
-  for (size_t at = 0; at < length;) {
-    const size_t part = word_part(text + at, length - at);
-    if (!unigram_encode(encoder->tokenizer->source.pieces, &encoder->lattice, text + at, part, error))
-      return false;
-    at += part;
-  }
-  return true;
+/* Puts a word's ids into the scratch memory. */
+static bool word_segment(struct token_encoder *encoder, const struct word *word, size_t enough,
+                         struct error *error) {
+  encoder->scratch.ids.count = 0;
+  return encoder->tokenizer->source.kind->word_encode(encoder->tokenizer, &encoder->scratch, word, enough,
+                                                      error);
 }
 
-/* The same for a stretch without a mark; the stretch may be empty. */
-static bool unmarked_encode(struct token_encoder *encoder, const char *text, size_t length,
-                            struct error *error) {
-  struct word_text *stretch = &encoder->stretch;
-  if (!length) return true;
-  return word_text_mark(stretch, text, length, error) &&
-         stretch_encode(encoder, stretch->bytes, stretch->length, error);
-}
-
-/* Cuts the added tokens out of one part of a normalised word. The text between them gets a mark, like a
- * word. */
-static bool part_encode(struct token_encoder *encoder, const char *part, size_t length, struct error *error) {
-  const char *text = part + WORD_MARK_BYTES;
-  struct added_search search = {
-      .set = &encoder->tokenizer->normalised, .text = text, .length = length - WORD_MARK_BYTES};
-  struct added_match match;
-  size_t at = 0;
-  while (added_search_next(&search, &match)) {
-    if (match.start > at && !unmarked_encode(encoder, text + at, match.start - at, error)) return false;
-    if (!lattice_put(&encoder->lattice, match.id, error)) return false;
-    at = match.stop;
-  }
-  if (!at) return stretch_encode(encoder, part, length, error);
-  return unmarked_encode(encoder, text + at, search.length - at, error);
-}
-
-/* Normalises a word and puts its ids into the lattice. */
-static bool word_segment(struct token_encoder *encoder, const struct word *word, struct error *error) {
-  struct word_text *text = &encoder->text;
-  encoder->lattice.count = 0;
-  if (!word_normalise(&encoder->tokenizer->map, &encoder->tokenizer->characters, word, text, error))
-    return false;
-  if (!encoder->tokenizer->normalised.count) return stretch_encode(encoder, text->bytes, text->length, error);
-  for (size_t at = 0; at < text->length;) {
-    const size_t part = word_part(text->bytes + at, text->length - at);
-    if (!part_encode(encoder, text->bytes + at, part, error)) return false;
-    at += part;
-  }
-  return true;
-}
-
-/* Gives one word's ids, valid until the next call. */
-static bool word_encode(struct token_encoder *encoder, const struct word *word, const int32_t **ids,
-                        size_t *count, struct error *error) {
+/* Gives one word's ids, valid until the next call. If the word has more than `room` ids, some may be
+ * missing, but more than `room` are there. */
+static bool word_encode(struct token_encoder *encoder, const struct word *word, size_t room,
+                        const int32_t **ids, size_t *count, struct error *error) {
   const struct cached_word *known = word_cache_find(encoder->cache, word->bytes, word->length);
   if (known) {
     *ids = known->ids;
     *count = known->count;
     return true;
   }
-  if (!word_segment(encoder, word, error)) return false;
-  *ids = encoder->lattice.ids;
-  *count = encoder->lattice.count;
+  if (!word_segment(encoder, word, room, error)) return false;
+  *ids = encoder->scratch.ids.id;
+  *count = encoder->scratch.ids.count;
   word_cache_put(encoder->cache, word->bytes, word->length, *ids, *count);
   return true;
 }
@@ -137,8 +91,8 @@ static bool word_keep_part(struct token_encoder *encoder, const struct word *wor
     if (middle == fits) middle = character_after(word->bytes, fits, beyond);
     if (middle >= beyond) break;
     const struct word part = {word->bytes, middle, word->plain};
-    if (!word_segment(encoder, &part, error)) return false;
-    if (encoder->lattice.count <= room)
+    if (!word_segment(encoder, &part, room, error)) return false;
+    if (encoder->scratch.ids.count <= room)
       fits = middle;
     else
       beyond = middle;
@@ -155,7 +109,7 @@ static bool words_encode(struct token_encoder *encoder, const char *text, const 
     const int32_t *ids;
     size_t count;
     const size_t room = output->room;
-    if (!word_encode(encoder, &word, &ids, &count, error)) return false;
+    if (!word_encode(encoder, &word, room, &ids, &count, error)) return false;
     output_put(output, ids, count);
     if (!output->truncated)
       output->kept = word.bytes + word.length;

@@ -7,32 +7,16 @@
 
 #include "host/model/added_tokens_read.h"
 #include "host/model/config_file.h"
-#include "host/model/normaliser.h"
-#include "host/model/tokenizer_shared.h"
+#include "host/model/tokenizer_kind.h"
 #include "io/file.h"
 
-/* The ids that a folder's tokenizer gives: the ids of XLM-RoBERTa's class, or, if the class says nothing, the
- * ids listed in tokenizer.json. */
-enum class_kind { CLASS_XLM_ROBERTA, CLASS_GENERIC, CLASS_OTHER };
-
-static enum class_kind class_kind_of(const char *name) {
-  static const char *const generic[] = {"TokenizersBackend", "PreTrainedTokenizerFast",
-                                        "PreTrainedTokenizer"};
-  if (!name) return CLASS_GENERIC;
-  if (!strcmp(name, "XLMRobertaTokenizer") || !strcmp(name, "XLMRobertaTokenizerFast"))
-    return CLASS_XLM_ROBERTA;
-  for (size_t i = 0; i < sizeof generic / sizeof *generic; i++)
-    if (!strcmp(name, generic[i])) return CLASS_GENERIC;
-  return CLASS_OTHER;
-}
-
-static bool source_missing(const char *folder, enum class_kind kind, struct error *error) {
+static bool source_missing(const char *folder, enum tokenizer_class class, struct error *error) {
   const char *found = file_exists_in(folder, TOKENIZER_SPM)  ? TOKENIZER_SPM " alone"
                       : file_exists_in(folder, "vocab.txt")  ? "vocab.txt (WordPiece)"
                       : file_exists_in(folder, "merges.txt") ? "merges.txt (BPE)"
                       : file_exists_in(folder, "vocab.json") ? "vocab.json (BPE)"
                                                              : "no tokenizer";
-  if (kind == CLASS_GENERIC && file_exists_in(folder, TOKENIZER_SPM))
+  if (class != CLASS_XLM_ROBERTA && file_exists_in(folder, TOKENIZER_SPM))
     return error_set(error, ERROR_UNSUPPORTED,
                      "%s: found " TOKENIZER_SPM
                      ", but tokenizer_config.json names no class that says which ids it gives; "
@@ -46,27 +30,24 @@ static bool source_missing(const char *folder, enum class_kind kind, struct erro
 }
 
 /* If tokenizer.json exists, it counts, as in transformers. */
-static bool pieces_read(const char *folder, enum class_kind kind, const struct added_files *files,
-                        struct tokenizer_source *source, const char **name, struct error *error) {
+static bool pieces_read(struct added_files *files, struct tokenizer_source *source, const char **name,
+                        struct error *error) {
+  const char *folder = files->folder;
   struct special_names names;
   *name = TOKENIZER_JSON;
-  if (file_exists_in(folder, TOKENIZER_JSON)) {
-    if (!tokenizer_json_read(folder, source, error)) return false;
-    /* This class cuts words in its own way, whatever the file says. */
-    if (kind == CLASS_XLM_ROBERTA) source->only_spaces = false;
-    return true;
-  }
+  if (file_exists_in(folder, TOKENIZER_JSON)) return tokenizer_json_read(files, source, error);
   *name = TOKENIZER_SPM;
-  if (kind != CLASS_XLM_ROBERTA || !file_exists_in(folder, TOKENIZER_SPM))
-    return source_missing(folder, kind, error);
+  if (files->class != CLASS_XLM_ROBERTA || !file_exists_in(folder, TOKENIZER_SPM))
+    return source_missing(folder, files->class, error);
   return special_names_read(files, &names, error) && tokenizer_spm_read(folder, &names, source, error);
 }
 
-static bool class_read(const struct config_file *config, enum class_kind *kind, struct error *error) {
-  const char *class = NULL;
-  if (!config_string(config, "tokenizer_class", &class, error)) return false;
-  *kind = class_kind_of(class);
-  return *kind != CLASS_OTHER ||
+static bool class_read(struct added_files *files, struct error *error) {
+  const struct config_file *config = &files->config;
+  const char *name = NULL;
+  if (!config_string(config, "tokenizer_class", &name, error)) return false;
+  files->class = tokenizer_class_parse(name);
+  return files->class != CLASS_OTHER ||
          config_refuse(
              config, ERROR_UNSUPPORTED, "tokenizer_class", config_member(config, "tokenizer_class"),
              "\"XLMRobertaTokenizer\" (scripts/convert-model changes weights, not the tokenizer that a model "
@@ -77,35 +58,27 @@ static bool class_read(const struct config_file *config, enum class_kind *kind, 
 static bool source_read(const char *folder, struct tokenizer_source *source, const char **name,
                         struct error *error) {
   struct added_files files;
-  enum class_kind kind = CLASS_OTHER;
   if (!added_files_read(folder, &files, error)) return false;
-  bool done = class_read(&files.config, &kind, error);
-  files.class = kind == CLASS_XLM_ROBERTA ? ADDED_XLM_ROBERTA : ADDED_GENERIC;
-  done = done && pieces_read(folder, kind, &files, source, name, error) &&
-         added_tokens_read(&files, source, error);
+  const bool done = class_read(&files, error) && pieces_read(&files, source, name, error) &&
+                    added_tokens_read(&files, source, error);
   added_files_free(&files);
   return done;
 }
 
-/* Puts the normalised form of a token that is found in the normalised text: one word, without its mark. */
+/* Puts the form of a token that is found in a normalised word. */
 static bool normalised_put(struct tokenizer *tokenizer, const struct added_token *token,
                            struct error *error) {
-  struct word_reader reader = tokenizer_words(tokenizer, token->content, token->content + token->length);
-  struct word_text text = {0};
-  struct word word;
-  bool done = !word_next(&reader, &word) ||
-              word_normalise(&tokenizer->map, &tokenizer->characters, &word, &text, error);
-  const bool one_word = done && text.length > WORD_MARK_BYTES && word.length == token->length &&
-                        memcmp(text.bytes, WORD_MARK, WORD_MARK_BYTES) == 0 &&
-                        word_part(text.bytes, text.length) == text.length;
+  struct word_text form = {0};
+  bool one_word;
+  bool done =
+      tokenizer->source.kind->token_form(tokenizer, token->content, token->length, &form, &one_word, error);
   if (done && !one_word)
     done = error_set(error, ERROR_UNSUPPORTED,
                      "the added token \"%s\" is normalized and not one word when the normaliser has read it; "
                      "expected one word, or a token with \"normalized\": false",
                      token->content);
-  done = done && added_set_put(&tokenizer->normalised, token, text.bytes + WORD_MARK_BYTES,
-                               text.length - WORD_MARK_BYTES, error);
-  word_text_free(&text);
+  done = done && added_set_put(&tokenizer->normalised, token, form.bytes, form.length, error);
+  word_text_free(&form);
   return done;
 }
 
@@ -130,9 +103,7 @@ static bool added_sets_fill(struct tokenizer *tokenizer, struct error *error) {
 static bool tokenizer_read(const char *folder, struct tokenizer *tokenizer, struct error *error) {
   struct tokenizer_source *source = &tokenizer->source;
   if (!source_read(folder, source, &tokenizer->file, error)) return false;
-  if (!charsmap_open(source->charsmap, source->charsmap_size, &tokenizer->map, error))
-    return error_prefix(error, "%s/%s", folder, tokenizer->file);
-  character_set_fill(&tokenizer->characters, &tokenizer->map, source->only_spaces);
+  if (!source->kind->prepare(tokenizer, error)) return error_prefix(error, "%s/%s", folder, tokenizer->file);
   return added_sets_fill(tokenizer, error) || error_prefix(error, "%s", folder);
 }
 
@@ -155,8 +126,7 @@ void tokenizer_close(struct tokenizer *tokenizer) {
 }
 
 void tokenizer_source_free(struct tokenizer_source *source) {
-  unigram_close(source->pieces);
-  free(source->charsmap);
+  if (source->kind) source->kind->free(source);
   added_tokens_free(&source->added);
   *source = (struct tokenizer_source){0};
 }
@@ -168,6 +138,10 @@ void tokenizer_hash(const struct tokenizer *tokenizer, char hash[33]) {
 
 int32_t tokenizer_pieces(const struct tokenizer *tokenizer) {
   return tokenizer->source.count;
+}
+
+const char *tokenizer_kind_name(const struct tokenizer *tokenizer) {
+  return tokenizer->source.kind->name;
 }
 
 const char *tokenizer_source_name(const struct tokenizer *tokenizer) {

@@ -35,6 +35,9 @@ void tokenizer_hash(const struct tokenizer *tokenizer, char hash[33]);
 /* Number of pieces in the vocabulary, with special and added tokens; every id is lower. */
 int32_t tokenizer_pieces(const struct tokenizer *tokenizer);
 
+/* What the tokenizer is, for people: "Unigram"; static. */
+const char *tokenizer_kind_name(const struct tokenizer *tokenizer);
+
 /* "sentencepiece.bpe.model" or "tokenizer.json"; static. */
 const char *tokenizer_source_name(const struct tokenizer *tokenizer);
 

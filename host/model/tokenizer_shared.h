@@ -8,8 +8,8 @@
 
 struct tokenizer {
   struct tokenizer_source source;
-  const char *file; /* name of the source */
-  struct charsmap map;
+  const char *file;    /* name of the source */
+  struct charsmap map; /* Unigram's */
   struct character_set characters;
   struct added_set raw;        /* added tokens to find in the text itself */
   struct added_set normalised; /* added tokens to find in a normalised word */

@@ -1,4 +1,5 @@
-/* The source of a tokenizer's pieces: sentencepiece.bpe.model or tokenizer.json. For host/model only. */
+/* The source of a tokenizer's pieces: tokenizer.json, or the file that the tokenizer's kind has without it.
+ * For host/model only. */
 #pragma once
 
 #include <stddef.h>
@@ -14,27 +15,31 @@
 #define TOKENIZER_PIECES_MAX (1 << 24)
 
 struct tokenizer_source {
-  struct unigram *pieces;  /* the whole vocabulary, with the final ids; owned */
+  const struct tokenizer_kind *kind; /* set by the reader; NULL: nothing is read yet */
+
+  /* Unigram: */
+  struct unigram *unigram; /* the whole vocabulary, with the final ids; owned */
   unsigned char *charsmap; /* [charsmap_size], the normaliser map; owned; NULL if there is none */
   size_t charsmap_size;
-  int32_t first, last;       /* ids of <s>, </s> */
+  bool only_spaces; /* words end only at U+0020, not at all white space */
+
+  /* All kinds: */
+  int32_t first, last;       /* ids of the tokens around a text: <s>, </s> */
   int32_t count;             /* every id is lower */
-  bool only_spaces;          /* words end only at U+0020, not at all white space */
   bool keeps_special;        /* a special token in a text stays text */
   struct added_tokens added; /* tokenizer.json's; after added_tokens_read: all, with ids */
   XXH128_hash_t digest;      /* digest of everything that decides the ids */
 };
 
-/* The tokens that XLM-RoBERTa's class adds around and beside the pieces. */
-struct special_names {
-  const char *first, *pad, *last, *unknown, *mask;
-};
+struct added_files;
+struct special_names;
 
-/* Each reads its file in `folder` into a zeroed source. Free the source with tokenizer_source_free, also
- * after a failure. Refused is anything that would give other ids than Hugging Face's: a model other than
- * Unigram, byte fallback, user-defined and unused pieces, a normaliser without its usual settings. */
+/* Each reads its file into a zeroed source. Free the source with tokenizer_source_free, also after a failure.
+ * Refused is anything that would give other ids than Hugging Face's: byte fallback, user-defined and unused
+ * pieces, a normaliser without its usual settings. If the folder names no class, tokenizer_json_read sets
+ * files->class to the class that transformers then takes. */
 bool tokenizer_spm_read(const char *folder, const struct special_names *names,
                         struct tokenizer_source *source, struct error *error);
-bool tokenizer_json_read(const char *folder, struct tokenizer_source *source, struct error *error);
+bool tokenizer_json_read(struct added_files *files, struct tokenizer_source *source, struct error *error);
 
 void tokenizer_source_free(struct tokenizer_source *source);

@@ -1,8 +1,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/model/added_tokens_read.h"
 #include "host/model/protobuf.h"
-#include "host/model/tokenizer_source.h"
+#include "host/model/tokenizer_kind.h"
 #include "io/file.h"
 
 #define SPM_BYTES_MAX ((size_t)256 << 20)
@@ -108,7 +109,7 @@ static bool special_check(const struct spm_reader *reader, const struct spm_piec
 }
 
 static bool piece_put(struct spm_reader *reader, const struct proto_field *message, struct error *error) {
-  struct unigram *pieces = reader->source->pieces;
+  struct unigram *pieces = reader->source->unigram;
   struct spm_piece piece;
   if (!piece_read(message, &piece)) return damaged(reader, error);
   if (reader->pieces == TOKENIZER_PIECES_MAX)
@@ -195,15 +196,15 @@ static bool names_put(struct spm_reader *reader, const struct special_names *nam
   const struct {
     const char *name;
     int32_t id;
-  } special[] = {{names->first, FAIRSEQ_FIRST},
-                 {names->pad, FAIRSEQ_PAD},
-                 {names->last, FAIRSEQ_LAST},
-                 {names->unknown, FAIRSEQ_UNKNOWN},
-                 {names->mask, reader->pieces + FAIRSEQ_SHIFT}};
+  } special[] = {{names->name[SPECIAL_BOS], FAIRSEQ_FIRST},
+                 {names->name[SPECIAL_PAD], FAIRSEQ_PAD},
+                 {names->name[SPECIAL_EOS], FAIRSEQ_LAST},
+                 {names->name[SPECIAL_UNKNOWN], FAIRSEQ_UNKNOWN},
+                 {names->name[SPECIAL_MASK], reader->pieces + FAIRSEQ_SHIFT}};
   for (size_t i = 0; i < sizeof special / sizeof *special; i++) {
     const size_t length = strlen(special[i].name);
     XXH3_128bits_update(hash, special[i].name, length + 1);
-    if (!unigram_add(reader->source->pieces, special[i].name, length, 0.0, special[i].id, error))
+    if (!unigram_add(reader->source->unigram, special[i].name, length, 0.0, special[i].id, error))
       return error_prefix(error, "%s: the special tokens", reader->path);
   }
   return true;
@@ -233,8 +234,9 @@ bool tokenizer_spm_read(const char *folder, const struct special_names *names,
   char *bytes = NULL;
   size_t size;
   if (!path) return error_set_memory(error, strlen(folder) + sizeof TOKENIZER_SPM + 1, "a path");
-  source->pieces = unigram_open(FAIRSEQ_UNKNOWN, error);
-  const bool done = source->pieces && file_read(path, SPM_BYTES_MAX, &bytes, &size, error) &&
+  source->kind = &tokenizer_unigram;
+  source->unigram = unigram_open(FAIRSEQ_UNKNOWN, error);
+  const bool done = source->unigram && file_read(path, SPM_BYTES_MAX, &bytes, &size, error) &&
                     model_read(&reader, bytes, size, error) &&
                     source_finish(&reader, names, bytes, size, error);
   free(bytes);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "host/model/id_list.h"
 #include "io/error.h"
 
 /* Never changes once all pieces are added; threads then share it. */
@@ -30,21 +31,16 @@ int32_t unigram_find(const struct unigram *unigram, const char *piece, size_t le
 /* The best way to each place in a word; private to unigram.c. */
 struct lattice_place;
 
-/* One thread's scratch memory and the resulting ids, kept from word to word. A zeroed struct is empty. */
+/* One thread's scratch memory, kept from word to word. A zeroed struct is empty. */
 struct lattice {
   struct lattice_place *place; /* [places] */
   size_t places;
-  int32_t *ids; /* [count], room for `capacity` */
-  size_t count, capacity;
 };
 
 void lattice_free(struct lattice *lattice);
 
-/* Appends the ids of `text`, one normalised word with its mark "▁", to lattice->ids. A run of characters that
- * no piece covers gives one unknown id. The time is the word's length times the longest piece's. Returns
- * false if memory is short. */
+/* Appends the ids of `text`, one normalised word with its mark "▁", to `ids`. A run of characters that no
+ * piece covers gives one unknown id. The time is the word's length times the longest piece's. Returns false
+ * if memory is short. */
 bool unigram_encode(const struct unigram *unigram, struct lattice *lattice, const char *text, size_t length,
-                    struct error *error);
-
-/* Appends an id that does not come from a segmentation. Returns false if memory is short. */
-bool lattice_put(struct lattice *lattice, int32_t id, struct error *error);
+                    struct id_list *ids, struct error *error);

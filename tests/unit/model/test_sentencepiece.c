@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "host/model/added_tokens_read.h"
 #include "host/model/normaliser.h"
 #include "host/model/tokenizer_source.h"
 #include "tests/unit/model/folder.h"
@@ -24,11 +25,16 @@ struct both {
   struct character_set *characters;
   struct word_text text;
   struct lattice lattice;
+  struct id_list ids;
   double lowest; /* score of a piece */
 };
 
 static void both_open(struct both *both) {
-  static const struct special_names names = {"<s>", "<pad>", "</s>", "<unk>", "<mask>"};
+  static const struct special_names names = {{[SPECIAL_BOS] = "<s>",
+                                              [SPECIAL_EOS] = "</s>",
+                                              [SPECIAL_UNKNOWN] = "<unk>",
+                                              [SPECIAL_PAD] = "<pad>",
+                                              [SPECIAL_MASK] = "<mask>"}};
   struct error error = {0};
   char *bytes;
   size_t size;
@@ -55,6 +61,7 @@ static void both_close(struct both *both) {
   free(both->characters);
   word_text_free(&both->text);
   lattice_free(&both->lattice);
+  id_list_free(&both->ids);
 }
 
 /* Returns whether every character is a cluster. */
@@ -62,13 +69,14 @@ static bool encode_ours(struct both *both, const char *bytes, size_t length) {
   struct word_reader reader = {both->characters, bytes, bytes + length};
   struct error error = {0};
   struct word word;
-  both->lattice.count = 0;
+  both->ids.count = 0;
   assert_true(word_next(&reader, &word));
   assert_int_equal(word.length, length);
   assert_true(word_normalise(&both->map, both->characters, &word, &both->text, &error));
   for (size_t at = 0; at < both->text.length;) {
     const size_t part = word_part(both->text.bytes + at, both->text.length - at);
-    assert_true(unigram_encode(both->source.pieces, &both->lattice, both->text.bytes + at, part, &error));
+    assert_true(unigram_encode(both->source.unigram, &both->lattice, both->text.bytes + at, part, &both->ids,
+                               &error));
     at += part;
   }
   return word.plain;
@@ -105,12 +113,12 @@ static enum comparison word_compare(struct both *both, const char *word, size_t 
     fail_msg("\"%.*s\" is normalised to \"%.*s\", by the library to \"%.*s\"", (int)length, word,
              (int)both->text.length, both->text.bytes, (int)library.length, library.text);
   }
-  bool same = both->lattice.count == library.count;
+  bool same = both->ids.count == library.count;
   for (size_t i = 0; same && i < library.count; i++)
-    same = both->lattice.ids[i] == (library.ids[i] ? library.ids[i] + 1 : 3);
+    same = both->ids.id[i] == (library.ids[i] ? library.ids[i] + 1 : 3);
   if (same) return SAME_PIECES;
   const int size = characters(library.text, library.length);
-  const double ours = segmentation_score(both, both->lattice.ids, both->lattice.count, 3, 1, size);
+  const double ours = segmentation_score(both, both->ids.id, both->ids.count, 3, 1, size);
   const double theirs = segmentation_score(both, library.ids, library.count, 0, 0, size);
   if (fabs(ours - theirs) > SUM_TOLERANCE)
     fail_msg("\"%.*s\" has the score %f, by the library %f", (int)length, word, ours, theirs);

@@ -27,11 +27,13 @@ static struct unigram *dots(void) {
 static void expect_ids(const struct unigram *unigram, const char *text, size_t length, const int32_t *ids,
                        size_t count) {
   struct lattice lattice = {0};
+  struct id_list list = {0};
   struct error error = {0};
-  assert_true(unigram_encode(unigram, &lattice, text, length, &error));
-  assert_int_equal(lattice.count, count);
-  assert_memory_equal(lattice.ids, ids, count * sizeof *ids);
+  assert_true(unigram_encode(unigram, &lattice, text, length, &list, &error));
+  assert_int_equal(list.count, count);
+  assert_memory_equal(list.id, ids, count * sizeof *ids);
   lattice_free(&lattice);
+  id_list_free(&list);
 }
 
 #define EXPECT(unigram, text, ...)                                             \
@@ -127,21 +129,23 @@ static void long_words_and_short_ones_share_memory(void **state) {
   enum { LENGTH = 100000 };
   struct unigram *unigram = dots();
   struct lattice lattice = {0};
+  struct id_list ids = {0};
   struct error error = {0};
   char *text = malloc(LENGTH);
   assert_non_null(text);
   memset(text, '.', LENGTH);
-  assert_true(unigram_encode(unigram, &lattice, text, LENGTH, &error));
-  assert_int_equal(lattice.count, LENGTH / 3 + 1);
-  assert_int_equal(lattice.ids[0], ONE);
-  const int32_t *before = lattice.ids;
-  lattice.count = 0;
-  assert_true(unigram_encode(unigram, &lattice, text, 4, &error));
-  assert_true(unigram_encode(unigram, &lattice, text, 3, &error)); /* appended */
-  assert_ptr_equal(lattice.ids, before);
-  assert_int_equal(lattice.count, 3);
-  assert_int_equal(lattice.ids[2], THREE);
+  assert_true(unigram_encode(unigram, &lattice, text, LENGTH, &ids, &error));
+  assert_int_equal(ids.count, LENGTH / 3 + 1);
+  assert_int_equal(ids.id[0], ONE);
+  const int32_t *before = ids.id;
+  ids.count = 0;
+  assert_true(unigram_encode(unigram, &lattice, text, 4, &ids, &error));
+  assert_true(unigram_encode(unigram, &lattice, text, 3, &ids, &error)); /* appended */
+  assert_ptr_equal(ids.id, before);
+  assert_int_equal(ids.count, 3);
+  assert_int_equal(ids.id[2], THREE);
   lattice_free(&lattice);
+  id_list_free(&ids);
   unigram_close(unigram);
   free(text);
 }
@@ -155,12 +159,14 @@ static void cut_characters_are_read_within_bounds(void **state) {
   add(unigram, "\xe5", -1.0, LONG);
   for (size_t length = 1; length < sizeof cut; length++) {
     struct lattice lattice = {0};
+    struct id_list ids = {0};
     char *text = malloc(length);
     assert_non_null(text);
     memcpy(text, cut, length);
-    assert_true(unigram_encode(unigram, &lattice, text, length, &error));
-    assert_in_range(lattice.count, 1, length);
+    assert_true(unigram_encode(unigram, &lattice, text, length, &ids, &error));
+    assert_in_range(ids.count, 1, length);
     lattice_free(&lattice);
+    id_list_free(&ids);
     free(text);
   }
   unigram_close(unigram);

@@ -1,0 +1,38 @@
+#include "host/model/tokenizer_class.h"
+
+#include <string.h>
+
+enum tokenizer_class tokenizer_class_parse(const char *name) {
+  static const struct {
+    const char *name;
+    enum tokenizer_class class;
+  } known[] = {
+      {"TokenizersBackend", CLASS_GENERIC},           {"PreTrainedTokenizerFast", CLASS_GENERIC},
+      {"PreTrainedTokenizer", CLASS_GENERIC},         {"XLMRobertaTokenizer", CLASS_XLM_ROBERTA},
+      {"XLMRobertaTokenizerFast", CLASS_XLM_ROBERTA},
+  };
+  if (!name) return CLASS_UNNAMED;
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (!strcmp(name, known[i].name)) return known[i].class;
+  return CLASS_OTHER;
+}
+
+const char *special_token_key(enum special_token token) {
+  static const char *const keys[SPECIAL_TOKENS] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                                   "pad_token", "cls_token", "mask_token"};
+  return keys[token];
+}
+
+const char *tokenizer_class_token(enum tokenizer_class class, enum special_token token) {
+  static const char *const xlm_roberta[SPECIAL_TOKENS] = {"<s>",   "</s>", "<unk>", "</s>",
+                                                          "<pad>", "<s>",  "<mask>"};
+  switch (class) {
+    case CLASS_XLM_ROBERTA:
+      return xlm_roberta[token];
+    case CLASS_UNNAMED:
+    case CLASS_GENERIC:
+    case CLASS_OTHER:
+      return NULL;
+  }
+  return NULL;
+}

@@ -1,0 +1,33 @@
+/* Classes of tokenizers, tokenizer_config.json's `tokenizer_class`: what transformers does with a folder's
+ * tokenizer follows from the class. This file holds their names and their special tokens. */
+#pragma once
+
+#include <stddef.h>
+
+enum tokenizer_class {
+  CLASS_UNNAMED,     /* the folder names none */
+  CLASS_GENERIC,     /* tokenizer.json alone decides */
+  CLASS_XLM_ROBERTA, /* the class decides what tokenizer.json leaves open */
+  CLASS_OTHER,       /* not supported */
+};
+
+/* `name` may be NULL. */
+enum tokenizer_class tokenizer_class_parse(const char *name);
+
+/* The special tokens that every class of transformers knows, in transformers' order. */
+enum special_token {
+  SPECIAL_BOS,
+  SPECIAL_EOS,
+  SPECIAL_UNKNOWN,
+  SPECIAL_SEPARATOR,
+  SPECIAL_PAD,
+  SPECIAL_CLS,
+  SPECIAL_MASK,
+  SPECIAL_TOKENS,
+};
+
+/* "bos_token" and so on: the key in tokenizer_config.json. */
+const char *special_token_key(enum special_token token);
+
+/* The class's own special token if no file names one; NULL if the class has none. */
+const char *tokenizer_class_token(enum tokenizer_class class, enum special_token token);

@@ -1,0 +1,104 @@
+/* Unigram: each word gets a mark, is normalised by the map, and is segmented into pieces. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/model/tokenizer_kind.h"
+
+static int32_t find(const struct tokenizer_source *source, const char *piece, size_t length) {
+  return unigram_find(source->unigram, piece, length);
+}
+
+static bool prepare(struct tokenizer *tokenizer, struct error *error) {
+  const struct tokenizer_source *source = &tokenizer->source;
+  if (!charsmap_open(source->charsmap, source->charsmap_size, &tokenizer->map, error)) return false;
+  character_set_fill(&tokenizer->characters, &tokenizer->map, source->only_spaces);
+  return true;
+}
+
+/* The normalised form is one word without its mark. */
+static bool token_form(const struct tokenizer *tokenizer, const char *content, size_t length,
+                       struct word_text *form, bool *one_word, struct error *error) {
+  struct word_reader reader = tokenizer_words(tokenizer, content, content + length);
+  struct word word;
+  form->length = 0;
+  *one_word = false;
+  if (!word_next(&reader, &word)) return true;
+  if (!word_normalise(&tokenizer->map, &tokenizer->characters, &word, form, error)) return false;
+  *one_word = word.length == length && form->length > WORD_MARK_BYTES &&
+              memcmp(form->bytes, WORD_MARK, WORD_MARK_BYTES) == 0 &&
+              word_part(form->bytes, form->length) == form->length;
+  if (!*one_word) return true;
+  form->length -= WORD_MARK_BYTES;
+  memmove(form->bytes, form->bytes + WORD_MARK_BYTES, form->length);
+  return true;
+}
+
+/* Appends a normalised stretch's ids; the stretch begins with a mark. */
+static bool stretch_encode(const struct tokenizer *tokenizer, struct word_scratch *scratch, const char *text,
+                           size_t length, struct error *error) {
+  for (size_t at = 0; at < length;) {
+    const size_t part = word_part(text + at, length - at);
+    if (!unigram_encode(tokenizer->source.unigram, &scratch->lattice, text + at, part, &scratch->ids, error))
+      return false;
+    at += part;
+  }
+  return true;
+}
+
+/* The same for a stretch without a mark; the stretch may be empty. */
+static bool unmarked_encode(const struct tokenizer *tokenizer, struct word_scratch *scratch, const char *text,
+                            size_t length, struct error *error) {
+  struct word_text *stretch = &scratch->stretch;
+  if (!length) return true;
+  return word_text_mark(stretch, text, length, error) &&
+         stretch_encode(tokenizer, scratch, stretch->bytes, stretch->length, error);
+}
+
+/* Cuts the added tokens out of one part of a normalised word. The text between them gets a mark, like a
+ * word. */
+static bool part_encode(const struct tokenizer *tokenizer, struct word_scratch *scratch, const char *part,
+                        size_t length, struct error *error) {
+  const char *text = part + WORD_MARK_BYTES;
+  struct added_search search = {
+      .set = &tokenizer->normalised, .text = text, .length = length - WORD_MARK_BYTES};
+  struct added_match match;
+  size_t at = 0;
+  while (added_search_next(&search, &match)) {
+    if (match.start > at && !unmarked_encode(tokenizer, scratch, text + at, match.start - at, error))
+      return false;
+    if (!id_list_put(&scratch->ids, match.id, error)) return false;
+    at = match.stop;
+  }
+  if (!at) return stretch_encode(tokenizer, scratch, part, length, error);
+  return unmarked_encode(tokenizer, scratch, text + at, search.length - at, error);
+}
+
+/* A word is always segmented as a whole. */
+static bool word_encode(const struct tokenizer *tokenizer, struct word_scratch *scratch,
+                        const struct word *word, size_t enough, struct error *error) {
+  (void)enough;
+  struct word_text *text = &scratch->text;
+  if (!word_normalise(&tokenizer->map, &tokenizer->characters, word, text, error)) return false;
+  if (!tokenizer->normalised.count)
+    return stretch_encode(tokenizer, scratch, text->bytes, text->length, error);
+  for (size_t at = 0; at < text->length;) {
+    const size_t part = word_part(text->bytes + at, text->length - at);
+    if (!part_encode(tokenizer, scratch, text->bytes + at, part, error)) return false;
+    at += part;
+  }
+  return true;
+}
+
+static void source_free(struct tokenizer_source *source) {
+  unigram_close(source->unigram);
+  free(source->charsmap);
+}
+
+const struct tokenizer_kind tokenizer_unigram = {
+    .name = "Unigram",
+    .find = find,
+    .prepare = prepare,
+    .token_form = token_form,
+    .word_encode = word_encode,
+    .free = source_free,
+};
