@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "host/flow/block_tokenizer.h"
+#include "host/job/embedding.h"
 #include "host/job/notice.h"
 #include "host/job/space.h"
 #include "io/clock.h"
@@ -17,6 +19,21 @@
 #define RECORD_BYTES 345
 #define RECORD_FILE_BYTES 120
 #define LOOK_INTERVAL_NS 50000000L
+
+/* The parts of a dry run; the caller owns them all. */
+struct dry_run_parts {
+  const struct shard *shards;
+  int32_t shard_count;
+  const struct byte_head *head; /* bytes already taken from standard input */
+  const struct tokenizer *tokenizer;
+  struct encoder *encoder;
+  const struct flow_options *options;
+  const char *out;
+  double sample; /* share of the text to read, above 0; 1: all */
+  const struct embed_callbacks *callbacks;
+  const struct ranks *ranks;
+  const atomic_int *stop;
+};
 
 struct counting {
   const struct dry_run_parts *parts;
@@ -205,7 +222,7 @@ static bool report_reasons(struct dry_run_report *report, const struct shard *sh
   return true;
 }
 
-bool dry_run(const struct dry_run_parts *parts, struct dry_run_report *report, struct error *error) {
+static bool dry_run(const struct dry_run_parts *parts, struct dry_run_report *report, struct error *error) {
   struct counting counting = {.parts = parts, .report = report};
   const struct input_sample_options sampled = {.shards = parts->shards,
                                                .count = parts->shard_count,
@@ -236,6 +253,42 @@ bool dry_run(const struct dry_run_parts *parts, struct dry_run_report *report, s
   report_sizes(report, parts);
   report_time(report);
   return report_reasons(report, parts->shards, error);
+}
+
+bool embed_dry_run(struct ranks *ranks, const struct embed_options *options, double sample,
+                   const struct embed_callbacks *callbacks, const atomic_int *stop,
+                   struct dry_run_report *report, struct error *error) {
+  struct embed_report unused = {0};
+  struct embedding run = {
+      .asked = *options, .ranks = ranks, .callbacks = callbacks, .stop = stop, .report = &unused};
+  run.options = &run.asked;
+  *report = (struct dry_run_report){0};
+  if (ranks_size(ranks) > 1)
+    return error_set(
+        error, ERROR_USAGE,
+        "--dry-run reads the input in one process: start it without mpirun (the time it tells is "
+        "that of one rank)");
+  /* A dry run writes nothing: if the file of algorithms does not exist, do without. */
+  if (options->compute.gemm_tuning && access(options->compute.gemm_tuning, F_OK) != 0)
+    run.asked.compute.gemm_tuning = NULL;
+  bool ok = embedding_prepare(&run, error);
+  if (ok && run.manifest)
+    notice(callbacks, ranks, "%s holds a run already; what follows is of all INPUTs, not of what is left",
+           options->out);
+  const struct dry_run_parts parts = {.shards = run.inputs.shard,
+                                      .shard_count = run.inputs.count,
+                                      .head = &run.head,
+                                      .tokenizer = run.tokenizer,
+                                      .encoder = run.encoder,
+                                      .options = &run.settings.flow,
+                                      .out = options->out,
+                                      .sample = sample,
+                                      .callbacks = callbacks,
+                                      .ranks = ranks,
+                                      .stop = stop};
+  ok = ok && dry_run(&parts, report, error);
+  embedding_close(&run);
+  return ok;
 }
 
 void dry_run_close(struct dry_run_report *report) {

@@ -7,21 +7,6 @@
 #include "host/job/rate.h"
 #include "host/job/tally.h"
 
-/* The parts of a dry run; the caller owns them all. */
-struct dry_run_parts {
-  const struct shard *shards;
-  int32_t shard_count;
-  const struct byte_head *head; /* bytes already taken from standard input */
-  const struct tokenizer *tokenizer;
-  struct encoder *encoder;
-  const struct flow_options *options;
-  const char *out;
-  double sample; /* share of the text to read, above 0; 1: all */
-  const struct embed_callbacks *callbacks;
-  const struct ranks *ranks;
-  const atomic_int *stop;
-};
-
 struct dry_run_report {
   struct input_extent extent;
   struct tally tally; /* counts for the text that was read; times `scale`: for the whole input */
@@ -41,6 +26,11 @@ struct dry_run_report {
   bool interrupted; /* *stop was set: the numbers are useless */
 };
 
-/* False on error. The caller must close the report, also after an error. */
-bool dry_run(const struct dry_run_parts *parts, struct dry_run_report *report, struct error *error);
+/* Predicts the result of embed_run: reads the share `sample` (above 0; 1: all) of the inputs' text and writes
+ * nothing. ERROR_USAGE if there are other ranks. Setting *stop ends the dry run early. Returns false on
+ * error. The caller must call dry_run_close, also after an error. */
+bool embed_dry_run(struct ranks *ranks, const struct embed_options *options, double sample,
+                   const struct embed_callbacks *callbacks, const atomic_int *stop,
+                   struct dry_run_report *report, struct error *error);
+
 void dry_run_close(struct dry_run_report *report);

@@ -77,12 +77,3 @@ struct embed_report {
 bool embed_run(struct ranks *ranks, const struct embed_options *options,
                const struct embed_callbacks *callbacks, const atomic_int *stop, struct embed_report *report,
                struct error *error);
-
-struct dry_run_report; /* host/job/dry_run.h */
-
-/* Predicts the result of embed_run: reads the share `sample` (above 0; 1: all) of the inputs' text and writes
- * nothing. ERROR_USAGE if there are other ranks. Setting *stop ends the dry run early. Returns false on
- * error. The caller must call dry_run_close, also after an error. */
-bool embed_dry_run(struct ranks *ranks, const struct embed_options *options, double sample,
-                   const struct embed_callbacks *callbacks, const atomic_int *stop,
-                   struct dry_run_report *report, struct error *error);

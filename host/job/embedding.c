@@ -1,0 +1,203 @@
+#include "host/job/embedding.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/job/agree.h"
+#include "host/job/first_lines.h"
+#include "host/job/notice.h"
+#include "host/model/identity.h"
+#include "io/run/run_open.h"
+#include "io/run/run_share.h"
+
+/* If the user gives no number of threads, takes this rank's share of the processors. */
+static void resolve_threads(struct embedding *run) {
+  const struct ranks_place *place = ranks_place_of(run->ranks, ranks_rank(run->ranks));
+  if (run->asked.compute.threads > 0) return;
+  run->asked.compute.threads = ranks_processors(run->ranks);
+  const int32_t cores = (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
+  /* If ranks share one mask, the launcher did not bind each one: they share the machine or a cpuset. */
+  if (!ranks_launched(run->ranks) || place->local_rank > 0 || place->sharers > 1) return;
+  if (place->processors < cores / place->local_size)
+    notice(run->callbacks, run->ranks,
+           "each rank may use %d of this machine's %d processors, which only %d ranks share: give mpirun "
+           "--bind-to none",
+           place->processors, cores, place->local_size);
+}
+
+/* Ranks with different encoders (--mixed) must cut the shards alike. If the user gives no limits, rank 0's
+ * encoder decides. */
+static void resolve_blocks(struct embedding *run) {
+  int64_t limits[] = {run->encoder->info.block_lines, run->encoder->info.block_bytes};
+  if (run->manifest) return;
+  ranks_share_into(run->ranks, limits, sizeof limits);
+  if (run->asked.block_lines == 0) run->asked.block_lines = limits[0];
+  if (run->asked.block_bytes == 0) run->asked.block_bytes = limits[1];
+}
+
+static bool open_encoder(struct embedding *run, struct error *error) {
+  struct settings *settings = &run->settings;
+  const bool free_choice = run->options->compute.device == DEVICE_AUTO && !run->manifest;
+  struct device_choice choice;
+  struct error why;
+  if (!device_choose(&run->options->compute, run->manifest, run->ranks, &choice, error)) return false;
+  if (!ranks_agree(run->ranks,
+                   settings_for_encoder(&run->options->compute, &run->options->widths, &run->model->config,
+                                        run->manifest, choice.device, &settings->encoder, error),
+                   error))
+    return false;
+  run->encoder =
+      device_open_encoder(&choice, free_choice, run->ranks, run->model, &settings->encoder, &why, error);
+  if (!run->encoder) return false;
+  if (why.code) notice(run->callbacks, run->ranks, "%s", why.message);
+  resolve_blocks(run);
+  return true;
+}
+
+/* The first rank on each machine reads all weights for the others. */
+static bool reads_weights(const struct embedding *run) {
+  return ranks_place_of(run->ranks, ranks_rank(run->ranks))->local_rank == 0;
+}
+
+static bool open_model(struct embedding *run, struct error *error) {
+  run->model = model_open(run->options->model, error);
+  if (!run->model) return false;
+  run->tokenizer = tokenizer_open(run->model->config.modules.transformer, error);
+  if (!run->tokenizer) return false;
+  if (tokenizer_pieces(run->tokenizer) > run->model->config.shape.vocabulary)
+    return error_set(
+        error, ERROR_INPUT,
+        "%s: its tokenizer (%s) has %d pieces and its word table only %d rows; they are not of one model",
+        run->options->model, tokenizer_source_name(run->tokenizer), tokenizer_pieces(run->tokenizer),
+        run->model->config.shape.vocabulary);
+  return !reads_weights(run) || model_check_finite(run->model, error);
+}
+
+static void say_passed_over(const struct embedding *run) {
+  const struct passed_over *passed = &run->inputs.passed_over;
+  if (passed->count == 0) return;
+  notice(run->callbacks, run->ranks, "%d other file%s or subfolder%s of the INPUTs %s not read: %s%s",
+         passed->count, passed->count == 1 ? "" : "s", passed->count == 1 ? "" : "s",
+         passed->count == 1 ? "is" : "are", passed->names, passed->count > PASSED_OVER_NAMED ? ", …" : "");
+}
+
+static void say_prompt(const struct embedding *run) {
+  char sentence[900];
+  prompt_describe(&run->model->config, run->options->side, &run->settings.prompt, sentence, sizeof sentence);
+  notice_once(run->callbacks, run->ranks, "%s", sentence);
+}
+
+static bool check_first_lines(struct embedding *run, struct error *error) {
+  const struct embed_options *options = run->options;
+  const struct first_lines first = {.shards = run->inputs.shard,
+                                    .count = run->inputs.count,
+                                    .fields = settings_fields(options),
+                                    .max_line = options->max_line ? options->max_line : EMBED_MAX_LINE,
+                                    .stop = run->stop};
+  return first_lines_check(&first, &run->head, error);
+}
+
+/* Checks by rank 0 for all ranks. */
+static bool open_input(struct embedding *run, struct error *error) {
+  const struct embed_options *options = run->options;
+  if (ranks_rank(run->ranks) > 0) return true;
+  if (options->append && options->overwrite)
+    return error_set(error, ERROR_USAGE, "--append and --overwrite exclude each other: pass one of them");
+  if (!inputs_open(options->input, options->input_count, &run->inputs, error)) return false;
+  say_passed_over(run);
+  if (ranks_size(run->ranks) > 1 && strcmp(run->inputs.shard[0].path, "-") == 0)
+    return error_set(error, ERROR_USAGE,
+                     "- (standard input) is one stream, and %d ranks cannot share it: write it to files "
+                     "first, or start nina without mpirun",
+                     ranks_size(run->ranks));
+  if (!options->overwrite && !manifest_read(options->out, &run->manifest, error)) return false;
+  return run->manifest || options->allow_rejects || check_first_lines(run, error);
+}
+
+/* Opened by all ranks together, since they share cards and weights. */
+static bool open_tools(struct embedding *run, struct error *error) {
+  return ranks_agree(run->ranks, open_model(run, error), error) && open_encoder(run, error) &&
+         ranks_agree(run->ranks,
+                     settings_for_flow(run->options, &run->model->config, run->tokenizer, run->encoder,
+                                       run->manifest, &run->settings, error),
+                     error);
+}
+
+static bool model_identity_of(const struct embedding *run, struct model_identity *identity,
+                              struct error *error) {
+  if (reads_weights(run)) return identity_make(run->model, run->tokenizer, identity, error);
+  identity_make_partial(run->model, run->tokenizer, identity);
+  return true;
+}
+
+static bool identity_of(const struct embedding *run, struct run_identity *identity, struct error *error) {
+  const struct run_identity lent = {.settings = settings_of_run(&run->settings)};
+  struct compute_class class;
+  encoder_compute_class(run->encoder, &class);
+  return run_identity_copy(&lent, identity, error) && model_identity_of(run, &identity->model, error) &&
+         compute_classes_add(&identity->compute, &class, error);
+}
+
+/* Opens rank 0's log. */
+static bool open_log(struct embedding *run, const struct run_identity *identity, struct error *error) {
+  const struct embed_options *options = run->options;
+  if (ranks_rank(run->ranks) > 0) return true;
+  const struct run_request request = {.identity = identity,
+                                      .shards = run->inputs.shard,
+                                      .shard_count = run->inputs.count,
+                                      .mode = options->overwrite ? RUN_OVERWRITE
+                                              : options->append  ? RUN_APPEND
+                                                                 : RUN_RESUME,
+                                      .mixed = options->mixed};
+  run->lock = job_lock_take(options->out, error);
+  if (!run->lock) return false;
+  run->log = run_log_open(options->out, &request, error);
+  return run->log != NULL;
+}
+
+/* Opens the other ranks' log. */
+static bool attach_log(struct embedding *run, struct error *error) {
+  const bool first = ranks_rank(run->ranks) == 0;
+  void *pack = NULL;
+  size_t size = 0;
+  if (ranks_size(run->ranks) == 1) return true;
+  bool ok = ranks_agree(run->ranks, !first || run_log_pack(run->log, &pack, &size, error), error) &&
+            ranks_share(run->ranks, &pack, &size, error);
+  if (ok && !first) run->log = run_log_attach(run->options->out, pack, size, error);
+  free(pack);
+  return ok && ranks_agree(run->ranks, run->log != NULL, error);
+}
+
+bool embedding_prepare(struct embedding *run, struct error *error) {
+  struct ranks *ranks = run->ranks;
+  if (!ranks_agree(ranks, open_input(run, error), error) || !agree_manifest(ranks, &run->manifest, error))
+    return false;
+  resolve_threads(run);
+  if (!open_tools(run, error)) return false;
+  say_prompt(run);
+  return true;
+}
+
+bool embedding_open(struct embedding *run, struct error *error) {
+  struct ranks *ranks = run->ranks;
+  if (!embedding_prepare(run, error)) return false;
+  struct run_identity identity = {0};
+  const bool opened = ranks_agree(ranks, identity_of(run, &identity, error), error) &&
+                      agree_identity(ranks, &identity, run->options->mixed, run->manifest, error) &&
+                      ranks_agree(ranks, open_log(run, &identity, error), error) && attach_log(run, error);
+  run_identity_free(&identity);
+  return opened && ranks_agree(ranks, ranks_begin(ranks, run->log, error), error);
+}
+
+void embedding_close(struct embedding *run) {
+  run_log_close(run->log);
+  job_lock_release(run->lock);
+  encoder_close(run->encoder);
+  manifest_free(run->manifest);
+  tokenizer_close(run->tokenizer);
+  model_close(run->model);
+  byte_head_free(&run->head);
+  inputs_free(&run->inputs);
+}
