@@ -12,7 +12,7 @@ struct attention_plan cuda_slot_plan(const struct cuda_slot *slot) {
 
 bool cuda_slot_firsts_only(const struct cuda_slot *slot, int32_t layer) {
   const struct model_shape *shape = &slot->forward->shape;
-  return pooling_first_only(shape->pooling) && layer == shape->layers - 1;
+  return pooling_first_only(&shape->pooling) && layer == shape->layers - 1;
 }
 
 bool cuda_slot_embed(struct cuda_slot *slot, struct error *error) {

@@ -145,17 +145,6 @@ static bool rows_fetch(struct cuda_slot *slot, struct error *error) {
       error, "copying the rows' verdicts from the card");
 }
 
-/* kernel_pool takes the mean of the tokens, or the one row that the state has for each sequence. */
-static bool pools_mean(enum pooling pooling) {
-  switch (pooling) {
-    case POOLING_CLS:
-      return false;
-    case POOLING_MEAN:
-      return true;
-  }
-  return false;
-}
-
 static bool batch_queue(struct cuda_slot *slot, const struct batch *batch, struct error *error) {
   const struct model_shape *shape = &slot->forward->shape;
   if (!input_send(slot, batch, error)) return false;
@@ -167,7 +156,7 @@ static bool batch_queue(struct cuda_slot *slot, const struct batch *batch, struc
     return false;
   for (int32_t l = 0; l < shape->layers; l++)
     if (!cuda_slot_layer(slot, &plan, l, error)) return false;
-  return cuda_slot_pool(slot, pools_mean(shape->pooling), batch->prompt_tokens, error) &&
+  return cuda_slot_pool(slot, !pooling_first_only(&shape->pooling), batch->prompt_tokens, error) &&
          rows_fetch(slot, error) &&
          cuda_check(cudaEventRecord(slot->done, slot->stream), error, "recording the end of a batch");
 }

@@ -90,6 +90,18 @@ static const struct encoder_vtable encoder_cuda_vtable = {
     .blamed = encoder_cuda_blamed,
 };
 
+/* The kernels pool by the first token or by the mean. */
+static bool pooling_check(const struct model *model, struct error *error) {
+  const struct pooling *pooling = &model->config.shape.pooling;
+  char name[POOLING_NAME_MAX];
+  if (pooling->count == 1 && (pooling->mode[0] == POOLING_CLS || pooling->mode[0] == POOLING_MEAN))
+    return true;
+  pooling_print(pooling, name);
+  return error_set(error, ERROR_UNSUPPORTED,
+                   "%s pools by %s; the cuda encoder pools by cls or by mean: pass --device cpu",
+                   model->config.name, name);
+}
+
 /* Checks the limits of the kernels and of cuBLASLt's fp16 paths. */
 static bool shape_check(const struct model *model, struct error *error) {
   const struct model_shape *shape = &model->config.shape;
@@ -123,7 +135,8 @@ static bool options_check(const struct model *model, const struct encoder_option
   if (options->batch_tokens > BATCH_TOKENS_MAX)
     return error_set(error, ERROR_USAGE, "--batch-tokens %d: the cuda encoder takes up to %d",
                      options->batch_tokens, BATCH_TOKENS_MAX);
-  return encoder_options_check(options, &model->config.shape, error) && shape_check(model, error);
+  return encoder_options_check(options, &model->config.shape, error) && pooling_check(model, error) &&
+         shape_check(model, error);
 }
 
 static void info_resolve(struct encoder_cuda *cuda, const struct encoder_options *options) {

@@ -39,19 +39,19 @@ static void described_print(const struct described *described) {
   const struct model *model = described->model;
   const struct model_config *config = &model->config;
   const struct model_shape *shape = &config->shape;
-  char count[32];
+  char count[32], pooling[POOLING_NAME_MAX];
   human_count(model_parameters(model), count);
+  pooling_print(&shape->pooling, pooling);
   say_line(stdout, "model       %s (%s), %s parameters in %s, %d file%s", config->name,
            family_name(config->family), count, model->word_embedding->dtype_name, model->file_count,
            model->file_count == 1 ? "" : "s");
   printf("shape       %d layers, hidden %d, %d heads of %d, FFN %d\n", shape->layers, shape->hidden,
          shape->heads, shape->head_size, shape->ffn);
-  printf("pooling     %s%s, rows normalised\n", pooling_name(shape->pooling),
-         shape->pool_prompt ? "" : ", prompt left out");
+  printf("pooling     %s%s, rows normalised\n", pooling, shape->pool_prompt ? "" : ", prompt left out");
   printf("input       up to %d tokens\n", shape->max_tokens);
-  if (config->width < shape->hidden)
+  if (config->width < shape->widest)
     printf("width       %d of %d numbers, if --widths does not say otherwise\n", config->width,
-           shape->hidden);
+           shape->widest);
   else
     printf("width       %d numbers, if --widths does not say otherwise\n", config->width);
   say_line(stdout, "similarity  %s%s", config->similarity,

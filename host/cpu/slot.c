@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/cpu/pool.h"
+
 /* Sequences go through the layers in groups of at most this many tokens, so that a large batch does not push
  * a group's state out of the caches. A longer sequence is a group of its own. */
 #define GROUP_TOKENS 1024
@@ -19,7 +21,7 @@ struct slot {
   void *inner;      /* [FORWARD_ROWS, ffn] */
   float *addend;    /* [FORWARD_ROWS, hidden] */
   void *scratch;    /* attention's */
-  float *pooled;    /* [hidden] */
+  float *pooled;    /* [widest] */
 };
 
 static void *slot_allocate(size_t rows, size_t columns, size_t size, struct error *error) {
@@ -51,7 +53,7 @@ struct slot *slot_open(const struct forward *forward, struct error *error) {
       !(slot->inner = slot_allocate(FORWARD_ROWS, (size_t)shape->ffn, size, error)) ||
       !(slot->addend = slot_allocate(FORWARD_ROWS, hidden, sizeof(float), error)) ||
       !(slot->scratch = slot_allocate(1, attention_scratch(&attention, slot->capacity), 1, error)) ||
-      !(slot->pooled = slot_allocate(1, hidden, sizeof(float), error))) {
+      !(slot->pooled = slot_allocate(1, (size_t)shape->widest, sizeof(float), error))) {
     slot_close(slot);
     return NULL;
   }
@@ -187,10 +189,11 @@ struct layer_watch {
 
 static void state_watch(const struct slot *slot, struct layer_watch *watch, int32_t layer, int64_t rows) {
   const int64_t hidden = slot->forward->shape.hidden;
+  const int32_t columns = watch->columns < hidden ? watch->columns : (int32_t)hidden;
   bool finite = true, zero = true;
   if (watch->first != ROW_LAYER_NONE) return;
   for (int64_t r = 0; r < rows; r++)
-    for (int32_t i = 0; i < watch->columns; i++) {
+    for (int32_t i = 0; i < columns; i++) {
       finite = finite && isfinite(slot->state[r * hidden + i]);
       zero = zero && slot->state[r * hidden + i] == 0;
     }
@@ -203,7 +206,7 @@ static bool group_run(struct slot *slot, const struct batch *batch, int32_t firs
                       struct layer_watch *watch, struct error *error) {
   const struct forward *forward = slot->forward;
   const int32_t *offsets = batch->offsets + first, layers = forward->shape.layers;
-  const bool first_only = pooling_first_only(forward->shape.pooling);
+  const bool first_only = pooling_first_only(&forward->shape.pooling);
   for (int32_t s = 0; s < count; s++) {
     const int64_t row = offsets[s] - offsets[0];
     forward->kernels->embed(&forward->weights.embedding, &forward->weights.embedding_norm,
@@ -220,29 +223,14 @@ static bool group_run(struct slot *slot, const struct batch *batch, int32_t firs
   return true;
 }
 
-/* pooled [hidden] = mean of the sequence's state rows without the prompt's rows; zero if no row is left. */
-static void mean_pool(const float *state, int32_t hidden, int32_t tokens, int32_t prompt_tokens,
-                      float *pooled) {
-  memset(pooled, 0, (size_t)hidden * sizeof *pooled);
-  for (int64_t t = prompt_tokens; t < tokens; t++)
-    for (int32_t i = 0; i < hidden; i++) pooled[i] += state[t * hidden + i];
-  if (tokens <= prompt_tokens) return;
-  const float share = 1 / (float)(tokens - prompt_tokens);
-  for (int32_t i = 0; i < hidden; i++) pooled[i] *= share;
-}
-
 /* The pooled row of sequence s in the group with these offsets; valid until the next call. If only first
  * tokens are used, the state holds one row per sequence. */
 static const float *pooled_row(struct slot *slot, const int32_t *offsets, int32_t s, int32_t prompt_tokens) {
-  const int64_t hidden = slot->forward->shape.hidden;
-  switch (slot->forward->shape.pooling) {
-    case POOLING_CLS:
-      return slot->state + s * hidden;
-    case POOLING_MEAN:
-      mean_pool(slot->state + (offsets[s] - offsets[0]) * hidden, (int32_t)hidden,
+  const struct model_shape *shape = &slot->forward->shape;
+  const int64_t hidden = shape->hidden;
+  if (pooling_first_only(&shape->pooling)) return slot->state + s * hidden;
+  pool_sequence(&shape->pooling, slot->state + (offsets[s] - offsets[0]) * hidden, shape->hidden,
                 offsets[s + 1] - offsets[s], prompt_tokens, slot->pooled);
-      break;
-  }
   return slot->pooled;
 }
 

@@ -22,7 +22,7 @@ struct slot;
 struct slot *slot_open(const struct forward *forward, struct error *error);
 void slot_close(struct slot *slot);
 
-/* Takes one sequence's pooled row [hidden]. Rows come in order; if the function returns false, no more rows
+/* Takes one sequence's pooled row [widest]. Rows come in order; if the function returns false, no more rows
  * come. The slot does not keep pooled rows. */
 typedef bool slot_row_fn(void *context, int32_t sequence, const float *pooled);
 

@@ -26,11 +26,11 @@ static int widest_first(const void *a, const void *b) {
   return (x < y) - (x > y);
 }
 
-/* Fills encoder->widths, strictly decreasing, each at most `hidden`. If the user gives none, uses the model's
- * own. */
+/* Fills encoder->widths, strictly decreasing, each at most the model's widest. If the user gives none, uses
+ * the model's own. */
 static bool settings_widths(const struct width_list *list, const struct model_config *model,
                             struct encoder_options *encoder, struct error *error) {
-  const int32_t hidden = model->shape.hidden;
+  const int32_t widest = model->shape.widest;
   if (list->count == 0) {
     encoder->width_count = 1;
     encoder->widths[0] = model->width;
@@ -40,10 +40,10 @@ static bool settings_widths(const struct width_list *list, const struct model_co
   qsort(sorted.width, (size_t)sorted.count, sizeof *sorted.width, widest_first);
   for (int32_t i = 0; i < sorted.count; i++) {
     const int32_t width = sorted.width[i];
-    if (width < 1 || width > hidden)
+    if (width < 1 || width > widest)
       return error_set(error, ERROR_USAGE,
                        "width %d is not one that %s has: it gives vectors of 1 to %d numbers", width,
-                       model->name, hidden);
+                       model->name, widest);
     if (i == 0 || width != sorted.width[i - 1]) encoder->widths[encoder->width_count++] = width;
   }
   return true;

@@ -46,9 +46,9 @@ bool batch_check(const struct batch *batch, int32_t vocabulary, int32_t batch_to
 
 bool encoder_options_check(const struct encoder_options *options, const struct model_shape *shape,
                            struct error *error) {
-  if (options->width_count < 1 || options->width_count > WIDTHS_MAX || options->widths[0] > shape->hidden)
+  if (options->width_count < 1 || options->width_count > WIDTHS_MAX || options->widths[0] > shape->widest)
     return error_set(error, ERROR_USAGE, "%d widths, the widest %d: expected 1 to %d of at most %d",
-                     options->width_count, options->widths[0], WIDTHS_MAX, shape->hidden);
+                     options->width_count, options->widths[0], WIDTHS_MAX, shape->widest);
   for (int32_t w = 0; w < options->width_count; w++)
     if (options->widths[w] < 1 || (w && options->widths[w] >= options->widths[w - 1]))
       return error_set(error, ERROR_USAGE, "width %d: widths must be positive and strictly decreasing",

@@ -20,7 +20,7 @@ enum precision { PRECISION_AUTO, PRECISION_FP32, PRECISION_BF16, PRECISION_FP16 
 const char *precision_name(enum precision precision);
 bool precision_parse(const char *name, enum precision *precision);
 
-/* Sequences one after another, without padding. If mean pooling leaves the prompt out (pool_prompt false),
+/* Sequences one after another, without padding. If pooling leaves the prompt out (pool_prompt false),
  * each sequence begins with prompt_tokens such tokens; otherwise prompt_tokens is 0. */
 struct batch {
   const int32_t *ids;     /* [tokens] */
@@ -43,7 +43,7 @@ struct encoder_options {
   int32_t batch_tokens;     /* tokens in the largest batch; 0: the encoder chooses */
   int32_t max_tokens;       /* tokens in the longest sequence */
   int32_t width_count;
-  int32_t widths[WIDTHS_MAX]; /* strictly decreasing; widths[0] ≤ hidden */
+  int32_t widths[WIDTHS_MAX]; /* strictly decreasing; widths[0] ≤ the shape's widest */
   int64_t null_rate;          /* for encoder_null: tokens per second and slot; 0: memory speed */
 };
 

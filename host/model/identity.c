@@ -15,8 +15,9 @@ void identity_make_partial(const struct model *model, const struct tokenizer *to
                            struct model_identity *identity) {
   const struct model_config *config = &model->config;
   const struct model_shape *shape = &config->shape;
-  char epsilon[32], hash[33];
+  char epsilon[32], pooling[POOLING_NAME_MAX], hash[33];
   shortest_print(shape->layer_norm_eps, epsilon, sizeof epsilon);
+  pooling_print(&shape->pooling, pooling);
   tokenizer_hash(tokenizer, hash);
   *identity = (struct model_identity){0};
   snprintf(identity->name, sizeof identity->name, "%s", config->name);
@@ -29,7 +30,7 @@ void identity_make_partial(const struct model *model, const struct tokenizer *to
   model_identity_integer(identity, "first_position", shape->first_position);
   model_identity_string(identity, "layer_norm_eps", epsilon);
   model_identity_string(identity, "activation", "gelu");
-  model_identity_string(identity, "pooling", pooling_name(shape->pooling));
+  model_identity_string(identity, "pooling", pooling);
   model_identity_flag(identity, "include_prompt", shape->pool_prompt);
   model_identity_string(identity, "tokenizer", hash);
 }

@@ -120,11 +120,11 @@ static bool prompts_fill(const struct config_file *file, struct model_config *co
  * the similarity is the cosine. */
 static bool use_fill(const struct config_file *file, struct model_config *config, struct error *error) {
   const char *similarity = "cosine";
-  config->width = config->shape.hidden;
+  config->width = config->shape.widest;
   if (!config_integer(file, "truncate_dim", 1, HIDDEN_MAX, &config->width, error) ||
       !config_string(file, "similarity_fn_name", &similarity, error))
     return false;
-  if (config->width > config->shape.hidden) config->width = config->shape.hidden;
+  if (config->width > config->shape.widest) config->width = config->shape.widest;
   config->similarity = strdup(similarity);
   return config->similarity || error_set_memory(error, strlen(similarity) + 1, "the similarity's name");
 }
@@ -165,6 +165,14 @@ static char *folder_name(const char *folder) {
   return name;
 }
 
+static bool row_read(struct model_config *config, struct error *error) {
+  struct model_shape *shape = &config->shape;
+  if (!pooling_read(config->modules.pooling, shape->hidden, &shape->pooling, &shape->pool_prompt, error))
+    return false;
+  shape->widest = shape->hidden * shape->pooling.count;
+  return true;
+}
+
 static bool config_read(const char *folder, struct model_config *config, struct error *error) {
   const struct modules *modules = &config->modules;
   struct model_shape *shape = &config->shape;
@@ -172,7 +180,7 @@ static bool config_read(const char *folder, struct model_config *config, struct 
   config->name = folder_name(folder);
   if (!config->folder || !config->name) return error_set_memory(error, strlen(folder), "the model's name");
   return modules_read(folder, &config->modules, error) && shape_read(modules->transformer, config, error) &&
-         pooling_read(modules->pooling, shape->hidden, &shape->pooling, &shape->pool_prompt, error) &&
+         row_read(config, error) &&
          limit_read(modules->transformer, shape->positions - shape->first_position, &shape->max_tokens,
                     error) &&
          use_read(folder, config, error);

@@ -22,9 +22,10 @@ struct model_shape {
   int32_t positions;      /* rows in the position table */
   int32_t first_position; /* position id of the first token */
   float layer_norm_eps;
-  enum pooling pooling;
+  struct pooling pooling;
   bool pool_prompt;   /* include_prompt; false: pooling leaves the prompt's tokens out */
   int32_t max_tokens; /* longest input, with special tokens (limit.h) */
+  int32_t widest;     /* numbers in a whole row: hidden for each pooling mode */
 };
 
 struct prompt {
@@ -40,7 +41,7 @@ struct model_config {
   struct prompt *prompt; /* [prompt_count] */
   int32_t prompt_count;
   char *default_prompt; /* name, or NULL */
-  int32_t width;        /* default row width: truncate_dim, else hidden */
+  int32_t width;        /* default row width: truncate_dim, else the widest */
   char *similarity;     /* similarity_fn_name, the similarity that the model was trained for */
 };
 

@@ -247,9 +247,10 @@ static void work_lay(struct work *work, const struct settings *settings, const s
 }
 
 static struct model_shape shape_named(const char *name) {
-  struct model_shape shape = {12, 384, 12, 32, 1536, 2000, 512, 0, 1e-12f, POOLING_MEAN, true, 512};
+  struct model_shape shape = {12, 384, 12, 32, 1536, 2000, 512, 0, 1e-12f, {1, {POOLING_MEAN}}, true, 512, 0};
   if (strcmp(name, "bge-m3") == 0)
-    shape = (struct model_shape){24, 1024, 16, 64, 4096, 2000, 8194, 2, 1e-5f, POOLING_CLS, true, 8192};
+    shape =
+        (struct model_shape){24, 1024, 16, 64, 4096, 2000, 8194, 2, 1e-5f, {1, {POOLING_CLS}}, true, 8192, 0};
   return shape;
 }
 
@@ -266,7 +267,7 @@ static double operations_done(const struct model_shape *shape, int64_t texts, in
   const double projection = 6 * hidden * hidden;
   const double last =
       projection * (double)(tokens - texts) + operations_layer(shape, (double)texts, (double)tokens);
-  return all * (shape->layers - 1) + (pooling_first_only(shape->pooling) ? last : all);
+  return all * (shape->layers - 1) + (pooling_first_only(&shape->pooling) ? last : all);
 }
 
 static json_t *class_json(const struct encoder *encoder) {

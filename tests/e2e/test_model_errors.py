@@ -71,9 +71,10 @@ CASES: dict[str, tuple[Path, Change, *tuple[str, ...]]] = {
     "unknown_module": (OLD, set_module(2, type="sentence_transformers.models.Dense"), MODULES, "Dense"),
     "module_outside": (OLD, set_module(1, path="../elsewhere"), MODULES, '"path"'),
     "no_pooling": (OLD, remove(POOLING), POOLING),
-    "two_poolings": (OLD, set_json(POOLING, pooling_mode_mean_tokens=True), POOLING, "exactly one"),
-    "max_pooling": (OLD, set_json(POOLING, pooling_mode_max_tokens=True), POOLING, "pooling_mode_max_tokens"),
-    "unknown_pooling": (NEW, set_json(POOLING, pooling_mode="lasttoken"), POOLING, "lasttoken"),
+    "unknown_flag": (OLD, set_json(POOLING, pooling_mode_median=True), POOLING, "pooling_mode_median", "lasttoken"),
+    "unknown_pooling": (NEW, set_json(POOLING, pooling_mode="median"), POOLING, '"median"', '"weightedmean"'),
+    "twice_the_same": (NEW, set_json(POOLING, pooling_mode=["max", "max"]), POOLING, "a list of different ones"),
+    "cls_without_prompt": (OLD, set_json(POOLING, include_prompt=False), POOLING, "include_prompt", "without cls"),
     # Weights
     "no_weights": (OLD, remove(WEIGHTS), WEIGHTS),
     "pytorch_weights": (OLD, rename(WEIGHTS, "pytorch_model.bin"), "pytorch_model.bin", WEIGHTS),

@@ -1,11 +1,11 @@
 #include "tests/gpu_check/gpu_check.h"
 
 /* bge-m3: XLM-RoBERTa-large for texts of 8,192 tokens. */
-#define SHAPE_BGE_M3                                                                               \
-  {                                                                                                \
-    .layers = 24, .hidden = 1024, .heads = 16, .head_size = 64, .ffn = 4096, .vocabulary = 250002, \
-    .positions = 8194, .first_position = 2, .layer_norm_eps = 1e-5f, .pooling = POOLING_CLS,       \
-    .pool_prompt = true, .max_tokens = 8192                                                        \
+#define SHAPE_BGE_M3                                                                                \
+  {                                                                                                 \
+    .layers = 24, .hidden = 1024, .heads = 16, .head_size = 64, .ffn = 4096, .vocabulary = 250002,  \
+    .positions = 8194, .first_position = 2, .layer_norm_eps = 1e-5f, .pooling = {1, {POOLING_CLS}}, \
+    .pool_prompt = true, .max_tokens = 8192, .widest = 1024                                         \
   }
 
 static const int32_t long_texts[] = {8192, 1, 2, 31, 64, 65, 17, 2048, 63, 129, 512, 511, 513, 4095, 0};
@@ -57,8 +57,9 @@ const struct check_scale scale_small = {.shape = {.layers = 2,
                                                   .positions = 514,
                                                   .first_position = 2,
                                                   .layer_norm_eps = 1e-5f,
-                                                  .pooling = POOLING_CLS,
+                                                  .pooling = {1, {POOLING_CLS}},
                                                   .pool_prompt = true,
+                                                  .widest = 64,
                                                   .max_tokens = 512},
                                         .batch_tokens = 512,
                                         .lengths = lengths_small,

@@ -14,7 +14,7 @@ static void operations_add(struct text_batch *batch, const struct model_shape *s
   const double all = length * shape->layers * (products_of(shape, false) + attention);
   batch->counted += all;
   batch->done += all;
-  if (shape->pooling == POOLING_CLS) batch->done -= (length - 1) * products_of(shape, true);
+  if (pooling_first_only(&shape->pooling)) batch->done -= (length - 1) * products_of(shape, true);
 }
 
 bool text_batch_make(struct text_batch *batch, const struct model_shape *shape, int32_t batch_tokens,

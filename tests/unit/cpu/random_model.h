@@ -78,6 +78,7 @@ static inline struct random_model *random_model_open(const struct model_shape *s
   struct model *model = &random->model;
   random->state = seed * 2 + 1;
   model->config.shape = *shape;
+  model->config.shape.widest = shape->hidden * shape->pooling.count;
   model->word_embedding = random_tensor(random, dtype, shape->vocabulary, shape->hidden, 0, 1);
   model->position_embedding = random_tensor(random, dtype, shape->positions, shape->hidden, 0, 0.3f);
   model->type_embedding = random_tensor(random, dtype, 2, shape->hidden, 0, 0.3f);

@@ -97,7 +97,34 @@ static inline void reference_layer(const struct model_shape *shape, const struct
   free(inner);
 }
 
-/* pooled [hidden] of one sequence, not normalised. */
+/* One column of one mode; `column` points to its number in the sequence's first row. */
+static inline double reference_column(enum pooling_mode mode, const double *column, int64_t hidden,
+                                      int32_t tokens, int32_t prompt_tokens) {
+  double sum = 0, weighted = 0, weights = 0, top = -INFINITY;
+  for (int64_t t = prompt_tokens; t < tokens; t++) {
+    sum += column[t * hidden];
+    weighted += (double)(t + 1) * column[t * hidden];
+    weights += (double)(t + 1);
+    top = fmax(top, column[t * hidden]);
+  }
+  switch (mode) {
+    case POOLING_CLS:
+      return column[0];
+    case POOLING_MAX:
+      return top;
+    case POOLING_MEAN:
+      return sum / (tokens - prompt_tokens);
+    case POOLING_MEAN_SQRT_LEN:
+      return sum / sqrt(tokens - prompt_tokens);
+    case POOLING_WEIGHTED_MEAN:
+      return weighted / weights;
+    case POOLING_LAST_TOKEN:
+      return column[(tokens - 1) * hidden];
+  }
+  return NAN;
+}
+
+/* pooled [widest] of one sequence with tokens past the prompt, not normalised. */
 static inline void reference_pooled(const struct model *model, const int32_t *ids, int32_t tokens,
                                     int32_t prompt_tokens, double *pooled) {
   const struct model_shape *shape = &model->config.shape;
@@ -113,18 +140,10 @@ static inline void reference_pooled(const struct model *model, const int32_t *id
           (double)word[ids[t] * hidden + i] + position[(shape->first_position + t) * hidden + i] + type[i];
   reference_norm(&model->embedding_norm, shape->layer_norm_eps, shape->hidden, state, tokens);
   for (int32_t l = 0; l < shape->layers; l++) reference_layer(shape, &model->layer[l], state, tokens);
-  for (int64_t i = 0; i < hidden; i++) {
-    pooled[i] = 0;
-    switch (shape->pooling) {
-      case POOLING_CLS:
-        pooled[i] = state[i];
-        break;
-      case POOLING_MEAN:
-        for (int64_t t = prompt_tokens; t < tokens; t++)
-          pooled[i] += state[t * hidden + i] / (tokens - prompt_tokens);
-        break;
-    }
-  }
+  for (int32_t m = 0; m < shape->pooling.count; m++)
+    for (int64_t i = 0; i < hidden; i++)
+      pooled[m * hidden + i] =
+          reference_column(shape->pooling.mode[m], state + i, hidden, tokens, prompt_tokens);
   free(word);
   free(position);
   free(type);

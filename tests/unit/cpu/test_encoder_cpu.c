@@ -16,6 +16,7 @@
 #include "tests/unit/cpu/reference.h"
 
 #define TEXTS_MAX 64
+#define WIDEST_MAX (POOLING_MODES * 128)
 
 /* A batch of random texts of the given lengths. */
 struct texts {
@@ -53,7 +54,7 @@ static struct encoder *encoder_make(const struct model *model, enum precision pr
                                           .slots = 2,
                                           .max_tokens = model->config.shape.max_tokens,
                                           .width_count = 1,
-                                          .widths = {model->config.shape.hidden}};
+                                          .widths = {model->config.shape.widest}};
   struct encoder *encoder = encoder_cpu_open_isa(model, &options, isa, &error);
   if (!encoder) fail_msg("%s", error.message);
   return encoder;
@@ -64,9 +65,12 @@ static bool bf16_runs(void) {
   return strncmp(gemm_library_isa(), "avx512_core", 11) == 0;
 }
 
-static const struct model_shape shape_32 = {2, 64, 2, 32, 160, 100, 80, 0, 1e-12f, POOLING_MEAN, true, 80};
-static const struct model_shape shape_64 = {2, 128, 2, 64, 192, 100, 82, 2, 1e-5f, POOLING_CLS, true, 80};
-static const struct model_shape shape_24 = {2, 72, 3, 24, 96, 100, 80, 0, 1e-5f, POOLING_MEAN, false, 80};
+static const struct model_shape shape_32 = {2,    64, 2, 32, 160, 100, 80, 0, 1e-12f, {1, {POOLING_MEAN}},
+                                            true, 80, 0};
+static const struct model_shape shape_64 = {2,    128, 2, 64, 192, 100, 82, 2, 1e-5f, {1, {POOLING_CLS}},
+                                            true, 80,  0};
+static const struct model_shape shape_24 = {2,     72, 3, 24, 96, 100, 80, 0, 1e-5f, {1, {POOLING_MEAN}},
+                                            false, 80, 0};
 
 /* Every row of a batch against the reference; returns the worst cosine. */
 static double worst_cosine(const struct model_shape *shape, enum dtype dtype, enum precision precision,
@@ -75,18 +79,19 @@ static double worst_cosine(const struct model_shape *shape, enum dtype dtype, en
   struct random_model *random = random_model_open(shape, dtype, 7);
   struct encoder *encoder = encoder_make(&random->model, precision, isa);
   struct texts texts = texts_make(lengths, 10, shape->vocabulary, 3);
-  uint16_t *rows = texts_encode(encoder, &texts, 0, texts.count, prompt_tokens, shape->hidden);
-  double worst = 1, pooled[128];
-  float row[128];
+  const int32_t widest = random->model.config.shape.widest;
+  uint16_t *rows = texts_encode(encoder, &texts, 0, texts.count, prompt_tokens, widest);
+  double worst = 1, pooled[WIDEST_MAX];
+  float row[WIDEST_MAX];
   for (int32_t t = 0; t < texts.count; t++) {
     const int32_t length = texts.offsets[t + 1] - texts.offsets[t];
-    for (int32_t i = 0; i < shape->hidden; i++) row[i] = half_to_float(rows[t * shape->hidden + i]);
-    if (shape->pooling == POOLING_MEAN && length <= prompt_tokens) {
-      for (int32_t i = 0; i < shape->hidden; i++) assert_int_equal(rows[t * shape->hidden + i], 0);
+    for (int32_t i = 0; i < widest; i++) row[i] = half_to_float(rows[t * widest + i]);
+    if (prompt_tokens > 0 && length <= prompt_tokens) {
+      for (int32_t i = 0; i < widest; i++) assert_int_equal(rows[t * widest + i], 0);
       continue;
     }
     reference_pooled(&random->model, texts.ids + texts.offsets[t], length, prompt_tokens, pooled);
-    worst = fmin(worst, reference_cosine(row, pooled, shape->hidden));
+    worst = fmin(worst, reference_cosine(row, pooled, widest));
   }
   free(rows);
   free(texts.ids);
@@ -125,35 +130,63 @@ static void mean_leaves_the_prompt_out(void **state) {
   assert_above(worst_cosine(&shape_24, DTYPE_F32, PRECISION_FP32, isa_detect(), 5), 0.999999);
 }
 
+/* Each mode by itself, and all in an order that is not sentence-transformers' own. */
+static const struct pooling poolings[] = {{1, {POOLING_MAX}},
+                                          {1, {POOLING_MEAN_SQRT_LEN}},
+                                          {1, {POOLING_WEIGHTED_MEAN}},
+                                          {1, {POOLING_LAST_TOKEN}},
+                                          {POOLING_MODES,
+                                           {POOLING_LAST_TOKEN, POOLING_MEAN, POOLING_MAX, POOLING_CLS,
+                                            POOLING_MEAN_SQRT_LEN, POOLING_WEIGHTED_MEAN}}};
+
+static void every_pooling_gives_the_reference_s_rows(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof poolings / sizeof *poolings; i++) {
+    struct model_shape shape = shape_24;
+    shape.pooling = poolings[i];
+    assert_above(worst_cosine(&shape, DTYPE_F32, PRECISION_FP32, ISA_PLAIN, 0), 0.999999);
+    assert_above(worst_cosine(&shape, DTYPE_F32, PRECISION_FP32, isa_detect(), 0), 0.999999);
+    if (bf16_runs()) assert_above(worst_cosine(&shape, DTYPE_BF16, PRECISION_BF16, isa_detect(), 0), 0.9999);
+    if (poolings[i].count == 1)
+      assert_above(worst_cosine(&shape, DTYPE_F32, PRECISION_FP32, isa_detect(), 5), 0.999999);
+  }
+}
+
 /* Lengths around every border: of vectors, of four queries, of the pieces that products are cut to, and of a
  * group. */
-static void row_is_the_same_in_any_batch(void **state) {
-  (void)state;
+static void check_any_batch(const struct model *model, enum precision precision) {
   static const int32_t lengths[] = {80, 3,  16, 1, 31, 32, 33, 64, 65, 79, 5,  48, 15, 17, 2, 80,
                                     80, 80, 71, 4, 80, 80, 63, 8,  80, 80, 29, 80, 11, 80, 49};
-  const int32_t count = sizeof lengths / sizeof *lengths;
-  for (int bf16 = 0; bf16 <= bf16_runs(); bf16++) {
-    struct random_model *random = random_model_open(&shape_64, DTYPE_BF16, 11);
-    struct encoder *encoder =
-        encoder_make(&random->model, bf16 ? PRECISION_BF16 : PRECISION_FP32, isa_detect());
-    struct texts texts = texts_make(lengths, count, shape_64.vocabulary, 5);
-    const size_t row = (size_t)shape_64.hidden;
-    int32_t all = count;
-    while (texts.offsets[all] > encoder->info.batch_tokens) all--;
-    uint16_t *together = texts_encode(encoder, &texts, 0, all, 0, shape_64.hidden);
-    for (int32_t t = 0; t < all; t++) {
-      uint16_t *alone = texts_encode(encoder, &texts, t, 1, 0, shape_64.hidden);
-      assert_memory_equal(alone, together + (size_t)t * row, row * sizeof *alone);
-      free(alone);
-    }
-    for (int32_t first = 1; first < all; first += 5) {
-      uint16_t *some = texts_encode(encoder, &texts, first, all - first, 0, shape_64.hidden);
-      assert_memory_equal(some, together + (size_t)first * row, row * (size_t)(all - first) * sizeof *some);
-      free(some);
-    }
-    free(together);
-    free(texts.ids);
-    encoder_close(encoder);
+  const int32_t count = sizeof lengths / sizeof *lengths, widest = model->config.shape.widest;
+  struct encoder *encoder = encoder_make(model, precision, isa_detect());
+  struct texts texts = texts_make(lengths, count, model->config.shape.vocabulary, 5);
+  const size_t row = (size_t)widest;
+  int32_t all = count;
+  while (texts.offsets[all] > encoder->info.batch_tokens) all--;
+  uint16_t *together = texts_encode(encoder, &texts, 0, all, 0, widest);
+  for (int32_t t = 0; t < all; t++) {
+    uint16_t *alone = texts_encode(encoder, &texts, t, 1, 0, widest);
+    assert_memory_equal(alone, together + (size_t)t * row, row * sizeof *alone);
+    free(alone);
+  }
+  for (int32_t first = 1; first < all; first += 5) {
+    uint16_t *some = texts_encode(encoder, &texts, first, all - first, 0, widest);
+    assert_memory_equal(some, together + (size_t)first * row, row * (size_t)(all - first) * sizeof *some);
+    free(some);
+  }
+  free(together);
+  free(texts.ids);
+  encoder_close(encoder);
+}
+
+static void row_is_the_same_in_any_batch(void **state) {
+  struct model_shape shape = shape_64;
+  (void)state;
+  for (int pooled = 0; pooled < 2; pooled++) {
+    if (pooled) shape.pooling = poolings[4];
+    struct random_model *random = random_model_open(&shape, DTYPE_BF16, 11);
+    check_any_batch(&random->model, PRECISION_FP32);
+    if (bf16_runs()) check_any_batch(&random->model, PRECISION_BF16);
     random_model_close(random);
   }
 }
@@ -202,7 +235,8 @@ static void slots_work_at_the_same_time(void **state) {
 
 static void longest_input_of_8192_tokens_works(void **state) {
   (void)state;
-  static const struct model_shape shape = {1, 32, 1, 32, 32, 50, 8194, 2, 1e-5f, POOLING_CLS, true, 8192};
+  static const struct model_shape shape = {1,    32,   1, 32, 32, 50, 8194, 2, 1e-5f, {1, {POOLING_CLS}},
+                                           true, 8192, 0};
   static const int32_t lengths[] = {8192, 700};
   for (int bf16 = 0; bf16 <= bf16_runs(); bf16++) {
     struct random_model *random = random_model_open(&shape, DTYPE_F32, 31);
@@ -393,6 +427,7 @@ int main(void) {
       cmocka_unit_test(fp32_rows_are_the_reference_s),
       cmocka_unit_test(bf16_rows_are_near_the_reference_s),
       cmocka_unit_test(mean_leaves_the_prompt_out),
+      cmocka_unit_test(every_pooling_gives_the_reference_s_rows),
       cmocka_unit_test(row_is_the_same_in_any_batch),
       cmocka_unit_test(slots_work_at_the_same_time),
       cmocka_unit_test(longest_input_of_8192_tokens_works),

@@ -60,6 +60,8 @@ static void whatever_decides_a_row_is_compared_and_named(void **state) {
       {"1_Pooling/config.json", "{\"pooling_mode\": \"mean\"}", "pooling: \"cls\" then, \"mean\" now"},
       {"1_Pooling/config.json", "{\"pooling_mode\": \"mean\", \"include_prompt\": false}",
        "pooling: \"cls\" then, \"mean\" now; include_prompt: true then, false now"},
+      {"1_Pooling/config.json", "{\"pooling_mode_mean_tokens\": true}",
+       "pooling: \"cls\" then, \"cls+mean\" now"},
       {"tokenizer.json", "{\"added_tokens\": []}", "tokenizer: \""},
   };
   char *folder = whole_folder(), text[400];

@@ -17,6 +17,12 @@ static void refuse_part(const char *folder, enum error_code code, const char *pa
   assert_error(&error, code, part);
 }
 
+static void check_pooling(const struct pooling *pooling, const char *expected) {
+  char name[POOLING_NAME_MAX];
+  pooling_print(pooling, name);
+  assert_string_equal(name, expected);
+}
+
 static void folder_of_version_3_opens_with_its_shape(void **state) {
   (void)state;
   char *folder = tiny_folder();
@@ -33,7 +39,8 @@ static void folder_of_version_3_opens_with_its_shape(void **state) {
   assert_int_equal(shape->positions, 34);
   assert_int_equal(shape->first_position, 2);
   assert_true(shape->layer_norm_eps == 1e-5f);
-  assert_int_equal(shape->pooling, POOLING_CLS);
+  check_pooling(&shape->pooling, "cls");
+  assert_int_equal(shape->widest, 8);
   assert_true(shape->pool_prompt);
   assert_int_equal(model->layer[1].output.weight->shape[1], 16);
   assert_string_equal(model->layer[1].key.bias->name, "encoder.layer.1.attention.self.key.bias");
@@ -54,11 +61,41 @@ static void folder_of_version_6_opens_with_its_shape(void **state) {
              "{\"embedding_dimension\": 8, \"pooling_mode\": \"mean\", \"include_prompt\": false}");
   folder_put(folder, "sentence_bert_config.json", "{\"transformer_task\": \"feature-extraction\"}");
   struct model *model = open_whole(folder);
-  assert_int_equal(model->config.shape.pooling, POOLING_MEAN);
+  check_pooling(&model->config.shape.pooling, "mean");
   assert_false(model->config.shape.pool_prompt);
   assert_int_equal(model->config.shape.max_tokens, 30);
   model_close(model);
   folder_remove(folder);
+}
+
+/* Flags give the modes in an order of their own, whatever the order in the file; a list gives them in its
+ * order, and makes flags mean nothing. */
+static void poolings_are_concatenated_in_the_order_of_the_reference(void **state) {
+  (void)state;
+  static const struct {
+    const char *change, *expected;
+  } cases[] = {
+      {"{\"pooling_mode_mean_tokens\": true}", "cls+mean"},
+      {"{\"pooling_mode_cls_token\": false}", "mean"},
+      {"{\"pooling_mode_cls_token\": false, \"pooling_mode_lasttoken\": true}", "lasttoken"},
+      {"{\"pooling_mode_lasttoken\": true, \"pooling_mode_weightedmean_tokens\": true,"
+       " \"pooling_mode_mean_sqrt_len_tokens\": true, \"pooling_mode_mean_tokens\": true,"
+       " \"pooling_mode_max_tokens\": true}",
+       "cls+max+mean+mean_sqrt_len_tokens+weightedmean+lasttoken"},
+      {"{\"pooling_mode\": \"weightedmean\"}", "weightedmean"},
+      {"{\"pooling_mode\": [\"max\"]}", "max"},
+      {"{\"pooling_mode\": [\"lasttoken\", \"cls\", \"max\"]}", "lasttoken+cls+max"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char *folder = tiny_folder();
+    folder_change(folder, "1_Pooling/config.json", cases[i].change);
+    struct model *model = open_whole(folder);
+    check_pooling(&model->config.shape.pooling, cases[i].expected);
+    assert_int_equal(model->config.shape.widest, 8 * model->config.shape.pooling.count);
+    assert_int_equal(model->config.width, model->config.shape.widest);
+    model_close(model);
+    folder_remove(folder);
+  }
 }
 
 static void bert_positions_start_at_zero(void **state) {
@@ -390,14 +427,18 @@ static void what_is_not_supported_is_named_with_its_file(void **state) {
       {"config.json", "{\"vocab_size\": null}", ERROR_INPUT, "\"vocab_size\" is missing"},
       {"config.json", "{\"layer_norm_eps\": null}", ERROR_INPUT, "\"layer_norm_eps\" is missing"},
       {"config.json", "{\"max_position_embeddings\": 3}", ERROR_INPUT, "\"max_position_embeddings\" is 3"},
-      {"1_Pooling/config.json", "{\"pooling_mode_cls_token\": false, \"pooling_mode_max_tokens\": true}",
-       ERROR_UNSUPPORTED, "\"pooling_mode_max_tokens\" is true"},
-      {"1_Pooling/config.json", "{\"pooling_mode_mean_tokens\": true}", ERROR_UNSUPPORTED, "exactly one"},
-      {"1_Pooling/config.json", "{\"pooling_mode\": \"lasttoken\"}", ERROR_UNSUPPORTED, "\"lasttoken\""},
-      {"1_Pooling/config.json", "{\"pooling_mode\": [\"cls\", \"mean\"]}", ERROR_UNSUPPORTED,
-       "\"pooling_mode\""},
+      {"1_Pooling/config.json", "{\"pooling_mode_median\": true}", ERROR_UNSUPPORTED,
+       "\"pooling_mode_median\" is true"},
+      {"1_Pooling/config.json", "{\"pooling_mode\": \"median\"}", ERROR_UNSUPPORTED, "\"median\""},
+      {"1_Pooling/config.json", "{\"pooling_mode\": []}", ERROR_UNSUPPORTED, "\"pooling_mode\" is []"},
+      {"1_Pooling/config.json", "{\"pooling_mode\": [\"max\", \"median\"]}", ERROR_UNSUPPORTED,
+       "[\"max\",\"median\"]"},
+      {"1_Pooling/config.json", "{\"pooling_mode\": [\"max\", \"max\"]}", ERROR_UNSUPPORTED,
+       "a list of different ones"},
       {"1_Pooling/config.json", "{\"include_prompt\": false}", ERROR_UNSUPPORTED,
-       "\"include_prompt\" is false"},
+       "\"include_prompt\" is false; expected true, or pooling without cls"},
+      {"1_Pooling/config.json", "{\"pooling_mode\": [\"mean\", \"cls\"], \"include_prompt\": false}",
+       ERROR_UNSUPPORTED, "\"include_prompt\" is false"},
       {"1_Pooling/config.json", "{\"word_embedding_dimension\": 16}", ERROR_INPUT,
        "word_embedding_dimension"},
       {"sentence_bert_config.json", "{\"do_lower_case\": true}", ERROR_UNSUPPORTED,
@@ -473,6 +514,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(folder_of_version_3_opens_with_its_shape),
       cmocka_unit_test(folder_of_version_6_opens_with_its_shape),
+      cmocka_unit_test(poolings_are_concatenated_in_the_order_of_the_reference),
       cmocka_unit_test(bert_positions_start_at_zero),
       cmocka_unit_test(longest_input_is_that_of_the_reference),
       cmocka_unit_test(tensors_are_found_under_every_prefix),
