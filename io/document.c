@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "io/json_scan.h"
+#include "io/kept_values.h"
 
 enum { FIELD_TEXT, FIELD_TITLE, FIELD_ID, FIELDS };
 
@@ -54,7 +55,9 @@ static enum document_result reject_malformed(char reason[256], const struct json
   return DOCUMENT_REJECTED;
 }
 
-static bool scan_members(struct json_scan *scan, struct wanted_field field[FIELDS]) {
+/* `kept` may be NULL. */
+static bool scan_members(struct json_scan *scan, struct wanted_field field[FIELDS],
+                         struct kept_values *kept) {
   if (!json_scan_byte(scan, '{', "expected '{'")) return false;
   if (json_scan_space(scan) && *scan->at == '}') {
     scan->at++;
@@ -68,6 +71,7 @@ static bool scan_members(struct json_scan *scan, struct wanted_field field[FIELD
       field[i].there = true;
       field[i].value = value;
     }
+    if (kept) kept_values_take(kept, &name, &value);
     json_scan_space(scan);
     if (scan->at < scan->end && *scan->at == '}') break;
     if (!json_scan_byte(scan, ',', "expected ',' or '}'")) return false;
@@ -126,19 +130,29 @@ static void decode_fields(struct wanted_field field[FIELDS], char *line, struct 
 
 enum document_result document_parse(const struct document_fields *fields, char *line, int64_t length,
                                     struct document *document, char reason[256]) {
+  return document_parse_keeping(fields, line, length, document, NULL, reason);
+}
+
+enum document_result document_parse_keeping(const struct document_fields *fields, char *line, int64_t length,
+                                            struct document *document, struct text *kept, char reason[256]) {
   struct wanted_field field[FIELDS] = {
       [FIELD_TEXT] = {.name = fields->text},
       [FIELD_TITLE] = {.name = fields->title},
       [FIELD_ID] = {.name = fields->id},
   };
   struct json_scan scan;
+  struct kept_values values, *keeping = fields->kept ? &values : NULL;
+  if (keeping) kept_values_start(keeping, fields->kept);
   json_scan_start(&scan, line, length);
   if (!json_scan_space(&scan)) return DOCUMENT_BLANK;
   if (*scan.at != '{') return reject_other(reason, &scan);
-  if (!scan_members(&scan, field) || !scan_end(&scan)) return reject_malformed(reason, &scan);
+  if (!scan_members(&scan, field, keeping) || !scan_end(&scan)) return reject_malformed(reason, &scan);
   if (field[FIELD_TITLE].there && field[FIELD_TITLE].value.kind == JSON_NULL)
     field[FIELD_TITLE].there = false;
   if (check_fields(field, reason) != DOCUMENT_READ) return DOCUMENT_REJECTED;
+  if (keeping && !kept_values_finish(keeping, reason)) return DOCUMENT_REJECTED;
+  /* Before the decoding, which changes the line. */
+  if (keeping && kept) kept_values_append(keeping, kept);
   struct span span[FIELDS];
   decode_fields(field, line, span);
   *document = (struct document){

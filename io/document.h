@@ -6,11 +6,14 @@
 #include <stdint.h>
 
 #include "io/error.h"
+#include "io/kept_fields.h"
+#include "io/text.h"
 
 /* Names of the fields (UTF-8). If `id` or `title` is NULL, the line's id or title is a field like any
  * other. */
 struct document_fields {
   const char *text, *id, *title;
+  const struct kept_fields *kept; /* NULL: none */
 };
 
 /* A stretch of UTF-8 bytes; may contain NULs. */
@@ -33,6 +36,11 @@ enum document_result { DOCUMENT_READ, DOCUMENT_BLANK, DOCUMENT_REJECTED };
  * space alone) is DOCUMENT_BLANK. DOCUMENT_REJECTED fills `reason` with a phrase for the reject record:
  * malformed JSON (with the byte, counted from 1), not an object, the text field missing or not a string, the
  * id missing or neither a string nor an integer, a title that is not a string, invalid UTF-8 anywhere in the
- * line, UTF-16, a lone surrogate escape in a wanted field. The bytes of a rejected line are unchanged. */
+ * line, UTF-16, a lone surrogate escape in a wanted field, a kept field that JSON cannot hold
+ * (io/kept_fields.h). The bytes of a rejected line are unchanged. */
 enum document_result document_parse(const struct document_fields *fields, char *line, int64_t length,
                                     struct document *document, char reason[256]);
+
+/* The same; of a document with fields->kept, also appends a line with the kept fields to *kept. */
+enum document_result document_parse_keeping(const struct document_fields *fields, char *line, int64_t length,
+                                            struct document *document, struct text *kept, char reason[256]);

@@ -153,7 +153,7 @@ bool json_scan_string(struct json_scan *scan, struct json_value *value) {
       const int length = escape_read(at, end, &code);
       if (length == 0) return scan_fail(scan, at, "no such escape in a string");
       value->escaped = true;
-      if (is_surrogate(code)) value->lone_surrogate = true;
+      if (is_surrogate(code)) value->lone_surrogate = scan->lone_surrogate = true;
       at += length;
     } else if ((unsigned char)*at < ' ') {
       return scan_fail(scan, at, "a control character in a string must be escaped");
@@ -217,6 +217,7 @@ static bool scan_word(struct json_scan *scan, const char *word, enum json_kind k
     return scan_fail(scan, scan->at, "expected a value");
   *value = (struct json_value){.kind = kind, .bytes = scan->at, .length = length};
   scan->at += length;
+  scan->not_finite |= kind == JSON_NOT_FINITE;
   return true;
 }
 

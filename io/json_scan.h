@@ -13,6 +13,8 @@
 struct json_scan {
   const char *start, *at, *end;
   const char *problem; /* NULL if no problem was found */
+  bool not_finite;     /* a value so far, at any depth, is NaN or infinite */
+  bool lone_surrogate; /* a string so far, at any depth, has a lone surrogate */
 };
 
 enum json_kind {

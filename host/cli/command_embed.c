@@ -13,6 +13,8 @@
 
 struct embed_arguments {
   struct embed_options embed;
+  const char *keep_fields;
+  struct kept_fields kept; /* the same, parsed */
   bool dry_run;
   double sample; /* 0: all */
   int progress;  /* enum progress_mode */
@@ -55,6 +57,10 @@ static const struct option_spec specs[] = {
              "(default: the model's truncate_dim, else all)"},
     {.name = "store-text", .type = OPTION_FLAG, .offset = EMBED(store_text),
      .help = "keep the texts too, in OUT/text"},
+    {.name = "keep-fields", .type = OPTION_STRING, .offset = OWN(keep_fields), .argument = "LIST",
+     .help = "keep these fields of each document, as they are, in\n"
+             "OUT/fields: url,meta.department (department inside\n"
+             "meta; a dot or comma of a name is written \\. or \\,)"},
     {.name = "zstd-level", .type = OPTION_INT, .offset = EMBED(zstd_level), .argument = "N",
      .help = "compression level (default: 1)"},
     {.type = OPTION_HEADING, .help = "Before a run"},
@@ -172,6 +178,10 @@ static bool parse(int argc, char **argv, struct embed_arguments *arguments, stru
     return false;
   arguments->embed.input = (const char *const *)argv + first;
   arguments->embed.input_count = argc - first;
+  if (arguments->keep_fields) {
+    if (!kept_fields_parse(arguments->keep_fields, &arguments->kept, error)) return false;
+    arguments->embed.keep_fields = &arguments->kept;
+  }
   if (arguments->sample > 0 && !arguments->dry_run && !arguments->help)
     return error_set(error, ERROR_USAGE, "--sample is for --dry-run: a run embeds every document");
   if (arguments->help || (arguments->embed.model && arguments->embed.out)) return true;
@@ -194,6 +204,7 @@ static int embed_command(int argc, char **argv) {
   else if (ranks && ranks_rank(ranks) == 0)
     command_help(&command_embed);
   ranks_close(ranks);
+  kept_fields_free(&arguments.kept);
   option_strings_free(&arguments.strings);
   return status;
 }

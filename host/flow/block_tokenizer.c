@@ -25,9 +25,17 @@ static struct span document_input(struct block_tokenizer *tools, const struct do
   return (struct span){joined->bytes, (int64_t)joined->size};
 }
 
-/* Ends a frame of ids/ or text/ at the end of `lines`. */
-static void frame_end(int64_t *frames, int64_t *count, const struct text *lines) {
-  frames[(*count)++] = (int64_t)lines->size;
+/* Ends a frame at the end of the lines so far. */
+static void frame_end(struct row_lines *lines) {
+  if (flow_block_reserve(&lines->frame, &lines->frame_capacity, lines->frame_count + 1, sizeof *lines->frame))
+    lines->frame[lines->frame_count++] = (int64_t)lines->text.size;
+  else
+    lines->text.failed = true;
+}
+
+/* The row's lines are complete: ends the frame if it is full. */
+static void row_end(const struct flow_block *work, struct row_lines *lines, int64_t frame_rows) {
+  if (work->rows % frame_rows == 0) frame_end(lines);
 }
 
 static void append_field(struct text *text, const char *key, int64_t value) {
@@ -37,7 +45,7 @@ static void append_field(struct text *text, const char *key, int64_t value) {
 
 static void append_id_line(struct flow_block *work, const struct document *document, int64_t line,
                            int64_t offset, int32_t tokens, bool truncated, int64_t end) {
-  struct text *text = &work->id_lines;
+  struct text *text = &work->id_lines.text;
   text_append_string(text, "{\"id\":");
   if (!document->id.bytes) {
     append_field(text, "\"", work->block.border.shard);
@@ -58,7 +66,7 @@ static void append_id_line(struct flow_block *work, const struct document *docum
 }
 
 static void append_text_line(struct flow_block *work, const struct document *document) {
-  struct text *text = &work->text_lines;
+  struct text *text = &work->text_lines.text;
   text_append_string(text, "{\"text\":");
   text_append_json(text, document->text.bytes, (size_t)document->text.length);
   if (document->title.bytes) {
@@ -114,12 +122,10 @@ static bool add_row(struct block_tokenizer *tools, struct flow_block *work, cons
   work->embedded += end;
   work->rows++;
   append_id_line(work, document, line, offset, row->tokens, truncated, end);
-  if (work->rows % ID_FRAME_ROWS == 0) frame_end(work->id_frames, &work->id_frame_count, &work->id_lines);
-  if (options->store_text) {
-    append_text_line(work, document);
-    if (work->rows % TEXT_FRAME_ROWS == 0)
-      frame_end(work->text_frames, &work->text_frame_count, &work->text_lines);
-  }
+  if (options->store_text) append_text_line(work, document);
+  row_end(work, &work->id_lines, ID_FRAME_ROWS);
+  row_end(work, &work->text_lines, TEXT_FRAME_ROWS);
+  row_end(work, &work->field_lines, FIELD_FRAME_ROWS);
   return true;
 }
 
@@ -136,7 +142,8 @@ static bool tokenize_line(struct block_tokenizer *tools, struct flow_block *work
     append_reject_line(work, path, number, line->offset, reason);
     return true;
   }
-  switch (document_parse(&options->fields, line->text, line->length, &document, reason)) {
+  switch (document_parse_keeping(&options->fields, line->text, line->length, &document,
+                                 &work->field_lines.text, reason)) {
     case DOCUMENT_BLANK:
       work->blank++;
       return true;
@@ -149,25 +156,18 @@ static bool tokenize_line(struct block_tokenizer *tools, struct flow_block *work
   return add_row(tools, work, &document, number, line->offset, error);
 }
 
-static bool reserve_frames(struct flow_block *work, struct error *error) {
-  const int64_t frames = work->block.border.lines / TEXT_FRAME_ROWS + 2;
-  int64_t capacity = work->frame_capacity;
-  if (frames <= capacity) return true;
-  return (flow_block_reserve(&work->text_frames, &capacity, frames, sizeof *work->text_frames) &&
-          flow_block_reserve(&work->id_frames, &work->frame_capacity, frames, sizeof *work->id_frames)) ||
-         error_set_memory(error, (size_t)frames * sizeof *work->id_frames, "a block's frames");
-}
-
 bool block_tokenizer_run(struct block_tokenizer *tools, struct flow_block *work, const char *path,
                          const atomic_int *stop, struct error *error) {
-  if (!reserve_frames(work, error)) return false;
+  struct row_lines *const files[] = {&work->id_lines, &work->text_lines, &work->field_lines};
+  bool failed = false;
   for (int64_t i = 0; i < work->block.border.lines && !atomic_load(stop); i++)
     if (!tokenize_line(tools, work, path, i, error)) return false;
-  frame_end(work->id_frames, &work->id_frame_count, &work->id_lines);
-  frame_end(work->text_frames, &work->text_frame_count, &work->text_lines);
-  if (work->id_lines.failed || work->text_lines.failed || work->reject_lines.failed)
-    return error_set_memory(error, work->id_lines.size, "a block's lines");
-  return true;
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    frame_end(files[i]);
+    failed |= files[i]->text.failed;
+  }
+  return !(failed || work->reject_lines.failed) ||
+         error_set_memory(error, work->id_lines.text.size, "a block's lines");
 }
 
 struct block_tokenizer *block_tokenizer_open(const struct flow_options *options,

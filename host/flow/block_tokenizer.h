@@ -1,4 +1,5 @@
-/* Turns a block's lines into token ids, and makes the text of its ids, texts and rejects files. */
+/* Turns a block's lines into token ids, and makes the text of its ids, texts, fields and rejects
+ * files. */
 #pragma once
 
 #include <stdatomic.h>
@@ -6,10 +7,11 @@
 #include "host/flow/flow.h"
 #include "host/flow/flow_block.h"
 
-/* Rows per frame in ids/ and text/: row k of a part lies in frame k / ROWS. Frames in text/ are smaller,
- * because a search reads one passage at a time. */
+/* Rows per frame in ids/, text/ and fields/: row k of a part lies in frame k / ROWS. Frames in text/ are
+ * smaller, because a search reads one passage at a time. */
 #define ID_FRAME_ROWS 512
 #define TEXT_FRAME_ROWS 64
+#define FIELD_FRAME_ROWS 512
 
 /* One thread's tools. `options` and `tokenizer` must outlive them. */
 struct block_tokenizer;

@@ -45,6 +45,17 @@ static void work_trim(void *array, int64_t *capacity, size_t size, size_t keep) 
   *capacity = 0;
 }
 
+static void row_lines_clear(struct row_lines *lines, size_t keep) {
+  text_clear(&lines->text, keep);
+  work_trim(&lines->frame, &lines->frame_capacity, sizeof *lines->frame, keep);
+  lines->frame_count = 0;
+}
+
+static void row_lines_free(struct row_lines *lines) {
+  text_free(&lines->text);
+  free(lines->frame);
+}
+
 void flow_block_clear(struct flow_block *work, size_t keep) {
   if (block_memory(&work->block) > keep) block_free(&work->block);
   work_trim(&work->row, &work->row_capacity, sizeof *work->row, keep);
@@ -53,13 +64,13 @@ void flow_block_clear(struct flow_block *work, size_t keep) {
   work_trim(&work->packed, &work->packed_capacity, sizeof *work->packed, keep);
   work_trim(&work->offsets, &work->offset_capacity, sizeof *work->offsets, keep);
   work_trim(&work->batch, &work->batch_capacity, sizeof *work->batch, keep);
-  text_clear(&work->id_lines, keep);
-  text_clear(&work->text_lines, keep);
+  row_lines_clear(&work->id_lines, keep);
+  row_lines_clear(&work->text_lines, keep);
+  row_lines_clear(&work->field_lines, keep);
   text_clear(&work->reject_lines, keep);
   work->source_bytes = 0;
   work->rows = work->tokens = work->rejected = work->blank = work->truncated = 0;
   work->characters = work->embedded = 0;
-  work->id_frame_count = work->text_frame_count = 0;
   work->batch_count = 0;
   atomic_store(&work->batches_left, 0);
   atomic_store(&work->dropped, false);
@@ -73,11 +84,10 @@ void flow_block_free(struct flow_block *work) {
   block_free(&work->block);
   free(work->row);
   free(work->ids);
-  text_free(&work->id_lines);
-  text_free(&work->text_lines);
+  row_lines_free(&work->id_lines);
+  row_lines_free(&work->text_lines);
+  row_lines_free(&work->field_lines);
   text_free(&work->reject_lines);
-  free(work->id_frames);
-  free(work->text_frames);
   free(work->order);
   free(work->packed);
   free(work->offsets);

@@ -17,6 +17,13 @@ struct flow_row {
   int32_t line; /* line in the block, from 0 */
 };
 
+/* The lines of a row file, one a row. A row file is written in frames of whole rows. */
+struct row_lines {
+  struct text text;
+  int64_t *frame; /* [frame_count] where each frame ends in `text` */
+  int64_t frame_count, frame_capacity;
+};
+
 struct flow_block;
 
 /* One packed batch of a block: the block's rows order[first_row …], with tokens packed[first_token …]. */
@@ -40,12 +47,10 @@ struct flow_block {
   int64_t tokens, token_capacity;
   int64_t rejected, blank, truncated;
   int64_t characters, embedded; /* code points in the texts, and those not cut off */
-  struct text id_lines;         /* ids/ */
-  struct text text_lines;       /* text/, if texts are stored */
+  struct row_lines id_lines;    /* ids/ */
+  struct row_lines text_lines;  /* text/, if texts are stored */
+  struct row_lines field_lines; /* fields/, if fields are kept */
   struct text reject_lines;     /* rejects/ */
-  int64_t *id_frames;           /* [id_frame_count] ends of the frames in id_lines; likewise for text_lines */
-  int64_t *text_frames;
-  int64_t id_frame_count, text_frame_count, frame_capacity;
 
   /* made by packing */
   int32_t *order;   /* [rows] row numbers, longest first, ties by line */

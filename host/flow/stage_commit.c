@@ -35,18 +35,20 @@ static bool commit_vectors(const struct committing *commit, int32_t w, struct er
   return file_close(commit, &file, written, error);
 }
 
-/* Writes lines in frames that end at frames[i]; skips an empty last frame. */
-static bool commit_lines(const struct committing *commit, enum folder folder, const struct text *lines,
-                         const int64_t *frames, int64_t frame_count, struct error *error) {
+/* Writes a row file; skips an empty last frame. */
+static bool commit_lines(const struct committing *commit, enum folder folder, const struct row_lines *lines,
+                         struct error *error) {
+  const int64_t *frames = lines->frame;
   struct file_writer file;
   if (!file_open(commit, folder, 0, &file, error)) return false;
   struct seekable_zst_writer *writer =
       seekable_zst_writer_open(&file, commit->flow->options.zstd_level, error);
   bool written = writer != NULL;
   int64_t start = 0;
-  for (int64_t i = 0; written && i < frame_count; i++) {
+  for (int64_t i = 0; written && i < lines->frame_count; i++) {
     if (frames[i] > start)
-      written = seekable_zst_writer_frame(writer, lines->bytes + start, (size_t)(frames[i] - start), error);
+      written =
+          seekable_zst_writer_frame(writer, lines->text.bytes + start, (size_t)(frames[i] - start), error);
     start = frames[i];
   }
   written = written && seekable_zst_writer_finish(writer, error);
@@ -78,11 +80,9 @@ static bool commit_block(const struct committing *commit, struct error *error) {
     record->vector_bytes += work->rows * options->widths[w] * (int64_t)sizeof(uint16_t);
     if (!commit_vectors(commit, w, error)) return false;
   }
-  if (!commit_lines(commit, FOLDER_IDS, &work->id_lines, work->id_frames, work->id_frame_count, error))
-    return false;
-  if (options->store_text &&
-      !commit_lines(commit, FOLDER_TEXT, &work->text_lines, work->text_frames, work->text_frame_count, error))
-    return false;
+  if (!commit_lines(commit, FOLDER_IDS, &work->id_lines, error)) return false;
+  if (options->store_text && !commit_lines(commit, FOLDER_TEXT, &work->text_lines, error)) return false;
+  if (options->fields.kept && !commit_lines(commit, FOLDER_FIELDS, &work->field_lines, error)) return false;
   if (!commit_rejects(commit, error) || !run_log_commit(commit->flow->parts.log, record, error)) return false;
   struct part_summary summary;
   part_summary_of(record, &summary);

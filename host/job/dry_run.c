@@ -189,12 +189,13 @@ static double report_parts(const struct dry_run_report *report, const struct flo
 static void report_sizes(struct dry_run_report *report, const struct dry_run_parts *parts) {
   const struct flow_options *options = parts->options;
   const struct tally *tally = &report->tally;
-  const double record = RECORD_BYTES + RECORD_FILE_BYTES * (1.0 + options->width_count + options->store_text);
+  const double record = RECORD_BYTES + RECORD_FILE_BYTES * (1.0 + options->width_count + options->store_text +
+                                                            (options->fields.kept != NULL));
   const double rows = (double)tally->documents * report->scale;
   report->width_count = options->width_count;
   memcpy(report->widths, options->widths, sizeof report->widths);
   report->text_bytes = (double)tally->text_bytes * report->scale;
-  report->other_bytes = (double)(tally->id_bytes + tally->reject_bytes) * report->scale +
+  report->other_bytes = (double)(tally->id_bytes + tally->field_bytes + tally->reject_bytes) * report->scale +
                         record * report_parts(report, options, parts->shard_count);
   report->out_bytes = report->text_bytes + report->other_bytes;
   for (int32_t w = 0; w < options->width_count; w++) {

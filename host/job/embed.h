@@ -20,10 +20,11 @@ struct embed_options {
   const char *text_field; /* NULL: "text" */
   const char *id_field;   /* NULL: ids are shard:line */
   const char *title_field;
-  enum prompt_side side;   /* side of the model's prompt, if the user gives no prompt */
-  const char *prompt;      /* a text */
-  const char *prompt_name; /* one of the model's prompts */
-  int64_t max_line;        /* 0: 128 MiB */
+  const struct kept_fields *keep_fields; /* NULL: none */
+  enum prompt_side side;                 /* side of the model's prompt, if the user gives no prompt */
+  const char *prompt;                    /* a text */
+  const char *prompt_name;               /* one of the model's prompts */
+  int64_t max_line;                      /* 0: 128 MiB */
   int64_t block_lines, block_bytes;
   int32_t zstd_level; /* 0: EMBED_ZSTD_LEVEL */
   bool store_text;

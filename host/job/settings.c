@@ -86,7 +86,8 @@ static bool settings_prompt(const struct embed_options *options, const struct mo
 struct document_fields settings_fields(const struct embed_options *options) {
   return (struct document_fields){.text = options->text_field ? options->text_field : "text",
                                   .id = options->id_field,
-                                  .title = options->title_field};
+                                  .title = options->title_field,
+                                  .kept = options->keep_fields};
 }
 
 bool settings_for_flow(const struct embed_options *options, const struct model_config *model,
@@ -130,7 +131,8 @@ struct run_settings settings_of_run(const struct settings *settings) {
                              .block_lines = flow->limits.lines,
                              .block_bytes = flow->limits.bytes,
                              .zstd_level = flow->zstd_level,
-                             .store_text = flow->store_text};
+                             .store_text = flow->store_text,
+                             .keep_fields = flow->fields.kept ? flow->fields.kept->list : NULL};
   memcpy(run.widths.width, flow->widths, sizeof run.widths.width);
   return run;
 }

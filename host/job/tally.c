@@ -75,12 +75,12 @@ static bool tally_rejects(struct tally *tally, const struct flow_block *work, st
 }
 
 /* Adds the size of a file's frames. */
-static bool tally_frames(int64_t *bytes, const struct text *lines, const int64_t *frames, int64_t count,
-                         int zstd_level, struct error *error) {
+static bool tally_frames(int64_t *bytes, const struct row_lines *lines, int zstd_level, struct error *error) {
   int64_t start = 0;
-  for (int64_t f = 0; f < count; start = frames[f++]) {
-    if (frames[f] == start) continue;
-    const int64_t size = zst_size(lines->bytes + start, (size_t)(frames[f] - start), zstd_level, error);
+  for (int64_t f = 0; f < lines->frame_count; start = lines->frame[f++]) {
+    const size_t length = (size_t)(lines->frame[f] - start);
+    if (length == 0) continue;
+    const int64_t size = zst_size(lines->text.bytes + start, length, zstd_level, error);
     if (size < 0) return false;
     *bytes += size;
   }
@@ -99,10 +99,9 @@ bool tally_add(struct tally *tally, const struct flow_block *work, int zstd_leve
   tally->embedded += work->embedded;
   tally->reject_bytes += (int64_t)work->reject_lines.size;
   for (int64_t i = 0; i < work->rows; i++) tally->length[work->row[i].tokens]++;
-  return tally_frames(&tally->id_bytes, &work->id_lines, work->id_frames, work->id_frame_count, zstd_level,
-                      error) &&
-         tally_frames(&tally->text_bytes, &work->text_lines, work->text_frames, work->text_frame_count,
-                      zstd_level, error) &&
+  return tally_frames(&tally->id_bytes, &work->id_lines, zstd_level, error) &&
+         tally_frames(&tally->text_bytes, &work->text_lines, zstd_level, error) &&
+         tally_frames(&tally->field_bytes, &work->field_lines, zstd_level, error) &&
          tally_rejects(tally, work, error);
 }
 

@@ -18,8 +18,8 @@ struct tally {
   int64_t lines, documents, tokens, rejected, blank, truncated;
   int64_t characters, embedded; /* as in struct flow_block */
   int64_t blocks;
-  int64_t id_bytes, text_bytes, reject_bytes; /* bytes in ids/, text/ and rejects/ */
-  int64_t *length;                            /* [max_tokens + 1]: documents by number of tokens */
+  int64_t id_bytes, text_bytes, field_bytes, reject_bytes; /* bytes in ids/, text/, fields/ and rejects/ */
+  int64_t *length; /* [max_tokens + 1]: documents by number of tokens */
   int32_t max_tokens;
   struct reject_reason reason[TALLY_REASONS]; /* [reasons], in no order */
   int32_t reasons;

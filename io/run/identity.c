@@ -24,6 +24,7 @@ static const struct field settings_array[] = {
     {SETTING(FIELD_COUNT, block_bytes)},
     {SETTING(FIELD_NUMBER, zstd_level)},
     {SETTING(FIELD_FLAG, store_text)},
+    {SETTING(FIELD_STRING, keep_fields)},
 };
 static const struct field_table settings_fields = FIELD_TABLE(settings_array);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/kept_fields.h"
 #include "io/line_reader.h"
 #include "io/npy_zst.h"
 #include "io/run/id_line.h"
@@ -216,15 +217,29 @@ static bool vectors_check(const char *path, int32_t width, const struct part_rec
   return ok;
 }
 
-static bool lines_check(const char *path, int64_t expected, struct error *error) {
+/* True if a line of a file is what it should be. */
+typedef bool line_fn(const struct line *line);
+
+static bool line_any(const struct line *line) {
+  (void)line;
+  return true;
+}
+
+static bool line_is_fields(const struct line *line) {
+  return !line->too_long && kept_line_check(line->text, line->length);
+}
+
+static bool lines_check(const char *path, int64_t expected, line_fn *good, struct error *error) {
   struct line_reader *reader = line_reader_open(path, &(struct line_limits){.line = LINE_MAX_BYTES}, error);
   if (!reader) return false;
   enum line_result result;
   struct line line;
   int64_t count = 0;
-  while ((result = line_reader_next_any(reader, &line, error)) == LINE_READ) count++;
+  bool fine = true;
+  while ((result = line_reader_next_any(reader, &line, error)) == LINE_READ && (fine = good(&line))) count++;
   line_reader_close(reader);
   if (result == LINE_FAILED) return false;
+  if (!fine) return error_set(error, ERROR_INPUT, "row %lld is not a JSON object", (long long)count);
   return count == expected ||
          error_set(error, ERROR_INPUT, "it holds %lld lines; its part's record says %lld", (long long)count,
                    (long long)expected);
@@ -237,9 +252,11 @@ bool part_file_check(const char *path, const struct part_file *file, const struc
     case FOLDER_VECTORS:
       return vectors_check(path, width, record, settings, rows, error);
     case FOLDER_TEXT:
-      return lines_check(path, record->rows, error);
+      return lines_check(path, record->rows, line_any, error);
+    case FOLDER_FIELDS:
+      return lines_check(path, record->rows, line_is_fields, error);
     case FOLDER_REJECTS:
-      return lines_check(path, record->rejected, error);
+      return lines_check(path, record->rejected, line_any, error);
     case FOLDER_IDS:
     case FOLDER_RECORDS:
     case FOLDERS:

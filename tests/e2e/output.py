@@ -77,8 +77,8 @@ class Output:
         return {str(path.relative_to(self.path)): path.read_bytes() for path in found}
 
     def embedding(self) -> dict[str, bytes]:
-        """What must not depend on threads, kills and restarts: vectors, ids, texts, rejects, records."""
-        return self.files("w*/*", "ids/*", "text/*", "rejects/*", "parts/*")
+        """What must not depend on threads, kills and restarts: all files of all parts."""
+        return self.files("w*/*", "ids/*", "text/*", "fields/*", "rejects/*", "parts/*")
 
     def temporaries(self) -> list[str]:
         return [str(path) for path in self.path.rglob("*.tmp")]

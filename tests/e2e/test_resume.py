@@ -73,6 +73,7 @@ CHANGES = [
     ("block_bytes", "1K", "--block-bytes: "),
     ("zstd_level", 3, "--zstd-level: 1 in the manifest, 3 now"),
     ("store_text", False, "--store-text: true in the manifest, false now"),
+    ("keep_fields", "url", '--keep-fields: null in the manifest, "url" now'),
     ("batch_tokens", 4096, "--batch-tokens: "),
     ("model", GOLDEN / "bert-mean-v6", 'model.name: "xlmr-cls-v3" in the manifest, "bert-mean-v6" now'),
 ]

@@ -20,7 +20,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
   } while (0)
 
 static const struct document_fields choices[] = {
-    {"text", NULL, NULL}, {"text", "id", "title"}, {"text", "id", "id"}, {"t\xc3\xa0/", "", "text"}};
+    {.text = "text"},
+    {.text = "text", .id = "id", .title = "title"},
+    {.text = "text", .id = "id", .title = "id"},
+    {.text = "t\xc3\xa0/", .id = "", .title = "text"},
+};
 
 /* What jansson refuses and RFC 8259 does not: numbers too large for C, depth, a NUL in a key, lone
  * surrogates. */
@@ -127,6 +131,55 @@ static void check_inside(struct span span, const char *line, size_t length) {
   json_decref(text);
 }
 
+/* The value at a path of names, or NULL. */
+static const json_t *value_at(const json_t *root, const struct kept_field *field) {
+  for (int32_t i = 0; root && i < field->depth; i++)
+    root = json_is_object(root) ? json_object_get(root, field->name[i]) : NULL;
+  return root;
+}
+
+/* The line that is kept of a document is an object with the values that jansson finds in the document. */
+static void check_kept_line(const struct kept_fields *kept, const char *line, size_t length,
+                            const struct text *text) {
+  REQUIRE(text->size > 0 && text->bytes[text->size - 1] == '\n');
+  REQUIRE(kept_line_check(text->bytes, (int64_t)text->size - 1));
+  if (memchr(line, '\0', length)) return;
+  char *copy = replace_not_finite(line, &length);
+  json_t *root = json_loadb(copy, length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+  json_t *found = json_loadb(text->bytes, text->size, JSON_ALLOW_NUL, NULL);
+  free(copy);
+  for (int32_t i = 0; root && i < kept->count; i++) {
+    const json_t *expected = value_at(root, &kept->field[i]);
+    const json_t *value = json_object_get(found, kept->field[i].path);
+    REQUIRE(found && !expected == !value && (!value || json_equal(value, expected)));
+  }
+  json_decref(found);
+  json_decref(root);
+}
+
+static void check_keeping(const struct document_fields *fields, const char *original, size_t length,
+                          enum document_result without) {
+  struct kept_fields kept;
+  struct error error;
+  struct text text = {0};
+  struct document document;
+  char reason[256] = "", *line = malloc(length > 0 ? length : 1);
+  REQUIRE(line && kept_fields_parse("id,t\xc3\xa0/,title.a,x,a.b.c", &kept, &error));
+  memcpy(line, original, length);
+  const struct document_fields keeping = {
+      .text = fields->text, .id = fields->id, .title = fields->title, .kept = &kept};
+  const enum document_result result =
+      document_parse_keeping(&keeping, line, (int64_t)length, &document, &text, reason);
+  if (result == DOCUMENT_READ)
+    check_kept_line(&kept, original, length, &text);
+  else
+    REQUIRE(text.size == 0 && memcmp(line, original, length) == 0);
+  REQUIRE(result == without || strncmp(reason, "field \"", 7) == 0);
+  text_free(&text);
+  kept_fields_free(&kept);
+  free(line);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size < 1) return 0;
   const struct document_fields *fields = &choices[data[0] % 4];
@@ -146,6 +199,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   check_inside(document.title, line, length);
   check_inside(document.id, line, length);
   check_against_jansson(fields, original, length, result, &document, reason);
+  check_keeping(fields, original, length, result);
   free(line);
   return 0;
 }

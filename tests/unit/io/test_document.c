@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct document_fields text_only = {"text", NULL, NULL};
-static const struct document_fields all_fields = {"text", "id", "title"};
+static const struct document_fields text_only = {.text = "text", .id = NULL, .title = NULL};
+static const struct document_fields all_fields = {.text = "text", .id = "id", .title = "title"};
 
 /* A line in memory of just its size, so that a sanitizer sees a read past its end. */
 struct parsed {
@@ -93,7 +93,7 @@ static void fields_asked_for_are_found(void **state) {
   assert_reads(&text_only, "{\"id\":\"a1\",\"title\":\"x\",\"text\":\"\"}", "", NULL, NULL);
   assert_reads(&all_fields, " \t{ \"text\"\r:\n\"b\" , \"id\" : 7 , \"title\" : null } \r\n", "b", "7", NULL);
   assert_reads(&all_fields, "{\"id\":\"\",\"text\":\"b\"}", "b", "", NULL);
-  const struct document_fields other = {"cos", "_id", "títol"};
+  const struct document_fields other = {.text = "cos", .id = "_id", .title = "títol"};
   assert_reads(&other, "{\"text\":1,\"_id\":\"q\",\"títol\":\"t\",\"cos\":\"c\"}", "c", "q", "t");
 }
 
@@ -128,7 +128,7 @@ static void keys_compare_after_decoding(void **state) {
   assert_rejects(&text_only,
                  "{\"text\\u0000\":\"a\",\"tex\":\"b\",\"texts\":\"c\",\"\\u0074ex\":1,\"tex\\ud800\":2}",
                  "no field \"text\"");
-  const struct document_fields emoji = {"a/\xf0\x9f\x8e\x89", NULL, NULL};
+  const struct document_fields emoji = {.text = "a/\xf0\x9f\x8e\x89", .id = NULL, .title = NULL};
   assert_reads(&emoji, "{\"a\\/\\ud83c\\uDF89\":\"a\"}", "a", NULL, NULL);
 }
 
@@ -153,7 +153,7 @@ static void escapes_are_decoded_in_place(void **state) {
 
 static void one_value_can_serve_two_fields(void **state) {
   (void)state;
-  const struct document_fields same = {"text", "text", "text"};
+  const struct document_fields same = {.text = "text", .id = "text", .title = "text"};
   assert_reads(&same, "{\"text\":\"a\\\\nb\"}", "a\\nb", "a\\nb", "a\\nb");
 }
 
@@ -404,7 +404,7 @@ static void a_reason_with_a_long_name_is_whole_utf8(void **state) {
   name[400] = '\0';
   for (int shift = 0; shift < 2; shift++) {
     if (shift) name[0] = 'x', memmove(name + 1, name + 2, 399);
-    const struct document_fields fields = {name, NULL, NULL};
+    const struct document_fields fields = {.text = name, .id = NULL, .title = NULL};
     struct parsed parsed = parse(&fields, "{}");
     assert_int_equal(parsed.result, DOCUMENT_REJECTED);
     const size_t length = strlen(parsed.reason);

@@ -1,0 +1,36 @@
+/* The fields of a document that a run keeps beside its vectors (--keep-fields).
+ *
+ * A list of paths with commas between: "url,meta.department". A path leads from the document's object through
+ * objects inside it to a field; arrays are not entered. A backslash before a comma, a dot or a backslash
+ * makes that byte a part of the name: "a\.b" is the one field "a.b". Names are compared with decoded keys, so
+ * the key "t\u00edtol" is the name "títol". */
+#pragma once
+
+#include <stdint.h>
+
+#include "io/error.h"
+
+#define KEPT_FIELDS_MAX 64
+
+struct kept_field {
+  const char *path;  /* as in the list */
+  const char **name; /* [depth], from the outside in */
+  int32_t depth;
+};
+
+/* A zeroed struct is an empty list. */
+struct kept_fields {
+  struct kept_field field[KEPT_FIELDS_MAX];
+  int32_t count;
+  char *list; /* as it was given */
+  char *paths, *bytes;
+  const char **names; /* what the fields point to */
+};
+
+/* Parses a list; free it even if this fails. ERROR_USAGE if a name is empty, if a path stands twice or lies
+ * inside another one, if the list is not UTF-8, or if it is too long. */
+bool kept_fields_parse(const char *list, struct kept_fields *kept, struct error *error);
+void kept_fields_free(struct kept_fields *kept);
+
+/* True if a line of fields/ is what it should be: a JSON object and no more. */
+bool kept_line_check(const char *line, int64_t length);
