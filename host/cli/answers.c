@@ -8,8 +8,8 @@
 #include "host/cli/human.h"
 #include "host/cli/say.h"
 
-#define PLACE_COLUMNS 13 /* columns of rank and cosine */
-#define ID_COLUMNS 14    /* columns of most ids; keeps the texts below each other */
+#define PLACE_COLUMNS 13 /* columns for rank and cosine */
+#define ID_COLUMNS 14    /* columns for an id: most ids fit, so texts begin in one column */
 #define ID_COLUMNS_MAX 40
 
 void answers_init(struct answers *answers, bool json, int32_t width) {
@@ -24,9 +24,9 @@ void answers_free(struct answers *answers) {
   text_free(&answers->line);
 }
 
-/* Adds at most `most` characters of a text in the form for one line: each white space, and each character
- * that could steer the terminal, becomes one space. Returns the number of characters. (A character of two
- * columns, such as Chinese, counts as one; the terminal then wraps the line.) */
+/* Adds at most `most` characters to a line: each white space, and each character that could steer the
+ * terminal, becomes one space. Returns how many characters it added. (A character that is two columns wide,
+ * such as Chinese, counts as one; the terminal then wraps the line.) */
 static int shown_add(struct text *shown, const struct span *text, int most) {
   int count = 0;
   for (int64_t i = 0; i < text->length && count < most; count++) {
@@ -38,8 +38,8 @@ static int shown_add(struct text *shown, const struct span *text, int most) {
   return count;
 }
 
-/* Prints `count` characters if there is room for all of them. If not, cuts after a whole word, or inside a
- * word that is longer than half of the room. */
+/* Prints `count` characters if there is room for all. If not, cuts after a whole word, or inside a word that
+ * is longer than half the room. Returns how many columns it used. */
 static int shown_print(const struct text *shown, int count, int room) {
   if (room < 1) return 0;
   if (count <= room) {
@@ -63,8 +63,8 @@ static int shown_print(const struct text *shown, int count, int room) {
   return used + 1 + (word > 0);
 }
 
-/* Prints the id in its column; the column is narrower on a narrow terminal. Returns the number of
- * characters. */
+/* Prints the id in its column; the column is narrower on a narrow terminal. Returns how many columns it
+ * used. */
 static int print_id(const struct answers *answers, const struct span *id) {
   struct text shown = {0};
   const int most = answers->columns < 80 ? (answers->columns - PLACE_COLUMNS) / 2 : ID_COLUMNS_MAX;
@@ -145,7 +145,7 @@ static void append_answer(struct text *line, const struct search_answer *answer)
   text_append_string(line, "}");
 }
 
-/* Prints the object of a question once its answers are complete. */
+/* Prints the question's object once its answers are complete. */
 static void json_end(struct answers *answers) {
   if (answers->last < 0 || answers->line.failed) return;
   text_append_string(&answers->line, "]}\n");

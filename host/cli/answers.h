@@ -1,5 +1,5 @@
-/* Prints the answers of `nina search` to standard output: one line per answer for people, or one JSON object
- * per question. */
+/* Prints the answers that `nina search` finds to standard output: one line per answer for people, or one JSON
+ * object per question. */
 #pragma once
 
 #include "host/job/search.h"
@@ -8,11 +8,11 @@
 struct answers {
   bool json;
   bool heading; /* print the question above its answers; false if a person has just typed it */
-  int columns;  /* columns of the terminal; if 0, lines of ANSWER_COLUMNS */
+  int columns;  /* terminal's width; 0: ANSWER_COLUMNS */
   const char *const *question;
-  int32_t width;    /* of the vectors */
+  int32_t width;    /* vector width */
   int64_t last;     /* question printed last; -1 before the first */
-  int64_t textless; /* answers whose text could not be had, until the reason is told, once */
+  int64_t textless; /* answers without text; the reason is told once */
   bool why_told;
   char why[512]; /* reason for the first answer without text */
   struct text line;

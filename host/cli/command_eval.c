@@ -15,7 +15,7 @@
 struct eval_arguments {
   struct eval_options eval;
   const char *compare;
-  const char *compare_with; /* the argument of nina eval --compare OLD NEW, or NULL */
+  const char *compare_with; /* NEW in nina eval --compare OLD NEW, or NULL */
   int progress;             /* enum progress_mode */
   bool all, quiet, help;
   struct option_strings strings;

@@ -17,7 +17,7 @@ struct search_arguments {
   struct search_options search;
   bool json, quiet, help;
   struct option_strings strings;
-  char **question; /* [count] questions of the command line */
+  char **question; /* [count] from the command line */
   int count;
 };
 
@@ -73,7 +73,7 @@ static bool is_blank(const char *question) {
 }
 
 #define QUESTIONS_MAX 256                  /* questions from a pipe that one scan answers */
-#define QUESTION_BYTES ((int64_t)16 << 20) /* bytes of a line; more than any model reads */
+#define QUESTION_BYTES ((int64_t)16 << 20) /* bytes in a line; more than any model reads */
 
 /* Asks the questions and prints the answers. */
 static bool ask(struct search *search, struct answers *answers, char *const *question, int64_t count,
@@ -83,8 +83,8 @@ static bool ask(struct search *search, struct answers *answers, char *const *que
          answers_end(answers, error);
 }
 
-/* Returns the next question of standard input, allocated. NULL at the end of the input, or with *ok false on
- * an error. Skips blank lines. */
+/* Returns the next question from standard input, allocated. NULL if the input has ended, or, with *ok false,
+ * on an error. Skips blank lines. */
 static char *question_read(struct line_reader *reader, bool *ok, struct error *error) {
   struct line line;
   enum line_result result;
@@ -100,8 +100,8 @@ static char *question_read(struct line_reader *reader, bool *ok, struct error *e
   return NULL;
 }
 
-/* Gathers the questions of a pipe, so that one scan answers many of them. Answers each question of a person
- * at once. */
+/* Gathers questions that come from a pipe, because one scan can answer many questions. Answers a person's
+ * question at once. */
 static bool ask_input(struct search *search, struct answers *answers, bool person, struct error *error) {
   char *question[QUESTIONS_MAX];
   const int64_t most = person ? 1 : QUESTIONS_MAX;

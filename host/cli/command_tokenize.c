@@ -9,7 +9,7 @@
 #include "io/json_parse.h"
 #include "io/line_reader.h"
 
-#define TEXT_BYTES ((int64_t)128 << 20) /* bytes of a line, as in embed */
+#define TEXT_BYTES ((int64_t)128 << 20) /* bytes in a line, as in embed */
 
 struct tokenize_arguments {
   const char *model;
@@ -33,7 +33,7 @@ static void print_ids(const int32_t *ids, int32_t count) {
   puts("]");
 }
 
-/* Returns the text of a line: the string that the line spells in JSON, or the line itself. The caller frees
+/* Returns a line's text: the string that the line spells in JSON, or the line itself. The caller frees
  * *owned. */
 static bool line_text(char *line, size_t length, int64_t number, const char **text, size_t *size,
                       json_t **owned, struct error *error) {
@@ -53,7 +53,7 @@ static bool line_text(char *line, size_t length, int64_t number, const char **te
   return true;
 }
 
-/* Prints the ids of one line. */
+/* Prints one line's ids. */
 static bool tokenize_line(struct token_encoder *encoder, const struct line *line, int64_t number,
                           int32_t max_tokens, int32_t *ids, struct error *error) {
   const char *text;

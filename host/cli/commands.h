@@ -1,17 +1,17 @@
-/* The commands of the program. */
+/* nina's commands. */
 #pragma once
 
 #include "host/cli/options.h"
 #include "host/ranks/ranks.h"
 #include "io/error.h"
 
-/* Exit status of nina, as README lists them. */
+/* nina's exit statuses, as README lists them. */
 enum exit_status { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_REJECTS = 3 };
 
-/* Arguments of a command after its options. */
+/* What a command takes after its options. */
 enum operands { OPERANDS_NONE, OPERANDS_TEXT, OPERANDS_FILES, OPERANDS_FOLDERS };
 
-/* A command, as shown by its help, its man page and the shell completion. Lines of text have at most 110
+/* A command, as shown by its help, its man page and the shell completion. No line is longer than 110
  * bytes. */
 struct command {
   const char *name;
@@ -21,32 +21,32 @@ struct command {
   const struct option_spec *options; /* its table */
   const char *exits;                 /* "0 done; …"; NULL if there is nothing to add */
   enum operands operands;
-  int (*run)(int argc, char **argv); /* argv[0]: the command's name; returns the exit status of the process */
+  int (*run)(int argc, char **argv); /* argv[0]: the command's name; returns the exit status */
 };
 
 extern const struct command command_embed, command_search, command_eval, command_info, command_verify,
     command_tokenize;
 
-/* All commands in the order of the help, then NULL. */
+/* All commands in the help's order, then NULL. */
 extern const struct command *const commands[];
 
 /* NULL if no command has this name. */
 const struct command *command_find(const char *name);
 
-/* Print the text of `nina COMMAND --help`, and of `nina --help`. */
+/* Print what `nina COMMAND --help` and `nina --help` show. */
 void command_help(const struct command *command);
 void commands_help(FILE *stream);
 
-/* Joins the ranks of a command that many ranks run together under mpirun. Each process calls this function
- * after it has read its arguments; `parsed` is false, with *error filled, if the arguments are wrong. `way`
- * names the arguments that decide what the command does, for example "eval --vectors". If a rank could not
- * read its arguments, or has a different way, all ranks stop, and rank 0 says why. Returns NULL if the
- * command ends here, with *status filled; otherwise call ranks_close at the end.
+/* Joins the ranks that run a command together under mpirun. Each process calls this function after it has
+ * read its arguments; if the arguments are wrong, `parsed` is false and *error is filled. `way` names the
+ * arguments that decide what the command does, for example "eval --vectors". If a rank could not read its
+ * arguments, or has a different way, all ranks stop, and rank 0 says why. Returns NULL if the command ends
+ * here, with *status filled; otherwise call ranks_close at the end.
  *
  * If there are many ranks, only rank 0 prints and returns its exit status; the others end with EXIT_DONE.
  * (mpirun takes a rank with another exit status as failed, and may kill rank 0 before rank 0 has said
  * why.) */
 struct ranks *command_join(bool parsed, const char *way, struct error *error, int *status);
 
-/* Prints "nina: <message>" and returns the exit status of the error. */
+/* Prints "nina: <message>" and returns the error's exit status. */
 int command_fail(const struct error *error);

@@ -8,7 +8,7 @@ static bool is_option(const struct option_spec *spec) {
   return spec->type != OPTION_HEADING;
 }
 
-/* Prints `text` with a backslash before each character of `special`, and with `quote` for each '. */
+/* Prints `text` with a backslash before each character in `special`, and with `quote` for each '. */
 static void print_escaped(FILE *stream, const char *text, const char *special, const char *quote) {
   for (; *text; text++) {
     if (*text == '\'') {
@@ -24,7 +24,7 @@ static void print_words(FILE *stream, const char *const *words) {
   for (int i = 0; words[i]; i++) fprintf(stream, "%s%s", i ? " " : "", words[i]);
 }
 
-/* Prints one branch of bash's case: the words after option `spec` of `command`. */
+/* Prints one branch for bash's `case`: the words that may follow this option. */
 static void bash_value(FILE *stream, const struct command *command, const struct option_spec *spec) {
   const char *const *words;
   const enum value_kind kind = option_takes(spec, &words);
@@ -97,7 +97,7 @@ void completion_bash(FILE *stream) {
   fputs("  esac\n}\ncomplete -F _nina nina\n", stream);
 }
 
-/* Prints '--name=[help]:ARGUMENT:action', the format of _arguments. */
+/* Prints '--name=[help]:ARGUMENT:action', as _arguments expects. */
 static void zsh_option(FILE *stream, const struct option_spec *spec) {
   char help[OPTION_HELP_MAX];
   const char *const *words;

@@ -1,4 +1,4 @@
-/* Writes completion scripts for shells from the tables of the commands. */
+/* Writes completion scripts for shells from the commands' tables. */
 #pragma once
 
 #include <stdio.h>

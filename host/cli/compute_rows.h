@@ -1,7 +1,7 @@
-/* The rows of struct compute_options (host/job/device.h) for the option tables of the commands that compute.
- * To add an option to all these commands, add one row to COMPUTE_ROWS.
+/* Rows for struct compute_options (host/job/device.h). Each command that computes has these rows in its
+ * option table. To add an option to all these commands, add one row to COMPUTE_ROWS.
  *
- *   at              offset of the command's struct compute_options
+ *   at              place of struct compute_options in the command's options, in bytes
  *   device_help,    differ for each command, because the commands use a device for different
  *   precision_help  things */
 #pragma once
@@ -27,7 +27,7 @@
   {.name = "batch-tokens", .type = OPTION_INT, .offset = (at) + offsetof(struct compute_options, batch_tokens), \
    .argument = "N", .help = "tokens of a packed batch (default: suits the device)"}
 
-/* `texts`: name of the texts that are cut. */
+/* `texts` names what is cut. */
 #define MAX_TOKENS_ROW(at, texts)                                                                             \
   {.name = "max-tokens", .type = OPTION_INT, .offset = (at) + offsetof(struct compute_options, max_tokens),   \
    .argument = "N", .help = "cut " texts " at N tokens (default: the model's limit)"}

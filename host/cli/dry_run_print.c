@@ -56,7 +56,7 @@ static void print_documents(const struct dry_run_report *report) {
     say_named(stdout, "cut", "%s of %s at %d tokens", count, documents, tally->max_tokens);
 }
 
-/* Prints a reason, its count and the place of the first line. */
+/* Prints a reason, its count and the first line's place. */
 static void print_reason(const struct dry_run_report *report, int32_t r) {
   const struct reject_reason *reason = &report->tally.reason[r];
   char count[32];

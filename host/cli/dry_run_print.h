@@ -1,4 +1,4 @@
-/* Prints the result of a dry run to standard output. */
+/* Prints a dry run's result to standard output. */
 #pragma once
 
 #include "host/job/dry_run.h"

@@ -6,7 +6,7 @@
 #include "host/cli/human.h"
 #include "host/cli/say.h"
 
-#define LOSS_MIN 1e-12 /* least metric whose loss is told in per cent */
+#define LOSS_MIN 1e-12 /* the loss of a smaller metric is not told in per cent */
 
 static void print_heading(const struct eval_result *result) {
   char passages[32], queries[32];
@@ -36,7 +36,7 @@ static void print_cell(double value, double widest) {
   printf("%9.4f%9s", value, loss);
 }
 
-/* Prints a whole number for each width, above the column of the metrics. */
+/* Prints a whole number for each width, above the metrics' column. */
 static void print_sizes(const char *name, const struct eval_result *result, int32_t factor) {
   printf("%-12s", name);
   for (int32_t w = 0; w < result->width_count; w++)
@@ -59,7 +59,7 @@ void eval_table_print(const struct eval_result *result) {
   }
 }
 
-#define DOCUMENTS 1e7 /* size of the archive in the example of the bytes saved */
+#define DOCUMENTS 1e7 /* archive size in the example that shows how much a width saves */
 
 static double gigabytes(int32_t width) {
   return DOCUMENTS * width * sizeof(uint16_t) / 1e9;

@@ -1,17 +1,17 @@
-/* Prints the tables of `nina eval` to standard output. */
+/* Prints `nina eval`'s tables to standard output. */
 #pragma once
 
 #include "host/job/eval_compare.h"
 
-/* Prints the metrics of each width side by side, with the bytes per vector and the loss against the first
+/* Prints each width's metrics side by side, with the bytes per vector and the loss against the first
  * width. */
 void eval_table_print(const struct eval_result *result);
 
-/* Prints one line for each width narrower than the widest: its loss, the interval of the loss, and what the
- * width saves. */
+/* Prints one line for each width narrower than the widest: its loss, the loss's confidence interval, and what
+ * the width saves. */
 bool eval_widths_print(const struct eval_result *result, struct error *error);
 
-/* Prints the metrics of each width that changed by more than chance explains (with `all`: every metric),
- * with the interval of the difference. The heading names the two metrics.json files and the differences
- * between the two evaluations. */
+/* Compares two evaluations, width by width. Prints each metric that changed by more than chance explains
+ * (with `all`: every metric), with the difference's confidence interval. The heading names the two
+ * metrics.json files and how the two evaluations differ. */
 void comparison_print(const struct comparison *comparison, const char *before, const char *after, bool all);

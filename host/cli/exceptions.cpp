@@ -6,7 +6,7 @@
 #include <exception>
 #include <new>
 
-/* Allocates no memory: the most likely cause is a lack of memory. */
+/* Allocates no memory: most likely the library failed because memory is short. */
 static void tell(const char *sentence) {
   if (write(STDERR_FILENO, sentence, strlen(sentence)) < 0) return; /* no other place to report to */
 }

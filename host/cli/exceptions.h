@@ -1,4 +1,4 @@
-/* Uncaught exceptions of C++ libraries: thrown in a library's own thread, or through code that lets no
+/* C++ libraries' uncaught exceptions: thrown in a library's own thread, or through code that lets no
  * exception pass. */
 #pragma once
 

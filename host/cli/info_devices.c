@@ -10,7 +10,7 @@ struct devices {
   struct cuda_card cards[CUDA_CARDS_MAX];
   int32_t count;
   struct error none; /* reason, if there is no card */
-  /* The version of each library, or the reason why the library is missing. */
+  /* Each library's version, or the reason why the library is missing. */
   char products[32], group[32];
   struct error no_products, no_group;
 };
@@ -44,7 +44,7 @@ static void devices_print(const struct devices *devices) {
              devices->no_group.message);
 }
 
-/* Prints the version of a library, or the reason why the library is missing. */
+/* For each library: its version ("nccl"), or the reason why the library is missing ("no_nccl"). */
 static json_t *devices_json(const struct devices *devices) {
   json_t *cards = json_array();
   for (int32_t i = 0; i < devices->count; i++) {

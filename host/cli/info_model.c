@@ -69,7 +69,7 @@ static json_t *prompts_json(const struct model_config *config) {
   return prompts;
 }
 
-/* The members of the identity, as in manifest.json. */
+/* The identity's members, as in manifest.json. */
 static json_t *identity_json(const struct model_identity *identity) {
   json_t *json = json_pack("{s:s, s:s}", "name", identity->name, "identity", identity->hash);
   for (int32_t i = 0; i < identity->count; i++)

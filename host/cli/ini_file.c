@@ -100,7 +100,7 @@ bool ini_read(const char *path, ini_section_fn *section, ini_fn *value, void *co
   if (!file_check_file(path, error)) return false;
   struct line_reader *lines = line_reader_open(path, &limits, error);
   const bool ok = lines && read_lines(&reader, lines, error);
-  if (!ok && error->code == ERROR_INPUT) error->code = ERROR_USAGE; /* the file is part of the command line */
+  if (!ok && error->code == ERROR_INPUT) error->code = ERROR_USAGE; /* the file belongs to the command line */
   line_reader_close(lines);
   free(reader.section);
   return ok;

@@ -20,7 +20,7 @@ static void print_string(FILE *stream, const char *text) {
   print_text(stream, text, strlen(text));
 }
 
-/* Prints the paragraphs of struct command; roff fills all but the examples. */
+/* Prints a command's paragraphs; roff fills all but the examples. */
 static void print_paragraphs(FILE *stream, const char *text) {
   bool example = false, ended = false;
   while (*text) {
@@ -39,7 +39,7 @@ static void print_paragraphs(FILE *stream, const char *text) {
   if (example) fputs(".fi\n.RE\n", stream);
 }
 
-/* Prints the name of the page and its line in the list of all pages. */
+/* Prints the page's name and its line for the list of all pages. */
 static void print_head(FILE *stream, const char *name, const char *command, const char *summary) {
   fputs(".TH ", stream);
   for (const char *at = name; *at; at++) fputc(toupper((unsigned char)*at), stream);
@@ -95,7 +95,7 @@ void man_page(const struct command *command, FILE *stream) {
   fputs("\n", stream);
 }
 
-/* The format of host/cli/ini_file.h. */
+/* As host/cli/ini_file.h describes the format. */
 static const char configuration[] =
     "Options of embed, search and eval may stand in a file that --config names; the command line wins.\n"
     "A line is `name = value`, with the option's name without its dashes, before any section or in the one\n"

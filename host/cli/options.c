@@ -12,7 +12,7 @@
 #include "host/job/device.h"
 
 #define OPTIONS_MAX 64
-#define OPTIONS_BASE 1000 /* getopt's val of spec i is OPTIONS_BASE + i, larger than any character */
+#define OPTIONS_BASE 1000 /* getopt's val for spec i is OPTIONS_BASE + i, larger than any character */
 
 const char *const option_precisions[] = {"auto", "fp32", "bf16", "fp16", NULL};
 
@@ -32,8 +32,8 @@ static int least(int a, int b) {
   return a < b ? a : b;
 }
 
-/* Edit distance of two names of at most 63 bytes: the number of letters changed, left out, inserted, or
- * swapped with their neighbour (optimal string alignment). */
+/* Edit distance between two names (at most 63 bytes each): how many letters are changed, left out, inserted,
+ * or swapped with their neighbour (optimal string alignment). */
 static int name_distance(const char *a, const char *b) {
   int rows[3][64], *before = rows[0], *last = rows[1], *row = rows[2];
   const int length = (int)strlen(b);
@@ -59,7 +59,7 @@ static int name_distance(const char *a, const char *b) {
 #define NAME_LETTERS_PER_SLIP 3
 #define NAME_SLIPS_MAX 3
 
-/* `dashes` is the prefix of the names: "--", or "" in an .ini file. */
+/* `dashes` stands before each name: "--", or "" in an .ini file. */
 static bool unknown_name(const struct option_spec *specs, const char *kind, const char *dashes,
                          const char *name, const char *command, struct error *error) {
   const char *nearest = NULL;
@@ -79,8 +79,8 @@ static bool unknown_name(const struct option_spec *specs, const char *kind, cons
                    command);
 }
 
-/* Reports an option that getopt_long did not accept. `argument` contains the option; for a short option it
- * is the next argument. */
+/* Reports an option that getopt_long did not accept. `argument` contains a long option; optopt has a short
+ * option's letter. */
 static bool unknown_option(const struct option_spec *specs, const char *argument, const char *command,
                            struct error *error) {
   char name[64];
@@ -95,7 +95,7 @@ static bool unknown_option(const struct option_spec *specs, const char *argument
   return unknown_name(specs, "option", "--", name, command, error);
 }
 
-/* Parses a number of digits from `least` to `most`. If `suffixes`, one of K, M and G may follow. */
+/* Parses digits: a number from `least` to `most`. If `suffixes`, one K, M or G may follow. */
 static bool parse_number(const char *name, const char *value, int64_t least, int64_t most, bool suffixes,
                          int64_t *number, struct error *error) {
   static const char units[] = "KMG";
@@ -111,7 +111,7 @@ static bool parse_number(const char *name, const char *value, int64_t least, int
   return true;
 }
 
-/* Parses the number of an option that counts something. */
+/* Parses an option's value that is a count. */
 static bool parse_count(const struct option_spec *spec, const char *value, int64_t *number,
                         struct error *error) {
   const bool size = spec->type == OPTION_SIZE;
@@ -165,7 +165,7 @@ static bool parse_choice(const struct option_spec *spec, const char *value, int 
   return error_set(error, ERROR_USAGE, "%s: \"%s\" is none of %s", spec->name, value, known);
 }
 
-/* The number after the colon is the number of the card. */
+/* The number after the colon is the card's number. */
 static bool parse_device(const char *name, const char *value, struct compute_options *options,
                          struct error *error) {
   static const char card[] = "cuda:";
@@ -265,7 +265,7 @@ static bool ini_section(void *user, const char *section, struct error *error) {
 static bool ini_value(void *user, const char *section, const char *name, const char *value,
                       struct error *error) {
   const struct ini_context *context = user;
-  if (*section && strcmp(section, context->command) != 0) return true; /* section of another command */
+  if (*section && strcmp(section, context->command) != 0) return true; /* another command's section */
   const struct option_spec *spec = spec_find(context->specs, name);
   if (!spec || spec->type == OPTION_CONFIG)
     return unknown_name(context->specs, "key", "", name, context->command, error);
@@ -370,7 +370,7 @@ void options_print(const struct option_spec *specs, FILE *stream) {
     char left[64];
     snprintf(left, sizeof left, "  --%s %s", specs->name, specs->argument ? specs->argument : "");
     const char *text = specs->help;
-    /* The help is a column of its own, so each new line of the help is indented to that column. */
+    /* The help has its own column, so each new line is indented to that column. */
     for (bool first_line = true; text; first_line = false) {
       const char *end = strchr(text, '\n');
       const int length = end ? (int)(end - text) : (int)strlen(text);

@@ -9,12 +9,12 @@
 #include "io/error.h"
 
 enum option_type {
-  OPTION_END,     /* end of a table */
+  OPTION_END,     /* last row */
   OPTION_HEADING, /* not an option: a heading in the help */
   OPTION_FLAG,    /* bool */
   OPTION_STRING,  /* const char * */
   OPTION_INT,     /* int32_t, above 0 */
-  OPTION_SIZE,    /* int64_t, above 0, with an optional K, M or G (powers of 1,024) */
+  OPTION_SIZE,    /* int64_t, above 0; K, M or G may follow (powers of 1,024) */
   OPTION_SHARE,   /* double, above 0 and at most 1, from a percentage as 1% or 0.5% */
   OPTION_WIDTHS,  /* struct width_list, from a list with commas */
   OPTION_CHOICE,  /* int: index in choices */
@@ -22,15 +22,15 @@ enum option_type {
   OPTION_CONFIG,  /* the .ini file itself */
 };
 
-/* One row of a command's table. Tables use designated initialisers. */
+/* One row in a command's table. Tables use designated initialisers. */
 struct option_spec {
   const char *name; /* without the dashes; also the key in an .ini file */
   enum option_type type;
-  size_t offset;        /* of the value in the command's options; the value has the type above */
-  const char *argument; /* name of the value in the help */
+  size_t offset;        /* the value's place in the command's options */
+  const char *argument; /* the value's name in the help */
   const char *help;
   const char *const *choices; /* OPTION_CHOICE: names, then NULL */
-  int64_t most;               /* largest value; 0: the largest of the type */
+  int64_t most;               /* largest value; 0: the type's largest */
 };
 
 /* The row for each command that reads .ini files. */
@@ -40,26 +40,26 @@ struct option_spec {
    .help = "read options from a file first: `name = value` lines"}
 // clang-format on
 
-/* Largest number of threads: the threads of a machine with two of today's largest processors (192 cores of
- * two threads each). Each thread costs memory, so a larger number is taken as a typing error. */
+/* Most threads: a machine with two of today's largest processors has so many (192 cores each, two threads per
+ * core). Each thread costs memory, so a larger number is taken as a typing error. */
 #define OPTION_THREADS_MAX 768
 
-/* Names of the choices, in the order of enum precision. */
+/* The choices' names, in enum precision's order. */
 extern const char *const option_precisions[];
 
-/* The strings of an .ini file; zeroed at the start. */
+/* Strings from an .ini file; zeroed at the start. */
 struct option_strings {
   char **string;
   size_t count;
 };
 
-/* Parses a command's arguments into `target`. If --config names an .ini file, that file is read first, so
- * the command line wins. An .ini file has keys `name = value` (flags: true or false), before the first
- * section or in the section named after the command.
+/* Parses a command's arguments into `target`. If --config names an .ini file, that file is read first, so the
+ * command line wins. An .ini file has keys `name = value` (flags: true or false), before the first section or
+ * in the section named after the command.
  *
  *   specs   ends with OPTION_END
- *   first   filled with the index in argv of the positional arguments, which come last
- *   kept    filled with the strings from the file; the caller frees them when `target` is no longer used.
+ *   first   index in argv of the first positional argument; positional arguments come last
+ *   kept    strings from the file; the caller frees them when `target` is no longer used.
  *           NULL for a command without --config. Other strings point into argv.
  *   help    set by -h and --help
  *
@@ -69,7 +69,7 @@ bool options_parse(const char *command, const struct option_spec *specs, int arg
 
 void option_strings_free(struct option_strings *kept);
 
-/* Kind of an option's value, for the completion of a shell. */
+/* What an option takes, for shell completion. */
 enum value_kind { VALUE_NONE, VALUE_TEXT, VALUE_FILE, VALUE_FOLDER, VALUE_WORDS };
 
 /* *words: for VALUE_WORDS the words, then NULL. */
@@ -77,7 +77,7 @@ enum value_kind option_takes(const struct option_spec *spec, const char *const *
 
 #define OPTION_HELP_MAX 512
 
-/* Writes the help of an option on one line. */
+/* Writes an option's help as one line. */
 void option_help_line(const struct option_spec *spec, char text[OPTION_HELP_MAX]);
 
 /* Prints the table as help. */

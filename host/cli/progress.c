@@ -14,15 +14,15 @@
 #include "io/text.h"
 
 #define BAR_INTERVAL 200000000LL     /* ns; 5 a second: smooth, and cheap over a slow line */
-#define LINES_INTERVAL 10000000000LL /* ns; the log of a night stays readable */
+#define LINES_INTERVAL 10000000000LL /* ns; a night's log stays readable */
 #define JSON_INTERVAL 1000000000LL
 
 #define COLUMNS 80  /* columns, if the terminal does not tell */
-#define BAR_ROOM 14 /* least room that the words of a line leave for the bar */
+#define BAR_ROOM 14 /* least room that a line's words leave for the bar */
 
 const char *const progress_modes[] = {"auto", "bar", "json", "none", NULL};
 
-/* Seconds since the start of the run; never 0, because rates divide by the time. */
+/* Seconds since the run's start; never 0, because rates divide by the time. */
 static double status_seconds(const struct embed_status *status) {
   return status->flow.nanoseconds > 0 ? (double)status->flow.nanoseconds / 1e9 : 1e-9;
 }
@@ -44,8 +44,8 @@ static double status_eta(const struct embed_status *status) {
   return left <= 0 ? 0 : left / ((double)status->flow.source_bytes / status_seconds(status));
 }
 
-/* A line of pieces with two spaces between them. If a piece has no room, the piece and all later pieces are
- * left out. */
+/* A line made from pieces, with two spaces between them. If a piece has no room, this piece and all later
+ * pieces are left out. */
 struct pieces {
   char text[256];
   int length, room;
@@ -158,7 +158,7 @@ void progress_clear(struct progress *progress) {
   progress->bar_shown = false;
 }
 
-/* With --progress json each line of standard error is a JSON object, until an error ends the output. */
+/* With --progress json each line on standard error is a JSON object, until an error ends the output. */
 static void notice_json(const char *sentence) {
   struct text text = {0};
   text_append_string(&text, "{\"event\":\"notice\",\"sentence\":");
@@ -242,7 +242,7 @@ static void summary_left_out(const struct run_totals *totals) {
   human_counted(totals->rows, "document", "documents", documents);
   if (totals->rejected > 0) say_named(stderr, "rejected", "%s", lines);
   if (totals->truncated == 0) return;
-  /* An older version did not count characters, and of a cut title none is missing. */
+  /* An older version did not count characters. If only titles were cut, no character of a text is missing. */
   if (totals->embedded < totals->characters)
     say_named(stderr, "cut", "%s of %s cut; %.0f %% of the text was embedded", cut, documents,
               floor(100 * (double)totals->embedded / (double)totals->characters));

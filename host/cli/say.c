@@ -21,8 +21,7 @@ static bool is_printable(uint32_t point) {
   return true;
 }
 
-/* Decodes the character at the start of the bytes. Returns its length, or 0 if the bytes are not UTF-8 (RFC
- * 3629). */
+/* Decodes the first character. Returns its length in bytes, or 0 if the bytes are not UTF-8 (RFC 3629). */
 static size_t decode(const unsigned char *bytes, size_t size, uint32_t *point) {
   static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
   const unsigned char lead = bytes[0];
@@ -49,7 +48,7 @@ size_t say_character(const char *bytes, size_t size, bool *printable) {
   return length > 0 ? length : 1;
 }
 
-/* Writes the escaped form of a character that must not be printed unchanged. */
+/* Writes a character that must not be printed unchanged in its escaped form. */
 static void spell(struct text *line, const char *bytes, size_t size) {
   char spelled[16];
   uint32_t point;

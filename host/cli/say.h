@@ -1,7 +1,7 @@
-/* Prints text for people, perhaps on a terminal. Texts of documents, names of files and error sentences may
- * hold any bytes, but must not steer the terminal or change the order in which text is read. Control
- * characters (C0, DEL, C1, the line and paragraph separators), marks that set the direction of text, and
- * bytes that are not UTF-8 are printed in the form \n, \t, \x1b or \u202e. */
+/* Prints text for people, perhaps on a terminal. Documents, file names and error sentences may hold any
+ * bytes, but must not steer the terminal or change the order in which text is read. Control characters (C0,
+ * DEL, C1, the line and paragraph separators), marks that set the text direction, and bytes that are not
+ * UTF-8 are printed in the form \n, \t, \x1b or \u202e. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 /* Prints one line, including the line end. */
 void say_line(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Prints one line of a summary: two spaces, `name` in a column of 11, and the text. */
+/* Prints one summary line: two spaces, `name` padded to 11 columns, and the text. */
 void say_named(FILE *stream, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* True if a line for standard output was lost because memory was short. */
@@ -20,6 +20,6 @@ bool say_failed(void);
 /* Prints a notice or an error to standard error: "nina: <sentence>". */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Returns the length of the character at the start of `bytes` (size > 0). *printable: the character may be
- * printed unchanged. */
+/* Returns the first character's length in bytes (size > 0). *printable: the character may be printed
+ * unchanged. */
 size_t say_character(const char *bytes, size_t size, bool *printable);

@@ -20,7 +20,7 @@ void signals_begin(void);
  * function before a command does anything: an uncaught signal ends the process. */
 const atomic_int *signals_catch(void);
 
-/* Returns the exit status of a run that ended with `status`. If SIGINT or SIGTERM stopped the run before its
+/* Returns the exit status for a run that ended with `status`. If SIGINT or SIGTERM stopped the run before its
  * end (EXIT_FAILED), the exit status is 128 + the signal's number, as in shells. A launcher such as mpirun
- * changes such a status to one of its own, so if `launched`, the status stays. */
+ * replaces such a status by its own, so if `launched`, the status stays. */
 int signals_status(int status, bool launched);

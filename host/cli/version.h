@@ -1,5 +1,5 @@
 /* `nina --version`. */
 #pragma once
 
-/* Prints the version, the encoders of this build, the processor features that they use, and the libraries. */
+/* Prints the version, this build's encoders, the processor features that they use, and the libraries. */
 void version_print(void);
