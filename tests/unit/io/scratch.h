@@ -1,11 +1,11 @@
-/* For tests of files: a folder of their own, and children in which the fault switch is set. */
+/* For tests that use files: each gets its own folder, and can start children with the fault switch set. */
 #pragma once
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-/* cmocka.h wants the four above before it. */
+/* cmocka.h needs the four headers above. */
 #include <cmocka.h>
 #include <ftw.h>
 #include <stdbool.h>
@@ -51,7 +51,7 @@ static inline int scratch_remove(void **state) {
   return failed;
 }
 
-/* "folder/name" in a buffer that the caller gives, so that nothing has to be freed. */
+/* Returns "folder/name" in the caller's buffer, so that nothing needs to be freed. */
 static inline const char *scratch_path(char buffer[512], const void *folder, const char *name) {
   assert_true(snprintf(buffer, 512, "%s/%s", (const char *)folder, name) < 512);
   return buffer;
@@ -70,7 +70,7 @@ static inline void scratch_write(const void *folder, const char *name, const voi
   assert_int_equal(fclose(file), 0);
 }
 
-/* The whole file, to be freed. */
+/* Returns the whole file; the caller frees it. */
 static inline unsigned char *scratch_read(const void *folder, const char *name, size_t *size) {
   char path[512];
   FILE *file = fopen(scratch_path(path, folder, name), "rb");
@@ -86,9 +86,11 @@ static inline unsigned char *scratch_read(const void *folder, const char *name, 
   return bytes;
 }
 
-/* Runs `body` in a child whose NINA_FAULT is `fault`. Returns what body returned, or minus the number of the
- * signal that ended the child. A process reads the switch once, and a child has what its parent has read: so
- * tests that use this come first in their program, and do in the parent nothing that meets the switch. */
+/* Runs `body` in a child with NINA_FAULT set to `fault`. Returns what `body` returned, or minus the signal's
+ * number if a signal ended the child.
+ *
+ * A process reads the switch once, and a child inherits what its parent has read. So these tests come first
+ * in their program, and until then the parent runs no code that reads the switch. */
 static inline int child_run(const char *fault, int (*body)(void *), void *context) {
   fflush(NULL);
   const pid_t child = fork();

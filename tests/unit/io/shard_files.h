@@ -1,4 +1,4 @@
-/* What the tests of the input side share: shards of each format, whole and damaged. */
+/* Shared by the tests that read input: shards in each format, whole and damaged. */
 #pragma once
 
 #include <zlib.h>
@@ -47,7 +47,7 @@ static inline void bytes_add_gzip(struct bytes *bytes, const void *data, size_t 
   free(packed);
 }
 
-/* Adds a zstd frame, with a checksum. */
+/* Adds a zstd frame with a checksum. */
 static inline void bytes_add_zstd(struct bytes *bytes, const void *data, size_t size) {
   const size_t bound = ZSTD_compressBound(size);
   unsigned char *packed = malloc(bound);
@@ -62,19 +62,19 @@ static inline void bytes_add_zstd(struct bytes *bytes, const void *data, size_t 
   free(packed);
 }
 
-/* Adds a skippable zstd frame with some bytes in it. */
+/* Adds a skippable zstd frame that holds `size` bytes. */
 static inline void bytes_add_skippable(struct bytes *bytes, uint8_t size) {
   const unsigned char header[8] = {0x5e, 0x2a, 0x4d, 0x18, size};
   bytes_add(bytes, header, sizeof header);
   for (int i = 0; i < size; i++) bytes_add(bytes, "x", 1);
 }
 
-/* Begins a zstd frame by hand: no sizes, no checksum, a window of 1 MiB. Blocks follow. */
+/* Begins a zstd frame by hand: no sizes, no checksum, a 1 MiB window. Blocks follow. */
 static inline void bytes_add_frame_header(struct bytes *bytes) {
   bytes_add(bytes, "\x28\xb5\x2f\xfd\x00\x50", 6);
 }
 
-/* Adds an uncompressed block (kind 0), or a header of a kind that does not exist (3), where a decoder must
+/* Adds an uncompressed block (kind 0), or a header whose kind does not exist (3), at which a decoder must
  * stop. */
 static inline void bytes_add_raw_block(struct bytes *bytes, const char *text, bool last, unsigned kind) {
   const size_t size = strlen(text);
@@ -91,8 +91,8 @@ static inline char *shard_put(void **state, const char *name, const struct bytes
   return strdup(scratch_path(path, *state, name));
 }
 
-/* Starts this program anew in this process, as `program path`; returns if that fails. If it runs under an
- * emulator of its processor (scripts/test-arm64), the emulator is what can be started. */
+/* Starts this program again in this process as `program path`; returns only if the start fails. If the
+ * program runs under a processor emulator (scripts/test-arm64), starts the emulator. */
 static inline void program_start(const char *path) {
   const char *emulator = getenv("NINA_EMULATOR");
   char program[512] = "";
@@ -103,8 +103,8 @@ static inline void program_start(const char *path) {
   }
 }
 
-/* Runs this program anew with NINA_FAULT set, as `program path`, because a process reads that variable once.
- * Returns its exit status. */
+/* Runs this program again as `program path` with NINA_FAULT set, because a process reads NINA_FAULT once.
+ * Returns the exit status. */
 static inline int run_with_fault(const char *fault, const char *path) {
   const pid_t child = fork();
   assert_true(child >= 0);

@@ -6,9 +6,9 @@
 
 #define MEBI ((int64_t)1 << 20)
 
-/* ---- The oracle: borders by the rule of block.h, computed from the whole text at once. ---- */
+/* ---- The oracle: borders by the rule in block.h, computed from the whole text at once. ---- */
 
-/* Where the line that begins at `start` ends, its LF included. */
+/* The offset after the line that begins at `start`, including its LF. */
 static size_t oracle_line_end(const struct bytes *text, size_t start) {
   while (start < text->size && text->data[start] != '\n') start++;
   return start < text->size ? start + 1 : start;
@@ -50,7 +50,7 @@ static void assert_same_border(const struct block_border *border, const struct b
   assert_int_equal(border->incomplete, expected->incomplete);
 }
 
-/* Every line's text by the rules of block.h. */
+/* Checks each line's text by the rules in block.h. */
 static void assert_lines(const struct block *block, const struct bytes *text, int64_t max_line) {
   size_t start = (size_t)block->border.first_offset;
   for (int64_t i = 0; i < block->border.lines; i++) {
@@ -82,8 +82,8 @@ static struct block_reader *reader_of(const char *path, const struct block_limit
   return reader;
 }
 
-/* Reads (or passes over every block for which index % skip == 0) a shard to its end and holds it against the
- * oracle. */
+/* Reads a shard to its end and compares every block with the oracle. If skip > 0, skips the blocks with index
+ * % skip == 0. */
 static void assert_reads_like_oracle(const char *path, const struct bytes *text,
                                      const struct block_limits *limits, int skip) {
   struct block_reader *reader = reader_of(path, limits);
@@ -111,7 +111,7 @@ static void assert_reads_like_oracle(const char *path, const struct bytes *text,
 
 /* ---- Texts ---- */
 
-/* Lines of lengths from 0 to a few hundred bytes, now and then a long one, with every kind of line end. */
+/* Lines from 0 to a few hundred bytes, now and then a long one, with every kind of line end. */
 static struct bytes mixed_text(int lines, size_t long_line) {
   static const char *const ends[] = {"\n", "\r\n", "\n", "\r\r\n", " \n"};
   struct bytes text = {0};
@@ -158,8 +158,8 @@ static void compressed_shards_have_the_same_borders(void **state) {
   bytes_free(&zstd);
 }
 
-/* What was read ahead of a block is not counted with it: of a plain file not at all, and of compressed ones,
- * whose bytes are decompressed a stretch at a time, no more than a small block's share. */
+/* Bytes read ahead do not count as consumed. A plain file is exact. A compressed file is decompressed a
+ * stretch at a time, so the count may be off by at most a small block's share. */
 static void bytes_consumed_follow_the_blocks_and_not_the_reads(void **state) {
   const struct block_limits limits = {10, MEBI, MEBI};
   struct bytes text = mixed_text(20000, 0), gzip = {0}, zstd = {0};
@@ -223,7 +223,7 @@ static void every_ending_of_a_small_shard_is_right(void **state) {
   }
 }
 
-/* Lines over both limits are never held; what is known of them is right all the same. */
+/* A line over both limits is never held in memory, yet its length and hash are right. */
 static void a_line_too_long_to_hold_is_passed_over(void **state) {
   static const char *const ends[] = {"\n", "\r\n", "\r\nnext\n", "\nnext", "\r", ""};
   const struct block_limits limits = {100, 5000, 3000};
@@ -235,7 +235,7 @@ static void a_line_too_long_to_hold_is_passed_over(void **state) {
       struct bytes text = {0};
       if (first == 1) bytes_add_text(&text, "before\n");
       if (first == 2) bytes_add_text(&text, "\xef\xbb\xbf");
-      /* The line end falls on every side of the border of a read. */
+      /* The line end falls on each side of a read's border. */
       bytes_add(&text, filling, 3 * 256 * 1024 - i);
       bytes_add_text(&text, ends[i]);
       char *path = shard_put(state, "long.jsonl", &text);
@@ -247,7 +247,7 @@ static void a_line_too_long_to_hold_is_passed_over(void **state) {
   free(filling);
 }
 
-/* The mark, a CR and the LF do not count as text, also where the LF comes with the next read. */
+/* The mark, a CR and the LF do not count as text, even if the LF comes with the next read. */
 static void a_line_of_just_the_longest_text_is_given(void **state) {
   const int64_t longest = 256 * 1024 - 4;
   const struct block_limits limits = {100, 5000, longest};
@@ -281,8 +281,8 @@ static void memory_is_bounded_by_the_limits(void **state) {
   bytes_free(&text);
 }
 
-/* Reads blocks of at most 1,000 bytes: none but one of a long line may keep much more. Returns the number of
- * those. */
+/* Reads blocks with at most 1,000 bytes each. Only a block with one long line may keep much more memory.
+ * Returns how many such blocks there are. */
 static int count_large_blocks(const char *path, int64_t max_line) {
   const struct block_limits limits = {10, 1000, max_line};
   struct block_reader *reader = reader_of(path, &limits);
@@ -313,7 +313,7 @@ static void memory_of_one_long_line_is_given_back(void **state) {
 
 /* ---- Damage ---- */
 
-/* A zstd file whose text is `text` and then damage: a block of a kind that does not exist. */
+/* A zstd file that holds `text` and then damage: a block whose kind does not exist. */
 static char *put_damaged(void **state, const char *text) {
   struct bytes content = {0};
   bytes_add_frame_header(&content);
@@ -324,8 +324,8 @@ static char *put_damaged(void **state, const char *text) {
   return path;
 }
 
-/* Reads (and passes over) a shard that is damaged after `text`: the numbers of lines of its blocks must be
- * `lines`, the last of them incomplete. */
+/* Reads a shard that is damaged after `text`, and skips through it too: its blocks must have `lines` lines
+ * each, and the last block must be incomplete. */
 static void assert_damaged_blocks(void **state, const char *text, const struct block_limits *limits,
                                   const int64_t *lines, int count) {
   char *path = put_damaged(state, text);
@@ -365,7 +365,7 @@ static void damage_keeps_the_rule_of_borders(void **state) {
   assert_damaged_blocks(state, "1\n2\n3\n4", &by_lines, (const int64_t[]){2, 1}, 2);
   assert_damaged_blocks(state, "1\n2\n3\n4\n", &by_lines, (const int64_t[]){2, 2, 0}, 3);
   assert_damaged_blocks(state, "1\n2\n3\n4\n5", &by_lines, (const int64_t[]){2, 2, 0}, 3);
-  /* Three lines fill the block; the fourth, though cut, would go past it. */
+  /* Three lines fill the block. The fourth is cut, but would still go past the limit. */
   assert_damaged_blocks(state, "1\n2\n3\n4", &by_bytes, (const int64_t[]){3, 0}, 2);
   assert_damaged_blocks(state, "1\n2\n3\n", &by_bytes, (const int64_t[]){3}, 1);
   assert_damaged_blocks(state, "1\n234567890123456789", &tiny, (const int64_t[]){1, 0}, 2);
@@ -385,7 +385,7 @@ static void damage_is_told_with_line_and_byte(void **state) {
   free(path);
 }
 
-/* A file that was shortened or has grown since its size was noted is damaged at its end, and not complete. */
+/* If a file has shrunk or grown since its size was noted, its end counts as damaged, not as complete. */
 static void a_file_of_another_size_is_damaged_at_its_end(void **state) {
   const struct block_limits limits = {2, 1000, 1000};
   static const char text[] = "one\ntwo\nthree\n";
@@ -414,7 +414,7 @@ static void a_file_of_another_size_is_damaged_at_its_end(void **state) {
   free(path);
 }
 
-/* Run in a process of its own: exit status 0 when the first block is whole and a later one fails. */
+/* Runs in its own process. Exit status 0 if the first block is whole and a later one fails. */
 static int read_with_fault(const char *path) {
   const struct block_limits limits = {100, 1000, 1000};
   struct error error = {0};
@@ -438,7 +438,7 @@ static void a_read_failure_is_not_damage(void **state) {
   char *path = shard_put(state, "failing.jsonl", &text);
   assert_int_equal(run_with_fault("read:2:EIO", path), 0);
   assert_int_equal(run_with_fault("read:1:EIO", path), 1);
-  /* The read that looks for the end fails: what came before is delivered. */
+  /* The read that looks for the end fails: the blocks before it are delivered. */
   bytes_add_gzip(&gzip, text.data, text.size);
   free(path);
   path = shard_put(state, "failing.jsonl.gz", &gzip);
@@ -448,12 +448,12 @@ static void a_read_failure_is_not_damage(void **state) {
   bytes_free(&gzip);
 }
 
-/* A block of which it is not known whether it is the last is not delivered: nobody would commit the shard's
- * end. */
+/* If the look-ahead fails, nothing says whether the block is the last. Then the block is dropped: if it were
+ * committed without the mark, the shard would have no end. */
 static void block_whose_look_for_the_end_fails_is_none(void **state) {
   struct bytes text = {0};
   for (int i = 0; i < 200; i++)
-    bytes_add_text(&text, "x\n"); /* two blocks to the line: see read_with_fault */
+    bytes_add_text(&text, "x\n"); /* exactly two blocks: see read_with_fault */
   char *path = shard_put(state, "even.jsonl", &text);
   assert_int_equal(run_with_fault("read:2:EIO", path), 0);
   text.size -= 200;
@@ -486,7 +486,7 @@ static void seek_goes_on_after_any_border(void **state) {
   }
   assert_true(block_reader_seek(other, &previous, &error));
   assert_int_equal(block_reader_next(other, &block, &error), BLOCK_END);
-  /* And back, after the end. */
+  /* Seek back after the end. */
   border = oracle_block(&text, &limits, &first);
   assert_true(block_reader_seek(other, &first, &error));
   assert_int_equal(block_reader_next(other, &block, &error), BLOCK_READ);
@@ -511,7 +511,7 @@ static void seek_in_a_compressed_shard_asks_to_read_through(void **state) {
   assert_int_equal(error.code, ERROR_NONE);
   assert_int_equal(block_reader_skip(reader, &border, &error), BLOCK_READ);
   assert_same_border(&border, &first);
-  /* To know that nothing follows, nothing need be read. */
+  /* Nothing follows the last block, so nothing needs to be read. */
   const struct block_border last = {.index = 3, .end_of_shard = true};
   assert_true(block_reader_seek(reader, &last, &error));
   assert_int_equal(block_reader_skip(reader, &border, &error), BLOCK_END);

@@ -2,7 +2,7 @@
 
 #include "tests/unit/io/shard_files.h"
 
-/* 700 kB in lines that compress, but not to nothing: several zstd blocks, several reads. */
+/* 700 kB in lines that compress moderately: several zstd blocks, several reads. */
 static struct bytes sample_text(void) {
   struct bytes text = {0};
   char line[256];
@@ -16,7 +16,8 @@ static struct bytes sample_text(void) {
   return text;
 }
 
-/* Reads a source to its end or its damage with calls of one capacity. Returns the last call's value. */
+/* Reads a source to its end or its damage, each call with the same capacity. Returns the last call's
+ * value. */
 static int64_t drain(struct byte_source *source, size_t capacity, struct bytes *text, struct error *error) {
   char *buffer = malloc(capacity);
   assert_non_null(buffer);
@@ -42,18 +43,18 @@ static void assert_reads_as(const char *path, const struct bytes *expected, size
   bytes_free(&text);
 }
 
-/* Puts a file, and checks that it reads as `expected` whatever the capacity of the calls. */
+/* Writes a file and checks that it reads as `expected` at every capacity. */
 static void assert_content_reads_as(void **state, const struct bytes *content, const struct bytes *expected) {
   char *path = shard_put(state, "content", content);
   assert_reads_as(path, expected, 1 << 20);
   assert_reads_as(path, expected, 4099);
-  /* Every way in which the calls' ends can fall on those of frames and members. */
+  /* A call can end anywhere inside a frame or a member. */
   for (size_t capacity = 1; expected->size < 100 && capacity <= expected->size; capacity++)
     assert_reads_as(path, expected, capacity);
   free(path);
 }
 
-/* Checks that the file reads as `expected` and is damaged there, whatever the capacity; the message holds
+/* Checks that the file reads as `expected` and then is damaged, at every capacity; the message must contain
  * `why`. */
 static void assert_damaged_after(void **state, const struct bytes *content, const struct bytes *expected,
                                  const char *why) {
@@ -131,7 +132,7 @@ static void small_files_are_plain(void **state) {
   }
 }
 
-/* The hard case: output and damage in the same call of the decompressor. */
+/* The hard case: one call to the decompressor returns both output and damage. */
 static void text_before_a_corrupt_zstd_block_is_returned(void **state) {
   struct bytes content = {0}, text = {0};
   bytes_add_frame_header(&content);
@@ -147,7 +148,7 @@ static void text_before_a_corrupt_zstd_block_is_returned(void **state) {
 static void corrupt_blocks_of_real_frames_lose_no_earlier_text(void **state) {
   struct bytes text = sample_text(), content = {0};
   bytes_add_zstd(&content, text.data, text.size);
-  /* The checksum: all text is there, and the damage is told. */
+  /* The checksum is wrong: all text is returned, then the damage is reported. */
   content.data[content.size - 1] ^= 1;
   assert_damaged_after(state, &content, &text, "corrupt");
   bytes_free(&content);
@@ -260,7 +261,7 @@ static void consumed_counts_compressed_bytes(void **state) {
   bytes_free(&zstd);
 }
 
-/* Standard input as a pipe that gives a byte at a time: the format must be found all the same. */
+/* Standard input is a pipe that gives one byte at a time: the format must still be found. */
 static void standard_input_comes_in_pieces(void **state) {
   (void)state;
   struct bytes zstd = {0}, text = {0};
@@ -273,7 +274,7 @@ static void standard_input_comes_in_pieces(void **state) {
     close(ends[0]);
     for (size_t i = 0; i < zstd.size; i++) {
       if (write(ends[1], zstd.data + i, 1) != 1) _exit(1);
-      if (i < 6) usleep(2000); /* so that the reader sees the first bytes one by one, most of the time */
+      if (i < 6) usleep(2000); /* so that the reader usually sees the first bytes one by one */
     }
     _exit(0);
   }
@@ -309,8 +310,8 @@ static void what_is_no_file_is_named(void **state) {
   assert_non_null(strstr(error.message, "is a folder"));
 }
 
-/* Run in a process of its own. The first read of a plain file takes 256 KiB, every further one what is asked
- * for: the third fails at byte 256 Ki + 4 Ki, and so does every later call. */
+/* Runs in its own process. The first read from a plain file takes 256 KiB, each later read takes what is
+ * asked for. So the third read fails at byte 256 Ki + 4 Ki, and every later call fails too. */
 static int read_with_fault(const char *path) {
   struct error error = {0}, again = {0};
   char buffer[4096];

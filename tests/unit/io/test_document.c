@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* cmocka.h leaves the four above to whoever includes it. */
+/* cmocka.h needs the four headers above. */
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 static const struct document_fields text_only = {.text = "text", .id = NULL, .title = NULL};
 static const struct document_fields all_fields = {.text = "text", .id = "id", .title = "title"};
 
-/* A line in memory of just its size, so that a sanitizer sees a read past its end. */
+/* The line's copy has exactly the line's size, so that a sanitizer sees a read past the end. */
 struct parsed {
   char *line;
   enum document_result result;
@@ -60,12 +60,12 @@ static void assert_rejects(const struct document_fields *fields, const char *lin
   if (parsed.result != DOCUMENT_REJECTED) print_error("not rejected: %s\n", line);
   assert_int_equal(parsed.result, DOCUMENT_REJECTED);
   assert_string_equal(parsed.reason, reason);
-  /* A rejected line is as it was, for whoever wants to show it. */
+  /* A rejected line stays unchanged, so that the caller can show it. */
   assert_memory_equal(parsed.line, line, strlen(line));
   free(parsed.line);
 }
 
-/* Checks a value of an unknown field: accepted, and what follows it is found. */
+/* Checks that an unknown field may have this value, and that the field after it is found. */
 static void assert_value_passes(const char *value) {
   char line[512];
   snprintf(line, sizeof line, "{\"x\":%s,\"text\":\"t\"}", value);
@@ -74,7 +74,7 @@ static void assert_value_passes(const char *value) {
   assert_reads(&text_only, line, "t", NULL, NULL);
 }
 
-/* Checks that a value of an unknown field is malformed, at the byte (from 1) of the value. */
+/* Checks that this value in an unknown field is malformed, at the given byte (from 1) in the value. */
 static void assert_value_fails(const char *value, int byte) {
   char line[512], start[64];
   snprintf(line, sizeof line, "{\"x\":%s,\"text\":\"t\"}", value);
@@ -339,7 +339,8 @@ static void invalid_utf8_rejects_wherever_it_stands(void **state) {
                                     "\xf5\x80\x80\x80",
                                     "\xff"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-    /* At every place in the steps of sixteen and eight bytes, behind ASCII and behind another character. */
+    /* At every position in the steps with sixteen and eight bytes, after ASCII and after another
+     * character. */
     for (int before = 0; before < 40; before++) {
       char line[160], reason[64];
       snprintf(line, sizeof line, "{\"x\":\"%.*s%s%s\",\"text\":\"a\"}", before,
@@ -350,7 +351,7 @@ static void invalid_utf8_rejects_wherever_it_stands(void **state) {
   assert_rejects(&text_only, "{\"text\":\"a\",\"\xff\":1}", "invalid UTF-8 at byte 14");
 }
 
-/* A control character, a quote and a backslash must be seen wherever they fall in a step of the fast path. */
+/* A control character, a quote and a backslash must be seen at every position in a fast-path step. */
 static void every_place_of_a_string_is_looked_at(void **state) {
   (void)state;
   for (int before = 0; before < 40; before++)
@@ -367,7 +368,7 @@ static void every_place_of_a_string_is_looked_at(void **state) {
     }
 }
 
-/* `depth` arrays or objects, or each in turn, around one value; `closers` of them closed again. */
+/* A value inside `depth` arrays, objects, or both in turn; only `closers` levels are closed again. */
 static struct parsed parse_nested(int64_t depth, int64_t closers, int pattern) {
   static const char head[] = "{\"x\":", tail[] = ",\"text\":\"t\"}";
   char *line = malloc((size_t)depth * 6 + sizeof head + sizeof tail + 8), *at = line;

@@ -6,7 +6,7 @@
 #include "io/fault.h"
 #include "tests/unit/io/scratch.h"
 
-/* Bit i of the result is set where call i + 1 failed. */
+/* Sets bit i in the result if call i + 1 failed. */
 static int failures(enum fault_site site, int calls, int number) {
   int bits = 0;
   for (int i = 0; i < calls; i++) {
@@ -27,7 +27,8 @@ static int two_of_each(void *context) {
          failures(FAULT_RENAME, 2, 0) << 4 | failures(FAULT_READ, 2, EIO) << 6;
 }
 
-/* 0: the switch reads well; 1: it does not, and the error says so; more: something is wrong. */
+/* Returns 0 if the switch is read without error, 1 if the error names the switch, more if something else is
+ * wrong. */
 static int check(void *context) {
   (void)context;
   struct error error = {0};
@@ -66,7 +67,7 @@ static void kill_ends_the_process_at_the_call(void **state) {
   assert_int_equal(child_run("write:6:kill", five_writes, &(int){0}), 0);
 }
 
-/* The second write begins only once another thread has made the file; both succeed. */
+/* The second write begins only after another thread has made the file; both succeed. */
 static void *make_the_file(void *made) {
   *(bool *)made = true;
   FILE *file = fopen(getenv("NINA_FAULT_UNTIL"), "w");
@@ -77,7 +78,7 @@ static int second_write_waits(void *context) {
   pthread_t thread;
   bool made = false;
   (void)context;
-  if (fault_point(FAULT_WRITE) != 0) return 1; /* whoever waited here would wait without end */
+  if (fault_point(FAULT_WRITE) != 0) return 1; /* a call that waited here would wait for ever */
   pthread_create(&thread, NULL, make_the_file, &made);
   const int failed = fault_point(FAULT_WRITE);
   const int early = access(getenv("NINA_FAULT_UNTIL"), F_OK);
@@ -90,7 +91,7 @@ static void wait_lasts_until_the_file_is_there(void **state) {
   setenv("NINA_FAULT_UNTIL", scratch_path(path, *state, "go"), 1);
   assert_int_equal(child_run("write:2:wait", second_write_waits, NULL), 0);
   unsetenv("NINA_FAULT_UNTIL");
-  assert_int_equal(child_run("write:2:wait", check, NULL), 1); /* for what? */
+  assert_int_equal(child_run("write:2:wait", check, NULL), 1); /* nothing says what to wait for */
 }
 
 static void malformed_switch_is_reported_and_arms_nothing(void **state) {

@@ -8,7 +8,7 @@
 #include "tests/unit/io/scratch.h"
 
 #define EMPTY_HASH \
-  "99aa06d3014798d86001c324468d497f" /* XXH3-128 of no bytes, from the algorithm's own test vectors */
+  "99aa06d3014798d86001c324468d497f" /* XXH3-128 over no bytes, from the algorithm's own test vectors */
 
 static int entries(const char *folder, char last[256]) {
   int count = 0;
@@ -60,7 +60,7 @@ static void file_that_cannot_be_read_is_named(void **state) {
   assert_says(&error, "No such file");
 }
 
-/* Neither a pipe that nobody writes to is waited for, nor a device read that never ends. */
+/* A pipe without a writer is not waited for, and an endless device is not read. */
 static void what_is_no_regular_file_is_refused_at_once(void **state) {
   char pipe[512], *data;
   size_t size;
@@ -257,7 +257,7 @@ static void folder_that_cannot_be_synced_is_an_error(void **state) {
 int main(void) {
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
   const struct CMUnitTest tests[] = {
-      /* First those with faults: see child_run. */
+      /* Tests with faults come first: see child_run. */
       IN_SCRATCH(failed_commit_keeps_the_old_file_and_no_temporary),
       IN_SCRATCH(death_keeps_the_old_file_and_a_temporary_that_is_known),
       IN_SCRATCH(folder_that_cannot_be_synced_is_an_error),

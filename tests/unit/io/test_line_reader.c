@@ -79,7 +79,7 @@ static void compressed_lines_are_read_up_to_the_damage(void **state) {
   bytes_free(&zstd);
 }
 
-/* Of lengths around the limit and around what is read at a time. */
+/* Line lengths around the limit and around one read's size. */
 static void longest_line_is_taken_and_a_longer_one_is_named(void **state) {
   static const int64_t limits[] = {1, 100, (128 << 10) - 2, 128 << 10, 300000};
   for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)

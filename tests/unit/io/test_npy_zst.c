@@ -1,4 +1,4 @@
-/* Vector files: NumPy's own bytes inside, any rows out again. */
+/* Vector files: the inside is exactly what NumPy writes, and any rows can be read back. */
 #include "io/npy_zst.h"
 
 #include <zstd.h>
@@ -28,7 +28,7 @@ static void values_write(const char *path, const uint16_t *values, int64_t rows,
 }
 
 static void decompressed_file_is_what_numpy_saves(void **state) {
-  /* numpy.save of zeros((3, 20), '<f2') begins so; the rest of the header is spaces and a line end. */
+  /* numpy.save of zeros((3, 20), '<f2') begins like this; spaces and a line end complete the header. */
   static const char expected[] =
       "\x93NUMPY\x01\x00v\x00{'descr': '<f2', 'fortran_order': False, 'shape': (3, 20), }";
   char path[512], content[HEADER_BYTES + 3 * 20 * 2];
@@ -45,7 +45,7 @@ static void decompressed_file_is_what_numpy_saves(void **state) {
   free(values);
 }
 
-/* Writes rows and reads them back: each alone, all at once, and stretches that begin and end in different
+/* Writes rows and reads them back: one by one, all at once, and in stretches that begin and end in different
  * frames. */
 static void rows_check(const char *path, int64_t rows, int32_t width) {
   struct error error;

@@ -1,11 +1,11 @@
-/* Weights files: what the header says is checked against the file before any of it is used. */
+/* Weights files: the header's numbers are checked against the file before they are used. */
 #include "io/safetensors.h"
 
 #include <math.h>
 
 #include "tests/unit/io/scratch.h"
 
-/* Writes a file of this header and `data_size` bytes 0, 1, 2, …; returns its path. */
+/* Writes a file with this header and the `data_size` bytes 0, 1, 2, …; returns its path. */
 static const char *weights_write(char path[512], const void *folder, const char *header, size_t data_size) {
   unsigned char file[4096] = "";
   const size_t length = strlen(header);
@@ -100,7 +100,7 @@ static void header_longer_than_the_format_allows_is_refused(void **state) {
   for (int i = 0; i < 8; i++) head[i] = (unsigned char)(length >> (8 * i));
   scratch_write(*state, "model.safetensors", head, sizeof head);
   scratch_path(path, *state, "model.safetensors");
-  assert_int_equal(truncate(path, 8 + (off_t)length), 0); /* a hole: no disk is used */
+  assert_int_equal(truncate(path, 8 + (off_t)length), 0); /* a hole: uses no disk */
   assert_null(safetensors_open(path, &error));
   assert_says(&error, "the format allows");
 }
@@ -165,7 +165,7 @@ static float half_value(uint16_t bits) {
 
 static void every_fp16_number_becomes_the_same_fp32_number(void **state) {
   (void)state;
-  /* One byte off, since a tensor is aligned to nothing. */
+  /* One byte off, because a tensor may lie at any address. */
   unsigned char *bytes = malloc(2 * 65536 + 1);
   float *got = malloc(65536 * sizeof *got);
   assert_true(bytes && got);

@@ -1,4 +1,4 @@
-/* Seekable zstd files: written as the format says, read from anywhere, and refused when damaged. */
+/* Seekable zstd files: written as the format says, read from anywhere, and refused if damaged. */
 #include "io/seekable_zst.h"
 
 #include <zstd.h>
@@ -8,11 +8,11 @@
 #define CONTENT_BYTES 70000
 #define FOOT_BYTES 9
 
-/* Sizes of the frames that tests write: ends and a middle of all kinds; their sum is CONTENT_BYTES. */
+/* Frame sizes that the tests write: small and large ones, also at both ends. The sum is CONTENT_BYTES. */
 static const size_t frame_sizes[] = {1, 20000, 128, 40000, 1, 2, 9868};
 #define FRAMES (sizeof frame_sizes / sizeof frame_sizes[0])
 
-/* Half noise and half text, so that frames are stored both raw and compressed. */
+/* Half noise and half text: some frames are stored raw, some compressed. */
 static void content_make(unsigned char *content) {
   uint32_t random = 1;
   for (size_t i = 0; i < CONTENT_BYTES; i++) {
@@ -36,7 +36,7 @@ static void content_write(const char *path, const unsigned char *content) {
   assert_ok(file_writer_commit(&file, NULL, &error), &error);
 }
 
-/* Opens a file and reads all of it; false where either refuses. */
+/* Opens a file and reads all its content; false if either step fails. */
 static bool whole_is_read(const char *path, unsigned char *content, struct error *error) {
   struct seekable_zst_reader *reader = seekable_zst_reader_open(path, error);
   if (!reader) return false;
@@ -123,7 +123,7 @@ static void table_is_laid_out_as_the_format_says(void **state) {
   for (size_t i = 0; i < FRAMES; i++) {
     assert_int_equal(number_at(table + 8 + 8 * i + 4), frame_sizes[i]);
     assert_int_equal(ZSTD_getFrameContentSize(frame, size), frame_sizes[i]);
-    assert_true(frame[4] & 4); /* RFC 8878: the bit of the frame header that announces a checksum */
+    assert_true(frame[4] & 4); /* RFC 8878: this bit in the frame header announces a checksum */
     frame += number_at(table + 8 + 8 * i);
   }
   assert_ptr_equal(frame, table);
@@ -226,7 +226,7 @@ static void flipped_bit_never_gives_other_bytes(void **state) {
     for (int bit = 0; bit < 8; bit += 3) {
       file[i] ^= (unsigned char)(1 << bit);
       scratch_write(*state, "flipped.zst", file, size);
-      /* Some bits mean nothing, as those of the table's descriptor that the format leaves unused. */
+      /* Some bits mean nothing: the format leaves a few unused in the table's descriptor. */
       if (whole_is_read(path, got, &error))
         assert_memory_equal(got, content, CONTENT_BYTES);
       else
@@ -243,9 +243,9 @@ static void table_that_promises_the_impossible_is_refused(void **state) {
   } forged[] = {
       {8, 0xffffffffu, 1},  /* more than 8 bytes can give */
       {0xffffffffu, 10, 1}, /* longer than the file */
-      {7, 10, 1},           /* shorter than what stands before the table */
-      {8, 10, 0xffffffffu}, /* more frames than the table has room for */
-      {8, 10, 0},           /* none, yet bytes before the table */
+      {7, 10, 1},           /* shorter than the bytes before the table */
+      {8, 10, 0xffffffffu}, /* more frames than fit in the table */
+      {8, 10, 0},           /* no frames, yet bytes before the table */
   };
   char path[512];
   struct error error;

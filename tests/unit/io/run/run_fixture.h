@@ -1,5 +1,5 @@
-/* A small run for the tests of the run log: shards of a few blocks, and parts whose bytes follow from shard
- * and block alone. */
+/* A small run for the tests that need a run log: shards with a few blocks each. The bytes in a part depend
+ * only on its shard and block. */
 #pragma once
 
 #include <jansson.h>
@@ -15,10 +15,11 @@
 #define BLOCK_LINES 10
 #define BLOCK_BYTES 1000
 
-/* What a part is to be besides its numbers. */
+/* What is special about a part, besides its numbers. */
 enum part_kind { PART_PLAIN, PART_END, PART_INCOMPLETE, PART_REJECTS };
 
-/* The usual request; a test changes what it is about. `shards` stays the caller's; nothing is to be freed. */
+/* The usual request; a test changes the fields that it tests. The caller keeps `shards`; nothing needs to be
+ * freed. */
 struct fixture_request {
   struct compute_class class;
   struct run_identity identity;
@@ -43,7 +44,7 @@ static inline void request_make(struct fixture_request *fixture, const struct sh
   model_identity_string(&fixture->identity.model, "tokenizer", "0b");
 }
 
-/* A shard that need not exist: the run log only compares size and fingerprint. */
+/* A shard without a file: the run log compares only size and fingerprint. */
 static inline struct shard shard_named(const char *path, int64_t size) {
   struct shard shard = {.path = (char *)path, .size = size};
   snprintf(shard.fingerprint, sizeof shard.fingerprint, "%032llx", (long long)size);
@@ -56,7 +57,7 @@ static inline json_t *fixture_json(const char *text) {
   return json;
 }
 
-/* OUT inside the scratch folder. */
+/* The path to OUT inside the scratch folder. */
 static inline const char *fixture_out(const void *folder) {
   static char path[512];
   return scratch_path(path, folder, "out");
@@ -69,7 +70,7 @@ static inline struct run_log *fixture_open(const void *folder, const struct shar
   return run_log_open(fixture_out(folder), &fixture.request, error);
 }
 
-/* Another rank of a log's job. */
+/* Attaches another rank of the job that opened `log`. */
 static inline struct run_log *fixture_attach(const void *folder, const struct run_log *log) {
   struct error error;
   void *pack;
@@ -81,7 +82,7 @@ static inline struct run_log *fixture_attach(const void *folder, const struct ru
   return attached;
 }
 
-/* Rows of length 1, which tell the part. */
+/* Writes unit vectors that differ from part to part. */
 static inline bool part_vectors_write(struct file_writer *file, const struct part_record *record,
                                       int32_t width, struct error *error) {
   uint16_t rows[BLOCK_LINES * 8] = {0};
@@ -90,7 +91,7 @@ static inline bool part_vectors_write(struct file_writer *file, const struct par
   return npy_zst_write(file, rows, record->rows, width, 1, error);
 }
 
-/* The first `rows` lines of the block. */
+/* Writes the ids of the block's first `rows` lines. */
 static inline bool part_ids_write(struct file_writer *file, const struct part_record *record,
                                   struct error *error) {
   const struct block_border *border = &record->border;
@@ -126,7 +127,7 @@ static inline bool part_file_make(struct run_log *log, struct part_record *recor
   return false;
 }
 
-/* Writes the files of a part and commits it. An incomplete part holds half a block. */
+/* Writes a part's files and commits the part. An incomplete part holds half a block. */
 static inline bool part_make(struct run_log *log, int32_t shard, int32_t block, enum part_kind kind,
                              struct error *error) {
   const int64_t lines = kind == PART_INCOMPLETE ? BLOCK_LINES / 2 : BLOCK_LINES;
@@ -156,7 +157,7 @@ static inline bool part_make(struct run_log *log, int32_t shard, int32_t block, 
          run_log_commit(log, &record, error);
 }
 
-/* Parts 0 … blocks - 1 of a shard, the last one its end. */
+/* Makes parts 0 … blocks - 1 of a shard; the last part ends the shard. */
 static inline void shard_make(struct run_log *log, int32_t shard, int32_t blocks) {
   struct error error;
   for (int32_t block = 0; block < blocks; block++)

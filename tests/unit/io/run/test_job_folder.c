@@ -1,4 +1,4 @@
-/* OUT belongs to the job that opened it last: what is left of an earlier one can change nothing. */
+/* OUT belongs to the job that opened it last: an earlier job can change nothing, even if it still runs. */
 #include "io/run/job_folder.h"
 
 #include <pthread.h>
@@ -8,7 +8,7 @@
 
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
 
-/* Another run than the fixture's: other settings, larger blocks. */
+/* Opens a run that differs from the fixture's: other settings, larger blocks. */
 static struct run_log *other_open(const void *folder, const struct shard *shards, int32_t count) {
   struct fixture_request fixture;
   struct error error;
@@ -48,7 +48,7 @@ static void late_rank_of_an_overwritten_job_can_change_nothing(void **state) {
   struct run_log *old = fixture_open(*state, shards, 2, RUN_RESUME, &error);
   struct run_log *late = fixture_attach(*state, old);
   shard_make(old, 1, 3);
-  /* One file is there, the next is half written when the other job begins. */
+  /* When the other job begins, one file is complete and the next is half written. */
   assert_ok(part_file_make(late, &record, FOLDER_VECTORS, 8, &error), &error);
   assert_ok(run_log_file_open(late, FOLDER_VECTORS, 4, 0, 0, &begun, &error), &error);
   assert_ok(file_writer_write(&begun, "old", 3, &error), &error);
@@ -64,8 +64,8 @@ static void late_rank_of_an_overwritten_job_can_change_nothing(void **state) {
   expect_shut_out(part_make(late, 0, 5, PART_END, &error), &error);
   strcpy(record.border.hash, "0123456789abcdef0123456789abcdef");
   expect_shut_out(run_log_commit(late, &record, &error), &error);
-  expect_shut_out(run_log_forget(old, 1, 0, &error), &error); /* whose record is there again */
-  expect_shut_out(run_log_forget(old, 1, 2, &error), &error); /* and is not */
+  expect_shut_out(run_log_forget(old, 1, 0, &error), &error); /* the new job has this record */
+  expect_shut_out(run_log_forget(old, 1, 2, &error), &error); /* and not this one */
   expect_shut_out(run_log_finish(old, &error), &error);
   run_log_close(late);
   run_log_close(old);
@@ -73,7 +73,7 @@ static void late_rank_of_an_overwritten_job_can_change_nothing(void **state) {
   assert_true(run_log_complete(now));
   run_log_close(now);
 
-  /* And the new run stands for the next start, too. */
+  /* And the next start takes over the new run. */
   struct fixture_request fixture;
   request_make(&fixture, shards, 2, RUN_RESUME);
   fixture.identity.settings.zstd_level = 9;
@@ -83,7 +83,7 @@ static void late_rank_of_an_overwritten_job_can_change_nothing(void **state) {
   run_log_close(now);
 }
 
-/* Another version of the shard: the rank that read the damaged one must not put its part over the new one. */
+/* A late rank read a damaged version and must not put its part over the repaired shard's part. */
 static void late_rank_that_read_a_damaged_shard_can_change_nothing(void **state) {
   struct shard shard = shard_named("a", 1);
   struct error error;
@@ -113,7 +113,7 @@ static void job_that_is_shut_out_leaves_the_later_one_alone_when_it_ends(void **
   run_log_close(now);
 }
 
-/* Entries of OUT with a temporary name. */
+/* How many entries in OUT have a temporary name. */
 static int temporaries;
 static int entry_count(const char *path, const struct stat *status, int kind, struct FTW *walk) {
   (void)status;
@@ -141,8 +141,8 @@ static void whatever_a_dead_job_left_unfinished_is_removed(void **state) {
   struct error error;
   char path[512];
   assert_int_equal(child_run("", begin_and_die, *state), -SIGKILL);
-  assert_int_equal(count_temporaries(*state), 2); /* its folder, and the file in it */
-  /* And one of a job on another machine, and what could not be removed. */
+  assert_int_equal(count_temporaries(*state), 2); /* its folder, and the file in that folder */
+  /* Add remains from a job on another machine, and remains that could not be removed. */
   assert_int_equal(mkdir(scratch_path(path, *state, "out/.job.elsewhere-1-1.tmp"), 0777), 0);
   scratch_write(*state, "out/.job.elsewhere-1-1.tmp/.part-00000-00000.npy.zst.elsewhere-1-2.tmp", "x", 1);
   assert_int_equal(mkdir(scratch_path(path, *state, "out/.gone.elsewhere-1-1.tmp"), 0777), 0);
@@ -178,7 +178,7 @@ static void temporary_files_of_an_earlier_version_are_removed(void **state) {
   assert_false(scratch_exists(*state, "out/w3"));
 }
 
-/* OUT with the folder of a job that died. */
+/* Leaves OUT with a dead job's folder inside. */
 static void leave_folder(const void *folder) {
   char path[512];
   assert_int_equal(mkdir(fixture_out(folder), 0777), 0);
@@ -208,7 +208,7 @@ static int take_and_be_refused(void *folder) {
          !strstr(error.message, "end the process, then start again): Permission denied");
 }
 
-/* The earlier job is shut out, but over NFS that would not be enough. */
+/* The earlier job is shut out, but over NFS shutting it out would not be enough. */
 static void folder_that_cannot_be_removed_is_an_error_until_it_can(void **state) {
   leave_folder(*state);
   for (int tries = 0; tries < 2; tries++) {
@@ -329,7 +329,7 @@ static void empty_folder_is_taken_out_only_by_the_job_whose_folder_stands(void *
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      /* First those with a child: see child_run. */
+      /* Tests with child processes come first: see child_run. */
       IN_SCRATCH(death_while_another_folder_is_taken_away_leaves_nothing_that_stays),
       IN_SCRATCH(folder_that_cannot_be_removed_is_an_error_until_it_can),
       IN_SCRATCH(whatever_a_dead_job_left_unfinished_is_removed),

@@ -11,7 +11,7 @@
 
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
 
-/* The lock's text as JSON. */
+/* Reads the lock file as JSON. */
 static json_t *lock_read(const void *out, const char *name) {
   char path[512];
   json_t *json = json_load_file(scratch_path(path, out, name), 0, NULL);
@@ -24,7 +24,7 @@ static void lock_write(const void *out, const char *name, const json_t *json) {
   assert_int_equal(json_dump_file(json, scratch_path(path, out, name), JSON_COMPACT), 0);
 }
 
-/* Leaves a lock like this process's, changed in one member, as the job of another would have. */
+/* Leaves a lock such as another job would leave: this process's lock with one member changed. */
 static void lock_leave(const void *out, const char *key, json_t *value) {
   struct error error;
   struct job_lock *lock = job_lock_take(out, &error);
@@ -91,7 +91,7 @@ static void killed_job_is_taken_over_at_once(void **state) {
   job_lock_release(lock);
 }
 
-/* The first byte that is written kills it. */
+/* Dies when it writes the first byte. */
 static int die_before_the_first_byte(void *out) {
   struct error error;
   const struct rlimit none = {0, 0};
@@ -111,7 +111,7 @@ static void job_killed_while_it_wrote_its_lock_is_in_nobodys_way(void **state) {
   job_lock_release(lock);
 }
 
-/* Makes the note of what was seen look so many seconds older. */
+/* Makes the first sighting, as job.lock.seen notes it, look `seconds` older. */
 static void seen_age(const void *out, int64_t seconds) {
   json_t *json = lock_read(out, "job.lock.seen");
   json_t *since = json_object_get(json, "since");
@@ -126,7 +126,8 @@ static int64_t seconds_now(void) {
   return now.tv_sec;
 }
 
-/* The error names so many seconds that are left, or fewer, by those that have passed since `start`. */
+/* Fails unless the error says "start again in `left` s", or less by the seconds that have passed since
+ * `start`. */
 static void assert_left(const struct error *error, int64_t left, int64_t start) {
   const char *at = strstr(error->message, "start again in ");
   if (!at) fail_msg("no time in \"%s\"", error->message);
@@ -152,7 +153,7 @@ static void job_on_another_host_is_given_a_minute(void **state) {
   job_lock_release(lock);
 }
 
-/* There the number of this process may be that of a living one. */
+/* After another boot or in another namespace, a living process may have this process's number. */
 static void job_of_another_boot_or_namespace_is_given_a_minute(void **state) {
   static const char *const keys[] = {"boot", "namespace"};
   struct error error;

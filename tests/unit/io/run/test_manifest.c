@@ -1,4 +1,4 @@
-/* What a manifest says, to the byte, and what is made of one that another version wrote. */
+/* What a manifest says, byte for byte, and what we make from a manifest that another version wrote. */
 #include "io/run/job_folder.h"
 #include "tests/unit/io/run/failing_memory.h"
 #include "tests/unit/io/run/run_fixture.h"
@@ -127,9 +127,9 @@ static void what_this_version_does_not_understand_is_refused_by_name(void **stat
   }
 }
 
-/* Whatever allocation fails, what is under a final name is whole. */
+/* If an allocation fails, any file that has its final name is complete. */
 static void memory_that_runs_short_leaves_no_torn_manifest(void **state) {
-  enum { PARTS = 3000 }; /* so that the text grows a few times */
+  enum { PARTS = 3000 }; /* enough to make the text grow a few times */
   struct manifest *manifest = must_parse(COMPLETE);
   struct error error;
   const char *out = *state;
@@ -173,7 +173,7 @@ static void memory_that_runs_short_leaves_no_torn_record(void **state) {
     failures++;
     assert_int_equal(error.code, ERROR_MEMORY);
     if (!scratch_exists(*state, "out/parts/part-00000-00000.json")) continue;
-    struct part_record record; /* it was written, and what came after failed */
+    struct part_record record; /* the record was written, then a later step failed */
     assert_ok(record_read(fixture_out(*state), 0, 0, &record, &error), &error);
   }
   assert_true(failures >= 2);

@@ -1,4 +1,4 @@
-/* The run log while a run goes on: what a commit writes, and in what order. */
+/* The run log during a run: what a commit writes, and in what order. */
 #include <glob.h>
 #include <pthread.h>
 
@@ -203,7 +203,7 @@ static void file_that_a_part_no_longer_has_is_removed(void **state) {
   run_log_close(log);
 }
 
-/* A shard whose damage lay after its last whole line ends one part earlier once it is repaired. */
+/* A shard was damaged after its last complete line. Once repaired, it ends one part earlier. */
 static void parts_beyond_a_shards_end_are_removed(void **state) {
   struct run_totals totals;
   struct error error;
@@ -303,7 +303,7 @@ struct committer {
 static void *committer_run(void *context) {
   struct committer *committer = context;
   committer->ok = true;
-  /* Every block is committed by two threads: a rank of a dying job may do that. */
+  /* Two threads commit each block: a rank in a dying job may commit a block again. */
   for (int i = 0; i < 2 * THREAD_BLOCKS && committer->ok; i++) {
     const int block = (committer->first * THREAD_BLOCKS + i) % (THREADS * THREAD_BLOCKS);
     const enum part_kind kind = block == THREADS * THREAD_BLOCKS - 1 ? PART_END : PART_PLAIN;
@@ -342,7 +342,7 @@ static void shard_is_known_by_its_size_and_both_ends(void **state) {
   struct error error;
   struct shard before = {.path = (char *)scratch_path(path, *state, "a.jsonl")}, after = before;
   struct digest digest;
-  for (size_t length = 0; length <= 131072; length += 32768) { /* of all, where the file is short */
+  for (size_t length = 0; length <= 131072; length += 32768) { /* a short file is hashed whole */
     bytes[length] = 1;
     scratch_write(*state, "a.jsonl", bytes, length);
     assert_ok(shard_examine(&before, &error), &error);
@@ -384,7 +384,7 @@ static void standard_input_has_no_fingerprint_and_a_folder_is_no_shard(void **st
   assert_int_equal(error.code, ERROR_IO);
 }
 
-/* Children do all the work here: one makes OUT, others commit a part, 1 where that failed. */
+/* Children do all the work here: one makes OUT, others commit a part. Each returns 1 if it failed. */
 static int begin_only(void *folder) {
   struct error error;
   struct run_log *log = fixture_open(folder, two_shards(), 2, RUN_RESUME, &error);
@@ -404,7 +404,8 @@ static int commit_one(void *folder) {
 
 static void record_appears_after_all_else_is_synced(void **state) {
   assert_int_equal(child_run("", begin_only, *state), 0);
-  /* Three files, three folders and the record's own bytes come before it; its folder comes after. */
+  /* Three files, three folders and the record's own bytes are synced before the record appears. The record's
+   * folder is synced after. */
   for (int n = 1; n <= 8; n++) {
     char fault[32];
     snprintf(fault, sizeof fault, "sync:%d:EIO", n);
@@ -421,7 +422,7 @@ static int entry_is_temporary(const char *path, const struct stat *status, int k
 }
 
 static void full_disk_fails_the_commit_and_leaves_no_temporary(void **state) {
-  static const int calls[] = {3 + 3 + 2 + 1, 4}; /* three files, in frames, and the record */
+  static const int calls[] = {3 + 3 + 2 + 1, 4}; /* three files in frames, and the record */
   assert_int_equal(child_run("", begin_only, *state), 0);
   for (int site = 0; site < 2; site++)
     for (int n = 1; n <= calls[site]; n++) {
@@ -437,7 +438,7 @@ static void full_disk_fails_the_commit_and_leaves_no_temporary(void **state) {
 int main(void) {
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
   const struct CMUnitTest tests[] = {
-      /* First those with faults: see child_run. */
+      /* Tests with faults come first: see child_run. */
       IN_SCRATCH(record_appears_after_all_else_is_synced),
       IN_SCRATCH(full_disk_fails_the_commit_and_leaves_no_temporary),
       IN_SCRATCH(manifest_stands_before_the_first_part),

@@ -1,4 +1,4 @@
-/* Starting again: what is taken over, what is done anew, what is refused. */
+/* Starting again: which parts are kept, which are done again, and what is refused. */
 #include <signal.h>
 
 #include "tests/unit/io/run/run_fixture.h"
@@ -107,7 +107,7 @@ static void record_that_points_elsewhere_is_not_believed(void **state) {
     char *forged = json_dumps(record, 0);
     scratch_write(*state, "out/parts/part-00000-00000.json", forged, strlen(forged));
     free(forged);
-    /* There is a file of that size: only the path speaks against it. */
+    /* A file with the right size exists: only its path is wrong. */
     snprintf(path, sizeof path, "out/%s", paths[i]);
     if (strncmp(paths[i], "parts/", 6) != 0) scratch_write(*state, path, bytes, sizeof bytes);
     log = must_open(*state, &shard, 1, RUN_RESUME);
@@ -232,7 +232,7 @@ static void repaired_shard_goes_on(void **state) {
   assert_null(run_log_part(log, 0, 1));
   run_log_close(log);
 
-  /* The manifest has the new size from now on, whether or not the shard has been read to its end. */
+  /* The manifest now has the new size, even if the shard has not been read to its end. */
   log = must_open(*state, &shard, 1, RUN_RESUME);
   must_make(log, 0, 1, PART_END);
   assert_true(run_log_complete(log));
@@ -276,7 +276,7 @@ static void append_adds_new_shards_at_the_end(void **state) {
   shard_make(log, 2, 1);
   run_log_close(log);
 
-  /* One shard given alone is recognised, and the longer list holds for a resume too. */
+  /* A resume recognises one shard given alone, and accepts the longer list too. */
   log = must_open(*state, &then[1], 1, RUN_APPEND);
   run_log_shards(log, &count);
   assert_int_equal(count, 4);
@@ -299,7 +299,7 @@ static void complete_run_is_left_as_it_is(void **state) {
   run_log_close(log);
   assert_int_equal(file_inode(*state, "out/manifest.json"), inode);
 
-  /* Once a file is lost it is a running one again. */
+  /* Once a file is lost, the run counts as running again. */
   char path[512];
   assert_int_equal(unlink(scratch_path(path, *state, "out/w8/part-00000-00001.npy.zst")), 0);
   log = must_open(*state, &shard, 1, RUN_RESUME);
@@ -387,7 +387,7 @@ static void path_that_is_not_utf8_is_refused_by_name(void **state) {
   assert_false(scratch_exists(*state, "out/manifest.json"));
 }
 
-/* A whole run in a child: two shards, three parts. 1 where something failed. */
+/* Does a whole run in a child: two shards, three parts. Returns 1 if something failed. */
 static int run_whole(void *folder) {
   const struct shard shards[] = {shard_named("a", 1), shard_named("b", 2)};
   static const enum part_kind kinds[2][2] = {{PART_REJECTS, PART_END}, {PART_END, PART_END}};
@@ -403,8 +403,8 @@ static int run_whole(void *folder) {
   return ok ? 0 : 1;
 }
 
-/* FNV-1a of every file's name and bytes, summed: the same for the same files, in whatever order they are met.
- */
+/* A sum over all files: FNV-1a over each file's name and bytes. The same files give the same sum in any
+ * order. */
 static uint64_t tree_sum;
 static int entry_sum(const char *path, const struct stat *status, int kind, struct FTW *walk) {
   (void)status;
@@ -433,8 +433,8 @@ static void death_at_any_rename_loses_nothing_and_doubles_nothing(void **state) 
   assert_int_equal(child_run("", run_whole, *state), 0);
   const uint64_t expected = out_sum(*state);
   out_remove(*state);
-  /* Each life dies one rename later than the one before it did, and takes over what that left: in the
-   * manifest, between files, before a record and after one. */
+  /* Each life dies one rename later than the life before and continues from what that life left. Deaths fall
+   * in the manifest, between files, before a record and after one. */
   int lives = 0;
   for (int n = 1; n <= 15; n++) {
     char fault[32];
@@ -486,7 +486,7 @@ static void overwrite_cut_short_leaves_no_valid_part(void **state) {
 int main(void) {
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
   const struct CMUnitTest tests[] = {
-      /* First those with faults: see child_run. */
+      /* Tests with faults come first: see child_run. */
       IN_SCRATCH(death_at_any_rename_loses_nothing_and_doubles_nothing),
       IN_SCRATCH(failure_at_any_sync_is_reported_and_the_next_start_completes),
       IN_SCRATCH(overwrite_cut_short_leaves_no_valid_part),

@@ -2,7 +2,7 @@
 
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
 
-/* A run of two shards: blocks 0 and 2 of the first are there, and all of the second. */
+/* A run with two shards: the first has blocks 0 and 2, the second has all its blocks. */
 static struct run_log *begin(const void *folder) {
   const struct shard shards[] = {shard_named("a", 10), shard_named("b", 20)};
   struct error error;
@@ -80,7 +80,7 @@ static void torn_pack_is_refused(void **state) {
   size_t size;
   assert_ok(run_log_pack(log, &pack, &size, &error), &error);
   for (size_t cut = 0; cut < size; cut += 7) {
-    /* A copy of that size, so that a read past it is seen. */
+    /* A copy with exactly this size shows the sanitizer a read past its end. */
     char *torn = malloc(cut + 1);
     assert_non_null(torn);
     memcpy(torn, pack, cut);

@@ -1,4 +1,4 @@
-/* Verification: an undamaged OUT has no findings, and every damage has its own. */
+/* Verification: an undamaged OUT has no findings, and each kind of damage has its own finding. */
 #include <sys/resource.h>
 
 #include "tests/unit/io/run/run_fixture.h"
@@ -32,7 +32,7 @@ static struct findings verify(const void *folder) {
   return findings;
 }
 
-/* Fails unless there is such a finding. */
+/* Fails if no such finding exists. */
 static void assert_found(const struct findings *findings, enum finding_kind kind, const char *path,
                          const char *detail) {
   for (int i = 0; i < findings->count; i++)
@@ -50,8 +50,8 @@ static void assert_only(const void *folder, enum finding_kind kind, const char *
   assert_int_equal(findings.count, 1);
 }
 
-/* Shard 0 of three parts, the middle one with rejects, and shard 1 of one part. Made once, since every commit
- * waits for the disk. */
+/* Makes shard 0 with three parts (the middle one with rejects) and shard 1 with one. Made only once, because
+ * each commit waits for the disk. */
 static int run_make(void **state) {
   if (scratch_make(state) != 0) return -1;
   const struct shard shards[] = {shard_named("a", 3000), shard_named("b", 1000)};
@@ -65,7 +65,7 @@ static int run_make(void **state) {
   return ok ? 0 : -1;
 }
 
-/* Gives a test a copy of its own. cmocka hands the group's state over as the test's first one. */
+/* Gives a test its own copy. cmocka passes the group's state as the test's first state. */
 static int run_copy(void **state) {
   char command[1100];
   const char *made = *state;
@@ -79,7 +79,7 @@ static void file_remove(const void *folder, const char *name) {
   assert_int_equal(unlink(scratch_path(path, folder, name)), 0);
 }
 
-/* Puts `to` in the place of the first `from` of a text file. */
+/* Replaces the first `from` in a text file by `to`. */
 static void file_edit(const void *folder, const char *name, const char *from, const char *to) {
   size_t size;
   char *text = (char *)scratch_read(folder, name, &size), *edited;
@@ -193,7 +193,7 @@ static void record_without_a_file_of_the_run_is_found(void **state) {
   assert_int_equal(findings.count, 4);
 }
 
-/* Writes the part's vectors of width 4 anew, with a row changed, under a record that agrees. */
+/* Writes the part's vectors at width 4 again with one row changed, and a record that agrees. */
 static void row_replace(const void *folder, int64_t row, const uint16_t value[4]) {
   static const char name[] = "w4/part-00000-00001.npy.zst";
   struct error error;
@@ -216,11 +216,11 @@ static void row_replace(const void *folder, int64_t row, const uint16_t value[4]
 static void row_that_no_search_could_use_is_found(void **state) {
   static const struct {
     uint16_t row[4];
-    const char *detail; /* NULL: nothing is wrong with it */
+    const char *detail; /* NULL: the row is good */
   } cases[] = {
       {{0x3c00, 0, 0, 0}, NULL},
       {{0x3800, 0x3800, 0xb800, 0xb800}, NULL}, /* four halves */
-      {{0x3c00, 0x2800, 0, 0}, NULL},           /* 1 and 1/32: 1.0005 */
+      {{0x3c00, 0x2800, 0, 0}, NULL},           /* 1 and 1/32: length 1.0005 */
       {{0x3c00, 0x2c00, 0, 0}, "row 3 is not of length 1"},
       {{0x3bf0, 0, 0, 0}, "row 3 is not of length 1"},
       {{0x4000, 0, 0, 0}, "row 3 is not of length 1"},
@@ -232,7 +232,7 @@ static void row_that_no_search_could_use_is_found(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     row_replace(*state, 3, cases[i].row);
     const struct findings findings = verify(*state);
-    /* The manifest's totals know the file's old size. */
+    /* The manifest's totals still have the file's old size. */
     if (cases[i].detail)
       assert_found(&findings, FINDING_DAMAGED, "w4/part-00000-00001.npy.zst", cases[i].detail);
     else
@@ -240,7 +240,7 @@ static void row_that_no_search_could_use_is_found(void **state) {
   }
 }
 
-/* A record of a few hundred bytes whose number would size a table of 16 GB. */
+/* A record with a few hundred bytes holds a block number that would need a table with 16 GB. */
 static void forged_number_of_a_block_costs_nothing(void **state) {
   struct rlimit limit;
   struct error error;
@@ -254,7 +254,7 @@ static void forged_number_of_a_block_costs_nothing(void **state) {
   record.file_count = 0;
   assert_ok(record_write(fixture_out(*state), fixture_out(*state), &record, &error), &error);
   assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
-#ifndef __SANITIZE_ADDRESS__ /* which maps terabytes of addresses */
+#ifndef __SANITIZE_ADDRESS__ /* AddressSanitizer maps terabytes of addresses */
   const struct rlimit tight = {.rlim_cur = (rlim_t)1 << 30, .rlim_max = limit.rlim_max};
   assert_int_equal(setrlimit(RLIMIT_AS, &tight), 0);
 #endif
@@ -333,7 +333,7 @@ static void blocks_that_an_unfinished_run_lacks_are_one_finding(void **state) {
   assert_int_equal(findings.count, 1 + 4);
 }
 
-/* More parts than threads, and more than are read ahead. */
+/* There are more parts than threads, and more than are read ahead. */
 static void report_does_not_depend_on_threads(void **state) {
   const struct shard shards[] = {shard_named("a", 3000), shard_named("b", 1000), shard_named("c", 30000)};
   struct error error;
