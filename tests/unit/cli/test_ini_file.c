@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-/* cmocka wants the four above it */
+/* cmocka.h needs the four headers above */
 #include <cmocka.h>
 
 #include "host/cli/ini_file.h"
 
 #define TEXT_MAX 200000
 
-/* What a file said: "section/name=value" lines. */
+/* What the reader reported: "section/name=value" lines. */
 struct heard {
   char text[TEXT_MAX + 100];
   size_t length;
@@ -34,7 +34,7 @@ static bool take_value(void *context, const char *section, const char *name, con
   return true;
 }
 
-/* Reads a file of these bytes. */
+/* Reads a file that holds these bytes. */
 static bool read_bytes(const char *bytes, size_t size, struct heard *heard, struct error *error) {
   char path[] = "/tmp/nina-ini-XXXXXX";
   const int descriptor = mkstemp(path);
@@ -87,7 +87,7 @@ static void line_may_be_as_long_as_a_prompt(void **state) {
   assert_true(READ(line));
 }
 
-/* Writes `value` as the header says that every string can be written. */
+/* Writes `value` in the quoted form in which, the header says, every string can be written. */
 static size_t quote(const char *value, char *to) {
   size_t length = 0;
   to[length++] = '"';
@@ -108,7 +108,7 @@ static void every_string_can_be_said(void **state) {
     const int length = round % 63;
     for (int i = 0; i < length; i++) {
       random = random * 1664525 + 1013904223;
-      /* Half of the bytes are those that mean something to a reader of .ini files. */
+      /* Half the bytes have a meaning for a reader of .ini files. */
       value[i] = random >> 31 ? "\"\\;#=[] \n\t\r"[(random >> 8) % 11] : (char)(1 + (random >> 8) % 255);
     }
     value[length] = '\0';

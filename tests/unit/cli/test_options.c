@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-/* cmocka wants the four above it */
+/* cmocka.h needs the four headers above */
 #include <cmocka.h>
 
 #include "host/cli/options.h"
@@ -50,7 +50,7 @@ static const struct option_spec specs[] = {
 };
 // clang-format on
 
-/* Parses up to 8 arguments that end with NULL; returns what options_parse does. */
+/* Parses up to 8 arguments that end with NULL; returns what options_parse returns. */
 static bool parse(struct target *target, char **arguments, int *first, struct error *error) {
   char *argv[10] = {(char *)"test"};
   int argc = 1;
@@ -158,7 +158,7 @@ static void unknown_option_suggests_the_nearest(void **state) {
   assert_non_null(strstr(error.message, "needs a value"));
 }
 
-/* Writes an .ini file; the path is static. */
+/* Writes an .ini file; the returned path is static. */
 static char *ini_write(const char *text) {
   static char path[64];
   snprintf(path, sizeof path, "/tmp/nina-options-%d.ini", (int)getpid());

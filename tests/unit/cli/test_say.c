@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-/* cmocka wants the four above it */
+/* cmocka.h needs the four headers above */
 #include <cmocka.h>
 
 #include "host/cli/say.h"
@@ -44,7 +44,7 @@ static void characters_that_steer_a_terminal_are_spelled(void **state) {
   expect("line\xe2\x80\xa8paragraph\xe2\x80\xa9", "line\\u2028paragraph\\u2029");
 }
 
-/* A terminal may take a stray byte for a control character of C1. */
+/* A terminal may take a stray byte for a C1 control character. */
 static void bytes_that_are_no_utf8_are_spelled(void **state) {
   (void)state;
   expect(

@@ -1,5 +1,5 @@
-/* A model with random weights, made in memory: any shape, in any of the three stored types. Used by tests and
- * benchmarks. */
+/* A model with random weights, made in memory: any shape, any of the three stored types. Tests and benchmarks
+ * use it. */
 #pragma once
 
 #include <math.h>
@@ -26,12 +26,12 @@ static inline uint64_t random_bits(uint64_t *state) {
   return *state * UINT64_C(2685821657736338717);
 }
 
-/* Uniform in (-1, 1). */
+/* A random number between -1 and 1, evenly distributed. */
 static inline float random_number(uint64_t *state) {
   return (float)(int32_t)(random_bits(state) >> 32) / 2147483648.0f;
 }
 
-/* One tensor of numbers centre ± spread; columns 0: a vector. */
+/* One tensor with numbers in centre ± spread; columns 0: a vector. */
 static inline const struct tensor *random_tensor(struct random_model *random, enum dtype dtype, int64_t rows,
                                                  int64_t columns, float centre, float spread) {
   struct tensor *tensor = &random->tensor[random->tensors++];
@@ -57,7 +57,7 @@ static inline const struct tensor *random_tensor(struct random_model *random, en
   return tensor;
 }
 
-/* Weights as large as keep the state's size, so that no layer is without effect. */
+/* The weights are large enough to keep the state's size, so that every layer has an effect. */
 static inline struct linear random_linear(struct random_model *random, enum dtype dtype, int32_t outputs,
                                           int32_t inputs) {
   const float spread = 1.7f / sqrtf((float)inputs);
@@ -70,7 +70,7 @@ static inline struct norm random_norm(struct random_model *random, enum dtype dt
                        random_tensor(random, dtype, hidden, 0, 0, 0.2f)};
 }
 
-/* `shape`: layers ≤ 24. The caller frees with random_model_close. */
+/* `shape`: layers ≤ 24. The caller frees the model with random_model_close. */
 static inline struct random_model *random_model_open(const struct model_shape *shape, enum dtype dtype,
                                                      uint64_t seed) {
   struct random_model *random = calloc(1, sizeof *random);

@@ -1,5 +1,5 @@
-/* The forward pass of a BERT-like encoder as its definition reads, in fp64, one loop per sum: what the
- * encoder is tested against. */
+/* The forward pass of a BERT-like encoder, written as its definition reads: fp64, one loop per sum. Tests
+ * compare the encoder with this code. */
 #pragma once
 
 #include <math.h>
@@ -45,7 +45,7 @@ static inline void reference_norm(const struct norm *norm, double epsilon, int32
   free(bias);
 }
 
-/* context [tokens, hidden] of one sequence. */
+/* Returns context [tokens, hidden] for one sequence. */
 static inline double *reference_attention(const struct model_shape *shape, const double *query,
                                           const double *key, const double *value, int32_t tokens) {
   const int32_t hidden = shape->hidden, size = shape->head_size;
@@ -150,7 +150,7 @@ static inline void reference_pooled(const struct model *model, const int32_t *id
   free(state);
 }
 
-/* Cosine of a stored fp16 row and a reference row, both of `width`. */
+/* The cosine between a stored fp16 row and a reference row, both with `width` numbers. */
 static inline double reference_cosine(const float *row, const double *reference, int32_t width) {
   double product = 0, a = 0, b = 0;
   for (int32_t i = 0; i < width; i++) {

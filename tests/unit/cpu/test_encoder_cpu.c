@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-/* After the headers whose types it uses. */
+/* cmocka.h needs the four headers above. */
 #include <cmocka.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 #define TEXTS_MAX 64
 #define WIDEST_MAX (POOLING_MODES * 128)
 
-/* A batch of random texts of the given lengths. */
+/* A batch of random texts with the given lengths. */
 struct texts {
   int32_t *ids, offsets[TEXTS_MAX + 1], count;
 };
@@ -34,7 +34,7 @@ static struct texts texts_make(const int32_t *lengths, int32_t count, int32_t vo
   return texts;
 }
 
-/* rows [count, widest] of texts first … first + count - 1 as one batch. */
+/* Encodes texts first … first + count - 1 as one batch; returns rows [count, widest]. */
 static uint16_t *texts_encode(struct encoder *encoder, const struct texts *texts, int32_t first,
                               int32_t count, int32_t prompt_tokens, int32_t widest) {
   struct error error = {.message = ""};
@@ -60,7 +60,7 @@ static struct encoder *encoder_make(const struct model *model, enum precision pr
   return encoder;
 }
 
-/* With AVX-512 oneDNN has bf16, in hardware or not. */
+/* With AVX-512, oneDNN offers bf16 even if the hardware has no bf16. */
 static bool bf16_runs(void) {
   return strncmp(gemm_library_isa(), "avx512_core", 11) == 0;
 }
@@ -72,7 +72,7 @@ static const struct model_shape shape_64 = {2,    128, 2, 64, 192, 100, 82, 2, 1
 static const struct model_shape shape_24 = {2,     72, 3, 24, 96, 100, 80, 0, 1e-5f, {1, {POOLING_MEAN}},
                                             false, 80, 0};
 
-/* Every row of a batch against the reference; returns the worst cosine. */
+/* Compares every row in a batch with the reference; returns the worst cosine. */
 static double worst_cosine(const struct model_shape *shape, enum dtype dtype, enum precision precision,
                            enum isa isa, int32_t prompt_tokens) {
   static const int32_t lengths[] = {1, 2, 5, 17, 80, 33, 64, 16, 7, 1};
@@ -322,13 +322,14 @@ static void batches_out_of_bounds_are_errors(void **state) {
   random_model_close(random);
 }
 
-/* Fills one tensor of a random model, in fp32, with a number. */
+/* Fills one fp32 tensor in a random model with a number. */
 static void tensor_fill(const struct tensor *tensor, float number) {
   float *numbers = (float *)(uintptr_t)tensor->data;
   for (int64_t i = 0; i < tensor->elements; i++) numbers[i] = number;
 }
 
-/* All texts of a batch but the empty one go wrong; the first is named, and the next batch is not spoilt. */
+/* Every text in the batch fails, except the empty text if the row is all zero. The error names the first text
+ * that failed, and the next batch is not spoilt. */
 static void check_refused(const struct model *model, enum precision precision, const char *phrase) {
   static const int32_t ids[] = {0, 2, 0, 5, 2}, offsets[] = {0, 2, 5};
   struct error error = {.message = ""};
@@ -412,7 +413,7 @@ static void larger_models_get_smaller_blocks(void **state) {
       {12, 384, 1536, 2048},  /* multilingual-e5-small */
       {12, 768, 3072, 512},   /* multilingual-e5-base */
       {24, 1024, 4096, 256},  /* bge-m3 */
-      {48, 4096, 16384, 256}, /* larger than any */
+      {48, 4096, 16384, 256}, /* larger than any of them */
       {1, 32, 64, 2048},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-/* After the headers whose types it uses. */
+/* cmocka.h needs the four headers above. */
 #include <cmocka.h>
 #include <math.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static struct encoder *encoder_make(void) {
   return encoder;
 }
 
-/* As encoder_null.h defines it, written again. */
+/* The definition in encoder_null.h, written a second time. */
 static void row_expected(const int32_t *ids, int32_t tokens, uint16_t *wide, uint16_t *narrow) {
   const uint64_t hash = XXH3_64bits(ids, (size_t)tokens * sizeof *ids);
   float x[96];
@@ -97,7 +97,7 @@ static void info_and_class_are_those_of_a_fast_device(void **state) {
   encoder_close(encoder);
 }
 
-/* A rate so high that the test takes no time still goes through the schedule. */
+/* The rate is so high that the test takes no time, but the schedule still runs. */
 static void rated_rows_are_the_same(void **state) {
   (void)state;
   static const int32_t ids[] = {0, 5, 2}, offsets[] = {0, 3};

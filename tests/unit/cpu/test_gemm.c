@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-/* After the headers whose types it uses. */
+/* cmocka.h needs the four headers above. */
 #include <cmocka.h>
 
 #include <stdio.h>
@@ -20,7 +20,7 @@ struct product {
   float *weight, *bias;
 };
 
-/* With AVX-512 oneDNN has bf16, in hardware or not. */
+/* With AVX-512, oneDNN offers bf16 even if the hardware has no bf16. */
 static bool bf16_runs(void) {
   return strncmp(gemm_library_isa(), "avx512_core", 11) == 0;
 }
@@ -62,7 +62,7 @@ static void product_run(struct product *product, int32_t rows, const void *input
     fail_msg("%s", error.message);
 }
 
-/* The sum that row and output stand for, from the numbers as the product reads them. */
+/* The right sum for this row and output, from the numbers in the precision that the product reads. */
 static double expected(const struct product *product, const float *input, int32_t row, int32_t output,
                        bool bf16) {
   const int32_t inputs = product->shape.inputs;
@@ -121,7 +121,7 @@ static void bf16_products_are_right(void **state) {
   products_are_right(PRECISION_BF16, true);
 }
 
-/* What makes a text's vector independent of its batch. */
+/* If this holds, a text's vector does not depend on its batch. */
 static void row_bits_do_not_depend_on_the_number_of_rows(void **state) {
   (void)state;
   static const int32_t sizes[][2] = {{384, 1536}, {1152, 384}};
@@ -159,7 +159,7 @@ static void library_names_itself(void **state) {
 
 int main(void) {
 #ifdef ONEDNN_ISA
-  setenv("DNNL_MAX_CPU_ISA", ONEDNN_ISA, 1); /* read when oneDNN is first used */
+  setenv("DNNL_MAX_CPU_ISA", ONEDNN_ISA, 1); /* oneDNN reads this at its first use */
 #endif
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(fp32_products_are_right),

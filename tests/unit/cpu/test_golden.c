@@ -1,10 +1,10 @@
-/* Golden models: folders as sentence-transformers saves them, with the token ids and the fp32 rows that it
+/* Golden models: folders that sentence-transformers saved, with the token ids and fp32 rows that it
  * computes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-/* After the headers whose types it uses. */
+/* cmocka.h needs the four headers above. */
 #include <cmocka.h>
 #include <jansson.h>
 #include <math.h>
@@ -17,7 +17,8 @@
 #include "host/model/half.h"
 #include "io/file.h"
 
-/* rows [count, width] of a .npy of fp32 numbers: a magic of 8 bytes, a header's length in two, the header. */
+/* Reads rows [count, width] from a .npy file with fp32 numbers: 8 bytes magic, 2 bytes header length, the
+ * header, the rows. */
 static float *rows_read(const char *path, int32_t width, int32_t *count) {
   struct error error = {.message = ""};
   char *data;
@@ -34,7 +35,7 @@ static float *rows_read(const char *path, int32_t width, int32_t *count) {
   return rows;
 }
 
-/* One batch per line: the ids of one text. Returns false at the end of the file. */
+/* Reads one line, which holds one text's ids: one batch. Returns false at the file's end. */
 static bool ids_read(FILE *file, int32_t **ids, int32_t *count) {
   json_error_t error;
   json_t *line = json_loadf(file, JSON_DISABLE_EOF_CHECK, &error);

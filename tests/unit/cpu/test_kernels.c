@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-/* After the headers whose types it uses. */
+/* cmocka.h needs the four headers above. */
 #include <cmocka.h>
 
 #include "host/cpu/kernels.h"
@@ -31,7 +31,7 @@ static void assert_near(double got, double wanted, double slack, const char *wha
   if (!(fabs(got - wanted) <= slack)) fail_msg("%s: %.9g, not %.9g ± %.2g", what, got, wanted, slack);
 }
 
-/* row [hidden] is the norm of x [hidden], and copy [hidden] is row in bf16. */
+/* Checks that row [hidden] is x [hidden] normalised, and that copy [hidden] is row in bf16. */
 static void check_norm(const struct norm_weights *norm, const double *x, const float *row,
                        const uint16_t *copy) {
   double mean = 0, variance = 0;
@@ -59,7 +59,7 @@ static void layer_norm_is_right(void **state) {
       uint16_t copy[ROWS * 384];
       double x[ROWS * 384];
       for (size_t i = 0; i < count; i++) {
-        row[i] += 30; /* a mean that a sum of squares would drown in */
+        row[i] += 30; /* a mean so large that a plain sum of squares would lose the variance */
         x[i] = (double)(row[i] + addend[i]);
       }
       tables[t]->add_norm(&norm, addend, ROWS, row, copy);
@@ -72,7 +72,7 @@ static void layer_norm_is_right(void **state) {
     }
 }
 
-/* Tables that start one byte off any alignment, in each stored type. */
+/* The tables start one byte off any alignment, in each stored type. */
 static void embedding_is_the_norm_of_word_and_position(void **state) {
   (void)state;
   static const enum dtype types[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16};
@@ -143,7 +143,7 @@ static void gelu_is_the_erf_form(void **state) {
   }
 }
 
-/* One query of one head, from the numbers in qkv [tokens, 3, heads, size]. */
+/* Computes one query in one head from the numbers in qkv [tokens, 3, heads, size]. */
 static void attention_expected(const struct attention_shape *shape, const float *qkv, int32_t tokens,
                                int32_t query, int32_t head, double *context) {
   const int32_t size = shape->head_size, hidden = shape->heads * size;
@@ -165,8 +165,8 @@ static void attention_expected(const struct attention_shape *shape, const float 
   free(weight);
 }
 
-/* Attention of `queries` of `tokens` with logits of about ± `reach`; the first, the last and some queries
- * between are checked. */
+/* Runs attention for `queries` of the `tokens`, with logits around ± `reach`. Checks the first query, the
+ * last and some between. */
 static void check_attention(const struct kernels *kernels, int32_t heads, int32_t size, int32_t tokens,
                             int32_t queries, float reach, bool bf16) {
   const struct attention_shape shape = {heads, size, 1 / sqrtf((float)size)};
@@ -204,7 +204,7 @@ static void check_attention(const struct kernels *kernels, int32_t heads, int32_
   free(scratch);
 }
 
-/* Lengths around every border: of vectors, register tiles, blocks of queries and tiles of keys. */
+/* Lengths around every border: vectors, register tiles, query blocks and key tiles. */
 static void attention_is_right_at_every_border(void **state) {
   (void)state;
   static const int32_t lengths[] = {1,  2,  3,  5,   8,   15,  16,  17,  31,  33,  48,
@@ -226,7 +226,7 @@ static void attention_of_the_first_query_alone_is_right(void **state) {
       for (int bf16 = 0; bf16 < 2; bf16++) check_attention(tables[t], 3, 32, tokens, 1, 2, bf16);
 }
 
-/* Logits in the hundreds: an exponential without the maximum taken off would overflow. */
+/* Logits in the hundreds: without subtracting the maximum, the exponential would overflow. */
 static void attention_survives_large_logits(void **state) {
   (void)state;
   for (int t = 0; t < table_count; t++)

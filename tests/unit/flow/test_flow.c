@@ -1,4 +1,4 @@
-/* The pipeline with an encoder that can be told to fail: what the command line cannot provoke. */
+/* The pipeline with an encoder that can be told to fail, which the command line cannot provoke. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-/* cmocka wants the four above it */
+/* cmocka.h needs the four headers above */
 #include <cmocka.h>
 
 #include "host/flow/flow.h"
@@ -20,18 +20,18 @@
 #define LINES 400
 #define BLOCK_LINES 32
 
-/* A row holds the number of its tokens, its last id but one, and the number of sequences in its batch. */
+/* In this encoder's output a row holds its token count, its last id but one, and its batch's sequence count.
+ * The fields from `watches` on serve an encoder with one slot that watches its flow. */
 struct fake_encoder {
   struct encoder encoder;
   struct batch batch[4]; /* by slot */
   atomic_int batches;
   int fail_at; /* number of the batch that fails, from 1; 0: none */
 
-  /* Of an encoder with one slot that watches its flow. */
   bool watches;
-  _Atomic(struct flow *) flow; /* NULL until it is known; the first wait waits for that */
-  int64_t sequences;           /* of the batches so far */
-  int ahead; /* submits that came before the rows of the batch before were in their places */
+  _Atomic(struct flow *) flow; /* NULL: not known yet; the first wait waits for the flow */
+  int64_t sequences;           /* in all batches so far */
+  int ahead;                   /* submits that came before the previous batch's rows were placed */
 };
 
 static const struct timespec moment = {.tv_nsec = 1000000};
@@ -57,7 +57,7 @@ static bool fake_wait(struct encoder *encoder, int32_t slot, uint16_t *const *ro
   (void)error;
   struct fake_encoder *fake = (struct fake_encoder *)encoder;
   const struct batch *batch = &fake->batch[slot];
-  /* By then the block's other batches stand in the queue. */
+  /* After this wait the block's other batches are in the queue. */
   for (int i = 0; fake->watches && (i < 50 || !atomic_load(&fake->flow)) && atomic_load(&fake->batches) == 1;
        i++)
     nanosleep(&moment, NULL);
@@ -110,8 +110,8 @@ static void ignore_damage(void *context, const struct error *damage) {
   (void)damage;
 }
 
-/* Runs the flow over the shard; `stop` asks it to stop at once. Returns what flow_finish does; *totals is
- * what OUT then holds. */
+/* Runs the flow over the shard. If `stop` is set, asks the flow to stop at once. Returns what flow_finish
+ * returns; *totals says what OUT then holds. */
 static bool run_with(struct fixture *fixture, struct fake_encoder *fake, bool stop, struct run_totals *totals,
                      struct error *error) {
   const struct flow_options options = {.limits = {BLOCK_LINES, 1 << 20, 1 << 20},
@@ -141,7 +141,7 @@ static bool run_with(struct fixture *fixture, struct fake_encoder *fake, bool st
   while (flow_running(flow)) nanosleep(&moment, NULL);
   const bool done = flow_finish(flow, &progress, ignore_damage, NULL, error);
   run_log_totals(log, totals);
-  /* What ended well or not: this run counts what it committed, and no more. */
+  /* Even if the run failed, it counts exactly what it committed. */
   assert_int_equal(progress.documents, totals->rows - before.rows);
   assert_int_equal(progress.tokens, totals->tokens - before.tokens);
   assert_int_equal(progress.blocks, totals->parts - before.parts);
@@ -157,7 +157,7 @@ static bool run(struct fixture *fixture, int fail_at, bool stop, struct run_tota
   return run_with(fixture, &fake, stop, totals, error);
 }
 
-/* Row i of the output is that of line i. */
+/* Checks that row i in the output belongs to line i. */
 static void check_rows(struct fixture *fixture) {
   struct error error;
   struct token_encoder *encoder = token_encoder_open(fixture->tokenizer, &error);
@@ -192,8 +192,7 @@ static void every_row_is_at_its_line(void **state) {
 static void failed_batch_ends_the_run_and_what_is_committed_stays(void **state) {
   struct fixture *fixture = *state;
   struct run_totals totals;
-  const int fail_at[] = {1, 2, 9,
-                         20}; /* few enough that the blocks that they let through leave work for the last */
+  const int fail_at[] = {1, 2, 9, 20}; /* low enough that the last failure still finds work left */
   for (int i = 0; i < 4; i++) {
     struct error error = {0};
     assert_false(run(fixture, fail_at[i], false, &totals, &error));
@@ -222,8 +221,7 @@ static void stopped_run_commits_whole_blocks_only(void **state) {
   check_rows(fixture);
 }
 
-/* So that a card goes on while the host copies rows. A batch that has to wait for the next one is no matter.
- */
+/* A card goes on while the host copies rows. It does not matter if a batch must wait for the next one. */
 static void next_batch_is_submitted_before_the_last_ones_rows_are_placed(void **state) {
   struct fake_encoder fake = {.encoder = {.vtable = &fake_vtable, .info = {.slots = 1, .batch_tokens = 64}},
                               .watches = true};

@@ -2,14 +2,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-/* cmocka wants the four above it */
+/* cmocka.h needs the four headers above */
 #include <cmocka.h>
 
 #include "host/flow/lookahead.h"
 
 #define MOST 6
 
-/* How many may enter without waiting. */
+/* How many threads may enter without waiting. */
 static int32_t room(struct lookahead *lookahead) {
   return lookahead->limit - lookahead->ahead;
 }
@@ -71,7 +71,8 @@ static void *grow_it(void *lookahead) {
   return NULL;
 }
 
-/* What another thread does lets a full lookahead's waiting thread go on, and into what. */
+/* A thread waits at a full lookahead; `what`, run in another thread, must wake it. lookahead_enter must then
+ * return `entered`. */
 static void wakes(void *(*what)(void *), bool entered) {
   struct lookahead lookahead;
   pthread_t thread;

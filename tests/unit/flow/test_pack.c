@@ -4,12 +4,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-/* cmocka wants the four above it */
+/* cmocka.h needs the four headers above */
 #include <cmocka.h>
 
 #include "host/flow/pack.h"
 
-/* A block whose row i has lengths[i] tokens; token j of row i is 1000 · i + j. */
+/* Makes a block whose row i has lengths[i] tokens; token j in row i is 1000 · i + j. */
 static void work_fill(struct flow_block *work, const int32_t *lengths, int64_t rows) {
   work->rows = rows;
   assert_true(flow_block_reserve(&work->row, &work->row_capacity, rows, sizeof *work->row));
@@ -22,8 +22,8 @@ static void work_fill(struct flow_block *work, const int32_t *lengths, int64_t r
   }
 }
 
-/* Every row is in exactly one batch, whole, at the offsets that say so, and no batch of several holds more
- * than `batch_tokens`. */
+/* Checks that every row is in exactly one batch, complete, at the offsets that the batch gives. If a batch
+ * holds several rows, they have at most `batch_tokens` tokens together. */
 static void check_batches(const struct flow_block *work, int32_t batch_tokens) {
   bool *seen = calloc((size_t)work->rows + 1, sizeof *seen);
   int64_t rows = 0;

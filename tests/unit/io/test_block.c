@@ -452,8 +452,7 @@ static void a_read_failure_is_not_damage(void **state) {
  * committed without the mark, the shard would have no end. */
 static void block_whose_look_for_the_end_fails_is_none(void **state) {
   struct bytes text = {0};
-  for (int i = 0; i < 200; i++)
-    bytes_add_text(&text, "x\n"); /* exactly two blocks: see read_with_fault */
+  for (int i = 0; i < 200; i++) bytes_add_text(&text, "x\n"); /* exactly two blocks: see read_with_fault */
   char *path = shard_put(state, "even.jsonl", &text);
   assert_int_equal(run_with_fault("read:2:EIO", path), 0);
   text.size -= 200;

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-/* cmocka wants the four above it */
+/* cmocka.h needs the four headers above */
 #include <cmocka.h>
 
 #include "host/job/card_deal.h"
@@ -84,7 +84,7 @@ static void more_ranks_than_cards_is_an_error_that_counts_both(void **state) {
   check_refused(fixed, COUNT(fixed), "2 ranks on x have 1 CUDA card to share");
 }
 
-/* Containers of one machine have names of their own, and may see the same cards. */
+/* Two containers on one machine have different host names, but may see the same cards. */
 static void card_is_not_dealt_twice_under_two_host_names(void **state) {
   static const struct card_seeker seekers[] = {{"a b", "x", 0}, {"a b", "y", 1}};
   (void)state;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-/* cmocka wants the four above it */
+/* cmocka.h needs the four headers above */
 #include <cmocka.h>
 
 #include "host/job/input_sample.h"
@@ -108,7 +108,7 @@ static void quantiles_are_those_of_the_sorted_lengths(void **state) {
   tally_close(&tally);
 }
 
-/* Lines of 5 to 4,000 bytes, from a fixed rule, as a shard; and those that a sample of it takes. */
+/* A shard with lines from 5 to 4,000 bytes by a fixed rule, and the lines that a sample takes. */
 enum { LINES = 4000 };
 static char path[64];
 static int64_t offsets[LINES + 1];

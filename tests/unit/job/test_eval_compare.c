@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-/* cmocka wants the four above it */
+/* cmocka.h needs the four headers above */
 #include <cmocka.h>
 
 #include "host/job/eval_compare.h"
 
-/* An evaluation of `queries` queries q<first> …, taken in steps of `step` (1 or -1), with value q / 100 +
- * metric / 1000 + shift. */
+/* An evaluation with `queries` queries q<first> …, numbered in steps of `step` (1 or -1). Query q has the
+ * value q / 100 + metric / 1000 + shift. */
 static struct eval_result result_make(int first, int queries, int step, const char *metrics, int32_t width,
                                       double shift) {
   struct error error;

@@ -4,7 +4,7 @@
 
 #define QUERIES 3
 
-/* Numbers that a short decimal would change, and small ones that YAML takes for words. */
+/* Numbers that a short decimal would change, and small numbers that YAML may read as words. */
 static const double awkward[] = {1.0 / 3, 0.1, 1.0, 0.0, 5e-05, 0.30000000000000004};
 #define AWKWARD (sizeof awkward / sizeof *awkward)
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-/* cmocka wants the four above it */
+/* cmocka.h needs the four headers above */
 #include <cmocka.h>
 
 #include "host/job/inputs.h"

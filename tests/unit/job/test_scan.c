@@ -1,4 +1,4 @@
-/* A search by several ranks, each a thread, against the same search by one process. */
+/* A search by several ranks, one thread each, against the same search by one process. */
 #include "host/job/scan.h"
 #include "io/npy_zst.h"
 #include "tests/unit/ranks/thread_world.h"
@@ -8,7 +8,7 @@
 #define NARROW 5
 #define ROWS 3000
 #define DISTINCT \
-  40 /* rows that differ: every list is cut at a tie, and ties lie in the shares of all ranks */
+  40 /* different rows: every list is cut at a tie, and each rank holds some of the tied rows */
 #define FILES 5
 
 static const struct scan_means one_thread = {.threads = 1};
@@ -61,7 +61,7 @@ static void *follow(void *argument) {
   return NULL;
 }
 
-/* Rank 0, and the others in their threads. */
+/* Rank 0, and the threads that run the other ranks. */
 struct job {
   struct hub hub;
   struct follower follower[WORLD_MAX];
@@ -98,7 +98,7 @@ static void expect_same(const struct top_k *ours, const struct top_k *theirs,
   free(hits);
 }
 
-/* Searches for `k` hits of each query by jobs of several sizes, and by none. */
+/* Searches for `k` hits per query with jobs in several sizes, and without a job. */
 static void expect_any_size(const struct fixture *fixture, int32_t k, int64_t queries,
                             const uint32_t *order) {
   static const int32_t sizes[] = {1, 2, 3, 8};
@@ -137,8 +137,7 @@ static void lists_are_those_of_one_process_for_any_number_of_ranks(void **state)
   expect_any_size(fixture, 9, 37, fixture->order);
 }
 
-/* So many, and so long, that eight ranks send them in several pieces; they are longer than what a rank finds.
- */
+/* Eight ranks must send so many long lists in several pieces. A list is longer than what one rank finds. */
 static void lists_go_to_rank_0_piece_by_piece(void **state) {
   const int32_t k = 2500;
   const int64_t queries = (int64_t)(SCAN_PIECE_BYTES / (8 * sizeof(struct hit) * (size_t)k)) + 3;
@@ -159,7 +158,7 @@ static void failure_of_any_rank_is_told_and_the_next_search_goes_on(void **state
   struct error error;
   struct job job;
   job_open(&job, 3);
-  for (int f = 0; f < FILES; f += 3) { /* in the share of rank 0, then in another's */
+  for (int f = 0; f < FILES; f += 3) { /* first in rank 0's share, then in another rank's */
     memcpy(broken, fixture->files, sizeof broken);
     broken[f].path = "/nowhere/part-9.npy.zst";
     assert_null(scan_lead(job.ranks, &options, &one_thread, broken, FILES, &error));

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-/* cmocka wants the four above it */
+/* cmocka.h needs the four headers above */
 #include <cmocka.h>
 #include <zlib.h>
 
@@ -63,7 +63,7 @@ static void text_and_lines_of_plain_and_compressed_shards_are_estimated(void **s
   assert_int_equal(input_size_of(&size, &shards[0]) + 0.5, LINES * LINE_BYTES);
 }
 
-/* Beyond the first bytes a look has only the size to go by. */
+/* A look reads the first bytes; after those, only the size is known. */
 static void a_large_shard_counts_by_its_first_lines(void **state) {
   (void)state;
   struct shard shard = shard_of(plain);

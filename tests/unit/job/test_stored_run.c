@@ -45,7 +45,7 @@ static void broken_id_lines_are_refused_within_their_bytes(void **state) {
                                       "{\"id\":1,\"shard\":2147483648}",
                                       "{\"id\":1,\"offset\":1000000000000000000}"};
   for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-    /* Exactly as long as the line, for AddressSanitizer. */
+    /* Exactly as long as the line, so that AddressSanitizer sees a read past the end. */
     const size_t length = strlen(lines[i]);
     char *bytes = malloc(length ? length : 1);
     struct id_line parsed;

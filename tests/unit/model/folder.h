@@ -1,4 +1,4 @@
-/* Temporary model folders for the tests of this floor. */
+/* Temporary model folders for this floor's tests. */
 #pragma once
 
 #include <ftw.h>
@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* After the headers whose types it uses. */
+/* cmocka.h needs the headers above. */
 #include <cmocka.h>
 
 #include "io/error.h"
@@ -63,7 +63,7 @@ static inline void folder_drop(const char *folder, const char *name) {
   free(path);
 }
 
-/* Changes members of a JSON file: `changes` is an object whose null members are taken out. */
+/* Changes a JSON file's members by the object `changes`; a null member is removed. */
 static inline void folder_change(const char *folder, const char *name, const char *changes) {
   char *path = file_join(folder, name);
   assert_non_null(path);

@@ -12,7 +12,7 @@ struct piece_model {
   sentencepiece::SentencePieceProcessor processor;
 };
 
-/* Runs what may throw, and turns what it throws into an error. */
+/* Runs work that may throw; an exception becomes an error. */
 template <typename Work>
 static bool guard(struct error *error, Work work) {
   try {

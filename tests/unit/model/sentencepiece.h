@@ -1,5 +1,5 @@
-/* The sentencepiece library as C, for the tests that hold our segmentation against it. The program does
- * without it. No exception leaves it. */
+/* The sentencepiece library as C, for tests that compare our segmentation with the library's. The program
+ * does not use this library. No exception leaves these functions. */
 #pragma once
 
 #include <stddef.h>
@@ -9,21 +9,21 @@
 
 struct piece_model;
 
-/* `bytes` is a serialised ModelProto. */
+/* `bytes`: a serialised ModelProto. */
 struct piece_model *piece_model_open(const void *bytes, size_t size, struct error *error);
 void piece_model_close(struct piece_model *model);
 
-/* A piece's text, NUL-terminated and the model's own, and its score. */
+/* A piece's text and score. The text ends with NUL and belongs to the model. */
 int32_t piece_model_count(const struct piece_model *model);
 const char *piece_model_piece(const struct piece_model *model, int32_t id, float *score);
 
 struct piece_word {
   int32_t ids[512];
   size_t count;
-  char text[4096]; /* [length], normalised: the pieces in a row */
+  char text[4096]; /* [length], normalised: the pieces one after another */
   size_t length;
 };
 
-/* Normalises and encodes UTF-8 text; false also where the result has no room in *word. */
+/* Normalises and encodes UTF-8 text; also false if the result does not fit in *word. */
 bool piece_model_encode(const struct piece_model *model, const char *text, size_t length,
                         struct piece_word *word, struct error *error);

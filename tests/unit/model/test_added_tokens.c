@@ -1,5 +1,5 @@
-/* Added tokens in a text: the longest of the leftmost, what stands beside a single word, and which space is
- * taken. */
+/* Added tokens in a text: the leftmost match wins, then the longest; what may stand beside a single word; and
+ * which spaces a token takes with it. */
 #include "host/model/added_tokens.h"
 #include "tests/unit/model/folder.h"
 
@@ -30,7 +30,7 @@ static void close_tokens(struct fixture *fixture) {
   added_tokens_free(&fixture->tokens);
 }
 
-/* `expected` is "id:start-stop" of each match. */
+/* `expected`: "id:start-stop" for each match. */
 static void expect(const struct fixture *fixture, const char *text, const char *expected) {
   struct added_search search = {&fixture->set, text, strlen(text), 0, 0};
   struct added_match match;
@@ -65,10 +65,10 @@ static void single_words_have_no_letter_beside_them(void **state) {
   expect(&fixture, "mot", "0:0-3");
   expect(&fixture, "(mot).", "0:1-4");
   expect(&fixture, "mots amot mot_ 3mot motè émot", "");
-  expect(&fixture, "mot\u0301 mot\u200d", ""); /* marks and joiners are letters of words */
-  expect(&fixture, "ⓐmot", "");                /* and letters in circles */
+  expect(&fixture, "mot\u0301 mot\u200d", ""); /* marks and joiners count as letters */
+  expect(&fixture, "ⓐmot", "");                /* so do circled letters */
   expect(&fixture, "½mot ²mot motmot 字·mot",
-         "0:2-5 0:8-11 0:24-27"); /* numbers that are no digits are not */
+         "0:2-5 0:8-11 0:24-27"); /* numbers that are not digits are no letters */
   close_tokens(&fixture);
 }
 
@@ -83,7 +83,7 @@ static void space_belongs_to_the_token_that_strips_it(void **state) {
   expect(&fixture, "<r>  <l>", "1:0-5 0:5-8");
   expect(&fixture, " <l><l>", "0:0-4 0:4-7");
   expect(&fixture, " <n> ", "2:1-4");
-  expect(&fixture, "a\u200b<l>", "0:4-7"); /* which is no white space */
+  expect(&fixture, "a\u200b<l>", "0:4-7"); /* not white space */
   expect(&fixture, "<r> ", "1:0-4");
   close_tokens(&fixture);
 }
@@ -109,11 +109,11 @@ static void token_of_the_same_content_takes_the_place(void **state) {
   assert_int_equal(added_tokens_find(&fixture.tokens, "b", 1)->id, 2);
   const struct added_token *first, *second;
   assert_true(added_set_put(&fixture.set, &fixture.tokens.token[1], "a", 1, &error));
-  assert_false(added_set_sort(&fixture.set, &first, &second)); /* two that look the same */
+  assert_false(added_set_sort(&fixture.set, &first, &second)); /* two tokens that look the same */
   close_tokens(&fixture);
 }
 
-/* Against a search that tries every token at every place. */
+/* Compares with a search that tries every token at every position. */
 static void many_tokens_are_found_as_one_by_one(void **state) {
   (void)state;
   struct added_token tokens[300];

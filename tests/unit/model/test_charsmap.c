@@ -1,4 +1,4 @@
-/* The normaliser map: its keys, and that a damaged map is refused before anything follows it. */
+/* The normaliser map: its keys, and that a damaged map is refused before it is used. */
 #include "host/model/charsmap.h"
 #include "tests/unit/model/tiny_tokenizer.h"
 
@@ -75,7 +75,7 @@ static void blocks_have_the_keys_of_one_character(void **state) {
   assert_true(charsmap_block(&map, 0x40, found));
   assert_string_equal(found['Q' - 0x40], "ab");
   assert_string_equal(found['R' - 0x40], "x");
-  assert_null(found['e' - 0x40]); /* a key only with a mark */
+  assert_null(found['e' - 0x40]); /* a key only together with a mark */
   assert_true(charsmap_block(&map, 0, found));
   assert_null(found[0]);
   assert_string_equal(found['\t'], " ");

@@ -1,4 +1,4 @@
-/* Names of precisions. */
+/* Precision names. */
 #include "host/model/encoder.h"
 #include "tests/unit/model/folder.h"
 

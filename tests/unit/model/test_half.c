@@ -1,10 +1,10 @@
-/* Half and bfloat conversions against their definitions. */
+/* fp16 and bf16 conversions against their definitions. */
 #include <math.h>
 
 #include "host/model/half.h"
 #include "tests/unit/model/folder.h"
 
-/* binary16 by its definition: sign, 5 bits of exponent with bias 15, 10 bits of fraction. */
+/* binary16 by its definition: a sign, 5 exponent bits with bias 15, 10 fraction bits. */
 static double half_value(uint16_t bits) {
   const int exponent = bits >> 10 & 31, fraction = bits & 1023;
   const double sign = bits & 0x8000 ? -1 : 1;
@@ -12,7 +12,7 @@ static double half_value(uint16_t bits) {
   return exponent ? sign * ldexp(1024 + fraction, exponent - 25) : sign * ldexp(fraction, -24);
 }
 
-/* The compiler's conversions, if it has them, and those in plain integers. */
+/* The compiler's conversions, if it has them, and the conversions in plain integers. */
 static const struct half_words {
   float (*to_float)(uint16_t bits);
   uint16_t (*from_float)(float value);
@@ -65,8 +65,8 @@ static void bfloats_round_to_nearest_and_ties_to_even(void **state) {
   assert_int_equal(bfloat_from_float(0x1.01p0f), 0x3f80);       /* a tie: down to even */
   assert_int_equal(bfloat_from_float(0x1.03p0f), 0x3f82);       /* a tie: up to even */
   assert_int_equal(bfloat_from_float(0x1.010002p0f), 0x3f81);   /* just above a tie */
-  assert_int_equal(bfloat_from_float(0x1.02fffep0f), 0x3f81);   /* just below one */
-  assert_int_equal(bfloat_from_float(0x1.fffffep127f), 0x7f80); /* past the largest: infinity */
+  assert_int_equal(bfloat_from_float(0x1.02fffep0f), 0x3f81);   /* just below a tie */
+  assert_int_equal(bfloat_from_float(0x1.fffffep127f), 0x7f80); /* past the largest number: infinity */
 }
 
 int main(void) {

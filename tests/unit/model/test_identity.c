@@ -1,4 +1,5 @@
-/* Which model a run is of: whatever decides a row changes the identity and is named; a name does not. */
+/* Which model a run used: if something can change a row, it changes the identity and has a name. The model's
+ * own name changes nothing. */
 #include "host/model/identity.h"
 #include "tests/unit/model/tiny_model.h"
 #include "tests/unit/model/tiny_tokenizer.h"
@@ -34,7 +35,7 @@ static void a_folder_of_another_name_has_the_same_identity(void **state) {
   folder_remove(other);
 }
 
-/* A fixed value: the hash stands in manifests, so it must not change from version to version. */
+/* Manifests store this hash, so it must stay the same in every version. */
 static void the_hash_of_members_stays(void **state) {
   (void)state;
   struct model_identity identity = {0};
@@ -118,7 +119,7 @@ static void an_identity_comes_back_from_json(void **state) {
   folder_remove(folder);
 }
 
-/* Versions before stored the hashes of weights and tokenizer alone. */
+/* Earlier versions stored only two hashes: weights and tokenizer. */
 static void an_older_run_is_compared_by_what_it_stored(void **state) {
   (void)state;
   char *folder = whole_folder(), text[200];
@@ -137,7 +138,7 @@ static void an_older_run_is_compared_by_what_it_stored(void **state) {
   folder_remove(folder);
 }
 
-/* A run of a newer version, whose model has a member that this one does not know. */
+/* The run comes from a newer version, whose model has a member that this version does not know. */
 static void a_member_of_one_side_alone_is_a_difference(void **state) {
   (void)state;
   struct model_identity then = {0}, now = {0};

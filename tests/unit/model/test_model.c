@@ -1,5 +1,5 @@
-/* Model folders: what opens and with which shape, and that everything else is refused with the file and the
- * reason. */
+/* Model folders: which ones open and with which shape. All others are refused, and the error names the file
+ * and the reason. */
 #include "host/model/model.h"
 #include "tests/unit/model/tiny_model.h"
 
@@ -109,8 +109,8 @@ static void bert_positions_start_at_zero(void **state) {
   folder_remove(folder);
 }
 
-/* The numbers are those of sentence-transformers 6.2, but for a limit past the position table, at which it
- * fails. */
+/* The numbers are those of sentence-transformers 6.2. Only a limit past the position table differs:
+ * sentence-transformers fails there. */
 static void longest_input_is_that_of_the_reference(void **state) {
   (void)state;
   static const struct {
@@ -242,14 +242,14 @@ static void sharded_weights_open_like_one_file(void **state) {
   folder_remove(folder);
 }
 
-/* One number of one tensor, in each stored type: NaN and the infinities, in the first place, in the last and
+/* One number in one tensor is NaN or infinite, in each stored type: the first number, the last, or one
  * between. */
 static void weights_that_are_not_finite_are_named(void **state) {
   (void)state;
   static const struct {
     const char *dtype;
     int size;
-    unsigned char bytes[4]; /* of the number, little-endian */
+    unsigned char bytes[4]; /* the number, little-endian */
   } cases[] = {
       {"F32", 4, {0, 0, 0x80, 0x7f}}, {"F32", 4, {0, 0, 0x80, 0xff}}, {"F32", 4, {1, 0, 0x80, 0x7f}},
       {"BF16", 2, {0x80, 0x7f}},      {"BF16", 2, {0xc1, 0xff}},      {"F16", 2, {0, 0x7c}},
@@ -401,7 +401,7 @@ static void width_and_similarity_are_the_folders(void **state) {
   folder_remove(folder);
 }
 
-/* Each case changes one file of a folder that opens. */
+/* Each case changes one file in a folder that opens. */
 static void what_is_not_supported_is_named_with_its_file(void **state) {
   (void)state;
   static const struct {

@@ -1,4 +1,4 @@
-/* Words as the pieces spell them: marks for spaces, replacements, and parts. */
+/* Words as the pieces spell them: marks in place of spaces, replacements, and parts. */
 #include "host/model/normaliser.h"
 #include "tests/unit/model/tiny_tokenizer.h"
 

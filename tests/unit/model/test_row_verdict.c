@@ -2,7 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-/* After the headers whose types it uses. */
+/* cmocka.h needs the headers above. */
 #include <cmocka.h>
 #include <string.h>
 
@@ -34,7 +34,7 @@ static void narrowest_row_of_zeros_is_zero_whatever_their_signs(void **state) {
   assert_int_equal(judge((const uint16_t[]){0, 0, 0, 0x7c00}), ROW_NOT_FINITE);
 }
 
-/* <s> and </s>; behind a prompt that is left out, </s> alone. */
+/* Two tokens are <s> and </s>. If a prompt is left out of the row, </s> alone is left. */
 static void zero_row_passes_only_without_a_token_of_the_text(void **state) {
   (void)state;
   assert_true(row_passes(ROW_ZERO, 2, 0));

@@ -1,7 +1,8 @@
 /* Our normaliser and segmentation against the sentencepiece library's: the same text, and a segmentation with
- * the same sum of scores. Known differences: the pieces themselves, if two segmentations share that sum; and
- * the text of a word with a cluster of several characters, since the library looks for the longest key at
- * every place and we, as Hugging Face's tokenizers, for the shortest one of a whole cluster. */
+ * the same score sum. Two differences are known. If two segmentations have the same sum, the pieces may
+ * differ. If a word contains a cluster with several characters, its text may differ: the library looks for
+ * the longest key at every position, while we look for the shortest key that covers a whole cluster, as
+ * Hugging Face's tokenizers do. */
 #include "tests/unit/model/sentencepiece.h"
 
 #include <math.h>
@@ -13,7 +14,7 @@
 
 #define MODEL_FOLDER NINA_SOURCE_DIR "/tests/golden/xlmr-cls-v3"
 #define WORDS 12000
-/* The library adds in single precision, at most some hundred scores of about -10. */
+/* The library adds in single precision: at most a few hundred scores around -10. */
 #define SUM_TOLERANCE 2e-3
 
 enum comparison { SAME_PIECES, OTHER_PIECES, OTHER_TEXT, COMPARISONS };
@@ -26,7 +27,7 @@ struct both {
   struct word_text text;
   struct lattice lattice;
   struct id_list ids;
-  double lowest; /* score of a piece */
+  double lowest; /* the lowest piece score */
 };
 
 static void both_open(struct both *both) {
@@ -64,7 +65,7 @@ static void both_close(struct both *both) {
   id_list_free(&both->ids);
 }
 
-/* Returns whether every character is a cluster. */
+/* Returns whether each character is a cluster by itself. */
 static bool encode_ours(struct both *both, const char *bytes, size_t length) {
   struct word_reader reader = {both->characters, bytes, bytes + length};
   struct error error = {0};
@@ -88,8 +89,8 @@ static int characters(const char *text, size_t length) {
   return count;
 }
 
-/* The sum of a segmentation's scores; what its pieces do not cover is unknown, character by character.
- * `shift` is what our ids are above the library's. */
+/* Adds up a segmentation's scores. Characters that no piece covers count as unknown, one by one. `shift`: our
+ * ids minus the library's. */
 static double segmentation_score(const struct both *both, const int32_t *ids, size_t count, int32_t unknown,
                                  int32_t shift, int length) {
   double sum = 0;
@@ -130,7 +131,7 @@ static uint32_t next_random(uint32_t *seed, uint32_t below) {
   return (uint32_t)((uint64_t)(*seed >> 8) * below >> 24);
 }
 
-/* No part of it holds a border, as token_encoder.c cuts there. */
+/* A part contains no border, because token_encoder.c cuts at borders. */
 static const char *random_part(const struct both *both, uint32_t *seed) {
   static const char *const hard[] = {"e\u0301", "\u0301", "c\u0327", "½",    "´",      "¨",  "ﬁ", "Ⅷ",
                                      "㌔",      "ｶﾞ",     "\ufdfa",  "\v",   "\u00ad", "字", "😀", "ŀ",

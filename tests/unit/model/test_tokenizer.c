@@ -1,5 +1,5 @@
-/* Token ids: those of Hugging Face on hard strings, whatever the words before them, and clear refusals of
- * other tokenizers. */
+/* Token ids: the same as Hugging Face's on hard strings, no matter which words came before. Other tokenizers
+ * are refused with a clear reason. */
 #include "host/model/tokenizer.h"
 #include "host/model/words.h"
 #include "tests/unit/model/tiny_tokenizer.h"
@@ -68,7 +68,7 @@ static json_t *next_line(FILE *file) {
   return object;
 }
 
-/* Returns the number of strings, which all have Hugging Face's ids. */
+/* Checks that every string has Hugging Face's ids; returns how many strings there are. */
 static int golden_check(struct opened *opened, const char *strings, const char *ids) {
   FILE *texts = fopen(strings, "r"), *references = fopen(ids, "r");
   int same = 0;
@@ -104,7 +104,7 @@ static void ids_are_those_of_hugging_face(void **state) {
   }
 }
 
-/* Rows of dots, lines of forms: most have several best segmentations. */
+/* Rows of dots and form lines: most have several best segmentations. */
 static void runs_have_the_ids_of_hugging_face(void **state) {
   (void)state;
   struct opened opened = open_whole(GOLDEN "runs");
@@ -112,7 +112,7 @@ static void runs_have_the_ids_of_hugging_face(void **state) {
   close_whole(&opened);
 }
 
-/* Also what the longest input cuts off, and what says so. */
+/* Includes texts that are cut at the longest input, and the flag that reports the cut. */
 static void texts_of_the_golden_models_have_their_ids(void **state) {
   (void)state;
   static const char *const folders[] = {GOLDEN "xlmr-cls-v3", GOLDEN "bert-mean-v6"};
@@ -144,7 +144,7 @@ static void texts_of_the_golden_models_have_their_ids(void **state) {
   }
 }
 
-/* More other words than it holds pass through the cache, and the ids stay. */
+/* More other words pass through the cache than it holds, and the ids stay the same. */
 static void ids_do_not_depend_on_the_words_before(void **state) {
   (void)state;
   struct opened opened = open_whole(GOLDEN "xlmr-cls-v3");
@@ -194,7 +194,7 @@ static void words_end_where_the_map_says(void **state) {
   folder_remove(folder);
 }
 
-/* Ids of tokens that are added to the tiny vocabulary. */
+/* Ids for tokens that are added to the tiny vocabulary. */
 static void added_tokens_are_cut_out_of_the_text(void **state) {
   (void)state;
   enum { RAW = TINY_PIECES, NORMALISED, STRIPS };
@@ -208,10 +208,9 @@ static void added_tokens_are_cut_out_of_the_text(void **state) {
   assert_int_equal(tokenizer_pieces(opened.tokenizer), TINY_PIECES + 3);
   EXPECT(&opened, "Rb", TINY_FIRST, RAW, TINY_LAST);
   EXPECT(&opened, "abRbab", TINY_FIRST, TINY_WORD_AB, RAW, TINY_WORD_AB, TINY_LAST);
-  EXPECT(&opened, "xb", TINY_FIRST, TINY_SPACE, TINY_UNKNOWN, TINY_B,
-         TINY_LAST); /* what Rb is normalised to */
+  EXPECT(&opened, "xb", TINY_FIRST, TINY_SPACE, TINY_UNKNOWN, TINY_B, TINY_LAST); /* Rb normalises to this */
   EXPECT(&opened, "Qc", TINY_FIRST, NORMALISED, TINY_LAST);
-  EXPECT(&opened, "abc", TINY_FIRST, NORMALISED, TINY_LAST); /* looks the same when it is normalised */
+  EXPECT(&opened, "abc", TINY_FIRST, NORMALISED, TINY_LAST); /* the same text once normalised */
   EXPECT(&opened, "aabcab c", TINY_FIRST, TINY_WORD_A, NORMALISED, TINY_WORD_AB, TINY_SPACE, TINY_C,
          TINY_LAST);
   EXPECT(&opened, "aabcab c", TINY_FIRST, TINY_WORD_A, NORMALISED, TINY_WORD_AB, TINY_SPACE, TINY_C,
@@ -231,7 +230,7 @@ static void longest_input_keeps_the_last_token(void **state) {
     const char *text;
     int32_t max_tokens, count;
     bool truncated;
-    int64_t kept; /* bytes of the text, up to the last whole word */
+    int64_t kept; /* text bytes up to the last whole word */
   } cases[] = {
       {"ab ab ab", 5, 5, false, 8}, {"ab ab ab", 4, 4, true, 5}, {"ab ab ab", 2, 2, true, 0},
       {"ab ab ab", 3, 3, true, 2},  {"ab abab", 4, 4, true, 2},  {"ab ab \t  ", 4, 4, false, 9},
@@ -253,7 +252,7 @@ static void longest_input_keeps_the_last_token(void **state) {
   folder_remove(folder);
 }
 
-/* What is kept of it takes the ids that there is room for, and ends between two characters. */
+/* The kept part fills the ids that are left, and ends between two characters. */
 static void long_run_without_spaces_is_kept_in_part(void **state) {
   (void)state;
   char *folder = folder_make();
@@ -276,7 +275,7 @@ static void long_run_without_spaces_is_kept_in_part(void **state) {
   folder_remove(folder);
 }
 
-/* "c" then "é" of two bytes, so that the cut at an even number of bytes would fall inside a character. */
+/* "c" and then the two bytes of "é", again and again: a cut at an even byte would split a character. */
 static void run_without_spaces_is_cut_at_a_character(void **state) {
   (void)state;
   char *folder = folder_make();
@@ -287,8 +286,8 @@ static void run_without_spaces_is_cut_at_a_character(void **state) {
   assert_non_null(text);
   text[0] = 'c';
   for (int64_t i = 1; i < length; i += 2) memcpy(text + i, "é", 2);
-  /* c and a run of unknown characters; twice the mark and a run. A character cut in two would be two runs
-   * more. */
+  /* First c and a run of unknown characters, then twice the mark and a run. A character cut in two would add
+   * two runs. */
   const int32_t expected[] = {TINY_FIRST,   TINY_SPACE, TINY_C,       TINY_UNKNOWN, TINY_SPACE,
                               TINY_UNKNOWN, TINY_SPACE, TINY_UNKNOWN, TINY_LAST};
   expect_ids(&opened, text, length, expected, 9);
@@ -297,7 +296,7 @@ static void run_without_spaces_is_cut_at_a_character(void **state) {
   folder_remove(folder);
 }
 
-/* Text is UTF-8 by contract; other bytes must still be read inside their bounds. */
+/* Text must be UTF-8 by contract, but other bytes must still be read inside their bounds. */
 static void bytes_that_are_no_text_are_read_within_bounds(void **state) {
   (void)state;
   char *folder = folder_make();
@@ -436,8 +435,8 @@ static void folder_without_a_tokenizer_says_what_it_holds(void **state) {
   folder_remove(folder);
 }
 
-/* Cut short anywhere, or with any byte of its first part and of its map changed, a model file is refused or
- * read, and nothing worse. */
+/* A damaged model file is either refused or read, and nothing worse happens. The damage: a cut at any place,
+ * or a change to any byte in the first part and in the map. */
 static void damaged_sentencepiece_models_do_no_harm(void **state) {
   (void)state;
   char *folder = folder_make();

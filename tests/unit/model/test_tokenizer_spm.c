@@ -1,8 +1,8 @@
-/* sentencepiece.bpe.model, made by hand: what is read of it, and what is refused. */
+/* A sentencepiece.bpe.model made by hand: what is read from it, and what is refused. */
 #include "host/model/tokenizer.h"
 #include "tests/unit/model/folder.h"
 
-/* A serialised ModelProto in the making; every length here is below 128, one byte. */
+/* A serialised ModelProto that grows; every length here is below 128, so it takes one byte. */
 struct proto {
   unsigned char bytes[512];
   size_t size;
@@ -68,7 +68,7 @@ static void ids_are_one_above_the_file_s(void **state) {
   int32_t ids[16], count;
   bool truncated;
   assert_non_null(encoder);
-  assert_int_equal(tokenizer_pieces(tokenizer), 9); /* <pad> and <mask> stand outside of the file */
+  assert_int_equal(tokenizer_pieces(tokenizer), 9); /* <pad> and <mask> are not in the file */
   assert_true(token_encoder_encode(encoder, "ab xxa", 6, 16, ids, &count, &truncated, &error));
   assert_int_equal(count, 6);
   assert_memory_equal(ids, expected, sizeof expected);

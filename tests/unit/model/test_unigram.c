@@ -1,5 +1,5 @@
-/* Segmentation into pieces: the greatest sum, Hugging Face's choice where two are equal, unknown characters,
- * and vocabularies and words of any size. */
+/* Segmentation into pieces: the greatest sum, Hugging Face's choice if two sums are equal, unknown
+ * characters, and vocabularies and words of any size. */
 #include "host/model/unigram.h"
 
 #include <math.h>
@@ -13,7 +13,7 @@ static void add(struct unigram *unigram, const char *piece, double score, int32_
   if (!unigram_add(unigram, piece, strlen(piece), score, id, &error)) fail_msg("%s", error.message);
 }
 
-/* Dots: two ways to make four of them have the same sum. */
+/* Dots: two ways to write four dots have the same sum. */
 static struct unigram *dots(void) {
   struct error error = {0};
   struct unigram *unigram = unigram_open(UNKNOWN, &error);
@@ -57,7 +57,7 @@ static void greatest_sum_is_found(void **state) {
   unigram_close(unigram);
 }
 
-/* The last piece of the way that was found first is the one that begins further left. */
+/* The way found first has the last piece that begins further left. */
 static void equal_sums_take_the_way_found_first(void **state) {
   (void)state;
   struct unigram *unigram = dots();
@@ -67,7 +67,7 @@ static void equal_sums_take_the_way_found_first(void **state) {
   unigram_close(unigram);
 }
 
-/* In single precision the two sums are equal, and the first way would stay. */
+/* In single precision the two sums are equal, and the way found first would stay. */
 static void sums_are_in_double_precision(void **state) {
   (void)state;
   struct error error = {0};
@@ -84,9 +84,9 @@ static void unknown_characters_are_one_id_a_run(void **state) {
   struct unigram *unigram = dots();
   EXPECT(unigram, "\u2581xyz.é字😀.", MARK, UNKNOWN, ONE, UNKNOWN, ONE);
   EXPECT(unigram, "\u2581.\0.", MARK, ONE, UNKNOWN, ONE);
-  add(unigram, "xyq", -4.0, TWO); /* begins as the unknown characters do */
+  add(unigram, "xyq", -4.0, TWO); /* begins like the unknown characters */
   EXPECT(unigram, "\u2581xyz.xyq", MARK, UNKNOWN, ONE, TWO);
-  add(unigram, "字xx", -90.0, LONG); /* as low as it is, an unknown character is 10 lower */
+  add(unigram, "字xx", -90.0, LONG); /* very low, but an unknown character is 10 lower */
   EXPECT(unigram, "\u2581字xx字", MARK, LONG, UNKNOWN);
   unigram_close(unigram);
 }
@@ -104,7 +104,7 @@ static void pieces_that_cannot_be_are_refused(void **state) {
   unigram_close(unigram);
 }
 
-/* Enough pieces that every table grows several times, with many children to some nodes. */
+/* There are so many pieces that every table grows several times, and some nodes have many children. */
 static void every_piece_of_a_large_vocabulary_is_found(void **state) {
   (void)state;
   struct error error = {0};
@@ -123,7 +123,7 @@ static void every_piece_of_a_large_vocabulary_is_found(void **state) {
   unigram_close(unigram);
 }
 
-/* As much scratch memory as the longest word asked for serves the words after it. */
+/* The scratch memory fits the longest word so far, and later words use the same memory. */
 static void long_words_and_short_ones_share_memory(void **state) {
   (void)state;
   enum { LENGTH = 100000 };
@@ -150,7 +150,7 @@ static void long_words_and_short_ones_share_memory(void **state) {
   free(text);
 }
 
-/* Bytes that are no UTF-8, in an allocation of exactly their size. */
+/* Bytes that are not UTF-8, in an allocation with exactly their size. */
 static void cut_characters_are_read_within_bounds(void **state) {
   (void)state;
   static const char cut[] = "..\xe5\xad";

@@ -1,4 +1,5 @@
-/* Rows of nested widths: norm 1, the same bits from plain and vector code, and from any order of the sum. */
+/* Rows at nested widths: norm 1, and the same bits from plain code, from vector code, and for any order of
+ * the sum. */
 #include <math.h>
 
 #include "host/model/half.h"
@@ -7,7 +8,7 @@
 
 #define WIDTH 1031 /* not a multiple of the vector length */
 
-/* Numbers of all magnitudes that a pooled row may hold; xorshift32. */
+/* Fills in numbers with all magnitudes that a pooled row may hold; xorshift32. */
 static void values_fill(float *values, int32_t count, uint32_t seed) {
   for (int32_t i = 0; i < count; i++) {
     seed ^= seed << 13, seed ^= seed >> 17, seed ^= seed << 5;
@@ -54,7 +55,7 @@ static void plain_and_vector_code_give_the_same_bits(void **state) {
   }
 }
 
-/* The three lines that anyone can write in NumPy, here with the sum from the far end. */
+/* The same three lines that anyone can write in NumPy; here the sum starts at the far end. */
 static void narrow_rows_follow_from_the_widest_by_the_formula(void **state) {
   (void)state;
   float pooled[WIDTH];
@@ -71,7 +72,7 @@ static void narrow_rows_follow_from_the_widest_by_the_formula(void **state) {
   }
 }
 
-/* Subnormal halves and the largest one in a row: the sum is still exact. */
+/* Subnormal halves and the largest half in one row: the sum is still exact. */
 static void extreme_halves_are_scaled_exactly(void **state) {
   (void)state;
   uint16_t h[16] = {0x0001, 0x8001, 0x03ff}, narrow[16], plain[16];

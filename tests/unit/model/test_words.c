@@ -1,5 +1,5 @@
-/* Words: which characters end one, clusters that reach over their ends, and texts of any length in bounded
- * time. */
+/* Words: which characters end a word, clusters that reach past a word's end, and texts of any length in
+ * bounded time. */
 #include "host/model/words.h"
 
 #include "host/model/normaliser.h"
@@ -73,7 +73,7 @@ static void characters_that_may_join_are_known(void **state) {
   assert_int_equal(class_in(fixture, 0x600), CHARACTER_PREPENDS);
 }
 
-/* The words of a text, normalised and in a row. */
+/* Returns a text's words, normalised, one after another. */
 static struct word_text words_of(const struct fixture *fixture, const char *text, size_t length, int *count) {
   struct word_reader reader = {&fixture->characters, text, text + length};
   struct word_text all = {0}, one = {0};
@@ -96,7 +96,7 @@ static struct word_text words_of(const struct fixture *fixture, const char *text
 static void expect_length(const struct fixture *fixture, const char *text, size_t length,
                           const char *expected) {
   int count;
-  char *exact = malloc(length ? length : 1); /* reads past its end are seen */
+  char *exact = malloc(length ? length : 1); /* shows reads past the end */
   assert_non_null(exact);
   memcpy(exact, text, length);
   struct word_text found = words_of(fixture, exact, length, &count);
@@ -117,34 +117,34 @@ static void words_end_at_borders(void **state) {
   EXPECT("a\vb Qc", "▁ab▁abc");
   EXPECT("a\u3000b\u00a0", "▁a▁b");
   EXPECT("a\r\nb\r", "▁a▁b");
-  EXPECT("a\xc2\x85\u0301b", "▁a▁\u0301b"); /* which the map leaves alone */
+  EXPECT("a\xc2\x85\u0301b", "▁a▁\u0301b"); /* the map leaves it alone */
 }
 
-/* A short cluster that a key begins is replaced as a whole: the mark goes with it. */
+/* If a short cluster begins with a key, the whole cluster is replaced, including the mark. */
 static void shortest_key_replaces_a_whole_cluster(void **state) {
   EXPECT("Q\u0301c", "▁abc");
   EXPECT("\u00a0\u0301a", "▁a");
   EXPECT("a\u00a0\u0301b", "▁a▁b");
   EXPECT("ae\u0301b", "▁acb");
-  EXPECT("e\u0302\u0301", "▁e\u0302\u0301"); /* no key begins it, and a mark alone is none */
+  EXPECT("e\u0302\u0301", "▁e\u0302\u0301"); /* no key begins it, and a mark alone is not a key */
 }
 
 static void longer_clusters_go_character_by_character(void **state) {
-  EXPECT("Q\u0301\u0301c", "▁abc");                         /* of 5 bytes, and still short */
+  EXPECT("Q\u0301\u0301c", "▁abc");                         /* 5 bytes: still short */
   EXPECT("Q\u0301\u0301\u0301c", "▁ab\u0301\u0301\u0301c"); /* 7 bytes */
-  EXPECT("e\u0301\u0302\u0303", "▁e\u0301\u0302\u0303");    /* its first key is of two characters */
+  EXPECT("e\u0301\u0302\u0303", "▁e\u0301\u0302\u0303");    /* its first key has two characters */
   EXPECT("\u1112\u1161Q", "▁\u1112\u1161ab");
 }
 
 static void spaces_keep_their_marks_if_no_key_begins_them(void **state) {
   EXPECT("a \u0301b", "▁a▁\u0301b");
-  EXPECT("a \u0341\u0301b", "▁a▁b\u0301b"); /* by itself the word would begin with a cluster of 4 bytes */
+  EXPECT("a \u0341\u0301b", "▁a▁b\u0301b"); /* alone, the word would begin with a cluster of 4 bytes */
   EXPECT("a \u0341 \u0341\u0301", "▁a▁b▁b\u0301");
 }
 
 static void borders_inside_clusters_end_words(void **state) {
   EXPECT("a\u200db", "▁a▁b");
-  EXPECT("Q\u200dc", "▁abc"); /* of 4 bytes */
+  EXPECT("Q\u200dc", "▁abc"); /* 4 bytes */
   EXPECT("x\u0341\u0301\u200d\u0301\u200dy", "▁xb\u0301▁\u0301▁y");
 }
 
@@ -153,7 +153,7 @@ static void words_begin_and_end_with_clusters(void **state) {
   static const char text[] = "ab e\u0301 a \u0341\u0301b x\u0301\u200d\u0301 \u0600 c";
   int count;
   struct word_text found = words_of(fixture, text, sizeof text - 1, &count);
-  assert_int_equal(count, 5); /* not at the space before a mark, and not at the one after U+0600 */
+  assert_int_equal(count, 5); /* no cut at the space before a mark, nor at the space after U+0600 */
   word_text_free(&found);
 }
 
@@ -167,13 +167,13 @@ static void cluster_of_a_megabyte_is_read_in_pieces(void **state) {
   for (size_t i = 0; i < marks; i++) memcpy(text + 1 + 2 * i, "\u0341", 2);
   struct word_text found = words_of(fixture, text, length, &count);
   assert_int_equal(count, 17);
-  /* ab, a b for each mark, and a mark of the words' own: nothing is taken for a short cluster at a cut. */
+  /* ab, a b for each mark, and each word's own mark: no cut turned a piece into a short cluster. */
   assert_int_equal(found.length, 2 + marks + 17 * WORD_MARK_BYTES);
   word_text_free(&found);
   free(text);
 }
 
-/* Text is UTF-8 by contract; other bytes are read inside their bounds, and each of them once. */
+/* Text must be UTF-8 by contract, but other bytes are read inside their bounds, each byte once. */
 static void bytes_that_are_no_text_are_read_within_bounds(void **state) {
   const struct fixture *fixture = *state;
   static const char parts[][4] = {"a",    "\xe5\xad", "\xf0\x9f\x98", "\x81", "\xcc",

@@ -1,5 +1,5 @@
-/* A complete model folder with a few kilobytes of weights: two layers, hidden 8, two heads, as
- * sentence-transformers 3 saves it. */
+/* A complete model folder with a few kilobytes of weights: two layers, hidden 8, two heads, in the layout
+ * that sentence-transformers 3 saves. */
 #pragma once
 
 #include "tests/unit/model/folder.h"
@@ -63,7 +63,7 @@ static inline int tiny_tensors(const char *prefix, struct tiny_tensor *tensors) 
   return count;
 }
 
-/* Writes tensors [first, last) as F32 (or as `dtype`, of `size` bytes a number) with bytes that count up from
+/* Writes tensors [first, last) as F32 (or as `dtype`, with `size` bytes per number). The bytes count up from
  * `seed`. */
 static inline void tiny_safetensors(const char *folder, const char *name, const struct tiny_tensor *tensors,
                                     int first, int last, const char *dtype, int size, unsigned char seed) {
@@ -85,7 +85,7 @@ static inline void tiny_safetensors(const char *folder, const char *name, const 
   for (int i = 0; i < 8; i++) file[i] = (unsigned char)(length >> (8 * i));
   memcpy(file + 8, text, length);
   for (int64_t i = 0; i < offset; i++)
-    file[8 + length + (size_t)i] = (seed + i) & 0x3f; /* finite as every type */
+    file[8 + length + (size_t)i] = (seed + i) & 0x3f; /* finite in every type */
   folder_put_bytes(folder, name, file, 8 + length + (size_t)offset);
   free(file);
   free(text);

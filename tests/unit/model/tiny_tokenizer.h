@@ -1,6 +1,6 @@
-/* A tokenizer.json with a dozen pieces and a normaliser map made by hand: tab to space, vertical tab to
- * nothing, "Q" to "ab", "R" to "x" and "RR" to "y", "T" to " a  b ", NBSP to space, "e" + U+0301 to "c",
- * U+0341 to "b", U+200D to space. */
+/* A tokenizer.json with a dozen pieces and a handmade normaliser map: tab to space, vertical tab to nothing,
+ * "Q" to "ab", "R" to "x" and "RR" to "y", "T" to " a  b ", NBSP to space, "e" + U+0301 to "c", U+0341 to
+ * "b", U+200D to space. */
 #pragma once
 
 #include "tests/unit/model/folder.h"
@@ -10,8 +10,8 @@
   "\0 \0ab\0x\0y\0 a  b \0c\0b" /* at 0: nothing; 1: a space; 3: ab; 6: x; 8: y; 10; 17: c; 19: b; a NUL \
                                    follows */
 
-/* Units of a Darts-clone double array: the children of unit 0 lie at 256 ^ label, each with its value in a
- * place of its own, and its children around that place. */
+/* Adds a unit to a Darts-clone double array. Unit 0's children are at 256 ^ label. Each child has its value
+ * at its own place, and its own children around that place. */
 static inline void tiny_map_put(uint32_t *units, uint32_t parent_place, unsigned char label,
                                 uint32_t value_place, uint32_t value) {
   const uint32_t node = parent_place ^ label;
@@ -19,10 +19,10 @@ static inline void tiny_map_put(uint32_t *units, uint32_t parent_place, unsigned
   units[value_place] = 1u << 31 | value;
 }
 
-/* [4 + 4 * TINY_MAP_UNITS + sizeof TINY_MAP_REPLACEMENTS] bytes. */
+/* 4 bytes for the size of the units, the units, the replacements */
 #define TINY_MAP_BYTES (4 + 4 * TINY_MAP_UNITS + sizeof TINY_MAP_REPLACEMENTS)
 
-/* A key of several bytes, its nodes in free places from 2 * 256 + 64 on, 256 bytes wide each. */
+/* Adds a key with several bytes. Its nodes use free places from 2 * 256 + 64 on, 256 bytes apart. */
 static inline void tiny_map_put_key(uint32_t *units, const char *key, uint32_t *free_place, uint32_t value) {
   uint32_t parent = 256;
   for (; key[1]; key++) {
@@ -75,7 +75,7 @@ static inline char *tiny_base64(const unsigned char *bytes, size_t size) {
   return text;
 }
 
-/* Ids follow the list: its special tokens stand in an order of their own. */
+/* Ids follow the list order; the special tokens have an order of their own here. */
 #define TINY_VOCABULARY                                                                                 \
   "[[\"<pad>\", 0.0], [\"<unk>\", 0.0], [\"<s>\", 0.0], [\"</s>\", 0.0], [\"\\u2581\", -3.0], [\"a\", " \
   "-2.5],"                                                                                              \
