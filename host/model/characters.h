@@ -15,6 +15,10 @@ bool character_is_space(uint32_t code_point);
 /* \w of Unicode's regular expressions (UTS #18): letters, marks, decimal digits, connectors, joiners. */
 bool character_is_word(uint32_t code_point);
 
+/* \p{L} and \p{N}: the general categories of letters and of numbers. */
+bool character_is_letter(uint32_t code_point);
+bool character_is_number(uint32_t code_point);
+
 /* True if no cluster may end between two neighbours. *state is 0 at a cluster's beginning, and is kept from
  * pair to pair inside the cluster. */
 bool characters_join(uint32_t before, uint32_t after, int32_t *state);
