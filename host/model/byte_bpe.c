@@ -3,20 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
+#include "host/model/trie.h"
 #include "host/model/utf8.h"
 
 #define BYTES 256
 #define NO_RANK UINT32_MAX
 #define NOWHERE UINT32_MAX
-
-struct piece {
-  size_t start; /* in `text` */
-  size_t length;
-  int32_t id;
-};
 
 /* One place of a hash table with open addressing; free if the rank is NO_RANK. */
 struct merge {
@@ -28,12 +20,7 @@ struct merge {
 struct byte_bpe {
   int32_t unknown;
   int32_t byte[BYTES]; /* id of each byte's piece, or -1 */
-  char *text;          /* the pieces' spelling, one after the other */
-  size_t text_length, text_capacity;
-  struct piece *piece; /* [pieces] */
-  size_t pieces, piece_capacity;
-  uint32_t *piece_slot; /* [piece_slots], a power of two: index of a piece + 1, or 0 */
-  size_t piece_slots;
+  struct trie pieces;  /* value: id + 1 */
   struct merge *merge; /* [merge_slots], a power of two */
   size_t merge_slots, merges;
   uint32_t next_rank;
@@ -47,14 +34,14 @@ struct byte_bpe *byte_bpe_open(int32_t unknown, struct error *error) {
   }
   bpe->unknown = unknown;
   for (size_t i = 0; i < BYTES; i++) bpe->byte[i] = -1;
-  return bpe;
+  if (trie_init(&bpe->pieces, error)) return bpe;
+  byte_bpe_close(bpe);
+  return NULL;
 }
 
 void byte_bpe_close(struct byte_bpe *bpe) {
   if (!bpe) return;
-  free(bpe->text);
-  free(bpe->piece);
-  free(bpe->piece_slot);
+  trie_free(&bpe->pieces);
   free(bpe->merge);
   free(bpe);
 }
@@ -74,59 +61,14 @@ static int byte_of_character(uint32_t character) {
   return -1;
 }
 
-/* The place of a piece in the table, or the free place where it belongs. There must be a free one. */
-static size_t piece_place(const struct byte_bpe *bpe, const char *piece, size_t length) {
-  size_t at = XXH3_64bits(piece, length) & (bpe->piece_slots - 1);
-  for (; bpe->piece_slot[at]; at = (at + 1) & (bpe->piece_slots - 1)) {
-    const struct piece *found = &bpe->piece[bpe->piece_slot[at] - 1];
-    if (found->length == length && memcmp(bpe->text + found->start, piece, length) == 0) break;
-  }
-  return at;
-}
-
-/* Doubles the table of pieces if it is half full. */
-static bool piece_slots_reserve(struct byte_bpe *bpe, struct error *error) {
-  if (bpe->pieces < bpe->piece_slots / 2) return true;
-  const size_t slots = bpe->piece_slots ? 2 * bpe->piece_slots : 1024;
-  uint32_t *fresh = calloc(slots, sizeof *fresh);
-  if (!fresh) return error_set_memory(error, slots * sizeof *fresh, "a BPE vocabulary");
-  free(bpe->piece_slot);
-  bpe->piece_slot = fresh;
-  bpe->piece_slots = slots;
-  for (size_t i = 0; i < bpe->pieces; i++)
-    fresh[piece_place(bpe, bpe->text + bpe->piece[i].start, bpe->piece[i].length)] = (uint32_t)i + 1;
-  return true;
-}
-
-static bool piece_reserve(struct byte_bpe *bpe, size_t length, struct error *error) {
-  if (bpe->pieces == bpe->piece_capacity) {
-    const size_t capacity = 2 * bpe->piece_capacity + 1024;
-    struct piece *grown = realloc(bpe->piece, capacity * sizeof *grown);
-    if (!grown) return error_set_memory(error, capacity * sizeof *grown, "a BPE vocabulary");
-    bpe->piece = grown;
-    bpe->piece_capacity = capacity;
-  }
-  if (bpe->text_capacity - bpe->text_length < length) {
-    const size_t capacity = 2 * bpe->text_capacity + length + 4096;
-    char *grown = realloc(bpe->text, capacity);
-    if (!grown) return error_set_memory(error, capacity, "a BPE vocabulary");
-    bpe->text = grown;
-    bpe->text_capacity = capacity;
-  }
-  return piece_slots_reserve(bpe, error);
-}
-
 bool byte_bpe_add(struct byte_bpe *bpe, const char *piece, size_t length, int32_t id, struct error *error) {
-  if (!piece_reserve(bpe, length, error)) return false;
-  const size_t place = piece_place(bpe, piece, length);
-  if (bpe->piece_slot[place])
+  uint32_t node;
+  size_t size;
+  if (!trie_put(&bpe->pieces, piece, length, &node, error)) return false;
+  if (trie_value(&bpe->pieces, node))
     return error_set(error, ERROR_INPUT, "the piece \"%.*s\" exists already",
                      (int)(length < 60 ? length : 60), piece);
-  if (length) memcpy(bpe->text + bpe->text_length, piece, length);
-  bpe->piece[bpe->pieces++] = (struct piece){bpe->text_length, length, id};
-  bpe->text_length += length;
-  bpe->piece_slot[place] = (uint32_t)bpe->pieces;
-  size_t size;
+  trie_set(&bpe->pieces, node, (uint32_t)id + 1);
   if (!length || utf8_size((unsigned char)*piece) != length) return true;
   const int byte = byte_of_character(utf8_read(piece, piece + length, &size));
   if (byte >= 0) bpe->byte[byte] = id;
@@ -134,9 +76,7 @@ bool byte_bpe_add(struct byte_bpe *bpe, const char *piece, size_t length, int32_
 }
 
 int32_t byte_bpe_find(const struct byte_bpe *bpe, const char *piece, size_t length) {
-  if (!bpe->piece_slots) return -1;
-  const uint32_t slot = bpe->piece_slot[piece_place(bpe, piece, length)];
-  return slot ? bpe->piece[slot - 1].id : -1;
+  return (int32_t)trie_find(&bpe->pieces, piece, length) - 1;
 }
 
 /* The place of a pair in the table, or the free place where it belongs. There must be a free one. */
@@ -174,26 +114,22 @@ static bool piece_missing(const char *left, size_t left_length, const char *righ
                    right_length < (size_t)most ? (int)right_length : most, right);
 }
 
-/* The id of the piece that two pieces make together, or -1; *done is false if memory is short. */
-static int32_t result_find(const struct byte_bpe *bpe, const char *left, size_t left_length,
-                           const char *right, size_t right_length, bool *done, struct error *error) {
-  char *joined = malloc(left_length + right_length + 1);
-  *done = joined || error_set_memory(error, left_length + right_length + 1, "a merge");
-  if (!joined) return -1;
-  memcpy(joined, left, left_length);
-  memcpy(joined + left_length, right, right_length);
-  const int32_t id = byte_bpe_find(bpe, joined, left_length + right_length);
-  free(joined);
-  return id;
+/* The id of the piece that two strings make together, or -1. */
+static int32_t joined_find(const struct byte_bpe *bpe, const char *left, size_t left_length,
+                           const char *right, size_t right_length) {
+  uint32_t node = TRIE_ROOT;
+  for (size_t i = 0; i < left_length + right_length; i++) {
+    node =
+        trie_child(&bpe->pieces, node, (unsigned char)(i < left_length ? left[i] : right[i - left_length]));
+    if (!node) return -1;
+  }
+  return (int32_t)trie_value(&bpe->pieces, node) - 1;
 }
 
 bool byte_bpe_merge(struct byte_bpe *bpe, const char *left, size_t left_length, const char *right,
                     size_t right_length, struct error *error) {
-  bool done;
-  const int32_t result = result_find(bpe, left, left_length, right, right_length, &done, error);
   const struct merge merge = {byte_bpe_find(bpe, left, left_length), byte_bpe_find(bpe, right, right_length),
-                              bpe->next_rank, result};
-  if (!done) return false;
+                              bpe->next_rank, joined_find(bpe, left, left_length, right, right_length)};
   if (merge.left < 0 || merge.right < 0 || merge.result < 0)
     return piece_missing(left, left_length, right, right_length, error);
   if (!merge_slots_reserve(bpe, error)) return false;
@@ -214,7 +150,6 @@ struct byte_token {
 void byte_merger_free(struct byte_merger *merger) {
   free(merger->token);
   free(merger->heap);
-  free(merger->ids);
   *merger = (struct byte_merger){0};
 }
 
@@ -229,13 +164,6 @@ static bool merger_reserve(struct byte_merger *merger, size_t length, struct err
     if (heap) merger->heap = heap;
     if (!token || !heap) return error_set_memory(error, places * sizeof *token, "the merges of a word");
     merger->places = places;
-  }
-  if (merger->capacity - merger->count < length) {
-    const size_t capacity = merger->count + length + length / 2 + 256;
-    int32_t *grown = realloc(merger->ids, capacity * sizeof *grown);
-    if (!grown) return error_set_memory(error, capacity * sizeof *grown, "the ids of a word");
-    merger->ids = grown;
-    merger->capacity = capacity;
   }
   return true;
 }
@@ -302,9 +230,9 @@ static void token_merge(const struct byte_bpe *bpe, struct byte_merger *merger, 
 }
 
 bool byte_bpe_encode(const struct byte_bpe *bpe, struct byte_merger *merger, const char *bytes, size_t length,
-                     struct error *error) {
+                     struct id_list *ids, struct error *error) {
   if (length >= NOWHERE) return error_set(error, ERROR_INPUT, "a word of %zu bytes", length);
-  if (!merger_reserve(merger, length, error)) return false;
+  if (!merger_reserve(merger, length, error) || !id_list_reserve(ids, length, error)) return false;
   const uint32_t count = tokens_fill(bpe, merger, bytes, length);
   size_t pairs = 0;
   for (uint32_t at = 0; at < count; at++) pair_offer(bpe, merger, at, &pairs);
@@ -315,6 +243,6 @@ bool byte_bpe_encode(const struct byte_bpe *bpe, struct byte_merger *merger, con
   }
   if (!count) return true;
   for (uint32_t at = 0; at != NOWHERE; at = merger->token[at].after)
-    merger->ids[merger->count++] = merger->token[at].id;
+    ids->id[ids->count++] = merger->token[at].id;
   return true;
 }

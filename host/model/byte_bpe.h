@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "host/model/id_list.h"
 #include "io/error.h"
 
 /* Never changes once all pieces and merges are added; threads then share it. */
@@ -36,18 +37,16 @@ bool byte_bpe_merge(struct byte_bpe *bpe, const char *left, size_t left_length, 
 /* A token of a word while the word is merged; private to byte_bpe.c. */
 struct byte_token;
 
-/* One thread's scratch memory and the resulting ids, kept from word to word. A zeroed struct is empty. */
+/* One thread's scratch memory, kept from word to word. A zeroed struct is empty. */
 struct byte_merger {
   struct byte_token *token; /* [places] */
   uint64_t *heap;           /* [2 * places] */
   size_t places;
-  int32_t *ids; /* [count], room for `capacity` */
-  size_t count, capacity;
 };
 
 void byte_merger_free(struct byte_merger *merger);
 
-/* Appends the ids of a word's bytes to merger->ids. A word of n bytes takes n log n steps. Returns false if
- * memory is short. */
+/* Appends the ids of a word's bytes to `ids`. A word of n bytes takes n log n steps. Returns false if memory
+ * is short. */
 bool byte_bpe_encode(const struct byte_bpe *bpe, struct byte_merger *merger, const char *bytes, size_t length,
-                     struct error *error);
+                     struct id_list *ids, struct error *error);

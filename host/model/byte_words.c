@@ -4,7 +4,6 @@
 
 #include "host/model/characters.h"
 #include "host/model/utf8.h"
-#include "host/model/words.h"
 
 enum kind { KIND_LETTER, KIND_NUMBER, KIND_SPACE, KIND_OTHER };
 
@@ -22,8 +21,9 @@ static enum kind kind_at(const char *at, const char *end, size_t *size) {
   return character_is_space(code_point) ? KIND_SPACE : KIND_OTHER;
 }
 
-struct byte_word_reader byte_words(const char *text, size_t length, bool prefix, bool whole) {
-  return (struct byte_word_reader){text, text + length, prefix && length && *text != ' ', whole};
+struct word_reader byte_words(const char *text, const char *end, bool prefix, bool whole) {
+  return (struct word_reader){
+      .at = text, .end = end, .spaced = prefix && text < end && *text != ' ', .whole = whole};
 }
 
 /* The end of the characters of one kind from `at`, at most at `limit`; *last is the start of the last one. */
@@ -55,7 +55,7 @@ static const char *spaces_end(const char *at, const char *limit, const char *end
 }
 
 /* The end of the next word by the pattern; *blank: the word is white space. */
-static const char *word_end(const struct byte_word_reader *reader, const char *limit, bool *blank) {
+static const char *word_end(const struct word_reader *reader, const char *limit, bool *blank) {
   const char *const at = reader->at, *const end = reader->end, *last;
   const char *const body = at + (!reader->spaced && *at == ' ');
   const size_t contraction = reader->spaced ? 0 : contraction_size(at, end);
@@ -66,11 +66,11 @@ static const char *word_end(const struct byte_word_reader *reader, const char *l
   return *blank ? spaces_end(at, limit, end, reader->spaced) : run_end(body, limit, end, kind, &last);
 }
 
-bool byte_word_next(struct byte_word_reader *reader, struct byte_word *word) {
+bool byte_word_next(struct word_reader *reader, struct word *word) {
   const char *const at = reader->at, *const end = reader->end;
   if (at == end) return false;
   const char *const limit = end - at > WORD_BYTES_MAX ? at + WORD_BYTES_MAX : end, *stop = limit;
-  *word = (struct byte_word){.bytes = at, .spaced = reader->spaced};
+  *word = (struct word){.bytes = at, .spaced = reader->spaced};
   if (!reader->whole)
     stop = word_end(reader, limit, &word->blank);
   else

@@ -90,6 +90,15 @@ bool word_text_mark(struct word_text *text, const char *bytes, size_t length, st
   return text_append(text, bytes, length, &mark, error);
 }
 
+bool word_text_space(struct word_text *text, const char *bytes, size_t length, struct error *error) {
+  text->length = 0;
+  if (!text_reserve(text, length + 1, error)) return false;
+  text->bytes[0] = ' ';
+  memcpy(text->bytes + 1, bytes, length);
+  text->length = length + 1;
+  return true;
+}
+
 size_t word_part(const char *text, size_t length) {
   if (length <= WORD_MARK_BYTES) return length;
   const char *next = memmem(text + WORD_MARK_BYTES, length - WORD_MARK_BYTES, WORD_MARK, WORD_MARK_BYTES);

@@ -26,6 +26,9 @@ bool word_normalise(const struct charsmap *map, const struct character_set *char
  * short. */
 bool word_text_mark(struct word_text *text, const char *bytes, size_t length, struct error *error);
 
+/* Writes `bytes` with a space before them, as they are. Returns false if memory is short. */
+bool word_text_space(struct word_text *text, const char *bytes, size_t length, struct error *error);
+
 /* In a normalised text, every mark begins a part, and each part is encoded alone. Returns the first part's
  * length; `text` begins with a mark. */
 size_t word_part(const char *text, size_t length);

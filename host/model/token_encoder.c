@@ -30,6 +30,7 @@ void token_encoder_close(struct token_encoder *encoder) {
   word_text_free(&encoder->scratch.text);
   word_text_free(&encoder->scratch.stretch);
   lattice_free(&encoder->scratch.lattice);
+  byte_merger_free(&encoder->scratch.merger);
   id_list_free(&encoder->scratch.ids);
   free(encoder);
 }
@@ -46,7 +47,8 @@ static bool word_segment(struct token_encoder *encoder, const struct word *word,
  * missing, but more than `room` are there. */
 static bool word_encode(struct token_encoder *encoder, const struct word *word, size_t room,
                         const int32_t **ids, size_t *count, struct error *error) {
-  const struct cached_word *known = word_cache_find(encoder->cache, word->bytes, word->length);
+  const struct cached_word *known =
+      word->spaced ? NULL : word_cache_find(encoder->cache, word->bytes, word->length);
   if (known) {
     *ids = known->ids;
     *count = known->count;
@@ -55,7 +57,7 @@ static bool word_encode(struct token_encoder *encoder, const struct word *word, 
   if (!word_segment(encoder, word, room, error)) return false;
   *ids = encoder->scratch.ids.id;
   *count = encoder->scratch.ids.count;
-  word_cache_put(encoder->cache, word->bytes, word->length, *ids, *count);
+  if (!word->spaced) word_cache_put(encoder->cache, word->bytes, word->length, *ids, *count);
   return true;
 }
 
@@ -90,7 +92,8 @@ static bool word_keep_part(struct token_encoder *encoder, const struct word *wor
     while (middle > fits && (word->bytes[middle] & 0xc0) == 0x80) middle--;
     if (middle == fits) middle = character_after(word->bytes, fits, beyond);
     if (middle >= beyond) break;
-    const struct word part = {word->bytes, middle, word->plain};
+    struct word part = *word;
+    part.length = middle;
     if (!word_segment(encoder, &part, room, error)) return false;
     if (encoder->scratch.ids.count <= room)
       fits = middle;
@@ -103,14 +106,16 @@ static bool word_keep_part(struct token_encoder *encoder, const struct word *wor
 
 static bool words_encode(struct token_encoder *encoder, const char *text, const char *end,
                          struct output *output, struct error *error) {
-  struct word_reader reader = tokenizer_words(encoder->tokenizer, text, end);
+  const struct tokenizer_kind *kind = encoder->tokenizer->source.kind;
+  struct word_reader reader = kind->words(encoder->tokenizer, text, end);
   struct word word;
-  while (!output->truncated && word_next(&reader, &word)) {
+  while (!output->truncated && kind->word_next(&reader, &word)) {
     const int32_t *ids;
     size_t count;
     const size_t room = output->room;
     if (!word_encode(encoder, &word, room, &ids, &count, error)) return false;
     output_put(output, ids, count);
+    if (word.blank) continue;
     if (!output->truncated)
       output->kept = word.bytes + word.length;
     else if (word.length > TOKENIZER_WORD_BYTES && !word_keep_part(encoder, &word, room, output, error))
@@ -119,22 +124,35 @@ static bool words_encode(struct token_encoder *encoder, const char *text, const 
   return true;
 }
 
-bool token_encoder_encode(struct token_encoder *encoder, const char *text, int64_t length, int32_t max_tokens,
-                          int32_t *ids, int32_t *count, bool *truncated, struct error *error) {
+/* Cuts the added tokens of a set out of a text, and encodes what is between them. The normalised tokens of a
+ * kind that does not normalise are cut out there too. */
+static bool text_encode(struct token_encoder *encoder, const struct added_set *set, const char *text,
+                        const char *end, struct output *output, struct error *error) {
   const struct tokenizer *tokenizer = encoder->tokenizer;
-  struct added_search search = {.set = &tokenizer->raw, .text = text, .length = (size_t)length};
-  struct output output = {.ids = ids, .used = 1, .room = (size_t)max_tokens - 2, .kept = text};
-  ids[0] = tokenizer->source.first;
-  for (size_t at = 0; at <= search.length && !output.truncated;) {
+  const bool last = tokenizer->source.kind->token_form || set == &tokenizer->normalised;
+  struct added_search search = {.set = set, .text = text, .length = (size_t)(end - text)};
+  for (size_t at = 0; at <= search.length && !output->truncated;) {
     struct added_match match;
     const bool found = added_search_next(&search, &match);
     const size_t stop = found ? match.start : search.length;
-    if (at < stop && !words_encode(encoder, text + at, text + stop, &output, error)) return false;
+    if (at < stop &&
+        !(last ? words_encode(encoder, text + at, text + stop, output, error)
+               : text_encode(encoder, &tokenizer->normalised, text + at, text + stop, output, error)))
+      return false;
     if (!found) break;
-    if (!output.truncated) output_put(&output, &match.id, 1);
+    if (!output->truncated) output_put(output, &match.id, 1);
     at = match.stop;
-    if (!output.truncated) output.kept = text + at;
+    if (!output->truncated) output->kept = text + at;
   }
+  return true;
+}
+
+bool token_encoder_encode(struct token_encoder *encoder, const char *text, int64_t length, int32_t max_tokens,
+                          int32_t *ids, int32_t *count, bool *truncated, struct error *error) {
+  const struct tokenizer *tokenizer = encoder->tokenizer;
+  struct output output = {.ids = ids, .used = 1, .room = (size_t)max_tokens - 2, .kept = text};
+  ids[0] = tokenizer->source.first;
+  if (!text_encode(encoder, &tokenizer->raw, text, text + length, &output, error)) return false;
   ids[output.used++] = tokenizer->source.last;
   *count = (int32_t)output.used;
   *truncated = output.truncated;

@@ -68,10 +68,12 @@ static bool source_read(const char *folder, struct tokenizer_source *source, con
 /* Puts the form of a token that is found in a normalised word. */
 static bool normalised_put(struct tokenizer *tokenizer, const struct added_token *token,
                            struct error *error) {
+  const struct tokenizer_kind *kind = tokenizer->source.kind;
   struct word_text form = {0};
   bool one_word;
-  bool done =
-      tokenizer->source.kind->token_form(tokenizer, token->content, token->length, &form, &one_word, error);
+  if (!kind->token_form)
+    return added_set_put(&tokenizer->normalised, token, token->content, token->length, error);
+  bool done = kind->token_form(tokenizer, token->content, token->length, &form, &one_word, error);
   if (done && !one_word)
     done = error_set(error, ERROR_UNSUPPORTED,
                      "the added token \"%s\" is normalized and not one word when the normaliser has read it; "

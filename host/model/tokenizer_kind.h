@@ -1,10 +1,11 @@
-/* A kind of tokenizer: what Unigram and its like do in their own way. Common to all kinds are the cut into
- * words, the cache of words, the added tokens and the longest input (tokenizer.c, token_encoder.c).
+/* A kind of tokenizer: what Unigram and its like do in their own way. Common to all kinds are the cache of
+ * words, the added tokens and the longest input (tokenizer.c, token_encoder.c).
  *
  * A new kind is a file tokenizer_NAME.c with its struct tokenizer_kind, a reader that sets source->kind, and
  * its own member of struct tokenizer_source. Private to host/model. */
 #pragma once
 
+#include "host/model/byte_bpe.h"
 #include "host/model/normaliser.h"
 #include "host/model/tokenizer_shared.h"
 #include "host/model/unigram.h"
@@ -14,6 +15,7 @@ struct word_scratch {
   struct word_text text;    /* the word, normalised */
   struct word_text stretch; /* a part of that */
   struct lattice lattice;
+  struct byte_merger merger;
   struct id_list ids; /* the word's ids */
 };
 
@@ -26,8 +28,14 @@ struct tokenizer_kind {
   /* Fills tokenizer->characters, and what else word_encode needs, from the source. */
   bool (*prepare)(struct tokenizer *tokenizer, struct error *error);
 
-  /* Writes the text for which a normalised word is searched if `content` is an added token that is
-   * `normalized`. *one_word is false if that text may reach from one word into another. */
+  /* The words of a text without raw added tokens. word_next is false if none is left. */
+  struct word_reader (*words)(const struct tokenizer *tokenizer, const char *text, const char *end);
+  bool (*word_next)(struct word_reader *reader, struct word *word);
+
+  /* NULL if the kind does not normalise: a `normalized` added token is then searched as it is, in the text
+   * between the raw ones. Otherwise writes the text for which a normalised word is searched if `content` is
+   * an added token that is `normalized`. *one_word is false if that text may reach from one word into
+   * another. */
   bool (*token_form)(const struct tokenizer *tokenizer, const char *content, size_t length,
                      struct word_text *form, bool *one_word, struct error *error);
 
@@ -40,4 +48,4 @@ struct tokenizer_kind {
   void (*free)(struct tokenizer_source *source);
 };
 
-extern const struct tokenizer_kind tokenizer_unigram;
+extern const struct tokenizer_kind tokenizer_unigram, tokenizer_byte_bpe;

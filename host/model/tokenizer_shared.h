@@ -12,11 +12,5 @@ struct tokenizer {
   struct charsmap map; /* Unigram's */
   struct character_set characters;
   struct added_set raw;        /* added tokens to find in the text itself */
-  struct added_set normalised; /* added tokens to find in a normalised word */
+  struct added_set normalised; /* added tokens to find in a normalised word, or in what is left of the text */
 };
-
-/* The words of a text without raw added tokens. */
-static inline struct word_reader tokenizer_words(const struct tokenizer *tokenizer, const char *text,
-                                                 const char *end) {
-  return (struct word_reader){&tokenizer->characters, text, end};
-}

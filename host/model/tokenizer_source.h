@@ -12,6 +12,8 @@
 
 #define TOKENIZER_SPM "sentencepiece.bpe.model"
 #define TOKENIZER_JSON "tokenizer.json"
+#define TOKENIZER_VOCAB "vocab.json"
+#define TOKENIZER_MERGES "merges.txt"
 #define TOKENIZER_PIECES_MAX (1 << 24)
 
 struct tokenizer_source {
@@ -22,6 +24,11 @@ struct tokenizer_source {
   unsigned char *charsmap; /* [charsmap_size], the normaliser map; owned; NULL if there is none */
   size_t charsmap_size;
   bool only_spaces; /* words end only at U+0020, not at all white space */
+
+  /* Byte BPE: */
+  struct byte_bpe *byte_bpe; /* vocabulary and merges; owned */
+  bool prefix_space;         /* a text that does not begin with a space gets one */
+  bool whole_words;          /* a text is not cut into words */
 
   /* All kinds: */
   int32_t first, last;       /* ids of the tokens around a text: <s>, </s> */

@@ -15,10 +15,14 @@ static bool prepare(struct tokenizer *tokenizer, struct error *error) {
   return true;
 }
 
+static struct word_reader words(const struct tokenizer *tokenizer, const char *text, const char *end) {
+  return (struct word_reader){.characters = &tokenizer->characters, .at = text, .end = end};
+}
+
 /* The normalised form is one word without its mark. */
 static bool token_form(const struct tokenizer *tokenizer, const char *content, size_t length,
                        struct word_text *form, bool *one_word, struct error *error) {
-  struct word_reader reader = tokenizer_words(tokenizer, content, content + length);
+  struct word_reader reader = words(tokenizer, content, content + length);
   struct word word;
   form->length = 0;
   *one_word = false;
@@ -98,6 +102,8 @@ const struct tokenizer_kind tokenizer_unigram = {
     .name = "Unigram",
     .find = find,
     .prepare = prepare,
+    .words = words,
+    .word_next = word_next,
     .token_form = token_form,
     .word_encode = word_encode,
     .free = source_free,

@@ -47,7 +47,7 @@ bool word_next(struct word_reader *reader, struct word *word) {
     if (class == CHARACTER_PREPENDS) prepended = at + size;
   }
   reader->at = at + size; /* after the border, if there is one */
-  *word = (struct word){start, (size_t)(at - start), plain};
+  *word = (struct word){.bytes = start, .length = (size_t)(at - start), .plain = plain};
   return at > start;
 }
 

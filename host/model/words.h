@@ -18,13 +18,17 @@
 struct word {
   const char *bytes;
   size_t length;
-  bool plain; /* every character is a cluster */
+  bool plain;  /* every character is a cluster */
+  bool spaced; /* byte_words.h: a space that is not in the text comes before the bytes */
+  bool blank;  /* byte_words.h: white space alone */
 };
 
 /* At a text's beginning, all fields except the first three are zero. */
 struct word_reader {
-  const struct character_set *characters;
+  const struct character_set *characters; /* not for byte_words.h */
   const char *at, *end;
+  bool spaced; /* of the next word */
+  bool whole;  /* byte_words.h: the text is one word */
 };
 
 /* False if no word is left. */

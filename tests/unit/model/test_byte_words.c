@@ -1,13 +1,12 @@
 /* The words of byte-level BPE, by GPT-2's pattern. */
 #include "host/model/byte_words.h"
 
-#include "host/model/words.h"
 #include "tests/unit/model/folder.h"
 
 /* Words with a bar between them; a space that is not in the text is written as "+". */
 static void expect_words(const char *text, size_t length, bool prefix, bool whole, const char *expected) {
-  struct byte_word_reader reader = byte_words(text, length, prefix, whole);
-  struct byte_word word;
+  struct word_reader reader = byte_words(text, text + length, prefix, whole);
+  struct word word;
   char found[1024];
   size_t at = 0;
   const char *next = text;
@@ -92,8 +91,8 @@ static void a_run_without_end_is_cut_between_characters(void **state) {
       assert_non_null(text);
       text[0] = 'x';
       for (size_t k = 0; k < times; k++) memcpy(text + 1 + k * size, runs[i], size);
-      struct byte_word_reader reader = byte_words(text, size * times + 1, false, whole);
-      struct byte_word word;
+      struct word_reader reader = byte_words(text, text + size * times + 1, false, whole);
+      struct word word;
       const char *next = text;
       for (int words = 0; byte_word_next(&reader, &word); words++) {
         assert_ptr_equal(word.bytes, next);

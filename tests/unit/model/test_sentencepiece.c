@@ -67,7 +67,7 @@ static void both_close(struct both *both) {
 
 /* Returns whether each character is a cluster by itself. */
 static bool encode_ours(struct both *both, const char *bytes, size_t length) {
-  struct word_reader reader = {both->characters, bytes, bytes + length};
+  struct word_reader reader = {.characters = both->characters, .at = bytes, .end = bytes + length};
   struct error error = {0};
   struct word word;
   both->ids.count = 0;

@@ -75,7 +75,7 @@ static void characters_that_may_join_are_known(void **state) {
 
 /* Returns a text's words, normalised, one after another. */
 static struct word_text words_of(const struct fixture *fixture, const char *text, size_t length, int *count) {
-  struct word_reader reader = {&fixture->characters, text, text + length};
+  struct word_reader reader = {.characters = &fixture->characters, .at = text, .end = text + length};
   struct word_text all = {0}, one = {0};
   struct word word;
   struct error error;
