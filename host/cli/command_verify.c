@@ -1,5 +1,6 @@
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "host/cli/commands.h"
 #include "host/cli/human.h"
@@ -8,6 +9,7 @@
 #include "host/cpu/isa.h"
 #include "io/run/layout.h"
 #include "io/run/run_verify.h"
+#include "io/shell_word.h"
 
 struct verify_arguments {
   int32_t threads;
@@ -53,23 +55,42 @@ static void print_finding(void *context, const struct finding *finding) {
   say_line(stdout, "%-10s %s: %s", kinds[finding->kind], finding->path, finding->detail);
 }
 
+/* Appends " OUT/parts/…", as the shell takes it. */
+static void append_record(struct text *text, const char *out, const char *record) {
+  struct text path = {0};
+  text_append_string(&path, out);
+  text_append_string(&path, "/");
+  text_append(&path, record, strlen(record) + 1);
+  text_append_string(text, " ");
+  if (!path.failed) text_append_word(text, path.bytes);
+  text->failed |= path.failed;
+  text_free(&path);
+}
+
+static void print_removal(const struct findings *findings) {
+  const int64_t named = findings->records < RECORDS_NAMED ? findings->records : RECORDS_NAMED;
+  struct text words = {0};
+  char rest[96] = "";
+  for (int64_t i = 0; i < named; i++) append_record(&words, findings->out, findings->named[i]);
+  if (findings->records > named)
+    snprintf(rest, sizeof rest, ", and the records of %lld more parts named above",
+             (long long)(findings->records - named));
+  if (words.failed)
+    say_line(
+        stdout,
+        "repair     rm the records of the parts named above; then start the same nina embed command again");
+  else
+    say_line(stdout, "repair     rm%.*s%s; then start the same nina embed command again", (int)words.size,
+             words.bytes, rest);
+  text_free(&words);
+}
+
 static void print_repair(const struct findings *findings) {
   const int64_t *of = findings->of_repair;
-  const int64_t named = findings->records < RECORDS_NAMED ? findings->records : RECORDS_NAMED;
-  char removal[RECORDS_NAMED * (PART_PATH_MAX + 512)] = "";
-  size_t used = 0;
-  for (int64_t i = 0; i < named; i++)
-    used += (size_t)snprintf(removal + used, sizeof removal - used, " %.500s/%s", findings->out,
-                             findings->named[i]);
   if (of[REPAIR_ANEW] > 0)
     say_line(stdout, "repair     start the same nina embed command with --overwrite: it starts anew");
-  else if (findings->records > named)
-    say_line(stdout,
-             "repair     rm%s, and the records of %lld more parts named above; then start the same nina "
-             "embed command again",
-             removal, (long long)(findings->records - named));
-  else if (named > 0)
-    say_line(stdout, "repair     rm%s; then start the same nina embed command again", removal);
+  else if (findings->records > 0)
+    print_removal(findings);
   else if (of[REPAIR_RESUME] > 0)
     say_line(stdout, "repair     start the same nina embed command again");
   if (of[REPAIR_NONE] > 0)

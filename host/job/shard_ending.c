@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "io/shell_word.h"
+
 static bool ends_in(const char *name, const char *ending) {
   const size_t length = strlen(name), size = strlen(ending);
   return length > size && strcasecmp(name + length - size, ending) == 0;
@@ -39,12 +41,17 @@ static const struct converter converters[] = {
 // clang-format on
 
 void shard_ending_advise(const char *path, char *advice, size_t size) {
-  for (size_t i = 0; i < sizeof converters / sizeof *converters; i++) {
-    const struct converter *converter = &converters[i];
-    if (!ends_in(path, converter->ending)) continue;
-    snprintf(advice, size, "convert it first: %s%s > NAME.jsonl%s", converter->before, path,
+  const struct converter *converter = NULL;
+  struct text word = {0};
+  for (size_t i = 0; !converter && i < sizeof converters / sizeof *converters; i++)
+    if (ends_in(path, converters[i].ending)) converter = &converters[i];
+  text_append_word(&word, path);
+  text_append(&word, "", 1);
+  const char *typed = word.failed ? "FILE" : word.bytes;
+  if (converter)
+    snprintf(advice, size, "convert it first: %s%s > NAME.jsonl%s", converter->before, typed,
              converter->after);
-    return;
-  }
-  snprintf(advice, size, "rename it, or pass it as standard input: - < %s", path);
+  else
+    snprintf(advice, size, "rename it, or pass it as standard input: - < %s", typed);
+  text_free(&word);
 }

@@ -250,6 +250,20 @@ def test_verify_names_the_command_that_repairs(
     nina("verify", small.path)
 
 
+def test_command_that_repairs_is_right_for_any_path(small: Output) -> None:
+    """Blanks, quotes and what else a shell would take for its own."""
+    out = small.path.parent / "l'arxiu de $HOME; \"tot\"\nnou*"
+    small.path.rename(out)
+    for path in (out / "w8").iterdir():
+        flip(path)
+    report = nina("verify", out, status=FAILED).stdout.splitlines()
+    (advice,) = [line.removeprefix("repair").strip() for line in report if line.startswith("repair ")]
+    subprocess.run(["bash", "-c", advice.split("; then start")[0]], check=True)
+    assert not list((out / "parts").iterdir())
+    embed(out, *archive_of(small), widths="16,8", block_lines=20)
+    nina("verify", out)
+
+
 def archive_of(out: Output) -> list[Path]:
     return sorted((out.path.parent / "in").iterdir())
 

@@ -101,6 +101,8 @@ static void another_format_is_told_the_command_that_converts(void **state) {
       {"a.csv", "for r in csv.DictReader(sys.stdin)]' < a.csv > NAME.jsonl"},
       {"a.parquet", "for r in b.to_pylist()]' a.parquet > NAME.jsonl"},
       {"a.json", "jq -c \".[]\" a.json > NAME.jsonl"},
+      {"a b's.csv", "for r in csv.DictReader(sys.stdin)]' < 'a b'\\''s.csv' > NAME.jsonl"},
+      {"-x.bz2", "bzcat ./-x.bz2 >"},
       {"a.txt", "rename it, or pass it as standard input: - < a.txt"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
