@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "io/file.h"
 #include "io/run/id_line.h"
@@ -40,7 +41,8 @@ bool stored_run_open(const char *out, struct stored_run *run, struct error *erro
   *run = (struct stored_run){.out = strndup(out, file_path_length(out))};
   bool ok = run->out != NULL;
   if (!ok) error_set_memory(error, strlen(out), "a path");
-  ok = ok && file_check_folder(out, error) && manifest_read(out, &run->manifest, error);
+  ok = ok && file_check_folder(out, error) && layout_check_links(out, error) &&
+       manifest_read(out, &run->manifest, error);
   if (ok && !run->manifest)
     ok = error_set(error, ERROR_INPUT, "%s holds no vectors: it has no manifest.json (nina embed --out %s …)",
                    out, out);
@@ -63,9 +65,16 @@ void stored_run_close(struct stored_run *run) {
 char *stored_run_path(const struct stored_run *run, enum folder folder, int32_t width,
                       const struct stored_part *part, struct error *error) {
   char name[PART_PATH_MAX];
+  struct stat status;
   part_path_format(name, folder, width, part->shard, part->block);
   char *path = file_join(run->out, name);
-  if (!path) error_set_memory(error, strlen(run->out) + PART_PATH_MAX, "a path");
+  if (!path) {
+    error_set_memory(error, strlen(run->out) + PART_PATH_MAX, "a path");
+  } else if (lstat(path, &status) == 0 && S_ISLNK(status.st_mode)) {
+    error_set(error, ERROR_INPUT, "%s is a link: a run's files are its own", path);
+    free(path);
+    path = NULL;
+  }
   return path;
 }
 

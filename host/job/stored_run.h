@@ -31,11 +31,13 @@ struct stored_run {
 
 /* Reads the manifest and checks every number. ERROR_USAGE if the folder OUT does not exist. ERROR_INPUT if
  * OUT holds no run or no documents, or if the run neither finished nor stopped in order, so that the manifest
- * does not list the parts yet. On failure the caller has nothing to close. */
+ * does not list the parts yet. ERROR_CONFLICT if a folder in OUT, or the manifest, is a link. On failure the
+ * caller has nothing to close. */
 bool stored_run_open(const char *out, struct stored_run *run, struct error *error);
 void stored_run_close(struct stored_run *run);
 
-/* The path of a part's file in a folder, allocated. `width` is for vectors. NULL if memory is short. */
+/* The path of a part's file in a folder, allocated. `width` is for vectors. NULL on error: memory is short,
+ * or the file is a link. */
 char *stored_run_path(const struct stored_run *run, enum folder folder, int32_t width,
                       const struct stored_part *part, struct error *error);
 

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import shutil
 import struct
 import subprocess
 import termios
@@ -251,6 +252,22 @@ def test_damaged_output_points_to_verify_which_says_what_repairs_it(
     embed_archive(out, *shards, **options)
     nina("verify", out)
     assert search(out, "--json", "--top-k", 60, QUESTIONS[0]).stdout == before
+
+
+@pytest.mark.parametrize("name", ["w128", "parts", "manifest.json", "w128/part-00000-00000.npy.zst", "ids/part-00000-00000.jsonl.zst"])
+def test_link_inside_stored_vectors_is_refused(tmp_path: Path, name: str) -> None:
+    """By search and by eval, as by embed and verify. A link to the whole folder is fine."""
+    out = embed_archive(tmp_path / "set" / "corpus", *archive(tmp_path / "in"), store_text=True)
+    (tmp_path / "link").symlink_to(out)
+    search(tmp_path / "link", QUESTIONS[0])
+    shutil.copytree(out, tmp_path / "set" / "queries")
+    (tmp_path / "data" / "qrels").mkdir(parents=True)
+    (tmp_path / "data" / "qrels" / "test.tsv").write_text("d-0\td-0\t1\n")
+    (out / name).rename(tmp_path / "elsewhere")
+    (out / name).symlink_to(tmp_path / "elsewhere")
+    evaluate = ["eval", "--data", tmp_path / "data", "--vectors", tmp_path / "set", "--out", tmp_path / "metrics"]
+    for error in search(out, QUESTIONS[0], status=(FAILED, USAGE)).error, nina(*evaluate, status=(FAILED, USAGE)).error:
+        assert f"{out}/{name} is a link" in error
 
 
 def run_with_columns(arguments: list[Any], columns: int) -> str:
