@@ -64,6 +64,33 @@ static void end_check(struct verification *verification, const struct part *last
                 shard->path, (long long)last->border.next_offset, (long long)shard->size);
 }
 
+/* Two parts say that the shard ends with them. Which of them is right, only the shard can tell: both are done
+ * again. */
+static void ends_report(struct verification *verification, const struct part *first,
+                        const struct part *second) {
+  const struct part *const both[] = {first, second};
+  for (int i = 0; i < 2; i++) {
+    const struct block_border *border = &both[i]->border, *other = &both[1 - i]->border;
+    record_report(verification, FINDING_DAMAGED, REPAIR_RECORD, border->shard, border->index,
+                  "it ends shard %d (%s) at byte %lld, and so does part %d at byte %lld", border->shard,
+                  verification->shards.shard[border->shard].path, (long long)border->next_offset,
+                  other->index, (long long)other->next_offset);
+  }
+}
+
+/* Parts after the one that ends the shard: an earlier reading of a longer shard may have left them. */
+static void beyond_report(struct verification *verification, const struct shard_parts *list) {
+  const int32_t end = part_table_place(list, list->blocks);
+  for (int32_t p = end; p < list->count; p++) {
+    const struct part *part = list->part[p];
+    if (part->border.end_of_shard && end > 0)
+      ends_report(verification, list->part[end - 1], part);
+    else
+      record_report(verification, FINDING_FOREIGN, REPAIR_RESUME, part->border.shard, part->border.index,
+                    "the shard's last part is %d", list->blocks - 1);
+  }
+}
+
 /* Checks the end of a shard's parts. */
 static void shard_check_end(struct verification *verification, int32_t shard) {
   const struct shard_parts *list = &verification->parts.shard[shard];
@@ -80,9 +107,7 @@ static void shard_check_end(struct verification *verification, int32_t shard) {
                   last ? "no last part: its blocks from here on are not committed" : "no committed block");
     return;
   }
-  for (int32_t p = part_table_place(list, list->blocks); p < list->count; p++)
-    record_report(verification, FINDING_FOREIGN, REPAIR_RESUME, shard, list->part[p]->border.index,
-                  "the shard's last part is %d", list->blocks - 1);
+  beyond_report(verification, list);
 }
 
 void shard_check(struct verification *verification, int32_t shard) {

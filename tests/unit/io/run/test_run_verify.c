@@ -269,8 +269,21 @@ static void forged_number_of_a_block_costs_nothing(void **state) {
   assert_false(scratch_exists(*state, "out/parts/part-00000-2147483646.json"));
 }
 
+static void two_parts_that_end_one_shard_are_both_named(void **state) {
+  file_edit(*state, "out/parts/part-00000-00001.json", "\"end_of_shard\": false", "\"end_of_shard\": true");
+  const struct findings findings = verify(*state);
+  assert_found(&findings, FINDING_DAMAGED, "parts/part-00000-00001.json",
+               "it ends shard 0 (a) at byte 2000, but the shard has 3000 bytes");
+  assert_found(&findings, FINDING_DAMAGED, "parts/part-00000-00001.json",
+               "it ends shard 0 (a) at byte 2000, and so does part 2 at byte 3000");
+  assert_found(&findings, FINDING_DAMAGED, "parts/part-00000-00002.json",
+               "it ends shard 0 (a) at byte 3000, and so does part 1 at byte 2000");
+  assert_int_equal(findings.count, 3);
+}
+
 static void part_after_a_shards_end_is_a_stranger(void **state) {
   file_edit(*state, "out/parts/part-00000-00001.json", "\"end_of_shard\": false", "\"end_of_shard\": true");
+  file_edit(*state, "out/parts/part-00000-00002.json", "\"end_of_shard\": true", "\"end_of_shard\": false");
   const struct findings findings = verify(*state);
   assert_found(&findings, FINDING_FOREIGN, "parts/part-00000-00002.json", "the shard's last part is 1");
   assert_found(&findings, FINDING_DAMAGED, "parts/part-00000-00001.json", "it ends shard 0 (a) at byte 2000");
@@ -392,6 +405,7 @@ int main(void) {
       IN_RUN(record_without_a_file_of_the_run_is_found),
       IN_RUN(row_that_no_search_could_use_is_found),
       IN_RUN(forged_number_of_a_block_costs_nothing),
+      IN_RUN(two_parts_that_end_one_shard_are_both_named),
       IN_RUN(part_after_a_shards_end_is_a_stranger),
       IN_RUN(strangers_are_found_anywhere),
       IN_RUN(unfinished_run_and_damaged_shard_are_incomplete),
