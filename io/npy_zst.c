@@ -17,6 +17,9 @@
  * block. */
 #define FRAME_BYTES (128 * 1024)
 
+/* The largest frame that is read: a row of 8 million numbers. A forged file cannot ask for more memory. */
+#define FRAME_BYTES_MOST (16 * 1024 * 1024)
+
 /* Writes the header like numpy.save; returns its size, a multiple of NPY_ALIGN. */
 static size_t header_format(char header[2 * NPY_ALIGN], int64_t rows, int32_t width) {
   /* The text has at most 84 characters, so two alignments always hold it. */
@@ -80,7 +83,7 @@ static bool header_read(struct npy_zst_reader *reader, struct error *error) {
   char prefix[NPY_PREFIX];
   char *text = NULL;
   const int64_t size = seekable_zst_reader_size(reader->content);
-  if (size < NPY_PREFIX) goto format;
+  if (size < NPY_PREFIX || seekable_zst_reader_largest(reader->content) > FRAME_BYTES_MOST) goto format;
   if (!seekable_zst_reader_read(reader->content, 0, prefix, sizeof prefix, error)) return false;
   if (memcmp(prefix, NPY_MAGIC, sizeof NPY_MAGIC - 1) != 0) goto format;
   const size_t length = (unsigned char)prefix[8] | (size_t)(unsigned char)prefix[9] << 8;

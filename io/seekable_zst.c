@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "io/file.h"
 
@@ -222,6 +223,15 @@ int64_t seekable_zst_reader_size(const struct seekable_zst_reader *reader) {
   return reader->start[reader->frames].in_content;
 }
 
+int64_t seekable_zst_reader_largest(const struct seekable_zst_reader *reader) {
+  int64_t largest = 0;
+  for (uint32_t i = 0; i < reader->frames; i++) {
+    const int64_t size = reader->start[i + 1].in_content - reader->start[i].in_content;
+    if (size > largest) largest = size;
+  }
+  return largest;
+}
+
 /* The frame that holds the byte at `offset` of the content. */
 static uint32_t frame_find(const struct seekable_zst_reader *reader, int64_t offset) {
   uint32_t first = 0, end = reader->frames; /* start[first] <= offset < start[end] */
@@ -245,6 +255,8 @@ static bool frame_read(struct seekable_zst_reader *reader, uint32_t i, void *con
     return false;
   const size_t got = ZSTD_decompressDCtx(reader->context, content, size, reader->compressed, compressed);
   if (got == size) return true;
+  if (ZSTD_getErrorCode(got) == ZSTD_error_memory_allocation)
+    return error_set_memory(error, size, "a zstd frame");
   return error_set(error, ERROR_INPUT, "%s: damaged frame %u at byte %lld: %s", reader->path, i,
                    (long long)start->in_file,
                    ZSTD_isError(got) ? ZSTD_getErrorName(got) : "it is shorter than the seek table says");

@@ -36,6 +36,9 @@ struct seekable_zst_reader *seekable_zst_reader_open(const char *path, struct er
 /* Size of the whole decompressed content. */
 int64_t seekable_zst_reader_size(const struct seekable_zst_reader *reader);
 
+/* Decompressed size of the largest frame: the memory that a reader may need. */
+int64_t seekable_zst_reader_largest(const struct seekable_zst_reader *reader);
+
 /* Reads bytes [offset, offset + size) of the content and decompresses only the frames that hold them. A frame
  * read in part is kept for the next call; a frame read whole goes straight to `bytes`. Bytes past the end are
  * ERROR_USAGE. */

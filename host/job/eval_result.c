@@ -1,6 +1,7 @@
 #include "host/job/eval_result.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,23 +111,43 @@ static bool read_metric_set(const struct reading *reading, const json_t *metrics
   return reading_fails(reading, unknown.message, error);
 }
 
+#define METRIC_KEY_BYTES (sizeof METRIC_PREFIX + METRIC_NAME_MAX)
+
+static void metric_key(struct metric metric, char key[METRIC_KEY_BYTES]) {
+  char name[METRIC_NAME_MAX];
+  metric_name(metric, name);
+  snprintf(key, METRIC_KEY_BYTES, METRIC_PREFIX "%s", name);
+}
+
+/* True if every metric has its mean, and a value for every query: then memory for them is in proportion to
+ * the file. */
+static bool width_is_whole(const struct eval_result *result, const json_t *means, const json_t *lists) {
+  for (int32_t m = 0; m < result->metrics.count; m++) {
+    char key[METRIC_KEY_BYTES];
+    metric_key(result->metrics.metric[m], key);
+    if (!json_is_number(json_object_get(means, key)) ||
+        json_array_size(json_object_get(lists, key)) != (size_t)result->judged)
+      return false;
+  }
+  return true;
+}
+
 /* Reads a width's values [judged, metrics] from "queries" and its means from "metrics". */
 static bool read_width(const struct reading *reading, const json_t *means, const json_t *lists,
                        struct eval_width *width, struct error *error) {
   const struct eval_result *result = reading->result;
   const int32_t metrics = result->metrics.count;
+  if (!width_is_whole(result, means, lists))
+    return reading_fails(reading, "a width lacks a metric's mean, or its value for every query", error);
   width->values = calloc((size_t)result->judged * (size_t)metrics, sizeof *width->values);
   if (!width->values)
     return error_set_memory(error, (size_t)result->judged * (size_t)metrics * sizeof *width->values,
                             "the values of queries");
   for (int32_t m = 0; m < metrics; m++) {
-    char name[METRIC_NAME_MAX], key[sizeof METRIC_PREFIX + METRIC_NAME_MAX] = METRIC_PREFIX;
-    metric_name(result->metrics.metric[m], name);
-    strcat(key, name);
-    const json_t *mean = json_object_get(means, key), *list = json_object_get(lists, key);
-    if (!json_is_number(mean) || json_array_size(list) != (size_t)result->judged)
-      return reading_fails(reading, "a width lacks a metric's mean, or its value for every query", error);
-    width->mean[m] = json_number_value(mean);
+    char key[METRIC_KEY_BYTES];
+    metric_key(result->metrics.metric[m], key);
+    const json_t *list = json_object_get(lists, key);
+    width->mean[m] = json_number_value(json_object_get(means, key));
     for (int64_t q = 0; q < result->judged; q++) {
       const json_t *value = json_array_get(list, (size_t)q);
       if (!json_is_number(value)) return reading_fails(reading, "a query's value is not a number", error);

@@ -12,6 +12,8 @@
 #include "io/line_reader.h"
 #include "io/text.h"
 
+#define QUERIES_BYTES ((int64_t)1 << 30) /* as qrels_read_lines takes: millions of queries */
+
 /* The last component of a path, "." and "/" too. */
 static char *name_of(const char *path) {
   const size_t end = file_path_length(path);
@@ -120,10 +122,12 @@ static bool line_parse(const struct line *line, struct document *document, char 
          DOCUMENT_READ;
 }
 
-static bool ids_read(const char *path, struct id_map *map, struct error *error) {
+/* `text_most`: bytes of text; 0: no limit. */
+static bool ids_read(const char *path, int64_t text_most, struct id_map *map, struct error *error) {
   char why[300] = "", reason[256];
   struct id_lines ids = {.map = map};
-  struct line_reader *reader = line_reader_open(path, &(struct line_limits){.line = EMBED_MAX_LINE}, error);
+  const struct line_limits limits = {.line = EMBED_MAX_LINE, .total = text_most};
+  struct line_reader *reader = line_reader_open(path, &limits, error);
   bool ok = reader != NULL;
   struct line line;
   enum line_result result = LINE_END;
@@ -149,7 +153,8 @@ bool eval_set_check(const struct eval_set *set, struct error *error) {
   struct qrels qrels;
   struct id_map *queries = id_map_open(error);
   struct id_map *passages = queries ? id_map_open(error) : NULL;
-  bool ok = passages && ids_read(set->queries, queries, error) && ids_read(set->corpus, passages, error);
+  bool ok = passages && ids_read(set->queries, QUERIES_BYTES, queries, error) &&
+            ids_read(set->corpus, 0, passages, error);
   if (ok) {
     ok = qrels_read(set->qrels, queries, passages, &qrels, error);
     if (ok) qrels_free(&qrels);

@@ -90,7 +90,8 @@ static const char *widths_read(const json_t *value, struct width_list *to) {
   if (count < 1 || count > WIDTHS_MAX) return expected;
   for (size_t w = 0; w < count; w++) {
     if (number_read(json_array_get(value, w), &to->width[w])) return expected;
-    if (to->width[w] < 1 || (w > 0 && to->width[w] >= to->width[w - 1])) return expected;
+    if (to->width[w] < 1 || to->width[w] > WIDTH_MAX || (w > 0 && to->width[w] >= to->width[w - 1]))
+      return expected;
   }
   to->count = (int32_t)count;
   return NULL;

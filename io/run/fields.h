@@ -17,7 +17,7 @@ enum field_kind {
   FIELD_COUNT,  /* int64_t, from 0 to FIELD_COUNT_MAX */
   FIELD_SUM,    /* int64_t */
   FIELD_FLAG,   /* bool */
-  FIELD_WIDTHS, /* struct width_list (io/run/layout.h): 1 to WIDTHS_MAX falling numbers */
+  FIELD_WIDTHS, /* struct width_list (io/run/layout.h): 1 to WIDTHS_MAX falling numbers up to WIDTH_MAX */
 };
 
 /* The largest integer that every JSON reader keeps exact; the sum of two never overflows. */

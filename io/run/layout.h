@@ -9,8 +9,9 @@
 #define LOCK_NAME "job.lock"
 #define LOCK_SEEN_NAME "job.lock.seen"
 #define RECORD_FOLDER "parts"
-#define PART_PATH_MAX 64 /* bytes of struct part_file.path */
-#define WIDTHS_MAX 16    /* in one run */
+#define PART_PATH_MAX 64  /* bytes of struct part_file.path */
+#define WIDTHS_MAX 16     /* in one run */
+#define WIDTH_MAX 1048576 /* far above any model: 65,536 numbers, several poolings one after the other */
 
 /* Matryoshka widths: a run's are strictly falling; a command's are in the user's order. */
 struct width_list {

@@ -146,6 +146,27 @@ static void header_of_other_arrays_is_refused(void **state) {
   }
 }
 
+/* 64 MiB of zeros take 2 KB: a frame that no row of this program fills. */
+static void frame_larger_than_any_row_is_refused_before_it_is_read(void **state) {
+  char path[512];
+  struct error error;
+  struct file_writer file;
+  char *zeros = calloc(64, 1 << 20);
+  assert_non_null(zeros);
+  memcpy(zeros, "\x93NUMPY\x01\x00v\x00{'descr': '<f2', 'fortran_order': False, 'shape': (1, 33554368), }",
+         77);
+  assert_ok(file_writer_open(&file, scratch_path(path, *state, "a.npy.zst"), &error), &error);
+  struct seekable_zst_writer *writer = seekable_zst_writer_open(&file, 1, &error);
+  assert_ok(writer, &error);
+  assert_ok(seekable_zst_writer_frame(writer, zeros, 64 << 20, &error), &error);
+  assert_ok(seekable_zst_writer_finish(writer, &error), &error);
+  seekable_zst_writer_close(writer);
+  assert_ok(file_writer_commit(&file, NULL, &error), &error);
+  free(zeros);
+  assert_null(npy_zst_reader_open(path, &error));
+  assert_says(&error, "does not hold rows of fp16 as this program writes them");
+}
+
 static int write_rows(void *context) {
   struct error error;
   struct file_writer file;
@@ -169,9 +190,13 @@ int main(void) {
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
   const struct CMUnitTest tests[] = {
       IN_SCRATCH(full_disk_is_reported_at_every_write), /* first: see child_run */
-      IN_SCRATCH(decompressed_file_is_what_numpy_saves), IN_SCRATCH(rows_survive_frame_borders),
-      IN_SCRATCH(row_larger_than_a_frame_is_a_frame),    IN_SCRATCH(no_rows_are_a_valid_file),
-      IN_SCRATCH(rows_that_are_not_there_are_refused),   IN_SCRATCH(header_of_other_arrays_is_refused),
+      IN_SCRATCH(decompressed_file_is_what_numpy_saves),
+      IN_SCRATCH(rows_survive_frame_borders),
+      IN_SCRATCH(row_larger_than_a_frame_is_a_frame),
+      IN_SCRATCH(no_rows_are_a_valid_file),
+      IN_SCRATCH(rows_that_are_not_there_are_refused),
+      IN_SCRATCH(header_of_other_arrays_is_refused),
+      IN_SCRATCH(frame_larger_than_any_row_is_refused_before_it_is_read),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,7 +128,7 @@ static void settings_of_other_models_are_refused(void **state) {
 static void model_that_begins_otherwise_is_refused(void **state) {
   (void)state;
   struct proto model = {.size = 0};
-  refuse(&model, ERROR_INPUT, "not a sentencepiece model");
+  refuse(&model, ERROR_INPUT, "not a sentencepiece model"); /* an empty file */
   put_piece(&model, "<unk>", 0, UNKNOWN);
   put_piece(&model, "<s>", 0, CONTROL);
   refuse(&model, ERROR_INPUT, "not a sentencepiece model");
@@ -136,11 +136,33 @@ static void model_that_begins_otherwise_is_refused(void **state) {
   refuse(&model, ERROR_UNSUPPORTED, "piece 2 is not </s>");
 }
 
+/* Under UndefinedBehaviorSanitizer a number has no bytes to point behind, and neither has an empty message.
+ */
+static void number_or_nothing_instead_of_a_message_is_refused(void **state) {
+  (void)state;
+  for (int field = 1; field <= 3; field++) {
+    struct proto number = plain_model();
+    put_number(&number, field, 7);
+    refuse(&number, ERROR_INPUT, "not a sentencepiece model, or damaged");
+  }
+  struct proto empty = plain_model();
+  put_bytes(&empty, 1, "", 0);
+  refuse(&empty, ERROR_INPUT, "piece 7: the piece is empty");
+  struct proto settings = plain_model();
+  put_bytes(&settings, 2, "", 0);
+  put_bytes(&settings, 3, "", 0);
+  struct error error = {0};
+  struct tokenizer *tokenizer = open_model(&settings, &error);
+  if (!tokenizer) fail_msg("%s", error.message);
+  tokenizer_close(tokenizer);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(ids_are_one_above_the_file_s),
       cmocka_unit_test(pieces_of_other_models_are_refused),
       cmocka_unit_test(settings_of_other_models_are_refused),
+      cmocka_unit_test(number_or_nothing_instead_of_a_message_is_refused),
       cmocka_unit_test(model_that_begins_otherwise_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,6 +104,7 @@ static void what_this_version_does_not_understand_is_refused_by_name(void **stat
       {SMALL("", "\"mixed\": [{}, {\"later\": 1}]"), "compute_class.later is not known"},
       {SMALL("", "\"mixed\": [{}]"), "compute_class.mixed"},
       {SMALL("", "\"mixed\": 3"), "compute_class.mixed"},
+      {SMALL("\"widths\": [1048577]", ""), "settings.widths"},
       {SMALL("\"widths\": [4, 8]", ""), "settings.widths"},
       {SMALL("\"widths\": 8", ""), "settings.widths"},
       {SMALL("\"max_tokens\": -1", ""), "settings.max_tokens"},
