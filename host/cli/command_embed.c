@@ -29,7 +29,8 @@ struct embed_arguments {
 static const struct option_spec specs[] = {
     {.type = OPTION_HEADING, .help = "What to embed, with what, into what"},
     {.name = "model", .type = OPTION_STRING, .offset = EMBED(model), .argument = "DIR",
-     .help = "model folder as sentence-transformers saves it (required)"},
+     .help = "model folder as sentence-transformers saves it, or\n"
+             "org/name in the Hugging Face cache (required)"},
     {.name = "out", .type = OPTION_STRING, .offset = EMBED(out), .argument = "DIR",
      .help = "output folder (required); the same command again resumes"},
     CONFIG_ROW,

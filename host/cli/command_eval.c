@@ -31,7 +31,8 @@ static const struct option_spec specs[] = {
      .help = "set in BEIR form: corpus.jsonl, queries.jsonl,\n"
              "qrels/SPLIT.tsv or .jsonl (required)"},
     {.name = "model", .type = OPTION_STRING, .offset = EVAL(model), .argument = "DIR",
-     .help = "model folder as sentence-transformers saves it"},
+     .help = "model folder as sentence-transformers saves it, or\n"
+             "org/name in the Hugging Face cache"},
     {.name = "vectors", .type = OPTION_STRING, .offset = EVAL(vectors), .argument = "DIR",
      .help = "instead of a model: corpus/ and queries/ of an earlier --out"},
     {.name = "out", .type = OPTION_STRING, .offset = EVAL(out), .argument = "DIR",

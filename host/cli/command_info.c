@@ -24,14 +24,13 @@ static const struct option_spec specs[] = {
 };
 // clang-format on
 
-/* A folder with a manifest is an output; any other folder is read as a model. */
-static bool info(const char *folder, bool json, struct error *error) {
-  if (!file_check_folder(folder, error)) return false;
-  char *manifest_path = file_join(folder, MANIFEST_NAME);
-  if (!manifest_path) return error_set_memory(error, strlen(folder), "a path");
+/* A folder with a manifest is an output; anything else is read as a model. */
+static bool info(const char *place, bool json, struct error *error) {
+  char *manifest_path = file_join(place, MANIFEST_NAME);
+  if (!manifest_path) return error_set_memory(error, strlen(place), "a path");
   const bool is_output = access(manifest_path, F_OK) == 0;
   free(manifest_path);
-  return is_output ? info_output(folder, json, error) : info_model(folder, json, error);
+  return is_output ? info_output(place, json, error) : info_model(place, json, error);
 }
 
 static int info_command(int argc, char **argv) {
@@ -61,7 +60,8 @@ const struct command command_info = {
     .summary = "describe a model folder or an output folder",
     .usage = "nina info [--json] DIR\n"
              "nina info [--json] --devices",
-    .about = "Describes a model folder, an output folder of nina, or the machine's CUDA cards.",
+    .about = "Describes a model (its folder, or org/name in the Hugging Face cache), an output folder of nina, or the\n"
+             "machine's CUDA cards.",
     .options = specs,
     .operands = OPERANDS_FOLDERS,
     .run = info_command,

@@ -28,7 +28,8 @@ struct search_arguments {
 static const struct option_spec specs[] = {
     {.type = OPTION_HEADING, .help = "What to search, with what"},
     {.name = "model", .type = OPTION_STRING, .offset = SEARCH(question.model), .argument = "DIR",
-     .help = "model folder that made the vectors (required)"},
+     .help = "folder, or org/name in the Hugging Face cache, of the\n"
+             "model that made the vectors (required)"},
     {.name = "vectors", .type = OPTION_STRING, .offset = SEARCH(vectors), .argument = "DIR",
      .help = "output folder of nina embed (required)"},
     CONFIG_ROW,

@@ -20,7 +20,8 @@ struct tokenize_arguments {
 static const struct option_spec specs[] = {
     {.type = OPTION_HEADING, .help = "Options"},
     {.name = "model", .type = OPTION_STRING, .offset = offsetof(struct tokenize_arguments, model), .argument = "DIR",
-     .help = "model folder (required)"},
+     .help = "model folder, or org/name in the Hugging Face cache\n"
+             "(required)"},
     {.name = "max-tokens", .type = OPTION_INT, .offset = offsetof(struct tokenize_arguments, max_tokens), .argument = "N",
      .help = "cut at N tokens (default: the model's limit)"},
     {.type = OPTION_END},

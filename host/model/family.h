@@ -8,6 +8,9 @@
 
 enum family { FAMILY_XLM_ROBERTA, FAMILY_ROBERTA, FAMILY_BERT };
 
+/* The model types, for an error sentence. */
+#define FAMILY_TYPES "\"xlm-roberta\", \"roberta\" or \"bert\""
+
 /* `model_type` as config.json spells it. NULL if the number is not a family. */
 const char *family_name(enum family family);
 bool family_parse(const char *name, enum family *family);

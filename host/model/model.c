@@ -8,19 +8,19 @@
 
 #include "host/model/model_weights.h"
 
-static bool model_read(const char *folder, struct model *model, struct error *error) {
-  if (!model_config_open(&model->config, folder, error)) return false;
+static bool model_read(const char *reference, struct model *model, struct error *error) {
+  if (!model_config_open(&model->config, reference, error)) return false;
   const char *place = model->config.modules.transformer;
   return model_weights_open(place, model, error) && model_weights_bind(place, model, error);
 }
 
-struct model *model_open(const char *folder, struct error *error) {
+struct model *model_open(const char *reference, struct error *error) {
   struct model *model = calloc(1, sizeof *model);
   if (!model) {
     error_set_memory(error, sizeof *model, "the model");
     return NULL;
   }
-  if (model_read(folder, model, error)) return model;
+  if (model_read(reference, model, error)) return model;
   model_close(model);
   return NULL;
 }

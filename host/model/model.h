@@ -36,9 +36,9 @@ struct model {
   int32_t file_count;
 };
 
-/* Opens a model folder. The weights are mapped, not read. Checks that every tensor is present and has the
- * right shape. */
-struct model *model_open(const char *folder, struct error *error);
+/* Opens a model: a folder, or "org/name" in a cache (place.h). The weights are mapped, not read. Checks that
+ * every tensor is present and has the right shape. */
+struct model *model_open(const char *reference, struct error *error);
 void model_close(struct model *model);
 
 /* Reads every tensor that the encoder uses. If a number is infinite or NaN: ERROR_INPUT with the tensor's

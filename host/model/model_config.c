@@ -6,7 +6,8 @@
 
 #include "host/model/config_file.h"
 #include "host/model/limit.h"
-#include "io/file.h"
+#include "host/model/place.h"
+#include "host/model/support.h"
 
 /* Far above any model of these families; products of these sizes fit into int64_t. */
 #define LAYERS_MAX 1000
@@ -22,8 +23,8 @@ static bool config_expect(const struct config_file *file, const char *key, const
   const json_t *member = config_member(file, key);
   const char *value = json_string_value(member);
   if (!member || (value && !strcmp(value, expected))) return true;
-  char sentence[64];
-  snprintf(sentence, sizeof sentence, "\"%s\", the one that is supported", expected);
+  char sentence[160];
+  snprintf(sentence, sizeof sentence, "\"%s\", the one that is supported; " SUPPORT_TABLE, expected);
   return config_refuse(file, ERROR_UNSUPPORTED, key, member, sentence, error);
 }
 
@@ -32,7 +33,7 @@ static bool family_read(const struct config_file *file, enum family *family, str
   if (!config_string(file, "model_type", &type, error)) return false;
   return (type && family_parse(type, family)) ||
          config_refuse(file, ERROR_UNSUPPORTED, "model_type", config_member(file, "model_type"),
-                       "\"xlm-roberta\", \"roberta\" or \"bert\"", error);
+                       FAMILY_TYPES "; " SUPPORT_TABLE, error);
 }
 
 static bool position_read(const struct config_file *file, struct model_config *config, struct error *error) {
@@ -138,33 +139,6 @@ static bool use_read(const char *folder, struct model_config *config, struct err
   return done;
 }
 
-/* "org/name" if the path is a snapshot in huggingface_hub's cache, …/models--org--name/snapshots/<commit>;
- * else NULL. The caller frees it. */
-static char *repository_name(const char *path) {
-  static const char models[] = "/models--", snapshots[] = "/snapshots/";
-  const char *start = NULL, *at = path;
-  while ((at = strstr(at, models))) start = at += strlen(models);
-  const char *end = start ? strchr(start, '/') : NULL;
-  if (!end || strncmp(end, snapshots, strlen(snapshots)) != 0 || strchr(end + strlen(snapshots), '/'))
-    return NULL;
-  char *name = strndup(start, (size_t)(end - start)), *dashes = name ? strstr(name, "--") : NULL;
-  if (!dashes) return name;
-  *dashes = '/';
-  memmove(dashes + 1, dashes + 2, strlen(dashes + 2) + 1);
-  return name;
-}
-
-/* The folder's real name, also if it is given as "." or with a slash at the end. */
-static char *folder_name(const char *folder) {
-  char *real = realpath(folder, NULL);
-  if (!real) return NULL;
-  char *name = repository_name(real);
-  const char *slash = strrchr(real, '/');
-  if (!name) name = strdup(slash && slash[1] ? slash + 1 : real);
-  free(real);
-  return name;
-}
-
 static bool row_read(struct model_config *config, struct error *error) {
   struct model_shape *shape = &config->shape;
   if (!pooling_read(config->modules.pooling, shape->hidden, &shape->pooling, &shape->pool_prompt, error))
@@ -173,22 +147,25 @@ static bool row_read(struct model_config *config, struct error *error) {
   return true;
 }
 
-static bool config_read(const char *folder, struct model_config *config, struct error *error) {
+/* Takes over `folder`. */
+static bool config_read(char *folder, struct model_config *config, struct error *error) {
   const struct modules *modules = &config->modules;
   struct model_shape *shape = &config->shape;
-  config->folder = strdup(folder);
-  config->name = folder_name(folder);
-  if (!config->folder || !config->name) return error_set_memory(error, strlen(folder), "the model's name");
-  return modules_read(folder, &config->modules, error) && shape_read(modules->transformer, config, error) &&
+  config->folder = folder;
+  config->name = place_name(folder);
+  if (!config->name) return error_set_memory(error, strlen(folder), "the model's name");
+  return support_check(folder, error) && place_check_whole(folder, error) &&
+         modules_read(folder, &config->modules, error) && shape_read(modules->transformer, config, error) &&
          row_read(config, error) &&
          limit_read(modules->transformer, shape->positions - shape->first_position, &shape->max_tokens,
                     error) &&
          use_read(folder, config, error);
 }
 
-bool model_config_open(struct model_config *config, const char *folder, struct error *error) {
+bool model_config_open(struct model_config *config, const char *reference, struct error *error) {
   *config = (struct model_config){0};
-  if (file_check_folder(folder, error) && config_read(folder, config, error)) return true;
+  char *folder = place_find(reference, error);
+  if (folder && config_read(folder, config, error)) return true;
   model_config_close(config);
   return false;
 }

@@ -45,8 +45,9 @@ struct model_config {
   char *similarity;     /* similarity_fn_name, the similarity that the model was trained for */
 };
 
-/* On failure nothing is left to close. */
-bool model_config_open(struct model_config *config, const char *folder, struct error *error);
+/* `reference` is a folder, or "org/name" in a cache (place.h). Models of other kinds are refused by name
+ * (support.h). On failure nothing is left to close. */
+bool model_config_open(struct model_config *config, const char *reference, struct error *error);
 void model_config_close(struct model_config *config);
 
 /* Text of a prompt in config_sentence_transformers.json, or NULL. */

@@ -86,6 +86,12 @@ out:
   return done;
 }
 
+/* Last component of the model's name: "org/name" is no folder's. */
+static const char *folder_suggest(const struct model *model) {
+  const char *slash = strrchr(model->config.name, '/');
+  return slash ? slash + 1 : model->config.name;
+}
+
 bool model_weights_open(const char *folder, struct model *model, struct error *error) {
   if (file_exists_in(folder, WEIGHTS_FILE)) {
     model->file = calloc(1, sizeof *model->file);
@@ -96,8 +102,8 @@ bool model_weights_open(const char *folder, struct model *model, struct error *e
   if (file_exists_in(folder, "pytorch_model.bin") || file_exists_in(folder, "pytorch_model.bin.index.json"))
     return error_set(error, ERROR_UNSUPPORTED,
                      "%s: the weights are in pytorch_model.bin; expected " WEIGHTS_FILE " or " WEIGHTS_INDEX
-                     " (scripts/convert-model turns one into the other)",
-                     folder);
+                     "; this command makes a folder with them: scripts/convert-model %s models/%s",
+                     folder, model->config.folder, folder_suggest(model));
   return error_set(error, ERROR_INPUT, "%s: no weights; expected " WEIGHTS_FILE " or " WEIGHTS_INDEX, folder);
 }
 

@@ -347,6 +347,7 @@ static void name_is_the_folders_or_the_repositorys(void **state) {
     struct model_config config;
     struct error error = {0};
     char *above = folder_make(), *folder = tiny_folder(), *path = file_join(above, cases[i].path);
+    folder_put(folder, "tokenizer.json", "{}");
     for (char *slash = path + strlen(above) + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
       *slash = '\0';
       mkdir(path, 0755);
@@ -494,13 +495,14 @@ static void unknown_modules_are_refused(void **state) {
   folder_remove(folder);
 }
 
-static void weights_in_another_format_name_the_script_that_converts_them(void **state) {
+static void weights_in_another_format_name_the_command_that_converts_them(void **state) {
   (void)state;
-  char *folder = tiny_folder();
+  char *folder = tiny_folder(), part[600];
   folder_drop(folder, "model.safetensors");
   refuse_part(folder, ERROR_INPUT, "no weights; expected model.safetensors");
   folder_put(folder, "pytorch_model.bin", "x");
-  refuse_part(folder, ERROR_UNSUPPORTED, "scripts/convert-model");
+  snprintf(part, sizeof part, "scripts/convert-model %s models/%s", folder, strrchr(folder, '/') + 1);
+  refuse_part(folder, ERROR_UNSUPPORTED, part);
   struct tiny_tensor tensors[TINY_TENSORS];
   tiny_tensors("", tensors);
   tiny_safetensors(folder, "model.safetensors", tensors, 0, TINY_TENSORS, "I8", 1, 0);
@@ -529,7 +531,7 @@ int main(void) {
       cmocka_unit_test(width_and_similarity_are_the_folders),
       cmocka_unit_test(what_is_not_supported_is_named_with_its_file),
       cmocka_unit_test(unknown_modules_are_refused),
-      cmocka_unit_test(weights_in_another_format_name_the_script_that_converts_them),
+      cmocka_unit_test(weights_in_another_format_name_the_command_that_converts_them),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
