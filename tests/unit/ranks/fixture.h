@@ -1,4 +1,4 @@
-/* A run in a folder of its own, with parts that have no files. */
+/* A run in its own folder, with parts that have no files. */
 #pragma once
 
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-/* cmocka wants the four above it */
+/* cmocka.h needs the four headers above */
 #include <cmocka.h>
 
 #include "io/run/run_open.h"

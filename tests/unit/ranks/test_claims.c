@@ -1,4 +1,4 @@
-/* Who is given which block: no threads, no messages. */
+/* Which rank gets which block: no threads, no messages. */
 #include "fixture.h"
 #include "host/ranks/claims.h"
 
@@ -38,7 +38,7 @@ static void ranks_take_a_shard_each_while_there_are_enough(void **state) {
   claims_end_shard(claims, 0, 2);
   expect(claims, 0, 2, 0);
   claims_end_shard(claims, 1, 2);
-  expect(claims, 1, 2, 1); /* nothing of its own: it joins */
+  expect(claims, 1, 2, 1); /* rank 1 has no shard of its own left, so it joins */
   claims_close(claims);
   run_close(&run);
 }
@@ -93,7 +93,7 @@ static void nobody_is_sent_away_while_another_holds_a_block(void **state) {
   struct claims *claims = claims_of(&run, 2);
   expect(claims, 0, 0, 0);
   expect(claims, 1, 0, 1);
-  claims_end_shard(claims, 0, 1); /* what rank 1 holds was never there */
+  claims_end_shard(claims, 0, 1); /* the block that rank 1 holds never existed */
   expect_none(claims, 1, CLAIM_LATER);
   expect_none(claims, 0, CLAIM_OVER);
   done(&run, claims, 0, 0, 0);
@@ -164,7 +164,8 @@ static void restarted_shard_is_handed_out_anew_but_for_what_is_held(void **state
   run_close(&run);
 }
 
-/* What a rank held is given in its turn, once, when it is handed back before its turn has come. */
+/* A rank hands back a block before the block's turn has come. The block is then given in its turn, and only
+ * once. */
 static void block_of_a_restarted_shard_that_is_handed_back_is_given_once(void **state) {
   struct run run;
   struct error error;

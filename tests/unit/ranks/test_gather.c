@@ -1,11 +1,11 @@
-/* Two ranks of which the other one is made up: it says what this one says, until it cannot go on. */
+/* Two ranks, but the second is made up: it repeats what this rank says until it must fail. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-/* cmocka wants the four above it */
+/* cmocka.h needs the four headers above */
 #include <cmocka.h>
 
 #include "host/ranks/ranks.h"
@@ -13,7 +13,7 @@
 
 struct echo {
   struct world world;
-  int32_t agreements; /* so many more times the other rank says ok */
+  int32_t agreements; /* how often the other rank still says ok */
 };
 
 static void echo_gather(struct world *world, const void *bytes, size_t size, void *all) {

@@ -1,4 +1,4 @@
-/* Several ranks at work, each a thread with a pipeline of its own threads. */
+/* Several ranks at work: each is a thread, with a pipeline in threads of its own. */
 #include <sched.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -12,22 +12,22 @@
 #define NEVER (-1)
 #define RUNS_MAX 3
 
-/* What a test asks of its ranks, and what they did. */
+/* What a test asks of its ranks, and what they did. NEVER: no rank, no block. */
 struct plan {
   int32_t ranks, shards;
-  int32_t blocks[SHARDS_MAX]; /* that each shard really has */
+  int32_t blocks[SHARDS_MAX]; /* how many blocks each shard really has */
   int32_t fails;              /* rank that fails, or NEVER */
-  int32_t fails_after;        /* commits; until then the others commit nothing */
+  int32_t fails_after;        /* commits before the failure; until the failure the others commit nothing */
   enum error_code failure;
   int32_t stops;   /* rank that asks all to stop after its first commit, or NEVER */
-  int32_t differs; /* first block of shard 0 that an earlier run had otherwise, or NEVER */
+  int32_t differs; /* first block in shard 0 that differs from an earlier run, or NEVER */
   struct run *run;
-  struct plan *then; /* what the same ranks do next, or NULL */
-  struct hub hub;    /* of the first plan */
+  struct plan *then; /* the same ranks' next plan, or NULL */
+  struct hub hub;    /* set in the first plan only */
 
   atomic_int commits[SHARDS_MAX][BLOCKS_MAX];
-  atomic_bool fallen; /* the rank that fails has done so */
-  atomic_int failed;  /* as rank 0 counts them */
+  atomic_bool fallen; /* the failing rank has failed */
+  atomic_int failed;  /* failed ranks, as rank 0 counts them */
   struct error first;
 };
 
@@ -40,7 +40,7 @@ struct member {
   atomic_bool working;
 };
 
-/* As the pipeline does: false where the rank fails. */
+/* Does what the pipeline does; false if the rank fails. */
 static bool work_on(struct member *member, const struct claim *claim, int32_t *commits) {
   struct plan *plan = member->plan;
   if (claim->block >= plan->blocks[claim->shard]) {
@@ -63,14 +63,15 @@ static bool work_on(struct member *member, const struct claim *claim, int32_t *c
   return true;
 }
 
-/* Passes the first block that differs, where the claim lies behind it. */
+/* If the claim comes after the first block that differs, the rank has read past that block: restarts the
+ * shard from there. */
 static bool look_back(struct member *member, const struct claim *claim) {
   struct plan *plan = member->plan;
   struct block_border border;
   if (plan->differs == NEVER || claim->shard != 0 || claim->block <= plan->differs ||
       !run_log_border(member->log, 0, plan->differs, &border) || border.hash[0] != 'f')
     return true;
-  if (!run_log_shard_damaged(member->log, 0)) return true; /* taken back a moment ago */
+  if (!run_log_shard_damaged(member->log, 0)) return true; /* already taken back by another rank */
   return ranks_shard_restarts(member->ranks, 0, plan->differs, &member->failure);
 }
 
@@ -98,7 +99,7 @@ static struct run_log *log_attach(const struct member *member, const struct run 
   return log;
 }
 
-/* Until the pipeline has ended. */
+/* Serves messages until the pipeline has ended. */
 static void member_serve(struct member *member) {
   const struct plan *plan = member->plan;
   struct error error;
@@ -143,7 +144,7 @@ static void *rank_main(void *argument) {
   member->ranks =
       ranks_open_world(first->ranks > 1 ? hub_world(&first->hub, member->rank, first->ranks) : NULL, &error);
   assert_non_null(member->ranks);
-  /* All of them at once: between two runs the ranks do not wait for each other. */
+  /* All logs at once: between two runs the ranks do not wait for each other. */
   for (struct plan *plan = first; plan; plan = plan->then) log[runs++] = log_attach(member, plan->run);
   runs = 0;
   for (member->plan = first; member->plan; member->plan = member->plan->then) {
@@ -251,7 +252,7 @@ static void failure_that_all_would_meet_ends_the_job(void **state) {
   run_close(&run);
 }
 
-/* A shard without an end: only the stop ends this. */
+/* The shard has no end: only the stop ends this run. */
 static void stop_on_one_rank_stops_all(void **state) {
   struct plan plan = {
       .ranks = 3, .shards = 1, .blocks = {1 << 20}, .fails = NEVER, .stops = 2, .differs = NEVER};
@@ -277,7 +278,8 @@ static void changed_shard_is_taken_back_once_and_done_anew(void **state) {
   plan_run(&plan, &run);
   assert_int_equal(plan.failed, 0);
   assert_true(run_log_complete(run.log));
-  /* Once, by whoever held it when the shard was taken back, or got it afterwards; all with the new bytes. */
+  /* One rank commits each block once, with the new bytes: either it held the block when the shard was taken
+   * back, or it got the block later. */
   expect_commits(&plan, 0, 4, 1);
   for (int32_t block = 0; block < 4; block++) assert_int_equal(plan.commits[0][block], 0);
   for (int32_t block = 0; block < 12; block++) {

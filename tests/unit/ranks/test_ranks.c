@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-/* cmocka wants the four above it */
+/* cmocka.h needs the four headers above */
 #include <cmocka.h>
 
 #include "host/ranks/ranks.h"
@@ -17,7 +17,7 @@ struct fixture {
   struct ranks *ranks;
 };
 
-/* A run over two shards, without any part. */
+/* A run with two shards and no parts yet. */
 static int fixture_open(void **state) {
   static struct shard shards[2] = {{.path = (char *)"a.jsonl", .size = 10},
                                    {.path = (char *)"b.jsonl", .size = 10}};

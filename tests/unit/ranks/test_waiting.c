@@ -1,21 +1,21 @@
-/* Rank 0's own reader, which waits for a block while another rank holds the last one. */
+/* Rank 0's own reader, which waits for a block while another rank holds the last block. */
 #include <stdatomic.h>
 
 #include "fixture.h"
 #include "host/ranks/ranks.h"
 #include "thread_world.h"
 
-#define SERVES 12000 /* of at most 5 ms: how long a reader that nobody wakes is given */
+#define SERVES 12000 /* each up to 5 ms: how long rank 1 waits for a reader that no message wakes */
 
-/* Of a shard of three blocks an earlier run has done all, the last one incomplete. Rank 1 holds that one, and
- * finds that the shard has been another one from its second block on. */
+/* A shard has three blocks. An earlier run did all three, the last one incomplete. Rank 1 holds the last
+ * block and finds that the shard has changed from its second block on. */
 struct scene {
   struct hub hub;
   struct run run;
-  atomic_bool held;   /* by rank 1 */
-  atomic_bool waits;  /* rank 0's reader, or is just about to */
-  atomic_bool woken;  /* it has a block */
-  atomic_bool before; /* before rank 1 left */
+  atomic_bool held;   /* rank 1 holds the last block */
+  atomic_bool waits;  /* rank 0's reader waits, or is about to wait */
+  atomic_bool woken;  /* rank 0's reader has a block */
+  atomic_bool before; /* the reader had a block before rank 1 left */
 };
 
 struct rank {

@@ -1,5 +1,4 @@
-/* A world whose ranks are threads of one process: what MPI does, without it, so that ThreadSanitizer can
- * watch. */
+/* A world whose ranks are threads in one process. It does what MPI does, but ThreadSanitizer can watch it. */
 #pragma once
 
 #include <pthread.h>
@@ -17,12 +16,12 @@ struct letter {
   char bytes[];
 };
 
-/* All of it under the lock. */
+/* The lock protects all fields. */
 struct hub {
   pthread_mutex_t lock;
   pthread_barrier_t barrier;
-  struct letter *first[WORLD_MAX], **last[WORLD_MAX]; /* of every rank */
-  const void *shown[WORLD_MAX];                       /* what a collective call takes from each */
+  struct letter *first[WORLD_MAX], **last[WORLD_MAX]; /* each rank's letters */
+  const void *shown[WORLD_MAX];                       /* what a collective call takes from each rank */
 };
 
 struct thread_world {
@@ -108,7 +107,7 @@ static inline void hub_free(struct hub *hub) {
   pthread_barrier_destroy(&hub->barrier);
 }
 
-/* One rank's end of the hub; ranks_close frees it. */
+/* Returns one rank's end of the hub; ranks_close frees it. */
 static inline struct world *hub_world(struct hub *hub, int32_t rank, int32_t size) {
   struct thread_world *world = calloc(1, sizeof *world);
   if (!world) abort();

@@ -1,8 +1,8 @@
-/* Sets of scores and judgements, as scripts/check-metrics writes them, and what nina makes of them: the whole
- * way from a score matrix over top-k and qrels to the values of every query. For the golden test, and for the
- * program that the script drives.
+/* Sets of scores and judgements in the format that scripts/check-metrics writes, and what nina computes from
+ * them: from a score matrix over top-k and qrels to every query's metrics. The golden test uses this file,
+ * and so does the program that the script runs.
  *
- * A file has one JSON object per line: "passages" and "queries" (ids), "qrels" (the text of a qrels file),
+ * A file has one JSON object per line: "passages" and "queries" (ids), "qrels" (a qrels file's text),
  * "scores" [queries][passages] (fp32 numbers). */
 #pragma once
 
@@ -20,7 +20,7 @@
 struct case_result {
   struct id_map *passages, *queries;
   struct qrels qrels;
-  double *values;  /* [queries, metrics]; a query without relevant passages has none */
+  double *values;  /* [queries, metrics]; not set if a query has no relevant passage */
   struct text run; /* in TREC form */
 };
 
@@ -57,7 +57,7 @@ static inline bool case_qrels(const char *text, struct case_result *result, stru
   return ok;
 }
 
-/* Passages are the unit vectors, so that the number of a query's vector at a passage's place is its score. */
+/* The passages are the unit vectors, so a query's score with passage p is number p in the query's vector. */
 static inline struct top_k *case_search(const json_t *scores, int64_t passages, int32_t k,
                                         const uint32_t *order, struct error *error) {
   const size_t queries = json_array_size(scores), width = (size_t)passages;
@@ -104,7 +104,7 @@ static inline void case_values(const struct metric_set *set, const struct top_k 
   free(relevant);
 }
 
-/* Whatever it returns, *result is to be freed. */
+/* The caller frees *result, even after a failure. */
 static inline bool case_evaluate(const json_t *set_case, const struct metric_set *set,
                                  struct case_result *result, struct error *error) {
   bool ok = false;

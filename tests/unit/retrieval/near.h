@@ -1,4 +1,4 @@
-/* cmocka's assert_float_equal is for floats. */
+/* cmocka's assert_float_equal compares only floats. */
 #pragma once
 
 #include <math.h>

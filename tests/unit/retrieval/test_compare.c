@@ -19,8 +19,8 @@ static void equal_runs_do_not_differ(void **state) {
   assert_true(interval.difference == 0 && interval.low == 0 && interval.high == 0);
 }
 
-/* Where every query gains the same, the draw of queries makes no difference, however far the queries are
- * apart: that is what pairing is for. */
+/* If every query gains the same, it makes no difference which queries are drawn, even if their values differ
+ * widely: pairing exists for this case. */
 static void equal_gains_leave_no_doubt(void **state) {
   (void)state;
   const struct compare_options options = compare_defaults();
@@ -33,8 +33,8 @@ static void equal_gains_leave_no_doubt(void **state) {
   assert_true(interval.difference == 0.125 && interval.low == 0.125 && interval.high == 0.125);
 }
 
-/* Of two queries with differences 0 and 1 a resample has the mean 0, 1/2 or 1, in a quarter, a half and a
- * quarter of the draws. */
+/* Two queries have the differences 0 and 1. A resample then has the mean 0, 1/2 or 1, with the probabilities
+ * 1/4, 1/2 and 1/4. */
 static void percentiles_are_those_of_the_resamples(void **state) {
   (void)state;
   struct compare_options options = compare_defaults();
@@ -86,7 +86,7 @@ static void seed_decides_the_draws(void **state) {
   assert_true(first.low != other.low || first.high != other.high);
 }
 
-/* Each metric is measured on the same draws: a column's interval does not depend on its neighbours. */
+/* All metrics use the same draws: a column's interval does not depend on the columns beside it. */
 static void metrics_share_the_draws(void **state) {
   (void)state;
   const struct compare_options options = compare_defaults();

@@ -64,7 +64,7 @@ static void empty_ids_and_nuls_are_refused(void **state) {
   id_map_close(map);
 }
 
-/* As sorted() of Python has them: by code points, which UTF-8 keeps. */
+/* The same order as Python's sorted(): by code points, which is also the order of the UTF-8 bytes. */
 static void order_is_that_of_the_bytes(void **state) {
   (void)state;
   static const char *const ids[] = {"d2", "d10", "à", "d", "D1", "z", "d10"};

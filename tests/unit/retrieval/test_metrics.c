@@ -1,7 +1,7 @@
 #include "host/retrieval/metrics.h"
 #include "tests/unit/retrieval/near.h"
 
-/* The value of one metric, "ndcg@10" say, for a list such as "01010": 1 is a relevant hit. */
+/* The value of one metric, such as "ndcg@10", for a list such as "01010": 1 is a relevant hit. */
 static double value_of(const char *name, const char *list, int64_t total) {
   struct metric_set set;
   struct error error;
@@ -44,12 +44,12 @@ static void several_relevant_passages(void **state) {
 
 static void cut_off_bounds_what_can_be_found(void **state) {
   (void)state;
-  /* Four relevant passages, two places: a list that begins with two of them is perfect. */
+  /* Four relevant passages, two places: a list that begins with two relevant passages is perfect. */
   assert_value("ndcg@2", "1100", 4, 1);
   assert_value("map@2", "1100", 4, 1);
   assert_value("recall@2", "1100", 4, 0.5);
   assert_value("precision@2", "1100", 4, 1);
-  /* What lies past the cut-off is not seen. */
+  /* Hits past the cut-off are not seen. */
   assert_value("accuracy@2", "0011", 2, 0);
   assert_value("ndcg@2", "0011", 2, 0);
   assert_value("mrr@2", "0011", 2, 0);
@@ -58,7 +58,7 @@ static void cut_off_bounds_what_can_be_found(void **state) {
 
 static void fewer_hits_than_the_cut_off(void **state) {
   (void)state;
-  assert_value("precision@10", "01", 1, 1.0 / 10); /* over k, not over the hits */
+  assert_value("precision@10", "01", 1, 1.0 / 10); /* divided by k, not by the hits */
   assert_value("recall@10", "01", 4, 1.0 / 4);
   assert_value("ndcg@10", "01", 1, 1 / log2(3));
   assert_value("map@100", "01", 1, 0.5);

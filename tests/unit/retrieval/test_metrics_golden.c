@@ -1,4 +1,4 @@
-/* Our metrics against those that sentence-transformers computed from the same scores
+/* Our metrics against the metrics that sentence-transformers computed from the same scores
  * (tests/golden/metrics, written by scripts/check-metrics). */
 #include <math.h>
 #include <stdio.h>

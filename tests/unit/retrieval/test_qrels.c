@@ -1,7 +1,7 @@
 #include "host/retrieval/qrels.h"
 #include "tests/unit/io/scratch.h"
 
-/* Queries q0 … q2 and passages d0 … d4, and a folder. */
+/* A folder, queries q0 … q2 and passages d0 … d4. */
 struct fixture {
   void *folder;
   struct id_map *queries, *passages;
@@ -65,7 +65,7 @@ static void assert_warned(const struct fixture *fixture, const char *part) {
   fail_msg("no warning says \"%s\"", part);
 }
 
-/* q0: d3 and d1, q1: d4, q2: d0. */
+/* Expects q0: d3 and d1, q1: d4, q2: d0. */
 static void assert_judgements(const struct fixture *fixture) {
   const struct qrels *qrels = &fixture->qrels;
   assert_int_equal(qrels->queries, 3);
@@ -94,7 +94,7 @@ static void every_form_reads_the_same(void **state) {
   assert_judgements(fixture);
   assert_read(fixture, "q0\t0\td3\t1\nq0\t0\td1\t1\nq1\t0\td4\t1.0\nq2\t0\td0\t+1\n"); /* TREC with tabs */
   assert_judgements(fixture);
-  /* CSV, with tabs at the ends of lines */
+  /* CSV, with tabs at the line ends */
   assert_read(fixture,
               "\"query-id\"\t\"corpus-id\"\t\"score\"\n\"q0\"\td3\t1\t\t\t\t\nq0\t\"d1\"\t\"1\"\n"
               "q1\td4\t1\t\n\"q2\"\t\"d0\"\t1\n");
@@ -121,7 +121,7 @@ static void grades_above_zero_are_relevant(void **state) {
   assert_true(!relevant[0] && relevant[1] && !relevant[2] && !relevant[3] && relevant[4]);
 }
 
-/* As sentence-transformers and trec_eval do: it cannot be found, and recall says so. */
+/* sentence-transformers and trec_eval do the same: the passage cannot be found, which lowers recall. */
 static void relevant_passage_outside_the_corpus_counts_as_not_found(void **state) {
   struct fixture *fixture = *state;
   assert_read(fixture, "q0\td0\t1\nq0\tgone\t1\nq0\tgone\t1\nq1\tgone\t1\nq1\tlost\t0\nq2\td0\t1\n");
@@ -163,7 +163,8 @@ static void ids_may_hold_spaces_between_tabs(void **state) {
   assert_int_equal(fixture->qrels.warning_count, 0);
 }
 
-/* As BEIR's own reader has it: a quote is doubled inside quotes, and means itself past a field's start. */
+/* BEIR's own reader does the same: inside quotes a doubled quote is one quote; after a field's start a quote
+ * is an ordinary character. */
 static void quoted_ids_are_what_a_csv_reader_says(void **state) {
   struct fixture *fixture = *state;
   static const char *const ids[] = {"a\tb", "c\"d", "e\"", "7"};
@@ -214,7 +215,8 @@ static void malformed_lines_are_named(void **state) {
   for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)
     assert_refused(fixture, objects[i],
                    ":1 is no judgement: expected an object with query-id, corpus-id and score");
-  /* What is no header by its last column's name must not be passed over as one. */
+  /* The last column's name decides if the first line is a header. Any other first line must not be
+   * skipped. */
   assert_refused(fixture, "q0\td0\t1,5\nq0\td1\t1\n", "/test.tsv:1 is no judgement");
   assert_refused(fixture, "q0\td0\thigh\nq0\td1\t1\n", "/test.tsv:1 is no judgement");
 }
@@ -225,7 +227,7 @@ static void header_may_call_its_columns_otherwise(void **state) {
   assert_int_equal(fixture->qrels.lines, 3);
 }
 
-/* A line that begins with a NUL would look like a blank one. */
+/* A line that begins with a NUL could be mistaken for a blank line. */
 static void nul_in_a_line_is_named(void **state) {
   struct fixture *fixture = *state;
   static const char text[] = "q0\td0\t1\n\0q1\td0\t1\n";

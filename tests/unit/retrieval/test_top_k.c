@@ -44,7 +44,7 @@ static void shape_check(const struct score_kernels *kernels, int64_t queries, in
   free(query_rows);
 }
 
-/* Every instruction set, tails of every kind: of queries, of passages and of the width. */
+/* Every instruction set, and tails of every kind: queries, passages and width. */
 static void lists_are_those_of_a_plain_search(void **state) {
   (void)state;
   static const struct {
@@ -59,12 +59,12 @@ static void lists_are_those_of_a_plain_search(void **state) {
       shape_check(kernels[i], shapes[s].queries, shapes[s].passages, shapes[s].width, shapes[s].k);
 }
 
-/* A search over PASSAGES_MAX narrow rows, many of which tie. */
+/* A search over PASSAGES_MAX narrow rows, many with equal scores. */
 struct fixture {
   struct top_k_options options;
   float *queries;
   uint16_t *rows;
-  struct top_k *whole; /* by one thread, in one go */
+  struct top_k *whole; /* one thread, one piece */
 };
 
 static int fixture_make(void **state) {
@@ -72,7 +72,7 @@ static int fixture_make(void **state) {
   if (!fixture) return -1;
   fixture->queries = queries_make(3, 15, 4);
   fixture->rows = vectors_make(4, PASSAGES_MAX, 4);
-  /* Whole stretches of the archive twice. */
+  /* Whole stretches occur twice in the archive. */
   memcpy(fixture->rows + 1000 * 4, fixture->rows, 500 * 4 * sizeof *fixture->rows);
   fixture->options = (struct top_k_options){.k = 30,
                                             .queries = 15,
@@ -95,10 +95,10 @@ static int fixture_remove(void **state) {
   return 0;
 }
 
-/* Hands out pieces of 77 rows, the last ones first. */
+/* Hands out pieces with 77 rows, the last rows first. */
 struct backwards {
   const uint16_t *rows;
-  atomic_int left; /* pieces */
+  atomic_int left; /* pieces still to hand out */
   bool fails;
 };
 
@@ -129,7 +129,8 @@ static void threads_and_pieces_do_not_change_the_lists(void **state) {
   }
 }
 
-/* The hard case of ties: they go on past the end of the list, and the rows that belong in it come last. */
+/* The hard case among ties: they go on past the list's end, and the rows that belong in the list come
+ * last. */
 static void lowest_rows_stand_where_all_scores_tie(void **state) {
   struct fixture *fixture = *state;
   struct error error;
@@ -242,7 +243,7 @@ static void broken_rows_are_never_found(void **state) {
   top_k_close(top_k);
 }
 
-/* One pass over the widest rows gives what a pass over each width's own file gives. */
+/* One pass over the widest rows gives the same as one pass over each width's own file. */
 static void all_widths_in_one_pass(void **state) {
   (void)state;
   enum { PASSAGES = 150, QUERIES = 5, WIDEST = 48 };

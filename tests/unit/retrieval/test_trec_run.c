@@ -31,7 +31,7 @@ static void lines_are_in_trec_form(void **state) {
   id_map_close(map);
 }
 
-/* trec_eval sorts by score alone, then by its own order of ids: ours has to be in the scores. */
+/* trec_eval sorts by score, then by its own id order: so the scores themselves must hold our order. */
 static void scores_fall_strictly_through_ties(void **state) {
   (void)state;
   struct id_map *map = map_of("a", "b", "c");

@@ -1,4 +1,4 @@
-/* For tests of searches: random vectors, and a search in the plainest way to hold the real one against. */
+/* For search tests: random vectors, and the plainest possible search to compare with. */
 #pragma once
 
 #include <math.h>
@@ -10,13 +10,13 @@
 #include "io/npy_zst.h"
 #include "tests/unit/io/scratch.h"
 
-/* Numbers of -1 … 1 in steps of 1/64: few enough that some scores tie where width is small. */
+/* Numbers from -1 to 1 in steps of 1/64: so few that some scores tie if the width is small. */
 static inline float vector_number(uint32_t *state) {
   *state = *state * 1664525u + 1013904223u;
   return (float)((int32_t)(*state >> 25) - 64) / 64;
 }
 
-/* [count, width] fp16 of norm 1, to be freed. */
+/* Returns [count, width] fp16 with norm 1; the caller frees them. */
 static inline uint16_t *vectors_make(uint32_t seed, int64_t count, int32_t width) {
   float *row = calloc((size_t)width, sizeof *row);
   uint16_t *rows = calloc((size_t)(count * width), sizeof *rows);
@@ -29,7 +29,7 @@ static inline uint16_t *vectors_make(uint32_t seed, int64_t count, int32_t width
   return rows;
 }
 
-/* A vector file of such rows. */
+/* Writes such rows as a vector file. */
 static inline void vectors_write(const char *path, const uint16_t *rows, int64_t count, int32_t width) {
   struct error error;
   struct file_writer writer;
@@ -38,8 +38,7 @@ static inline void vectors_write(const char *path, const uint16_t *rows, int64_t
   assert_ok(file_writer_commit(&writer, NULL, &error), &error);
 }
 
-/* Cuts rows at border[0 … count] into so many files of a scratch folder; paths and files take what they are.
- */
+/* Cuts rows at border[0 … count] into `count` files in a scratch folder; fills in paths and files. */
 static inline void vectors_store(void *folder, const uint16_t *rows, int32_t width, const int64_t *border,
                                  int count, char (*paths)[512], struct vector_file *files) {
   for (int f = 0; f < count; f++) {
@@ -51,7 +50,7 @@ static inline void vectors_store(void *folder, const uint16_t *rows, int32_t wid
   }
 }
 
-/* The rows in fp32. */
+/* Returns such rows in fp32; the caller frees them. */
 static inline float *queries_make(uint32_t seed, int64_t count, int32_t width) {
   uint16_t *rows = vectors_make(seed, count, width);
   float *wide = calloc((size_t)(count * width), sizeof *wide);
@@ -61,8 +60,8 @@ static inline float *queries_make(uint32_t seed, int64_t count, int32_t width) {
   return wide;
 }
 
-/* The best k of `count` passages for one query, by the definition in host/retrieval/top_k.h: hits [count],
- * best first. Returns their number. */
+/* Finds the best k among `count` passages for one query, by the definition in host/retrieval/top_k.h: hits
+ * [count], best first. Returns how many it found. */
 static inline int32_t plain_search(const float *query, const uint16_t *rows, int64_t count, int32_t width,
                                    int32_t k, const uint32_t *order, struct hit *hits) {
   int32_t found = 0;
