@@ -10,8 +10,8 @@
 
 #if defined(__x86_64__) && !defined(SIMT_UCONTEXT)
 
-/* switch_stacks(void **save, void *load): the registers that a call must keep go on the old stack, and come
- * from the new one; `ret` then takes the place that the new stack was left at. */
+/* switch_stacks(void **save, void *load): saves the registers that a call must keep on the old stack, and
+ * loads them from the new stack. `ret` then continues at the place where the new stack was left. */
 extern "C" void switch_stacks(void **save, void *load);
 asm(R"(
   .text
@@ -40,7 +40,7 @@ switch_stacks:
 
 static void context_make(struct fiber *fiber, void (*entry)(void)) {
   uintptr_t *top = reinterpret_cast<uintptr_t *>(fiber->stack + fiber->stack_bytes);
-  *--top = 0; /* where entry would return to; it also leaves the stack as a call would */
+  *--top = 0; /* the return address for `entry`; it also aligns the stack as after a call */
   *--top = reinterpret_cast<uintptr_t>(entry);
   for (int i = 0; i < KEPT_REGISTERS; i++) *--top = 0;
   fiber->stack_pointer = top;
@@ -71,7 +71,7 @@ void fiber_make(struct fiber *fiber, char *stack, size_t stack_bytes, void (*ent
   fiber->stack_bytes = stack_bytes;
   fiber->shadow = nullptr;
 #if defined(__SANITIZE_ADDRESS__)
-  __asan_unpoison_memory_region(stack, stack_bytes); /* an earlier fiber may have been left in mid-call */
+  __asan_unpoison_memory_region(stack, stack_bytes); /* an earlier fiber may have stopped inside a call */
 #endif
   context_make(fiber, entry);
 }

@@ -1,5 +1,5 @@
-/* Fibers: threads of control that hand over to each other within one thread of the system, in a few
- * instructions (ucontext would make a system call each time; it is what other processors get). */
+/* Fibers: threads of control that take turns inside one system thread. A switch takes a few instructions. On
+ * processors other than x86-64, ucontext does the switch, with a system call each time. */
 #pragma once
 
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #endif
 
 struct fiber {
-  char *stack; /* filled in for the fiber that never was made, the system's own, by fiber_begin */
+  char *stack; /* for the system's own stack, fiber_begin fills in `stack` and `stack_bytes` */
   size_t stack_bytes;
 #if !defined(__x86_64__) || defined(SIMT_UCONTEXT)
   ucontext_t context;
@@ -19,11 +19,11 @@ struct fiber {
   void *shadow; /* AddressSanitizer's */
 };
 
-/* A fiber that will start in `entry`, which must never return and begins with fiber_begin. */
+/* Makes a fiber that will start in `entry`. `entry` must call fiber_begin first, and must never return. */
 void fiber_make(struct fiber *fiber, char *stack, size_t stack_bytes, void (*entry)(void));
 
-/* The first call of an entry; `from` is the fiber that switched to this one. */
+/* The first call in an entry; `from` is the fiber that switched to this one. */
 void fiber_begin(struct fiber *from);
 
-/* Saves where `from`, the running fiber, is, and goes on with `to`. */
+/* Saves the state of the running fiber `from` and continues `to`. */
 void fiber_switch(struct fiber *from, struct fiber *to);

@@ -68,7 +68,7 @@ void machine_ready(uint32_t thread) {
   machine->ready[thread / 64] |= uint64_t{1} << thread % 64;
 }
 
-/* The ready thread nearest to `start` from there on, -1 where there is none. */
+/* The first ready thread from `start` on; -1 if none is ready. */
 static int ready_from(uint32_t start) {
   uint64_t word = machine->ready[start / 64] >> start % 64 << start % 64;
   for (uint32_t i = start / 64; i < READY_WORDS; word = machine->ready[++i])
@@ -99,7 +99,7 @@ void machine_yield(void) {
   fiber_switch(&machine->thread[machine->running].fiber, &machine->scheduler);
 }
 
-/* What every fiber does: one thread of one block after another. */
+/* Each fiber runs this: one thread of one block after another. */
 static void fiber_main(void) {
   fiber_begin(&machine->scheduler);
   for (;;) {
@@ -112,7 +112,7 @@ static void fiber_main(void) {
   }
 }
 
-/* Runs the block until all of its threads have returned, or none can go on. */
+/* Runs the block until all its threads have returned or none can continue. */
 static void block_run(void) {
   machine->at_barrier = machine->returned = 0;
   for (uint32_t i = 0; i < machine->threads; i++) machine_ready(i);
@@ -181,7 +181,7 @@ void *simt_shared(const void *key, size_t bytes) {
     if (array.key == key) return array.memory;
     total += array.bytes;
   }
-  /* Lines of 128 bytes hold each bank once, and the hardware's arrays begin at one. */
+  /* A line of 128 bytes holds each bank once, and the hardware's arrays begin at a line's start. */
   void *memory = nullptr;
   if (posix_memalign(&memory, 128, bytes ? bytes : 1) != 0) abort();
   if (total > SHARED_BYTES_MAX) machine_fail("a block takes %zu bytes of shared memory", total);
@@ -219,7 +219,7 @@ static bool launch_is_valid(dim3 grid, dim3 block, size_t shared) {
          grid.z == 1 && block.y == 1 && block.z == 1 && shared <= SHARED_BYTES_MAX;
 }
 
-/* A launch that failed has left threads in mid-kernel: they begin anew. */
+/* A failed launch has left threads in the middle of a kernel: they start again from the beginning. */
 static void machine_reset(void) {
   for (size_t i = 0; i < THREADS_MAX; i++) {
     fiber_make(&machine->thread[i].fiber, machine->stacks + i * STACK_BYTES, STACK_BYTES, fiber_main);

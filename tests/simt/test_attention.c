@@ -13,10 +13,10 @@
 #include "machine.h"
 
 #define HALF_STEP 0x1p-11f    /* rounding to fp16: relative */
-#define HALF_SMALLEST 0x1p-24 /* … and the least step */
+#define HALF_SMALLEST 0x1p-24 /* … and the smallest step */
 #define HALF_MAX 65504.0f
 
-/* A batch and how its attention is run. */
+/* A batch, and how its attention is run. */
 struct fixture {
   int32_t heads, head_size, tokens;
   float scale;
@@ -63,7 +63,7 @@ static void fixture_free(struct fixture *fixture) {
   free(fixture->context);
 }
 
-/* The vector of part 0 (q), 1 (k) or 2 (v) of one head of one token. */
+/* One token's vector in one head: part 0 (q), 1 (k) or 2 (v). */
 static uint16_t *part_of(const struct fixture *fixture, int64_t token, int32_t part, int32_t head) {
   return fixture->qkv + ((token * 3 + part) * fixture->heads + head) * fixture->head_size;
 }
@@ -74,7 +74,7 @@ static void launch(void *context, void *out) {
                                    fixture->head_size, fixture->scale, out, NULL));
 }
 
-/* [tokens, head_size] fp32 of one part of one head of a sequence. */
+/* Returns [tokens, head_size] fp32: one part in one head for a whole sequence. */
 static float *part_convert(const struct fixture *fixture, const struct attention_tile *tile, int32_t part,
                            int32_t head) {
   float *floats = memory_poisoned((size_t)tile->tokens * (size_t)fixture->head_size * sizeof *floats);
@@ -84,7 +84,7 @@ static float *part_convert(const struct fixture *fixture, const struct attention
   return floats;
 }
 
-/* The kernel may round each weight, relative to the largest or to fp16's least step, and the result. */
+/* The kernel may round each weight, by a relative error or by fp16's smallest step, and then the result. */
 static void row_check(const struct fixture *fixture, const struct attention_tile *tile, int32_t head,
                       int32_t query, const double *out, const double *spread) {
   const uint16_t *row =
@@ -99,7 +99,7 @@ static void row_check(const struct fixture *fixture, const struct attention_tile
   }
 }
 
-/* Checks every `step`-th query of each tile and the last one. */
+/* Checks every `step`-th query in each tile, and the last query. */
 static void tiles_check(const struct fixture *fixture, int32_t step) {
   double out[128], spread[128];
   for (int32_t i = 0; i < fixture->plan.tiles; i++) {
@@ -158,7 +158,7 @@ static void context_is_right_for_random_batches(void **state) {
   }
 }
 
-/* A sequence gives the same bits in a batch of many, alone, and in tiles of either size. */
+/* A sequence gives the same bits in a large batch, alone, and in tiles of either size. */
 static void rows_do_not_depend_on_plan_or_neighbours(void **state) {
   (void)state;
   static const int32_t lengths[] = {70, 150, 3};
@@ -180,7 +180,8 @@ static void values_set(const struct fixture *fixture, int64_t token, int32_t par
     part_of(fixture, token, part, 0)[i] = half_from_float(value);
 }
 
-/* All logits the same, be they zero, as low or as high as fp16 allows: the mean of v, here of one number. */
+/* If all logits are equal, even if they are zero or as low or high as fp16 allows, the result is the mean of
+ * v. Here all numbers in v are the same. */
 static void equal_logits_give_the_mean(void **state) {
   (void)state;
   static const int32_t lengths[] = {200};
@@ -199,7 +200,7 @@ static void equal_logits_give_the_mean(void **state) {
   }
 }
 
-/* Logits of ±2^31: each query sees one key alone, its own, wherever that lies. */
+/* Logits of ±2^31: each query sees only one key, its own, at any position. */
 static void the_largest_logit_takes_all(void **state) {
   (void)state;
   static const int32_t lengths[] = {64};
@@ -215,7 +216,7 @@ static void the_largest_logit_takes_all(void **state) {
   fixture_free(&fixture);
 }
 
-/* Steep logits that rise along the sequence, so that every tile raises the peak, and a NaN beyond it. */
+/* Steep logits rise along the sequence, so every tile raises the peak. After the sequence comes a NaN. */
 static void peaks_that_rise_keep_the_sums_right(void **state) {
   (void)state;
   static const int32_t lengths[] = {300, 5};
@@ -231,7 +232,7 @@ static void peaks_that_rise_keep_the_sums_right(void **state) {
   fixture_free(&fixture);
 }
 
-/* The first, a middle and the last tile of the longest sequence, or all of them. */
+/* Checks three tiles of the longest sequence (first, middle, last), or all tiles in a full test. */
 static void context_is_right_for_8192_tokens(void **state) {
   (void)state;
   static const int32_t lengths[] = {3, 8192};
@@ -248,8 +249,8 @@ static void context_is_right_for_8192_tokens(void **state) {
   fixture_free(&fixture);
 }
 
-/* What the kernel's header says it costs: no bank conflicts, k and v once a tile, no mma beyond the 16 keys
- * that a sequence ends in. */
+/* The costs that the kernel's header promises: no bank conflicts, k and v loaded once per tile, and no mma
+ * beyond the 16 keys that contain a sequence's end. */
 static void costs_are_those_of_the_header(void **state) {
   (void)state;
   static const int32_t lengths[] = {20, 64, 130};

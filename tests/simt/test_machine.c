@@ -1,4 +1,4 @@
-/* The emulator itself: what it computes, and what it refuses to let pass. */
+/* The emulator itself: what it computes, and what it refuses. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -51,7 +51,7 @@ static void misuse_fails_the_launch_and_says_why(void **state) {
       simt_schedule(schedules[i]);
       if (probe_misuse((enum probe_misuse)misuse) != cudaErrorLaunchFailure || !*simt_failure())
         fail_msg("misuse %d passed under schedule %u", misuse, schedules[i]);
-      assert_int_equal(reversed_wrongly(false, true, schedules[i]), 0); /* the next launch is not harmed */
+      assert_int_equal(reversed_wrongly(false, true, schedules[i]), 0); /* the next launch works */
       assert_string_equal(simt_failure(), "");
     }
 }
@@ -107,7 +107,7 @@ static void mma_multiplies_the_fragments_that_ldmatrix_loads(void **state) {
   free(a), free(b), free(d);
 }
 
-/* Rows 128 bytes apart lie in the same banks, rows 16 bytes more apart in different ones. */
+/* Rows 128 bytes apart lie in the same banks; rows 144 bytes apart lie in different banks. */
 static void bank_conflicts_are_counted(void **state) {
   (void)state;
   struct random random = {10};
@@ -133,7 +133,7 @@ static void halves_are_the_compilers(void **state) {
     const float value = half_to_float((uint16_t)bits);
     const float ours = probe_half_to_float((uint16_t)bits);
     assert_true(isnan(value) ? isnan(ours) : memcmp(&ours, &value, sizeof value) == 0);
-    /* The number, the border to the next one, and both sides of that. */
+    /* The number, the border to the next number, and a float on each side of that border. */
     const float border = value + 0.5f * (half_to_float((uint16_t)(bits + 1)) - value);
     const float tests[] = {value, border, nextafterf(border, INFINITY), nextafterf(border, -INFINITY)};
     for (int i = 0; i < 4; i++)

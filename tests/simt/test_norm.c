@@ -14,7 +14,7 @@
 
 #define COUNT(array) ((int32_t)(sizeof(array) / sizeof *(array)))
 
-/* Borders of a lane's chunk and of a kernel variant; bge-m3 and e5-small are 1024 and 384. */
+/* Sizes around a lane's chunk and around a kernel variant's limit; 1024 is bge-m3, 384 is e5-small. */
 static const int32_t hidden_sizes[] = {8, 248, 256, 264, 384, 512, 520, 1024, 1032, 2048};
 
 static struct kernel_norm norm_make(struct random *random, int32_t hidden) {
@@ -27,7 +27,8 @@ static void norm_free(struct kernel_norm *norm) {
   free((void *)norm->bias);
 }
 
-/* fp16 numbers that may differ by one step: what fp32 in place of fp64 does to a number near a border. */
+/* Compares fp16 numbers, which may differ by one step: the kernel uses fp32, the twin fp64, so a number near
+ * a border may round differently. */
 static void halves_check(const uint16_t *halves, const uint16_t *expected, size_t count) {
   for (size_t i = 0; i < count; i++) {
     const float value = half_to_float(halves[i]), twin = half_to_float(expected[i]);
@@ -84,7 +85,7 @@ static void norm_of_extreme_rows_is_finite(void **state) {
   uint16_t *x = halves_random(&random, 3 * HIDDEN, 0, 0), y[3 * HIDDEN], twin[3 * HIDDEN];
   for (int32_t i = 0; i < HIDDEN; i++) {
     x[i] = half_from_float(i % 2 ? 65504.0f : -65504.0f);
-    x[HIDDEN + i] = half_from_float(65504.0f); /* no variance: epsilon alone keeps it finite */
+    x[HIDDEN + i] = half_from_float(65504.0f); /* no variance: only epsilon keeps it finite */
     x[2 * HIDDEN + i] = 1;                     /* the smallest subnormal */
   }
   it.x = x;
@@ -160,7 +161,8 @@ static void embedding_is_right_for_every_size(void **state) {
   for (int32_t i = 0; i < COUNT(hidden_sizes); i++) embedding_check(lengths, 6, hidden_sizes[i], i % 3);
 }
 
-/* One sequence, and as many as tokens: the two ends of the search for a token's sequence. */
+/* One long sequence, and one sequence per token: the two extremes for the search that finds a token's
+ * sequence. */
 static void every_token_finds_its_position(void **state) {
   (void)state;
   static const int32_t one[] = {67};

@@ -20,7 +20,7 @@ struct pool {
   int32_t *offsets;
   int32_t sequences, hidden, prompt_tokens;
   bool mean;
-  struct kernel_widths widths; /* rows: filled in per launch */
+  struct kernel_widths widths; /* each launch fills in `rows` */
 };
 
 static const int32_t bge_widths[] = {1024, 768, 512, 256, 128, 64};
@@ -41,7 +41,7 @@ static void pool_free(struct pool *pool) {
   free(pool->offsets);
 }
 
-/* Each width's rows begin at a multiple of 16 bytes in the one buffer of a launch; the verdicts follow. */
+/* A launch has one buffer. Each width's rows begin there at a multiple of 16 bytes; the verdicts follow. */
 static size_t widths_place(const struct pool *pool, struct kernel_widths *widths, void *out) {
   size_t bytes = 0;
   *widths = pool->widths;
@@ -61,8 +61,9 @@ static void launch(void *context, void *out) {
                               pool->prompt_tokens, &widths, NULL));
 }
 
-/* The widest row is the twin's, bit for bit where the pooled vector is (cls), to a step of fp16 where its sum
- * was taken in another order (mean); each narrower row is what the CPU derives from that very row. */
+/* The widest row equals the twin's: bit for bit with cls, because the pooled vector is the same; within one
+ * fp16 step with mean, because the sum was taken in another order. Each narrower row equals what the CPU
+ * derives from this widest row. */
 static void rows_check(const struct pool *pool, const struct kernel_widths *rows,
                        const struct kernel_widths *twin) {
   for (int64_t s = 0; s < pool->sequences; s++) {
@@ -118,7 +119,7 @@ static void mean_rows_are_right_and_nest(void **state) {
   }
 }
 
-/* The first tokens' rows, gathered, give what pooling in place gives. */
+/* If the first tokens' rows are gathered first, pooling gives the same result as in place. */
 static void gathered_rows_pool_alike(void **state) {
   (void)state;
   struct pool pool = pool_make(lengths, 5, 1024, false, bge_widths, 6);
@@ -141,7 +142,7 @@ static void gathered_rows_pool_alike(void **state) {
   pool_free(&pool);
 }
 
-/* A prompt of two tokens: sequences of one and two have nothing left, and their rows are zero. */
+/* The prompt has two tokens: sequences with one or two tokens have nothing left, and their rows are zero. */
 static void prompt_tokens_are_left_out_of_the_mean(void **state) {
   (void)state;
   struct pool pool = pool_make(lengths, 5, 384, true, (const int32_t[]){384, 128}, 2);
@@ -154,8 +155,7 @@ static void prompt_tokens_are_left_out_of_the_mean(void **state) {
   pool_free(&pool);
 }
 
-/* Widths that are no multiple of 8, so that most rows begin off the 16-byte grid, and as many as there may
- * be. */
+/* As many widths as allowed, most not a multiple of 8, so that most rows begin off the 16-byte grid. */
 static void any_widths_work(void **state) {
   (void)state;
   static const int32_t odd[] = {379, 300, 299, 64, 33, 32, 31, 17, 16, 15, 9, 8, 7, 3, 2, 1};
@@ -192,8 +192,8 @@ static void a_nan_makes_the_whole_row_nan(void **state) {
   pool_free(&pool);
 }
 
-/* Sequences whose rows are right, not finite by one number, zero, and zero in the first numbers only; for as
- * many widths as several rounds of warps take, since one warp speaks for all. */
+/* Sequences whose rows are good, not finite in one number, zero, or zero in the first numbers only. There are
+ * enough widths for several rounds of warps, because one warp reports for all. */
 static void verdicts_tell_which_rows_cannot_be_stored(void **state) {
   (void)state;
   enum { SEQUENCES = 5, HIDDEN = 64, WIDTHS = 12 };

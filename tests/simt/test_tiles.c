@@ -1,4 +1,4 @@
-/* Attention's tile list: what the host plans is what the device writes. */
+/* Attention's tile list: the device writes exactly what the host plans. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* The kernels of the search in the emulator, against their twins and the host's own scores. */
+/* The search kernels in the emulator, against their twins and the host's own scores. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +33,7 @@ static size_t rows_bytes(const struct rows *rows) {
   return narrow_bytes(rows) + (size_t)rows->count * sizeof(float);
 }
 
-/* `out` holds the narrow rows, whose bytes are a multiple of 16, then the norms. */
+/* `out` holds the narrow rows, whose size is a multiple of 16 bytes, then the norms. */
 static void rows_launch(void *context, void *out) {
   const struct rows *rows = context;
   assert_launched(kernel_top_k_rows(rows->stored, rows->stored_width, rows->count, rows->width,
@@ -41,7 +41,7 @@ static void rows_launch(void *context, void *out) {
                                     NULL));
 }
 
-/* Rows equal to the last bit; norms to what fp32, and a row's rounding, leave of them. */
+/* The rows must be equal to the last bit. The norms may be off by what fp32 and a row's rounding cause. */
 static void rows_check(struct rows *rows) {
   const size_t bytes = rows_bytes(rows), narrow = narrow_bytes(rows);
   char *out = memory_poisoned(bytes), *twin = memory_poisoned(bytes);
@@ -83,7 +83,7 @@ static void rows_of_any_length_derive_as_on_the_host(void **state) {
     struct random random = {(uint64_t)(d + 1)};
     struct rows rows = {.stored_width = 100, .count = 9, .width = 60};
     rows.stored = halves_random(&random, 900, 0, deviations[d]);
-    for (int32_t i = 0; i < 900; i++) /* infinities are another test's */
+    for (int32_t i = 0; i < 900; i++) /* another test covers infinities */
       if ((rows.stored[i] & HALF_INFINITY) == HALF_INFINITY) ((uint16_t *)rows.stored)[i] = 0x7bff;
     rows_check(&rows);
     free((void *)rows.stored);
@@ -126,7 +126,7 @@ static struct selection selection_make(int32_t passages, int32_t queries, int32_
   it.slack = floats_random(&random, (size_t)columns, 0.1f, 0);
   for (int32_t p = 0; p < passages; p++) {
     it.norm[p] = fabsf(it.norm[p]);
-    for (int32_t q = queries; q < columns; q++) it.scores[p * columns + q] = NAN; /* none of a query */
+    for (int32_t q = queries; q < columns; q++) it.scores[p * columns + q] = NAN; /* belongs to no query */
   }
   it.capacity = passages * columns;
   return it;
@@ -150,7 +150,7 @@ static uint32_t *found_in(const struct selection *it, void *out) {
   return (uint32_t *)((struct top_k_candidate *)out + it->capacity);
 }
 
-/* Leaves the candidates, sorted: their order is nobody's promise. */
+/* Writes the candidates and sorts them, because the kernel promises no order. */
 static void selection_launch(void *context, void *out) {
   const struct selection *it = context;
   uint32_t *found = found_in(it, out);
@@ -160,7 +160,7 @@ static void selection_launch(void *context, void *out) {
   if (*found <= (uint32_t)it->capacity) qsort(out, *found, sizeof(struct top_k_candidate), candidate_compare);
 }
 
-/* Returns how many there are. */
+/* Returns how many candidates there are. */
 static uint32_t selection_check(struct selection *it) {
   const size_t bytes = selection_bytes(it);
   void *out = memory_poisoned(bytes), *twin = memory_poisoned(bytes);
@@ -176,7 +176,7 @@ static uint32_t selection_check(struct selection *it) {
   return found;
 }
 
-/* Bars that nothing reaches, few, many, all; tails of all kinds. */
+/* Bars that no score reaches, few, many or all scores reach; and tails of all kinds. */
 static void candidates_are_those_of_the_twin(void **state) {
   (void)state;
   static const int32_t sizes[][3] = {{1, 1, 16}, {5, 16, 16}, {33, 13, 16}, {130, 30, 32}, {7, 200, 208}};
@@ -193,7 +193,7 @@ static void candidates_are_those_of_the_twin(void **state) {
   assert_int_equal(found[3], found[4]); /* all */
 }
 
-/* A score below the bar by less than slack times norm is one, and by no more. */
+/* A passage is a candidate if its score is below the bar by at most slack times norm. */
 static void slack_is_given_by_the_length_of_the_passage(void **state) {
   (void)state;
   struct selection it = selection_make(2, 2, 16, 0);
@@ -217,7 +217,8 @@ static void broken_passages_are_passed_over_and_infinite_ones_are_looked_at(void
   selection_free(&it);
 }
 
-/* The count goes on, so that the host learns it; the memory after the list stays as it is. */
+/* The kernel goes on counting, so that the host learns the full count; memory after the list stays
+ * unchanged. */
 static void list_that_is_full_is_not_overrun(void **state) {
   (void)state;
   struct selection it = selection_make(40, 16, 16, -INFINITY);
@@ -293,7 +294,7 @@ static void scores_have_the_bits_of_the_host(void **state) {
   }
 }
 
-/* The product's score at the end of what it may be off by, and just past it; infinite, NaN. */
+/* A product may be off by a bound: scores at the bound, just past it, infinite and NaN. */
 static void product_that_errs_too_much_is_marked(void **state) {
   (void)state;
   struct random random = {5};
@@ -304,7 +305,7 @@ static void product_that_errs_too_much_is_marked(void **state) {
   for (int32_t i = 0; i < 64; i++) it.rows[i] = it.rows[64 + i] = 0;
   it.rows[64] = HALF_INFINITY;
   for (int32_t c = 0; c < it.count; c++) {
-    /* The exact score is 0 with passage 0, and not finite with passage 1. */
+    /* With passage 0 the exact score is 0; with passage 1 it is not finite. */
     const int32_t query = c / 8, passage = c % 8 == 7;
     const float bound = it.slack[query] * it.norm[0], past = nextafterf(bound, INFINITY);
     const float products[] = {0, bound, -bound, past, -past, INFINITY, NAN, 0};

@@ -53,7 +53,7 @@ struct mma {
   uint32_t b[2];
 };
 
-/* The two numbers of a register. */
+/* Unpacks a register's two numbers. */
 static void unpack(uint32_t halves, float *first, float *second) {
   const float2 floats = halves_to_floats(halves);
   *first = floats.x;
@@ -93,7 +93,7 @@ struct ldmatrix {
   const void *row;
 };
 
-/* Eight rows of 16 bytes come in one go if they lie in different banks: 128 bytes hold each bank once. */
+/* Eight rows of 16 bytes are read at once if they lie in different banks: 128 bytes hold each bank once. */
 static uint32_t conflicts(void *const *brought) {
   uint32_t rows[8] = {0}, worst = 0;
   for (uint32_t i = 0; i < 8; i++) {
@@ -168,7 +168,7 @@ float simt_half_to_float(uint16_t half) {
   uint32_t bits = (half & 0x7fffu) << 13;
   float value;
   memcpy(&value, &bits, sizeof value);
-  value *= 0x1p112f; /* the difference of the exponents' biases; makes subnormals right, too */
+  value *= 0x1p112f; /* adjusts for the different exponent biases; subnormals come out right too */
   memcpy(&bits, &value, sizeof bits);
   if ((half & 0x7c00u) == 0x7c00u) bits |= 0x7f800000u;
   bits |= (half & 0x8000u) << 16;

@@ -1,4 +1,4 @@
-/* The words of CUDA's runtime that cuda/kernels.h uses, for machines without the toolkit; values as there. */
+/* The names from CUDA's runtime that cuda/kernels.h uses, for machines without the toolkit; same values. */
 #pragma once
 
 typedef enum cudaError {

@@ -1,8 +1,8 @@
-/* CUDA C for the host compiler: what a kernel file needs of it, run by the emulator (tests/simt/machine.h).
+/* CUDA C for the host compiler: what a kernel file needs, run by the emulator (tests/simt/machine.h).
  *
- * A kernel file is compiled as it stands, as C++. Its threads are fibers: each runs until it has to wait for
- * others, so threadIdx and its like are functions of "the thread that runs now". Names are CUDA's own where
- * CUDA has one, and cuda/device.h's where it wraps PTX. */
+ * A kernel file is compiled unchanged, as C++. Its threads are fibers: each runs until it must wait for
+ * others, so threadIdx and similar names are functions that ask for "the thread that runs now". A name is
+ * CUDA's own if CUDA has one, otherwise the name that cuda/device.h gives to its PTX wrapper. */
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -36,7 +36,7 @@ static inline uint4 make_uint4(unsigned int x, unsigned int y, unsigned int z, u
 
 /* --- Launching ------------------------------------------------------------------------------------------ */
 
-/* Runs body(context) once for every thread of every block. */
+/* Runs body(context) once for every thread in every block. */
 cudaError_t simt_run(dim3 grid, dim3 block, size_t shared, void (*body)(const void *context),
                      const void *context);
 
@@ -60,8 +60,9 @@ const dim3 &simt_thread_index(void), &simt_block_index(void), &simt_block_size(v
 #define blockDim simt_block_size()
 #define gridDim simt_grid_size()
 
-/* Shared memory of the block, told apart by an address of the kernel's own. Each array is an allocation of
- * its own, so AddressSanitizer sees what lies outside; it starts as 0xff bytes: NaN in every float format. */
+/* The block's shared memory. `key`, an address in the kernel, tells the arrays apart. Each array is a
+ * separate allocation, so AddressSanitizer sees an access outside it. An array starts as 0xff bytes: NaN in
+ * every float format. */
 void *simt_shared(const void *key, size_t bytes);
 void *simt_shared_dynamic(void);
 
@@ -74,8 +75,9 @@ void *simt_shared_dynamic(void);
 
 void __syncthreads(void);
 
-/* The lanes of `mask` meet; when the last has come, `operation` runs once on what each brought. */
-/* line: of an .aligned instruction; 0: lanes may come from anywhere. */
+/* Waits for the lanes in `mask`. When the last lane has come, `operation` runs once on what each lane
+ * brought. */
+/* line: the line that calls an .aligned instruction; 0: lanes may come from anywhere. */
 void simt_warp_meet(uint32_t mask, void (*operation)(void *const *brought, uint32_t mask), void *brings,
                     uint32_t line = 0);
 
@@ -135,15 +137,15 @@ static inline T atomicAdd(T *address, T value) {
 
 /* --- What cuda/device.h wraps --------------------------------------------------------------------------- */
 
-/* These are .aligned: all lanes of a warp must come to the same one together. Lanes that come from different
- * lines of the kernel, on the two sides of a branch, fail the launch. */
+/* These are .aligned: all lanes in a warp must reach the same call together. If lanes come from different
+ * lines in the kernel, such as the two sides of a branch, the launch fails. */
 void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1,
                   uint32_t line = __builtin_LINE());
 void ldmatrix_x4(uint32_t (&r)[4], const void *row, uint32_t line = __builtin_LINE());
 void ldmatrix_x4_trans(uint32_t (&r)[4], const void *row, uint32_t line = __builtin_LINE());
 
-/* The 16 bytes at `shared` turn to 0xff at once, and to what was asked for at this thread's next wait: as
- * early and as late as the hardware may. */
+/* The 16 bytes at `shared` turn to 0xff at once, and get the copied bytes at this thread's next wait. These
+ * are the earliest and the latest moments that the hardware allows. */
 void cp_async16(void *shared, const void *global, bool valid);
 void cp_async_wait(void);
 
