@@ -1,24 +1,25 @@
-/* Attention over packed sequences: context = softmax(scale · q kᵀ) v for every sequence and head, without the
- * matrix of logits in memory. Keys come in tiles, and a running maximum per query keeps the sums in range
- * (online softmax: Milakov and Gimelshein 2018, arXiv:1805.02867; tiling: Dao et al. 2022, arXiv:2205.14135).
+/* Attention over packed sequences: context = softmax(scale · q kᵀ) v for every sequence and head, without a
+ * logit matrix in memory. Keys come in tiles, and a running maximum per query keeps the sums in range (online
+ * softmax: Milakov and Gimelshein 2018, arXiv:1805.02867; tiling: Dao et al. 2022, arXiv:2205.14135).
  *
  *   qkv      [tokens, 3, heads, D] fp16        D = head size: 32, 64 or 128
  *   context  [tokens, heads, D] fp16
  *
- * A block of four warps takes one head of one tile of queries: 64 of one sequence, or 128 if sequences are
- * long. A warp owns 16 or 32 queries; with 32, each read of K and V from shared memory serves twice. The K
- * and V tiles are double-buffered: tile j + 1 is copied while tile j is used. Each tile needs one barrier.
+ * A block has four warps and computes one head for one query tile: 64 queries from one sequence, or 128 if
+ * sequences are long. A warp owns 16 or 32 queries; with 32, each K and V number read from shared memory
+ * serves twice. The K and V tiles are double-buffered: tile j + 1 is copied while tile j is used. Each tile
+ * needs one barrier.
  *
- * Shared memory (32 KiB; 16 KiB if D is 32): rows of D numbers in 16-byte chunks, swizzled so that
- * ldmatrix has no bank conflict:
+ * Shared memory (32 KiB; 16 KiB if D is 32): a row has D numbers, in 16-byte chunks. Chunks are swizzled so
+ * that ldmatrix has no bank conflict:
  *
  *   stage 0   K tile | V tile                          after the last tile: the results
  *   stage 1   K tile | V tile                          before its first tile: the queries
  *
  * Traffic:    for each token, reads q, k and v once and writes context once: 8 · hidden bytes. If a
- *             sequence is longer than a tile, each tile of queries reads k and v again, from L2.
- * Operations: for each query and head: 4 · length · D on the tensor cores, 4 / D more for the sums of the
- *             weights, and length exponentials.
+ *             sequence is longer than a tile, each query tile reads the sequence's k and v again, from L2.
+ * Operations: for each query and head: 4 · length · D on the tensor cores, a fraction 4 / D on top to sum
+ *             the weights, and length exponentials.
  * Occupancy:  registers allow 5, 4 and 3 blocks on an SM for D = 32, 64 and 128 (3 for 64, too, if an SM has
  *             100 KiB of shared memory), 2 with 128 queries. All fragments stay in registers, because loops
  *             over them have constant bounds and are unrolled. tests/nvcc checks that none is in memory. */
@@ -36,7 +37,7 @@ template <int D>
 struct layout {
   static const int chunks = D / CHUNK;       /* in a row */
   static const int keys = D <= 64 ? 64 : 32; /* in a tile */
-  static const int tile = keys * chunks;     /* chunks of a K or V tile */
+  static const int tile = keys * chunks;     /* chunks in a K or V tile */
   static const int stage = 2 * tile;
   static const int line_rows = chunks < 8 ? 8 / chunks : 1; /* rows in 128 bytes (one pass over the banks) */
   static const int blocks = D == 32 ? 5 : D == 64 ? 4 : 3;  /* on an SM, by registers */
@@ -48,18 +49,18 @@ template <int D, int M>
 struct queries {
   uint32_t q[M][D / 16][4];
   float sum[M][D / 8][4]; /* Σ weight · v */
-  float weight[M][4];     /* Σ weight, the product with a v of all ones; all columns are equal */
-  float peak[M][2];       /* largest logit so far of rows g and g + 8, before scaling */
+  float weight[M][4];     /* Σ weight: the product with v = 1; all columns are equal */
+  float peak[M][2];       /* largest logit so far in rows g and g + 8, before scaling */
 };
 
-/* The place of a row's chunk in a tile. Chunks with the same index in eight rows lie in different banks. */
+/* A chunk's place in a tile. Chunks with the same index in eight rows lie in different banks. */
 template <int D>
 __device__ __forceinline__ int swizzle(int row, int chunk) {
   return row * layout<D>::chunks + (chunk ^ (row / layout<D>::line_rows & layout<D>::mix));
 }
 
-/* Starts the copy of `rows` rows of q, k or v, `stride` numbers apart. Rows from `present` on do not exist
- * and become zeros, because a weight of zero times an old value in memory could be a NaN. */
+/* Starts to copy `rows` rows from q, k or v, `stride` numbers apart. Rows from `present` on do not exist and
+ * become zeros: zero weight times an old value in memory could be a NaN. */
 template <int D>
 __device__ __forceinline__ void rows_copy(uint4 *tile, const uint16_t *from, int stride, int rows,
                                           int present) {
@@ -70,7 +71,7 @@ __device__ __forceinline__ void rows_copy(uint4 *tile, const uint16_t *from, int
     cp_async16(&tile[swizzle<D>(row, chunk)], from + (row < present ? row : 0) * stride, row < present);
 }
 
-/* Loads the warp's queries, from row `first` of the tile on, into registers. */
+/* Loads the warp's queries, the tile's rows from `first` on, into registers. */
 template <int D, int M>
 __device__ __forceinline__ void queries_begin(struct queries<D, M> &own, const uint4 *tile, int first,
                                               int lane) {
@@ -93,7 +94,7 @@ __device__ __forceinline__ void logits(const struct queries<D, M> &own, const ui
       for (int i = 0; i < 4; i++) s[m][2 * n][i] = s[m][2 * n + 1][i] = 0;
     if (16 * n >= present) continue;
     for (int k = 0; k < D / 16; k++) {
-      uint32_t keys[4]; /* b0 and b1 of keys 0 … 7, then of keys 8 … 15 */
+      uint32_t keys[4]; /* b0 and b1 for keys 0 … 7, then for keys 8 … 15 */
       ldmatrix_x4(keys, &tile[swizzle<D>(16 * n + lane / 16 * 8 + lane % 8, 2 * k + lane / 8 % 2)]);
       for (int m = 0; m < M; m++) {
         mma_m16n8k16(s[m][2 * n], own.q[m][k], keys[0], keys[1]);
@@ -133,7 +134,8 @@ __device__ __forceinline__ void logits_weigh(struct queries<D, M> &own, float sc
   }
 }
 
-/* sum += weights · v. An accumulator's fragments, rounded and paired, have the layout of a left operand. */
+/* sum += weights · v. An accumulator's fragments, rounded and paired, are laid out as a left operand must
+ * be. */
 template <int D, int M>
 __device__ __forceinline__ void values_add(struct queries<D, M> &own, const uint4 *tile, int present,
                                            int lane, const float (&s)[M][layout<D>::keys / 8][4]) {
@@ -146,7 +148,7 @@ __device__ __forceinline__ void values_add(struct queries<D, M> &own, const uint
       mma_m16n8k16(own.weight[m], weights[m], HALF_ONES, HALF_ONES);
     }
     for (int k = 0; k < D / 16; k++) {
-      uint32_t values[4]; /* b0 and b1 of columns 0 … 7, then of columns 8 … 15 */
+      uint32_t values[4]; /* b0 and b1 for columns 0 … 7, then for columns 8 … 15 */
       ldmatrix_x4_trans(values, &tile[swizzle<D>(16 * n + lane % 16, 2 * k + lane / 16)]);
       for (int m = 0; m < M; m++) {
         mma_m16n8k16(own.sum[m][2 * k], weights[m], values[0], values[1]);
@@ -176,8 +178,8 @@ __device__ __forceinline__ void queries_finish(const struct queries<D, M> &own, 
   }
 }
 
-/* One head of one tile of M · 64 queries. If sequences are short (M = 1), the heads of a tile are neighbours
- * in the grid, so that whole rows of qkv are read together. If sequences are long, the tiles of a head are
+/* Computes one head for one tile with M · 64 queries. If sequences are short (M = 1), a tile's heads are
+ * neighbours in the grid, so that whole qkv rows are read together. If sequences are long, a head's tiles are
  * neighbours, so that the head's K and V stay in L2. */
 template <int D, int M>
 __global__ void __launch_bounds__(THREADS, layout<D>::blocks / M)

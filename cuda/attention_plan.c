@@ -1,7 +1,7 @@
 #include "cuda/kernels.h"
 
-/* For sequences this long, tiles of 128 queries are faster: they read each key from shared memory half as
- * often, and this saves more than the partly filled last tile costs. */
+/* For sequences this long, tiles with 128 queries are faster: they read each key from shared memory half as
+ * often. This saves more time than the partly filled last tile costs. */
 #define LONG_TOKENS 512
 #define ROWS_SHORT 64
 #define ROWS_LONG 128

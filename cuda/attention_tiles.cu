@@ -1,11 +1,11 @@
-/* Makes the list of attention's tiles once for each batch. Every layer uses the list. The list is made on the
- * card, so the batch's copy to the card does not carry it.
+/* Lists attention's tiles once for each batch; every layer uses the list. The card makes the list, so the
+ * host need not send the list with the batch.
  *
  *   offsets  [sequences + 1]
- *   tiles    [plan.tiles]: the tiles of sequence 0 in order, then those of sequence 1, …
+ *   tiles    [plan.tiles]: sequence 0's tiles in order, then sequence 1's tiles, …
  *
- * One block. Each thread takes a run of sequences. A prefix sum over the threads' counts (Hillis and Steele
- * 1986) gives the place of each thread's first tile.
+ * One block. Each thread takes several consecutive sequences. A prefix sum over the threads' counts (Hillis
+ * and Steele 1986) gives the place for each thread's first tile.
  *
  * Traffic: 4 bytes a sequence, twice, and 16 bytes a tile; negligible beside one layer. */
 #include "cuda/device.h"
@@ -19,7 +19,7 @@ __device__ __forceinline__ int tiles_of(int tokens, int rows) {
 
 __global__ void __launch_bounds__(THREADS)
     attention_tiles(const int32_t *offsets, int sequences, int rows, struct attention_tile *tiles) {
-  SHARED_ARRAY(int, before, THREADS); /* tiles of all threads up to this one */
+  SHARED_ARRAY(int, before, THREADS); /* tiles that all threads up to this one have */
   const int thread = threadIdx.x, share = (sequences + THREADS - 1) / THREADS;
   const int first = min(thread * share, sequences), end = min(first + share, sequences);
   int count = 0;

@@ -90,8 +90,8 @@ static bool id_parse(const char *name, ncclUniqueId *id) {
   return true;
 }
 
-/* Waits for the queued work of NCCL and the card. This function polls, because NCCL and the card would wait
- * for ever if a member never joins. */
+/* Waits until NCCL and the card have done the queued work. Polls: if a member never joins, NCCL and the card
+ * would wait for ever. */
 static bool group_wait(struct card_group *group, const char *doing, struct error *error) {
   const struct timespec nap = {.tv_nsec = 1000000};
   const int64_t end = clock_now() + CARD_GROUP_PATIENCE * INT64_C(1000000000);

@@ -33,7 +33,7 @@ static bool driver_refuse(struct error *error) {
 typedef int uuid_get(cudaUUID_t *uuid, int device);
 
 /* The card's uuid from the driver. If a GPU is split into instances (MIG), the runtime's properties hold the
- * uuid of the whole GPU for every instance. Since CUDA 11.4 the driver gives each instance its own uuid. */
+ * whole GPU's uuid for every instance. Since CUDA 11.4 the driver gives each instance its own uuid. */
 static void uuid_read(int32_t device, const struct cudaDeviceProp *properties, char uuid[33]) {
   cudaUUID_t bytes = properties->uuid;
   enum cudaDriverEntryPointQueryResult found;

@@ -1,5 +1,5 @@
-/* The CUDA cards of this machine. This header needs no CUDA, like cuda/encoder_cuda.h: a nina built without
- * CUDA answers that there are no cards, and why. */
+/* This machine's CUDA cards. This header needs no CUDA, like cuda/encoder_cuda.h: a nina built without CUDA
+ * answers that there are no cards, and why. */
 #pragma once
 
 #include <stdint.h>

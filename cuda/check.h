@@ -1,5 +1,5 @@
-/* Turn a status of CUDA or cuBLASLt into a struct error: what was being done, the library's name for the
- * error, and the library's sentence. Both return true if the status is success. */
+/* Turn a CUDA or cuBLASLt status into a struct error: what was being done, the library's name for the error,
+ * and the library's sentence. Both return true if the status is success. */
 #pragma once
 
 #include <cuda_runtime_api.h>

@@ -4,8 +4,8 @@
 #include "cuda/check.h"
 #include "cuda/cuda_slot_state.h"
 
-/* Sets *wrong if the state of the blamed sequence is as wrong as the row was. If one token is wrong, the mean
- * of the tokens is wrong too. `firsts`: the state holds only the first token's row of each sequence. */
+/* Sets *wrong if the blamed sequence's state is as wrong as the row was. If one token is wrong, the tokens'
+ * mean is wrong too. `firsts`: the state holds only each sequence's first row. */
 static bool state_judge(struct cuda_slot *slot, bool firsts, enum row_verdict verdict, bool *wrong,
                         struct error *error) {
   int32_t *const seen = slot->host_verdicts + slot->blamed;

@@ -1,6 +1,5 @@
-/* How the slots of an encoder share one card. The choice does not change the rows, but may change the time.
- * No card has shown yet which way is best, so NINA_CUDA_STREAMS in the environment chooses one for
- * measuring:
+/* How an encoder's slots share one card. The choice does not change the rows, but may change the time. No
+ * card has shown yet which way is best, so NINA_CUDA_STREAMS in the environment chooses one for measuring:
  *
  *   own         one stream per slot; the card takes work from all (default)
  *   priorities  one stream per slot; the first slot's work goes before the others'

@@ -49,7 +49,7 @@ static struct cuda_linear projection_place(struct cuda_weights *weights, const s
   return projection;
 }
 
-/* Gives every tensor a place in the arena, from the start of the arena. */
+/* Gives every tensor a place in the arena, from the arena's start. */
 static void weights_place(struct cuda_weights *weights, const struct model *model) {
   const struct model_shape *shape = &model->config.shape;
   weights->bytes = 0;
@@ -73,7 +73,7 @@ static void weights_place(struct cuda_weights *weights, const struct model *mode
   weights->bytes = align_up(weights->bytes);
 }
 
-/* Lays out the weights at address 0 to find the number of bytes. */
+/* Lays out the weights at address 0 to count their bytes. */
 static bool weights_measure(struct cuda_weights *weights, const struct model *model, struct error *error) {
   const size_t layers = (size_t)model->config.shape.layers;
   memset(weights, 0, sizeof *weights);

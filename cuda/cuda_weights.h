@@ -19,10 +19,10 @@ struct cuda_layer {
   struct kernel_norm attention_norm, output_norm;
 };
 
-/* Place of a tensor in the allocation. */
+/* A tensor's place in the allocation. */
 struct cuda_piece {
   const struct tensor *tensor;
-  int64_t elements; /* number of elements used, from the first; all, except in the token-type table */
+  int64_t elements; /* how many elements are used, from the first; all, except in the token-type table */
   size_t offset;
   bool half; /* true: fp16; false: fp32 */
 };

@@ -1,5 +1,5 @@
 /* Copies weights from the model's files to the card through two pinned windows in turn: one is filled while
- * the other is copied. A window holds consecutive bytes of the arena: tensors and the gaps between them. */
+ * the other is copied. A window holds consecutive arena bytes: tensors and the gaps between them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,7 +43,8 @@ static void upload_close(struct upload *upload) {
   free(upload->chunk);
 }
 
-/* Starts the copy of the current window, then waits until the other window is copied and turns to it. */
+/* Starts to copy the current window, waits until the other window is copied, and makes the other one
+ * current. */
 static bool window_flush(struct upload *upload, struct error *error) {
   char *to = (char *)upload->weights->arena + upload->start;
   const int w = upload->current, next = (w + 1) % WINDOWS;
@@ -59,7 +60,8 @@ static bool window_flush(struct upload *upload, struct error *error) {
   return true;
 }
 
-/* The place in the window for the next *given bytes: at most `wanted`, and a multiple of `unit`. */
+/* Returns the place in the window for the next *given bytes. *given is at most `wanted`, and a multiple of
+ * `unit`. */
 static void *window_reserve(struct upload *upload, size_t wanted, size_t unit, size_t *given,
                             struct error *error) {
   if (WINDOW_BYTES - upload->filled < unit && !window_flush(upload, error)) return NULL;
@@ -70,7 +72,7 @@ static void *window_reserve(struct upload *upload, size_t wanted, size_t unit, s
   return at;
 }
 
-/* Fills the gap that alignment left before `offset` of the arena with zeros. */
+/* Writes zeros into the gap that alignment left in the arena before `offset`. */
 static bool gap_fill(struct upload *upload, size_t offset, struct error *error) {
   while (upload->start + upload->filled < offset) {
     size_t given;
@@ -103,7 +105,7 @@ static void halves_round(const float *numbers, size_t count, uint16_t *halves) {
   halves_round_plain(numbers, count, halves);
 }
 
-/* In infinities and NaNs all bits of the exponent are set. */
+/* In infinities and NaNs all exponent bits are set. */
 static bool halves_check(const struct tensor *tensor, int64_t first, const float *numbers, size_t count,
                          const uint16_t *halves, struct error *error) {
   const uint16_t exponent = 0x7c00;

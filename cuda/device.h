@@ -1,10 +1,10 @@
-/* Instructions that CUDA C has no word for, and a few helpers that all kernels share.
+/* Instructions that CUDA C cannot express, and a few helpers that all kernels share.
  *
- * Fragments are those of the PTX manual ("Matrix Fragments for mma.m16n8k16 with floating point type"). Lane
- * 4·g + t of the 32 lanes of a warp holds, with two fp16 in a register:
+ * Fragments are laid out as in the PTX manual ("Matrix Fragments for mma.m16n8k16 with floating point type").
+ * A warp has 32 lanes. Lane 4·g + t holds, with two fp16 in a register:
  *
  *   a [16, 16]  a[0] row g, columns 2t and 2t+1; a[1] row g + 8; a[2] and a[3] the same, eight columns on
- *   b [16, 8]   b0 rows 2t and 2t+1 of column g; b1 eight rows on
+ *   b [16, 8]   b0 rows 2t and 2t+1 in column g; b1 eight rows on
  *   d [16, 8]   d[0], d[1] row g, columns 2t and 2t+1; d[2], d[3] row g + 8; fp32 */
 #pragma once
 
@@ -24,8 +24,8 @@ __device__ __forceinline__ void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-/* Loads four 8×8 matrices of fp16 from shared memory. `row` is this lane's address: lane 8·i + j gives row j
- * of matrix i, 16 bytes. Lane 4·g + t gets columns 2t and 2t+1 of row g of matrix i in r[i]. */
+/* Loads four 8×8 fp16 matrices from shared memory. `row` is this lane's address: lane 8·i + j points to
+ * matrix i's row j, 16 bytes. Then lane 4·g + t has matrix i's row g, columns 2t and 2t+1, in r[i]. */
 __device__ __forceinline__ void ldmatrix_x4(uint32_t (&r)[4], const void *row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
@@ -33,7 +33,7 @@ __device__ __forceinline__ void ldmatrix_x4(uint32_t (&r)[4], const void *row) {
                : "memory");
 }
 
-/* The same, each matrix transposed: rows 2t and 2t+1 of column g. */
+/* The same, but each matrix is transposed: lane 4·g + t has column g, rows 2t and 2t+1. */
 __device__ __forceinline__ void ldmatrix_x4_trans(uint32_t (&r)[4], const void *row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
@@ -41,7 +41,7 @@ __device__ __forceinline__ void ldmatrix_x4_trans(uint32_t (&r)[4], const void *
                : "memory");
 }
 
-/* Starts the copy of 16 bytes, or of 16 zero bytes where not `valid` (nothing is read then). */
+/* Starts to copy 16 bytes. If not `valid`, reads nothing and writes 16 zero bytes. */
 __device__ __forceinline__ void cp_async16(void *shared, const void *global, bool valid) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
                    static_cast<uint32_t>(__cvta_generic_to_shared(shared))),
@@ -49,7 +49,8 @@ __device__ __forceinline__ void cp_async16(void *shared, const void *global, boo
                : "memory");
 }
 
-/* Waits for all copies that this thread has started; those of others are seen after a barrier. */
+/* Waits for all copies that this thread has started. After this wait, a barrier shows the bytes to the other
+ * threads. */
 __device__ __forceinline__ void cp_async_wait(void) {
   asm volatile("cp.async.wait_all;" ::: "memory");
 }

@@ -1,11 +1,11 @@
-/* Computes each token's first state in one pass: the sum of its rows in three tables, then LayerNorm.
+/* Computes each token's first state in one pass: adds the token's rows from three tables, then LayerNorm.
  *
  *   ids      [tokens]
  *   offsets  [sequences + 1]
  *   state    [tokens, hidden] fp16 = norm(word[ids[t]] + position[first_position + index of t] + type)
  *
- * A warp takes a token. The warp finds the token's sequence, and so the token's index in the sequence, by
- * bisection of the offsets. All lanes take the same steps: about ten reads that hit L1, once a batch.
+ * A warp takes a token. The warp bisects the offsets to find the token's sequence, and so the token's index
+ * in the sequence. All lanes take the same steps: about ten reads that hit L1, once a batch.
  *
  * Traffic:   4 · hidden bytes a token for the word's row and the result; positions (2 · hidden), type, weight
  *            and bias come from the caches.

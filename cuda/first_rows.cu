@@ -1,5 +1,5 @@
-/* Gathers the rows of the sequences' first tokens, side by side. After the last layer's attention, CLS
- * pooling needs no other rows.
+/* Gathers each sequence's first row, side by side. After the last layer's attention, CLS pooling needs no
+ * other rows.
  *
  *   x        [tokens, hidden] fp16
  *   offsets  [sequences + 1]

@@ -6,7 +6,7 @@
 
 #include "cuda/check.h"
 
-#define CLASS_LEAST 128 /* tokens of the smallest class: one of cuBLASLt's tiles */
+#define CLASS_LEAST 128 /* tokens in the smallest class: one cuBLASLt tile */
 #define CLASSES_MAX 32
 
 struct cuda_blas {
@@ -98,7 +98,7 @@ static bool operation_open(struct cuda_gemm *gemm, struct error *error) {
                       gemm->lt->cublasLtMatmulDescSetAttribute(gemm->operation, CUBLASLT_MATMUL_DESC_EPILOGUE,
                                                                &epilogue, sizeof epilogue),
                       error, "setting a product's epilogue") &&
-         bias_set(gemm, gemm->blas->workspace, error); /* the heuristic reads the alignment of the bias */
+         bias_set(gemm, gemm->blas->workspace, error); /* the heuristic reads the bias's alignment */
 }
 
 static bool layout_open(const struct cuda_gemm *gemm, cublasLtMatrixLayout_t *layout, cudaDataType_t type,
@@ -154,7 +154,7 @@ static bool algorithms_ask(struct cuda_gemm *gemm, int32_t tokens, int wanted,
                    gemm->shape.outputs, gemm->shape.inputs, tokens);
 }
 
-/* True if cuBLASLt can run `algorithm`, which was chosen for another number of tokens, with `tokens`. */
+/* True if cuBLASLt can run `algorithm` with `tokens`. The algorithm was chosen for another token count. */
 static bool algorithm_does(struct cuda_gemm *gemm, const cublasLtMatmulAlgo_t *algorithm, int32_t tokens,
                            struct error *error) {
   cublasLtMatmulHeuristicResult_t result;
@@ -165,8 +165,8 @@ static bool algorithm_does(struct cuda_gemm *gemm, const cublasLtMatmulAlgo_t *a
          result.workspaceSize <= CUDA_BLAS_WORKSPACE;
 }
 
-/* Chooses the first candidate. A search simply takes the heuristic's first algorithm, because the bits of a
- * search's products may differ. If an algorithm refuses a number of tokens, cuda_gemm_run asks again. */
+/* Chooses the first candidate. A search simply takes the heuristic's first algorithm, because a search's
+ * products may have other bits. If an algorithm refuses a token count, cuda_gemm_run asks again. */
 static bool algorithm_choose(struct cuda_gemm *gemm, int class, struct error *error) {
   const int32_t most = class_representative(class, gemm->max_tokens);
   struct cuda_gemm_algorithm candidates[CUDA_GEMM_CANDIDATES];
@@ -220,7 +220,7 @@ void cuda_gemm_close(struct cuda_gemm *gemm) {
   free(gemm);
 }
 
-/* The matrices of one product. The tokens and the bias are set before the call. */
+/* One product's matrices. The tokens and the bias are set before the call. */
 struct call {
   const uint16_t *x, *weight;
   void *y;
@@ -235,7 +235,7 @@ static cublasStatus_t call_queue(const struct cuda_gemm *gemm, const struct call
                                   algorithm, blas->workspace, CUDA_BLAS_WORKSPACE, blas->stream);
 }
 
-/* True if the algorithm cannot run this number of tokens. */
+/* True if the algorithm cannot run this token count. */
 static bool is_refusal(cublasStatus_t status) {
   return status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE;
 }

@@ -1,4 +1,4 @@
-/* The products of a layer, computed by cuBLASLt: fp16 in and out, fp32 accumulation.
+/* A layer's products, computed by cuBLASLt: fp16 in and out, fp32 accumulation.
  *
  *   y [tokens, outputs] = x [tokens, inputs] · weightᵀ + bias, with GELU or with y's old rows added
  *
@@ -9,12 +9,12 @@
  * [inputs, tokens]. Nothing is copied or turned, and the bias runs along D's rows, as cuBLASLt's epilogue
  * needs.
  *
- * A class is a power of two of tokens. When a product is opened, cuBLASLt's heuristic chooses the algorithm
- * for one fixed number of tokens in each class. Algorithms that split the inputs and need a reduction are
- * excluded. cuBLASLt does not promise that an algorithm works for other numbers of tokens. So an algorithm
- * that also works for the least number of its class is preferred, as far as cuBLASLt can tell beforehand. If
- * the algorithm refuses a batch's number of tokens, the heuristic chooses one for exactly this number. So a
- * row's bits depend only on the batch's number of tokens, the card and the library. */
+ * Token counts fall into classes, from one power of two to the next. When a product is opened, cuBLASLt's
+ * heuristic chooses an algorithm for one fixed count in each class. Algorithms that split the inputs and need
+ * a reduction are excluded. cuBLASLt does not promise that an algorithm works for other token counts. So an
+ * algorithm that also works for its class's least count is preferred, as far as cuBLASLt can tell beforehand.
+ * If the algorithm refuses a batch's token count, the heuristic chooses one for exactly this count. So a
+ * row's bits depend only on the batch's token count, the card and the library. */
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -37,11 +37,11 @@ struct cuda_gemm_shape {
 /* cuBLASLt on one stream, with a workspace that all products on the stream share. */
 struct cuda_blas;
 
-/* Bytes of device memory that a cuda_blas takes. */
+/* Device memory that a cuda_blas takes, in bytes. */
 #define CUDA_BLAS_WORKSPACE ((size_t)32 << 20)
 
-/* `workspace`: CUDA_BLAS_WORKSPACE bytes of device memory, owned by the caller. ERROR_DEVICE: cuBLASLt was
- * not found (cuda/library.h). */
+/* `workspace`: CUDA_BLAS_WORKSPACE bytes on the card, owned by the caller. ERROR_DEVICE: cuBLASLt was not
+ * found (cuda/library.h). */
 struct cuda_blas *cuda_blas_open(cudaStream_t stream, void *workspace, struct error *error);
 void cuda_blas_close(struct cuda_blas *blas);
 
@@ -59,31 +59,31 @@ bool cuda_gemm_run(struct cuda_gemm *gemm, const uint16_t *x, const uint16_t *we
 
 #define CUDA_GEMM_CANDIDATES 8 /* algorithms tried for a class */
 
-/* The number of tokens that represents the class of `tokens`. */
+/* The token count that represents the class in which `tokens` falls. */
 int32_t cuda_gemm_representative(int32_t tokens, int32_t max_tokens);
 
 /* --- For tuning (cuda/gemm_tuning.h) -------------------------------------------------------------------- */
 
-/* cuBLASLt's form of an algorithm: 64 bytes. Its manual allows storing the bytes and using them again with
- * the same version of the library and the same card. */
+/* An algorithm in cuBLASLt's form: 64 bytes. cuBLASLt's manual allows a program to store the bytes and to use
+ * them again with the same library version and the same card. */
 struct cuda_gemm_algorithm {
   uint64_t data[8];
 };
 
 const struct cuda_gemm_shape *cuda_gemm_shape_of(const struct cuda_gemm *gemm);
 
-/* Number of classes, and the number of tokens that represents a class. */
+/* How many classes there are, and which token count represents a class. */
 int cuda_gemm_classes(const struct cuda_gemm *gemm);
 int32_t cuda_gemm_class_tokens(const struct cuda_gemm *gemm, int class);
 
-/* Finds algorithms that work for the most and the least tokens of a class, as far as cuBLASLt can tell. They
- * are in the heuristic's order; the first is the one used without tuning. *count is 1 or more. */
+/* Finds algorithms that work for a class's largest and smallest token counts, as far as cuBLASLt can tell.
+ * The candidates are in the heuristic's order; the first is used without tuning. *count is 1 or more. */
 bool cuda_gemm_candidates(struct cuda_gemm *gemm, int class,
                           struct cuda_gemm_algorithm candidates[CUDA_GEMM_CANDIDATES], int *count,
                           struct error *error);
 
-/* Makes the products of a class use this algorithm from now on. False, without an error, if cuBLASLt refuses
- * the algorithm. */
+/* From now on, the product uses this algorithm for token counts in this class. False, without an error, if
+ * cuBLASLt refuses the algorithm. */
 bool cuda_gemm_choose(struct cuda_gemm *gemm, int class, const struct cuda_gemm_algorithm *algorithm);
 
 /* cuBLASLt's version, as 13.1.0; 0.0.0 if cuBLASLt was not found. */

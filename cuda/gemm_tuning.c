@@ -41,7 +41,7 @@ static bool launches_queue(const struct timing *timing, int32_t tokens, int laun
   return true;
 }
 
-/* *least: microseconds of one product with the current algorithm of its class. */
+/* *least: microseconds for one product with its class's current algorithm. */
 static bool class_time(const struct timing *timing, int32_t tokens, double *least, struct error *error) {
   *least = INFINITY;
   if (!launches_queue(timing, tokens, 1, error)) return false;

@@ -1,5 +1,5 @@
-/* Chooses the algorithms of products by measured time instead of cuBLASLt's heuristic, and keeps the choice
- * in a file (--gemm-tuning):
+/* Chooses products' algorithms by measured time, not by cuBLASLt's heuristic, and keeps the choice in a file
+ * (--gemm-tuning):
  *
  *   {"card": "NVIDIA H200", "compute_capability": "9.0", "cublaslt": "13.1.0",
  *    "products": [{"outputs": 3072, "inputs": 1024, "epilogue": "bias", "tokens": 128, "algorithm": "0a…",
@@ -12,15 +12,15 @@
 
 #include "cuda/gemm.h"
 
-/* Operands with the size of the largest product; their values do not matter. */
+/* Operands large enough for the largest product; their values do not matter. */
 struct gemm_operands {
   const uint16_t *x, *weight, *bias;
   void *y;
 };
 
-/* Times the candidates of each class on `stream`, and appends the fastest of each class to `products`.
- * `stream` is the product's own and must be idle. If two are equally fast, the one that the heuristic ranks
- * higher is taken. */
+/* Times each class's candidates on `stream`, and appends the fastest one to `products`. `stream` is the
+ * product's own and must be idle. If two candidates are equally fast, takes the one that the heuristic ranks
+ * higher. */
 bool gemm_tuning_time(struct cuda_gemm *gemm, const struct gemm_operands *operands, cudaStream_t stream,
                       json_t *products, struct error *error);
 

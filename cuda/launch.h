@@ -1,5 +1,5 @@
-/* The first include of a kernel file: CUDA C, from nvcc or from the emulator of tests/simt, and what is
- * written differently in the two: launching a kernel, and declaring shared memory. */
+/* The first include in a kernel file: CUDA C, from nvcc or from the emulator in tests/simt. Hides what the
+ * two write differently: launching a kernel, and declaring shared memory. */
 #pragma once
 
 #include <stddef.h>
@@ -12,11 +12,11 @@
 /* type name[count] in the block's shared memory. */
 #define SHARED_ARRAY(type, name, count) __shared__ alignas(16) type name[count]
 
-/* `name` points to the bytes of shared memory that the launch asked for, aligned to 16. */
+/* `name` points to the shared memory that the launch asked for, aligned to 16 bytes. */
 #define SHARED_DYNAMIC(name) extern __shared__ uint4 name[]
 
-/* Runs kernel(arguments...) on `blocks` blocks of `threads` threads, with `shared` bytes of dynamic shared
- * memory each. The status is this launch's own. */
+/* Runs kernel(arguments...) on `blocks` blocks. Each block has `threads` threads and `shared` bytes of
+ * dynamic shared memory. The status is this launch's own. */
 template <typename... Parameters, typename... Arguments>
 static cudaError_t kernel_launch(void (*kernel)(Parameters...), uint32_t blocks, uint32_t threads,
                                  size_t shared, cudaStream_t stream, Arguments... arguments) {

@@ -14,7 +14,7 @@
 #define VERSION_MAJOR 10000
 #define VERSION_MINOR 100
 
-/* The name, version and functions of a library to load. */
+/* A library to load: its name, version and functions. */
 struct wanted {
   const char *name; /* for people */
   const char *file;
@@ -27,7 +27,7 @@ struct wanted {
 /* One search for a library. The error sentence lists the places searched and the files rejected. */
 struct quest {
   const struct wanted *wanted;
-  void *table; /* [wanted.count] addresses of functions, in the order of their names */
+  void *table; /* [wanted.count] addresses, in the same order as wanted.functions */
   char places[640], rejected[256];
 };
 

@@ -1,5 +1,5 @@
-/* The functions of cuBLASLt and NCCL that this folder calls. Each list is a macro that calls the macro X
- * with every name. */
+/* The cuBLASLt and NCCL functions that this folder calls. Each list is a macro that calls the macro X with
+ * every name. */
 #pragma once
 
 #define CUBLASLT_FUNCTIONS(X)             \

@@ -1,8 +1,8 @@
-/* One row in the registers of one warp, and its LayerNorm.
+/* One row in one warp's registers, and its LayerNorm.
  *
- * Lane l holds the 16-byte chunks l, l + 32, l + 64, … of the row, at most C of them, so a warp's loads and
- * stores are consecutive. The variance is summed around the mean, in a second pass over the registers: if
- * the mean is large, a sum of squares would lose the digits that matter. */
+ * Lane l holds the row's 16-byte chunks l, l + 32, l + 64, …, at most C chunks, so a warp's loads and stores
+ * are consecutive. A second pass over the registers sums the variance around the mean: if the mean is large,
+ * the plain sum of squares would lose the digits that matter. */
 #pragma once
 
 #include "cuda/device.h"
@@ -21,7 +21,7 @@ static inline bool row_fits(int hidden) {
 }
 static_assert(KERNEL_HIDDEN_MAX == 8 * WARP_LANES * CHUNK, "the largest C is 8");
 
-/* Index of the first number of this lane's chunk c; at least `hidden` if the row has no such chunk. */
+/* Index of the first number in this lane's chunk c; at least `hidden` if the row has no such chunk. */
 __device__ __forceinline__ int row_column(int c, int lane) {
   return (c * WARP_LANES + lane) * CHUNK;
 }
@@ -65,7 +65,7 @@ __device__ __forceinline__ void row_norm(const struct row<C> &row, const struct 
   }
 }
 
-/* Conditions for the launch of both kernels. */
+/* Both kernels' launch conditions. */
 static inline bool row_launch_is_valid(const struct kernel_norm *norm, int32_t tokens, int32_t hidden) {
   return tokens > 0 && hidden > 0 && hidden % CHUNK == 0 && hidden <= KERNEL_HIDDEN_MAX &&
          is_aligned16(norm->weight) && is_aligned16(norm->bias);

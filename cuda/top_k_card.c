@@ -24,7 +24,7 @@ static int64_t multiple_up(int64_t count, int64_t of) {
   return (count + of - 1) / of * of;
 }
 
-/* The smaller number of `count` and `most`, rounded down to a multiple of TOP_K_ROWS; at least TOP_K_ROWS. */
+/* `count`, but at most `most`, rounded down to a multiple of TOP_K_ROWS; at least TOP_K_ROWS. */
 static int32_t rows_fit(int64_t count, int64_t most) {
   const int64_t rows = (count < most ? count : most) / TOP_K_ROWS * TOP_K_ROWS;
   return rows > TOP_K_ROWS ? (int32_t)rows : TOP_K_ROWS;
@@ -40,8 +40,8 @@ static bool options_check(const struct top_k_card_options *options, struct error
   return true;
 }
 
-/* The blocks of queries are as equal as possible, so that the last block is not mostly empty. Blocks are
- * small enough for 2 k candidates per query. If k is huge, the list has room for one least step instead. */
+/* Query blocks are as equal as possible, so that the last block is not mostly empty. Blocks are small enough
+ * for 2 k candidates per query. If k is huge, the list has room for one least step instead. */
 static void sizes_resolve(struct top_k_search *search, const struct top_k_card_options *options) {
   const struct top_k_card_sizes *sizes = &options->sizes;
   const int64_t row_bytes = (int64_t)options->passage_width * (int64_t)sizeof(uint16_t);
@@ -61,7 +61,7 @@ static void sizes_resolve(struct top_k_search *search, const struct top_k_card_o
 
 /* --- Memory --------------------------------------------------------------------------------------------- */
 
-/* Hands out pieces of one memory. If base is NULL, only counts their bytes. */
+/* Divides one memory into pieces. If base is NULL, only counts the pieces' bytes. */
 struct arena {
   char *base;
   size_t used;
@@ -148,7 +148,7 @@ static bool streams_open(struct top_k_search *search, struct error *error) {
   return true;
 }
 
-/* The first step takes about k passages, because all of the first k passages are hits. */
+/* The first step takes about k passages, because the first k passages are all hits. */
 static bool steps_make(struct top_k_search *search, struct error *error) {
   const size_t count = (size_t)search->width_count * (size_t)search->blocks;
   search->steps = malloc(count * sizeof *search->steps);

@@ -13,18 +13,18 @@
  *   decoding     2 GB at 1 GB/s a core                                          130 ms
  *
  * (Computed, not measured: no card has run this yet.) Decoding is the slowest part, so the card waits for its
- * chunks. To overlap decoding, the copy of one chunk and the work on another is therefore enough. */
+ * chunks. Two chunks are therefore enough: one is decoded while the other is copied and searched. */
 #include "cuda/check.h"
 #include "cuda/top_k_state.h"
 
-/* The search of one chunk for one block of queries at one width. */
+/* Searches one chunk for one query block at one width. */
 struct pass {
   struct top_k_search *search;
   const struct top_k_card_lists *lists;
   int32_t w;
   const uint16_t *rows;   /* [chunk's rows, stride], on the card */
-  int32_t block;          /* number of the block */
-  int32_t first, queries; /* first query of the block, number of queries */
+  int32_t block;          /* the block's number */
+  int32_t first, queries; /* the block's first query, and how many queries it has */
 };
 
 static const struct top_k_width *pass_width(const struct pass *pass) {
@@ -47,7 +47,8 @@ static bool control_send(const struct pass *pass, struct error *error) {
                     error, "copying the lists' least scores to the card");
 }
 
-/* Lists the candidates among `count` passages from `begin` on. `found` may exceed the length of the list. */
+/* Lists the candidates among `count` passages from `begin` on. The card's `found` may exceed the list's
+ * room. */
 static bool candidates_find(const struct pass *pass, int32_t begin, int32_t count, struct error *error) {
   struct top_k_search *search = pass->search;
   const struct top_k_width *width = pass_width(pass);
@@ -109,7 +110,7 @@ static int32_t steps_whole(int64_t passages) {
 
 /* Steps through the chunk. After s passages in random order a query's list holds k hits. Among the next s
  * passages, about k more will reach the list. There is room for 2 k candidates per query. If a step finds
- * more, the step is halved. A step of TOP_K_ROWS passages always has room, so the loop ends. */
+ * more, the step is halved. There is always room for TOP_K_ROWS passages, so the loop ends. */
 static bool pass_run(const struct pass *pass, int32_t rows, struct error *error) {
   struct top_k_search *search = pass->search;
   int32_t *const step = &search->width[pass->w].step[pass->block];

@@ -5,19 +5,19 @@
  *
  *   - n fused multiply-adds are off the true sum by at most n u S, to first order in u (Higham, "Accuracy and
  *     Stability of Numerical Algorithms", 2nd ed. 2002, section 3.1): the exact score;
- *   - a tensor core adds b products to the running sum at a time. The core aligns all of them to the largest
- *     and cuts each off (no rounding) after 24 bits or more. Each cut costs at most 2^-23 S. The core cuts
- *     their sum in the same way.
+ *   - a tensor core adds b products to the running sum at a time. The core aligns all products to the
+ *     largest and cuts each off (no rounding) after 24 bits or more. Each cut costs at most 2^-23 S. The core
+ *     cuts their sum in the same way.
  *
- * If b ≥ 4, the product's error is at most (n + n / 4 + 1) 2^-23 S = (2.5 n + 2) u S. Experiments on V100,
- * T4 and A100 (Fasi, Higham, Mikaitis, Pranesh, "Numerical behavior of NVIDIA tensor cores", PeerJ Computer
+ * If b ≥ 4, the product's error is at most (n + n / 4 + 1) 2^-23 S = (2.5 n + 2) u S. Experiments on V100, T4
+ * and A100 (Fasi, Higham, Mikaitis, Pranesh, "Numerical behavior of NVIDIA tensor cores", PeerJ Computer
  * Science 7:e330, 2021) and on H100 and B200 (Khattak, Mikaitis, "Accurate Models of NVIDIA Tensor Cores",
  * arXiv:2512.07004) showed this behaviour. Other ways to sum in fp32 have smaller errors.
  *
  * So the product and the exact score differ by at most (3.5 n + 2) u |q| |p|. We allow (8 n + 8) u |q| |p|.
- * The rest is for the second order, for lengths that are known to 1 in 1,000, for the rounding of the
- * comparison, and for cards that are not studied yet. The cost: at width 1024 and between rows of length 1,
- * the bound is 0.0005, and about 5 to 10 % more candidates pass. */
+ * The rest is for the second order, for lengths that are known to 1 in 1,000, for the comparison's rounding,
+ * and for cards that are not studied yet. The cost: at width 1024 and between rows of length 1, the bound is
+ * 0.0005, and about 5 to 10 % more candidates pass. */
 #include <math.h>
 
 #include "cuda/check.h"
@@ -31,7 +31,7 @@ static double slack_of(int32_t width, double squares) {
   return (8 * (double)width + 8) * UNIT_ROUNDOFF * sqrt(squares) * ROUNDED_UP;
 }
 
-/* Fills halves [stride] and *slack for one query. False if fp16 cannot hold a number of the query. */
+/* Fills halves [stride] and *slack for one query. False if the query has a number that fp16 cannot hold. */
 static bool query_convert(const float *query, const struct top_k_width *width, uint16_t *halves,
                           float *slack) {
   double squares = 0;

@@ -4,18 +4,19 @@
  *   narrow  [rows, stride] fp16, stride = width rounded up to 8; or NULL
  *   norm    [rows] fp32
  *
- * Eight lanes take a row; lane j takes the numbers j, j + 8, …. They are the lanes of host/model/widths.h and
- * are added in the same order. So a derived row has the same bits as on the CPU, even if the sum of squares
+ * Eight lanes take a row; lane j takes the numbers j, j + 8, …. host/model/widths.h has the same lanes and
+ * adds them in the same order. So a derived row has the same bits as on the CPU, even if the sum of squares
  * is not exact (rows far from length 1). A row may not be aligned to 16 bytes, so numbers are read one by
  * one: eight lanes read 16 bytes side by side, and the next 16 come from L1.
  *
  * Traffic:   2 · width bytes a row, twice if the row is derived (the second time from L2), and 2 · stride
- * written. Occupancy: 8 warps a block, 6 blocks on an SM. */
+ *            written.
+ * Occupancy: 8 warps a block, 6 blocks on an SM. */
 #include "cuda/device.h"
 #include "cuda/kernels.h"
 
 #define THREADS 256
-#define LANES 8 /* of a row: LANES of host/model/widths.c */
+#define LANES 8 /* per row; the same number as LANES in host/model/widths.c */
 #define ROWS (THREADS / LANES)
 
 __device__ __forceinline__ float half_load(const uint16_t *half) {
@@ -30,7 +31,7 @@ __device__ __forceinline__ T lanes_sum(T value) {
   return value;
 }
 
-/* 1 / |row|; 0 if |row| is 0. The square of an fp16 number is exact in fp64, fused or not. */
+/* 1 / |row|; 0 if |row| is 0. An fp16 number's square is exact in fp64, fused or not. */
 __device__ __forceinline__ float row_scale(const uint16_t *row, int width, int lane) {
   double sum = 0;
 #pragma unroll 8

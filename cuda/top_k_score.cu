@@ -6,10 +6,10 @@
  *   norm, slack  [passages], [queries] fp32
  *   candidates   [count]: query, passage and the product's score are read, score and astray are written
  *
- * A thread takes a candidate and sums as the CPU does: one chain of fused multiply-adds in the order of the
- * row, because another order gives other bits. So there are few threads, and they would wait long for memory.
- * Therefore each thread reads AHEAD chunks of both rows before the next part of its chain. Blocks are small,
- * so that a few thousand candidates use all SMs.
+ * A thread takes a candidate and sums as the CPU does: one chain of fused multiply-adds in row order, because
+ * another order gives other bits. So there are few threads, and they would wait long for memory. Therefore
+ * each thread reads AHEAD chunks from both rows before the next part of its chain. Blocks are small, so that
+ * a few thousand candidates use all SMs.
  *
  * Traffic:   4 · stride bytes a candidate, mostly from L2.
  * Occupancy: 2 warps a block, 16 blocks on an SM. */
@@ -18,7 +18,7 @@
 
 #define THREADS 64
 #define CHUNK 8 /* fp16 numbers in 16 bytes */
-#define AHEAD 4 /* chunks of each row */
+#define AHEAD 4 /* chunks from each row */
 
 __device__ __forceinline__ float chunk_add(uint4 query, uint4 passage, float sum) {
   float x[CHUNK], y[CHUNK];

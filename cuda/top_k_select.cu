@@ -1,4 +1,4 @@
-/* Gathers the scores of a product that may be hits into a list.
+/* Lists the scores in a product that may be hits.
  *
  *   scores       [passages, columns] fp32
  *   norm         [passages] fp32
@@ -23,7 +23,7 @@ __device__ __forceinline__ bool may_be_hit(float score, float norm, float least,
 
 /* The place in the list for this lane's first candidate. A warp's candidates lie side by side. */
 __device__ __forceinline__ uint32_t places_take(int own, int lane, uint32_t *found) {
-  int before = own; /* after the loop: candidates of this lane and all lower lanes */
+  int before = own; /* after the loop: how many candidates this lane and all lower lanes have */
   for (int distance = 1; distance < WARP_LANES; distance *= 2) {
     const int below = __shfl_up_sync(ALL_LANES, before, distance);
     if (lane >= distance) before += below;

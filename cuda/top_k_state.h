@@ -1,4 +1,4 @@
-/* The state of a search on a card. Private to this folder's top_k_*.c. */
+/* A search's state on a card. Private to this folder's top_k_*.c. */
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -7,12 +7,11 @@
 #include "cuda/kernels.h"
 #include "cuda/top_k_card.h"
 
-/* Steps of passages and blocks of queries are multiples of this number. So each begins at a multiple of 256
- * bytes, as the product needs, for any stride. */
+/* Rows in a passage step, and queries in a block, are multiples of this number. So each step and each block
+ * begins at a multiple of 256 bytes, as the product needs, for any stride. */
 #define TOP_K_ROWS 16
 
-/* Sent to the card for each step: the candidates' counter, reset, and the least scores of a block of
- * queries. */
+/* Sent to the card for each step: the candidates' counter, reset, and a query block's least scores. */
 struct top_k_control {
   uint32_t found;
   uint32_t unused[3]; /* aligns least to 16 bytes */
@@ -25,16 +24,16 @@ struct top_k_width {
   uint16_t *queries; /* [blocks · block, stride] fp16 */
   float *slack;      /* [blocks · block]: see kernel_top_k_select */
   struct cuda_gemm *gemm;
-  int32_t *step; /* [blocks] passages in the next product of a block */
+  int32_t *step; /* [blocks] passages in each block's next product */
 };
 
 struct top_k_search {
   struct top_k_card card; /* first: the caller's pointer is a pointer to this */
   int32_t device, k, passage_width, width_count;
-  int32_t queries, block, blocks; /* number of queries; queries in a block; number of blocks */
+  int32_t queries, block, blocks; /* queries in all; queries in a block; blocks */
   int32_t step_max, candidates_max;
   struct top_k_width width[KERNEL_WIDTHS_MAX];
-  int32_t *steps; /* memory for `step` of all widths */
+  int32_t *steps; /* memory for all widths' `step` */
 
   cudaStream_t stream, copies;
   cudaEvent_t done, sent[TOP_K_CARD_CHUNKS];
@@ -44,13 +43,13 @@ struct top_k_search {
   char *arena;
   void *workspace;
   uint16_t *chunk[TOP_K_CARD_CHUNKS]; /* [chunk_rows, passage_width] */
-  uint16_t *narrow;                   /* [chunk_rows, the largest stride of the widths that need it] */
+  uint16_t *narrow;                   /* [chunk_rows, the largest stride of a width that needs it] */
   float *norm;                        /* [chunk_rows] */
   float *scores;                      /* [step_max, block] */
   struct top_k_candidate *candidates; /* [candidates_max] */
   struct top_k_control *control;
 
-  /* Pinned memory on the host, in one allocation, including the chunks of `card`. */
+  /* Pinned memory on the host, in one allocation, including card's chunks. */
   char *pinned;
   struct top_k_candidate *host_candidates; /* [candidates_max] */
   struct top_k_control *host_control;
