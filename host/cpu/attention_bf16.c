@@ -1,6 +1,7 @@
 /* Like attention_body.h, but multiplies bf16 pairs and sums in fp32. One vdpbf16ps multiplies 16 lanes with
- * two numbers each: for the logits, two components of 16 keys; for the weighted sum, two keys of 16
- * components. So K is packed by pairs of components and transposed, and V is packed by pairs of keys. */
+ * two numbers each. For the logits, a lane is a key and has two of its components; for the weighted sum, a
+ * lane is a component and takes it from two keys. So K is transposed and packed by component pairs, and V is
+ * packed by key pairs. */
 
 #include "host/cpu/attention_bf16.h"
 
@@ -12,19 +13,19 @@
 
 #define INLINE __attribute__((always_inline)) static inline
 
-/* Four queries by four vectors of keys make 16 sums, so that no vdpbf16ps waits for the one before. */
+/* Four queries by four key vectors make 16 sums, so that no vdpbf16ps waits for the one before. */
 enum { LANES = 16, QUERIES = 4, VECTORS = 4, QUERY_BLOCK = 64 /* queries that share a walk over K and V */ };
 
-/* One head of one sequence. Logits are exponents of two. If a sequence has several tiles, `top` and `sum` are
- * the highest logit and the sum of exponentials so far. */
+/* One head in one sequence. Logits are exponents to base 2. If a sequence has several tiles, `top` and `sum`
+ * are the highest logit and the sum of exponentials so far. */
 struct head_bf16 {
   const uint16_t *query, *key, *value; /* token 0's; the next token is `stride` numbers on */
   uint16_t *context;                   /* [queries, context_stride], from this head's columns on */
   int64_t stride, context_stride;
   int32_t tokens, queries;
   float factor;      /* logits = factor · (q · k) */
-  __m512i *keys;     /* [⌈tokens / 16⌉, size / 2]: lane l holds a pair of components of key 16 b + l */
-  __m512i *values;   /* [⌈tokens / 2⌉, size / 16]: lanes in the order of unpack_lo and unpack_hi */
+  __m512i *keys;     /* [⌈tokens / 16⌉, size / 2]: lane l holds two components of key 16 b + l */
+  __m512i *values;   /* [⌈tokens / 2⌉, size / 16]: lanes as unpack_lo and unpack_hi order them */
   float *logits;     /* [QUERIES, ATTENTION_TILE] */
   uint16_t *weights; /* [QUERIES, ATTENTION_TILE] */
   float *sums;       /* [QUERY_BLOCK, size]: weighted sums so far, if there are several tiles */
@@ -32,7 +33,7 @@ struct head_bf16 {
   _Alignas(16) float sum[QUERY_BLOCK];
 };
 
-/* Transposes 16 by 16 numbers of 32 bits. */
+/* Transposes 16 by 16 32-bit numbers. */
 INLINE void transpose(__m512i r[16]) {
   __m512i t[16];
   for (int i = 0; i < 16; i += 2) {
@@ -148,7 +149,7 @@ INLINE void logits_compute(const struct head_bf16 *head, const uint16_t *const q
   }
 }
 
-/* Lane l of the result is the highest lane (below: the sum of the lanes) in x[l % 4]. */
+/* The result's lane l is the highest lane in x[l % 4] (below: the lanes' sum). */
 INLINE __m512 highest_of_four(const __m512 x[4]) {
   const __m512 ab = _mm512_max_ps(_mm512_unpacklo_ps(x[0], x[1]), _mm512_unpackhi_ps(x[0], x[1]));
   const __m512 cd = _mm512_max_ps(_mm512_unpacklo_ps(x[2], x[3]), _mm512_unpackhi_ps(x[2], x[3]));
@@ -173,8 +174,8 @@ INLINE void spread(__m512 lanes, __m512 x[4]) {
   x[3] = _mm512_permute_ps(lanes, 0xff);
 }
 
-/* 2^x: a minimax cubic in x - ⌊x⌋ with a relative error up to 7.5e-5, a twentieth of the error from rounding
- * a weight to bf16. */
+/* 2^x: a minimax cubic in x - ⌊x⌋. The relative error is at most 7.5e-5; rounding a weight to bf16 costs
+ * twenty times as much. */
 INLINE __m512 exp2_short(__m512 x) {
   const __m512 rest = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
   __m512 y = _mm512_fmadd_ps(_mm512_set1_ps(0.07802452f), rest, _mm512_set1_ps(0.22606716f));
@@ -243,7 +244,7 @@ INLINE void queries_find(const struct head_bf16 *head, int32_t first, const uint
   }
 }
 
-/* Four queries in a sequence of one tile: memory holds only K, V, the logits and the weights. */
+/* Does four queries in a sequence that fits one tile: memory holds only K, V, the logits and the weights. */
 INLINE void attend_tile(const struct head_bf16 *head, int32_t first, const int size) {
   const uint16_t *query[QUERIES];
   __m512 top[QUERIES], shift[QUERIES], total[QUERIES], sum[QUERIES][VECTORS];
@@ -257,7 +258,7 @@ INLINE void attend_tile(const struct head_bf16 *head, int32_t first, const int s
   context_store(head, first, size, sum, sum_of_four(total));
 }
 
-/* One more tile of keys for four queries in a longer sequence; `row` is the first query's place in the
+/* Adds one more key tile for four queries in a longer sequence; `row` is the first query's place in the
  * block. */
 INLINE void attend_step(struct head_bf16 *head, int32_t first, int32_t row, int32_t key, int32_t keys,
                         const int size) {
@@ -284,7 +285,7 @@ INLINE void attend_step(struct head_bf16 *head, int32_t first, int32_t row, int3
     for (int v = 0; v < size / LANES; v++) _mm512_store_ps(sums + q * size + v * LANES, sum[q][v]);
 }
 
-/* Does `count` queries from `first` in a sequence of several tiles. */
+/* Does `count` queries from `first` in a sequence with several tiles. */
 INLINE void attend_block(struct head_bf16 *head, int32_t first, int32_t count, const int size) {
   memset(head->sums, 0, sizeof(float) * (size_t)((count + QUERIES - 1) / QUERIES * QUERIES) * (size_t)size);
   for (int32_t q = 0; q < QUERY_BLOCK; q++) {

@@ -1,9 +1,9 @@
 /* Attention in fp32 vector arithmetic, for activations stored as fp32 or bf16; included once per instruction
  * set.
  *
- * For each head, K is packed so that a vector holds one component of VEC_LANES keys; V is packed as whole
- * rows. Then four queries at a time: compute their logits against a tile of keys, the softmax over the tile,
- * and the weighted sum of the tile's values. */
+ * For each head, K is packed so that a vector holds one component from each of VEC_LANES keys; V is packed as
+ * whole rows. Then, for four queries at a time, the code computes their logits against a key tile, the
+ * softmax over the tile, and the weighted sum over the tile's values. */
 #pragma once
 
 #include <float.h>
@@ -14,7 +14,7 @@
 /* A register tile is four queries by four vectors: 16 sums, which hide the latency of an FMA. */
 enum { QUERIES = 4, VECTORS = 4, QUERY_BLOCK = 64 /* queries that share a walk over K and V */ };
 
-/* Rows of activations in either type, for the inlined functions below. */
+/* Activation rows in either type, for the inlined functions below. */
 struct rows {
   const float *f32;
   const uint16_t *bf16; /* used if f32 is NULL */
@@ -24,7 +24,7 @@ static inline vec rows_load(struct rows rows, int64_t element) {
   return rows.f32 ? vec_load(rows.f32 + element) : vec_load_bf16(rows.bf16 + element);
 }
 
-/* One head of one sequence, in scratch memory. */
+/* One head in one sequence, in scratch memory. */
 struct head {
   int32_t size, tokens;
   int64_t stride;    /* numbers from one token to the next in qkv */
@@ -67,7 +67,7 @@ static void pack_head(struct head *head, struct rows key, struct rows value) {
   }
 }
 
-/* Computes logits[q, 0 … vectors · VEC_LANES) for four queries; inlined for each number of vectors. */
+/* Computes logits[q, 0 … vectors · VEC_LANES) for four queries; inlined for each vector count. */
 __attribute__((always_inline)) static inline void logits_tile(const struct head *head, const float *keys,
                                                               const int vectors, float *logits) {
   const int32_t size = head->size;
@@ -111,7 +111,7 @@ static void logits_compute(const struct head *head, int32_t first, int32_t count
     for (int32_t k = count; k < vectors * VEC_LANES; k++) head->logits[q * ATTENTION_TILE + k] = -FLT_MAX;
 }
 
-/* Sets logits = 2^(logits - top), and updates top and sum for query `q` of the block. Returns the factor for
+/* Sets logits = 2^(logits - top), and updates top and sum for the block's query `q`. Returns the factor for
  * the context so far. */
 static float softmax_update(struct head *head, int32_t count, float *logits, int32_t q) {
   vec top = vec_set(head->top[q]);
@@ -130,7 +130,7 @@ static float softmax_update(struct head *head, int32_t count, float *logits, int
   return keep;
 }
 
-/* context[q] = context[q] · keep[q] + Σ_k weights[q, k] · values[k], for `vectors` vectors of components at a
+/* context[q] = context[q] · keep[q] + Σ_k weights[q, k] · values[k], for `vectors` component vectors at a
  * time. */
 __attribute__((always_inline)) static inline void values_tile(const struct head *head, const float *values,
                                                               int32_t count, const float *keep,

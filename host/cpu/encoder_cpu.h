@@ -11,7 +11,7 @@
 struct encoder *encoder_cpu_open(const struct model *model, const struct encoder_options *options,
                                  struct error *error);
 
-/* The default number of lines in a block: a power of two from 256 to 2,048, smaller for a larger model, so
- * that a block is committed every few seconds to every minute. A pure function of the shape, so every machine
- * cuts the same blocks. */
+/* How many lines a block has by default: a power of two from 256 to 2,048. A larger model has fewer, so that
+ * a block is committed every few seconds to every minute. The number depends only on the shape, so every
+ * machine cuts the same blocks. */
 int64_t encoder_cpu_block_lines(const struct model_shape *shape);

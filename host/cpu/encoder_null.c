@@ -33,7 +33,7 @@ static struct encoder_null *null_of(struct encoder *encoder) {
   return (struct encoder_null *)encoder;
 }
 
-/* The finaliser of splitmix64 (Steele, Lea and Flood 2014). */
+/* splitmix64's finaliser (Steele, Lea and Flood 2014). */
 static inline uint64_t mix(uint64_t x) {
   x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
   x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);

@@ -13,10 +13,10 @@
 
 #define ALIGNMENT 64 /* bytes: a cache line, and the widest vector */
 
-/* brgemm code for AVX-512 gives a row the same bits for any number of rows. If the processor has no AVX-512,
- * the code sums a product's last few rows in another order (oneDNN 2.6 with AVX2: one to three rows past a
- * multiple of six, and all but the first part if there are more than 72 rows; 3.7's brgemm for AVX2 differs
- * too). So such code always runs with PADDED_ROWS rows, with padding at the end. */
+/* With AVX-512, oneDNN's brgemm code gives a row the same bits for any row count. Without AVX-512, the code
+ * sums a product's last few rows in another order (oneDNN 2.6 with AVX2: one to three rows past a multiple of
+ * six, and all but the first part if there are more than 72 rows; 3.7's brgemm for AVX2 differs too). So code
+ * without AVX-512 always runs with PADDED_ROWS rows, with padding at the end. */
 #define PADDED_ROWS 64
 #define ANY_ROWS_CODE "brgemm:avx512"
 
@@ -29,11 +29,11 @@ struct gemm_thread {
   dnnl_stream_t stream;
   void *scratch;
   size_t scratch_bytes;
-  void *padded; /* input and output of a padded product */
+  void *padded; /* a padded product's input and output */
   size_t padded_bytes;
 };
 
-/* Generated code for one number of rows. */
+/* Generated code for one row count. */
 struct product {
   dnnl_primitive_t primitive;
   onednn_desc input, output, scratch;
@@ -174,7 +174,7 @@ static struct product *product_find(struct gemm *gemm, int32_t rows, struct erro
   return product;
 }
 
-/* Lets oneDNN choose the form of the weights for max_rows rows, because nearly all products have so many. */
+/* Lets oneDNN choose the weights' form for max_rows rows, because nearly all products have so many. */
 static bool packed_choose(struct gemm *gemm, struct error *error) {
   static const char action[] = "choosing the form of the weights";
   const dnnl_dims_t dims = {gemm->shape.outputs, gemm->shape.inputs};

@@ -1,9 +1,9 @@
-/* Matrix products y = x · Wᵀ + b over weights that are packed once. Only gemm.c and onednn.c call oneDNN;
- * onednn.c holds the differences between its versions 2 and 3.
+/* Matrix products y = x · Wᵀ + b over weights that are packed once. Only gemm.c and onednn.cpp call oneDNN;
+ * onednn.cpp hides the differences between oneDNN 2 and 3.
  *
  * A gemm is one shape (outputs, inputs, types), and serves every layer with that shape. oneDNN generates code
- * for each number of rows; a gemm keeps the generated code, for up to max_rows rows, and all threads share
- * it. A row's bits depend only on the row.
+ * for each row count; a gemm keeps the generated code, for up to max_rows rows, and all threads share it. A
+ * row's bits depend only on the row.
  *
  * oneDNN runs in its caller's OpenMP threads: after gemm_thread_enter the calling thread does all its
  * products by itself. */

@@ -12,7 +12,7 @@ enum isa isa_detect(void);
 /* Returns "plain", "neon", "avx2" (with FMA and F16C), "avx512" (F, BW, DQ, VL) or "avx512-bf16". */
 const char *isa_name(enum isa isa);
 
-/* The number of processors in this process's affinity mask. */
+/* How many processors this process's affinity mask has. */
 int32_t processors_allowed(void);
 
 /* encoder_cpu_open with kernels up to this instruction set, for tests. oneDNN still chooses by itself. AUTO

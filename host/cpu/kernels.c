@@ -23,7 +23,7 @@ const struct kernels *kernels_for(enum isa isa, int32_t hidden, int32_t head_siz
   return &kernels_plain;
 }
 
-/* An upper limit for both forms of attention: K and V, padded to a multiple of the widest vectors, and the
+/* An upper limit for both attention functions: K and V, padded to whole vectors of the widest kind, and the
  * tiles. */
 size_t attention_scratch(const struct attention_shape *shape, int32_t tokens) {
   const size_t size = (size_t)shape->head_size;

@@ -1,4 +1,4 @@
-/* An encoder's computations other than its GEMMs, as one table of functions per instruction set.
+/* An encoder's computations other than its GEMMs. There is one function table per instruction set.
  *
  * Every kernel is written once, with the few vector operations in host/model/vec_<isa>.h, and compiled once
  * per instruction set; bf16 attention has a second form that uses AVX-512-BF16's own dot product. A kernel

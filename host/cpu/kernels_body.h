@@ -19,7 +19,7 @@ static inline vec table_load(const struct embedding_tables *embedding, int64_t e
   }
 }
 
-/* Σ (row[i] - centre)^power for a power of 1 or 2, in four chains, so that no addition waits for the one
+/* Σ (row[i] - centre)^power, with `power` 1 or 2, in four chains, so that no addition waits for the one
  * before. */
 __attribute__((always_inline)) static inline float row_moment(const float *row, int32_t hidden, vec centre,
                                                               const int power) {
@@ -37,8 +37,8 @@ __attribute__((always_inline)) static inline float row_moment(const float *row, 
   return vec_sum(vec_add(vec_add(sum[0], sum[1]), vec_add(sum[2], sum[3])));
 }
 
-/* row = norm(row). A second pass takes the variance around the mean: if the mean is large, a sum of squares
- * would lose the digits that matter. */
+/* row = norm(row). A second pass sums the variance around the mean: if the mean is large, the plain sum of
+ * squares would lose the digits that matter. */
 static inline void row_norm(const struct norm_weights *norm, float *row, uint16_t *copy) {
   const vec mean = vec_set(row_moment(row, norm->hidden, vec_set(0), 1) / (float)norm->hidden);
   const float variance = row_moment(row, norm->hidden, mean, 2) / (float)norm->hidden;

@@ -19,7 +19,7 @@ static bool has_room() {
   return room != NULL;
 }
 
-/* Not by malloc, which would keep the memory for later allocations of its own. */
+/* Not by malloc, which would keep the memory for later allocations. */
 static bool has_room_for_code() {
   void *room = mmap(NULL, CODE_ROOM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (room == MAP_FAILED) return false;
@@ -167,7 +167,7 @@ const char *onednn_isa(void) {
   return "other";
 }
 
-/* Functions of the OpenMP runtime that this process has loaded; looked up once. */
+/* Functions from the OpenMP runtime that this process has loaded; looked up once. */
 static struct {
   int (*threads)(void);
   void (*threads_set)(int);

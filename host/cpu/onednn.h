@@ -1,7 +1,6 @@
 /* The oneDNN calls that can fail. If a call throws an exception, it returns a status: dnnl_out_of_memory or
- * dnnl_runtime_error. The calls also hide the differences between the C interfaces of oneDNN 2 and oneDNN 3,
- * in oneDNN 3's terms: memory descriptors, the inner product, and the names of instruction sets. Private to
- * gemm.c. */
+ * dnnl_runtime_error. The calls also hide how oneDNN 2's C interface differs from oneDNN 3's, and speak
+ * oneDNN 3's terms: memory descriptors, the inner product, and instruction sets' names. Private to gemm.c. */
 #pragma once
 
 #include <oneapi/dnnl/dnnl.h>
@@ -23,7 +22,7 @@ typedef const dnnl_memory_desc_t *onednn_const_desc;
 dnnl_status_t onednn_engine_create(dnnl_engine_t *engine);
 dnnl_status_t onednn_stream_create(dnnl_stream_t *stream, dnnl_engine_t engine);
 
-/* Wraps the caller's `bytes`. Whether oneDNN writes to them depends on the use of the memory. */
+/* Wraps the caller's `bytes`. Whether oneDNN writes to them depends on how the memory is used. */
 dnnl_status_t onednn_memory_create(dnnl_memory_t *memory, onednn_const_desc desc, dnnl_engine_t engine,
                                    const void *bytes);
 
@@ -55,9 +54,10 @@ dnnl_status_t onednn_inner_product(dnnl_primitive_desc_t *product, dnnl_engine_t
 /* The library's name for the instruction set that it chose; "other" if our table does not have it. */
 const char *onednn_isa(void);
 
-/* oneDNN computes in a team of OpenMP threads that the calling thread leads. These functions read and set the
- * size of the calling thread's next team. They use the OpenMP that oneDNN was linked with, which may differ
- * from this program's compiler's. If there is none, oneDNN's threads are not ours: reads 1, sets nothing. */
+/* oneDNN computes in an OpenMP team, which the calling thread leads. These functions read and set how many
+ * threads the calling thread's next team has. They use the OpenMP that oneDNN was linked with, which may
+ * differ from this program's compiler's. If there is none, oneDNN's threads are not ours: onednn_team returns
+ * 1, and onednn_team_set does nothing. */
 int onednn_team(void);
 void onednn_team_set(int threads);
 
