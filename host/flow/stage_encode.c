@@ -1,53 +1,7 @@
 /* The encoders: one thread a slot. A batch's rows come back in packed order and are put in the order of the
  * lines. Before that the slot gets its next batch, so that a card does not wait. */
-#include <stdlib.h>
-#include <string.h>
-
+#include "host/flow/slot_rows.h"
 #include "host/flow/stages.h"
-
-/* One slot's output buffers: rows[w] [capacity, widths[w]]. */
-struct slot_rows {
-  uint16_t *rows[WIDTHS_MAX];
-  int64_t capacity;
-};
-
-static void slot_rows_free(struct slot_rows *slot) {
-  for (int w = 0; w < WIDTHS_MAX; w++) free(slot->rows[w]);
-  *slot = (struct slot_rows){0};
-}
-
-static bool slot_rows_reserve(struct slot_rows *slot, const struct flow_options *options, int64_t rows) {
-  if (rows <= slot->capacity) return true;
-  slot_rows_free(slot);
-  for (int32_t w = 0; w < options->width_count; w++) {
-    slot->rows[w] = malloc((size_t)rows * (size_t)options->widths[w] * sizeof(uint16_t));
-    if (!slot->rows[w]) return false;
-  }
-  slot->capacity = rows;
-  return true;
-}
-
-static void scatter_rows(const struct flow_options *options, const struct flow_batch *part,
-                         const struct slot_rows *slot) {
-  const struct flow_block *work = part->work;
-  for (int32_t w = 0; w < options->width_count; w++) {
-    const size_t width = (size_t)options->widths[w];
-    for (int32_t i = 0; i < part->sequences; i++)
-      memcpy(work->vectors[w] + (size_t)work->order[part->first_row + i] * width,
-             slot->rows[w] + (size_t)i * width, width * sizeof(uint16_t));
-  }
-}
-
-/* Adds the cause to an encoder's error: the document whose row failed, or the block. */
-static bool batch_blame(struct flow *flow, int32_t blamed, const struct flow_batch *part,
-                        struct error *error) {
-  const struct flow_block *work = part->work;
-  const struct block_border *border = &work->block.border;
-  if (blamed < 0) return error_prefix(error, "block %d of shard %d", border->index, border->shard);
-  const struct flow_row *row = &work->row[work->order[part->first_row + blamed]];
-  return error_prefix(error, "%s:%lld", flow_shard_path(flow, border->shard),
-                      (long long)(border->first_line + row->line));
-}
 
 /* The batch's share of the bytes that its block took from the shard's file. */
 static int64_t batch_source_bytes(const struct flow_batch *part, int64_t tokens) {
@@ -75,7 +29,7 @@ static void held_place(struct encoding *this) {
   if (!part) return;
   struct flow *flow = this->flow;
   const int64_t tokens = part->work->offsets[part->first_offset + part->sequences];
-  scatter_rows(&flow->options, part, &this->rows);
+  slot_rows_scatter(&this->rows, &flow->options, part);
   atomic_fetch_add(&flow->seen.documents, part->sequences);
   atomic_fetch_add(&flow->seen.tokens, tokens);
   atomic_fetch_add(&flow->seen.source_bytes, batch_source_bytes(part, tokens));
@@ -100,19 +54,14 @@ static const struct flow_batch *batch_next(struct encoding *this) {
 static bool batch_encode(struct encoding *this, const struct flow_batch *part, struct error *error) {
   struct flow *flow = this->flow;
   struct encoder *encoder = flow->parts.encoder;
-  const struct flow_block *work = part->work;
-  const struct batch batch = {.ids = work->packed + part->first_token,
-                              .offsets = work->offsets + part->first_offset,
-                              .sequences = part->sequences,
-                              .prompt_tokens = flow->options.prompt_tokens};
-  if (!encoder_submit(encoder, this->slot, &batch, error)) return batch_blame(flow, -1, part, error);
+  const struct batch batch = slot_batch(&flow->options, part);
+  const char *path = flow_shard_path(flow, part->work->block.border.shard);
+  if (!encoder_submit(encoder, this->slot, &batch, error)) return slot_blame_row(part, path, -1, error);
   held_place(this);
   /* If there is no room for the rows, do not wait for them: the encoder's close waits. */
-  if (!slot_rows_reserve(&this->rows, &flow->options, part->sequences))
-    return error_set_memory(error, (size_t)part->sequences * (size_t)flow->options.widths[0] * 2,
-                            "a batch's rows");
+  if (!slot_rows_reserve(&this->rows, &flow->options, part->sequences, error)) return false;
   if (!encoder_wait(encoder, this->slot, this->rows.rows, error))
-    return batch_blame(flow, encoder_blamed(encoder, this->slot), part, error);
+    return slot_blame_row(part, path, encoder_blamed(encoder, this->slot), error);
   this->held = part;
   return true;
 }

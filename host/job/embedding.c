@@ -7,6 +7,7 @@
 
 #include "host/job/agree.h"
 #include "host/job/first_lines.h"
+#include "host/job/model_load.h"
 #include "host/job/notice.h"
 #include "host/model/identity.h"
 #include "io/run/run_open.h"
@@ -62,16 +63,7 @@ static bool reads_weights(const struct embedding *run) {
 }
 
 static bool open_model(struct embedding *run, struct error *error) {
-  run->model = model_open(run->options->model, error);
-  if (!run->model) return false;
-  run->tokenizer = tokenizer_open(run->model->config.modules.transformer, error);
-  if (!run->tokenizer) return false;
-  if (tokenizer_pieces(run->tokenizer) > run->model->config.shape.vocabulary)
-    return error_set(
-        error, ERROR_INPUT,
-        "%s: its tokenizer (%s) has %d pieces and its word table only %d rows; they are not of one model",
-        run->options->model, tokenizer_source_name(run->tokenizer), tokenizer_pieces(run->tokenizer),
-        run->model->config.shape.vocabulary);
+  if (!model_load(run->options->model, &run->model, &run->tokenizer, error)) return false;
   return !reads_weights(run) || model_check_finite(run->model, error);
 }
 

@@ -136,3 +136,21 @@ struct run_settings settings_of_run(const struct settings *settings) {
   memcpy(run.widths.width, flow->widths, sizeof run.widths.width);
   return run;
 }
+
+struct embed_options options_of_run(const struct run_settings *run, const struct kept_fields *kept,
+                                    const struct compute_options *compute) {
+  struct embed_options options = {.widths = run->widths,
+                                  .compute = *compute,
+                                  .text_field = run->text_field,
+                                  .id_field = run->id_field,
+                                  .title_field = run->title_field,
+                                  .prompt = run->prompt,
+                                  .max_line = run->max_line,
+                                  .block_lines = run->block_lines,
+                                  .block_bytes = run->block_bytes,
+                                  .zstd_level = run->zstd_level,
+                                  .store_text = run->store_text,
+                                  .keep_fields = run->keep_fields ? kept : NULL};
+  options.compute.max_tokens = run->max_tokens;
+  return options;
+}

@@ -28,3 +28,8 @@ bool settings_for_flow(const struct embed_options *options, const struct model_c
 /* The settings that decide the bytes of the output, in the manifest's form. The strings belong to `settings`:
  * copy them, do not free them. */
 struct run_settings settings_of_run(const struct settings *settings);
+
+/* The options that give a run of these settings, but without model, OUT and inputs. `kept` is
+ * run->keep_fields, parsed. The result points to all three. */
+struct embed_options options_of_run(const struct run_settings *run, const struct kept_fields *kept,
+                                    const struct compute_options *compute);

@@ -14,13 +14,17 @@ enum finding_kind {
   FINDING_INCOMPLETE, /* a shard ends in an incomplete part, or the run was not finished: says what is left to
                          do */
   FINDING_FOREIGN,    /* a file that no record names (also temporary files of dead processes) */
+  FINDING_DIFFERENT,  /* deep verification (host/job/verify_deep.h): embedding gives something else */
+  FINDING_UNJUDGED,   /* the same: it could not be embedded again, or not be compared */
 };
 /* The repair of a finding. */
 enum repair {
   REPAIR_NONE,   /* nothing in this program: a foreign file belongs to its owner */
   REPAIR_RESUME, /* the same `nina embed` again */
   REPAIR_RECORD, /* the same, after removing the part's record: a resume trusts records and sizes */
-  REPAIR_ANEW,   /* the same with --overwrite */
+  REPAIR_SHARD,  /* the shard must be put back as it was */
+  REPAIR_ANEW,   /* the same `nina embed` with --overwrite */
+  REPAIRS
 };
 struct finding {
   enum finding_kind kind;

@@ -1,0 +1,263 @@
+"""nina verify --deep: rows that no hash can call wrong are found by embedding their documents again."""
+
+import json
+import re
+import struct
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from many import needs_mpirun, nina_many
+from models import copy_model, set_number
+from output import SEEK_TABLE_MAGIC, SKIPPABLE_MAGIC, Output, frame_texts, hash128
+from program import FAILED, GOLDEN, MODEL, REJECTS, USAGE, Result, embed, nina
+from shards import line_of, make_documents, read_shard, write_shard
+
+ALL = 1000  # more parts than any OUT here has
+OPTIONS: dict[str, Any] = {"widths": "64,16", "block_lines": 10, "id_field": "id", "threads": 2, "store_text": True, "keep_fields": "n"}
+
+
+def write_archive(folder: Path) -> list[Path]:
+    """A plain, a gzip and a zstd shard of 25 lines each, with a blank line and one that is no document in each."""
+    folder.mkdir()
+    shards = []
+    for number, ending in enumerate((".jsonl", ".jsonl.gz", ".jsonl.zst")):
+        lines: list[Any] = [{"id": f"d{number}-{i}", "n": [i, number], **document} for i, document in enumerate(make_documents(23, number))]
+        lines.insert(4, "")
+        lines.insert(12, "no document")
+        shards.append(write_shard(folder / f"shard-{number}{ending}", lines))
+    return shards
+
+
+@pytest.fixture(params=["null", "cpu"])
+def run(request: pytest.FixtureRequest, tmp_path: Path) -> Output:
+    """A complete run of nine parts: bit for bit on a CPU, and with the null encoder."""
+    embed(tmp_path / "out", *write_archive(tmp_path / "in"), device=request.param, status=REJECTS, **OPTIONS)
+    return Output(tmp_path / "out")
+
+
+@pytest.fixture
+def cpu_run(tmp_path: Path) -> Output:
+    embed(tmp_path / "out", *write_archive(tmp_path / "in"), device="cpu", precision="fp32", status=REJECTS, **OPTIONS)
+    return Output(tmp_path / "out")
+
+
+def deep(output: Output, parts: int = ALL, model: Path = MODEL, status: Any = FAILED, **options: Any) -> Result:
+    more = [word for name, value in options.items() for word in (f"--{name}", value)]
+    return nina("verify", "--deep", parts, "--model", model, *more, output.path, status=status)
+
+
+def seekable(texts: list[bytes]) -> bytes:
+    """The texts as the frames of a seekable .zst file."""
+    compress = ["zstd", "-q", "-1", "-c"]
+    frames = [subprocess.run(compress, input=text, check=True, capture_output=True).stdout for text in texts]
+    table = b"".join(struct.pack("<II", len(frame), len(text)) for frame, text in zip(frames, texts, strict=True))
+    head = struct.pack("<II", SKIPPABLE_MAGIC, len(table) + 9)
+    return b"".join(frames) + head + table + struct.pack("<IBI", len(frames), 0, SEEK_TABLE_MAGIC)
+
+
+def forge(output: Output, path: str, content: bytes) -> None:
+    """Puts other content in the place of a part's file, with a record and a manifest that say so."""
+    name = Path(path).name.split(".")[0]
+    record_path, manifest_path = output.path / "parts" / f"{name}.json", output.path / "manifest.json"
+    record, manifest = json.loads(record_path.read_text()), output.manifest()
+    entry = next(entry for entry in record["files"] if entry["path"] == path)
+    change = len(content) - entry["size"]
+    entry |= {"size": len(content), "hash": hash128(content)}
+    manifest["totals"]["file_bytes"] += change
+    if path.startswith("w"):
+        manifest["totals"]["vector_file_bytes"] += change
+    (output.path / path).write_bytes(content)
+    record_path.write_text(json.dumps(record))
+    manifest_path.write_text(json.dumps(manifest))
+
+
+def flip(output: Output, path: str, row: int, width: int) -> None:
+    """Flips the last bit of a row's first number. Its length stays 1 to 0.001."""
+    texts = [bytearray(text) for text in frame_texts((output.path / path).read_bytes())]
+    texts[1][2 * width * row] ^= 1
+    forge(output, path, seekable([bytes(text) for text in texts]))
+
+
+def edit_manifest(output: Output, **settings: Any) -> None:
+    manifest = output.manifest()
+    manifest["settings"] |= settings
+    (output.path / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.sanitize
+def test_run_that_is_right_is_found_the_same_bit_for_bit(run: Output) -> None:
+    result = deep(run, status=0)
+    assert re.search(r"deep +9 of 9 parts \(seed \d+\) embedded again, 69 rows, and compared bit for bit; 9 are the same", result.stdout)
+    assert "all is as recorded" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("part", "row", "place"),
+    [("00000-00000", 2, "shard-0.jsonl:3"), ("00001-00001", 4, "shard-1.jsonl.gz:16"), ("00002-00002", 0, "shard-2.jsonl.zst:21")],
+)
+def test_row_whose_hashes_were_forged_is_named(run: Output, part: str, row: int, place: str) -> None:
+    flip(run, f"w64/part-{part}.npy.zst", row, 64)
+    nina("verify", run.path)
+    result = deep(run)
+    assert f"different  w64/part-{part}.npy.zst: 1 of " in result.stdout
+    document = json.loads(read_shard(run.path.parent / "in" / place.split(":")[0]).splitlines()[int(place.split(":")[1]) - 1])
+    assert re.search(rf"rows are not what embedding gives; the first is row {row} \(\S*{place}, id \"{document['id']}\"\), at cosine [01]\.", result.stdout)
+    assert "8 are the same" in result.stdout
+    assert f"rm {run.path}/parts/part-{part}.json;" in result.stdout
+
+
+@pytest.mark.parametrize("folder", ["ids", "text", "fields", "rejects"])
+def test_line_whose_hashes_were_forged_is_named(run: Output, folder: str) -> None:
+    (path,) = [path for path in run.parts(folder) if "00001-00001" in path.name]
+    name = f"{folder}/{path.name}"
+    content = path.read_bytes()
+    if folder == "rejects":
+        forge(run, name, content.replace(b'"reason":"', b'"reason":"not '))
+    else:
+        word, other = {"ids": (b"d1-", b"D1-"), "text": (b"1/", b"2/"), "fields": (b", 1]", b", 2]")}[folder]
+        forge(run, name, seekable([text.replace(word, other, 1) for text in frame_texts(content)]))
+    nina("verify", run.path)
+    result = deep(run)
+    assert f"different  {name}: " in result.stdout and "embedding gives {" in result.stdout
+    assert "8 are the same" in result.stdout
+
+
+def test_changed_setting_in_the_manifest_is_found(run: Output) -> None:
+    edit_manifest(run, prompt="passage: ")
+    nina("verify", run.path)
+    result = deep(run)
+    assert "different  parts/part-00000-00000.json: tokens is " in result.stdout
+    assert "different  manifest.json: every part that was embedded again differs" in result.stdout
+    assert "--overwrite: it starts anew" in result.stdout
+    assert "rm " not in result.stdout
+
+
+def test_other_model_is_refused(tmp_path: Path, run: Output) -> None:
+    error = deep(run, model=GOLDEN / "bert-mean-v6", status=USAGE).error
+    assert 'was made by another model ("xlmr-cls-v3")' in error and "hidden: 128 in the manifest, 64 now" in error
+    model = copy_model(tmp_path, MODEL)
+    set_number("roberta.embeddings.LayerNorm.bias", 0, 0.5)(model)
+    assert "weights: " in deep(run, model=model, status=USAGE).error
+
+
+def test_model_is_asked_for_unless_a_folder_has_its_name(run: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = nina("verify", "--deep", 2, run.path, status=USAGE).error
+    assert error.endswith('its manifest has only the name, "xlmr-cls-v3", and no such folder is here; name the folder with --model')
+    monkeypatch.chdir(GOLDEN)
+    nina("verify", "--deep", 2, run.path)
+
+
+@pytest.mark.parametrize("loss", ["missing", "longer", "middle"])
+def test_part_whose_shard_is_not_what_it_was_cannot_be_judged(run: Output, loss: str) -> None:
+    shard = run.path.parent / "in" / "shard-0.jsonl"
+    content = shard.read_bytes()
+    if loss == "missing":
+        shard.unlink()
+        why = f"cannot open {shard}: No such file"
+    elif loss == "longer":
+        shard.write_bytes(content + b"{}\n")
+        why = f"shard 0 ({shard}) has changed since: its size was {len(content)}, and is {len(content) + 3}"
+    else:
+        shard.write_bytes(content.replace(b'"d0-5"', b'"d0-6"'))
+        why = f"shard 0 ({shard}) has changed since: its beginning or its end differs"
+    nina("verify", run.path, status=0 if loss != "longer" else (0, FAILED))
+    result = deep(run)
+    for block in range(3):
+        assert f"unjudged   parts/part-00000-0000{block}.json: {why}" in result.stdout
+    assert "6 of 9 parts" in result.stdout and "6 are the same" in result.stdout
+    assert "repair     put the shards back as they were, or draw other parts with another --seed" in result.stdout
+
+
+def test_change_in_the_middle_of_a_long_shard_is_seen_where_it_is(tmp_path: Path) -> None:
+    """The manifest's fingerprint covers 64 KiB at either end; the block's hash covers all of it."""
+    shard = write_shard(tmp_path / "long.jsonl", make_documents(3000, 1))
+    output = Output(tmp_path / "out")
+    embed(output.path, shard, block_lines=500, widths="16")
+    lines = shard.read_bytes().splitlines(keepends=True)
+    assert sum(map(len, lines[:1200])) > 1 << 16 < sum(map(len, lines[1200:]))
+    lines[1200] = lines[1200].replace(b"/", b"_")
+    shard.write_bytes(b"".join(lines))
+    nina("verify", output.path)
+    result = deep(output)
+    assert result.stdout.count("unjudged") == 1
+    assert "unjudged   parts/part-00000-00002.json: the block at byte" in result.stdout
+    assert "5 of 6 parts" in result.stdout
+
+
+def test_seed_draws_the_same_parts_again(run: Output) -> None:
+    for shard in (run.path.parent / "in").iterdir():
+        shard.unlink()
+
+    def drawn(seed: int) -> list[str]:
+        return re.findall(r"unjudged +(parts/\S+):", deep(run, parts=3, seed=seed).stdout)
+
+    draws = {seed: drawn(seed) for seed in range(1, 9)}
+    assert all(len(set(parts)) == 3 and parts == sorted(parts) for parts in draws.values())
+    assert draws[5] == drawn(5)
+    assert len(set(map(tuple, draws.values()))) > 3
+    result = deep(run, parts=1)
+    seed = re.search(r"\(seed (\d+)\)", result.stdout)
+    assert seed and f"seed {seed[1]}" in result.stderr
+    assert deep(run, parts=1, seed=seed[1]).stdout == result.stdout
+
+
+def test_another_compute_class_is_compared_by_cosine(cpu_run: Output) -> None:
+    manifest = cpu_run.manifest()
+    manifest["compute_class"]["isa"] = "a processor from elsewhere"
+    (cpu_run.path / "manifest.json").write_text(json.dumps(manifest))
+    flip(cpu_run, "w64/part-00000-00001.npy.zst", 3, 64)
+    result = deep(cpu_run, status=0)
+    assert re.search(r"compared by cosine: the least is (1\.0000000|0\.999999\d), at least 0\.999999 passes; 9 are the same", result.stdout)
+    path = "w16/part-00001-00000.npy.zst"
+    texts = frame_texts((cpu_run.path / path).read_bytes())
+    texts[1] = texts[1][32:64] + texts[1][32:]  # row 0 is row 1
+    forge(cpu_run, path, seekable(texts))
+    result = deep(cpu_run)
+    assert f"different  {path}: 1 of 9 rows are not what embedding gives; the first is row 0 (" in result.stdout
+
+
+def test_precision_of_another_kind_is_compared_by_cosine(cpu_run: Output) -> None:
+    result = nina("verify", "--deep", ALL, "--model", MODEL, "--precision", "bf16", cpu_run.path, status=(0, FAILED))
+    if "oneDNN has no bf16" not in result.stderr:
+        assert "at least 0.9999 passes; 9 are the same" in result.stdout
+
+
+def test_hashes_of_the_null_encoder_are_no_vectors(run: Output) -> None:
+    null = run.manifest()["compute_class"]["encoder"] == "null"
+    error = deep(run, device="cpu" if null else "null", status=USAGE).error
+    assert ("are no model's, but hashes" if null else "--device null has only hashes to compare") in error
+
+
+def test_empty_and_damaged_shards_are_judged_as_they_were(tmp_path: Path) -> None:
+    empty = write_shard(tmp_path / "empty.jsonl", [])
+    whole = line_of({"text": "una línia"}) + b"\n"
+    cut = tmp_path / "cut.jsonl.gz"
+    cut.write_bytes(__import__("gzip").compress(whole * 3000, 1, mtime=0)[:-20])
+    output = Output(tmp_path / "out")
+    embed(output.path, empty, cut, block_lines=700, status=FAILED)
+    result = deep(output)
+    assert "incomplete parts/part-00001-" in result.stdout
+    assert "different" not in result.stdout and "unjudged" not in result.stdout
+    drawn = len(output.parts("parts"))
+    assert f"{drawn} of {drawn} parts" in result.stdout and f"{drawn} are the same" in result.stdout
+
+
+def test_standard_input_cannot_be_read_again(tmp_path: Path) -> None:
+    output = Output(tmp_path / "out")
+    embed(output.path, "-", stdin=b'{"text": "a"}\n')
+    assert "its shard was standard input, which cannot be read a second time" in deep(output).stdout
+
+
+def test_options_of_deep_alone_are_refused(run: Output) -> None:
+    for option in (["--seed", 3], ["--model", MODEL], ["--device", "cpu"], ["--precision", "fp32"]):
+        assert nina("verify", *option, run.path, status=USAGE).error == f"{option[0]} is for --deep N, which embeds N parts again"
+
+
+@needs_mpirun
+def test_many_ranks_are_refused(tmp_path: Path) -> None:
+    embed(tmp_path / "out", write_shard(tmp_path / "one.jsonl", make_documents(3, 1)))
+    result = nina_many("verify", "--deep", 1, "--model", MODEL, tmp_path / "out", ranks=2, status=(FAILED, USAGE))
+    assert "--deep embeds in one process, and 2 were started" in result.stderr
