@@ -10,7 +10,18 @@
 #define NPY_MAGIC "\x93NUMPY\x01\x00"
 #define NPY_PREFIX 10 /* magic, version, u16 length of the following text */
 #define NPY_ALIGN 64
-#define NPY_FORMAT "{'descr': '<f2', 'fortran_order': False, 'shape': (%lld, %ld), }"
+#define NPY_FORMAT(type) "{'descr': '" type "', 'fortran_order': False, 'shape': (%lld, %ld), }"
+
+/* A type of numbers. */
+struct npy_type {
+  const char *format; /* of the header's text: rows and width */
+  int32_t bytes;      /* of a number */
+  const char *name;   /* for people */
+};
+static const struct npy_type half_type = {NPY_FORMAT("<f2"), 2,
+                                          "fp16 as this program writes them (.npy 1.0, <f2"};
+static const struct npy_type byte_type = {NPY_FORMAT("|u1"), 1,
+                                          "bytes as this program writes them (.npy 1.0, |u1"};
 
 /* Bytes of content per frame, before rounding down to whole rows. Reading one random row of 2 KiB costs one
  * such read. Smaller frames compress no better and make the table longer. 128 KiB is also zstd's largest
@@ -21,10 +32,11 @@
 #define FRAME_BYTES_MOST (16 * 1024 * 1024)
 
 /* Writes the header like numpy.save; returns its size, a multiple of NPY_ALIGN. */
-static size_t header_format(char header[2 * NPY_ALIGN], int64_t rows, int32_t width) {
+static size_t header_format(char header[2 * NPY_ALIGN], const struct npy_type *type, int64_t rows,
+                            int32_t width) {
   /* The text has at most 84 characters, so two alignments always hold it. */
   char text[2 * NPY_ALIGN];
-  const size_t length = (size_t)snprintf(text, sizeof text, NPY_FORMAT, (long long)rows, (long)width);
+  const size_t length = (size_t)snprintf(text, sizeof text, type->format, (long long)rows, (long)width);
   const size_t size = (NPY_PREFIX + length + NPY_ALIGN) / NPY_ALIGN * NPY_ALIGN;
   memset(header, ' ', size);
   memcpy(header, NPY_MAGIC, sizeof NPY_MAGIC - 1);
@@ -35,19 +47,20 @@ static size_t header_format(char header[2 * NPY_ALIGN], int64_t rows, int32_t wi
   return size;
 }
 
-bool npy_zst_write(struct file_writer *file, const uint16_t *values, int64_t rows, int32_t width, int level,
-                   struct error *error) {
+static bool rows_write(struct file_writer *file, const struct npy_type *type, const void *values,
+                       int64_t rows, int32_t width, int level, struct error *error) {
   bool ok = false;
   char header[2 * NPY_ALIGN];
-  const size_t header_size = header_format(header, rows, width);
-  const size_t row_bytes = (size_t)width * sizeof *values;
+  const size_t header_size = header_format(header, type, rows, width);
+  const size_t row_bytes = (size_t)width * (size_t)type->bytes;
   const int64_t frame_rows = row_bytes < FRAME_BYTES ? (int64_t)(FRAME_BYTES / row_bytes) : 1;
   struct seekable_zst_writer *writer = seekable_zst_writer_open(file, level, error);
   if (!writer) return false;
   if (!seekable_zst_writer_frame(writer, header, header_size, error)) goto out;
   for (int64_t row = 0; row < rows; row += frame_rows) {
     const int64_t count = rows - row < frame_rows ? rows - row : frame_rows;
-    if (!seekable_zst_writer_frame(writer, values + row * width, (size_t)count * row_bytes, error)) goto out;
+    const char *frame = (const char *)values + (size_t)row * row_bytes;
+    if (!seekable_zst_writer_frame(writer, frame, (size_t)count * row_bytes, error)) goto out;
   }
   ok = seekable_zst_writer_finish(writer, error);
 out:
@@ -55,7 +68,18 @@ out:
   return ok;
 }
 
+bool npy_zst_write(struct file_writer *file, const uint16_t *values, int64_t rows, int32_t width, int level,
+                   struct error *error) {
+  return rows_write(file, &half_type, values, rows, width, level, error);
+}
+
+bool npy_zst_write_bytes(struct file_writer *file, const unsigned char *values, int64_t rows, int32_t width,
+                         int level, struct error *error) {
+  return rows_write(file, &byte_type, values, rows, width, level, error);
+}
+
 struct npy_zst_reader {
+  const struct npy_type *type;
   struct seekable_zst_reader *content;
   char *path;
   int64_t data; /* place of the first row */
@@ -63,14 +87,14 @@ struct npy_zst_reader {
   int32_t width;
 };
 
-/* Reads the shape from the header's text; false if the text is anything but npy_zst_write's rows of fp16. */
+/* Reads the shape from the header's text; false if the text is anything but rows_write's of the type. */
 static bool header_parse(const char *text, struct npy_zst_reader *reader) {
   long long rows;
   long width;
   char spelled[2 * NPY_ALIGN];
-  if (sscanf(text, NPY_FORMAT, &rows, &width) != 2) return false;
+  if (sscanf(text, reader->type->format, &rows, &width) != 2) return false;
   if (rows < 0 || width < 1 || width > INT32_MAX) return false;
-  const int length = snprintf(spelled, sizeof spelled, NPY_FORMAT, rows, width);
+  const int length = snprintf(spelled, sizeof spelled, reader->type->format, rows, width);
   if (strncmp(text, spelled, (size_t)length) != 0) return false;
   if (text[(size_t)length + strspn(text + length, " ")] != '\n') return false;
   reader->rows = rows;
@@ -94,7 +118,7 @@ static bool header_read(struct npy_zst_reader *reader, struct error *error) {
   if (!seekable_zst_reader_read(reader->content, NPY_PREFIX, text, length, error)) goto out;
   if (!header_parse(text, reader)) goto format;
   int64_t bytes;
-  if (__builtin_mul_overflow(reader->rows, (int64_t)reader->width * 2, &bytes) ||
+  if (__builtin_mul_overflow(reader->rows, (int64_t)reader->width * reader->type->bytes, &bytes) ||
       bytes != size - reader->data) {
     error_set(error, ERROR_INPUT, "%s: its header says %lld rows of %d numbers, but %lld bytes follow it",
               reader->path, (long long)reader->rows, reader->width, (long long)(size - reader->data));
@@ -106,23 +130,30 @@ out:
   return ok;
 format:
   free(text);
-  return error_set(error, ERROR_INPUT,
-                   "%s does not hold rows of fp16 as this program writes them (.npy 1.0, <f2, "
-                   "C order, two dimensions)",
-                   reader->path);
+  return error_set(error, ERROR_INPUT, "%s does not hold rows of %s, C order, two dimensions)", reader->path,
+                   reader->type->name);
 }
 
-struct npy_zst_reader *npy_zst_reader_open(const char *path, struct error *error) {
+static struct npy_zst_reader *rows_open(const char *path, const struct npy_type *type, struct error *error) {
   struct npy_zst_reader *reader = calloc(1, sizeof *reader);
   if (!reader || !(reader->path = strdup(path))) {
     error_set_memory(error, sizeof *reader, "a reader of vectors");
     goto fail;
   }
+  reader->type = type;
   reader->content = seekable_zst_reader_open(path, error);
   if (reader->content && header_read(reader, error)) return reader;
 fail:
   npy_zst_reader_close(reader);
   return NULL;
+}
+
+struct npy_zst_reader *npy_zst_reader_open(const char *path, struct error *error) {
+  return rows_open(path, &half_type, error);
+}
+
+struct npy_zst_reader *npy_zst_reader_open_bytes(const char *path, struct error *error) {
+  return rows_open(path, &byte_type, error);
 }
 
 int64_t npy_zst_reader_rows(const struct npy_zst_reader *reader) {
@@ -133,12 +164,12 @@ int32_t npy_zst_reader_width(const struct npy_zst_reader *reader) {
   return reader->width;
 }
 
-bool npy_zst_reader_read(struct npy_zst_reader *reader, int64_t first, int64_t count, uint16_t *values,
+bool npy_zst_reader_read(struct npy_zst_reader *reader, int64_t first, int64_t count, void *values,
                          struct error *error) {
   if (first < 0 || count < 0 || first > reader->rows || count > reader->rows - first)
     return error_set(error, ERROR_USAGE, "%s holds %lld rows: it has no %lld rows from row %lld",
                      reader->path, (long long)reader->rows, (long long)count, (long long)first);
-  const int64_t row_bytes = (int64_t)reader->width * 2;
+  const int64_t row_bytes = (int64_t)reader->width * reader->type->bytes;
   return seekable_zst_reader_read(reader->content, reader->data + first * row_bytes, values,
                                   (size_t)(count * row_bytes), error);
 }

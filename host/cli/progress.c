@@ -204,8 +204,9 @@ static void summary_json(const struct embed_report *report) {
   for (int stage = 0; stage < STAGES; stage++)
     fprintf(stderr, "%s\"%s\":%.4f", stage ? "," : "", flow_stage_name((enum flow_stage)stage),
             flow->busy[stage]);
+  fprintf(stderr, "},\"encoded\":%" PRId64, flow->encoded);
   fprintf(stderr,
-          "},\"complete\":%s,\"bottleneck\":\"%s\",\"totals\":{\"parts\":%" PRId64 ",\"documents\":%" PRId64
+          ",\"complete\":%s,\"bottleneck\":\"%s\",\"totals\":{\"parts\":%" PRId64 ",\"documents\":%" PRId64
           ",\"rejected\":%" PRId64 ",\"truncated\":%" PRId64 ",\"tokens\":%" PRId64 ",\"characters\":%" PRId64
           ",\"embedded\":%" PRId64 ",\"vector_bytes\":%" PRId64 ",\"vector_file_bytes\":%" PRId64
           ",\"file_bytes\":%" PRId64 "}}\n",
@@ -224,6 +225,15 @@ static void summary_this_run(const struct embed_report *report) {
   human_count((int64_t)((double)flow->tokens / seconds), rate);
   say("%s after %s", report->complete ? "complete" : "not complete", time);
   say_named(stderr, "this run", "%s, %s, %s tokens/s", documents, tokens, rate);
+}
+
+/* Prints where rows came from that were not encoded. */
+static void summary_rows(const struct flow_progress *flow) {
+  char encoded[32], equal[32];
+  const int64_t rest = flow->documents - flow->encoded;
+  human_count(flow->encoded, encoded);
+  human_count(rest, equal);
+  if (rest > 0) say_named(stderr, "rows", "%s encoded, %s equal to another of its block", encoded, equal);
 }
 
 static void summary_documents(const struct run_totals *totals) {
@@ -283,6 +293,7 @@ void progress_summary(const struct progress *progress, const char *out, const st
   const struct flow_progress *flow = &report->status.flow;
   /* If there was nothing to do, a notice has already said so (embed_callbacks.notice). */
   if (flow->blocks > 0 || !report->complete) summary_this_run(report);
+  summary_rows(flow);
   summary_documents(&report->totals);
   summary_left_out(&report->totals);
   summary_files(&report->totals, out);

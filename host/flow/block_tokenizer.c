@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/run/row_hash.h"
+
 struct block_tokenizer {
   const struct flow_options *options;
   struct token_encoder *encoder;
@@ -106,7 +108,8 @@ static bool add_row(struct block_tokenizer *tools, struct flow_block *work, cons
     return error_set_memory(error, (size_t)document->text.length, "a document's text");
   if (!flow_block_reserve(&work->ids, &work->token_capacity, work->tokens + options->max_tokens,
                           sizeof *work->ids) ||
-      !flow_block_reserve(&work->row, &work->row_capacity, work->rows + 1, sizeof *work->row))
+      !flow_block_reserve(&work->row, &work->row_capacity, work->rows + 1, sizeof *work->row) ||
+      !flow_block_reserve(&work->hash, &work->hash_capacity, work->rows + 1, ROW_HASH_BYTES))
     return error_set_memory(error, (size_t)options->max_tokens * sizeof *work->ids, "a block's token ids");
   struct flow_row *row = &work->row[work->rows];
   bool truncated;
@@ -116,6 +119,9 @@ static bool add_row(struct block_tokenizer *tools, struct flow_block *work, cons
                             work->ids + work->tokens, &row->tokens, &truncated, error))
     return false;
   const int64_t end = text_embedded(tools, &input, &document->text);
+  row->source = ROW_ENCODED;
+  row_hash(work->ids + work->tokens, row->tokens, options->prompt_tokens,
+           work->hash + work->rows * ROW_HASH_BYTES);
   work->tokens += row->tokens;
   work->truncated += truncated;
   work->characters += text_characters(document->text.bytes, document->text.length);

@@ -19,7 +19,7 @@ struct block_tokenizer *block_tokenizer_open(const struct flow_options *options,
                                              const struct tokenizer *tokenizer, struct error *error);
 void block_tokenizer_close(struct block_tokenizer *tools);
 
-/* Fills work's rows, ids, counts, lines and frames from work->block; work must be empty otherwise. `path` is
- * the shard's path. If *stop is set, the work is cut short, and the block must not go on. */
+/* Fills work's rows, ids, hashes, counts, lines and frames from work->block; work must be empty otherwise.
+ * `path` is the shard's path. If *stop is set, the work is cut short, and the block must not go on. */
 bool block_tokenizer_run(struct block_tokenizer *tools, struct flow_block *work, const char *path,
                          const atomic_int *stop, struct error *error);

@@ -221,6 +221,8 @@ void flow_progress_now(struct flow *flow, struct flow_progress *progress) {
                                      .truncated = atomic_load(&counts->truncated),
                                      .blank = atomic_load(&counts->blank),
                                      .blocks = atomic_load(&flow->blocks),
+                                     .encoded = atomic_load(&flow->committed.encoded),
+                                     .encoded_tokens = atomic_load(&flow->committed.encoded_tokens),
                                      .source_bytes = atomic_load(&counts->source_bytes),
                                      .source_bytes_before = atomic_load(&flow->source_bytes_before),
                                      .source_bytes_finished = flow->source_bytes_finished,

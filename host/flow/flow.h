@@ -33,6 +33,7 @@ struct flow_options {
   int32_t threads; /* number of tokenizers, and of committers */
   int32_t zstd_level;
   bool store_text;
+  bool hashes;         /* rows' hashes are stored, and equal rows of a block encoded once */
   bool standard_input; /* this run reads standard input, and checks all of it against its record */
 };
 
@@ -55,7 +56,9 @@ const char *flow_stage_name(enum flow_stage stage);
 struct flow_progress {
   int64_t documents, tokens;
   int64_t rejected, truncated, blank;
-  int64_t blocks;                /* committed by this run */
+  int64_t blocks;  /* committed by this run */
+  int64_t encoded; /* documents of them whose rows the encoder made, not copied */
+  int64_t encoded_tokens;
   int64_t source_bytes;          /* bytes of the shards' files done by this run */
   int64_t source_bytes_before;   /* done by earlier runs, as far as known */
   int64_t source_bytes_finished; /* part of it: shards that earlier runs finished; all ranks count these */

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/run/row_hash.h"
+
 bool flow_block_reserve(void *array, int64_t *capacity, int64_t count, size_t size) {
   if (count <= *capacity) return true;
   int64_t wanted = *capacity > 0 ? *capacity : 64;
@@ -60,6 +62,8 @@ void flow_block_clear(struct flow_block *work, size_t keep) {
   if (block_memory(&work->block) > keep) block_free(&work->block);
   work_trim(&work->row, &work->row_capacity, sizeof *work->row, keep);
   work_trim(&work->ids, &work->token_capacity, sizeof *work->ids, keep);
+  work_trim(&work->hash, &work->hash_capacity, ROW_HASH_BYTES, keep);
+  work_trim(&work->table, &work->table_capacity, sizeof *work->table, keep);
   work_trim(&work->order, &work->order_capacity, sizeof *work->order, keep);
   work_trim(&work->packed, &work->packed_capacity, sizeof *work->packed, keep);
   work_trim(&work->offsets, &work->offset_capacity, sizeof *work->offsets, keep);
@@ -71,6 +75,7 @@ void flow_block_clear(struct flow_block *work, size_t keep) {
   work->source_bytes = 0;
   work->rows = work->tokens = work->rejected = work->blank = work->truncated = 0;
   work->characters = work->embedded = 0;
+  work->packed_rows = work->packed_tokens = 0;
   work->batch_count = 0;
   atomic_store(&work->batches_left, 0);
   atomic_store(&work->dropped, false);
@@ -88,6 +93,8 @@ void flow_block_free(struct flow_block *work) {
   row_lines_free(&work->text_lines);
   row_lines_free(&work->field_lines);
   text_free(&work->reject_lines);
+  free(work->hash);
+  free(work->table);
   free(work->order);
   free(work->packed);
   free(work->offsets);

@@ -10,11 +10,19 @@
 #include "io/error.h"
 #include "io/text.h"
 
+/* Where a row's vector comes from. */
+enum row_source {
+  ROW_ENCODED, /* the encoder */
+  ROW_EQUAL,   /* an earlier row of the block with the same tokens */
+};
+
 /* A document to embed. Rows stand in the order of the block's lines. */
 struct flow_row {
   int64_t first_token; /* index in flow_block.ids */
   int32_t tokens;
   int32_t line; /* line in the block, from 0 */
+  enum row_source source;
+  int32_t equal; /* for ROW_EQUAL: the number of that row */
 };
 
 /* The lines of a row file, one a row. A row file is written in frames of whole rows. */
@@ -45,6 +53,10 @@ struct flow_block {
   int64_t rows, row_capacity;
   int32_t *ids; /* [tokens] ordered by line */
   int64_t tokens, token_capacity;
+  unsigned char *hash; /* [rows, ROW_HASH_BYTES] (io/run/row_hash.h) */
+  int64_t hash_capacity;
+  int32_t *table; /* of equal_rows_find */
+  int64_t table_capacity;
   int64_t rejected, blank, truncated;
   int64_t characters, embedded; /* code points in the texts, and those not cut off */
   struct row_lines id_lines;    /* ids/ */
@@ -53,9 +65,10 @@ struct flow_block {
   struct text reject_lines;     /* rejects/ */
 
   /* made by packing */
-  int32_t *order;   /* [rows] row numbers, longest first, ties by line */
-  int32_t *packed;  /* [tokens] ids, ordered like `order` */
-  int32_t *offsets; /* all batches' offsets */
+  int64_t packed_rows, packed_tokens; /* those of ROW_ENCODED */
+  int32_t *order;                     /* [packed_rows] row numbers, longest first, ties by line */
+  int32_t *packed;                    /* [packed_tokens] ids, ordered like `order` */
+  int32_t *offsets;                   /* all batches' offsets */
   struct flow_batch *batch;
   int32_t batch_count;
   int64_t order_capacity, packed_capacity, offset_capacity, batch_capacity;

@@ -1,8 +1,10 @@
 /* The committers: write a finished block's files and its part record. */
 #include <string.h>
 
+#include "host/flow/equal_rows.h"
 #include "host/flow/stages.h"
 #include "io/npy_zst.h"
+#include "io/run/row_hash.h"
 #include "io/seekable_zst.h"
 
 struct committing {
@@ -56,6 +58,15 @@ static bool commit_lines(const struct committing *commit, enum folder folder, co
   return file_close(commit, &file, written, error);
 }
 
+static bool commit_hashes(const struct committing *commit, struct error *error) {
+  const struct flow_block *work = commit->work;
+  struct file_writer file;
+  if (!file_open(commit, FOLDER_HASHES, 0, &file, error)) return false;
+  const bool written = npy_zst_write_bytes(&file, work->hash, work->rows, ROW_HASH_BYTES,
+                                           commit->flow->options.zstd_level, error);
+  return file_close(commit, &file, written, error);
+}
+
 static bool commit_rejects(const struct committing *commit, struct error *error) {
   const struct text *lines = &commit->work->reject_lines;
   struct file_writer file;
@@ -66,8 +77,9 @@ static bool commit_rejects(const struct committing *commit, struct error *error)
 
 static bool commit_block(const struct committing *commit, struct error *error) {
   const struct flow_options *options = &commit->flow->options;
-  const struct flow_block *work = commit->work;
+  struct flow_block *work = commit->work;
   struct part_record *record = commit->record;
+  equal_rows_copy(work, options->widths, options->width_count);
   *record = (struct part_record){.border = work->block.border,
                                  .rows = work->rows,
                                  .rejected = work->rejected,
@@ -81,6 +93,7 @@ static bool commit_block(const struct committing *commit, struct error *error) {
     if (!commit_vectors(commit, w, error)) return false;
   }
   if (!commit_lines(commit, FOLDER_IDS, &work->id_lines, error)) return false;
+  if (options->hashes && !commit_hashes(commit, error)) return false;
   if (options->store_text && !commit_lines(commit, FOLDER_TEXT, &work->text_lines, error)) return false;
   if (options->fields.kept && !commit_lines(commit, FOLDER_FIELDS, &work->field_lines, error)) return false;
   if (!commit_rejects(commit, error) || !run_log_commit(commit->flow->parts.log, record, error)) return false;
@@ -99,8 +112,10 @@ static void count_block(struct flow *flow, const struct flow_block *work) {
   atomic_fetch_add(&counts->truncated, work->truncated);
   atomic_fetch_add(&counts->blank, work->blank);
   atomic_fetch_add(&counts->source_bytes, work->source_bytes);
+  atomic_fetch_add(&counts->encoded, work->packed_rows);
+  atomic_fetch_add(&counts->encoded_tokens, work->packed_tokens);
   /* `seen` is counted by batch: add a block without a batch here. */
-  if (work->tokens == 0) atomic_fetch_add(&flow->seen.source_bytes, work->source_bytes);
+  if (work->batch_count == 0) atomic_fetch_add(&flow->seen.source_bytes, work->source_bytes);
 }
 
 void *stage_commit(void *argument) {

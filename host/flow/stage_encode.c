@@ -5,7 +5,7 @@
 
 /* The batch's share of the bytes that its block took from the shard's file. */
 static int64_t batch_source_bytes(const struct flow_batch *part, int64_t tokens) {
-  return (int64_t)((double)part->work->source_bytes * (double)tokens / (double)part->work->tokens);
+  return (int64_t)((double)part->work->source_bytes * (double)tokens / (double)part->work->packed_tokens);
 }
 
 /* One slot's thread. */

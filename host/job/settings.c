@@ -109,6 +109,7 @@ bool settings_for_flow(const struct embed_options *options, const struct model_c
     return error_set(error, ERROR_USAGE, "--zstd-level %d: zstd's levels go up to %d", flow->zstd_level,
                      ZST_LEVEL_MAX);
   flow->store_text = options->store_text;
+  flow->hashes = !manifest || used.hashes;
   flow->standard_input = options->input_count == 1 && strcmp(options->input[0], "-") == 0;
   return settings_prompt(options, model, manifest, settings, error) &&
          prompt_count_tokens(model, tokenizer, flow->prompt, flow->max_tokens, &flow->prompt_tokens, error);
@@ -132,6 +133,7 @@ struct run_settings settings_of_run(const struct settings *settings) {
                              .block_bytes = flow->limits.bytes,
                              .zstd_level = flow->zstd_level,
                              .store_text = flow->store_text,
+                             .hashes = flow->hashes,
                              .keep_fields = flow->fields.kept ? flow->fields.kept->list : NULL};
   memcpy(run.widths.width, flow->widths, sizeof run.widths.width);
   return run;

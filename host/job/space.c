@@ -8,6 +8,7 @@
 
 #include "host/job/input_size.h"
 #include "io/file.h"
+#include "io/run/row_hash.h"
 #include "io/run/totals.h"
 
 /* Removes the last name from a path; false if there is no folder above. */
@@ -35,7 +36,7 @@ int64_t space_free(const char *path) {
 }
 
 double space_needed(const struct flow_options *options, double rows, double text_bytes) {
-  double row_bytes = SPACE_ID_BYTES;
+  double row_bytes = SPACE_ID_BYTES + (options->hashes ? ROW_HASH_BYTES : 0);
   for (int32_t w = 0; w < options->width_count; w++)
     row_bytes += (double)options->widths[w] * (double)sizeof(uint16_t);
   return rows * row_bytes + (options->store_text ? text_bytes * SPACE_TEXT_SHARE : 0);

@@ -25,6 +25,7 @@ static const struct field settings_array[] = {
     {SETTING(FIELD_NUMBER, zstd_level)},
     {SETTING(FIELD_FLAG, store_text)},
     {SETTING(FIELD_STRING, keep_fields)},
+    {SETTING(FIELD_FLAG, hashes)},
 };
 static const struct field_table settings_fields = FIELD_TABLE(settings_array);
 

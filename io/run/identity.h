@@ -2,7 +2,7 @@
  * model, the settings and the compute classes. A manifest holds it, and a resume compares it.
  *
  * identity.c is the only place that names the members. A new member is added there, with its meaning for an
- * older manifest that lacks it. A setting's key is its option's name, with _ for -. */
+ * older manifest that lacks it. A setting's key is its option's name, if it has one, with _ for -. */
 #pragma once
 
 #include <jansson.h>
@@ -25,6 +25,7 @@ struct run_settings {
   int64_t max_line, block_lines, block_bytes;
   int32_t zstd_level;
   bool store_text;
+  bool hashes; /* not an option: a new run stores them, one that an older version began goes on without */
 };
 
 struct run_identity {

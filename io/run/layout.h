@@ -31,6 +31,7 @@ struct width_list {
   /*     folder   name           suffix        stored                 */ \
   FOLDER(VECTORS, "w",           ".npy.zst",   true)                     \
   FOLDER(IDS,     "ids",         ".jsonl.zst", true)                     \
+  FOLDER(HASHES,  "hashes",      ".npy.zst",   settings->hashes)         \
   FOLDER(TEXT,    "text",        ".jsonl.zst", settings->store_text)     \
   FOLDER(FIELDS,  "fields",      ".jsonl.zst", settings->keep_fields)    \
   FOLDER(REJECTS, "rejects",     ".jsonl",     true)                     \

@@ -8,6 +8,7 @@
 #include "io/line_reader.h"
 #include "io/npy_zst.h"
 #include "io/run/id_line.h"
+#include "io/run/row_hash.h"
 
 #define LINE_MAX_BYTES ((int64_t)256 << 20) /* twice the longest accepted line, since escapes grow */
 #define PIECE_BYTES (128 * 1024)            /* vectors read at a time: a frame of npy_zst_write */
@@ -217,6 +218,32 @@ static bool vectors_check(const char *path, int32_t width, const struct part_rec
   return ok;
 }
 
+/* Reads the part's hashes, and so proves every frame. */
+static bool hashes_read(struct npy_zst_reader *reader, struct error *error) {
+  unsigned char piece[1024 * ROW_HASH_BYTES];
+  const int64_t count = npy_zst_reader_rows(reader), rows = (int64_t)sizeof piece / ROW_HASH_BYTES;
+  for (int64_t first = 0; first < count; first += rows) {
+    const int64_t here = count - first < rows ? count - first : rows;
+    if (!npy_zst_reader_read(reader, first, here, piece, error)) return false;
+  }
+  return true;
+}
+
+static bool hashes_check(const char *path, const struct part_record *record, struct error *error) {
+  struct npy_zst_reader *reader = npy_zst_reader_open_bytes(path, error);
+  if (!reader) return false;
+  const int64_t count = npy_zst_reader_rows(reader);
+  const int32_t width = npy_zst_reader_width(reader);
+  bool ok = count == record->rows && width == ROW_HASH_BYTES;
+  if (!ok)
+    error_set(error, ERROR_INPUT,
+              "it holds %lld hashes of %d bytes; its part's record says %lld, and a hash has %d",
+              (long long)count, width, (long long)record->rows, ROW_HASH_BYTES);
+  ok = ok && hashes_read(reader, error);
+  npy_zst_reader_close(reader);
+  return ok;
+}
+
 /* True if a line of a file is what it should be. */
 typedef bool line_fn(const struct line *line);
 
@@ -251,6 +278,8 @@ bool part_file_check(const char *path, const struct part_file *file, const struc
   switch (file_folder(file, &width)) {
     case FOLDER_VECTORS:
       return vectors_check(path, width, record, settings, rows, error);
+    case FOLDER_HASHES:
+      return hashes_check(path, record, error);
     case FOLDER_TEXT:
       return lines_check(path, record->rows, line_any, error);
     case FOLDER_FIELDS:

@@ -2,6 +2,7 @@
  *
  *     OUT/w<width>/part-SSSSS-BBBBB.npy.zst   vectors of shard S, block B (numbers of five or more digits)
  *     OUT/ids/part-SSSSS-BBBBB.jsonl.zst      one object per row, in the order of the rows
+ *     OUT/hashes/part-SSSSS-BBBBB.npy.zst     hash per row (io/run/row_hash.h); not in older versions' runs
  *     OUT/text/part-SSSSS-BBBBB.jsonl.zst     {"title":…,"text":…} per row, 64 rows a frame; optional
  *     OUT/fields/part-SSSSS-BBBBB.jsonl.zst   {"path":…} per row, 512 rows a frame; optional
  *     OUT/rejects/part-SSSSS-BBBBB.jsonl      one object per line without a row; only if there is one

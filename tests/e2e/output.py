@@ -78,7 +78,7 @@ class Output:
 
     def embedding(self) -> dict[str, bytes]:
         """What must not depend on threads, kills and restarts: all files of all parts."""
-        return self.files("w*/*", "ids/*", "text/*", "fields/*", "rejects/*", "parts/*")
+        return self.files("w*/*", "ids/*", "hashes/*", "text/*", "fields/*", "rejects/*", "parts/*")
 
     def temporaries(self) -> list[str]:
         return [str(path) for path in self.path.rglob("*.tmp")]

@@ -40,7 +40,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_every_part_has_its_files_under_one_name(run: Run) -> None:
     blocks = [max(1, -(-rows // BLOCK_LINES)) for rows in ROWS]
     names = [f"part-{shard:05d}-{block:05d}" for shard, count in enumerate(blocks) for block in range(count)]
-    suffixes = {"ids": ".jsonl.zst", "text": ".jsonl.zst", "parts": ".json"}
+    suffixes = {"ids": ".jsonl.zst", "hashes": ".npy.zst", "text": ".jsonl.zst", "parts": ".json"}
     suffixes |= {folder: ".npy.zst" for folder in WIDTH_FOLDERS}
     for folder, suffix in suffixes.items():
         assert [path.name for path in run.output.parts(folder)] == [name + suffix for name in names]
@@ -125,7 +125,7 @@ def test_record_tells_the_block_and_hashes_every_file(run: Run) -> None:
         assert not record["incomplete"]
         assert (record["rejected"], record["blank"], record["truncated"]) == (0, 0, 0)
         assert record["vector_bytes"] == record["rows"] * 2 * sum(WIDTHS)
-        assert [file["path"].split("/")[0] for file in record["files"]] == [*WIDTH_FOLDERS, "ids", "text"]
+        assert [file["path"].split("/")[0] for file in record["files"]] == [*WIDTH_FOLDERS, "ids", "hashes", "text"]
         for file in record["files"]:
             content = (run.output.path / file["path"]).read_bytes()
             assert (file["size"], file["hash"]) == (len(content), hash128(content))
@@ -192,7 +192,7 @@ def small(tmp_path: Path) -> Output:
 @pytest.mark.sanitize
 def test_verify_finds_nothing_in_a_whole_run(run: Run) -> None:
     report = nina("verify", run.output.path, status=DONE).stdout.splitlines()
-    files = len(run.output.parts("parts")) * (2 + len(WIDTHS))
+    files = len(run.output.parts("parts")) * (3 + len(WIDTHS))
     assert len(report) == 1 and "2,090 documents" in report[0] and f"{files} files" in report[0]
 
 

@@ -112,8 +112,8 @@ static void ignore_damage(void *context, const struct error *damage) {
 
 /* Runs the flow over the shard. If `stop` is set, asks the flow to stop at once. Returns what flow_finish
  * returns; *totals says what OUT then holds. */
-static bool run_with(struct fixture *fixture, struct fake_encoder *fake, bool stop, struct run_totals *totals,
-                     struct error *error) {
+static bool run_with(struct fixture *fixture, struct fake_encoder *fake, bool hashes, bool stop,
+                     struct run_totals *totals, struct error *error) {
   const struct flow_options options = {.limits = {BLOCK_LINES, 1 << 20, 1 << 20},
                                        .fields = {.text = "text"},
                                        .prompt = "",
@@ -121,10 +121,11 @@ static bool run_with(struct fixture *fixture, struct fake_encoder *fake, bool st
                                        .width_count = 1,
                                        .widths = {WIDTH},
                                        .threads = 3,
-                                       .zstd_level = 1};
+                                       .zstd_level = 1,
+                                       .hashes = hashes};
   struct flow_progress progress;
   struct run_totals before;
-  const struct run_identity identity = {.settings = {.widths = {1, {WIDTH}}}};
+  const struct run_identity identity = {.settings = {.widths = {1, {WIDTH}}, .hashes = hashes}};
   const struct run_request request = {.identity = &identity, .shards = fixture->shards, .shard_count = 1};
   struct run_log *log = run_log_open(fixture->out, &request, error);
   struct ranks *ranks = ranks_open(error);
@@ -145,6 +146,8 @@ static bool run_with(struct fixture *fixture, struct fake_encoder *fake, bool st
   assert_int_equal(progress.documents, totals->rows - before.rows);
   assert_int_equal(progress.tokens, totals->tokens - before.tokens);
   assert_int_equal(progress.blocks, totals->parts - before.parts);
+  if (!hashes) assert_int_equal(progress.encoded, progress.documents);
+  if (done && !stop && fake->watches) assert_int_equal(progress.encoded, fake->sequences);
   ranks_close(ranks);
   run_log_close(log);
   return done;
@@ -154,7 +157,7 @@ static bool run(struct fixture *fixture, int fail_at, bool stop, struct run_tota
                 struct error *error) {
   struct fake_encoder fake = {.encoder = {.vtable = &fake_vtable, .info = {.slots = 3, .batch_tokens = 64}},
                               .fail_at = fail_at};
-  return run_with(fixture, &fake, stop, totals, error);
+  return run_with(fixture, &fake, false, stop, totals, error);
 }
 
 /* Checks that row i in the output belongs to line i. */
@@ -227,15 +230,28 @@ static void next_batch_is_submitted_before_the_last_ones_rows_are_placed(void **
                               .watches = true};
   struct run_totals totals;
   struct error error = {.message = ""};
-  if (!run_with(*state, &fake, false, &totals, &error)) fail_msg("%s", error.message);
+  if (!run_with(*state, &fake, false, false, &totals, &error)) fail_msg("%s", error.message);
   assert_int_equal(totals.rows, fake.sequences);
   assert_true(fake.ahead > 0);
+  check_rows(*state);
+}
+
+/* The lines have 23 different texts, and a block 32 lines. */
+static void equal_texts_of_a_block_are_encoded_once(void **state) {
+  struct fake_encoder fake = {.encoder = {.vtable = &fake_vtable, .info = {.slots = 1, .batch_tokens = 64}},
+                              .watches = true};
+  struct run_totals totals;
+  struct error error = {.message = ""};
+  if (!run_with(*state, &fake, true, false, &totals, &error)) fail_msg("%s", error.message);
+  assert_int_equal(totals.rows, LINES);
+  assert_true(fake.sequences <= LINES / BLOCK_LINES * 23 + LINES % BLOCK_LINES);
   check_rows(*state);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(every_row_is_at_its_line, fixture_open, fixture_close),
+      cmocka_unit_test_setup_teardown(equal_texts_of_a_block_are_encoded_once, fixture_open, fixture_close),
       cmocka_unit_test_setup_teardown(failed_batch_ends_the_run_and_what_is_committed_stays, fixture_open,
                                       fixture_close),
       cmocka_unit_test_setup_teardown(next_batch_is_submitted_before_the_last_ones_rows_are_placed,

@@ -73,6 +73,42 @@ static void rows_survive_frame_borders(void **state) {
   rows_check(path, 256, 1024);                                   /* four whole frames */
 }
 
+static void bytes_are_rows_of_their_own_type(void **state) {
+  static const char expected[] = "{'descr': '|u1', 'fortran_order': False, 'shape': (9000, 16), }";
+  const size_t bytes = 9000 * 16;
+  char path[512];
+  struct error error;
+  struct file_writer file;
+  uint16_t *values = values_make(9000 * 8);
+  unsigned char *got = malloc(bytes + HEADER_BYTES);
+  assert_non_null(got);
+  assert_ok(file_writer_open(&file, scratch_path(path, *state, "a.npy.zst"), &error), &error);
+  assert_ok(npy_zst_write_bytes(&file, (unsigned char *)values, 9000, 16, 1, &error), &error);
+  assert_ok(file_writer_commit(&file, NULL, &error), &error);
+  struct npy_zst_reader *reader = npy_zst_reader_open_bytes(path, &error);
+  assert_ok(reader, &error);
+  assert_int_equal(npy_zst_reader_rows(reader), 9000);
+  assert_int_equal(npy_zst_reader_width(reader), 16);
+  assert_ok(npy_zst_reader_read(reader, 0, 9000, got, &error), &error);
+  assert_memory_equal(got, values, bytes);
+  assert_ok(npy_zst_reader_read(reader, 8191, 2, got, &error), &error);
+  assert_memory_equal(got, (unsigned char *)values + (size_t)8191 * 16, 32);
+  npy_zst_reader_close(reader);
+  size_t size;
+  unsigned char *content = scratch_read(*state, "a.npy.zst", &size);
+  assert_int_equal(ZSTD_decompress(got, bytes + HEADER_BYTES, content, size), bytes + HEADER_BYTES);
+  assert_memory_equal(got + 10, expected, sizeof expected - 1);
+  /* Neither type passes for the other. */
+  assert_null(npy_zst_reader_open(path, &error));
+  assert_int_equal(error.code, ERROR_INPUT);
+  values_write(path, values, 3, 20);
+  assert_null(npy_zst_reader_open_bytes(path, &error));
+  assert_int_equal(error.code, ERROR_INPUT);
+  free(content);
+  free(values);
+  free(got);
+}
+
 static void row_larger_than_a_frame_is_a_frame(void **state) {
   char path[512];
   rows_check(scratch_path(path, *state, "a.npy.zst"), 3, 70001);
@@ -192,6 +228,7 @@ int main(void) {
       IN_SCRATCH(full_disk_is_reported_at_every_write), /* first: see child_run */
       IN_SCRATCH(decompressed_file_is_what_numpy_saves),
       IN_SCRATCH(rows_survive_frame_borders),
+      IN_SCRATCH(bytes_are_rows_of_their_own_type),
       IN_SCRATCH(row_larger_than_a_frame_is_a_frame),
       IN_SCRATCH(no_rows_are_a_valid_file),
       IN_SCRATCH(rows_that_are_not_there_are_refused),

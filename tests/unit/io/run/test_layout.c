@@ -8,6 +8,7 @@ static void every_file_s_name_is_read_as_it_is_spelled(void **state) {
   (void)state;
   static const char *const expected[FOLDERS] = {[FOLDER_VECTORS] = "w64/part-00003-1234567.npy.zst",
                                                 [FOLDER_IDS] = "ids/part-00003-1234567.jsonl.zst",
+                                                [FOLDER_HASHES] = "hashes/part-00003-1234567.npy.zst",
                                                 [FOLDER_TEXT] = "text/part-00003-1234567.jsonl.zst",
                                                 [FOLDER_FIELDS] = "fields/part-00003-1234567.jsonl.zst",
                                                 [FOLDER_REJECTS] = "rejects/part-00003-1234567.jsonl",
@@ -45,7 +46,7 @@ static void names_that_no_run_spells_are_strangers(void **state) {
 
 static void record_has_room_for_every_file_of_a_part(void **state) {
   (void)state;
-  const struct run_settings settings = {.store_text = true, .keep_fields = (char *)"url"};
+  const struct run_settings settings = {.store_text = true, .hashes = true, .keep_fields = (char *)"url"};
   int files = WIDTHS_MAX;
   for (enum folder folder = 0; folder < FOLDERS; folder++)
     if (folder != FOLDER_VECTORS && folder != FOLDER_RECORDS) files += layout_stores(folder, &settings);

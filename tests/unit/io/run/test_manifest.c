@@ -10,7 +10,7 @@
   "  \"title_field\": \"títol\",\n  \"prompt\": \"passage: \",\n  \"max_tokens\": 512,\n"                \
   "  \"max_line\": 134217728,\n  \"block_lines\": 2048,\n  \"block_bytes\": 1048576,\n  \"zstd_level\": " \
   "1,\n"                                                                                                  \
-  "  \"store_text\": true,\n  \"keep_fields\": null},"
+  "  \"store_text\": true,\n  \"keep_fields\": null,\n  \"hashes\": false},"
 #define CLASS                                                                                            \
   "\n \"compute_class\": {\n  \"encoder\": \"cpu\",\n  \"precision\": \"fp32\",\n  \"isa\": \"avx2\",\n" \
   "  \"onednn\": \"2.6.0\",\n  \"onednn_isa\": \"avx2\",\n  \"batch_tokens\": 1024},"

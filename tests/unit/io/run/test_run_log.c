@@ -63,7 +63,7 @@ static void manifest_stands_before_the_first_part(void **state) {
       manifest, "settings",
       "{\"widths\":[8,4],\"text_field\":\"text\",\"id_field\":null,\"title_field\":null,\"prompt\":\"\","
       "\"max_tokens\":64,\"max_line\":1000,\"block_lines\":10,\"block_bytes\":1000,\"zstd_level\":0,"
-      "\"store_text\":false,\"keep_fields\":null}");
+      "\"store_text\":false,\"keep_fields\":null,\"hashes\":false}");
   assert_json(manifest, "compute_class", "{\"encoder\":\"null\",\"precision\":\"bf16\"}");
   assert_json(manifest, "shards",
               "[{\"path\":\"a.jsonl\",\"size\":100,\"fingerprint\":\"00000000000000000000000000000064\"},"
