@@ -1,6 +1,6 @@
-/* What a kernel of the fake runtime computes, all memory on the host: cuda/kernels.h's functions less the
- * stream. There are two of each: compute_twins.c, quick, and compute_simt.c, the kernels themselves in the
- * emulator. */
+/* What the fake runtime's kernels compute: cuda/kernels.h's functions without the stream, all memory on the
+ * host. Each has two versions: a quick one in compute_twins.c, and the kernel itself in the emulator
+ * (compute_simt.c). */
 #pragma once
 
 #include "cuda/kernels.h"

@@ -1,6 +1,6 @@
-/* By the kernels themselves, in the emulator of tests/simt. Its build and this file's call kernel_x of a
- * kernel file simt_x, since kernels.c has the former. The emulator is one machine: it runs one kernel at a
- * time. */
+/* Runs the kernels themselves in the emulator of tests/simt. A kernel file's kernel_x is called simt_x here
+ * and in that build, because kernels.c already has a kernel_x. The emulator is one machine: it runs one
+ * kernel at a time. */
 #include <pthread.h>
 
 #include "tests/fake_cuda/compute.h"

@@ -1,4 +1,4 @@
-/* By the plain C twins. */
+/* Computes with the plain C twins. */
 #include "cuda/twins.h"
 #include "tests/fake_cuda/compute.h"
 

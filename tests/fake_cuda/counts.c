@@ -1,4 +1,4 @@
-/* What was called how often, and which call is to fail. */
+/* How often each thing was called, and which call must fail. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,34 +1,37 @@
-/* A CUDA runtime, a cuBLASLt and an NCCL on the CPU, so that cuda/ runs, as it stands, on machines without a
- * card.
+/* A CUDA runtime, a cuBLASLt and an NCCL on the CPU, so that cuda/ runs unchanged on machines without a card.
  *
  * It is as asynchronous as CUDA allows, and strict where CUDA is lenient:
- *   - A stream is a thread with a queue. It works only as far as someone waits: what nobody waits for has not
- *     happened. A missing wait shows every time, not now and then.
- *   - A device address is no address of the host (a tag bit is set): dereferencing one crashes. Kernels and
- *     copies turn addresses into memory, checked against the allocations: cudaErrorIllegalAddress otherwise.
- *   - Copies are between device memory and pinned memory; pageable memory, with which CUDA would silently
- *     wait, is cudaErrorInvalidValue.
- *   - A stream, an event, memory and a cuBLASLt belong to the card that their thread had turned to. Work on
- *     another card's stream, or of one that this thread has not turned to, is cudaErrorInvalidResourceHandle;
- *     a kernel finds no memory of another card.
+ *   - A stream is a thread with a queue. It works only as far as a caller waits. If no caller waits for an
+ *     item, the item has not run: a missing wait shows every time, not just now and then.
+ *   - A device address is not a host address (a tag bit is set): if host code dereferences one, it crashes.
+ *     Kernels and copies turn device addresses into memory and check them against the allocations; a wrong
+ *     address is cudaErrorIllegalAddress.
+ *   - Copies run between device memory and pinned memory. With pageable memory CUDA would wait without a
+ *     word; here it is cudaErrorInvalidValue.
+ *   - A stream, an event, memory and a cuBLASLt belong to the card that was current in the thread that made
+ *     them. Work on a stream is cudaErrorInvalidResourceHandle if the calling thread's current card is
+ *     another one; a kernel finds no memory on another card.
  *   - All memory starts as 0xff bytes, NaN in every format.
- *   - An error in a queue is met at the next wait, and by every call after it, as CUDA's sticky errors are.
+ *   - The next wait reports an error in a queue, and so does every later call, like CUDA's sticky errors.
  *
- * Environment, read when it is needed:
+ * Environment, read at each use:
  *
  *   FAKE_CUDA_CARDS       number of cards (1); 0: a driver without a card; -1: no driver
- *   FAKE_CUDA_CAPABILITY  compute capability of the cards (9.0)
- *   FAKE_CUDA_MEMORY      MiB of each card (4096)
- *   CUDA_VISIBLE_DEVICES  the cards that the process sees, and in which order: 2,0
- *   FAKE_CUDA_FAIL        kernel:n:launch or kernel:n:run: its n-th (from 1) fails, at once or in the queue;
- *                         group_names:n:launch, group_joins:n:run: NCCL's;
- *                         kernel:n:run:k: in a process that has turned to card k of the machine
- *   FAKE_CUDA_SPOIL       token:id: what the embedding gives for that token is NaN; layer_norm:n: so is the
- * first row of its n-th launch, once FAKE_CUDA_REFUSE      tokens of a product that an algorithm for another
- * number of them refuses FAKE_CUDA_STRAY       how many times as much as they may a search's products err (1)
- *   FAKE_CUDA_EAGER       set: streams work at once, on what they are given too early, too
- *   FAKE_CUDA_MISSING     cuBLASLt, NCCL or cuDeviceGetUuid: the library, or the driver's function, that is
- * not found FAKE_CUDA_LOG         file that takes the counts, as one JSON object, when the process ends */
+ *   FAKE_CUDA_CAPABILITY  the cards' compute capability (9.0)
+ *   FAKE_CUDA_MEMORY      MiB per card (4096)
+ *   CUDA_VISIBLE_DEVICES  the cards that the process sees, in this order: 2,0
+ *   FAKE_CUDA_FAIL        kernel:n:launch: the n-th launch (from 1) fails at once
+ *                         kernel:n:run: the n-th launch fails in the queue
+ *                         kernel:n:run:k: the same, but only on the machine's card k
+ *                         group_names:n:launch, group_joins:n:run: NCCL's calls
+ *   FAKE_CUDA_SPOIL       token:id: the embedding gives NaN for this token
+ *                         layer_norm:n: the n-th launch gives NaN in its first row, once
+ *   FAKE_CUDA_REFUSE      number of tokens: algorithms chosen for another number refuse this one
+ *   FAKE_CUDA_STRAY       a search's products err by this many times the allowed error (1)
+ *   FAKE_CUDA_SLOW        set: each algorithm takes 20 ms longer, except the heuristic's second
+ *   FAKE_CUDA_EAGER       set: streams work at once, even on input that arrives too early
+ *   FAKE_CUDA_MISSING     cuBLASLt, NCCL or cuDeviceGetUuid: this library or driver function is missing
+ *   FAKE_CUDA_LOG         file for the counts: one JSON object, written when the process ends */
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -41,9 +44,9 @@ enum fake_count {
   FAKE_HOST_ALLOCATIONS,
   FAKE_HOST_FREES,
   FAKE_STREAMS,
-  FAKE_STREAMS_FIRST, /* those of the greatest priority */
+  FAKE_STREAMS_FIRST, /* streams with the greatest priority */
   FAKE_EVENTS,
-  FAKE_DESCRIPTORS, /* cuBLASLt's objects made */
+  FAKE_DESCRIPTORS, /* cuBLASLt objects made */
   FAKE_EVENT_RECORDS,
   FAKE_EVENT_WAITS,
   FAKE_STREAM_WAITS,
@@ -59,7 +62,7 @@ enum fake_count {
   FAKE_FIRST_ROWS,
   FAKE_POOL,
   FAKE_MATMUL,
-  FAKE_GROUP_NAMES, /* of NCCL's unique ids */
+  FAKE_GROUP_NAMES, /* NCCL's unique ids */
   FAKE_GROUP_JOINS,
   FAKE_BROADCAST,
   FAKE_TOP_K_ROWS,
@@ -68,45 +71,47 @@ enum fake_count {
   FAKE_COUNTS,
 };
 
-/* Counts since the process began. */
+/* Returns a count since the process began. */
 int64_t fake_counted(enum fake_count count);
 
-/* A cudaEventSynchronize and a cudaStreamWaitEvent that do not wait: what a test builds into a part that must
- * fail then. Of the first, only the call of the number (from 1) that FAKE_CUDA_SKIPPED_WAIT names, if any. */
+/* A cudaEventSynchronize and a cudaStreamWaitEvent that do not wait. A test builds them into a part that must
+ * then fail. If FAKE_CUDA_SKIPPED_WAIT gives a number (from 1), only that call to the first function skips
+ * its wait. */
 cudaError_t fake_event_no_wait(cudaEvent_t event);
 cudaError_t fake_stream_no_wait(cudaStream_t stream, cudaEvent_t event, unsigned int flags);
 
 /* --- For the parts of the fake -------------------------------------------------------------------------- */
 
-/* Returns the count with this amount, so that of calls by several threads each has a number of its own. */
+/* Adds to a count and returns the new count, so that calls from several threads each have their own
+ * number. */
 int64_t fake_add(enum fake_count count, int64_t amount);
 
-/* Work of a stream: gets a copy of what was queued with it. */
+/* A stream's work: gets a copy of the arguments that were queued. */
 typedef cudaError_t fake_work(const void *arguments);
 
 #define FAKE_ARGUMENTS_MAX 512
 
-/* Counts a kernel or product and queues it, unless it is the one that is to fail. */
+/* Counts a kernel or product and queues it, unless this launch must fail. */
 cudaError_t fake_launch(cudaStream_t stream, enum fake_count kind, fake_work *work, const void *arguments,
                         size_t bytes);
 
 /* Queues work that is not a kernel. */
 cudaError_t fake_enqueue(cudaStream_t stream, fake_work *work, const void *arguments, size_t bytes);
 
-/* The memory behind `bytes` bytes at a device address; NULL where they are not inside one allocation on the
- * card that this thread has turned to (a stream's is its own). */
+/* Returns the memory behind `bytes` bytes at a device address. NULL if the bytes are not inside one
+ * allocation on the thread's current card (a stream's thread has the stream's card). */
 void *fake_device(const void *address, size_t bytes);
 
-/* What every call returns since an error in a queue; cudaSuccess until then. */
+/* After an error in a queue, every call returns this error; cudaSuccess before. */
 cudaError_t fake_sticky(void);
 void fake_sticky_set(cudaError_t error);
 
-/* The card that this thread has turned to: the machine's number of it, and the process's. */
+/* The thread's current card, by the machine's number and by the process's number. */
 int32_t fake_card(void);
 int32_t fake_current(void);
 
-/* Of FAKE_CUDA_SPOIL: the number after "what:", or -1. */
+/* The number after "what:" in FAKE_CUDA_SPOIL, or -1. */
 int64_t fake_spoils(const char *what);
 
-/* Of FAKE_CUDA_FAIL: whether this launch, the `number`-th of its kind, fails in the way `how`. */
+/* Whether FAKE_CUDA_FAIL makes this launch, the `number`-th of its kind, fail in the way `how`. */
 bool fake_fails(enum fake_count kind, int64_t number, const char *how);

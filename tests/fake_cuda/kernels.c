@@ -1,10 +1,10 @@
-/* The launchers of cuda/kernels.h: each queues what stands in for its kernel (compute.h). */
+/* The launchers of cuda/kernels.h: each queues the function that replaces its kernel (compute.h). */
 #include "cuda/kernels.h"
 
 #include "tests/fake_cuda/compute.h"
 #include "tests/fake_cuda/fake.h"
 
-/* The memory behind a device address of that many elements; ends the kernel where it is none. */
+/* Turns a device address into memory with so many elements; if there is no such memory, ends the kernel. */
 #define TO_MEMORY(pointer, elements)                                            \
   do {                                                                          \
     (pointer) = fake_device((pointer), (size_t)(elements) * sizeof *(pointer)); \

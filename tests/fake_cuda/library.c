@@ -1,5 +1,5 @@
-/* What stands in for cuda/library.c: the tables' functions are the fake ones, and a library is missing if
- * FAKE_CUDA_MISSING says so. */
+/* Replaces cuda/library.c: the tables hold the fake functions, and a library is missing if FAKE_CUDA_MISSING
+ * says so. */
 #include "cuda/library.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
-/* cuBLASLt's product in plain C, for the forms that cuda/gemm.c asks for: D = epilogue(Aᵀ B + beta C), fp16
- * with fp32 sums, alpha 1; and D = Aᵀ B with D in fp32. Anything else is CUBLAS_STATUS_NOT_SUPPORTED.
+/* cuBLASLt's product in plain C, in the forms that cuda/gemm.c asks for: D = epilogue(Aᵀ B + beta C) in fp16
+ * with fp32 sums and alpha 1; and D = Aᵀ B with D in fp32. Anything else is CUBLAS_STATUS_NOT_SUPPORTED.
  *
- * The fp32 ones are off by as much as cuda/top_k_queries.c lets a tensor core be, and downwards: a search
- * that counted on less would lose hits. FAKE_CUDA_STRAY multiplies that. */
+ * The fp32 results are too low, by exactly the error that cuda/top_k_queries.c allows a tensor core: if a
+ * search expected a smaller error, it would lose hits. FAKE_CUDA_STRAY multiplies this error. */
 #include <cublasLt.h>
 #include <math.h>
 #include <stdlib.h>
@@ -12,12 +12,12 @@
 #include "host/model/half.h"
 #include "tests/fake_cuda/fake.h"
 
-#define ALIGNMENT 256 /* of operands: what an algorithm that the heuristic gives may count on */
-#define PANEL 16      /* outputs, and TOKENS tokens, that are summed at once */
+#define ALIGNMENT 256 /* bytes; the heuristic's algorithms may expect this alignment from operands */
+#define PANEL 16      /* outputs summed at once, for TOKENS tokens */
 #define TOKENS 4
 
-/* What an algorithm holds: the mark that it is one, the tokens that it was chosen for, and whether it does
- * all numbers of them, as the second of the heuristic's does. */
+/* What an algorithm holds: a mark, the number of tokens that it was chosen for, and whether it takes every
+ * other number too, as the heuristic's second algorithm does. */
 #define ALGORITHM 0x6e696e61
 #define SLOW_NANOSECONDS 20000000
 #define REFUSED_EACH 5
@@ -55,7 +55,8 @@ static bool is_scores(const struct product *product) {
   return product->epilogue == CUBLASLT_EPILOGUE_DEFAULT;
 }
 
-/* panels [outputs / PANEL, inputs, PANEL] fp32 from weight [outputs, inputs], zeros where there is none. */
+/* Fills panels [outputs / PANEL, inputs, PANEL] fp32 from weight [outputs, inputs], with zeros past the last
+ * output. */
 static void weight_pack(const struct product *product, float *panels) {
   for (int64_t n = 0; n < (product->outputs + PANEL - 1) / PANEL * PANEL; n++)
     for (int64_t k = 0; k < product->inputs; k++)
@@ -63,7 +64,7 @@ static void weight_pack(const struct product *product, float *panels) {
           n < product->outputs ? half_to_float(product->weight[n * product->inputs + k]) : 0;
 }
 
-/* sum [TOKENS, PANEL] of x [TOKENS, inputs] and one panel. */
+/* sum [TOKENS, PANEL]: x [TOKENS, inputs] times one panel. */
 static void panel_multiply(const float *x, const float *panel, int64_t inputs, float sum[TOKENS][PANEL]) {
   memset(sum, 0, sizeof(float[TOKENS][PANEL]));
   for (int64_t k = 0; k < inputs; k++)
@@ -86,8 +87,8 @@ static void outputs_write(const struct product *product, int64_t token, int64_t 
   }
 }
 
-/* The sums, lowered by all that is left of the bound (2.5 n + 2) u S once the n u S that they may be off
- * themselves is taken away. x [inputs]. */
+/* Writes the sums, lowered as far as the bound (2.5 n + 2) u S allows. The sums themselves may already be off
+ * by n u S, so the rest is subtracted. x [inputs]. */
 static void scores_write(const struct product *product, int64_t token, int64_t first, const float *x,
                          const float *panel, const float *sum) {
   const double off = product->stray * (1.5 * (double)product->inputs + 2) * 0x1p-24;
@@ -142,8 +143,9 @@ static cudaError_t product_run(const void *arguments) {
   return status;
 }
 
-/* Algorithms for other numbers of tokens refuse every fifth number, as a real one may refuse any; and the
- * number that FAKE_CUDA_REFUSE names, with a "!" after it even those that otherwise do all. */
+/* A real algorithm may refuse any number of tokens that it was not chosen for. Here it refuses every fifth
+ * number, and the number in FAKE_CUDA_REFUSE. If "!" follows that number, the algorithm that takes every
+ * number refuses it too. */
 static bool is_refused(const cublasLtMatmulAlgo_t *algorithm, uint64_t tokens) {
   const char *wish = getenv("FAKE_CUDA_REFUSE");
   char *end = NULL;
@@ -193,7 +195,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
              : CUBLAS_STATUS_EXECUTION_FAILED;
 }
 
-/* Refuses what would let the order of a sum change: a preference that does not pin the reduction. */
+/* Refuses a preference that does not pin the reduction, because then the order of a sum could change. */
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t operation,
                                               cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
                                               cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
@@ -253,7 +255,7 @@ cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *operation, cublasC
   return *operation ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_ALLOC_FAILED;
 }
 
-/* Copies an attribute whose size must be right. */
+/* Copies an attribute if its size is right. */
 static cublasStatus_t attribute_set(void *member, size_t size, const void *value, size_t bytes) {
   if (bytes != size) return CUBLAS_STATUS_INVALID_VALUE;
   memcpy(member, value, size);

@@ -7,7 +7,7 @@
 
 #include "tests/fake_cuda/fake.h"
 
-#define DEVICE_TAG ((uintptr_t)1 << 60) /* in no address that a process can have */
+#define DEVICE_TAG ((uintptr_t)1 << 60) /* set in no address that a process can have */
 #define POISON 0xff
 #define ALIGNMENT 256
 #define ALLOCATIONS_MAX 256
@@ -23,8 +23,8 @@ struct allocation {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct allocation allocations[ALLOCATIONS_MAX]; /* by `lock` */
-static size_t device_used[CARDS_MAX];                  /* by `lock` */
+static struct allocation allocations[ALLOCATIONS_MAX]; /* under `lock` */
+static size_t device_used[CARDS_MAX];                  /* under `lock` */
 
 static long environment_number(const char *name, long otherwise) {
   const char *value = getenv(name);
@@ -49,8 +49,8 @@ cudaError_t cudaRuntimeGetVersion(int *version) {
   return cudaSuccess;
 }
 
-/* The machine's number of a card of this process; -1 where it has none of that number. CUDA's list of visible
- * ones ends where something is not the number of a card. */
+/* Returns the machine's number for a card of this process, or -1 if the process has no such card. As in CUDA,
+ * the list of visible cards ends at the first entry that is not a card's number. */
 static int machine_card(int device) {
   const char *visible = getenv("CUDA_VISIBLE_DEVICES");
   const long cards = environment_number("FAKE_CUDA_CARDS", 1);
@@ -80,7 +80,7 @@ cudaError_t cudaGetDeviceCount(int *count) {
   return *count > 0 ? cudaSuccess : cudaErrorNoDevice;
 }
 
-/* The driver's. */
+/* The driver's function. */
 static int device_uuid(cudaUUID_t *uuid, int device) {
   const int card = machine_card(device);
   if (card < 0) return (int)cudaErrorInvalidDevice;
@@ -101,7 +101,8 @@ cudaError_t cudaGetDriverEntryPointByVersion(const char *symbol, void **function
   return cudaSuccess;
 }
 
-/* The cards are as instances of one GPU: the runtime tells that one's uuid, the driver their own. */
+/* The cards look like instances of one GPU: the runtime gives that GPU's uuid, the driver gives each card's
+ * own. */
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device) {
   const char *capability = getenv("FAKE_CUDA_CAPABILITY");
   const int card = machine_card(device);
@@ -195,7 +196,7 @@ static cudaError_t release(const void *address, bool device) {
 
 #define ANY_CARD -1
 
-/* Whether the bytes lie in one allocation of that kind, on that card. */
+/* Whether the bytes are inside one allocation, with this kind and on this card. */
 static bool is_inside(const char *memory, size_t bytes, bool device, int card) {
   bool inside = false;
   pthread_mutex_lock(&lock);

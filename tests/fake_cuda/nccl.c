@@ -1,7 +1,7 @@
-/* NCCL between the processes (or threads) of one machine: a star of sockets around rank 0, whose address the
- * unique id holds. Only communicators that do not block: a thread of each joins the others while its owner
- * asks how far it is. Broadcasts are work of a stream like any other, so nothing is sent that nobody waits
- * for. As with NCCL, whoever does not come is waited for until an abort. */
+/* NCCL between processes (or threads) on one machine: a star of sockets around rank 0, whose address is in
+ * the unique id. Communicators do not block: each has a thread that joins the others while its owner asks for
+ * the state. Broadcasts are a stream's work like any other, so they are sent only if a caller waits. As with
+ * NCCL, the others wait for a missing rank until an abort. */
 #include <nccl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -20,8 +20,8 @@
 #define POLL_MILLISECONDS 5
 #define VERSION 22800
 
-/* What a unique id holds. The listener is a descriptor of the process that made it, where rank 0 must be; in
- * Linux's abstract space no file is left behind. */
+/* What a unique id holds. The listener is a descriptor in the process that made the id, so rank 0 must be
+ * there. Linux's abstract space leaves no file behind. */
 struct meeting {
   char path[32];
   int pid, listener;
@@ -36,18 +36,18 @@ struct parcel {
   uint64_t bytes;
 };
 
+/* The joining thread owns the sockets until `state` changes; after that, the stream owns them. */
 struct ncclComm {
   int rank, ranks, card;
   struct meeting meeting;
-  bool fails; /* to join */
+  bool fails; /* joining fails */
   pthread_t joining;
-  int socket[RANKS_MAX]; /* of rank 0: to every other; of the others: [0] to rank 0; -1: none. Of the joining
-                            thread until `state` is another, then of the stream's */
+  int socket[RANKS_MAX]; /* rank 0: to each other rank; others: [0] to rank 0; -1: none */
   int64_t queued;
-  bool unsettled; /* something was begun, and its owner has not asked since */
+  bool unsettled; /* something was begun, and the owner has not asked since */
   _Atomic(ncclResult_t) state;
   _Atomic bool aborted;
-  _Atomic int users; /* its owner, and work that is queued; the last one frees it */
+  _Atomic int users; /* the owner and queued work; the last user frees it */
 };
 
 /* --- Sockets -------------------------------------------------------------------------------------------- */
@@ -58,7 +58,7 @@ static socklen_t address_fill(struct sockaddr_un *address, const char *path) {
   return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(path));
 }
 
-/* Waits until the socket can do what `events` says; false where there is an abort first. */
+/* Waits until the socket is ready for `events`; false if an abort comes first. */
 static bool socket_ready(const struct ncclComm *comm, int socket, short events) {
   struct pollfd ready = {.fd = socket, .events = events};
   while (!atomic_load(&comm->aborted))
@@ -88,7 +88,7 @@ static bool bytes_receive(const struct ncclComm *comm, int socket, void *bytes, 
 
 /* --- Joining -------------------------------------------------------------------------------------------- */
 
-/* Rank 0: the others, each once and with a card of its own. */
+/* On rank 0: accepts the other ranks, each only once, and each with its own card. */
 static ncclResult_t others_accept(struct ncclComm *comm) {
   int cards[RANKS_MAX] = {comm->card};
   for (int i = 1; i < comm->ranks; i++) {
@@ -180,8 +180,8 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t *comm, int ranks, ncclUniqueId id
   return ncclInProgress;
 }
 
-/* Of a communicator that does not block, any answer may be "in progress": here the first one after each thing
- * that was begun. */
+/* A communicator that does not block may answer "in progress" at any time. This one does so in the first
+ * answer after each new operation. */
 ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t *state) {
   *state = atomic_load(&comm->state);
   if (*state == ncclSuccess && comm->unsettled) *state = ncclInProgress;
@@ -223,7 +223,7 @@ static bool parcel_pass(struct ncclComm *comm, const struct parcel *parcel, void
   return ok;
 }
 
-/* Where a peer has gone the communicator fails and not the card, whose kernel waits for an abort. */
+/* If a peer has gone, the communicator fails but the card does not: the card's kernel waits for an abort. */
 static cudaError_t broadcast_run(const void *arguments) {
   const struct broadcast *broadcast = arguments;
   struct ncclComm *comm = broadcast->comm;
@@ -236,7 +236,7 @@ static cudaError_t broadcast_run(const void *arguments) {
   return memory ? cudaSuccess : cudaErrorIllegalAddress;
 }
 
-/* In place and from rank 0, as cuda/card_group.c asks for it. */
+/* In place and from rank 0, as cuda/card_group.c asks. */
 ncclResult_t ncclBroadcast(const void *from, void *to, size_t count, ncclDataType_t type, int root,
                            ncclComm_t comm, cudaStream_t stream) {
   if (from != to || root != 0 || type != ncclUint8 || !fake_device(to, count)) return ncclInvalidArgument;

@@ -1,5 +1,5 @@
-/* A library that has cuBLASLt's and NCCL's functions, which do nothing, and the version that the build gives
- * it: what test_library.c has cuda/library.c look for. WITHOUT_MATMUL leaves one function out. */
+/* A library with cuBLASLt's and NCCL's functions, which do nothing, and with the version that the build sets.
+ * test_library.c makes cuda/library.c look for this library. WITHOUT_MATMUL leaves one function out. */
 #include <stddef.h>
 
 #include "cuda/library_functions.h"

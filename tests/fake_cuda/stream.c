@@ -1,4 +1,4 @@
-/* Streams and events: each stream a thread that works only as far as someone waits, or at once. */
+/* Streams and events: each stream is a thread that works only as far as a caller waits, or at once. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -16,18 +16,18 @@ struct item {
 struct CUstream_st {
   int32_t card;
   pthread_t thread;
-  pthread_mutex_t lock; /* for all below */
+  pthread_mutex_t lock; /* protects all fields below */
   pthread_cond_t changed;
   struct item *first, **last;
-  int64_t queued, wanted, done; /* items: put in; to be run, since someone waits; run */
+  int64_t queued, wanted, done; /* numbers of items: added; wanted by a wait; run */
   bool closing;
 };
 
 struct CUevent_st {
   int32_t card;
-  cudaStream_t stream;  /* NULL until it is recorded */
-  int64_t ticket;       /* items of the stream that come before it */
-  double *milliseconds; /* of a timed one: when the stream came to it */
+  cudaStream_t stream;  /* NULL: not recorded yet */
+  int64_t ticket;       /* how many items in the stream come before the event */
+  double *milliseconds; /* timed events: when the stream reached the event */
 };
 
 static void *stream_run(void *argument) {
@@ -53,14 +53,15 @@ static void *stream_run(void *argument) {
   return NULL;
 }
 
-/* Lets the stream begin at once, which is as allowed. The stream's lock is held. */
+/* If FAKE_CUDA_EAGER is set, lets the stream begin at once, which CUDA allows too. The caller holds the
+ * stream's lock. */
 static void stream_hasten(cudaStream_t stream) {
   if (!getenv("FAKE_CUDA_EAGER")) return;
   stream->wanted = stream->queued;
   pthread_cond_broadcast(&stream->changed);
 }
 
-/* Has the stream run its first `count` items. */
+/* Makes the stream run its first `count` items, and waits. */
 static cudaError_t stream_reach(cudaStream_t stream, int64_t count) {
   pthread_mutex_lock(&stream->lock);
   if (stream->wanted < count) stream->wanted = count;
@@ -140,7 +141,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return stream_reach(stream, stream_queued(stream));
 }
 
-/* To ask is to wait, in that the work goes on. */
+/* A query lets the work go on, like a wait. */
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
   pthread_mutex_lock(&stream->lock);
   stream->wanted = stream->queued;
@@ -150,7 +151,7 @@ cudaError_t cudaStreamQuery(cudaStream_t stream) {
   return ready ? fake_sticky() : cudaErrorNotReady;
 }
 
-/* What is queued is run first, as CUDA does it. */
+/* Queued work is run first, as in CUDA. */
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   stream_reach(stream, stream_queued(stream));
   pthread_mutex_lock(&stream->lock);

@@ -1,9 +1,9 @@
-/* The CUDA encoder on the fake runtime: its rows, and what it asks of the runtime for them. */
+/* The CUDA encoder on the fake runtime: its rows, and which calls it makes for them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-/* After the headers whose types it uses. */
+/* cmocka.h needs the headers above. */
 #include <cmocka.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -17,13 +17,13 @@
 #include "tests/gpu_check/golden.h"
 
 #define SLOTS 2
-#define HIDDEN_MOST 128  /* of the golden models */
-#define BATCH_TOKENS 120 /* of the batches that are made here */
+#define HIDDEN_MOST 128  /* the golden models' largest */
+#define BATCH_TOKENS 120 /* in the batches made here */
 #define LEAST_COSINE 0.9999
 
-#define SHORT 64 /* tokens of the longest text, for what does not depend on the length */
-#define CARD 1   /* not the one that a new thread has turned to */
-#define LONG 513 /* the twins' attention takes fp64 and its time; the whole length is test_cuda.py's */
+#define SHORT 64 /* longest text, for tests that do not depend on the length */
+#define CARD 1   /* a new thread's current card is 0 */
+#define LONG 513 /* tokens; the twins' attention is slow (fp64), so test_cuda.py tests the whole length */
 
 /* A golden model, its encoder, and all its rows. */
 struct world {
@@ -73,7 +73,7 @@ static bool batch_encode(struct world *world, int32_t slot, int32_t first, int32
          encoder_wait(world->encoder, slot, rows, error);
 }
 
-/* What one thread does: every second batch, on a slot of its own, as the pipeline does it. */
+/* One thread's work: every second batch, on its own slot, as in the pipeline. */
 struct driver {
   struct world *world;
   int32_t slot, batches;
@@ -95,7 +95,7 @@ static void *driver_run(void *argument) {
   return NULL;
 }
 
-/* All texts, on both slots at once. Returns the number of batches. */
+/* Encodes all texts, on both slots at once. Returns how many batches that took. */
 static int32_t world_encode(struct world *world) {
   struct driver driver[SLOTS];
   pthread_t thread[SLOTS];
@@ -214,7 +214,7 @@ static void steady_state_allocates_nothing_and_waits_once_a_batch(void **state) 
   assert_int_equal(counted_since(before, FAKE_ATTENTION), batches * layers);
   assert_int_equal(counted_since(before, FAKE_LAYER_NORM), batches * layers * 2);
   assert_int_equal(counted_since(before, FAKE_MATMUL), batches * layers * 4);
-  assert_int_equal(counted_since(before, FAKE_FIRST_ROWS), batches * 2); /* CLS: of context and of state */
+  assert_int_equal(counted_since(before, FAKE_FIRST_ROWS), batches * 2); /* CLS: in context and in state */
   assert_int_equal(counted_since(before, FAKE_POOL), batches);
   world_close(&world);
 }
@@ -234,7 +234,7 @@ static void ids_and_offsets_go_up_and_rows_and_verdicts_come_down_and_nothing_el
   world_close(&world);
 }
 
-/* bert-mean-v6 pools by the mean; a mean of nothing is zero. */
+/* bert-mean-v6 pools by the mean; a mean over no tokens is zero. */
 static void prompt_tokens_reach_the_pooling(void **state) {
   static const int32_t ids[] = {0, 5, 6, 2}, offsets[] = {0, 4};
   const struct batch whole = {ids, offsets, 1, 0}, part = {ids, offsets, 1, 2}, none = {ids, offsets, 1, 4};

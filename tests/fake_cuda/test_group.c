@@ -1,11 +1,11 @@
-/* Groups of cards whose members do not all come, or come wrongly. The members are threads; the group's
- * patience is 3 seconds here (CMakeLists.txt): two threads come together within them on a busy machine, too.
- * That all goes well in the common case test_together.c shows. */
+/* Groups in which some member does not come, or comes wrongly. The members are threads. The group's patience
+ * is 3 seconds here (CMakeLists.txt), enough for two threads to meet even on a busy machine. test_together.c
+ * tests the common case, in which all goes well. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-/* After the headers whose types it uses. */
+/* cmocka.h needs the headers above. */
 #include <cmocka.h>
 #include <cuda_runtime_api.h>
 #include <pthread.h>
@@ -22,7 +22,7 @@ struct member {
   const char *name;
   int32_t device, number;
   bool broadcasts;
-  pthread_barrier_t *parting; /* or NULL: who gets there leaves with the other */
+  pthread_barrier_t *parting; /* the members leave the group together here; NULL: each alone */
   bool joined, got;
   struct error error;
 };
@@ -110,7 +110,7 @@ static void member_that_never_passes_its_part_is_not_waited_for_without_end(void
   assert_true(member[0].joined && member[1].joined);
   assert_false(member[1].got);
   check_says(&member[1].error, "passing the weights from card to card: not all ranks of this machine came");
-  assert_int_equal(cudaGetLastError(), cudaSuccess); /* the cards are as good as before */
+  assert_int_equal(cudaGetLastError(), cudaSuccess); /* the cards still work */
 }
 
 int main(void) {

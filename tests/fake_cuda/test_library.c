@@ -1,12 +1,12 @@
-/* How cuBLASLt and NCCL are found. The build has put libraries of several versions into folders
- * (CMakeLists.txt), and cuda/library.c is built to look for major version 99, which no machine has. Since the
- * loader reads its path when a process starts, and a library stays once it is found, this program runs itself
+/* How cuBLASLt and NCCL are found. The build puts libraries with several versions into folders
+ * (CMakeLists.txt), and builds cuda/library.c to look for major version 99, which no machine has. The loader
+ * reads its path only when a process starts, and keeps a library once found. So this program starts itself
  * once for each question. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-/* After the headers whose types it uses. */
+/* cmocka.h needs the headers above. */
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 
 static const char *self;
 
-/* What `--say` prints: the version that was found, or the sentence. */
+/* Prints the answer to `--say`: the version that was found, or the error sentence. */
 static int say(const char *library) {
   struct error error = {.message = ""};
   int version = 0;
@@ -37,7 +37,7 @@ static int say(const char *library) {
   return 0;
 }
 
-/* `environment` is all that there is: assignments, with @ for the folder of the libraries. */
+/* `environment`: the whole environment as assignments, with @ for the libraries' folder. */
 static const char *asked(const char *library, const char *environment) {
   static char answer[2048];
   char command[4096], set[2048] = "";

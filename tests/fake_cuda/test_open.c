@@ -1,9 +1,9 @@
-/* Opening the CUDA encoder where it cannot be had: what is wrong, and what to do, in a sentence. */
+/* Opening the CUDA encoder on machines that cannot run it: one sentence says what is wrong and what to do. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-/* After the headers whose types it uses. */
+/* cmocka.h needs the headers above. */
 #include <cmocka.h>
 #include <math.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@ static void check_says(const struct error *error, enum error_code code, const ch
   if (!strstr(error->message, phrase)) fail_msg("\"%s\" is not in \"%s\"", phrase, error->message);
 }
 
-/* Opening must fail with that phrase, and leave nothing on the card. */
+/* Fails unless opening fails with this phrase and leaves nothing on the card. */
 static void check_refused(const struct model *model, const struct encoder_options *options, int32_t device,
                           enum error_code code, const char *phrase) {
   struct error error = {.message = ""};
@@ -102,7 +102,7 @@ static void card_is_known_by_the_same_name_whatever_its_number(void **state) {
   unsetenv("FAKE_CUDA_CARDS");
 }
 
-/* The fake cards are as instances of one GPU. */
+/* The fake cards look like instances of one GPU. */
 static void instances_of_one_gpu_have_names_of_their_own(void **state) {
   struct cuda_card cards[CUDA_CARDS_MAX];
   struct error error;
@@ -223,8 +223,8 @@ static void failed_launch_names_kernel_layer_and_batch(void **state) {
   model_close(model);
 }
 
-/* Rows of a batch of four tokens while algorithms refuse what `refused` says, when the product is opened, and
- * then when it is run. */
+/* Encodes a batch of four tokens. Algorithms refuse the number `at_open` when the product is opened, and
+ * `at_run` when it is run. */
 static void rows_encode(const struct model *model, const char *at_open, const char *at_run, uint16_t *row) {
   static const int32_t ids[] = {0, 5, 7, 2}, offsets[] = {0, 4};
   const struct encoder_options options = options_of(model);
@@ -240,7 +240,7 @@ static void rows_encode(const struct model *model, const char *at_open, const ch
   encoder_close(encoder);
 }
 
-/* The least of the smallest class is 1. */
+/* 1 is the smallest class's least number of tokens. */
 static void algorithm_that_refuses_a_number_of_tokens_gives_way_to_one_for_that_number(void **state) {
   static const char *const refused[][2] = {{"1", "1"}, {"1!", "1!"}, {"0", "4"}, {"0", "4!"}, {"1!", "4!"}};
   struct model *model = model_of_golden();

@@ -1,10 +1,10 @@
-/* Rows that cannot be stored end the wait for their batch: which sequence, where in the model it began, and
- * what to do. */
+/* A row that cannot be stored ends the wait for its batch. The error says which sequence it is, where in the
+ * model the fault began, and what to do. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-/* After the headers whose types it uses. */
+/* cmocka.h needs the headers above. */
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 #define MEAN "bert-mean-v6"
 #define ANY_SEQUENCE (-2)
 
-/* Three sequences: the second has token 7, the last one is an empty text. */
+/* Three sequences: the second has token 7, the last is an empty text. */
 static const int32_t ids[] = {0, 5, 6, 2, 0, 5, 7, 2, 0, 2}, offsets[] = {0, 4, 8, 10};
 static const struct batch three = {ids, offsets, 3, 0}, filled = {ids, offsets, 2, 0};
 static const struct batch empty = {ids + 8, (const int32_t[]){0, 2}, 1, 0};
@@ -26,7 +26,7 @@ struct world {
   struct model *model;
   struct encoder *encoder;
   uint16_t *rows[2];
-  struct tensor changed; /* stands in for one of the model's */
+  struct tensor changed; /* replaces one of the model's tensors */
   float *numbers;
   struct error error;
 };
@@ -39,7 +39,7 @@ static void world_open(struct world *world, const char *name) {
   if (!world->model) fail_msg("%s", world->error.message);
 }
 
-/* Fills a tensor with one number, and every second row with its opposite. */
+/* Fills a tensor with one number, and every second row with its negative. */
 static void tensor_fill(struct world *world, const struct tensor **tensor, float number) {
   world->changed = **tensor;
   world->numbers = malloc((size_t)world->changed.elements * sizeof *world->numbers);
@@ -95,13 +95,13 @@ static void row_that_is_not_finite_names_its_sequence_and_the_embedding(void **s
                   "the text's row is not finite: the embedding, before layer 0, already gives");
     assert_non_null(strstr(world.error.message, "pass --device cpu"));
     unsetenv("FAKE_CUDA_SPOIL");
-    assert_true(encode(&world, &three)); /* the slot goes on */
+    assert_true(encode(&world, &three)); /* the slot can still be used */
     assert_int_equal(encoder_blamed(world.encoder, 0), -1);
     world_close(&world);
   }
 }
 
-/* Weights that fp16 holds, and inner activations that it does not hold any more. */
+/* fp16 can hold the weights, but not the inner activations that they cause. */
 static void overflow_names_the_first_layer_that_has_it(void **state) {
   static const char *const models[] = {CLS, MEAN};
   (void)state;
@@ -134,7 +134,7 @@ static void wrong_number_that_does_not_come_again_points_to_the_hardware(void **
   world_close(&world);
 }
 
-/* The last LayerNorm gives zeros: wrong for a text, right for none. */
+/* The last LayerNorm gives zeros, which is wrong for a text but right for an empty one. */
 static void zero_row_is_refused_unless_the_text_is_empty(void **state) {
   struct world world;
   (void)state;

@@ -1,10 +1,10 @@
-/* Ranks that open their encoders together: cards and weights, and one rank's error. The ranks are threads, so
- * that ThreadSanitizer can watch. */
+/* Ranks that open their encoders together: cards and weights, and an error on one rank. The ranks are
+ * threads, so that ThreadSanitizer can watch. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-/* After the headers whose types it uses. */
+/* cmocka.h needs the headers above. */
 #include <cmocka.h>
 #include <math.h>
 #include <stdio.h>
@@ -16,9 +16,9 @@
 #include "tests/unit/ranks/thread_world.h"
 
 #define RANKS 3
-#define HIDDEN 128 /* of the golden model */
+#define HIDDEN 128 /* the golden model's */
 
-/* One rank: what it is told, and what comes of it. */
+/* One rank: its orders and its results. */
 struct rank {
   struct hub *hub;
   int32_t number;
@@ -33,7 +33,7 @@ struct rank {
   struct error why, error;
 };
 
-/* The row of a short text. */
+/* Encodes a short text. */
 static bool encode(struct encoder *encoder, uint16_t *row, struct error *error) {
   static const int32_t ids[] = {0, 5, 7, 2}, offsets[] = {0, 4};
   uint16_t *rows[] = {row};
@@ -139,7 +139,7 @@ static void ranks_that_nccl_has_no_way_for_read_for_themselves(void **state) {
   assert_memory_equal(rank[2].row, rank[0].row, sizeof rank[0].row);
   assert_non_null(strstr(rank[0].why.message, "every rank reads the weights itself: preparing"));
   assert_non_null(strstr(rank[0].why.message, "NCCL says \"unhandled system error\""));
-  assert_int_equal(rank[2].why.code, ERROR_NONE); /* it is said once */
+  assert_int_equal(rank[2].why.code, ERROR_NONE); /* only one rank reports it */
 }
 
 static void ranks_of_a_machine_with_different_models_are_refused(void **state) {
@@ -197,7 +197,7 @@ static void ranks_that_may_choose_take_the_cpu_together(void **state) {
   struct rank rank[RANKS] = {{.broken_weights = true}, {0}, {0}};
   (void)state;
 #ifdef __SANITIZE_THREAD__
-  skip(); /* the ranks would be threads inside oneDNN, which ThreadSanitizer does not see into */
+  skip(); /* the ranks would be threads inside oneDNN, which ThreadSanitizer cannot see into */
 #endif
   ranks_run(rank);
   for (int32_t i = 0; i < RANKS; i++) {

@@ -1,10 +1,10 @@
-/* Exact search on a card, with the fake runtime, whose products err as far as they may: the lists must be
- * those of the CPU, bit for bit, whatever the passages, their order, and how little is worked on at once. */
+/* Exact search on a card, with the fake runtime, whose products err as far as allowed. The lists must equal
+ * the CPU's, bit for bit, for any passages in any order and for any step size. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-/* After the headers whose types it uses. */
+/* cmocka.h needs the headers above. */
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +18,11 @@
 #define HALF_INFINITY 0x7c00
 #define HALF_MOST 0x7bff
 
-/* Small enough for many chunks, steps and blocks of queries, and for lists of candidates that overflow. */
+/* So small that there are many chunks, steps and query blocks, and that candidate lists overflow. */
 static const struct top_k_card_sizes tight = {.chunk_rows = 160, .scores = 2048, .candidates = 300};
 static const struct top_k_card_sizes wide = {.chunk_rows = 640, .scores = 1 << 20, .candidates = 1 << 16};
 
-/* A search, to be done twice. */
+/* A search, to be run twice. */
 struct world {
   struct top_k_options options;
   uint16_t *rows;
@@ -49,7 +49,7 @@ static void world_free(struct world *world) {
   free(world->rows);
 }
 
-/* Pieces of 77 rows, the last ones first. */
+/* Hands out pieces with 77 rows, the last rows first. */
 struct backwards {
   const struct world *world;
   atomic_int left;
@@ -85,7 +85,7 @@ static struct top_k *world_search(const struct world *world, bool on_card,
   return top_k;
 }
 
-/* Lists that any score may enter, and that only count. */
+/* Lists that accept any score and only count. */
 static void least_none(void *context, int32_t w, int64_t first, int32_t count, float *least) {
   (void)context, (void)w, (void)first;
   for (int32_t q = 0; q < count; q++) least[q] = -INFINITY;
@@ -114,7 +114,7 @@ static void world_check(const struct world *world) {
     const int64_t selections = fake_counted(FAKE_TOP_K_SELECT);
     struct top_k *card = world_search(world, true, sizes[i % 2], i < 2);
     lists_compare(world, card, cpu);
-    assert_true(fake_counted(FAKE_TOP_K_SELECT) > selections); /* it was the card that searched */
+    assert_true(fake_counted(FAKE_TOP_K_SELECT) > selections); /* the card did the search */
     top_k_close(card);
   }
   top_k_close(cpu);
@@ -137,7 +137,7 @@ static void lists_are_those_of_the_cpu(void **state) {
   }
 }
 
-/* Whole stretches of equal passages: ties that go on past the end of every list. */
+/* Whole stretches have equal passages: ties go on past the end of every list. */
 static void ties_stand_as_on_the_cpu(void **state) {
   (void)state;
   struct world world;
@@ -152,7 +152,7 @@ static void ties_stand_as_on_the_cpu(void **state) {
   world_free(&world);
 }
 
-/* Passages whose scores differ by less than a product errs, around the end of the list. */
+/* Around a list's end, passages' scores differ by less than a product's error. */
 static void hits_closer_than_a_product_can_tell_are_not_lost(void **state) {
   (void)state;
   struct world world;
@@ -160,7 +160,7 @@ static void hits_closer_than_a_product_can_tell_are_not_lost(void **state) {
   uint32_t seed = 7;
   for (int64_t r = 0; r < 1200; r++) {
     memcpy(world.rows + r * 64, world.rows, 128);
-    for (int i = 0; i < 2; i++) { /* a last bit or two, somewhere */
+    for (int i = 0; i < 2; i++) { /* one or two last bits, somewhere */
       seed = seed * 1664525u + 1013904223u;
       world.rows[r * 64 + (seed >> 24) % 64] ^= 1;
     }
@@ -174,7 +174,7 @@ static int row_compare(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Every passage is better than all before it, for every query: each step finds nothing but candidates. */
+/* For every query, each passage is better than all passages before it: every passage becomes a candidate. */
 static void passages_in_rising_order_overflow_and_are_all_found(void **state) {
   (void)state;
   struct world world;
@@ -212,7 +212,7 @@ static void broken_and_extreme_passages_follow_the_cpu(void **state) {
   world_free(&world);
 }
 
-/* A broken encoder's archive: nothing is found, and nothing is listed that would have to be looked at. */
+/* A broken encoder's archive: the search finds no hit and lists no candidate to look at. */
 static void nan_rows_do_not_flood(void **state) {
   (void)state;
   struct world world;
@@ -228,13 +228,13 @@ static void nan_rows_do_not_flood(void **state) {
   world_free(&world);
 }
 
-/* An algorithm is chosen for one number of passages and used for others, of which cuBLASLt may refuse some.
- */
+/* An algorithm is chosen for one number of passages and used for other numbers, some of which cuBLASLt may
+ * refuse. */
 static void steps_that_the_algorithm_refuses_get_one_of_their_own(void **state) {
   (void)state;
   struct world world;
   world_make(&world, 14, 900, 20, 32, (const int32_t[]){32, 8}, 2);
-  for (int tokens = 32; tokens <= 128; tokens *= 2) { /* the first steps of this search, and the least */
+  for (int tokens = 32; tokens <= 128; tokens *= 2) { /* the first steps in this search, and the smallest */
     char number[16];
     snprintf(number, sizeof number, "%d", tokens);
     setenv("FAKE_CUDA_REFUSE", number, 1);
@@ -244,7 +244,7 @@ static void steps_that_the_algorithm_refuses_get_one_of_their_own(void **state) 
   world_free(&world);
 }
 
-/* Queries that fp16 does not hold cannot go through a product of fp16. */
+/* If fp16 cannot hold a query, an fp16 product cannot search for it. */
 static void other_queries_are_searched_without_the_card(void **state) {
   (void)state;
   static const float others[] = {0.1f, 70000, NAN, INFINITY, 0x1p-25f};
@@ -263,7 +263,7 @@ static void other_queries_are_searched_without_the_card(void **state) {
   }
 }
 
-/* Half of the passages in a scan each, and the lists of two searches put together. */
+/* Two scans with half the passages each, and the lists from two searches merged. */
 static void scans_and_searches_add_up(void **state) {
   (void)state;
   struct error error = {.message = ""};
@@ -289,7 +289,7 @@ static void scans_and_searches_add_up(void **state) {
   world_free(&world);
 }
 
-/* Card 1, from threads that have turned to card 0, as all have at first. */
+/* The search uses card 1, but the threads' current card is 0, as in every new thread. */
 static void any_thread_may_search_on_any_card(void **state) {
   (void)state;
   struct error error = {.message = ""};
@@ -315,7 +315,7 @@ static void any_thread_may_search_on_any_card(void **state) {
   assert_ok(top_k_card_send(card, 0, 100, &error), &error);
   assert_int_equal(cudaSetDevice(0), cudaSuccess);
   assert_ok(top_k_card_run(card, 0, 100, &lists, &error), &error);
-  assert_int_equal(taken, 3 * 100); /* since no bar was set */
+  assert_int_equal(taken, 3 * 100); /* no bar was set */
   assert_int_equal(cudaSetDevice(0), cudaSuccess);
   top_k_card_close(card);
   unsetenv("FAKE_CUDA_CARDS");
@@ -339,9 +339,9 @@ static void more_passages_cost_no_allocation(void **state) {
   assert_ok(top_k_scan_rows(card, &all, &error), &error);
   for (size_t i = 0; i < sizeof made / sizeof *made; i++)
     assert_int_equal(fake_counted(made[i]), before[made[i]]);
-  /* Every passage goes up once, whatever the number of widths. */
+  /* Every passage goes up once, no matter how many widths there are. */
   const int64_t control = fake_counted(FAKE_TOP_K_SELECT) - before[FAKE_TOP_K_SELECT];
-  const int64_t control_bytes = 16 + 4 * 16; /* of a step: ten queries make a block of sixteen */
+  const int64_t control_bytes = 16 + 4 * 16; /* per step: ten queries make a block of sixteen */
   assert_int_equal(fake_counted(FAKE_BYTES_UP) - before[FAKE_BYTES_UP], 1000 * 64 + control * control_bytes);
   top_k_close(card);
   world_free(&world);
@@ -416,7 +416,7 @@ static void failure_on_the_card_ends_the_scan(void **state) {
   const struct passages all = {world.rows, 0, 1000};
   assert_false(top_k_scan_rows(card, &all, &error));
   unsetenv("FAKE_CUDA_FAIL");
-  if (!getenv("FAKE_CUDA_EAGER")) assert_says(&error, "a step of the search"); /* else any call's */
+  if (!getenv("FAKE_CUDA_EAGER")) assert_says(&error, "a step of the search"); /* else by any call */
   assert_says(&error, "cudaErrorLaunchFailure");
   assert_int_equal(error.code, ERROR_DEVICE);
   top_k_close(card);

@@ -1,5 +1,5 @@
-/* The part of cuBLASLt that cuda/gemm.c uses, for the fake one: names, values and signatures as in CUDA 13.
- */
+/* The part of cuBLASLt that cuda/gemm.c uses, for the fake cuBLASLt. Names, values and signatures as in CUDA
+ * 13. */
 #pragma once
 
 #include <cuda_runtime_api.h>

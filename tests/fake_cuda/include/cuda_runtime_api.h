@@ -1,5 +1,5 @@
-/* The part of CUDA's runtime that cuda/ uses, for the fake one (tests/fake_cuda/fake.h): names, values and
- * signatures as in CUDA 13. */
+/* The part of CUDA's runtime that cuda/ uses, for the fake runtime (tests/fake_cuda/fake.h). Names, values
+ * and signatures as in CUDA 13. */
 #pragma once
 
 #include <stddef.h>

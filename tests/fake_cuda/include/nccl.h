@@ -1,4 +1,4 @@
-/* The part of NCCL that cuda/card_group.c uses, for the fake one: names, values and signatures as in NCCL
+/* The part of NCCL that cuda/card_group.c uses, for the fake NCCL. Names, values and signatures as in NCCL
  * 2.28. */
 #pragma once
 
@@ -29,7 +29,7 @@ typedef struct {
 
 typedef struct ncclComm *ncclComm_t;
 
-/* Of the real one's members, the first that counts. */
+/* Only the first member that matters in the real struct. */
 typedef struct {
   int blocking;
 } ncclConfig_t;
