@@ -1,4 +1,4 @@
-/* What cuda/attention_plan.c must not do: tiles of one size for all texts. */
+/* What cuda/attention_plan.c must not do: use one tile size for all texts. */
 #include "cuda/kernels.h"
 
 struct attention_plan attention_plan_make(const int32_t *offsets, int32_t sequences, int32_t head_size) {

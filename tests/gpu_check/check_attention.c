@@ -1,6 +1,6 @@
-/* Attention against its twin: on the tiles that its plan must have chosen, over a grid of several waves. The
- * twin does some queries of every text, all heads; that the rest is right too follows from the other tile
- * size, whose bits must be the same everywhere. */
+/* Attention against its twin, on the tiles that its plan must have chosen, over a grid of several waves. The
+ * twin computes some queries in every text, for all heads. The other queries are right too if the other tile
+ * size gives the same bits everywhere. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +11,12 @@
 #include "tests/gpu_check/kernel_case.h"
 
 #define TOLERANCE 0.004 /* see check_kernels.c */
-#define ROWS_SHORT 64   /* queries in a tile: cuda/kernels.h */
+#define ROWS_SHORT 64   /* queries per tile: cuda/kernels.h */
 #define ROWS_LONG 128
-#define LONG_HEAD_MAX 64 /* heads above it have short tiles only */
+#define LONG_HEAD_MAX 64 /* larger heads have only short tiles */
 #define QUERIES_SPREAD \
-  9                   /* of each text that the twin does: evenly spread, the first and the last among them */
-#define WAVE_BLOCKS 5 /* at most, on a multiprocessor: cuda/attention.cu */
+  9                   /* queries per text that the twin computes: the first, the last, and some in between */
+#define WAVE_BLOCKS 5 /* most blocks on a multiprocessor: cuda/attention.cu */
 
 struct tiles {
   struct attention_plan plan;
@@ -35,7 +35,7 @@ static struct attention_plan plan_of(const struct kernel_case *this, int32_t row
   return plan;
 }
 
-/* The card's list of tiles, which must be the twin's. */
+/* Makes the card's tile list, and checks that it equals the twin's. */
 static bool tiles_open(struct tiles *tiles, struct kernel_case *this, int32_t rows, struct error *error) {
   tiles->plan = plan_of(this, rows);
   const size_t bytes = (size_t)tiles->plan.tiles * sizeof *tiles->host;
@@ -74,7 +74,7 @@ static bool attention_run(struct kernel_case *this, int32_t rows, struct error *
   return done;
 }
 
-/* part [tokens, head_size] fp32 = the case's q (0), k (1) or v (2) of one text and head. */
+/* part [tokens, head_size] fp32 = the case's q (0), k (1) or v (2) for one text and head. */
 static void part_convert(const struct kernel_case *this, int32_t sequence, int32_t head, int which,
                          float *part) {
   const int32_t first = this->offsets[sequence], tokens = this->offsets[sequence + 1] - first;
@@ -85,7 +85,7 @@ static void part_convert(const struct kernel_case *this, int32_t sequence, int32
       part[t * this->head_size + i] = half_to_float(from[t * 3 * this->hidden + i]);
 }
 
-/* The largest difference over the chosen queries of one text and head; part and weight are scratch. */
+/* The largest difference over the chosen queries in one text and head; part and weight are scratch. */
 static double head_differ(const struct kernel_case *this, int32_t sequence, int32_t head, float *part,
                           double *weight) {
   const int32_t first = this->offsets[sequence], tokens = this->offsets[sequence + 1] - first;
@@ -105,7 +105,7 @@ static double head_differ(const struct kernel_case *this, int32_t sequence, int3
 }
 
 static bool twin_differ(const struct kernel_case *this, double *worst, struct error *error) {
-  const size_t longest = (size_t)this->tokens; /* no text is longer than all of them */
+  const size_t longest = (size_t)this->tokens; /* no text is longer than all texts together */
   float *part = malloc(longest * 3 * (size_t)this->head_size * sizeof *part);
   double *weight = malloc(longest * sizeof *weight);
   const bool done = part && weight;
@@ -118,8 +118,8 @@ static bool twin_differ(const struct kernel_case *this, double *worst, struct er
   return done || error_set_memory(error, longest * sizeof *weight, "attention's twin");
 }
 
-/* The case must reach the kernel that it is for: without this line, a batch with one long text would check
- * the long tiles alone. */
+/* Each case must reach the kernel that it is meant for: without this line, a batch with one long text would
+ * check only the long tiles. */
 static void plan_add(struct kernel_case *this, int32_t rows, int32_t wanted) {
   const struct cuda_card *card = &this->check->card;
   const int64_t blocks = (int64_t)plan_of(this, rows).tiles * this->heads;
@@ -132,7 +132,7 @@ static void plan_add(struct kernel_case *this, int32_t rows, int32_t wanted) {
            this->name);
 }
 
-/* The other tile size over the same batch: not one bit may differ. */
+/* Runs the other tile size over the same batch: not one bit may differ. */
 static bool other_tiles_check(struct kernel_case *this, int32_t rows, struct error *error) {
   const int32_t other = rows == ROWS_SHORT ? ROWS_LONG : ROWS_SHORT;
   const size_t bytes = context_count(this) * sizeof(uint16_t);

@@ -1,5 +1,5 @@
-/* What the card itself can do, sustained: a card that has just been idle runs faster for a moment than one
- * that has worked for a second. */
+/* What the card itself can sustain: after idle time a card runs faster for a moment than after a second of
+ * work. */
 #include <math.h>
 
 #include "cuda/check.h"

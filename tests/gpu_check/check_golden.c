@@ -1,5 +1,5 @@
-/* The golden models, end to end. They travel inside the program and are unpacked for the reader of model
- * folders. */
+/* The golden models, end to end. They are stored inside the program and unpacked for the code that reads
+ * model folders. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,7 +28,7 @@ static bool file_unpack(const char *folder, const struct golden_file *file, stru
   return true;
 }
 
-/* Removes what was unpacked, folders after what is in them. */
+/* Removes the unpacked files, then their folders. */
 static void files_remove(const char *folder) {
   char path[512];
   for (const struct golden_file *file = golden_files; file->name; file++) {
@@ -78,8 +78,7 @@ static bool model_check(struct check *check, const char *folder, const char *nam
                                           .max_tokens = golden.model->config.shape.max_tokens,
                                           .width_count = 1,
                                           .widths = {hidden}};
-  /* On the fake runtime a text of 8,192 tokens takes a minute, and its length is not what a dry run is for.
-   */
+  /* On the fake runtime a text of 8,192 tokens takes a minute, and a dry run does not need that length. */
   if (check->scale == &scale_small) golden_cut(&golden, 64);
   struct encoder *encoder = encoder_cuda_open(golden.model, &options, check->card.device, error);
   const bool done = encoder && golden_encode(&golden, encoder, hidden, &worst, error);

@@ -1,5 +1,5 @@
-/* Every kernel against its plain C twin on the same random numbers. What the emulator of tests/simt has shown
- * for the source, this shows for the code that a compiler and a card made of it. */
+/* Every kernel against its plain C twin on the same random numbers. The emulator in tests/simt has tested the
+ * source; this tests the code that a compiler and a card made from it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,8 +7,8 @@
 #include "cuda/twins.h"
 #include "tests/gpu_check/kernel_case.h"
 
-/* fp16 rounds to 1 in 2,048; the kernels sum in fp32, the twins in fp64, so that a result near the middle of
- * two fp16 numbers may go either way, and attention's weights are rounded to fp16 before they are used. */
+/* fp16 rounds to 1 in 2,048. The kernels sum in fp32, the twins in fp64, so a result near the middle between
+ * two fp16 numbers may round either way. Attention also rounds its weights to fp16 before it uses them. */
 #define TOLERANCE_NORM 0.004
 #define TOLERANCE_POOL 0.0006
 #define WIDTH_LEAST 8
@@ -36,7 +36,7 @@ static bool norm_check(struct kernel_case *this, struct error *error) {
   return done;
 }
 
-/* The input's rows serve as all tables: token t is word t, and its position is where it stands. */
+/* The input's rows serve as all tables: token t is word t, and its position is its place in the text. */
 static bool embedding_check(struct kernel_case *this, struct error *error) {
   const size_t hidden = (size_t)this->hidden;
   int32_t *ids = malloc((size_t)this->tokens * sizeof *ids);
@@ -82,8 +82,8 @@ static bool first_rows_check(struct kernel_case *this, struct error *error) {
          case_compare(this, "first tokens", count, 0, error);
 }
 
-/* hidden, three quarters of it, and halves down to WIDTH_LEAST; the rows of each begin at a multiple of 16
- * bytes from `rows`. Returns how many numbers lie up to the last one's end. */
+/* Lays out hidden, three quarters of hidden, and halves down to WIDTH_LEAST. Each width's rows begin at a
+ * multiple of 16 bytes from `rows`. Returns how many numbers there are up to the last width's end. */
 static size_t widths_lay(struct kernel_widths *widths, const struct kernel_case *this, uint16_t *rows) {
   size_t end = 0;
   *widths = (struct kernel_widths){.count = 0};
@@ -100,7 +100,7 @@ static size_t widths_lay(struct kernel_widths *widths, const struct kernel_case 
 
 enum pooled { POOLED_FIRST, POOLED_GATHERED, POOLED_MEAN };
 
-/* POOLED_GATHERED: the input's first rows are those of first tokens, as CLS models pool them. */
+/* POOLED_GATHERED: the input's first rows are the first tokens' rows, as CLS models pool them. */
 static bool pool_check(struct kernel_case *this, enum pooled pooled, struct error *error) {
   static const char *const names[] = {"pooling, first token", "pooling, gathered rows", "pooling, mean"};
   const bool mean = pooled == POOLED_MEAN, gathered = pooled == POOLED_GATHERED;
@@ -117,7 +117,7 @@ static bool pool_check(struct kernel_case *this, enum pooled pooled, struct erro
       !case_read(this, count, error))
     return false;
   double worst = 0;
-  for (int32_t w = 0; w < host.count; w++) { /* not the gaps between them, which are NaN here and there */
+  for (int32_t w = 0; w < host.count; w++) { /* skip the gaps between widths: they may hold NaN */
     const double off = halves_differ(this->output + (host.rows[w] - this->expected), host.rows[w],
                                      (size_t)this->sequences * (size_t)host.width[w]);
     if (off > worst) worst = off;

@@ -1,6 +1,6 @@
-/* The four products of a layer as the encoder runs them, against sums in fp64: for many numbers of tokens,
- * since an algorithm that was chosen for one number does all of its class (cuda/gemm.h); a few rows of each,
- * the first and the last among them. GELU is held against both of its forms. */
+/* A layer's four products as the encoder runs them, against sums in fp64, for many numbers of tokens: an
+ * algorithm chosen for one number serves its whole class (cuda/gemm.h). Each check reads a few rows, with the
+ * first and the last. GELU is compared with both its forms. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -60,7 +60,7 @@ static bool case_make(struct product_case *this, struct check *check, struct cud
          (this->gemm = cuda_gemm_open(this->blas, &shape, check->scale->batch_tokens, error));
 }
 
-/* What the epilogue makes of a sum; `form` is 0 for GELU's tanh form, 1 for its erf form. */
+/* Applies the epilogue to a sum; `form`: 0 for GELU's tanh form, 1 for its erf form. */
 static double activated(double x, enum cuda_gemm_epilogue epilogue, int form) {
   const double root = 0.79788456080286535588; /* sqrt(2 / pi) */
   if (epilogue != CUDA_GEMM_BIAS_GELU) return x;
@@ -88,7 +88,7 @@ static void row_compare(struct product_case *this) {
   }
 }
 
-/* A residual is added to what was there, so the row is read before the run too. */
+/* A residual is added to the old row, so the row is read before the run too. */
 static bool tokens_check(struct product_case *this, int32_t tokens, struct error *error) {
   const size_t outputs = (size_t)this->shape.outputs, inputs = (size_t)this->shape.inputs;
   for (int r = 0; r < ROWS && r < tokens; r++) {

@@ -1,5 +1,5 @@
-/* Exact search on the card: how far its products are off, beside the bound that the search trusts
- * (cuda/top_k_queries.c); its lists beside those of the CPU; and passages a second. */
+/* Exact search on the card: its products' error beside the bound that the search trusts
+ * (cuda/top_k_queries.c), its lists beside the CPU's, and passages a second. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -12,9 +12,9 @@
 
 #define THREADS 8
 #define K 100
-#define STEP_ROWS 16           /* TOP_K_ROWS of cuda/top_k_state.h */
-#define PASSAGES_MAX (1 << 14) /* of a chunk of width 1024: the largest step */
-#define CORNER 256             /* passages, and as many queries, whose products are looked at */
+#define STEP_ROWS 16           /* TOP_K_ROWS in cuda/top_k_state.h */
+#define PASSAGES_MAX (1 << 14) /* in a chunk of width 1024: the largest step */
+#define CORNER 256             /* passages, and queries, whose products are checked */
 
 static int32_t multiple_up(int32_t count, int32_t of) {
   return (count + of - 1) / of * of;
@@ -22,8 +22,8 @@ static int32_t multiple_up(int32_t count, int32_t of) {
 
 /* --- The products' error -------------------------------------------------------------------------------- */
 
-/* Products of the search's own shape, since cuBLASLt chooses an algorithm by it: a block of queries, and as
- * many passages as a step of width 1024 has at most (cuda/top_k_card.c). */
+/* Products with the shapes that the search uses, because cuBLASLt chooses an algorithm by the shape: a query
+ * block, and as many passages as a step at width 1024 can have (cuda/top_k_card.c). */
 struct products {
   int32_t width, queries, passages;
   uint16_t *host_queries, *host_passages; /* [queries, width], [passages, width] */
@@ -53,7 +53,7 @@ static uint16_t *rows_make(size_t count, bool positive, uint64_t seed) {
   return rows;
 }
 
-/* Numbers of both signs, or all positive: then the sum grows all the way, and with it what is cut off. */
+/* Numbers with both signs, or all positive: then the sum grows all the way, and so does what is cut off. */
 static bool products_open(struct products *products, struct check *check, int32_t width, bool positive,
                           struct error *error) {
   const int32_t most = check->scale->search_passages / STEP_ROWS * STEP_ROWS;
@@ -78,7 +78,7 @@ static bool products_open(struct products *products, struct check *check, int32_
          (products->gemm = cuda_gemm_open(products->blas, &shape, products->passages, error));
 }
 
-/* |score - Σ q p| / (|q| |p|) in units of 2^-24; in fp64 these sums are as good as exact. */
+/* |score - Σ q p| / (|q| |p|) in units of 2^-24; in fp64 these sums are practically exact. */
 static double score_error(const struct products *products, int32_t query, int32_t passage, float score) {
   const uint16_t *q = products->host_queries + (int64_t)query * products->width;
   const uint16_t *p = products->host_passages + (int64_t)passage * products->width;
@@ -93,7 +93,7 @@ static double score_error(const struct products *products, int32_t query, int32_
   return (isnan(off) ? (double)INFINITY : off) / 0x1p-24;
 }
 
-/* The largest error in the last corner of the product of `step` passages, where its tiles are cut. */
+/* The largest error in the last corner of the product with `step` passages, where its tiles are cut. */
 static bool products_measure(const struct products *products, struct check *check, int32_t step,
                              double *worst, struct error *error) {
   const int32_t queries = products->queries, rows = step < CORNER ? step : CORNER, first = step - rows;
@@ -110,7 +110,7 @@ static bool products_measure(const struct products *products, struct check *chec
   return true;
 }
 
-/* The first step of a search, and its largest. */
+/* Checks a search's first step, and its largest. */
 static bool error_check(struct check *check, int32_t width, bool positive, struct error *error) {
   const double bound = 2.5 * width + 2; /* cuda/top_k_queries.c */
   struct products products;
@@ -139,8 +139,7 @@ struct corpus {
   int32_t width;
 };
 
-/* Rows of length 1. Queries are passages that were moved somewhat, so that the best hits stand out a little.
- */
+/* Rows of length 1. Queries are passages moved by a little, so that the best hits stand out a bit. */
 static bool corpus_make(struct corpus *corpus, const struct check_scale *scale, int32_t width,
                         struct error *error) {
   const int64_t count = scale->search_passages, queries = scale->search_queries;
@@ -172,7 +171,7 @@ static void corpus_free(struct corpus *corpus) {
   free(corpus->queries);
 }
 
-/* A search of the corpus, and its scan's seconds. At width / 2 too, so that rows are derived on the card. */
+/* Searches the corpus and times the scan. Also searches at width / 2, so that the card derives rows. */
 static struct top_k *corpus_search(const struct corpus *corpus, const struct check *check, bool on_card,
                                    double *seconds, struct error *error) {
   const struct passages all = {corpus->rows, 0, corpus->count};
@@ -195,7 +194,7 @@ static struct top_k *corpus_search(const struct corpus *corpus, const struct che
   return top_k;
 }
 
-/* Hits that differ, in row or in the bits of the score. */
+/* Counts the hits that differ, in the row or in the score's bits. */
 static int64_t lists_differ(const struct top_k *a, const struct top_k *b, int64_t queries) {
   struct hit x[K], y[K];
   int64_t different = 0;

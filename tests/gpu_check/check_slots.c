@@ -1,5 +1,5 @@
-/* One batch in two slots at the same time, and once more in the first, with random weights of the whole
- * model's shape: the rows are equal to the last bit, all finite, and of length 1. */
+/* One batch in two slots at the same time, and again in the first slot, with random weights in the whole
+ * model's shape: the rows are equal to the last bit, all finite, and have length 1. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,7 +94,7 @@ static void lengths_add(const struct runs *runs, struct check *check) {
   snprintf(line->beside, sizeof line->beside, "%.2g allowed", LENGTH_TOLERANCE);
 }
 
-/* Random weights could give all texts one row, and a kernel that mixes texts up would not show. */
+/* If random weights gave all texts the same row, a kernel that mixes texts up would go unnoticed. */
 static void rows_differ_add(const struct runs *runs, struct check *check) {
   const int32_t hidden = runs->forward->widths[0];
   int32_t equal = 0;

@@ -1,5 +1,5 @@
-/* Tokens a second, from ids in memory to rows in memory: a thread for each slot, as the pipeline drives the
- * encoder. Each thread counts whole batches over the time that they took, and the rates are added. */
+/* Tokens a second, from ids in memory to rows in memory. Each slot has a thread, as in the pipeline. Each
+ * thread counts whole batches over the time that they took, and the rates are added. */
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -7,12 +7,12 @@
 #include "tests/gpu_check/text_batch.h"
 
 #define SLOTS 2
-#define BATCHES 4      /* different ones, in turn */
-#define WARM_SHARE 0.2 /* of the measurement's time, before it */
+#define BATCHES 4      /* different batches, in turn */
+#define WARM_SHARE 0.2 /* warm-up before a measurement, as a share of its time */
 
-/* A second. */
+/* All per second. */
 struct rates {
-  double tokens, texts, counted, done; /* the operations as in struct text_batch */
+  double tokens, texts, counted, done; /* counted, done: operations, as in struct text_batch */
 };
 
 struct runner {
@@ -20,7 +20,7 @@ struct runner {
   const struct text_batch *batches;
   uint16_t *rows[WIDTHS_MAX];
   int first;
-  double seconds; /* to run for */
+  double seconds; /* how long to run */
   struct rates rates;
   struct error error;
   bool done;
@@ -53,7 +53,7 @@ static void *runner_run(void *argument) {
   return NULL;
 }
 
-/* Runs the slots for some seconds. */
+/* Runs the slots for `seconds`. */
 static bool runners_run(struct runner *runners, int slots, double seconds, struct rates *rates,
                         struct error *error) {
   pthread_t thread[SLOTS];
@@ -73,7 +73,7 @@ static bool runners_run(struct runner *runners, int slots, double seconds, struc
   return done;
 }
 
-/* Two shares of the ceiling: of the operations that the model has, and of those that were done. */
+/* Adds a line with two shares of the ceiling: the model's operations, and the operations that were done. */
 static void throughput_add(struct check *check, int32_t mean, const struct cuda_forward *forward, int slots,
                            const struct rates *rates) {
   static const char *const sharing[] = {[CUDA_SHARING_OWN] = "",
@@ -123,7 +123,7 @@ static bool runner_open(struct runner *runner, const struct cuda_forward *forwar
   return runner->slot;
 }
 
-/* All lengths with batches of one size, by `slots_least` slots up to all. */
+/* Measures all lengths with one batch size, first with all slots, then with fewer, down to `slots_least`. */
 static bool batches_measure(struct check *check, const struct cuda_forward *forward, int slots_least,
                             struct error *error) {
   struct runner runners[SLOTS] = {{0}};

@@ -1,4 +1,4 @@
-/* How long each kernel and each product of a layer takes, beside its floor: its bytes at the measured
+/* How long each kernel takes and each product in a layer, beside a floor: its bytes at the measured
  * bandwidth, or its operations at the measured ceiling. */
 #include <math.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 #define ROUNDS 20
 
-/* One product with operands of its own. */
+/* One product with its own operands. */
 struct product {
   struct cuda_blas *blas;
   struct cuda_gemm *gemm;
@@ -53,7 +53,7 @@ static double product_operations(const struct product *product) {
   return 2.0 * product->shape.outputs * product->shape.inputs * product->tokens;
 }
 
-/* Seconds of one product. */
+/* Measures one product. */
 static bool product_time(struct check *check, struct cuda_gemm_shape shape, int32_t tokens, double *seconds,
                          double *operations, struct error *error) {
   struct product product;
@@ -95,7 +95,7 @@ static void batch_close(struct batch_case *this) {
   cudaFree(this->state);
 }
 
-/* offsets and ids (every one a row of the state, which serves as the tables) of the batch, on the card. */
+/* Puts the batch's offsets and ids on the card. Each id is a row in the state, which serves as the tables. */
 static bool batch_input_make(struct batch_case *this, int32_t length, struct error *error) {
   const size_t tokens = (size_t)this->tokens, sequences = (size_t)this->sequences;
   int32_t *offsets = malloc((sequences + 1) * sizeof *offsets), *ids = malloc(tokens * sizeof *ids);
@@ -156,7 +156,7 @@ static bool embedding_run(void *context, struct error *error) {
                     error, "the embedding kernel");
 }
 
-/* Into qkv, which is large enough: half of it for the widest rows, the rest for the narrower ones. */
+/* Pools into qkv, which is large enough: half for the widest rows, the rest for the narrower rows. */
 static bool pool_run(void *context, struct error *error) {
   const struct batch_case *this = context;
   const int32_t hidden = this->shape->hidden;
@@ -180,7 +180,7 @@ static bool batch_times(struct check *check, int32_t length, bool all, struct er
            time_measure(check, pool_run, &this, ROUNDS, &seconds[3], error);
   batch_close(&this);
   if (!done) return false;
-  const double bytes = 2.0 * this.tokens * this.shape->hidden; /* of one fp16 number for each column */
+  const double bytes = 2.0 * this.tokens * this.shape->hidden; /* one fp16 number per column */
   const double operations = 4.0 * length * this.shape->hidden * this.tokens;
   snprintf(what, sizeof what, "attention, %d texts of %d tokens", this.sequences, length);
   time_add(check, what, seconds[0], fmax(4 * bytes / check->bandwidth, operations / check->flops));
@@ -191,7 +191,7 @@ static bool batch_times(struct check *check, int32_t length, bool all, struct er
   return true;
 }
 
-/* Every kernel once, of the real size, for tools that look at single launches. */
+/* Runs every kernel once at the real size, for tools that look at single launches. */
 static bool batch_launch(struct check *check, int32_t length, struct error *error) {
   struct batch_case this;
   const bool done = batch_open(&this, check, length, error) && embedding_run(&this, error) &&

@@ -18,7 +18,7 @@ uint64_t random_next(uint64_t *state) {
 
 void halves_random(uint16_t *numbers, size_t count, float spread, uint64_t seed) {
   for (size_t i = 0; i < count; i++) {
-    /* The sum of four even ones, near enough to normal, with variance 4 / 12. */
+    /* The sum of four evenly distributed numbers is nearly normal, with variance 4 / 12. */
     const uint64_t bits = random_next(&seed);
     float sum = 0;
     for (int k = 0; k < 4; k++) sum += (float)(bits >> (16 * k) & 0xffff) / 65536.0f - 0.5f;
@@ -64,7 +64,7 @@ bool device_read(struct check *check, const void *from, void *to, size_t bytes, 
   return staged_copy(check, to, from, bytes, cudaMemcpyDeviceToHost, error);
 }
 
-/* One block is made here; the card copies it on and on. */
+/* Makes one block here; the card copies the block again and again. */
 bool device_fill(struct check *check, void *to, size_t bytes, float spread, uint64_t seed,
                  struct error *error) {
   const size_t first = bytes < STAGING ? bytes : STAGING;

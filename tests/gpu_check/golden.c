@@ -9,7 +9,7 @@
 #include "io/file.h"
 
 #define FILE_MOST ((size_t)1 << 26)
-#define NPY_START 10 /* a magic of 8 bytes, the header's length in two */
+#define NPY_START 10 /* 8 bytes magic, 2 bytes header length */
 
 static bool file_of(const char *folder, const char *name, char **data, size_t *size, struct error *error) {
   char path[4096];
@@ -34,7 +34,7 @@ static bool rows_read(struct golden *golden, const char *folder, struct error *e
   return golden->rows || error_set_memory(error, wanted, "golden rows");
 }
 
-/* Appends the ids of one line of ids.jsonl. */
+/* Appends the ids from one line in ids.jsonl. */
 static bool ids_append(struct golden *golden, const json_t *line, struct error *error) {
   const json_t *tokens = json_object_get(line, "tokens");
   const int32_t first = golden->texts ? golden->offsets[golden->texts] : 0;
@@ -84,7 +84,7 @@ void golden_close(struct golden *golden) {
 
 void golden_cut(struct golden *golden, int32_t tokens) {
   const size_t hidden = (size_t)golden->model->config.shape.hidden;
-  int32_t kept = 0, start = 0; /* start: of the text at hand, which its predecessor's new end overwrites */
+  int32_t kept = 0, start = 0; /* start: the current text's; the previous text's new end has overwritten it */
   for (int32_t text = 0; text < golden->texts; text++) {
     const int32_t end = golden->offsets[text + 1], length = end - start;
     if (length <= tokens) {

@@ -1,8 +1,8 @@
-/* The files of the golden models, in the program; the build writes their table. */
+/* The golden models' files, stored in the program; the build writes the table. */
 #pragma once
 
 struct golden_file {
-  const char *name; /* "<model>/<path in its folder>"; NULL after the last */
+  const char *name; /* "<model>/<path in its folder>"; NULL after the last file */
   const char *start, *end;
 };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHORT_MAX 511 /* cuda/attention_plan.c: from 512 tokens on attention takes long tiles */
+#define SHORT_MAX 511 /* cuda/attention_plan.c: from 512 tokens on, attention uses long tiles */
 #define DRAWN                                                                                   \
   ((size_t)4 << 20) /* numbers that are drawn; the rest repeats them, out of step with the rows \
                      */
@@ -22,7 +22,7 @@ void case_close(struct kernel_case *this) {
   cudaFree(this->offsets_device);
 }
 
-/* Short texts: one of each border, then random ones. */
+/* Short texts: one for each border, then random lengths. */
 static void lengths_make(struct kernel_case *this) {
   static const int32_t borders[] = {SHORT_MAX, 1, 63, 64, 65, 128};
   const struct check_scale *scale = this->check->scale;

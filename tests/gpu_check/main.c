@@ -1,5 +1,5 @@
-/* nina-gpu-check [--small|--quick] [--card K] [--json FILE] [PART…]: see gpu_check.h. Without parts, all of
- * them. Lines of JSON are added at FILE's end. Exit status: 0 all is well; 1 something failed; 2 usage. */
+/* nina-gpu-check [--small|--quick] [--card K] [--json FILE] [PART…]: see gpu_check.h. Without PART, runs all
+ * parts. Appends JSON lines to FILE. Exit status: 0 all is well; 1 something failed; 2 usage. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,7 +73,7 @@ static bool check_open(struct check *check, int32_t device, struct error *error)
   return true;
 }
 
-/* A part that fails is a line of the table; the others still run. */
+/* A part that fails adds a line to the table; the others still run. */
 static void part_run(struct check *check, const struct part *part) {
   struct error error = {.message = ""};
   const double start = seconds_now();

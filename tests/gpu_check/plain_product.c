@@ -50,7 +50,7 @@ static bool memory_make(struct plain_product *product, struct error *error) {
          (product->y = device_make(check, NULL, tokens * outputs * half, error));
 }
 
-/* The bias is free in every one of cuBLASLt's kernels, and torch's linear adds it too. */
+/* The bias costs nothing in any cuBLASLt kernel, and torch's linear adds one too. */
 static bool operation_make(struct plain_product *product, struct error *error) {
   const cublasOperation_t transpose = CUBLAS_OP_T;
   const cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
@@ -84,7 +84,7 @@ static bool layout_make(const struct plain_product *product, cublasLtMatrixLayou
       error, "describing a matrix");
 }
 
-/* As the encoder asks (cuda/gemm.c), but with more workspace: no split along the inputs. */
+/* Asks like the encoder (cuda/gemm.c) but with more workspace: no split along the inputs. */
 static bool algorithms_ask(struct plain_product *product, struct error *error) {
   const size_t workspace = WORKSPACE;
   const uint32_t schemes = CUBLASLT_REDUCTION_SCHEME_NONE;
@@ -124,7 +124,7 @@ bool plain_product_run(void *context, struct error *error) {
                       product->tokens);
 }
 
-/* One that fails is passed over. */
+/* Skips algorithms that fail. */
 static bool algorithm_choose(struct plain_product *product, struct error *error) {
   double least = 0;
   int best = -1;

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* Tensors without data, of which the layout on the card follows: one of each size. */
+/* Tensors without data, one for each size; the card's layout follows from them. */
 struct sizes {
   struct tensor vector, wide_vector, square, wide, word, position, type;
 };
@@ -24,7 +24,7 @@ static struct layer layer_of(const struct sizes *sizes) {
                         .output_norm = norm};
 }
 
-/* Norms are vectors of ones and of zeros; every other number is random. */
+/* Fills a norm's two vectors, with ones and with zeros; all other weights are random. */
 static bool norm_fill(struct check *check, const struct kernel_norm *norm, int32_t hidden,
                       struct error *error) {
   const size_t bytes = (size_t)hidden * sizeof(float);

@@ -1,6 +1,6 @@
 #include "tests/gpu_check/gpu_check.h"
 
-/* bge-m3: XLM-RoBERTa-large for texts of 8,192 tokens. */
+/* bge-m3: XLM-RoBERTa-large for texts up to 8,192 tokens. */
 #define SHAPE_BGE_M3                                                                                \
   {                                                                                                 \
     .layers = 24, .hidden = 1024, .heads = 16, .head_size = 64, .ffn = 4096, .vocabulary = 250002,  \

@@ -5,7 +5,7 @@
 
 #include "tests/gpu_check/gpu_check.h"
 
-/* When the table is full its last line is overwritten; no part's is as long. */
+/* If the table is full, the last line is overwritten; no part has so many lines. */
 struct table_line *table_add(struct table *table, bool failed, const char *what, ...) {
   if (table->count < TABLE_LINES_MAX) table->count++;
   struct table_line *line = &table->line[table->count - 1];

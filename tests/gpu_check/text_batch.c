@@ -2,13 +2,13 @@
 
 #include <stdlib.h>
 
-/* Operations of one token's products in a layer; `after`: those that come after attention. */
+/* Operations for one token's products in a layer; `after`: only the products after attention. */
 static double products_of(const struct model_shape *shape, bool after) {
   const double hidden = shape->hidden, ffn = shape->ffn;
   return 2 * ((after ? 1 : 4) * hidden * hidden + 2 * hidden * ffn);
 }
 
-/* A text costs its products, and 4 · length · hidden for each layer and token in attention. */
+/* A text costs its products, and in attention 4 · length · hidden for each layer and token. */
 static void operations_add(struct text_batch *batch, const struct model_shape *shape, int32_t length) {
   const double attention = 4.0 * length * shape->hidden;
   const double all = length * shape->layers * (products_of(shape, false) + attention);

@@ -1,4 +1,4 @@
-/* Batches of random ids to measure with, and what they cost. */
+/* Batches of random ids for measurements, and their cost. */
 #pragma once
 
 #include "host/model/encoder.h"
@@ -6,12 +6,12 @@
 
 struct text_batch {
   int32_t *ids, *offsets, sequences, tokens;
-  double counted; /* operations of the model, as a model's rate is stated */
-  double done;    /* of them, those that are done: CLS pooling leaves out what no row depends on */
+  double counted; /* the model's operations, as rates are usually stated */
+  double done;    /* operations really done: CLS pooling skips those that no row depends on */
 };
 
-/* Texts of about `mean` tokens: evenly from half of it to one and a half, or all of it if the model takes no
- * more; as many as batch_tokens holds. */
+/* Makes texts with about `mean` tokens each: lengths evenly from half to one and a half times `mean`, or
+ * exactly `mean` if the model takes no more. As many texts as fit in batch_tokens. */
 bool text_batch_make(struct text_batch *batch, const struct model_shape *shape, int32_t batch_tokens,
                      int32_t mean, uint64_t seed, struct error *error);
 void text_batch_free(struct text_batch *batch);
