@@ -229,7 +229,7 @@ __global__ void __launch_bounds__(THREADS, layout<D>::blocks / M)
     }
   }
 
-  __syncthreads(); /* the last tile is done with: its memory takes the results */
+  __syncthreads(); /* no warp needs the last tile any more: its memory takes the results */
   uint16_t *const out =
       context + (static_cast<int64_t>(tile.first) + tile.query + first_row) * hidden + head * D;
   queries_finish<D, M>(own, shared + first_row * L::chunks, tile_rows - first_row, lane, out, hidden);

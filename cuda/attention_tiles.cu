@@ -29,7 +29,7 @@ __global__ void __launch_bounds__(THREADS)
   __syncthreads();
   for (int distance = 1; distance < THREADS; distance *= 2) {
     const int left = thread >= distance ? before[thread - distance] : 0;
-    __syncthreads(); /* all have read what the next line changes */
+    __syncthreads(); /* all threads have read what the next line changes */
     before[thread] += left;
     __syncthreads();
   }

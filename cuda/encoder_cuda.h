@@ -31,8 +31,8 @@ size_t encoder_cuda_weights_bytes(const struct encoder *encoder);
  * All members have opened the same model; only member 0 reads model files. */
 bool encoder_cuda_share_weights(struct encoder *encoder, struct card_group *group, struct error *error);
 
-/* Times the algorithms of this model's products on this card, for about a second. Call this function after
- * the weights are there and before the first batch. Returns the text for a file of --gemm-tuning
+/* Times algorithms for this model's products on this card, for about a second. Call this function after the
+ * weights are there and before the first batch. Returns the text for a --gemm-tuning file
  * (cuda/gemm_tuning.h), which the caller frees; NULL on an error. */
 char *encoder_cuda_tune(struct encoder *encoder, struct error *error);
 

@@ -140,7 +140,7 @@ static bool entry_use(struct cuda_gemm *gemm, const json_t *entry, struct error 
                      "its algorithm for a product of [%d, %d] and %lld tokens is none that cuBLASLt takes",
                      shape->outputs, shape->inputs, (long long)tokens);
   }
-  return true; /* from a run with a larger --batch-tokens */
+  return true; /* the entry is from a run with a larger --batch-tokens */
 }
 
 bool gemm_tuning_use(struct cuda_gemm *gemm, const json_t *products, struct error *error) {

@@ -36,7 +36,7 @@ static bool info(const char *place, bool json, struct error *error) {
 static int info_command(int argc, char **argv) {
   struct error error = {0};
   struct info_arguments arguments = {0};
-  json_memory_failed(); /* from here on: info_print_json() looks */
+  json_memory_failed(); /* forgets earlier failures; info_print_json() asks again */
   int first;
   bool help;
   if (!options_parse("info", specs, argc, argv, &arguments, NULL, &first, &help, &error))

@@ -18,7 +18,7 @@ struct null_slot {
   struct batch batch;
   bool submitted;
   float *x;        /* [widths[0]] before normalising */
-  int64_t free_at; /* time on the monotonic clock, in ns, at which a device at the set rate would finish */
+  int64_t free_at; /* when a device at the set rate would finish; monotonic clock, ns */
 };
 
 struct encoder_null {

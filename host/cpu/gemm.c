@@ -160,7 +160,7 @@ failed:
   return NULL;
 }
 
-/* The product for `rows` rows; makes it when first needed. */
+/* Returns the product for `rows` rows, and makes the product when it is first needed. */
 static struct product *product_find(struct gemm *gemm, int32_t rows, struct error *error) {
   struct product *product = atomic_load_explicit(&gemm->product[rows], memory_order_acquire);
   if (product) return product;

@@ -15,7 +15,7 @@ struct gemm_engine;
 struct gemm_engine *gemm_engine_open(struct error *error);
 void gemm_engine_close(struct gemm_engine *engine);
 
-/* The running library's version, like "2.6.3", and its name for the instruction set that it chose. */
+/* The running oneDNN's version, like "2.6.3", and the instruction set that oneDNN chose. */
 void gemm_library_version(char version[32]);
 const char *gemm_library_isa(void);
 

@@ -53,8 +53,8 @@ struct kernels {
   enum isa isa;
   int32_t lanes; /* numbers in a vector */
 
-  /* state [tokens, hidden] = norm(word[ids[t]] + position[first_position + t]). If `copy` is not NULL, it
-   * gets the same in bf16. */
+  /* state [tokens, hidden] = norm(word[ids[t]] + position[first_position + t]). If `copy` is not NULL, `copy`
+   * gets the same numbers in bf16. */
   void (*embed)(const struct embedding_tables *embedding, const struct norm_weights *norm, const int32_t *ids,
                 int32_t first_position, int32_t tokens, float *state, uint16_t *copy);
 
@@ -70,7 +70,8 @@ struct kernels {
   attention_bf16_fn *attention_bf16;
 };
 
-/* The kernels for the best instruction set up to `isa` whose vectors divide all three sizes. */
+/* Finds the best instruction set up to `isa` whose vector length divides all three sizes, and returns the
+ * set's kernels. */
 const struct kernels *kernels_for(enum isa isa, int32_t hidden, int32_t head_size, int32_t ffn);
 
 /* The kernels for exactly this instruction set; NULL if this program is built for another processor

@@ -4,7 +4,7 @@
 #include "host/cpu/attention_body.h"
 #include "host/cpu/kernels_body.h"
 
-/* Uses the form by pairs if it fits the head, which is nearly always. */
+/* Multiplies bf16 pairs if the head size allows it; nearly all models have such heads. */
 static void attention_bf16_any(const struct attention_shape *shape, const uint16_t *qkv, int32_t tokens,
                                int32_t queries, uint16_t *context, void *scratch) {
   const bool fits = shape->head_size == 32 || shape->head_size == 64;

@@ -51,7 +51,7 @@ dnnl_status_t onednn_inner_product(dnnl_primitive_desc_t *product, dnnl_engine_t
                                    onednn_const_desc input, onednn_const_desc weight, onednn_const_desc bias,
                                    onednn_const_desc output, const_dnnl_primitive_attr_t attributes);
 
-/* The library's name for the instruction set that it chose; "other" if our table does not have it. */
+/* The instruction set that oneDNN chose, by name; "other" if our table does not have the set. */
 const char *onednn_isa(void);
 
 /* oneDNN computes in an OpenMP team, which the calling thread leads. These functions read and set how many
