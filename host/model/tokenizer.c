@@ -11,22 +11,24 @@
 #include "io/file.h"
 
 static bool source_missing(const char *folder, enum tokenizer_class class, struct error *error) {
-  const char *found = file_exists_in(folder, TOKENIZER_SPM)  ? TOKENIZER_SPM " alone"
-                      : file_exists_in(folder, "vocab.txt")  ? "vocab.txt (WordPiece)"
-                      : file_exists_in(folder, "merges.txt") ? "merges.txt (BPE)"
-                      : file_exists_in(folder, "vocab.json") ? "vocab.json (BPE)"
-                                                             : "no tokenizer";
+  const char *found = file_exists_in(folder, TOKENIZER_SPM)      ? TOKENIZER_SPM " alone"
+                      : file_exists_in(folder, "vocab.txt")      ? "vocab.txt (WordPiece)"
+                      : file_exists_in(folder, TOKENIZER_MERGES) ? TOKENIZER_MERGES " (BPE)"
+                      : file_exists_in(folder, TOKENIZER_VOCAB)  ? TOKENIZER_VOCAB " (BPE)"
+                                                                 : "no tokenizer";
   if (class != CLASS_XLM_ROBERTA && file_exists_in(folder, TOKENIZER_SPM))
     return error_set(error, ERROR_UNSUPPORTED,
                      "%s: found " TOKENIZER_SPM
                      ", but tokenizer_config.json names no class that says which ids it gives; "
                      "expected \"tokenizer_class\": \"XLMRobertaTokenizer\", or " TOKENIZER_JSON,
                      folder);
-  return error_set(error, ERROR_UNSUPPORTED,
-                   "%s: found %s; expected XLM-RoBERTa's tokenizer: " TOKENIZER_SPM ", or a " TOKENIZER_JSON
-                   " of type Unigram (scripts/convert-model changes weights, not the tokenizer that a model "
-                   "was trained with)",
-                   folder, found);
+  return error_set(
+      error, ERROR_UNSUPPORTED,
+      "%s: found %s; expected XLM-RoBERTa's tokenizer (" TOKENIZER_SPM "), RoBERTa's (" TOKENIZER_VOCAB
+      " and " TOKENIZER_MERGES "), or a " TOKENIZER_JSON
+      " of type Unigram or BPE (scripts/convert-model changes weights, not the tokenizer that a model "
+      "was trained with)",
+      folder, found);
 }
 
 /* If tokenizer.json exists, it counts, as in transformers. */
@@ -36,6 +38,12 @@ static bool pieces_read(struct added_files *files, struct tokenizer_source *sour
   struct special_names names;
   *name = TOKENIZER_JSON;
   if (file_exists_in(folder, TOKENIZER_JSON)) return tokenizer_json_read(files, source, error);
+  if ((files->class == CLASS_ROBERTA || files->class == CLASS_UNNAMED) &&
+      file_exists_in(folder, TOKENIZER_VOCAB) && file_exists_in(folder, TOKENIZER_MERGES)) {
+    files->class = CLASS_ROBERTA;
+    *name = TOKENIZER_VOCAB;
+    return tokenizer_merges_read(files, source, error);
+  }
   *name = TOKENIZER_SPM;
   if (files->class != CLASS_XLM_ROBERTA || !file_exists_in(folder, TOKENIZER_SPM))
     return source_missing(folder, files->class, error);
@@ -48,11 +56,11 @@ static bool class_read(struct added_files *files, struct error *error) {
   if (!config_string(config, "tokenizer_class", &name, error)) return false;
   files->class = tokenizer_class_parse(name);
   return files->class != CLASS_OTHER ||
-         config_refuse(
-             config, ERROR_UNSUPPORTED, "tokenizer_class", config_member(config, "tokenizer_class"),
-             "\"XLMRobertaTokenizer\" (scripts/convert-model changes weights, not the tokenizer that a model "
-             "was trained with)",
-             error);
+         config_refuse(config, ERROR_UNSUPPORTED, "tokenizer_class", config_member(config, "tokenizer_class"),
+                       "\"XLMRobertaTokenizer\" or \"RobertaTokenizer\" (scripts/convert-model changes "
+                       "weights, not the tokenizer that a model "
+                       "was trained with)",
+                       error);
 }
 
 static bool source_read(const char *folder, struct tokenizer_source *source, const char **name,

@@ -9,7 +9,8 @@ enum tokenizer_class tokenizer_class_parse(const char *name) {
   } known[] = {
       {"TokenizersBackend", CLASS_GENERIC},           {"PreTrainedTokenizerFast", CLASS_GENERIC},
       {"PreTrainedTokenizer", CLASS_GENERIC},         {"XLMRobertaTokenizer", CLASS_XLM_ROBERTA},
-      {"XLMRobertaTokenizerFast", CLASS_XLM_ROBERTA},
+      {"XLMRobertaTokenizerFast", CLASS_XLM_ROBERTA}, {"RobertaTokenizer", CLASS_ROBERTA},
+      {"RobertaTokenizerFast", CLASS_ROBERTA},
   };
   if (!name) return CLASS_UNNAMED;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
@@ -24,11 +25,12 @@ const char *special_token_key(enum special_token token) {
 }
 
 const char *tokenizer_class_token(enum tokenizer_class class, enum special_token token) {
-  static const char *const xlm_roberta[SPECIAL_TOKENS] = {"<s>",   "</s>", "<unk>", "</s>",
-                                                          "<pad>", "<s>",  "<mask>"};
+  static const char *const roberta[SPECIAL_TOKENS] = {"<s>",   "</s>", "<unk>", "</s>",
+                                                      "<pad>", "<s>",  "<mask>"};
   switch (class) {
     case CLASS_XLM_ROBERTA:
-      return xlm_roberta[token];
+    case CLASS_ROBERTA:
+      return roberta[token];
     case CLASS_UNNAMED:
     case CLASS_GENERIC:
     case CLASS_OTHER:

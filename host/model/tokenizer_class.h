@@ -8,6 +8,7 @@ enum tokenizer_class {
   CLASS_UNNAMED,     /* the folder names none */
   CLASS_GENERIC,     /* tokenizer.json alone decides */
   CLASS_XLM_ROBERTA, /* the class decides what tokenizer.json leaves open */
+  CLASS_ROBERTA,     /* byte BPE; the class decides all but pieces and merges */
   CLASS_OTHER,       /* not supported */
 };
 

@@ -30,8 +30,22 @@ static const char *template_special(const json_t *single, size_t index) {
   return json_string_value(json_object_get(token, "id"));
 }
 
+/* The one processor of a list that may put tokens: ByteLevel changes offsets alone. */
+static const json_t *processor_of(const json_t *processor) {
+  const json_t *list = type_is(processor, "Sequence") ? json_object_get(processor, "processors") : NULL;
+  const json_t *one, *found = NULL;
+  size_t index;
+  if (!list) return processor;
+  json_array_foreach(list, index, one) {
+    if (type_is(one, "ByteLevel")) continue;
+    if (found) return NULL;
+    found = one;
+  }
+  return found;
+}
+
 bool tokenizer_json_processor(const struct json_reader *reader, const char *pair, struct error *error) {
-  const json_t *processor = config_member(&reader->file, "post_processor");
+  const json_t *whole = config_member(&reader->file, "post_processor"), *processor = processor_of(whole);
   const char *first = NULL, *last = NULL;
   char expected[160];
   if (type_is(processor, "TemplateProcessing")) {
@@ -50,19 +64,24 @@ bool tokenizer_json_processor(const struct json_reader *reader, const char *pair
   snprintf(expected, sizeof expected,
            "TemplateProcessing or %s that puts one token of the vocabulary before the text and one after it",
            pair);
-  return reader_refuse(reader, "post_processor", processor, expected, error);
+  return reader_refuse(reader, "post_processor", whole, expected, error);
 }
 
 static bool model_read(struct json_reader *reader, struct error *error) {
   struct added_files *files = reader->files;
   reader->model = config_member(&reader->file, "model");
-  if (type_is(reader->model, "Unigram")) {
+  if (type_is(reader->model, "Unigram") && files->class != CLASS_ROBERTA) {
     if (files->class == CLASS_UNNAMED) files->class = CLASS_GENERIC;
     return tokenizer_json_unigram(reader, error);
   }
-  return reader_refuse(
-      reader, "model.type", json_object_get(reader->model, "type"),
-      "\"Unigram\": only XLM-RoBERTa's tokenizer is supported, and nothing converts another into it", error);
+  if (type_is(reader->model, "BPE") && files->class != CLASS_XLM_ROBERTA) {
+    if (files->class == CLASS_UNNAMED) files->class = CLASS_ROBERTA;
+    return tokenizer_json_byte_bpe(reader, error);
+  }
+  return reader_refuse(reader, "model.type", json_object_get(reader->model, "type"),
+                       "\"Unigram\" (XLM-RoBERTa's tokenizer) or \"BPE\" (RoBERTa's), as the tokenizer's "
+                       "class has it; nothing converts one into another",
+                       error);
 }
 
 bool tokenizer_json_read(struct added_files *files, struct tokenizer_source *source, struct error *error) {

@@ -47,6 +47,7 @@ struct special_names;
  * files->class to the class that transformers then takes. */
 bool tokenizer_spm_read(const char *folder, const struct special_names *names,
                         struct tokenizer_source *source, struct error *error);
+bool tokenizer_merges_read(struct added_files *files, struct tokenizer_source *source, struct error *error);
 bool tokenizer_json_read(struct added_files *files, struct tokenizer_source *source, struct error *error);
 
 void tokenizer_source_free(struct tokenizer_source *source);

@@ -425,7 +425,7 @@ static void other_tokenizers_are_refused_by_name(void **state) {
 static void folder_without_a_tokenizer_says_what_it_holds(void **state) {
   (void)state;
   char *folder = folder_make();
-  refuse_part(folder, ERROR_UNSUPPORTED, "found no tokenizer; expected XLM-RoBERTa's tokenizer");
+  refuse_part(folder, ERROR_UNSUPPORTED, "found no tokenizer; expected XLM-RoBERTa's tokenizer (sent");
   folder_put(folder, "vocab.txt", "a\n");
   refuse_part(folder, ERROR_UNSUPPORTED, "found vocab.txt (WordPiece)");
   folder_put(folder, "sentencepiece.bpe.model", "a");
