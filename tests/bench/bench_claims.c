@@ -1,9 +1,9 @@
-/* What a claim costs: mpirun -n N bench_claims. All ranks but the first claim, without doing anything, the
- * blocks of a shard that has no end; the first one answers.
+/* What a claim costs: mpirun -n N bench_claims. All ranks except rank 0 claim blocks in an endless shard
+ * without doing any work; rank 0 answers.
  *
- * Rank 1 prints how long a claim takes that was not claimed ahead: the naps of both main threads are in it.
- * Rank 0 prints the processor time that it spent on a claim, which is what bounds a job of very many ranks.
- */
+ * Rank 1 prints how long a claim takes if it was not claimed ahead; this includes the naps in both main
+ * threads. Rank 0 prints the processor time that it spent per claim, which limits a job with very many
+ * ranks. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 
 struct asker {
   struct ranks *ranks;
-  double microseconds; /* a claim */
+  double microseconds; /* per claim */
   atomic_bool working;
 };
 
@@ -28,7 +28,7 @@ static double now(void) {
   return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
 }
 
-/* Of this process. */
+/* This process's processor time in microseconds. */
 static double processor_time(void) {
   struct rusage usage;
   getrusage(RUSAGE_SELF, &usage);

@@ -5,10 +5,10 @@
  *               [--tokens N] [--median N] [--longest N] [--batch-tokens N] [--no-ceiling] [--cpu-time]
  *
  * Lengths are drawn from a log-normal distribution (sigma 0.6) around the median, sorted within blocks of
- * 2,048 texts and packed as the pipeline does. Operations are counted as 2 M N K per matrix product plus 4 ·
- * length · hidden · layers per token for attention (gops, share); gops_done and share_done leave out what the
- * encoder need not compute. Prints one JSON object. With --cpu-time a second is one of the threads' processor
- * time, so that a busy machine tells more or less the same as a quiet one. */
+ * 2,048 texts, and packed as the pipeline packs them. Operations (gops, share) count 2 M N K per matrix
+ * product plus 4 · length · hidden · layers per token for attention; gops_done and share_done leave out what
+ * the encoder need not compute. Prints one JSON object. With --cpu-time, seconds are the threads' processor
+ * time, so that a busy machine gives about the same result as a quiet one. */
 #include <getopt.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -50,7 +50,7 @@ static void *allocate(size_t bytes) {
   return memory;
 }
 
-/* The ceiling: one product of one shape, again and again, by every thread at once. */
+/* The ceiling: all threads at once compute one product with one shape, again and again. */
 
 struct ceiling {
   struct gemm_engine *engine;
@@ -97,7 +97,7 @@ static void *ceiling_run(void *context) {
   return NULL;
 }
 
-/* Operations per second of all threads together. */
+/* Operations per second, all threads together. */
 static double ceiling_shape(const struct gemm_shape *shape, const struct settings *settings) {
   const int32_t threads = settings->threads;
   struct ceiling ceiling = {.shape = *shape, .clock = settings->clock};
@@ -139,7 +139,7 @@ static double ceiling_measure(enum precision precision, const struct settings *s
   return best;
 }
 
-/* The encoder: batches laid out beforehand, taken by the threads in turn. */
+/* The encoder's work: batches laid out beforehand, which the threads take in turn. */
 
 struct work {
   struct encoder *encoder;
@@ -181,7 +181,7 @@ static void *worker_run(void *context) {
   return NULL;
 }
 
-/* Seconds: from the first thread's start to the last one's end, or, of processor time, the mean. */
+/* Returns seconds: from the first thread's start to the last thread's end, or the mean processor time. */
 static double work_run(struct work *work, int32_t threads) {
   struct worker worker[THREADS_MAX];
   double start = 1e300, end = 0, sum = 0;
@@ -206,13 +206,13 @@ static int length_compare(const void *a, const void *b) {
 }
 
 static int32_t length_draw(const struct settings *settings, uint64_t *state) {
-  double normal = 0; /* Irwin-Hall: the sum of twelve uniform numbers, near enough */
+  double normal = 0; /* Irwin-Hall: the sum of twelve uniform numbers is nearly normal */
   for (int i = 0; i < 12; i++) normal += random_number(state) / 2;
   const double length = settings->median * exp(0.6 * normal);
   return length < 4 ? 4 : length > settings->longest ? settings->longest : (int32_t)length;
 }
 
-/* Packs texts into batches; *tokens and *pairs (Σ length²) count what was laid out. */
+/* Packs texts into batches; *tokens and *pairs (Σ length²) count the tokens that were packed. */
 static void work_lay(struct work *work, const struct settings *settings, const struct model_shape *shape,
                      int64_t *texts, int64_t *tokens, double *pairs) {
   int32_t lengths[BLOCK_TEXTS];
@@ -254,13 +254,13 @@ static struct model_shape shape_named(const char *name) {
   return shape;
 }
 
-/* Operations of one layer over all tokens; pairs is Σ length². */
+/* Operations for one layer over all tokens; pairs is Σ length². */
 static double operations_layer(const struct model_shape *shape, double tokens, double pairs) {
   const double hidden = shape->hidden, ffn = shape->ffn;
   return 2 * hidden * (4 * hidden + 2 * ffn) * tokens + 4 * hidden * pairs;
 }
 
-/* What the encoder really computes: of a last layer that is pooled by its first tokens, only those pass
+/* What the encoder really computes: if pooling uses only first tokens, only those pass the last layer's
  * attention. */
 static double operations_done(const struct model_shape *shape, int64_t texts, int64_t tokens, double pairs) {
   const double hidden = shape->hidden, all = operations_layer(shape, (double)tokens, pairs);

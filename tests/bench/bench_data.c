@@ -1,9 +1,9 @@
-/* Makes what a measurement needs and no repository should carry, and compares rows:
+/* Makes the data that a measurement needs and no repository should carry, and compares rows:
  *
  *   bench_data model SHAPE OUT TOKENIZER       a model folder with random weights (model_folder.h)
  *   bench_data passages COUNT MIN:MAX OUT SOURCE…   documents of MIN to MAX words (passages.h)
  *   bench_data cat FILE                        a shard or vector file, decompressed
- *   bench_data rows FOLDER EXPECTED [LEAST]    cosines of two folders of vector files (rows.h)
+ *   bench_data rows FOLDER EXPECTED [LEAST]    cosines between two folders of vector files (rows.h)
  *
  * The same arguments make the same bytes on every machine. Exit status: 0 done; 1 failed, or a cosine is
  * below LEAST; 2 usage. */

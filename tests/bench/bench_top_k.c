@@ -4,11 +4,11 @@
  *     bench_top_k search FOLDER [--k K] [--threads N] [--widths W,…] [--resident] [--kernels NAME]
  *                               [--hits FILE]
  *
- * `make` writes random rows of norm 1, near-normal in every number, in the form of a run's vectors:
- * FOLDER/part-NNNNN.npy.zst, and FOLDER/queries.npy.zst. `search` scans the files as `nina eval` does, or
- * with --resident rows that were read into memory before the clock starts; it prints one JSON object, and
- * writes the rows of the first width's hits, int64 [queries, k], to FILE. scripts/bench-search compares it
- * with FAISS and NumPy. */
+ * `make` writes random rows with norm 1, each number nearly normal, in the format of a run's vectors:
+ * FOLDER/part-NNNNN.npy.zst, and FOLDER/queries.npy.zst. `search` scans the files like `nina eval`; with
+ * --resident it reads the rows into memory before the clock starts. It prints one JSON object, and writes the
+ * rows of the first width's hits, int64 [queries, k], to FILE. scripts/bench-search compares it with FAISS
+ * and NumPy. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +70,8 @@ static uint64_t random_next(uint64_t *state) {
   return z ^ (z >> 31);
 }
 
-/* Makes rows [count, width] and writes them; each number is, before the norm, a sum of four even ones. */
+/* Makes rows [count, width] and writes them. Before the norm, each number is the sum of four evenly
+ * distributed numbers. */
 static void file_make(const char *path, uint64_t *state, int64_t count, int32_t width) {
   float *row = allocate((size_t)width * sizeof *row);
   uint16_t *rows = allocate((size_t)count * (size_t)width * sizeof *rows);
@@ -105,7 +106,7 @@ static void make(const struct settings *settings) {
   }
 }
 
-/* All rows of a file; *rows and *width say how many. */
+/* Returns all rows in a file; *rows and *width say how many. */
 static uint16_t *file_load(const char *path, int64_t *rows, int32_t *width) {
   struct error error;
   struct npy_zst_reader *reader = npy_zst_reader_open(path, &error);
@@ -150,7 +151,7 @@ static struct top_k *search_open(struct settings *settings) {
   return top_k;
 }
 
-/* The files of the folder; their paths are to be freed. */
+/* Finds the folder's files; the caller frees their paths. */
 static int64_t files_find(const struct settings *settings, struct vector_file files[FILES_MAX]) {
   char path[PATH_BYTES];
   struct error error;

@@ -1,10 +1,10 @@
-/* What nina makes of score matrices: for scripts/check-metrics, which holds it against sentence-transformers
- * and pytrec_eval.
+/* What nina computes from score matrices. scripts/check-metrics compares it with sentence-transformers and
+ * pytrec_eval.
  *
  *     metric_values CASES.jsonl
  *
- * One JSON object per line of the file (tests/unit/retrieval/metric_cases.h says what a line holds): "values"
- * [queries][metrics], null for a query without relevant passages, and "run", the lists in TREC form. */
+ * Prints one JSON object for each line in the file (tests/unit/retrieval/metric_cases.h describes a line):
+ * "values" [queries][metrics], null if a query has no relevant passage, and "run", the lists in TREC form. */
 #include <stdio.h>
 
 #include "tests/unit/retrieval/metric_cases.h"

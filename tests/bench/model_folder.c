@@ -11,7 +11,7 @@
 #include "io/file.h"
 #include "tests/bench/random_weights.h"
 
-#define FILE_MOST ((size_t)64 << 20) /* of a tokenizer's file */
+#define FILE_MOST ((size_t)64 << 20) /* for a tokenizer's file */
 #define XLM_ROBERTA_ROWS 250002
 
 struct named_shape {
@@ -26,7 +26,7 @@ static const struct named_shape shapes[] = {{"bge-m3", 1024, 24, 16, 4096, 8194,
 
 /* --- Weights ------------------------------------------------------------------------------------------- */
 
-/* At a scale that keeps every activation near 1. */
+/* The spread keeps every activation near 1. */
 static bool tensor_add(struct random_weights *weights, const char *prefix, const char *name, int64_t rows,
                        int64_t columns, struct error *error) {
   struct random_tensor tensor = {.rows = rows, .columns = columns};
@@ -94,7 +94,7 @@ static bool weights_write(const char *folder, const struct named_shape *shape, s
 
 /* --- Configuration ------------------------------------------------------------------------------------- */
 
-/* Takes the value. */
+/* Writes the value and frees it. */
 static bool json_write(const char *folder, const char *name, json_t *value, struct error *error) {
   char *path = file_join(folder, name);
   const bool done = value && path && json_dump_file(value, path, JSON_INDENT(2)) == 0;
@@ -166,7 +166,7 @@ static bool file_copy(const char *from, const char *to, const char *name, struct
   return done;
 }
 
-/* Its longest input is the model's own. */
+/* Sets the tokenizer's longest input to the model's. */
 static bool tokenizer_copy(const char *from, const char *to, int32_t max_tokens, struct error *error) {
   static const char *const names[] = {"sentencepiece.bpe.model", "tokenizer.json", "special_tokens_map.json"};
   char *path = file_join(from, "tokenizer_config.json");

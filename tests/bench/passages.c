@@ -39,7 +39,7 @@ static bool bytes_append(struct bytes *bytes, const char *from, size_t size, str
 
 /* --- Words ---------------------------------------------------------------------------------------------- */
 
-/* Every word of the sources in order, each with one space or line break after it. */
+/* Every word from the sources in order, each followed by one space or line break. */
 struct words {
   struct bytes text;
   int64_t *start; /* [count + 1] into text */
@@ -90,7 +90,7 @@ static bool is_space(char byte) {
   return byte == ' ' || byte == '\n';
 }
 
-/* Finds where each word begins; a run of spaces belongs to the word before. */
+/* Finds each word's start; a run of spaces belongs to the word before. */
 static bool words_split(struct words *words, struct error *error) {
   const struct bytes *text = &words->text;
   words->start = malloc((text->size + 2) * sizeof *words->start);
@@ -111,7 +111,8 @@ static uint64_t random_next(uint64_t *state) { /* splitmix64 */
   return x ^ (x >> 31);
 }
 
-/* Appends document `number` as a line; one that is longer than the sources goes on at their beginning. */
+/* Appends document `number` as a line. If the document is longer than the sources, it continues at their
+ * beginning. */
 static bool document_append(struct bytes *out, const struct words *words,
                             const struct passages_wanted *wanted, int64_t number, struct bytes *text,
                             struct error *error) {

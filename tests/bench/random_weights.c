@@ -10,7 +10,7 @@
 
 #include "host/model/half.h"
 
-#define BLOCK ((int64_t)1 << 20) /* numbers that one seed makes */
+#define BLOCK ((int64_t)1 << 20) /* numbers from one seed */
 #define THREADS_MAX 64
 
 bool random_weights_add(struct random_weights *weights, const struct random_tensor *tensor,
@@ -38,8 +38,8 @@ static uint64_t mix(uint64_t x) { /* splitmix64's finish */
   return x ^ (x >> 31);
 }
 
-/* The sum of four even numbers of 16 bits is near enough to normal. It is exact in integers, so that the same
- * bits come out everywhere: only one product and one sum are rounded. */
+/* The sum of four even 16-bit numbers is nearly normal. The sum is exact in integers, and only one product
+ * and one sum are rounded, so that the bits are the same everywhere. */
 static void block_make(const struct random_tensor *tensor, uint64_t seed, int64_t count, uint16_t *numbers) {
   const float factor = tensor->spread / 37837.227f; /* sqrt(4 (65536² - 1) / 12) */
   for (int64_t i = 0; i < count; i++) {
@@ -55,12 +55,12 @@ static void block_make(const struct random_tensor *tensor, uint64_t seed, int64_
 struct writing {
   const struct random_weights *weights;
   int file;
-  int64_t start; /* of the data in the file */
+  int64_t start; /* start of the data in the file */
   atomic_llong next;
   atomic_bool failed;
 };
 
-/* Writes the block of that number over all tensors; false after the last. */
+/* Writes block `number`, counted over all tensors; false after the last block. */
 static bool block_write(struct writing *writing, int64_t number, uint16_t *numbers) {
   int64_t at = writing->start, first = number;
   for (int t = 0; t < writing->weights->count; t++) {
@@ -100,7 +100,7 @@ static bool blocks_write(struct writing *writing) {
   return !writing->failed;
 }
 
-/* The file's header: its length in 8 bytes, and the tensors' names, shapes and places, padded to 8 bytes. */
+/* The file's header: its length in 8 bytes, then the tensors' names, shapes and places, padded to 8 bytes. */
 static char *header_make(const struct random_weights *weights, size_t *size) {
   json_t *header = json_object();
   int64_t end = 0;

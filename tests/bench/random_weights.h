@@ -1,5 +1,5 @@
-/* A safetensors file of random fp16 tensors, written by all cores. Every block of numbers has a seed of its
- * own, so the bytes depend on nothing but the list of tensors. */
+/* A safetensors file with random fp16 tensors, written by all cores. Every block of numbers has its own seed,
+ * so the bytes depend only on the tensor list. */
 #pragma once
 
 #include <stdint.h>
@@ -8,7 +8,7 @@
 
 struct random_tensor {
   char name[96];
-  int64_t rows, columns; /* columns 0: a vector of `rows` numbers */
+  int64_t rows, columns; /* columns 0: a vector with `rows` numbers */
   float centre, spread;  /* mean and standard deviation */
 };
 

@@ -1,4 +1,4 @@
-/* How far the rows of one run are from those of another. */
+/* How far one run's rows are from another run's rows. */
 #pragma once
 
 #include <stdint.h>
@@ -7,10 +7,10 @@
 
 struct rows_compared {
   int64_t rows;
-  double least, mean; /* cosine of a row of the one with the same row of the other; NaN counts as -1 */
+  double least, mean; /* cosine between a row in one run and the same row in the other; NaN counts as -1 */
 };
 
-/* Both are folders of vector files of one width (OUT/w1024), whose parts' names in order are the rows' order;
- * the parts need not be the same. */
+/* Both are folders with vector files at one width (OUT/w1024). The parts, sorted by name, give the row order.
+ * The two folders may cut the rows into different parts. */
 bool rows_compare(const char *folder, const char *expected, struct rows_compared *compared,
                   struct error *error);

@@ -1,8 +1,8 @@
-/* Fuzzes the block reader and the byte sources under it: the borders it finds must be what the rule in
- * block.h says of a whole shard, and the same however a damaged one is read.
+/* Fuzzes the block reader and the byte sources under it. The borders must follow the rule in block.h if the
+ * shard is whole. If the shard is damaged, every way to read it must give the same borders.
  *
- * Seven bytes of an input say what is done with the rest: format, damage, the three limits, place of the
- * damage. */
+ * The input's first seven bytes say what to do with the rest: format, damage, the three limits, and the
+ * damage's place. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,10 +27,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define HEADER_SIZE 7
 #define INPUT_MAX 16384
-#define BLOCKS_MAX (INPUT_MAX + 2) /* text that decompresses to more blocks is left there */
+#define BLOCKS_MAX (INPUT_MAX + 2) /* if a text decompresses to more blocks, the rest is not read */
 #define SHARD 3
 
-/* What is made of the input's text. AS_IT_IS leaves it to the mutations to look like some format. */
+/* How the input's text is packed. AS_IT_IS: not at all; a mutation may make it look like any format. */
 enum { PLAIN, GZIP, ZSTD, ZSTD_FRAMES, AS_IT_IS, FORMATS };
 enum { WHOLE, TRUNCATED, CHANGED, DAMAGES };
 
@@ -48,7 +48,7 @@ static void add_frame(struct shard_file *file, size_t capacity, const uint8_t *t
 }
 
 static void file_fill(struct shard_file *file, int format, const uint8_t *text, size_t size) {
-  /* Room for compressed text that does not compress, in three frames. */
+  /* Enough even if the text does not compress, in three frames. */
   const size_t capacity = size + size / 64 + 4096;
   file->bytes = malloc(capacity);
   REQUIRE(file->bytes);
@@ -78,7 +78,7 @@ static void file_damage(struct shard_file *file, int damage, size_t place) {
   if (damage == CHANGED) file->bytes[place] ^= 1 << place % 8;
 }
 
-/* A file in memory, which a path names. */
+/* Makes a file in memory that has a path. */
 static void file_publish(struct shard_file *file) {
   file->descriptor = memfd_create("shard", MFD_CLOEXEC);
   REQUIRE(file->descriptor >= 0);
@@ -107,8 +107,8 @@ static void check_block(const struct block *block, const struct block_limits *li
   REQUIRE(next <= border->next_offset);
 }
 
-/* Reads a shard (with `skip`, passes over every other block) and returns the number of its borders; -1 when
- * memory was refused, which a header that asks for a huge window brings about. */
+/* Reads a shard and returns how many borders it has. If `skip` is set, skips every other block. Returns -1 if
+ * memory was refused: a header may ask for a huge window. */
 static int read_borders(const char *path, const struct block_limits *limits, bool skip,
                         struct block_border *borders) {
   struct error error = {0};
@@ -152,7 +152,7 @@ static void check_same(const struct block_border *a, const struct block_border *
   REQUIRE(a->end_of_shard == b->end_of_shard && a->incomplete == b->incomplete);
 }
 
-/* The rule of block.h, applied to the whole text. */
+/* Applies the rule in block.h to the whole text. */
 static void check_borders(const struct block_border *borders, int count, const struct block_limits *limits,
                           const uint8_t *text, size_t size) {
   size_t next = 0;
@@ -177,7 +177,7 @@ static void check_borders(const struct block_border *borders, int count, const s
   REQUIRE(next == size);
 }
 
-/* Whether these bytes could be taken for another format than plain text. */
+/* Whether these bytes may look like a format other than plain text. */
 static bool looks_packed(const uint8_t *bytes, size_t size) {
   return size >= 2 && (bytes[0] == 0x1f || bytes[0] == 0x28 || (bytes[0] & 0xf0) == 0x50);
 }

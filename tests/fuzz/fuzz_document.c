@@ -1,7 +1,7 @@
-/* Fuzzes document_parse, and holds it against jansson, which reads the same grammar by building every value
- * (NaN and the infinities apart: jansson sees a true in their place).
+/* Fuzzes document_parse and compares it with jansson, which reads the same grammar but builds every value.
+ * Only NaN and the infinities differ: jansson gets a true in their place.
  *
- * The first byte of an input picks the fields; the rest is the line. */
+ * The input's first byte picks the fields; the rest is the line. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static const struct document_fields choices[] = {
     {.text = "t\xc3\xa0/", .id = "", .title = "text"},
 };
 
-/* What jansson refuses and RFC 8259 does not: numbers too large for C, depth, a NUL in a key, lone
+/* What jansson refuses but RFC 8259 allows: numbers too large for C, depth, a NUL in a key, lone
  * surrogates. */
 static bool is_limit_of_jansson(const json_error_t *error) {
   switch (json_error_code(error)) {
@@ -44,7 +44,7 @@ static void check_string(struct span span, const json_t *value) {
   REQUIRE(memcmp(span.bytes, json_string_value(value), (size_t)span.length) == 0);
 }
 
-/* The result that an object must give, and the fields of one that is read. */
+/* Checks the result for an object, and the fields if the object is accepted. */
 static void check_object(const struct document_fields *fields, json_t *object, enum document_result result,
                          const struct document *document) {
   const json_t *text = json_object_get(object, fields->text);
@@ -68,8 +68,8 @@ static void check_object(const struct document_fields *fields, json_t *object, e
   if (!id) REQUIRE(!document->id.bytes);
 }
 
-/* The line with NaN and the infinities, where they stand outside strings, replaced by another value that is
- * neither a string nor an integer. *length is that of the copy, which the caller frees. */
+/* Returns the line with each NaN and infinity outside strings replaced by a value that is neither a string
+ * nor an integer. *length becomes the copy's length; the caller frees the copy. */
 static char *replace_not_finite(const char *line, size_t *length) {
   static const char *const words[] = {"-Infinity", "Infinity", "NaN"};
   static const char value[] = " true ";
@@ -104,7 +104,7 @@ static void check_against_jansson(const struct document_fields *fields, const ch
       result == DOCUMENT_REJECTED &&
       (strncmp(reason, "malformed JSON at byte ", 23) == 0 ||
        strncmp(reason, "invalid UTF-8 at byte ", 22) == 0 || strncmp(reason, "the line is UTF-16", 18) == 0);
-  /* jansson's reader keeps its look-ahead as a C string, so that a NUL after a token is lost. */
+  /* jansson's reader keeps its look-ahead as a C string, so a NUL after a token is lost. */
   if (memchr(line, '\0', length)) return;
   json_error_t error;
   char *copy = replace_not_finite(line, &length);
@@ -127,18 +127,18 @@ static void check_inside(struct span span, const char *line, size_t length) {
   if (!span.bytes) return;
   REQUIRE(span.length >= 0 && span.bytes >= line && span.bytes + span.length <= line + length);
   json_t *text = json_stringn(span.bytes, (size_t)span.length);
-  REQUIRE(text); /* it is valid UTF-8 */
+  REQUIRE(text); /* the value is valid UTF-8 */
   json_decref(text);
 }
 
-/* The value at a path of names, or NULL. */
+/* Returns the value at a path of names, or NULL. */
 static const json_t *value_at(const json_t *root, const struct kept_field *field) {
   for (int32_t i = 0; root && i < field->depth; i++)
     root = json_is_object(root) ? json_object_get(root, field->name[i]) : NULL;
   return root;
 }
 
-/* The line that is kept of a document is an object with the values that jansson finds in the document. */
+/* The line kept from a document is an object with the values that jansson finds in the document. */
 static void check_kept_line(const struct kept_fields *kept, const char *line, size_t length,
                             const struct text *text) {
   REQUIRE(text->size > 0 && text->bytes[text->size - 1] == '\n');

@@ -1,10 +1,10 @@
-/* Runs a fuzz harness without a fuzzer: on seed files as they are, and on random mutations of them.
+/* Runs a fuzz harness without a fuzzer: on seed files unchanged, and on random mutations of them.
  *
  *     replay FIRST COUNT SEED…       SEED is a file or a folder of files
  *
- * Runs are numbered; the first ones are the seeds themselves, in the order of their paths. Each run depends
- * on its number and the seeds alone, so a run that fails (the program then tells which) can be repeated by
- * itself: replay NUMBER 1 … */
+ * Runs are numbered; the first runs are the seeds themselves, in the order of their paths. A run depends only
+ * on its number and the seeds. If a run fails, the program prints its number, and `replay NUMBER 1 …` repeats
+ * just this run. */
 #include <ftw.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,7 +27,7 @@ struct seed {
   size_t size;
 };
 
-/* nftw hands no context to its function. */
+/* nftw passes no context to its function. */
 static struct seed seeds[SEEDS_MAX];
 static int seed_count;
 
@@ -49,7 +49,7 @@ static int seed_compare(const void *a, const void *b) {
   return strcmp(((const struct seed *)a)->path, ((const struct seed *)b)->path);
 }
 
-/* splitmix64, of Steele, Lea and Flood 2014: any start value will do. */
+/* splitmix64, by Steele, Lea and Flood 2014: any start value works. */
 static uint64_t random_next(uint64_t *state) {
   uint64_t z = *state += 0x9e3779b97f4a7c15u;
   z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
@@ -66,7 +66,7 @@ struct input {
   size_t size;
 };
 
-/* Puts `count` bytes in at `at`; what no longer fits is dropped. */
+/* Inserts `count` bytes at `at`; bytes that no longer fit are dropped. */
 static void input_insert(struct input *input, size_t at, const uint8_t *bytes, size_t count) {
   if (count > INPUT_MAX - input->size) count = INPUT_MAX - input->size;
   memmove(input->bytes + at + count, input->bytes + at, input->size - at);
@@ -81,7 +81,7 @@ static void input_remove(struct input *input, size_t at, size_t count) {
 }
 
 static void input_mutate(struct input *input, uint64_t *state) {
-  /* What grammars and formats turn on. */
+  /* Bytes that matter to grammars and formats. */
   static const uint8_t marks[] = "\"\\{}[]:,\n\r\t 0-.eEu/\x00\x1f\x7f\x80\xbf\xc3\xe2\xed\xf0\xf4\xff";
   uint8_t piece[64];
   const size_t at = random_below(state, input->size + 1), length = 1 + random_below(state, 32);
@@ -106,7 +106,7 @@ static void input_mutate(struct input *input, uint64_t *state) {
     case 5:
       input->size = at;
       break;
-    case 6: { /* repeat a stretch of its own */
+    case 6: { /* repeat a stretch of the input */
       const size_t count = length < input->size - at ? length : input->size - at;
       memcpy(piece, input->bytes + at, count);
       input_insert(input, at, piece, count);
@@ -127,7 +127,7 @@ static void run_one(uint64_t number) {
   memcpy(input.bytes, seeds[chosen].bytes, input.size);
   if (number >= (uint64_t)seed_count)
     for (size_t i = 1 + random_below(&state, 6); i > 0; i--) input_mutate(&input, &state);
-  /* A copy of just its size: a sanitizer then sees a read past the end. */
+  /* A copy with exactly the input's size, so that a sanitizer sees a read past the end. */
   uint8_t *exact = malloc(input.size > 0 ? input.size : 1);
   if (!exact) return;
   memcpy(exact, input.bytes, input.size);
@@ -147,7 +147,7 @@ int main(int argc, char **argv) {
       return 2;
     }
   qsort(seeds, (size_t)seed_count, sizeof seeds[0], seed_compare);
-  /* The runs happen in a child, so that its death is seen and told whatever it dies of. */
+  /* The runs happen in a child, so that its death is seen and reported, no matter what killed it. */
   uint64_t *running = mmap(NULL, sizeof *running, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (running == MAP_FAILED) return 2;
   const pid_t child = fork();
