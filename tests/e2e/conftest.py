@@ -1,4 +1,4 @@
-"""What a run of these tests needs, said at once; and where they write."""
+"""Says at once what these tests need but do not find, and chooses where they write."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from program import PROGRAM
 
 MEMORY_DISK, ROOM = "/dev/shm", 2 << 30
 
-# nina syncs every file it writes. No test is about a real disk, and on one the syncs take most of the time.
+# nina syncs every file that it writes. No test needs a real disk, and on a real disk the syncs take most of the time.
 if (
     "TMPDIR" not in os.environ
     and os.access(MEMORY_DISK, os.W_OK)
@@ -18,7 +18,7 @@ if (
 ):
     tempfile.tempdir = MEMORY_DISK
 
-# A folder of this process alone: ctest runs the modules side by side, and pytest clears away the folders that it shares.
+# A folder for this process alone: ctest runs the modules side by side, and pytest clears folders that they share.
 SCRATCH = tempfile.mkdtemp(prefix="nina-e2e-")
 os.environ["PYTEST_DEBUG_TEMPROOT"] = SCRATCH
 

@@ -1,7 +1,7 @@
-"""Texts that are hard to tokenize, and a tokenizer that shows all that happens to them.
+"""Texts that are hard to tokenize, and a tokenizer that shows everything that happens to them.
 
-Made from nothing but this file, so that the golden files need only a checksum of the ids. scripts/make-golden-tokens
-computes those with the reference (transformers), tests/e2e/test_tokens.py with nina.
+This file alone makes the texts, so the golden files need only a checksum of the ids. scripts/make-golden-tokens computes the ids
+with the reference (transformers), tests/e2e/test_tokens.py with nina.
 """
 
 import json
@@ -10,16 +10,16 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-BLOCK = 256  # code points of one checksum
-QUARTER = 64  # of them in one text: few enough for a model's longest input
-GROUP = 10  # mutated texts of one checksum
+BLOCK = 256  # code points per checksum
+QUARTER = 64  # code points per text: few enough for a model's longest input
+GROUP = 10  # mutated texts per checksum
 MUTATED = 10_000
 
-# Every assigned character is in planes 0 to 3 and the tags, but for private use and the variation selectors after the tags.
+# All assigned characters are in planes 0 to 3 and in the tags, except private use and the variation selectors after the tags.
 CODE_POINTS = [*range(0xD800), *range(0xE000, 0x40000), *range(0xE0000, 0xE1000)]
 
-# Beside, before and after other characters: alone, among letters, before a mark, after a character that the map replaces
-# (½, ﬁ), after a space of two bytes, in a composition, after a virama, in a Hangul syllable, around a joiner.
+# Beside, before and after other characters: alone, among letters, before a mark, after a character that the map replaces (½, ﬁ),
+# after a space of two bytes, in a composition, after a virama, in a Hangul syllable, around a joiner.
 TEMPLATES = (
     "{}",
     "a{}b",
@@ -139,7 +139,7 @@ STRANGE = (
 
 
 class Dice:
-    """The generator of Numerical Recipes: the same numbers in every version of Python."""
+    """The random generator from Numerical Recipes: it gives the same numbers in every Python version."""
 
     def __init__(self, seed: int) -> None:
         self.state = seed
@@ -153,7 +153,7 @@ class Dice:
 
 
 def code_point_blocks() -> Iterator[tuple[int, list[str]]]:
-    """The first code point of each block, and its texts. A line feed ends every cluster."""
+    """Each block's first code point, and its texts. A line feed ends every cluster."""
     for start in range(0, 0xE1000, BLOCK):
         texts = []
         for first in range(start, start + BLOCK, QUARTER):
@@ -191,7 +191,7 @@ def mutate(dice: Dice, text: list[str], others: list[str]) -> None:
 
 
 def mutated_texts() -> list[str]:
-    """Composed and decomposed, in eight scripts, with 0 to 11 changes each."""
+    """Texts in eight scripts, composed and decomposed, each with 0 to 11 changes."""
     dice = Dice(20)
     forms = [
         [unicodedata.normalize(form, text) for text in texts for form in ("NFC", "NFD", "NFKC", "NFKD")]
@@ -214,7 +214,7 @@ def added(content: str, **settings: bool) -> dict[str, Any]:
     return {"content": content, **off, **settings}
 
 
-# Tokens of every kind. Those that are no characters follow after the vocabulary.
+# Tokens of every kind. Tokens that are not single characters come after the vocabulary.
 ADDED = [
     added("[PREGUNTA]", special=True),
     added("[PASSATGE]", special=True),
@@ -233,7 +233,7 @@ ADDED = [
 
 
 def character_tokenizer(base: dict[str, Any]) -> dict[str, Any]:
-    """tokenizer.json of a model whose pieces are all the characters: its ids spell the normalised text. `base` has the map."""
+    """A tokenizer.json with every character as a piece: its ids spell the normalised text. `base` has the map."""
     names = [*SPECIAL[:4], "▁", *(chr(point) for point in CODE_POINTS if chr(point) != "▁"), SPECIAL[4]]
     tokens = [*(added(name, special=True, lstrip=name == "<mask>") for name in SPECIAL), *ADDED]
     ids = {name: i for i, name in enumerate(dict.fromkeys([*names, *(token["content"] for token in tokens)]))}
@@ -268,7 +268,7 @@ ADDED_TEXTS = [
 
 
 def added_token_folders(golden: Any) -> list[dict[str, Any]]:
-    """Folders of a tokenizer whose added tokens stand in one file or another, as the versions of transformers have saved them."""
+    """Tokenizer folders that keep their added tokens in one file or another, as different versions of transformers save them."""
     pieces = 640
     one, two = (added(name, special=True) for name in ("[PREGUNTA]", "[PASSATGE]"))
     kinds = [

@@ -18,8 +18,8 @@ from program import DONE, LONGEST_RUN, PROGRAM, Argument, Result, Status, checke
 
 needs_mpirun = pytest.mark.skipif(not shutil.which("mpirun"), reason="mpirun is not there: scripts/setup installs it")
 
-# Open MPI's: root may run it, as in a container, and more ranks than cores are no mistake. All ranks are on this machine, whose other
-# network interfaces Open MPI 5 complains of if it cannot use them.
+# For Open MPI: root may run it, as in a container, and more ranks than cores are allowed. All ranks are on this machine; Open MPI 5
+# would complain about other network interfaces that it cannot use.
 LAUNCHER = ["mpirun", "--oversubscribe"]
 LAUNCHER_VARIABLES = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_btl_tcp_if_include": "lo"}
 OVER_TCP = ["--mca", "pml", "ob1", "--mca", "btl", "tcp,self"]
@@ -27,7 +27,7 @@ OVER_TCP = ["--mca", "pml", "ob1", "--mca", "btl", "tcp,self"]
 
 @dataclass
 class Ranks:
-    """`count` ranks that are started alike, with a fault in each, or with options or variables of their own."""
+    """`count` ranks that start alike; a fault in each, or their own options or variables."""
 
     count: int
     fault: str | None = None
@@ -36,8 +36,8 @@ class Ranks:
 
 
 def command(ranks: int | list[Ranks], arguments: Callable[[Ranks], list[str]], launcher: list[str] | None = None) -> list[str]:
-    """The ranks of the first group come first. A shell on each rank finds its group's command, since an mpirun of Open MPI 5.0.7 crashes
-    when it is given several commands (`mpirun -n 1 true : -n 1 true`)."""
+    """The ranks of the first group come first. A shell on each rank picks its group's command, because Open MPI 5.0.7's mpirun crashes
+    if it gets several commands (`mpirun -n 1 true : -n 1 true`)."""
     groups = [Ranks(ranks)] if isinstance(ranks, int) else ranks
     commands = [group_command(group, arguments(group)) for group in groups]
     ends = list(accumulate(group.count for group in groups))
@@ -55,7 +55,7 @@ def group_command(group: Ranks, arguments: list[str]) -> list[str]:
 
 
 def start_command(words: list[str], stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-    """Starts a job, in a session of its own."""
+    """Starts a job in its own session."""
     return subprocess.Popen(
         words,
         stdin=stdin,
@@ -69,7 +69,7 @@ def start_command(words: list[str], stdin: int = subprocess.DEVNULL) -> subproce
 def start(
     out: Path, *inputs: Argument, ranks: int | list[Ranks], launcher: list[str] | None = None, **options: Argument
 ) -> subprocess.Popen[bytes]:
-    """Starts a job, in a session of its own, and leaves it to the test to end it."""
+    """Starts a job in its own session; the test must end the job."""
     return start_command(command(ranks, lambda group: embed_arguments(out, *inputs, **(options | group.options)), launcher))
 
 
@@ -79,8 +79,8 @@ def finish(job: subprocess.Popen[bytes], status: Status, stdin: bytes | None = N
 
 
 def finish_after(job: subprocess.Popen[bytes], phrase: str, release: Path, status: Status) -> Result:
-    """Lets a job's ranks that wait for the file `release` (NINA_FAULT_UNTIL) go on once a rank has said the phrase, and waits for
-    its end."""
+    """Some of the job's ranks wait for the file `release` (NINA_FAULT_UNTIL). Once a rank has said the phrase, lets them go on, and
+    waits for the job's end."""
     assert job.stderr
     said, end = b"", time.monotonic() + LONGEST_RUN
     while phrase.encode() not in said:
@@ -106,7 +106,7 @@ def nina_many(*arguments: Argument, ranks: int | list[Ranks], stdin: bytes | Non
 
 
 def rank_processes(job: subprocess.Popen[bytes]) -> list[int]:
-    """The process ids of a job's ranks, in no set order."""
+    """The process ids of a job's ranks, in no fixed order."""
     children = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
     found = []
     for child in map(int, children):
@@ -120,7 +120,7 @@ def rank_processes(job: subprocess.Popen[bytes]) -> list[int]:
 
 
 def heeds(process: int, number: signal.Signals) -> bool:
-    """True where a process has got as far as to catch a signal, rather than die of it."""
+    """True if a process already catches a signal instead of dying from it."""
     try:
         status = Path(f"/proc/{process}/status").read_text()
     except OSError:

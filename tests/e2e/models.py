@@ -1,4 +1,4 @@
-"""Model folders for a test to change: links to a golden one, of which single files are replaced."""
+"""Model folders that a test may change: links to a golden model, with single files replaced."""
 
 import json
 import os
@@ -9,11 +9,11 @@ from typing import Any
 
 from program import GOLDEN
 
-Change = Callable[[Path], None]  # of a model folder
+Change = Callable[[Path], None]  # changes a model folder
 
 
 def copy_model(folder: Path, source: Path) -> Path:
-    """`folder`/NAME with a link to every file of the model `source`."""
+    """Fills `folder`/NAME with links to all files of the model `source`."""
     for path in source.rglob("*"):
         target = folder / source.name / path.relative_to(source)
         if path.is_file():
@@ -23,7 +23,7 @@ def copy_model(folder: Path, source: Path) -> Path:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Writes a file of its own in the place of a link."""
+    """Replaces a link by a real file."""
     path.unlink(missing_ok=True)
     path.write_bytes(content)
 
@@ -45,7 +45,7 @@ def edit(name: str, change: Callable[[bytes], bytes]) -> Change:
 
 
 def edit_json(name: str, change: Callable[[Any], None]) -> Change:
-    """`change` works on the value in its place."""
+    """`change` edits the value in place."""
 
     def whole(content: bytes) -> bytes:
         value = json.loads(content)
@@ -56,7 +56,7 @@ def edit_json(name: str, change: Callable[[Any], None]) -> Change:
 
 
 def set_json(name: str, **members: Any) -> Change:
-    """Sets members of an object; None takes one out."""
+    """Sets members of an object; None removes a member."""
 
     def change(value: dict[str, Any]) -> None:
         value |= members
@@ -67,13 +67,13 @@ def set_json(name: str, **members: Any) -> Change:
 
 
 def join_weights(header: dict[str, Any] | bytes, data: bytes, size: int | None = None) -> bytes:
-    """A safetensors file; `size` is a header's length that is not true."""
+    """A safetensors file; `size` replaces the true header length."""
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     return struct.pack("<Q", len(text) if size is None else size) + text + data
 
 
 def edit_weights(change: Callable[[dict[str, Any], bytes], bytes]) -> Change:
-    """Puts what `change` makes of header and data in the place of the weights."""
+    """Replaces the weights by what `change` makes from header and data."""
 
     def whole(content: bytes) -> bytes:
         (size,) = struct.unpack("<Q", content[:8])
@@ -88,7 +88,7 @@ def set_tensor(name: str, **members: Any) -> Change:
 
 
 def set_number(name: str, place: int, number: float) -> Change:
-    """Sets one number of a tensor of type F32."""
+    """Sets one number in an F32 tensor."""
 
     def change(header: dict[str, Any], data: bytes) -> bytes:
         start = header[name]["data_offsets"][0] + 4 * place
@@ -98,7 +98,7 @@ def set_number(name: str, place: int, number: float) -> Change:
 
 
 def read_weights(path: Path) -> dict[str, tuple[dict[str, Any], bytes]]:
-    """Entry and bytes of every tensor of a safetensors file."""
+    """Entry and bytes of every tensor in a safetensors file."""
     content = path.read_bytes()
     (size,) = struct.unpack("<Q", content[:8])
     header, data = json.loads(content[8 : 8 + size]), content[8 + size :]
@@ -115,8 +115,8 @@ def write_weights(path: Path, tensors: dict[str, tuple[dict[str, Any], bytes]]) 
 
 
 def save_as_version_6(folder: Path) -> Path:
-    """Makes of a copy of the XLM-RoBERTa golden model what sentence-transformers 6 would have saved: the files of
-    bert-mean-v6 with this model's sizes. The two have one piece list, here in tokenizer.json alone."""
+    """Turns a copy of the XLM-RoBERTa golden model into what sentence-transformers 6 would have saved: bert-mean-v6's files
+    with this model's sizes. Both models have the same piece list, here only in tokenizer.json."""
     other = GOLDEN / "bert-mean-v6"
     for name in ("modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", "tokenizer.json"):
         replace(folder / name, (other / name).read_bytes())

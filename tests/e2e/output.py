@@ -1,4 +1,4 @@
-"""Reads what a run wrote, by the format that README promises and with nothing of nina's own."""
+"""Reads what a run wrote, using only the format that README promises and none of nina's own code."""
 
 import io
 import json
@@ -15,7 +15,7 @@ SEEK_TABLE_MAGIC, SKIPPABLE_MAGIC = 0x8F92EAB1, 0x184D2A5E  # zstd's seekable fo
 
 
 def unzstd(paths: Sequence[Path]) -> bytes:
-    """The decompressed content of .zst files, end to end."""
+    """The decompressed content of .zst files, one after another."""
     if not paths:
         return b""
     return subprocess.run(["zstd", "-dcq", "--", *paths], check=True, capture_output=True).stdout
@@ -30,7 +30,7 @@ def hash128(content: bytes) -> str:
 
 
 def seek_table(content: bytes) -> list[tuple[int, int]]:
-    """(compressed, decompressed) size of every frame, from the table that ends a seekable .zst file."""
+    """(compressed, decompressed) size of every frame, from the table at the end of a seekable .zst file."""
     count, descriptor, magic = struct.unpack("<IBI", content[-9:])
     assert magic == SEEK_TABLE_MAGIC and descriptor == 0
     table = content[-(8 * count + 17) :]
@@ -51,12 +51,12 @@ def frame_texts(content: bytes) -> list[bytes]:
 
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether two arrays of fp16 are equal to the last bit."""
+    """Whether two fp16 arrays are equal to the last bit."""
     return np.array_equal(a.view(np.uint16), b.view(np.uint16))
 
 
 def derive(h: np.ndarray, width: int) -> np.ndarray:
-    """Rows of a narrower width from h, those of the widest: README's three lines."""
+    """Derives rows at a narrower width from h, the rows at the widest width: README's three lines."""
     x = h[:, :width].astype(np.float32)
     s = (1 / np.sqrt(np.square(x.astype(np.float64)).sum(axis=1, keepdims=True))).astype(np.float32)
     return (x * s).astype(np.float16)
@@ -72,12 +72,12 @@ class Output:
         return sorted((self.path / folder).glob("part-*"))
 
     def files(self, *patterns: str) -> dict[str, bytes]:
-        """Content of every file that matches a pattern such as `w*/*`, by its path inside OUT."""
+        """Maps paths inside OUT to contents, for every file that matches a pattern such as `w*/*`."""
         found = (path for pattern in patterns for path in self.path.glob(pattern) if path.is_file())
         return {str(path.relative_to(self.path)): path.read_bytes() for path in found}
 
     def embedding(self) -> dict[str, bytes]:
-        """What must not depend on threads, kills and restarts: all files of all parts."""
+        """What must not depend on threads, kills and restarts: all files in all parts."""
         return self.files("w*/*", "ids/*", "hashes/*", "text/*", "fields/*", "rejects/*", "parts/*")
 
     def temporaries(self) -> list[str]:
@@ -99,7 +99,7 @@ class Output:
         return [json.loads(line) for path in self.parts("rejects") for line in path.read_text().splitlines()]
 
     def part_vectors(self, width: int) -> list[np.ndarray]:
-        """The array of every part."""
+        """Each part's array."""
         stream, arrays = io.BytesIO(unzstd(self.parts(f"w{width}"))), []
         while stream.tell() < len(stream.getbuffer()):
             arrays.append(np.load(stream))

@@ -1,4 +1,4 @@
-"""Runs nina. Whatever a test is about, a crash or a sanitizer's report in any of its runs fails it."""
+"""Runs nina. If a run crashes or a sanitizer reports something, the test fails, no matter what it tests."""
 
 import json
 import os
@@ -13,11 +13,11 @@ PROGRAM = Path(os.environ.get("NINA", ROOT / "build" / "nina"))
 GOLDEN = ROOT / "tests" / "golden"
 MODEL = GOLDEN / "xlmr-cls-v3"
 FULL = os.environ.get("NINA_FULL_TESTS", "") not in ("", "0")
-LONGEST_RUN = 300  # seconds after which a run counts as hanging
+LONGEST_RUN = 300  # seconds; a longer run counts as hanging
 
 DONE, FAILED, USAGE, REJECTS = ANY = 0, 1, 2, 3
 SANITIZER_WORDS = ("Sanitizer", "runtime error:")
-# An exit status that nina never has, so that a report cannot pass for a failed run.
+# nina never has this exit status, so a report cannot pass for a failed run.
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "exitcode=99",
     "LSAN_OPTIONS": "exitcode=99",
@@ -37,7 +37,7 @@ class Result:
 
     @property
     def error(self) -> str:
-        """The sentence of a run that failed, which comes last."""
+        """A failed run's sentence, which comes last."""
         sentence = self.stderr.rstrip("\n").split("\n")[-1]
         assert sentence.startswith("nina: "), self.stderr
         return sentence.removeprefix("nina: ")
@@ -63,7 +63,7 @@ def checked(result: Result, status: Status) -> Result:
 
 
 def nina(*arguments: Argument, stdin: bytes = b"", fault: str | None = None, status: Status = DONE) -> Result:
-    """Runs nina to its end, which must be `status`, or one of several."""
+    """Runs nina to its end. The exit status must be `status`, or one of several."""
     command, variables = [str(PROGRAM), *map(str, arguments)], environment(fault)
     done = subprocess.run(command, input=stdin, capture_output=True, env=variables, timeout=LONGEST_RUN)
     return checked(Result(done.returncode, done.stdout.decode(), done.stderr.decode()), status)
@@ -72,7 +72,7 @@ def nina(*arguments: Argument, stdin: bytes = b"", fault: str | None = None, sta
 def embed_arguments(
     out: Path, *inputs: Argument, model: Path = MODEL, device: str = "null", **options: Argument
 ) -> list[str]:
-    """Arguments of `nina embed`: block_lines=20 is `--block-lines 20`, store_text=True is `--store-text`."""
+    """Arguments for `nina embed`: block_lines=20 is `--block-lines 20`, store_text=True is `--store-text`."""
     arguments = ["embed", "--model", str(model), "--out", str(out), "--device", device]
     for name, value in options.items():
         flag = "--" + name.replace("_", "-")
@@ -98,7 +98,7 @@ def embed(
 def start_embed(
     out: Path, *inputs: Argument, stdin: int = subprocess.DEVNULL, **options: Argument
 ) -> subprocess.Popen[bytes]:
-    """Starts such a run and leaves it to the test to end it by `stop`."""
+    """Starts such a run; the test must end it with `stop`."""
     command = [str(PROGRAM), *embed_arguments(out, *inputs, **options)]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdin=stdin, stdout=pipe, stderr=pipe, env=environment())
@@ -111,7 +111,7 @@ def stop(process: subprocess.Popen[bytes], number: signal.Signals, status: Statu
 
 
 def wait_for_parts(out: Path, count: int, process: subprocess.Popen[bytes]) -> None:
-    """Waits until a run has committed so many parts, or has ended."""
+    """Waits until a run has committed `count` parts, or has ended."""
     end = time.monotonic() + LONGEST_RUN
     while process.poll() is None and sum(1 for _ in (out / "parts").glob("part-*")) < count:
         assert time.monotonic() < end, f"{count} parts never came"
@@ -119,7 +119,7 @@ def wait_for_parts(out: Path, count: int, process: subprocess.Popen[bytes]) -> N
 
 
 def tokenize(texts: list[str], model: Path = MODEL, max_tokens: int | None = None) -> list[list[int]]:
-    """Token ids of each text by `nina tokenize`."""
+    """Each text's token ids from `nina tokenize`."""
     lines = "".join(json.dumps(text) + "\n" for text in texts)
     limit = ["--max-tokens", max_tokens] if max_tokens else []
     printed = nina("tokenize", "--model", model, *limit, stdin=lines.encode()).stdout

@@ -14,7 +14,7 @@ ordenança reglament veïns barri parc""".split()
 
 
 def line_of(document: dict[str, Any] | bytes | str) -> bytes:
-    """A document as a line without its end; bytes and strings stand for themselves."""
+    """A document as a line without the line end; bytes and strings stay unchanged."""
     if isinstance(document, dict):
         document = json.dumps(document, ensure_ascii=False)
     return document.encode() if isinstance(document, str) else document
@@ -25,7 +25,7 @@ def lines_of(documents: Iterable[dict[str, Any] | bytes | str]) -> bytes:
 
 
 def compress(content: bytes, ending: str) -> bytes:
-    """`content` as a file of that ending has it: .gz, .zst, or any other for plain."""
+    """`content` packed as a file with this ending: .gz, .zst; any other ending means plain."""
     if ending == ".gz":
         return gzip.compress(content, compresslevel=1, mtime=0)
     if ending == ".zst":
@@ -41,7 +41,7 @@ def write_shard(path: Path, documents: Iterable[dict[str, Any] | bytes | str]) -
 
 
 def read_shard(path: Path) -> bytes:
-    """The decompressed bytes of a shard."""
+    """A shard's decompressed bytes."""
     if path.suffix == ".gz":
         return gzip.decompress(path.read_bytes())
     if path.suffix == ".zst":
@@ -50,7 +50,7 @@ def read_shard(path: Path) -> bytes:
 
 
 def make_texts(count: int, seed: int, longest: int = 30) -> list[str]:
-    """Texts of 1 to `longest` words, each with its number, so that no two are alike."""
+    """Texts of 1 to `longest` words; each contains its number, so that no two are equal."""
     rng = random.Random(seed)
     return [" ".join([*rng.choices(WORDS, k=rng.randint(1, longest)), f"{seed}/{i}"]) for i in range(count)]
 
@@ -60,7 +60,7 @@ def make_documents(count: int, seed: int, longest: int = 30) -> list[dict[str, A
 
 
 def make_archive(folder: Path, rows: tuple[int, ...], longest: int = 30) -> list[Path]:
-    """One shard for every number of rows: plain, gzip and zstd in turn."""
+    """One shard for each entry in `rows`: plain, gzip and zstd in turn."""
     endings = (".jsonl", ".jsonl.gz", ".jsonl.zst")
     folder.mkdir(parents=True, exist_ok=True)
     return [

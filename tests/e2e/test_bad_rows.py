@@ -1,5 +1,5 @@
-"""Rows that cannot be stored stop a run on a CPU, and the sentence names the document or the question. The model is a
-golden one, but the embedding of one token is so large that its LayerNorm overflows, and one text has that token. (On cards: test_cuda.py.)"""
+"""A row that cannot be stored stops a run on a CPU, and the sentence names the document or the question. The model is a golden one, but one
+token's embedding is so large that its LayerNorm overflows, and one text has this token. (On cards: test_cuda.py.)"""
 
 import struct
 from pathlib import Path
@@ -13,7 +13,7 @@ from program import FAILED, MODEL, embed, nina, tokenize
 from shards import make_texts, write_shard
 
 TEXTS = make_texts(60, 31)
-BAD = "Ωmega"  # has tokens that the others do not have
+BAD = "Ωmega"  # has tokens that no other text has
 SPOILED = "the text's row is not finite: the embedding, before layer 0, already gives such numbers"
 
 
@@ -41,7 +41,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.sanitize
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_document_is_named_by_shard_and_line(tmp_path: Path, model: Path, precision: str) -> None:
-    """Lines count from 1, blank and rejected ones too; what was committed before stays."""
+    """Lines count from 1, including blank and rejected lines; earlier commits stay."""
     lines: list[Any] = [{"text": text} for text in TEXTS]
     first = write_shard(tmp_path / "a.jsonl", lines[:20])
     second = write_shard(tmp_path / "b.jsonl.gz", [*lines[20:33], "", "no JSON", {"text": BAD}, *lines[33:]])
@@ -69,5 +69,5 @@ def test_question_of_a_search_is_named_by_its_text(tmp_path: Path, model: Path) 
     embed(tmp_path / "out", write_shard(tmp_path / "a.jsonl", [{"text": text} for text in TEXTS]), **options)
     arguments = ["search", "--model", model, "--vectors", tmp_path / "out", "--precision", "fp32", "--prompt", ""]
     assert f'the question "{BAD}": {SPOILED}' in nina(*arguments, BAD, status=FAILED).error
-    long = BAD + "é" * 60  # is cut in the middle of a character
+    long = BAD + "é" * 60  # is cut inside a character
     assert f'the question "{BAD}{"é" * 37}…": {SPOILED}' in nina(*arguments, long, status=FAILED).error

@@ -1,4 +1,4 @@
-"""The program as a file: what its build does against the exploitation of a fault, and what it is linked with."""
+"""The program as a file: how its build makes faults hard to exploit, and what it links."""
 
 import platform
 import re
@@ -32,7 +32,7 @@ def test_copies_of_known_size_are_checked() -> None:
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="x86's control-flow enforcement")
 def test_targets_of_indirect_jumps_are_marked() -> None:
-    """In our own code; CUDA's static runtime has no marks, so the program as a whole does not claim them."""
+    """Only in our own code: CUDA's static runtime has no marks, so the program as a whole does not claim them."""
     code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", "--disassemble=main", PROGRAM], check=True,
                           capture_output=True, text=True).stdout
     assert re.search(r"<main>:\n\s+\w+:\s+endbr64", code), code[:500]

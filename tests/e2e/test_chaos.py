@@ -25,13 +25,13 @@ from test_scale import make_text, null_rows
 pytestmark = needs_mpirun
 
 ROWS, WIDTH = 100_000, 16
-SHARES = {"a.jsonl.zst": 0.6, "b.jsonl": 0.15, "c.jsonl.gz": 0.2, "d.jsonl.zst": 0.05}  # of the rows
+SHARES = {"a.jsonl.zst": 0.6, "b.jsonl": 0.15, "c.jsonl.gz": 0.2, "d.jsonl.zst": 0.05}  # share of the rows
 OPTIONS = {"widths": WIDTH, "block_lines": 1000, "threads": 1}
-SITES = {"write": 600, "sync": 400, "rename": 200, "read": 40}  # about so many calls a rank makes in a whole job
+SITES = {"write": 600, "sync": 400, "rename": 200, "read": 40}  # roughly the calls that a rank makes in a whole job
 STILL = 15  # seconds for which mpirun may go on without a rank
-MOST_STARTS = 6  # of a round; the last is left in peace
-# Of a signal that mpirun itself died of the status is -N, of one that a rank died of 128 + N. So each misfortune explains these, and a
-# crash or an assertion of a rank (128 + SIGSEGV, SIGABRT) none.
+MOST_STARTS = 6  # per round; the last start meets no misfortune
+# If a signal kills mpirun itself, the status is -N; if a signal kills a rank, it is 128 + N. Each misfortune explains the statuses
+# below. No misfortune explains a rank's crash or failed assertion (128 + SIGSEGV, SIGABRT).
 RANK_DIED = (128 + signal.SIGKILL,)
 EXPLAINED = {
     None: (),
@@ -39,10 +39,10 @@ EXPLAINED = {
     "launcher": (-signal.SIGKILL,),
     "everybody": (-signal.SIGKILL, *RANK_DIED),
     "warn": (),
-    # mpirun dies of it where it is not yet ready for it; and mpirun 4.1 may crash where it comes while it is ending (in PMIx_Finalize).
+    # The signal kills mpirun if it is not ready yet; and mpirun 4.1 may crash (in PMIx_Finalize) if the signal comes while it ends.
     "end": (128 + signal.SIGTERM, -signal.SIGTERM, -signal.SIGSEGV),
 }
-CRASH = re.compile(r"\[[^\]]*:(\d+)\] \*\*\* Process received signal")  # what Open MPI has a crashing process say, with its id
+CRASH = re.compile(r"\[[^\]]*:(\d+)\] \*\*\* Process received signal")  # what Open MPI makes a crashing process print, with its id
 
 
 class Corpus:
@@ -61,7 +61,7 @@ class Corpus:
         self.rows = null_rows(tokenize(texts), WIDTH)
 
     def check(self, out: Path) -> None:
-        """Every row exactly once, in order, equal to the hash of its text; nothing else there; verify is content."""
+        """Every row exactly once, in order, equal to its text's hash; no other files; verify finds nothing."""
         output = Output(out)
         lines = unzstd(output.parts("ids")).splitlines()
         assert [json.loads(line)["id"] for line in lines] == self.places
@@ -83,10 +83,10 @@ def kill(process: int) -> None:
 
 
 def strike(rng: random.Random, job: subprocess.Popen[bytes], count: int) -> str:
-    """Kills, or warns, a rank, the launcher or all of it; returns what it did."""
+    """Kills or warns a rank, the launcher or all of them; returns what it did."""
     ranks = rank_processes(job)
     what = rng.choice(["rank", "launcher", "everybody", "warn", "end"])
-    heeding = sum(heeds(rank, signal.SIGUSR1) for rank in ranks) == count  # who is not yet there would die of a warning
+    heeding = sum(heeds(rank, signal.SIGUSR1) for rank in ranks) == count  # a rank that is not ready would die from a warning
     if (what == "rank" and not ranks) or (what == "warn" and not heeding):
         what = "launcher"
     if what == "rank":
@@ -103,8 +103,8 @@ def strike(rng: random.Random, job: subprocess.Popen[bytes], count: int) -> str:
 
 
 def end_of_ranks(job: subprocess.Popen[bytes]) -> bool:
-    """Waits for the job. mpirun 4.1 sometimes never ends after its ranks have: it waits for a lock in PMIx_server_finalize. It is
-    killed then, which is told."""
+    """Waits for the job. mpirun 4.1 sometimes never ends after its ranks have ended, because it waits for a lock in
+    PMIx_server_finalize. It is then killed, and this is reported."""
     lonely = 0
     while job.poll() is None:
         lonely = 0 if rank_processes(job) else lonely + 1
@@ -117,7 +117,7 @@ def end_of_ranks(job: subprocess.Popen[bytes]) -> bool:
 
 
 def attempt(rng: random.Random, out: Path, corpus: Corpus) -> bool:
-    """One start of the job, among misfortunes. True when it says that it is done."""
+    """Starts the job once, with misfortunes. True if the job says that it is done."""
     count = rng.choice([1, 2, 3, 5])
     faults = [random_fault(rng) if rng.random() < 0.3 else None for _ in range(count)]
     groups = [Ranks(1, fault=fault) for fault in faults]
@@ -129,7 +129,7 @@ def attempt(rng: random.Random, out: Path, corpus: Corpus) -> bool:
         if job.poll() is None:
             struck = strike(rng, job, count)
     died = RANK_DIED if any(fault and fault.endswith("kill") for fault in faults) else ()
-    # A start right after a kill may find ranks of the last one that are still there, and is refused after a while.
+    # A start right after a kill may find ranks from the last start that still live; it is then refused after a while.
     stuck = (-signal.SIGKILL,) if end_of_ranks(job) else ()
     result = finish(job, (DONE, FAILED, USAGE, *EXPLAINED[struck], *died, *stuck))
     assert set(map(int, CRASH.findall(result.stderr))) <= {job.pid}, result.stderr
@@ -137,7 +137,7 @@ def attempt(rng: random.Random, out: Path, corpus: Corpus) -> bool:
 
 
 def chaos_round(seed: int, folder: Path, corpus: Corpus) -> int:
-    """Starts the job until it is done; returns how often."""
+    """Starts the job until it is done; returns how many starts that took."""
     rng = random.Random(seed)
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)

@@ -1,6 +1,5 @@
 """The face of the program: help, options, configuration files, errors, exit statuses, progress, descriptions.
-
-NINA_UPDATE_GOLDEN=1 writes the texts in golden/ anew; look at the difference before it is kept."""
+NINA_UPDATE_GOLDEN=1 writes the texts in golden/ again; look at the difference before you keep it."""
 
 import fcntl
 import itertools
@@ -309,7 +308,7 @@ def test_without_a_terminal_a_line_tells_every_ten_seconds(tmp_path: Path) -> No
 
 
 def run_on_terminal(arguments: list[str], columns: int = 80) -> str:
-    """Runs nina with a terminal as standard error; returns what it wrote there."""
+    """Runs nina with a terminal as standard error; returns what nina wrote there."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     command, null = [str(PROGRAM), *arguments], subprocess.DEVNULL
@@ -319,7 +318,7 @@ def run_on_terminal(arguments: list[str], columns: int = 80) -> str:
         while time.monotonic() < end:
             try:
                 piece = os.read(master, 65536)
-            except OSError:  # how Linux tells the end of a terminal
+            except OSError:  # Linux reports a terminal's end this way
                 break
             content += piece
     os.close(master)
@@ -344,7 +343,7 @@ def test_bar_on_a_terminal_shows_documents_rate_share_and_eta(tmp_path: Path) ->
 
 @pytest.mark.parametrize("columns", [10, 27, 50, 200])
 def test_bar_uses_the_width_of_the_terminal(tmp_path: Path, columns: int) -> None:
-    """A narrow one shows what matters most, in whole pieces; a wide one has a longer bar."""
+    """A narrow terminal shows the most important pieces, each whole; a wide one has a longer bar."""
     shard = write_shard(tmp_path / "a.jsonl", make_documents(100, 1))
     slow = {"widths": 8, "block_lines": 10, "threads": 1, "null_rate": 4000}
     shown = run_on_terminal(embed_arguments(tmp_path / "out", shard, **slow), columns)

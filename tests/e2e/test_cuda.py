@@ -1,5 +1,5 @@
-"""`nina embed --device cuda`, end to end, on the CUDA runtime of tests/fake_cuda, which runs on the CPU: there the kernels
-run in an emulator (their twins, under a sanitizer), so long texts are cut unless NINA_FULL_TESTS asks for all of them.
+"""`nina embed --device cuda`, end to end, on the CUDA runtime in tests/fake_cuda, which runs on the CPU. The kernels run in an
+emulator (with a sanitizer, their twins run), so long texts are cut unless NINA_FULL_TESTS is set.
 """
 
 import json
@@ -37,7 +37,7 @@ def embed_cuda(out: Path, *inputs: Path, model: str = "bert-mean-v6", **options:
 
 @pytest.mark.parametrize("model", [pytest.param("xlmr-cls-v3", marks=pytest.mark.sanitize), "bert-mean-v6"])
 def test_rows_are_those_of_sentence_transformers(tmp_path: Path, model: str) -> None:
-    """All but those of texts that are longer than this test takes; whether a text was cut, ids.jsonl tells."""
+    """Leaves out the rows of texts that are too long for this test; ids.jsonl says whether a text was cut."""
     longest = LONGEST[model]
     output = embed_cuda(
         tmp_path / "out",
@@ -62,7 +62,7 @@ def test_rows_are_those_of_sentence_transformers(tmp_path: Path, model: str) -> 
 
 @pytest.mark.threads
 def test_the_archive_gives_the_same_bytes_every_time(tmp_path: Path) -> None:
-    """Whatever the threads, and where auto chose the card."""
+    """For any number of threads, and if auto chose the card."""
     options: dict[str, Any] = {"id_field": "id", "max_tokens": 128, "block_lines": 16}
     one = embed_cuda(tmp_path / "one", ARCHIVE, threads=1, **options)
     two = embed_cuda(tmp_path / "two", ARCHIVE, threads=3, device="auto", **options)
@@ -94,7 +94,7 @@ def test_more_documents_cost_no_allocation_and_one_wait_a_batch(
     assert more["event_waits"] == more["event_records"] == more["copies_up"] == batches
     rows, tokens = (many.manifest()["totals"][key] - few.manifest()["totals"][key] for key in ("rows", "tokens"))
     assert more["bytes_up"] == 4 * (tokens + rows + batches)
-    assert more["bytes_down"] == 2 * rows * sum(WIDTHS["bert-mean-v6"]) + 4 * rows  # rows and their verdicts
+    assert more["bytes_down"] == 2 * rows * sum(WIDTHS["bert-mean-v6"]) + 4 * rows  # rows and verdicts
 
 
 def test_a_failure_on_the_card_names_the_batch_and_keeps_what_is_committed(
@@ -107,7 +107,8 @@ def test_a_failure_on_the_card_names_the_batch_and_keeps_what_is_committed(
     result = embed(tmp_path / "out", shard, status=FAILED, **options)
     assert named in result.error and "cudaErrorLaunchFailure" in result.error
     assert len(Output(tmp_path / "out").records()) < 10
-    # Of several batches in flight any may be the first to meet the failure, or to be at a count; of one, it is known which.
+    # If several batches are in flight, any of them may meet the failure first, or reach a count first. If one batch is in flight,
+    # we know which.
     one = write_shard(tmp_path / "one.jsonl", make_documents(20, 2))
     for fault, sentence in (
         ("attention:2:run", "(set CUDA_LAUNCH_BLOCKING=1 to learn at which kernel): cudaErrorLaunchFailure"),

@@ -1,5 +1,5 @@
-"""Many ranks on the cards of one machine, on the CUDA runtime and the NCCL of tests/fake_cuda: the same bytes as one rank, whatever
-happens to a card."""
+"""Many ranks on one machine's cards, on the CUDA runtime and the NCCL in tests/fake_cuda: the same bytes as one rank, no matter what happens to a
+card."""
 
 import json
 import shutil
@@ -32,20 +32,20 @@ CARDS = [f"Fake card, PCI 0000:0{number + 1}:00.0" for number in range(3)]
 
 @pytest.fixture(scope="module")
 def shard(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """20 blocks, of which no rank can hold as many as to leave another without."""
+    """20 blocks: no rank can hold so many that another rank gets none."""
     return write_shard(tmp_path_factory.mktemp("archive") / "a.jsonl.zst", make_documents(120, 1))
 
 
 @pytest.fixture(scope="module")
 def wanted(shard: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What one rank makes of it."""
+    """What one rank writes for this shard."""
     out = tmp_path_factory.mktemp("wanted")
     embed(out, shard, **OPTIONS)
     return Output(out).embedding()
 
 
 def broken_model(folder: Path) -> Path:
-    """Each weight of it is 999,424 (in bf16), more than fp16 has, which the card's encoder refuses where it reads it."""
+    """Each weight is 999,424 (in bf16), too large for fp16: the card's encoder refuses it as soon as it reads it."""
     broken = shutil.copytree(MODEL, folder / "broken" / MODEL.name)
     for file in broken.glob("*.safetensors"):
         content = file.read_bytes()
@@ -77,7 +77,7 @@ def test_one_rank_reads_the_weights_and_its_card_passes_them_on(tmp_path: Path, 
     assert Output(tmp_path / "out").embedding() == wanted
     counts = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(3)]
     assert [count["broadcast"] for count in counts] == [1, 1, 1]
-    # What every card gets from its host: the batches; the first one's, the weights too, in fp16.
+    # Each card gets the batches from its host; only the first card gets the weights too, in fp16.
     assert counts[0]["copies_up"] > counts[0]["pool"]
     assert all(count["copies_up"] == count["pool"] for count in counts[1:])
 
@@ -107,7 +107,7 @@ def test_ranks_whose_cards_nccl_cannot_join_read_the_weights_themselves(
 def test_one_rank_without_nccl_has_all_read_the_weights(
     tmp_path: Path, shard: Path, wanted: dict[str, bytes], variable: str
 ) -> None:
-    """What was not found is said; what was switched off is not."""
+    """A library that was not found is reported; one that was switched off is not."""
     name, value = variable.split("=")
     logs = [{"FAKE_CUDA_LOG": tmp_path / f"{rank}.json"} for rank in range(2)]
     result = embed_many(tmp_path / "out", shard, ranks=[Ranks(1, variables=logs[0]), Ranks(1, variables=logs[1] | {name: value})], **OPTIONS)

@@ -1,5 +1,5 @@
-"""`nina eval` and `nina search` with their scan on a card: the CUDA runtime of tests/fake_cuda, as in test_cuda.py.
-The lists are those of the CPU to the last bit, so what is written is the same to the last byte.
+"""`nina eval` and `nina search` with their scan on a card: the CUDA runtime in tests/fake_cuda, as in test_cuda.py. The lists
+equal the CPU's to the last bit, so the files are equal to the last byte.
 """
 
 import io
@@ -28,7 +28,7 @@ MODEL = GOLDEN / "bert-mean-v6"  # width 64
 
 @pytest.fixture
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Counts of what the last run asked of the card."""
+    """Counts of the last run's calls to the card."""
     path = tmp_path / "counts.json"
     monkeypatch.setenv("FAKE_CUDA_LOG", str(path))
     return path
@@ -43,7 +43,7 @@ def written(out: Path) -> dict[str, bytes]:
 
 
 def judge_on_both(vectors: Path, data: Path, out: Path, log: Path, *options: Any) -> None:
-    """Judges vectors on the CPU and on the card, and holds all that is written against each other."""
+    """Judges vectors on the CPU and on the card, and compares everything that is written."""
     for device, scans in (("auto", False), ("cpu", False), ("cuda", True)):
         arguments = ["--vectors", vectors, "--data", data, "--out", out / device, "--device", device]
         nina("eval", *arguments, *options)
@@ -62,7 +62,7 @@ def test_lists_longer_than_the_archive_hold_all_of_it(tmp_path: Path, log: Path)
 
 
 def write_vectors(path: Path, rows: np.ndarray) -> None:
-    """A seekable .npy.zst of two frames, the header and the rows, in place of a run's own."""
+    """Replaces a run's file by a seekable .npy.zst with two frames: the header and the rows."""
     plain = io.BytesIO()
     np.lib.format.write_array_header_1_0(plain, np.lib.format.header_data_from_array_1_0(rows))
     frames, table = b"", b""
@@ -75,7 +75,7 @@ def write_vectors(path: Path, rows: np.ndarray) -> None:
 
 
 def odd_rows(count: int, width: int) -> np.ndarray:
-    """Random rows: a third of them twins of others, some zero, some NaN, some infinite, of many lengths."""
+    """Random rows of many lengths: a third are copies of others; some are zero, NaN or infinite."""
     generator = np.random.default_rng(11)
     rows = generator.standard_normal((count, width)).astype(np.float16)
     rows[count // 3 : 2 * count // 3] = rows[: count // 3]
@@ -87,7 +87,7 @@ def odd_rows(count: int, width: int) -> np.ndarray:
 
 
 def rising_rows(count: int, width: int) -> np.ndarray:
-    """Each nearer to every query than all before it."""
+    """Each row is nearer to every query than all rows before it."""
     rows = np.zeros((count, width), np.float16)
     rows[:, 0] = np.arange(count) / count
     rows[:, 1] = 0.25
@@ -112,7 +112,7 @@ def test_odd_vectors_are_judged_alike(tmp_path: Path, log: Path, make: Any) -> N
 
 
 def write_set(folder: Path) -> Path:
-    """60 texts, and every fifth of them as a query."""
+    """60 texts, and every fifth text as a query."""
     (folder / "qrels").mkdir(parents=True)
     texts = make_texts(60, 3)
     write_shard(folder / "corpus.jsonl", [{"_id": f"d{i}", "text": text} for i, text in enumerate(texts)])
@@ -123,7 +123,7 @@ def write_set(folder: Path) -> Path:
 
 
 def evaluation(data: Path, out: Path, device: str) -> list[Argument]:
-    """Arguments of an evaluation that embeds."""
+    """Arguments for an evaluation that embeds."""
     options = ["--device", device, "--max-tokens", 64, "--batch-tokens", 256, "--widths", "64,16"]
     return ["eval", "--model", MODEL, "--data", data, "--out", out, *options]
 
@@ -170,7 +170,7 @@ def test_search_on_a_card_finds_the_nearest_of_all_vectors(
     assert "cudaErrorInvalidValue" in error and error.endswith("--device cpu does without a card")
 
 
-# At once; in a queue, at a later step, when the lists are half filled.
+# At once; in a queue; at a later step, when the lists are half filled.
 @pytest.mark.sanitize
 @pytest.mark.parametrize("fault", ["top_k_select:1:launch", "top_k_score:2:run", "top_k_rows:1:run"])
 def test_card_that_was_not_asked_for_and_fails_is_done_without(
@@ -219,7 +219,7 @@ def test_two_ranks_on_two_cards_judge_alike(tmp_path: Path, monkeypatch: pytest.
 def test_card_of_one_rank_that_fails_has_all_ranks_search_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
 ) -> None:
-    """One that has memory enough to embed, but not to search."""
+    """The card has enough memory to embed, but not to search."""
     data = write_set(tmp_path / "set")
     monkeypatch.setenv("FAKE_CUDA_CARDS", "2")
     nina(*evaluation(data, tmp_path / "alone", "auto"))

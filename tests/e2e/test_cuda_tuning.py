@@ -1,5 +1,5 @@
-"""`--gemm-tuning FILE` on the CUDA runtime of tests/fake_cuda: whose heuristic names two algorithms, of which the second,
-with the variable FAKE_CUDA_SLOW, is the faster one."""
+"""`--gemm-tuning FILE` on the CUDA runtime in tests/fake_cuda. Its heuristic offers two algorithms, and with FAKE_CUDA_SLOW the second is the faster
+one."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 MODEL = GOLDEN / "bert-mean-v6"
 OTHER = GOLDEN / "xlmr-cls-v3"
 OPTIONS: dict[str, Any] = {"device": "cuda", "model": MODEL, "batch_tokens": 200, "max_tokens": 64, "block_lines": 20}
-SECOND = "616e696e000000008000000000000000" + "01" + 94 * "0"  # for 128 tokens: it does all numbers of them
+SECOND = "616e696e000000008000000000000000" + "01" + 94 * "0"  # for 128 tokens; works for every number of tokens
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_without_a_card_it_is_wrong_usage(tmp_path: Path, shard: Path) -> None:
 
 
 def test_search_and_eval_take_it(tmp_path: Path, shard: Path) -> None:
-    """The file of an embedding serves its questions."""
+    """A file tuned for an embedding also serves questions about it."""
     file = tmp_path / "tuning.json"
     tuned(tmp_path / "out", shard, file)
     question = ["--model", MODEL, "--vectors", tmp_path / "out", "--device", "cuda", "--gemm-tuning", file, "--prompt", ""]

@@ -1,5 +1,4 @@
-"""A shard cut short or corrupted: the rows before the damage are kept, the run fails and says so, and a repaired shard
-completes it."""
+"""A shard is cut short or corrupted: the rows before the damage are kept, the run fails and says so, and a repaired shard completes it."""
 
 import os
 import json
@@ -28,7 +27,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Output:
 
 
 def archive(folder: Path, ending: str, content: bytes) -> list[Path]:
-    """Three shards, of which the middle one has this content."""
+    """Three shards; the middle one has this content."""
     shards = make_archive(folder / "in", (ROWS[0], 0, ROWS[2]))
     shards[1].unlink()
     shards[1] = folder / "in" / f"middle.jsonl{ending}"
@@ -37,9 +36,9 @@ def archive(folder: Path, ending: str, content: bytes) -> list[Path]:
 
 
 def whole_lines(damaged: bytes) -> int:
-    """Lines that a .gz file still gives."""
+    """How many lines a damaged .gz file still gives."""
     inflate, text = zlib.decompressobj(31), b""
-    for at in range(len(damaged)):  # a byte at a time, so that what comes before an error counts
+    for at in range(len(damaged)):  # a byte at a time, so that bytes before an error count
         try:
             text += inflate.decompress(damaged[at : at + 1])
         except zlib.error:
@@ -97,7 +96,7 @@ def test_rows_before_the_damage_are_kept_and_a_repaired_shard_completes(
     if ending == ".gz":
         assert kept == whole_lines(content)
     numbers = [*range(ROWS[0] + kept), *range(ROWS[0] + ROWS[1], sum(ROWS))]
-    if kind != "corrupt":  # wrong bytes can come out for a while before a decompressor notices
+    if kind != "corrupt":  # a decompressor may give wrong bytes for a while before it notices
         assert same_bits(output.vectors(32), straight.vectors(32)[numbers])
         ids = straight.ids()
         assert output.ids() == [ids[number] for number in numbers]
@@ -114,7 +113,7 @@ def test_rows_before_the_damage_are_kept_and_a_repaired_shard_completes(
 
 
 def test_cut_file_of_plain_text_is_a_rejected_line(tmp_path: Path) -> None:
-    """Nothing but its last line tells that a plain file was cut."""
+    """Only the last line shows that a plain file was cut."""
     shard = tmp_path / "a.jsonl"
     shard.write_bytes(WHOLE[:-20])
     embed(tmp_path / "out", shard, widths=8, status=REJECTS)
@@ -137,7 +136,7 @@ def test_shard_that_changes_its_size_while_it_is_read_is_not_complete(tmp_path: 
     middle = lines.index(b"\n", len(lines) * 2 // 3) + 1
     shard, out = tmp_path / "a.jsonl", tmp_path / "out"
     shard.write_bytes(lines if change == "shortened" else lines[:middle])
-    # So slow that the reader, which is a few blocks ahead, is far from the shard's end.
+    # So slow that the reader, a few blocks ahead, is still far from the shard's end.
     options = {"widths": 8, "block_lines": 100, "threads": 1}
     run = start_embed(out, shard, null_rate=150_000, **options)
     wait_for_parts(out, 1, run)
@@ -171,7 +170,7 @@ REPLACEMENTS = {
 @pytest.mark.parametrize("ending", ["", ".gz"])
 @pytest.mark.parametrize("replacement", REPLACEMENTS)
 def test_damaged_shard_may_be_replaced_by_another(tmp_path: Path, replacement: str, ending: str) -> None:
-    """Nobody knows which of a corrupt shard's lines were right, so all that differs is done again."""
+    """In a corrupt shard any line may be wrong, so every block that differs is done again."""
     shard, options = tmp_path / "a.jsonl.gz", OPTIONS | {"block_lines": 10}
     shard.write_bytes(compress(WHOLE, ".gz")[:-20])
     embed(tmp_path / "out", shard, status=FAILED, **options)
@@ -194,14 +193,14 @@ def test_damage_on_standard_input_is_completed_by_a_whole_one(tmp_path: Path, st
 
 
 def most_memory(arguments: list[str]) -> int:
-    """Bytes that a run had in memory at most."""
+    """The largest amount of memory that a run used, in bytes."""
     process = subprocess.Popen([PROGRAM, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return os.wait4(process.pid, 0)[2].ru_maxrss * 1024
 
 
 @pytest.mark.parametrize("number", [100_000_000, 2**31 - 2])
 def test_forged_record_costs_no_more_than_its_own_size(tmp_path: Path, number: int) -> None:
-    """A record may claim any number for its block; no table is sized by it."""
+    """A record may claim any block number; no table's size depends on it."""
     shards = make_archive(tmp_path / "in", (30, 60))
     out, options = tmp_path / "out", {"widths": 8, "block_lines": 20}
     embed(out, *shards, **options)

@@ -1,4 +1,4 @@
-"""`nina embed --dry-run`: what a run would come to, held against what it then comes to."""
+"""`nina embed --dry-run`: its forecast of a run, compared with the real run."""
 
 import json
 import math
@@ -30,7 +30,7 @@ from shards import make_archive, make_documents, write_shard
 
 
 def dry_run(out: Path, *inputs: Argument, status: int = DONE, **options: Argument) -> dict[str, Any]:
-    """What a dry run prints as JSON."""
+    """The JSON that a dry run prints."""
     result = embed(out, *inputs, dry_run=True, progress="json", status=status, **options)
     (line,) = result.stdout.splitlines()
     found = json.loads(line)
@@ -78,7 +78,7 @@ def test_dry_run_tells_what_the_run_then_comes_to(tmp_path: Path) -> None:
 
 @pytest.mark.sanitize
 def test_dry_run_writes_nothing(tmp_path: Path) -> None:
-    """Neither where nothing is, nor into a run that is there, nor the file of algorithms."""
+    """No new folder, no file in an existing run, no file of algorithms."""
     shards, out = make_archive(tmp_path / "in", (50, 40)), tmp_path / "out"
     tuning = tmp_path / "tuning.json"
     dry_run(out / "deeper", *shards, widths=8)
@@ -115,7 +115,7 @@ def test_dry_run_for_people_fits_80_columns(tmp_path: Path) -> None:
 @pytest.mark.sanitize
 @pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz", ".jsonl.zst"])
 def test_sample_comes_near_the_whole(tmp_path: Path, ending: str) -> None:
-    """Long texts among short ones, which a sample that favours either would miss."""
+    """Long texts among short ones: a sample that prefers either kind would be wrong."""
     documents = make_documents(12_000, seed=5)
     for i in range(0, len(documents), 40):
         documents[i] = {"text": "reglament del consell de barri " * 200}
@@ -131,7 +131,8 @@ def test_sample_comes_near_the_whole(tmp_path: Path, ending: str) -> None:
 
 
 def test_sample_of_plain_shards_is_spread_and_that_of_compressed_ones_their_beginning(tmp_path: Path) -> None:
-    """The second half of the lines is rejected: places see it, beginnings do not. The sample says what it saw."""
+    """The second half of the lines is rejected. A sample of places sees this; a sample of the beginning does not. The
+    sample says what it saw."""
     lines = [*make_documents(8000, seed=6, longest=20), *['{"title":"no text, but as long as the others"}'] * 18_000]
     for ending in ("", ".zst"):
         shard = write_shard(tmp_path / f"a.jsonl{ending}", lines)
@@ -205,7 +206,7 @@ def test_dry_run_begins_no_more_than_a_run_whose_first_lines_are_all_rejected(tm
 
 
 def test_dry_run_says_if_out_will_not_fit(tmp_path: Path) -> None:
-    """Most of the shard is a hole; so small a sample is one place, at its beginning."""
+    """Most of the shard is a hole; a sample this small is one place at the beginning."""
     shard = write_shard(tmp_path / "a.jsonl", make_documents(2000, seed=1))
     try:
         os.truncate(shard, 1 << 42)

@@ -1,4 +1,4 @@
-"""nina eval: the metrics of sentence-transformers from stored vectors, files that others read, and clear words."""
+"""nina eval: the metrics of sentence-transformers from stored vectors, files that other programs read, and clear words."""
 
 import json
 import math
@@ -32,7 +32,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
 
 
 def compared(shown: str) -> dict[str, list[str]]:
-    """The rows that a comparison prints of one width, by the metric."""
+    """The rows that a comparison prints for one width, by metric."""
     return {line.split()[0]: line.split() for line in shown.splitlines() if re.match(r"\w+@\d+ .* … ", line)}
 
 
@@ -132,7 +132,7 @@ def test_evaluation_compared_with_itself_did_not_move(judged: tuple[Path, Result
 
 
 def test_narrower_width_is_told_with_its_loss_and_its_size(judged: tuple[Path, Result]) -> None:
-    """The interval of the paired bootstrap, of the difference to the widest, in per cent of that."""
+    """The paired bootstrap's interval for the difference from the widest width, in per cent of the widest."""
     metrics = metrics_of(judged[0])
     wide, narrow = (np.array(metrics["queries"][dim]["cosine_ndcg@10"]) for dim in ("dim_64", "dim_32"))
     draws = np.random.default_rng(1).integers(0, 60, (10_000, 60))
@@ -164,9 +164,9 @@ def test_comparison_names_what_the_two_were_made_with(tmp_path: Path, judged: tu
         'differ   query prompt: "query: " before, "q: " after; widths: [64, 32] before, [64] after',
     ]
     metrics = metrics_of(judged[0])
-    metrics["model"]["weights"] = "0" * 32  # a fine-tune that bears the same name
+    metrics["model"]["weights"] = "0" * 32  # a fine-tune with the same name
     metrics["compute_class"]["precision"] = "bf16"
-    for query in range(60):  # too little to be seen
+    for query in range(60):  # too little to show
         metrics["queries"]["dim_64"]["cosine_map@100"][query] += 1e-5
     (tmp_path / "new.json").write_text(json.dumps(metrics))
     shown = nina("eval", "--compare", path, tmp_path / "new.json").stdout
@@ -181,7 +181,7 @@ def test_comparison_names_what_the_two_were_made_with(tmp_path: Path, judged: tu
 def test_comparison_tells_better_from_lucky(tmp_path: Path, judged: tuple[Path, Result]) -> None:
     metrics = metrics_of(judged[0])
     values = metrics["queries"]["dim_64"]["cosine_ndcg@10"]
-    values[:] = [0.0] * len(values)  # every query was worse before
+    values[:] = [0.0] * len(values)  # before, every query was worse
     lucky = metrics["queries"]["dim_64"]["cosine_mrr@10"]
     lucky[0] = 1.0 - lucky[0]  # one query moved
     (tmp_path / "old.json").write_text(json.dumps(metrics))
@@ -233,10 +233,10 @@ def test_set_is_embedded_as_its_model_says_and_a_second_start_resumes(tmp_path: 
 
 
 def test_warned_evaluation_stops_in_order_and_goes_on(tmp_path: Path) -> None:
-    passages = [{"_id": f"d{i}", "text": text} for i, text in enumerate(make_texts(12_000, 7))]  # some blocks
+    passages = [{"_id": f"d{i}", "text": text} for i, text in enumerate(make_texts(12_000, 7))]  # several blocks
     data, out = small_set(tmp_path / "set", corpus=passages), tmp_path / "out"
     arguments = ["eval", "--model", MODEL, "--data", data, "--out", out, "--widths", 16, "--precision", "fp32", "--threads", 1]
-    # It has committed a part, and comes no further with the next one until it is warned.
+    # Once it has committed a part, it cannot finish the next one until it is warned.
     held = environment("rename:8+:wait") | {"NINA_FAULT_UNTIL": str(tmp_path / "release")}
     process = subprocess.Popen([PROGRAM, *map(str, arguments)], stderr=subprocess.PIPE, text=True, env=held)
     wait_for_parts(out / "corpus", 1, process)
@@ -259,7 +259,7 @@ def test_equal_passages_stand_in_the_order_of_their_ids(tmp_path: Path) -> None:
 
 
 def test_model_saved_by_sentence_transformers_3_and_by_6_has_the_same_metrics(tmp_path: Path) -> None:
-    """To the last digit: the golden model of version 3, and a copy in version 6's files."""
+    """Equal to the last digit: the golden model of version 3, and a copy in version 6's files."""
     saved = [MODEL, save_as_version_6(copy_model(tmp_path / "models", MODEL))]
     for version, model in enumerate(saved):
         options = ["--widths", "128,64,16", "--precision", "fp32", "--threads", 1]
@@ -418,7 +418,7 @@ def make_set(out: Path, *arguments: Any) -> Path:
 def test_made_set_leaks_no_passage_and_depends_on_the_pairs_alone(tmp_path: Path) -> None:
     texts = make_texts(60, 3)
     pairs = [{"query": f"Què és {i}?", "passage": texts[i % 40]} for i in range(100)]
-    pairs += [{"query": "QUÈ  és 5?", "passage": texts[45]}]  # a question of passage 5 in other letters
+    pairs += [{"query": "QUÈ  és 5?", "passage": texts[45]}]  # passage 5's question in other letters
     write_shard(tmp_path / "a.jsonl", pairs)
     write_shard(tmp_path / "b.jsonl", reversed(pairs))
     write_shard(tmp_path / "archive.jsonl", [{"title": "Arxiu", "text": text} for text in texts])
@@ -431,8 +431,8 @@ def test_made_set_leaks_no_passage_and_depends_on_the_pairs_alone(tmp_path: Path
     qrels = [line.split("\t") for line in (one / "qrels" / "test.tsv").read_text().splitlines()[1:]]
     assert len(qrels) + len(trained) == len(pairs) and 20 <= len(qrels) <= 30
     assert not {pair["passage"] for pair in trained} & set(corpus.values())
-    assert trained == [pair for pair in pairs if pair in trained]  # in their order
-    assert len(corpus) > len({passage for _, passage, _ in qrels})  # the archive's
+    assert trained == [pair for pair in pairs if pair in trained]  # in the original order
+    assert len(corpus) > len({passage for _, passage, _ in qrels})  # plus the archive's
 
 
 def test_squad_becomes_a_set_that_eval_takes(tmp_path: Path) -> None:

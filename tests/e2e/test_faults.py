@@ -1,5 +1,5 @@
-"""A system call that fails, or a death, at any place: a sentence, exit status 1, and the same command completes the run
-to the same bytes."""
+"""A system call fails, or the process dies, at any place: nina gives a sentence and exit status 1, and the same command
+then completes the run to the same bytes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ MEANING = {"ENOSPC": "No space left on device", "EIO": "Input/output error", "EA
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> tuple[Output, list[Path]]:
-    """A straight run of five parts, with a reject, over a plain, a gzip and a zstd shard."""
+    """An undisturbed run with five parts and a reject, over a plain, a gzip and a zstd shard."""
     folder = tmp_path_factory.mktemp("archive")
     shards = make_archive(folder / "in", (30, 15, 15))
     shards.append(write_shard(folder / "in" / "last.jsonl", ["no document"]))
@@ -27,7 +27,8 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> tuple[Output, list[Path
 
 
 def every(step: int) -> Iterator[int]:
-    """1 and every step-th number after it, without end: a test stops at the first that its run does not reach."""
+    """1 and every step-th number after it, without end: a test stops at the first number that its run does not
+    reach."""
     number = 1
     while True:
         yield number
@@ -91,7 +92,7 @@ def test_disk_that_stays_full_stops_every_thread(
 
 @pytest.mark.sanitize
 def test_input_that_cannot_be_read_is_told(tmp_path: Path, archive: tuple[Output, list[Path]]) -> None:
-    """Reads of the shards' ends come first, then those of the run."""
+    """First come the reads of the shards' ends, then the run's reads."""
     straight, shards = archive
     named = 0
     for number in every(3):

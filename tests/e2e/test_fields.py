@@ -1,4 +1,4 @@
-"""`--keep-fields`: what a document carries beside its text comes out as it came in."""
+"""`--keep-fields`: a document's fields beside its text come out as they came in."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ OPTIONS: dict[str, Any] = {"widths": "16", "block_lines": 600, "keep_fields": KE
 
 
 def document(i: int, text: str) -> dict[str, Any]:
-    """Every third has no url, every fifth no area; `secret` is kept of none."""
+    """Every third document has no url, every fifth no area; `secret` is never kept."""
     meta = {"a.b": [i, {"x": None}], "secret": i} | ({} if i % 5 == 0 else {"àrea": f"Àrea {i % 7}"})
     return {"data": f"2026-11-{i % 28 + 1:02}", "text": text, "meta": meta} | ({} if i % 3 == 0 else {"url": f"https://a.cat/{i}"})
 

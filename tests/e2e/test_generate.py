@@ -1,4 +1,4 @@
-"""What nina writes to be installed beside it: man pages and the shells' completion scripts."""
+"""Files that nina writes for its installation: man pages and shell completion scripts."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ SHELLS = ["bash", "zsh", "fish"]
 
 
 def options_of(command: str) -> list[str]:
-    """As the command's help lists them."""
+    """In the order in which the command's help lists them."""
     return re.findall(r"^  --([a-z-]+)", nina(command, "--help").stdout, re.MULTILINE)
 
 
@@ -29,7 +29,7 @@ def test_man_page_has_all_that_the_help_has(command: str) -> None:
     assert re.findall(r"^--([a-z-]+)", page, re.MULTILINE) == options_of(command)
     written = " ".join(word for line in page.splitlines() for word in line.removeprefix("\\&").split())
     helped = nina(command, "--help").stdout.removeprefix("Usage: ").replace("Exit status: ", "")
-    # The help's headings end with a colon; roff's begin with a word of its own.
+    # The help's headings end with a colon; roff's begin with a macro.
     words = [word for line in helped.splitlines() for word in re.sub(r"^(\S.*):$", r"\1", line).split()]
     missing = [word for word in words if word not in written]
     assert not missing
@@ -64,7 +64,7 @@ def test_completion_script_knows_each_option(shell: str) -> None:
 
 
 def complete(folder: Path, *words: str) -> list[str]:
-    """What bash offers for the last of the words, in `folder`."""
+    """What bash offers for the last word, in `folder`."""
     array = " ".join(f"'{word}'" for word in ("nina", *words))
     script = nina("--generate", "complete-bash").stdout
     command = f'{script}\nCOMP_WORDS=({array}); COMP_CWORD={len(words)}; _nina; printf "%s\\n" "${{COMPREPLY[@]}}"'

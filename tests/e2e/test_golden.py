@@ -1,4 +1,4 @@
-"""Rows and token ids are those of sentence-transformers, as scripts/make-golden wrote them to tests/golden."""
+"""Rows and token ids equal those of sentence-transformers, as scripts/make-golden wrote them to tests/golden."""
 
 import json
 from pathlib import Path
@@ -79,14 +79,14 @@ def test_ids_of_hard_strings_are_those_of_hugging_face() -> None:
 
 
 def test_both_forms_of_a_tokenizer_give_the_same_ids() -> None:
-    """The tiny models share a piece list: one has it as sentencepiece.bpe.model, the other as tokenizer.json."""
+    """The tiny models share a piece list: one stores it as sentencepiece.bpe.model, the other as tokenizer.json."""
     texts = [row["text"] for row in golden_lines("tokenizer/strings.jsonl")]
     old, new = (tokenize(texts, GOLDEN / model, max_tokens=700) for model in MODELS)
     assert old == new
 
 
 def test_precision_is_part_of_the_run(tmp_path: Path) -> None:
-    """A resume without --precision goes on with the one that the run began with; another is refused."""
+    """Without --precision, a resume keeps the precision of the run; another precision is refused."""
     shard = write_shard(tmp_path / "a.jsonl", [{"text": "a"}, "no document"])
     options = {"device": "cpu", "widths": 16}
     embed(tmp_path / "out", shard, precision="fp32", status=REJECTS, **options)

@@ -1,4 +1,4 @@
-"""The folder that scripts/gpu-check makes for a machine with a card: a dry run of it on the fake CUDA runtime, with small sizes."""
+"""The folder that scripts/gpu-check makes for a machine with a card: a dry run on the fake CUDA runtime, with small sizes."""
 
 import json
 import os
@@ -14,7 +14,7 @@ FILES_MAX, FILE_BYTES_MAX = 8, 16 << 20
 QUICK = ["about", "kernels", "products", "golden", "slots", "speed_quick", "model", "archive"]
 FULL = ["about", "model", "archive", "speed", "passages", "torch_ceiling", "transformers", "tuning", "times", "streams", "search", "sanitizers", "ncu"]
 
-# They take what the real ones take, options and then the program, which they run once: it is slow here.
+# They take the same arguments as the real programs: options, then a program. They run the program only once, because it is slow here.
 STAND_INS = {
     "compute-sanitizer": 'tool=$2; while [[ $1 = --* ]]; do shift 2; done; [[ $tool != memcheck ]] || exec "$@"',
     "ncu": 'all=$*; while [[ $1 = -* ]]; do shift 2; done; echo "Duration us 12"; [[ $all != *layer_norm* ]] || exec "$@"',
@@ -41,7 +41,7 @@ def stand_ins(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, what: str, results: Path, stand_ins: Path, **variables: str) -> tuple[int, str, list[dict[str, Any]]]:
-    """Exit status, report and results of a run from a folder that is not the current one."""
+    """Exit status, report and results of a run that starts in another folder."""
     environment = os.environ | {"PATH": f"{stand_ins}:{os.environ['PATH']}"} | variables
     done = subprocess.run([folder / "run", what, results], env=environment, cwd="/", capture_output=True, timeout=400)
     lines = [json.loads(line) for line in (results / "results.jsonl").read_text().splitlines()]
@@ -94,5 +94,5 @@ def test_the_folder_is_small_and_whole(folder: Path) -> None:
     names = subprocess.run(["tar", "-tzf", folder / "payload.tar.gz"], check=True, capture_output=True, text=True).stdout
     libraries = {Path(name).name for name in names.splitlines() if name.startswith("./lib/")}
     assert {"libjansson.so.4", "libzstd.so.1", "libgomp.so.1"} <= libraries
-    assert any(name.startswith("libdnnl.so.") for name in libraries)  # 2 or 3, by the release
+    assert any(name.startswith("libdnnl.so.") for name in libraries)  # 2 or 3, depending on the release
     assert not [name for name in libraries if name.startswith(("libc.so", "libm.so", "ld-linux", "libcublas"))]

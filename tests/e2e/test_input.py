@@ -1,4 +1,5 @@
-"""Input as it comes: which lines are embedded, which are rejected and why, and what of a document is embedded."""
+"""All kinds of input: which lines are embedded, which lines are rejected and why, and which part of a document is
+embedded."""
 
 import json
 from pathlib import Path
@@ -11,7 +12,7 @@ from output import Output, same_bits
 from program import DONE, MODEL, REJECTS, USAGE, embed, nina, tokenize
 from shards import compress, lines_of, make_archive, write_shard
 
-# Lines that are embedded, and the text that each has.
+# Lines that are embedded, each with its text.
 GOOD: dict[str, tuple[bytes, str]] = {
     "plain": (b'{"text":"a"}', "a"),
     "empty_text": (b'{"text":""}', ""),
@@ -35,7 +36,7 @@ GOOD: dict[str, tuple[bytes, str]] = {
     "nested_text_is_another": (b'{"x":{"text":1},"text":"a"}', "a"),
 }
 
-# Lines that are rejected, and words of the reason.
+# Lines that are rejected, each with words from its reason.
 BAD: dict[str, tuple[bytes, str]] = {
     "cut": (b'{"text":"a"', "malformed JSON"),
     "no_quotes": (b'{"text":a}', "malformed JSON at byte 9"),
@@ -121,13 +122,13 @@ def test_byte_order_mark_and_crlf_are_no_text(tmp_path: Path) -> None:
 
 
 def test_byte_order_mark_at_any_line_is_no_text(tmp_path: Path) -> None:
-    """Files that were laid end to end each bring theirs."""
+    """If files are joined end to end, each brings its own mark."""
     shard = write_shard(tmp_path / "a.jsonl", [b'{"text":"a"}', b'\xef\xbb\xbf{"text":"b"}'])
     embed(tmp_path / "out", shard, widths=8, store_text=True)
     assert Output(tmp_path / "out").texts() == [{"text": "a"}, {"text": "b"}]
 
 
-# Contents of small shards, with their numbers of lines and rows.
+# Contents of small shards, with their line count and row count.
 SMALL: list[tuple[bytes, int, int]] = [
     (b"", 0, 0),
     (b"\n", 1, 0),
@@ -213,7 +214,7 @@ def test_document_without_a_usable_id_is_rejected(tmp_path: Path) -> None:
 
 
 def embedded_rows(folder: Path, lines: list[bytes | dict], **options: object) -> np.ndarray:
-    """Vectors of the lines; equal rows mean equal token ids, with the null encoder."""
+    """The lines' vectors. With the null encoder, equal rows mean equal token ids."""
     number = len(list(folder.iterdir()))
     shard = write_shard(folder / f"{number}.jsonl", lines)
     embed(folder / f"{number}.out", shard, widths=32, **options)
@@ -254,7 +255,7 @@ def test_prompt_goes_before_every_document(tmp_path: Path) -> None:
     assert not same_bits(embedded_rows(tmp_path, lines, title_field="title"), by_hand)
 
 
-# Prompts of a model, the one that documents get by themselves, and what is said of it.
+# A model's prompts, the prompt that documents get by default, and what nina says about it.
 PROMPTS: dict[str, tuple[dict[str, str], str, str]] = {
     "passage": ({"query": "q: ", "passage": "p: "}, "p: ", 'documents get the model\'s prompt "passage": "p: "'),
     "empty_document_of_version_6": ({"document": "", "query": "q: ", "passage": "p: "}, "p: ", '"passage": "p: "'),
@@ -274,12 +275,12 @@ def test_documents_get_the_first_prompt_of_theirs_that_is_not_empty(tmp_path: Pa
     assert Output(tmp_path / "out").manifest()["settings"]["prompt"] == used
     embed(tmp_path / "none", shard, model=model, widths=8, prompt="").says("documents get no prompt")
     assert Output(tmp_path / "none").manifest()["settings"]["prompt"] == ""
-    # A run goes on with what it has.
+    # A resumed run keeps its prompt.
     embed(tmp_path / "none", shard, model=model, widths=8).says("documents get no prompt", "already complete")
 
 
 def test_default_prompt_of_the_model_is_named_and_not_applied(tmp_path: Path) -> None:
-    """sentence-transformers would put it before questions and documents alike."""
+    """sentence-transformers would put the prompt before questions and documents alike."""
     model = copy_model(tmp_path / "models", MODEL)
     set_json("config_sentence_transformers.json", default_prompt_name="query")(model)
     lines = [{"text": "plaça"}]
@@ -291,7 +292,7 @@ def test_default_prompt_of_the_model_is_named_and_not_applied(tmp_path: Path) ->
 
 @pytest.mark.sanitize
 def test_long_text_is_cut_at_the_longest_input(tmp_path: Path) -> None:
-    """With and without white space in it; the text itself is kept whole."""
+    """With and without white space in the text; the stored text stays whole."""
     texts = ["plaça major " * 300_000, "abc" * 1_000_000]
     shard = write_shard(tmp_path / "a.jsonl", [{"text": text} for text in texts])
     embed(tmp_path / "out", shard, widths=32, max_tokens=100, store_text=True)
@@ -392,7 +393,7 @@ def test_one_document_among_the_first_lines_is_enough(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", [".jsonl", ".gz", ".zst"])
 def test_what_was_looked_at_of_standard_input_is_embedded(tmp_path: Path, ending: str) -> None:
-    """The look takes more than one read of the pipe here."""
+    """Here the look takes more than one read from the pipe."""
     lines = [*no_documents(900), *(b'{"text":"a%d"}' % i for i in range(20_000))]
     content = compress(lines_of([line + b" " * 500 for line in lines[:900]] + lines[900:]), ending)
     shard = tmp_path / f"a.jsonl{ending}" if ending != ".jsonl" else tmp_path / "a.jsonl"
@@ -422,7 +423,8 @@ LONG_TEXTS = [
 def test_end_of_a_truncated_text_counts_what_was_embedded_of_it(
     tmp_path: Path, max_tokens: int, prompt: str, title: str
 ) -> None:
-    """text[:end] is not truncated by itself; a word more, or in a run without spaces a character, would be."""
+    """text[:end] alone is not truncated; with one more word (in a run without spaces, one more character) it would
+    be."""
     shard = write_shard(tmp_path / "a.jsonl", [{"title": title, "text": text} for text in LONG_TEXTS])
     embed(tmp_path / "out", shard, widths=8, max_tokens=max_tokens, prompt=prompt, title_field="title")
     output = Output(tmp_path / "out")

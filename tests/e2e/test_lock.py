@@ -1,4 +1,4 @@
-"""Two jobs that somebody starts on one OUT: the second is refused while the first one lives, and goes on when it is dead."""
+"""Two jobs start on one OUT: while the first lives, the second is refused; once the first is dead, the second goes on."""
 
 import json
 import signal
@@ -13,7 +13,7 @@ from program import USAGE, embed, nina, start_embed, stop, wait_for_parts
 from shards import make_documents, write_shard
 
 OPTIONS: dict[str, Any] = {"widths": "32,8", "block_lines": 16, "threads": 1}
-SLOW = {"null_rate": 1000}  # tokens/s: a block takes about a second, all of them minutes, which no test waits for
+SLOW = {"null_rate": 1000}  # tokens/s: a block takes about a second, all blocks minutes; no test waits for them
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_second_job_of_many_ranks_is_refused_until_the_first_one_is_dead(tmp_pat
     refused = embed_many(tmp_path, shard, ranks=2, status=USAGE, **OPTIONS)
     refused.says(f"another job, process {owner} on this host, is writing to {tmp_path}")
     assert refused.stderr.count("another job") == 1
-    first.kill()  # mpirun; its ranks live on for a moment
+    first.kill()  # mpirun; its ranks live a moment longer
     finish(first, -signal.SIGKILL)
     embed_many(tmp_path, shard, ranks=3, **OPTIONS).says("are already there")
     check_complete(tmp_path, wanted)
@@ -76,7 +76,7 @@ def test_lock_of_another_host_is_taken_over_when_its_counter_has_stood_still(tmp
     (tmp_path / "job.lock").write_text(json.dumps(lock))
     refusal = f"another job, process {first.pid} on host elsewhere, has {tmp_path}/job.lock: if it is dead, start again in "
     assert refusal in embed(tmp_path, shard, status=USAGE, **OPTIONS).error
-    # The minute passes: what was seen is made a minute older.
+    # A minute passes: the first sighting is made a minute older.
     seen = json.loads((tmp_path / "job.lock.seen").read_text())
     (tmp_path / "job.lock.seen").write_text(json.dumps(seen | {"since": seen["since"] - 60}))
     embed(tmp_path, shard, **OPTIONS).says("are already there")
@@ -84,7 +84,7 @@ def test_lock_of_another_host_is_taken_over_when_its_counter_has_stood_still(tmp
 
 
 def test_job_that_another_has_shut_out_can_change_nothing_any_more(tmp_path: Path, shard: Path, wanted: dict[str, bytes]) -> None:
-    """A job that hangs loses its lock to another, with other settings, and wakes up again."""
+    """A job hangs, loses its lock to a job with other settings, and wakes up again."""
     out = tmp_path / "out"
     first = start_embed(out, shard, **OPTIONS | {"max_tokens": 9, "null_rate": 300})
     wait_for_parts(out, 1, first)

@@ -1,4 +1,4 @@
-"""What of a model's folder decides a run, and which model a run is of."""
+"""What in a model's folder changes a run, and which model a run used."""
 
 import json
 import shutil
@@ -44,7 +44,7 @@ def test_longest_input_is_max_seq_length_not_the_tokenizers(model: Path) -> None
     assert len(json.loads(ids)) == 12
 
 
-# What is edited in the folder after a run, and what is said of it.
+# Edits in the folder after a run, each with the words that nina then says.
 EDITS: dict[str, tuple[Change, str]] = {
     "pooling": (
         set_json("1_Pooling/config.json", pooling_mode_cls_token=False, pooling_mode_mean_tokens=True),
@@ -107,7 +107,7 @@ def test_renamed_model_goes_on(tmp_path: Path, model: Path, shard: Path) -> None
 
 
 def test_older_run_is_compared_by_weights_and_tokenizer(tmp_path: Path, model: Path, shard: Path) -> None:
-    """As versions wrote it that knew no more of a model."""
+    """As earlier versions wrote it, which knew less about a model."""
     out = tmp_path / "out"
     embed(out, shard, model=model)
     manifest = manifest_of(out)

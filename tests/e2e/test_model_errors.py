@@ -47,7 +47,7 @@ def rename_tensor(header: dict[str, Any], data: bytes) -> bytes:
     return join_weights({"other" if name == QUERY else name: header[name] for name in header}, data)
 
 
-# Model, what is done to it, and words of the sentence.
+# A model, a change to it, and words from the sentence.
 CASES: dict[str, tuple[Path, Change, *tuple[str, ...]]] = {
     # Configuration
     "no_config": (OLD, remove(CONFIG), CONFIG),
@@ -146,7 +146,7 @@ def test_folder_that_cannot_be_used_is_told_by_file(tmp_path: Path, shard: Path,
     error = embed(tmp_path / "out", shard, model=model, status=(FAILED, USAGE)).error
     assert all(word in error for word in (str(model), *words)), error
     assert not (tmp_path / "out").exists()
-    if case != "more_pieces_than_rows":  # nothing that info would not describe
+    if case != "more_pieces_than_rows":  # info can describe this folder
         assert nina("info", model, status=FAILED).error == error
 
 
@@ -167,7 +167,7 @@ def test_missing_model_folder_is_named(tmp_path: Path, shard: Path) -> None:
 def test_file_with_flipped_bytes_is_used_or_refused(tmp_path: Path, source: Path, name: str) -> None:
     model, rng = copy_model(tmp_path, source), random.Random(name)
     whole = (model / name).read_bytes()
-    header = 20_000 if name == WEIGHTS else len(whole)  # any number will do as a weight
+    header = 20_000 if name == WEIGHTS else len(whole)  # any number is a valid weight
     for _ in range(200 if FULL else 8):
         content = bytearray(whole)
         for _ in range(rng.randint(1, 4)):

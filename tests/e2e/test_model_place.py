@@ -1,4 +1,4 @@
-"""Where a model is found: `--model org/name` is a snapshot in the Hugging Face cache, the same for every command."""
+"""Where a model is found: for every command, `--model org/name` is a snapshot in the Hugging Face cache."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ VARIABLES = ("SENTENCE_TRANSFORMERS_HOME", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "
 
 
 def put_snapshot(repository: Path, commit: str = COMMIT, source: Path = MODEL) -> Path:
-    """A snapshot as huggingface_hub lays it: links to blobs, by way of `..`."""
+    """A snapshot as huggingface_hub stores it: links to blobs through `..`."""
     snapshot, blobs = repository / "snapshots" / commit, repository / "blobs"
     blobs.mkdir(parents=True, exist_ok=True)
     for number, path in enumerate(sorted(path for path in source.rglob("*") if path.is_file())):
@@ -53,7 +53,7 @@ def test_every_command_takes_a_model_of_the_cache(repository: Path, tmp_path: Pa
     assert described.startswith("model       ca/model (xlm-roberta)")
     assert nina("info", snapshot).stdout == described
 
-    # A file of options names it alike, and the output goes on with the folder's own path.
+    # An options file may use the same name, and the output accepts the folder's own path afterwards.
     (tmp_path / "run.ini").write_text(f"[embed]\nmodel = ca/model@{COMMIT[:8]}\n")
     nina("embed", "--config", tmp_path / "run.ini", "--out", tmp_path / "out", "--device", "cpu", "--store-text", shard)
     embed(tmp_path / "out", shard, model=snapshot, device="cpu", store_text=True)
@@ -91,7 +91,7 @@ def test_snapshot_that_is_not_whole_is_refused(repository: Path, tmp_path: Path,
         error = embed(tmp_path / "out", shard, model=model, status=FAILED).error
         assert "config_sentence_transformers.json is missing, and a download has not ended" in error
         assert f"hf download ca/model --revision {COMMIT}" in error
-    (snapshot / "config_sentence_transformers.json").unlink()  # as a download that is still under way leaves it
+    (snapshot / "config_sentence_transformers.json").unlink()  # as a download that is not finished leaves it
     assert "a download has not ended" in nina("info", "ca/model", status=FAILED).error
     assert not (tmp_path / "out").exists()
 

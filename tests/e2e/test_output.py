@@ -1,4 +1,4 @@
-"""What a run writes: layout, vectors, ids, texts, records, manifest; and `nina verify`, which sees any harm to it."""
+"""What a run writes: layout, vectors, ids, texts, records, manifest; and `nina verify`, which finds any harm to them."""
 
 import io
 import json
@@ -184,7 +184,7 @@ def test_block_ends_before_the_line_that_is_too_much(tmp_path: Path, block_bytes
 
 @pytest.fixture
 def small(tmp_path: Path) -> Output:
-    """A small complete run, for a test to harm."""
+    """A small complete run, which a test may harm."""
     embed(tmp_path / "out", *make_archive(tmp_path / "in", (50, 50)), widths="16,8", block_lines=20)
     return Output(tmp_path / "out")
 
@@ -206,7 +206,7 @@ def empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
-# What is done to a file, what verify calls it, and whether the same command mends it: a resume trusts sizes.
+# A harm to a file, verify's word for it, and whether the same command repairs it: a resume trusts sizes.
 HARM = [
     (Path.unlink, "missing", "w8/part-00000-00001.npy.zst", True),
     (flip, "damaged", "w16/part-00001-00000.npy.zst", False),
@@ -251,7 +251,7 @@ def test_verify_names_the_command_that_repairs(
 
 
 def test_command_that_repairs_is_right_for_any_path(small: Output) -> None:
-    """Blanks, quotes and what else a shell would take for its own."""
+    """Blanks, quotes and everything else that a shell treats specially."""
     out = small.path.parent / "l'arxiu de $HOME; \"tot\"\nnou*"
     small.path.rename(out)
     for path in (out / "w8").iterdir():
@@ -287,7 +287,7 @@ def test_torn_or_lost_manifest_is_recovered_by_overwrite(small: Output) -> None:
 
 @pytest.mark.parametrize("torn", ["{", None])
 def test_overwrite_leaves_a_folder_alone_that_is_not_a_runs(small: Output, torn: str | None) -> None:
-    """A manifest.json may be anybody's, and so may a folder without one."""
+    """A manifest.json may belong to another program, and so may a folder without one."""
     (small.path / "notes.txt").write_text("mine")
     (small.path / "manifest.json").unlink()
     if torn:

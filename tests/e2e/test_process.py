@@ -1,5 +1,5 @@
-"""What the system does to a process: streams that cannot be written, a limit on a file's size, a mapped file that shrinks.
-Each ends with a sentence and exit status 1; none with a signal, and none in silence."""
+"""What the system can do to a process: streams that cannot be written, a limit on a file's size, a mapped file that shrinks. Each case ends
+with a sentence and exit status 1, never with a signal and never in silence."""
 
 import os
 import resource
@@ -83,7 +83,7 @@ def test_what_cannot_be_printed_is_a_failure(out: Path, metrics: Path, name: str
 
 
 def test_tokenize_ends_when_nobody_reads_on() -> None:
-    """Its input is never over."""
+    """The input never ends."""
     command = [PROGRAM, "tokenize", "--model", str(MODEL)]
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment())
@@ -97,7 +97,7 @@ def test_tokenize_ends_when_nobody_reads_on() -> None:
 
 
 def test_stream_that_is_closed_is_not_written_into_a_file(tmp_path: Path, out: Path) -> None:
-    """The first file that is opened would get its number."""
+    """Otherwise the first file that nina opens would get the stream's number."""
     def close_all() -> None:
         for descriptor in (0, 1, 2):
             os.close(descriptor)
@@ -132,7 +132,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def test_weights_that_are_shortened_while_they_are_used_are_named(tmp_path: Path) -> None:
-    """The words' table is read from the file as long as texts come."""
+    """nina reads the word table from the file as long as texts come."""
     model = tmp_path / "model\x1b"
     shutil.copytree(MODEL, model)
     weights = model / "model.safetensors"
@@ -162,7 +162,7 @@ def test_file_of_a_model_is_a_regular_file(tmp_path: Path, name: str, kind: str)
 
 
 def put_other(path: Path, kind: str) -> None:
-    """Puts what is no regular file in a file's place. Nobody ever writes into the pipe, and the device has no end."""
+    """Replaces a file by something that is not a regular file: a pipe without a writer, or an endless device."""
     path.unlink(missing_ok=True)
     if kind == "pipe":
         os.mkfifo(path)
@@ -203,7 +203,7 @@ def test_every_other_file_that_is_read_is_a_regular_one(tmp_path: Path, out: Pat
 
 
 def test_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
-    """A hole of a terabyte takes no room, and would take all memory."""
+    """A hole of a terabyte takes no disk space, but would take all memory."""
     shutil.copytree(MODEL, tmp_path / "model")
     os.truncate(tmp_path / "model" / "config.json", 1 << 40)
     assert "config.json is larger than the" in nina("info", tmp_path / "model", status=FAILED).error
@@ -230,7 +230,7 @@ def start_within(limit: int, arguments: list[Any]) -> subprocess.CompletedProces
 
 @pytest.fixture(scope="module")
 def least_memory() -> int:
-    """What the libraries need until nina begins."""
+    """What the libraries need before nina begins."""
     limit = 16 << 20
     while start_within(limit, ["--help"]).returncode != DONE:
         limit += 1 << 20

@@ -1,4 +1,4 @@
-"""Many ranks: the same bytes as one, whatever happens to some of them."""
+"""Many ranks: the same bytes as one rank, even if some ranks fail."""
 
 import json
 import os
@@ -16,8 +16,8 @@ from shards import lines_of, make_archive, make_documents, write_shard
 pytestmark = needs_mpirun
 
 OPTIONS = {"widths": "32,8", "block_lines": 16, "threads": 1}
-SLOW = {"null_rate": 1000}  # tokens/s of a rank: a block takes about a second
-HELD = "write:20+:wait"  # a rank that has begun and can commit nothing until the test lets it
+SLOW = {"null_rate": 1000}  # tokens/s per rank: a block takes about a second
+HELD = "write:20+:wait"  # the rank has begun, but can commit nothing until the test lets it
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
 
 @pytest.fixture(scope="module")
 def wanted(archive: dict[str, list[Path]], tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], dict[str, bytes]]:
-    """What one process makes of each archive with each encoder."""
+    """What one process writes for each archive with each encoder."""
     folder, outputs = tmp_path_factory.mktemp("wanted"), {}
     for shards in archive:
         for device in "null", "cpu":
@@ -56,8 +56,8 @@ def test_any_number_of_ranks_gives_the_same_bytes(
 def test_rank_that_computes_holds_up_nobody_over_tcp(
     tmp_path: Path, archive: dict[str, list[Path]], wanted: dict[tuple[str, str], dict[str, bytes]]
 ) -> None:
-    # Rank 0, which answers the claims, computes for about 20 s on each of its blocks. If it answered in between only, the other
-    # would get no more blocks than it. A batch, for which the end has to wait, takes some seconds.
+    # Rank 0, which answers the claims, computes about 20 s on each of its blocks. If it answered only between blocks, the other rank would get no
+    # more blocks than rank 0. A batch takes some seconds, and the job's end must wait for it.
     groups = [Ranks(1, options={"null_rate": 50}), Ranks(1)]
     options = OPTIONS | {"batch_tokens": 64}
     job = start(tmp_path, *archive["one"], ranks=groups, launcher=OVER_TCP, progress="json", grace=1, **options)
@@ -87,7 +87,7 @@ def test_warned_job_finishes_its_blocks_and_another_number_of_ranks_goes_on(
 
 
 def test_grace_that_is_over_drops_the_blocks_in_flight(tmp_path: Path, archive: dict[str, list[Path]]) -> None:
-    # A block takes more than half a minute, a batch of it 0.6 s.
+    # A block takes more than half a minute, a batch 0.6 s.
     options = OPTIONS | {"block_lines": 64, "max_tokens": 32, "batch_tokens": 32}
     job = start(tmp_path / "out", *archive["one"], ranks=2, grace=1, progress="json", null_rate=50, **options)
     for line in iter(job.stderr.readline, b""):  # until blocks are in flight: some of their tokens are counted
@@ -109,7 +109,7 @@ def test_killed_job_is_resumed_without_mpirun(
     job = start(tmp_path, *archive["one"], ranks=3, **OPTIONS, **SLOW)
     wait_for_parts(tmp_path, 3, job)
     if victim == "everybody":
-        os.killpg(job.pid, signal.SIGSTOP)  # so that none of them notices
+        os.killpg(job.pid, signal.SIGSTOP)  # so that no process notices
         for process in rank_processes(job):
             os.kill(process, signal.SIGKILL)
         os.killpg(job.pid, signal.SIGKILL)
@@ -129,15 +129,15 @@ def test_killed_job_is_resumed_without_mpirun(
 def test_rank_whose_disk_is_full_leaves_its_blocks_to_the_others(
     tmp_path: Path, archive: dict[str, list[Path]], wanted: dict[tuple[str, str], dict[str, bytes]], victim: int
 ) -> None:
-    # The others commit nothing until the victim has come to its 30th write. That one write fails: rank 0 has the manifest to write in
-    # the end.
+    # The others commit nothing until the victim has reached its 30th write. Only this write fails, because rank 0 must write the manifest at the
+    # end.
     release, out = tmp_path / "release", tmp_path / "out"
     groups = [Ranks(1, fault=HELD, variables={"NINA_FAULT_UNTIL": release}) for _ in range(3)]
     groups[victim] = Ranks(1, fault="write:30:ENOSPC")
     job = start(out, *archive["one"], ranks=groups, **OPTIONS)
     result = finish_after(job, "this rank has stopped", release, DONE)
     result.says("this rank has stopped, and its blocks go to the others: ", "No space left on device", "warning: 1 of 3 ranks failed")
-    result.says("this run    500 documents")  # whatever the victim had encoded and not committed
+    result.says("this run    500 documents")  # no matter what the victim had encoded but not committed
     output = Output(out)
     assert output.embedding() == wanted["one", "null"] and output.manifest()["state"] == "complete"
     assert not output.temporaries()
@@ -172,7 +172,7 @@ def test_rank_of_another_compute_class_is_refused_unless_mixed(tmp_path: Path, a
     embed_many(tmp_path, *archive["one"], ranks=groups, mixed=True, **OPTIONS)
     classes = [dict(encoder="null", batch_tokens=tokens) for tokens in (16384, 2000)]
     assert Output(tmp_path).manifest()["compute_class"] == {"mixed": classes}
-    # Started again it knows them still, and takes no other for one of them.
+    # A new start still knows both classes, and does not mistake another class for one of them.
     embed_many(tmp_path, *archive["one"], ranks=groups, mixed=True, **OPTIONS)
     assert Output(tmp_path).manifest()["compute_class"] == {"mixed": classes}
 
@@ -200,7 +200,7 @@ def test_rejects_of_all_ranks_make_the_exit_status(tmp_path: Path) -> None:
 
 
 def test_process_without_a_launcher_never_starts_mpi(tmp_path: Path) -> None:
-    # Open MPI cannot start with this.
+    # With this variable Open MPI cannot start.
     broken = environment() | LAUNCHER_VARIABLES | {"OMPI_MCA_pml": "nonesuch"}
     arguments = [str(PROGRAM), *embed_arguments(tmp_path / "out", write_shard(tmp_path / "a.jsonl", make_documents(3, 1)))]
     assert subprocess.run(arguments, env=broken, capture_output=True).returncode == DONE

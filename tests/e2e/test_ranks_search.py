@@ -1,4 +1,4 @@
-"""nina eval and nina search on many ranks: the same bytes as by one process, and one voice."""
+"""nina eval and nina search on many ranks: the same bytes as by one process, and only one rank speaks."""
 
 import shutil
 from pathlib import Path
@@ -18,7 +18,7 @@ VECTORS = GOLDEN / "municipal"
 
 
 def write_set(folder: Path, passages: int, distinct: int) -> Path:
-    """A set of passages with few different texts, so that every list is cut at a tie; their ids are not in the order of the rows."""
+    """A set with few different texts, so that every list is cut at a tie; the ids are not in row order."""
     (folder / "qrels").mkdir(parents=True)
     texts = make_texts(distinct, 5, longest=8)
     ids = [f"d{i * 7919 % passages}" for i in range(passages)]
@@ -62,7 +62,7 @@ def test_second_start_resumes_and_more_ranks_than_parts_do_no_harm(tmp_path: Pat
 
 
 def test_stored_vectors_are_judged_alike_where_ties_lie_on_several_ranks(tmp_path: Path) -> None:
-    data = write_set(tmp_path / "set", 400, 12)  # some 33 passages of each text, and lists of 100
+    data = write_set(tmp_path / "set", 400, 12)  # each text has about 33 passages; lists have 100
     vectors = embed_set(data, tmp_path / "vectors", 17)
     arguments = ["eval", "--vectors", vectors, "--data", data, "--widths", "32,8,5", "--device", "null"]
     alone = nina(*arguments, "--out", tmp_path / "alone")
@@ -76,7 +76,7 @@ def test_stored_vectors_are_judged_alike_where_ties_lie_on_several_ranks(tmp_pat
 def test_evaluation_whose_ranks_fail_is_gone_on_with_without_mpirun(tmp_path: Path) -> None:
     data = write_set(tmp_path / "set", 5000, 900)
     arguments = ["eval", "--model", MODEL, "--data", data, "--device", "null", "--widths", "8"]
-    # Enough to begin with, and not for a commit: whichever rank gets a block fails.
+    # Enough syncs to begin with, too few for a commit: the rank that gets a block fails.
     failed = nina_many(*arguments, "--out", tmp_path / "out", ranks=[Ranks(2, fault="sync:12+:EIO")], status=FAILED)
     failed.says("this rank has stopped", "rank ", "Input/output error")
     assert "queries.jsonl" not in failed.stderr and not results(tmp_path / "out")
@@ -93,13 +93,13 @@ def test_rank_that_cannot_read_its_share_ends_all_with_one_sentence(tmp_path: Pa
     failed.says("nina: rank 2 on ", "Input/output error")
     assert failed.stderr.count("nina: ") == 1 and not (tmp_path / "out" / "metrics.json").exists()
     (vectors / "queries" / "manifest.json").unlink()
-    failed = nina_many(*arguments, ranks=3, status=FAILED)  # by rank 0, while the others wait
+    failed = nina_many(*arguments, ranks=3, status=FAILED)  # rank 0 fails while the others wait
     assert failed.stderr.count("nina: ") == 1 and "has no manifest.json" in failed.stderr
 
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of eight parts in which every text stands several times."""
+    """A run with eight parts in which each text occurs several times."""
     folder = tmp_path_factory.mktemp("archive")
     texts = make_texts(20, 3)
     shard = write_shard(folder / "a.jsonl", [{"id": i, "text": texts[i % 20]} for i in range(120)])

@@ -1,4 +1,5 @@
-"""What the READMEs show can be done as it stands: their Python, their commands' options, the files that they name."""
+"""The READMEs are right as they stand: their Python runs, and their commands' options and the files that they name
+exist."""
 
 import re
 import shlex
@@ -13,7 +14,7 @@ from program import LONGEST_RUN, PROGRAM, ROOT, embed, environment
 from shards import make_archive
 
 GUIDES = sorted(path for path in ROOT.rglob("*.md") if not path.relative_to(ROOT).parts[0].startswith((".", "build")))
-# Indented runs of lines, without the indent; those inside a list too.
+# Indented blocks, without the indent; blocks inside a list count too.
 BLOCKS = [
     textwrap.dedent(block)
     for path in GUIDES
@@ -32,12 +33,12 @@ LINKS = [
     for path in GUIDES
     for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text())
 ]
-# Made by the demo or by earlier commands, the reader's own, or a model of the Hub.
+# Made by the demo or by earlier commands, or the reader's own, or a model on the Hub.
 YOURS = ("models/", "out/", "sets/", "archive/", "sentence-transformers/")
 
 
 def test_python_finds_the_nearest_documents_and_derives_widths(tmp_path: Path) -> None:
-    """With the widths of the tiny model in the place of the demo's."""
+    """Uses the tiny model's widths instead of the demo's."""
     embed(tmp_path / "out" / "archive", *make_archive(tmp_path / "in", (30, 30)), widths="128,64", block_lines=20)
     script = "".join(block for block in BLOCKS if "np." in block).replace("w384", "w128")
     script += "assert rows.shape == (60, 128) and narrow.shape == (60, 64) and len(best) == 10 and best[0] == 0\n"

@@ -1,5 +1,4 @@
-"""The same command goes on where a run stopped, whatever stopped it, and ends in the same bytes; another one is
-refused."""
+"""The same command continues a run, no matter what stopped it, and ends with the same bytes; another command is refused."""
 
 import random
 import shutil
@@ -175,7 +174,7 @@ def test_folder_of_something_else_is_left_alone(
 
 @pytest.mark.sanitize
 def test_whatever_a_dead_job_left_unfinished_vanishes(tmp_path: Path, small: tuple[Output, list[Path]]) -> None:
-    """Also a job of another machine, of which nobody here can tell that it is dead: its lock could."""
+    """Also a job on another machine: only its lock could show here that it is dead."""
     whole, shards = small
     output = Output(tmp_path / "killed")
     embed(output.path, *shards, fault="write:30:kill", status=-signal.SIGKILL, threads=1, **OPTIONS)
@@ -192,7 +191,7 @@ def test_whatever_a_dead_job_left_unfinished_vanishes(tmp_path: Path, small: tup
 
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory: pytest.TempPathFactory) -> tuple[Output, list[Path]]:
-    """An uninterrupted run of 200 blocks over three shards."""
+    """An uninterrupted run: 200 blocks over three shards."""
     folder = tmp_path_factory.mktemp("straight")
     shards = make_archive(folder / "in", (1300, 1300, 1400))
     embed(folder / "out", *shards, threads=1, **OPTIONS)
@@ -261,7 +260,7 @@ def committed_lines(output: Output) -> set[tuple[int, int]]:
 
 @pytest.mark.threads
 def test_first_interrupt_finishes_what_was_begun_and_the_second_drops_it(tmp_path: Path) -> None:
-    """The encoder takes seconds a block here: it has begun one, and the next ones are waiting for it."""
+    """Here the encoder takes seconds per block: it has begun one block, and the next blocks wait for it."""
     shard = write_shard(tmp_path / "a.jsonl", make_documents(400, 1))
     options = {"widths": 8, "block_lines": 100, "threads": 1, "null_rate": 1000}
 
@@ -283,7 +282,7 @@ def test_first_interrupt_finishes_what_was_begun_and_the_second_drops_it(tmp_pat
 
 
 def test_signal_before_the_first_row_of_a_block_loses_none(tmp_path: Path) -> None:
-    """A block that is stopped while it has no rows yet must not be committed as if it had none."""
+    """If a block is stopped before it has rows, it must not be committed as a block without rows."""
     shard = tmp_path / "a.jsonl"
     slow_line = b'{"x":[' + b"0," * 10_000_000 + b"0]}\n"
     shard.write_bytes(slow_line + b'{"text":"a"}\n')

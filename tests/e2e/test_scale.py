@@ -1,4 +1,4 @@
-"""Many rows: none lost, none twice, none in another's place. The null encoder's rows tell each text."""
+"""Many rows: no row is lost, doubled or misplaced. The null encoder's rows differ from text to text."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from output import Output, derive, same_bits, unzstd
 from program import FULL, embed, nina, tokenize
 from shards import WORDS, write_shard
 
-ROWS = (2_000_000 if FULL else 200_000) // 8  # of each of the eight shards that have any
+ROWS = (2_000_000 if FULL else 200_000) // 8  # per shard, for the eight shards that have rows
 SHARDS = ["a.jsonl", "b.jsonl.gz", "c.jsonl.zst", "d.jsonl", "empty.jsonl", "e.jsonl.zst", "f.jsonl.gz"]
 SHARDS += ["g.jsonl", "h.jsonl"]
 WIDEST, NARROW = 48, 16
@@ -25,7 +25,7 @@ def mix(z: np.ndarray) -> np.ndarray:
 
 
 def null_rows(ids: list[list[int]], width: int) -> np.ndarray:
-    """Rows that the null encoder gives, as host/cpu/encoder_null.h defines them."""
+    """The null encoder's rows, by the definition in host/cpu/encoder_null.h."""
     contents = (np.array(tokens, "<i4").tobytes() for tokens in ids)
     hashes = np.array([xxhash.xxh3_64_intdigest(content) for content in contents], np.uint64)
     steps = np.arange(1, width + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
@@ -36,7 +36,7 @@ def null_rows(ids: list[list[int]], width: int) -> np.ndarray:
 
 
 def make_text(number: int) -> str:
-    """A text of its own for every number, of one to twelve words."""
+    """A different text for every number, with one to twelve words."""
     return " ".join(WORDS[(number * 7 + i * i) % len(WORDS)] for i in range(number % 12)) + f" {number}"
 
 

@@ -118,7 +118,7 @@ def test_person_at_a_terminal_is_answered_line_by_line(stored: Path) -> None:
     with subprocess.Popen(command, stdin=slave, stdout=pipe, stderr=pipe, env=environment()) as process:
         os.close(slave)
         assert process.stdout
-        questions = [*QUESTIONS, "a"]  # the last is shorter than what tells a compressed file
+        questions = [*QUESTIONS, "a"]  # the last is shorter than the bytes that mark a compressed file
         for question in reversed(questions):
             os.write(master, f"{question}\n".encode())
             # The answer comes before the next question is asked.
@@ -156,7 +156,7 @@ def test_prompts_of_the_two_sides_that_do_not_go_together_are_told(tmp_path: Pat
     assert "warning" not in ask(tmp_path / "bare", "--prompt", "").stderr
     ask(tmp_path / "fitting", "--prompt", "").says('warning: the model asks for the prompts "p: " (documents) and "q: "', 'the questions have ""')
     ask(tmp_path / "bare").says('the stored documents have ""')
-    # A model that asks for none fits every question.
+    # If a model asks for no prompt, it fits every question.
     set_json("config_sentence_transformers.json", prompts={})(model)
     assert "warning" not in ask(tmp_path / "bare", "--prompt", "Instruct: ").stderr
 
@@ -237,7 +237,7 @@ def damage(path: Path) -> None:
 def test_damaged_output_points_to_verify_which_says_what_repairs_it(
     tmp_path: Path, folder: str, harm: Callable[[Path], None]
 ) -> None:
-    """And that, done word for word, repairs it."""
+    """And the advice, followed word for word, repairs the run."""
     shards, options = archive(tmp_path / "in"), {"store_text": True}
     out = embed_archive(tmp_path / "out", *shards, **options)
     before = search(out, "--json", "--top-k", 60, QUESTIONS[0]).stdout
@@ -256,7 +256,7 @@ def test_damaged_output_points_to_verify_which_says_what_repairs_it(
 
 @pytest.mark.parametrize("name", ["w128", "parts", "manifest.json", "w128/part-00000-00000.npy.zst", "ids/part-00000-00000.jsonl.zst"])
 def test_link_inside_stored_vectors_is_refused(tmp_path: Path, name: str) -> None:
-    """By search and by eval, as by embed and verify. A link to the whole folder is fine."""
+    """search and eval refuse it, like embed and verify. A link to the whole folder is allowed."""
     out = embed_archive(tmp_path / "set" / "corpus", *archive(tmp_path / "in"), store_text=True)
     (tmp_path / "link").symlink_to(out)
     search(tmp_path / "link", QUESTIONS[0])
@@ -271,7 +271,7 @@ def test_link_inside_stored_vectors_is_refused(tmp_path: Path, name: str) -> Non
 
 
 def run_with_columns(arguments: list[Any], columns: int) -> str:
-    """Runs nina with a terminal of so many columns as standard output; returns what it shows there."""
+    """Runs nina with a terminal as standard output, with so many columns; returns what the terminal shows."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     done = subprocess.run([str(PROGRAM), *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=slave, env=environment())
@@ -280,7 +280,7 @@ def run_with_columns(arguments: list[Any], columns: int) -> str:
     while True:
         try:
             piece = os.read(master, 65536)
-        except OSError:  # how Linux tells the end of a terminal
+        except OSError:  # Linux reports a terminal's end this way
             break
         if not piece:
             break
@@ -291,8 +291,8 @@ def run_with_columns(arguments: list[Any], columns: int) -> str:
 
 
 def test_no_words_are_glued_at_any_width_of_a_terminal(tmp_path: Path) -> None:
-    """Of title and text a line shows whole words from the first one on, as many as it has room for, or a first one cut
-    short; and no line is longer than the terminal is wide."""
+    """A line shows whole words from the start of title and text, as many as fit. If even the first word does not fit, the line shows a part of
+    it. No line is wider than the terminal."""
     title, text = "Ordenança de circulació", "Els patinets elèctrics\ncirculen per la calçada"
     shard = write_shard(tmp_path / "a.jsonl", [{"id": "ordenança-009", "title": title, "text": text}])
     out = embed_archive(tmp_path / "out", shard, title_field="title", store_text=True)

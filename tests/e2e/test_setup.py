@@ -1,4 +1,4 @@
-"""scripts/setup on machines that lack something: what it says, and that nothing is left in the way of a second start."""
+"""scripts/setup on machines that lack something: what it says, and that nothing blocks a second start."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 from program import ROOT
 
-# What the script itself runs; a machine of these tests has nothing else.
+# The programs that the script itself runs; the test machines have no others.
 TOOLS = "bash cat cmp cp dirname env grep mktemp rm sed tail tr".split()
 REQUIREMENTS = (ROOT / "scripts" / "requirements.txt").read_text()
 
@@ -19,7 +19,7 @@ class Machine:
     folder: Path
 
     def program(self, name: str, script: str) -> None:
-        """Puts a program that does what `script` says in place of the real one."""
+        """Replaces a program by one that does what `script` says."""
         path = self.folder / "bin" / name
         path.write_text(f"#!/bin/bash\n{script}\n")
         path.chmod(0o755)
@@ -31,7 +31,7 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    """A machine with apt and none of the packages, on which root works."""
+    """A machine with apt and without the packages; the user is root."""
     (tmp_path / "bin").mkdir()
     shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
     for tool in TOOLS:
@@ -98,13 +98,13 @@ def test_modules_of_ones_own_python_that_are_missing_are_named(machine: Machine)
 
 
 def test_an_environment_that_was_left_half_made_is_made_again(machine: Machine) -> None:
-    """pip finds no network at first; the second start does the rest."""
+    """At first pip finds no network; the second start does the rest."""
     with_packages(machine)
     pip = machine.folder / "pip"
     make = f'mkdir -p .venv/bin; cp {pip} .venv/bin/pip; printf "#!/bin/bash\\n" >.venv/bin/python; chmod +x .venv/bin/*'
     for tool in ("mkdir", "chmod"):
         (machine.folder / "bin" / tool).symlink_to(shutil.which(tool) or "")
-    # The script prefers Debian's python3, for which python3-venv is made.
+    # The script prefers Debian's python3, because python3-venv belongs to it.
     script = machine.folder / "scripts" / "setup"
     script.write_text(script.read_text().replace("/usr/bin/python3", str(machine.folder / "bin" / "python3")))
     machine.program("python3", make)

@@ -1,4 +1,4 @@
-"""The free space of OUT's file system, held against an estimate when a run starts."""
+"""When a run starts, the free space on OUT's file system is compared with an estimate."""
 
 import os
 import signal

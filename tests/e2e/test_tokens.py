@@ -1,5 +1,5 @@
-"""Token ids are the reference's for every character, for texts in eight scripts as they should not be written, and with
-added tokens. scripts/make-golden-tokens wrote the checksums; with --compare it lists the texts whose ids differ.
+"""Token ids equal the reference's for every character, for badly written texts in eight scripts, and with added tokens.
+scripts/make-golden-tokens wrote the checksums; with --compare it lists the texts whose ids differ.
 """
 
 import json
@@ -22,7 +22,7 @@ def lines(name: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def characters(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model whose pieces are all the characters, so that ids spell what the normaliser left of a text."""
+    """A model with every character as a piece, so that the ids spell what the normaliser left of a text."""
     model = copy_model(tmp_path_factory.mktemp("characters"), GOLDEN / "bert-mean-v6")
     base = json.loads((model / "tokenizer.json").read_text())
     replace(model / "tokenizer.json", json.dumps(hard_texts.character_tokenizer(base)).encode())
@@ -30,7 +30,8 @@ def characters(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_character_has_its_ids_in_every_neighbourhood(characters: Path) -> None:
-    """Alone, in words, and where it could join a cluster: 0 of all characters that Unicode has assigned differ."""
+    """Alone, in words, and at places where it could join a cluster: of all characters that Unicode has assigned, 0
+    differ."""
     blocks = list(hard_texts.code_point_blocks())
     found = iter(tokenize([text for _, texts in blocks for text in texts], characters))
     sums = [f"{start:06x} {hard_texts.checksum([next(found) for _ in texts])}" for start, texts in blocks]
@@ -40,7 +41,7 @@ def test_every_character_has_its_ids_in_every_neighbourhood(characters: Path) ->
 
 @pytest.mark.sanitize
 def test_mutated_texts_have_their_ids(characters: Path) -> None:
-    """10,000 texts, composed and decomposed, with marks, spaces, joiners and tokens put in: 0 differ."""
+    """10,000 texts, composed and decomposed, with marks, spaces, joiners and tokens inserted: 0 differ."""
     texts = hard_texts.mutated_texts()
     assert len(set(texts)) > 0.9 * hard_texts.MUTATED
     found = tokenize(texts, characters)

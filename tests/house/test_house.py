@@ -1,5 +1,5 @@
-"""The rules of the house that a program can check (CONTRIBUTING.md): who includes whom, where a header is implemented, what is
-called alike, and layout."""
+"""The house rules that a program can check (CONTRIBUTING.md): which folder may include which, the source that implements a header,
+names used twice, and layout."""
 
 import re
 import shutil
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# From the ground up; folders of one floor do not include each other.
+# From the lowest floor up; folders on one floor do not include each other.
 FLOORS = [
     {"io"},
     {"io/run"},
@@ -25,7 +25,7 @@ FLOORS = [
 ]
 LEVEL = {folder: level for level, folders in enumerate(FLOORS) for folder in folders}
 SOURCES, HEADERS = (".c", ".cu", ".cpp"), (".h",)
-LAYOUT_VERSION = "14."  # of clang-format: each lays out a little otherwise
+LAYOUT_VERSION = "14."  # clang-format's; versions differ in layout
 
 
 def files(folders: tuple[str, ...], endings: tuple[str, ...]) -> list[Path]:
@@ -41,14 +41,14 @@ PROGRAM = ("io", "host", "cuda")
 
 
 def code_of(path: Path) -> str:
-    """A file without comments, texts and directives."""
+    """A file without comments, strings and directives."""
     text = re.sub(r"/\*.*?\*/|//[^\n]*", " ", path.read_text(), flags=re.DOTALL)
     text = re.sub(r'"(?:\\.|[^"\\\n])*"', '""', text)
     return re.sub(r"^#(?:[^\n]*\\\n)*[^\n]*", "", text, flags=re.MULTILINE)
 
 
 def outer_code(path: Path) -> str:
-    """The same without what stands between braces."""
+    """The same code without the parts between braces."""
     text, depth, kept = code_of(path), 0, []
     for character in text:
         depth -= character == "}"
@@ -74,7 +74,7 @@ def test_a_file_includes_headers_of_its_own_floor_and_of_those_below() -> None:
 
 
 def declared(header: Path) -> Iterator[str]:
-    """Names of the functions that a header declares and does not define."""
+    """Names of the functions that a header declares but does not define."""
     for statement in re.split(r"[;}]", outer_code(header)):
         words = re.sub(r"__attribute__ ?\(\(.*?\)\)", "", " ".join(statement.split()))
         function = re.match(r"(?!typedef|static|DEVICE|GLOBAL)[\w ]+?[ *](\w+) ?\([^{]*$", words)
@@ -83,8 +83,8 @@ def declared(header: Path) -> Iterator[str]:
 
 
 def test_a_function_is_defined_in_the_source_of_its_headers_name_or_of_its_own() -> None:
-    """X.h is implemented by X.c, by X_*.c (score_tile_avx2.c), or by a source called after its function (kernel_pool by pool.cu). A
-    header that says that it is private to its folder may stand for several."""
+    """X.h is implemented by X.c, by X_*.c (score_tile_avx2.c), or by a source named after its function (kernel_pool by pool.cu). If
+    a header says that it is private to its folder, several sources may implement it."""
     lost = []
     for header in files(PROGRAM, HEADERS):
         if re.search(r"[Pp]rivate to", header.read_text()):

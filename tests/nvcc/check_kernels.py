@@ -26,7 +26,7 @@ SKIPPED = 77
 
 @dataclass(frozen=True)
 class Multiprocessor:
-    """CUDA C++ Programming Guide, "Compute Capabilities": what the blocks on one SM share."""
+    """What the blocks on one SM share (CUDA C++ Programming Guide, "Compute Capabilities")."""
 
     shared: int  # bytes
     warps: int
@@ -45,11 +45,11 @@ ARCHITECTURES = {
 
 @dataclass(frozen=True)
 class Claim:
-    """What a kernel's header says: threads of a block, and blocks of it on an SM."""
+    """What a kernel's header claims: threads per block, and blocks per SM."""
 
     threads: int
     blocks: int
-    blocks_small: int = 0  # where an SM has 100 KiB of shared memory, if fewer
+    blocks_small: int = 0  # on an SM with 100 KiB of shared memory, if fewer fit
 
 
 CLAIMS = {
@@ -72,7 +72,7 @@ CLAIMS = {
     "top_k_select": Claim(256, 6),
 }
 
-# Instructions that a kernel must have. None may have local memory (LDL, STL).
+# Instructions that a kernel must have. No kernel may use local memory (LDL, STL).
 INSTRUCTIONS = {
     "attention": [r"HMMA\.16816\.F32", r"LDSM\.16\.M88\.4", r"LDSM\.16\.MT88\.4", r"LDGSTS\.E\.BYPASS\.128", r"STG\.E\.128"],
     "embedding": [r"LDG\.E\.128", r"STG\.E\.128"],
@@ -90,18 +90,18 @@ class Usage:
     kernel: str
     architecture: int
     registers: int
-    spills: int  # bytes of stores and loads, and of stack
+    spills: int  # bytes: stores, loads and stack
     shared: int  # bytes, static
 
     def blocks(self) -> int:
-        """Blocks on an SM: registers come in units of 256 a warp, and each block costs 1 KiB of shared memory more."""
+        """Blocks per SM. Registers come in units of 256 per warp, and each block takes 1 KiB more shared memory."""
         sm, warps = ARCHITECTURES[self.architecture], CLAIMS[self.kernel].threads // 32
         by_registers = sm.registers // (-(-self.registers * 32 // 256) * 256 * warps)
         return min(by_registers, sm.shared // (self.shared + 1024), sm.warps // warps, sm.blocks)
 
 
 def kernel_name(symbol: str) -> str:
-    """attention<64,2> of _Z9attentionILi64ELi2EEv…"""
+    """Turns _Z9attentionILi64ELi2EEv… into attention<64,2>."""
     match = re.match(r"_Z(\d+)", symbol)
     if not match:
         return symbol
@@ -112,7 +112,7 @@ def kernel_name(symbol: str) -> str:
 
 
 def usages(report: str) -> list[Usage]:
-    """Reads what ptxas -v has printed."""
+    """Reads the output of ptxas -v."""
     found = []
     pattern = (
         r"Compiling entry function '(\w+)' for 'sm_(\d+)'.*?"
@@ -128,13 +128,13 @@ def usages(report: str) -> list[Usage]:
 
 
 def architectures_of(nvcc: str) -> list[int]:
-    """Those of ours that this nvcc knows."""
+    """Our architectures that this nvcc knows."""
     known = subprocess.run([nvcc, "--list-gpu-code"], capture_output=True, text=True, check=True).stdout
     return [a for a in ARCHITECTURES if f"sm_{a}" in known.split()]
 
 
 def kernel_compile(nvcc: str, project: Path, source: Path, target: Path, architectures: list[int]) -> str:
-    """Returns the compiler's report; any warning is an error."""
+    """Returns the compiler's report; a warning is an error."""
     codes = [f"-gencode=arch=compute_{a},code=sm_{a}" for a in architectures]
     codes.append(f"-gencode=arch=compute_{architectures[-1]},code=compute_{architectures[-1]}")
     command = [nvcc, "-std=c++17", f"-I{project}", "-c", "-o", str(target), *codes, "-Werror=all-warnings"]
@@ -174,7 +174,7 @@ def instruction_faults(cuobjdump: str, target: Path, architecture: int) -> list[
 
 
 def cuobjdump_find() -> str | None:
-    """On the PATH, or in the wheel beside this Python."""
+    """Looks on the PATH, then in the wheel beside this Python."""
     if found := shutil.which("cuobjdump"):
         return found
     spec = importlib.util.find_spec("nvidia")

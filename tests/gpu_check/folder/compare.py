@@ -32,7 +32,7 @@ def wait(device: str) -> None:
 
 
 def linear_rate(outputs: int, inputs: int, tokens: int, seconds: float, device: str, dtype: torch.dtype) -> float:
-    """Operations a second of torch's linear layer, over so many seconds after half as many to warm up."""
+    """Operations a second in torch's linear layer: warms up for half of `seconds`, then measures for `seconds`."""
     x, weight, bias = (torch.randn(shape, device=device, dtype=dtype) for shape in ((tokens, inputs), (outputs, inputs), (outputs,)))
     for duration in (seconds / 2, seconds):
         runs, start = 0, time.perf_counter()
@@ -85,7 +85,7 @@ def encode(arguments: argparse.Namespace, device: str, dtype: torch.dtype) -> No
     model = sentence_transformers.SentenceTransformer(
         str(arguments.model), device=device, model_kwargs={"dtype": dtype, "attn_implementation": "sdpa"})
     sample = texts[: max(1, min(8192, len(texts) // 4))]
-    encode_rate(model, sample[:256], 64, device)  # to warm up
+    encode_rate(model, sample[:256], 64, device)  # warm-up
     rates = {size: encode_rate(model, sample, size, device)[1] for size in BATCH_SIZES}
     best = max(rates, key=rates.__getitem__)
     left = arguments.seconds - (time.perf_counter() - start)
