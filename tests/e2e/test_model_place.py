@@ -42,6 +42,7 @@ def shard(tmp_path: Path) -> Path:
     return write_shard(tmp_path / "a.jsonl", [{"text": "l'ajuntament"}, {"text": "la plaça"}])
 
 
+@pytest.mark.sanitize
 def test_every_command_takes_a_model_of_the_cache(repository: Path, tmp_path: Path, shard: Path) -> None:
     snapshot, name = put_snapshot(repository), Path("ca/model")
     embed(tmp_path / "out", shard, model=name, device="cpu", store_text=True)
@@ -70,6 +71,7 @@ def test_evaluation_takes_a_model_of_the_cache(repository: Path, tmp_path: Path)
     assert "ca/model" in result.stdout
 
 
+@pytest.mark.sanitize
 def test_model_that_is_not_there_is_told_with_the_command_that_fetches_it(
     repository: Path, tmp_path: Path, shard: Path
 ) -> None:
@@ -83,6 +85,7 @@ def test_model_that_is_not_there_is_told_with_the_command_that_fetches_it(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.sanitize
 def test_snapshot_that_is_not_whole_is_refused(repository: Path, tmp_path: Path, shard: Path) -> None:
     snapshot = put_snapshot(repository)
     blob = (snapshot / "config_sentence_transformers.json").resolve()

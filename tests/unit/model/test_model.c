@@ -501,7 +501,7 @@ static void weights_in_another_format_name_the_command_that_converts_them(void *
   folder_drop(folder, "model.safetensors");
   refuse_part(folder, ERROR_INPUT, "no weights; expected model.safetensors");
   folder_put(folder, "pytorch_model.bin", "x");
-  snprintf(part, sizeof part, "scripts/convert-model %s models/%s", folder, strrchr(folder, '/') + 1);
+  snprintf(part, sizeof part, "scripts/convert-model %s models/nina-model-", folder);
   refuse_part(folder, ERROR_UNSUPPORTED, part);
   struct tiny_tensor tensors[TINY_TENSORS];
   tiny_tensors("", tensors);
