@@ -94,6 +94,10 @@ static const struct encoder_vtable encoder_cuda_vtable = {
 static bool pooling_check(const struct model *model, struct error *error) {
   const struct pooling *pooling = &model->config.shape.pooling;
   char name[POOLING_NAME_MAX];
+  if (model->config.modules.dense_count > 0)
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "%s has Dense modules; the cuda encoder has none yet: pass --device cpu",
+                     model->config.name);
   if (pooling->count == 1 && (pooling->mode[0] == POOLING_CLS || pooling->mode[0] == POOLING_MEAN))
     return true;
   pooling_print(pooling, name);

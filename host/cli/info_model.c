@@ -35,27 +35,49 @@ static void prompts_print(const struct model_config *config) {
   }
 }
 
+/* The modules after the transformer. */
+static void row_print(const struct model_config *config) {
+  char pooling[POOLING_NAME_MAX];
+  pooling_print(&config->shape.pooling, pooling);
+  printf("pooling     %s%s, rows normalised%s\n", pooling,
+         config->shape.pool_prompt ? "" : ", prompt left out",
+         config->modules.normalise ? "" : " by nina: the folder has no Normalize module");
+  for (int32_t i = 0; i < config->modules.dense_count; i++) {
+    const struct dense_config *dense = &config->dense[i];
+    printf("dense       %d to %d numbers, %s%s\n", dense->inputs, dense->outputs,
+           activation_name(dense->activation), dense->bias ? "" : ", no bias");
+  }
+}
+
+static void similarity_print(const struct model_config *config) {
+  const char *note = ", says the folder; nina compares by the cosine";
+  if (!strcmp(config->similarity, "cosine")) note = "";
+  if (model_config_loses_lengths(config))
+    note =
+        ", says the folder: warning: rows are normalised, so their lengths are lost; nina compares by the "
+        "cosine";
+  say_line(stdout, "similarity  %s%s", config->similarity, note);
+}
+
 static void described_print(const struct described *described) {
   const struct model *model = described->model;
   const struct model_config *config = &model->config;
   const struct model_shape *shape = &config->shape;
-  char count[32], pooling[POOLING_NAME_MAX];
+  char count[32];
   human_count(model_parameters(model), count);
-  pooling_print(&shape->pooling, pooling);
   say_line(stdout, "model       %s (%s), %s parameters in %s, %d file%s", config->name,
            family_name(config->family), count, model->word_embedding->dtype_name, model->file_count,
            model->file_count == 1 ? "" : "s");
   printf("shape       %d layers, hidden %d, %d heads of %d, FFN %d\n", shape->layers, shape->hidden,
          shape->heads, shape->head_size, shape->ffn);
-  printf("pooling     %s%s, rows normalised\n", pooling, shape->pool_prompt ? "" : ", prompt left out");
+  row_print(config);
   printf("input       up to %d tokens\n", shape->max_tokens);
   if (config->width < shape->widest)
     printf("width       %d of %d numbers, if --widths does not say otherwise\n", config->width,
            shape->widest);
   else
     printf("width       %d numbers, if --widths does not say otherwise\n", config->width);
-  say_line(stdout, "similarity  %s%s", config->similarity,
-           strcmp(config->similarity, "cosine") ? ", says the folder; nina compares by the cosine" : "");
+  similarity_print(config);
   prompts_print(config);
   printf("tokenizer   %s, %d pieces\n", tokenizer_source_name(described->tokenizer),
          tokenizer_pieces(described->tokenizer));
@@ -81,13 +103,14 @@ static json_t *identity_json(const struct model_identity *identity) {
 static json_t *described_json(const struct described *described) {
   const struct model *model = described->model;
   const struct model_config *config = &model->config;
-  return json_pack("{s:s, s:o, s:I, s:s, s:i, s:i, s:i, s:s, s:o, s:s?, s:{s:s, s:i}}", "folder",
+  return json_pack("{s:s, s:o, s:I, s:s, s:i, s:i, s:i, s:s, s:b, s:o, s:s?, s:{s:s, s:i}}", "folder",
                    config->folder, "model", identity_json(&described->identity), "parameters",
                    (json_int_t)model_parameters(model), "stored_as", model->word_embedding->dtype_name,
                    "files", model->file_count, "max_tokens", config->shape.max_tokens, "width", config->width,
-                   "similarity", config->similarity, "prompts", prompts_json(config), "default_prompt",
-                   config->default_prompt, "tokenizer", "file", tokenizer_source_name(described->tokenizer),
-                   "pieces", tokenizer_pieces(described->tokenizer));
+                   "similarity", config->similarity, "normalize_module", config->modules.normalise, "prompts",
+                   prompts_json(config), "default_prompt", config->default_prompt, "tokenizer", "file",
+                   tokenizer_source_name(described->tokenizer), "pieces",
+                   tokenizer_pieces(described->tokenizer));
 }
 
 bool info_print_json(json_t *value, struct error *error) {

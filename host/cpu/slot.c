@@ -13,15 +13,17 @@
 struct slot {
   const struct forward *forward;
   struct gemm_thread *thread;
-  int32_t capacity; /* tokens */
-  float *state;     /* [capacity, hidden]: the residual stream, fp32 in every precision */
-  uint16_t *copy;   /* [capacity, hidden]: the same in bf16, input of the products; NULL in fp32 */
-  void *projected;  /* [capacity, 3, heads, head_size] in the precision, like the next two */
-  void *context;    /* [capacity, hidden] */
-  void *inner;      /* [FORWARD_ROWS, ffn] */
-  float *addend;    /* [FORWARD_ROWS, hidden] */
-  void *scratch;    /* attention's */
-  float *pooled;    /* [widest] */
+  int32_t capacity;    /* tokens */
+  float *state;        /* [capacity, hidden]: the residual stream, fp32 in every precision */
+  uint16_t *copy;      /* [capacity, hidden]: the same in bf16, input of the products; NULL in fp32 */
+  void *projected;     /* [capacity, 3, heads, head_size] in the precision, like the next two */
+  void *context;       /* [capacity, hidden] */
+  void *inner;         /* [FORWARD_ROWS, ffn] */
+  float *addend;       /* [FORWARD_ROWS, hidden] */
+  void *scratch;       /* attention's */
+  int32_t pooled_rows; /* 1, or DENSE_ROWS if there are Dense modules */
+  float *pooled;       /* [pooled_rows, the most columns of the pooled row and of the Dense modules] */
+  float *dense;        /* the same; NULL without Dense modules */
 };
 
 static void *slot_allocate(size_t rows, size_t columns, size_t size, struct error *error) {
@@ -29,6 +31,20 @@ static void *slot_allocate(size_t rows, size_t columns, size_t size, struct erro
   void *memory = aligned_alloc(64, bytes);
   if (!memory) error_set_memory(error, bytes, "activations (a smaller --max-tokens needs less)");
   return memory;
+}
+
+/* Rows after pooling: the Dense modules read one buffer and write the other, in turn. */
+static bool rows_allocate(struct slot *slot, struct error *error) {
+  const struct forward *forward = slot->forward;
+  const struct weights *weights = &forward->weights;
+  int32_t most = forward->shape.hidden * forward->shape.pooling.count;
+  for (int32_t d = 0; d < weights->dense_count; d++)
+    if (weights->dense[d].config.outputs > most) most = weights->dense[d].config.outputs;
+  slot->pooled_rows = weights->dense_count > 0 ? DENSE_ROWS : 1;
+  slot->pooled = slot_allocate((size_t)slot->pooled_rows, (size_t)most, sizeof(float), error);
+  if (!slot->pooled || weights->dense_count == 0) return slot->pooled != NULL;
+  slot->dense = slot_allocate((size_t)slot->pooled_rows, (size_t)most, sizeof(float), error);
+  return slot->dense != NULL;
 }
 
 struct slot *slot_open(const struct forward *forward, struct error *error) {
@@ -53,7 +69,7 @@ struct slot *slot_open(const struct forward *forward, struct error *error) {
       !(slot->inner = slot_allocate(FORWARD_ROWS, (size_t)shape->ffn, size, error)) ||
       !(slot->addend = slot_allocate(FORWARD_ROWS, hidden, sizeof(float), error)) ||
       !(slot->scratch = slot_allocate(1, attention_scratch(&attention, slot->capacity), 1, error)) ||
-      !(slot->pooled = slot_allocate(1, (size_t)shape->widest, sizeof(float), error))) {
+      !rows_allocate(slot, error)) {
     slot_close(slot);
     return NULL;
   }
@@ -71,6 +87,7 @@ void slot_close(struct slot *slot) {
   free(slot->addend);
   free(slot->scratch);
   free(slot->pooled);
+  free(slot->dense);
   free(slot);
 }
 
@@ -180,24 +197,29 @@ static bool layer_run(struct slot *slot, const struct layer_weights *layer, cons
   return true;
 }
 
-/* Checks the state after each layer, for a group of one sequence. */
+/* Checks the rows after each layer and each Dense module, for a group of one sequence. */
 struct layer_watch {
   enum row_verdict verdict; /* verdict on the sequence's row */
-  int32_t columns;          /* columns of the state that the verdict is about */
-  int32_t first;            /* first layer whose state has the fault, or ROW_LAYER_… */
+  int32_t columns;          /* columns of the sequence's row that the verdict is about */
+  bool whole;               /* other columns of the rows at hand reach these columns too */
+  int32_t first;            /* first layer whose rows have the fault, or ROW_LAYER_… */
 };
 
-static void state_watch(const struct slot *slot, struct layer_watch *watch, int32_t layer, int64_t rows) {
-  const int64_t hidden = slot->forward->shape.hidden;
-  const int32_t columns = watch->columns < hidden ? watch->columns : (int32_t)hidden;
+static void rows_watch(const float *numbers, int64_t rows, int32_t width, struct layer_watch *watch,
+                       int32_t layer) {
+  const int32_t columns = watch->columns < width && !watch->whole ? watch->columns : width;
   bool finite = true, zero = true;
   if (watch->first != ROW_LAYER_NONE) return;
   for (int64_t r = 0; r < rows; r++)
     for (int32_t i = 0; i < columns; i++) {
-      finite = finite && isfinite(slot->state[r * hidden + i]);
-      zero = zero && slot->state[r * hidden + i] == 0;
+      finite = finite && isfinite(numbers[r * width + i]);
+      zero = zero && numbers[r * width + i] == 0;
     }
   if (watch->verdict == ROW_ZERO ? zero : !finite) watch->first = layer;
+}
+
+static void state_watch(const struct slot *slot, struct layer_watch *watch, int32_t layer, int64_t rows) {
+  rows_watch(slot->state, rows, slot->forward->shape.hidden, watch, layer);
 }
 
 /* Runs sequences first … first + count - 1 of the batch through all layers. watch: NULL except for
@@ -223,22 +245,54 @@ static bool group_run(struct slot *slot, const struct batch *batch, int32_t firs
   return true;
 }
 
-/* The pooled row of sequence s in the group with these offsets; valid until the next call. If only first
+/* Pools sequences first … first + count - 1 of a group with these offsets into slot->pooled. If only first
  * tokens are used, the state holds one row per sequence. */
-static const float *pooled_row(struct slot *slot, const int32_t *offsets, int32_t s, int32_t prompt_tokens) {
+static void sequences_pool(struct slot *slot, const int32_t *offsets, int32_t first, int32_t count,
+                           int32_t prompt_tokens) {
   const struct model_shape *shape = &slot->forward->shape;
-  const int64_t hidden = shape->hidden;
-  if (pooling_first_only(&shape->pooling)) return slot->state + s * hidden;
-  pool_sequence(&shape->pooling, slot->state + (offsets[s] - offsets[0]) * hidden, shape->hidden,
-                offsets[s + 1] - offsets[s], prompt_tokens, slot->pooled);
-  return slot->pooled;
+  const bool first_only = pooling_first_only(&shape->pooling);
+  const int64_t hidden = shape->hidden, columns = hidden * shape->pooling.count;
+  for (int32_t s = first; s < first + count; s++) {
+    const int64_t row = first_only ? s : offsets[s] - offsets[0];
+    pool_sequence(&shape->pooling, slot->state + row * hidden, shape->hidden,
+                  first_only ? 1 : offsets[s + 1] - offsets[s], prompt_tokens,
+                  slot->pooled + (s - first) * columns);
+  }
+}
+
+/* Runs `rows` pooled rows through the Dense modules. Returns the last module's rows [rows, widest], valid
+ * until the next call, or NULL. */
+static const float *dense_run(struct slot *slot, int32_t rows, struct layer_watch *watch,
+                              struct error *error) {
+  const struct forward *forward = slot->forward;
+  float *from = slot->pooled, *to = slot->dense;
+  for (int32_t d = 0; d < forward->weights.dense_count; d++) {
+    const struct dense_weights *dense = &forward->weights.dense[d];
+    const int64_t count = (int64_t)rows * dense->config.outputs;
+    if (!gemm_run(dense->gemm, dense->weights, slot->thread, rows, from, to, error)) return NULL;
+    for (int64_t i = 0; i < count; i++) to[i] = activation_apply(dense->config.activation, to[i]);
+    if (watch) {
+      watch->whole = d < forward->weights.dense_count - 1;
+      rows_watch(to, rows, dense->config.outputs, watch, forward->shape.layers + d);
+    }
+    float *const free_rows = from;
+    from = to;
+    to = free_rows;
+  }
+  return from;
 }
 
 static bool group_pool(struct slot *slot, const struct batch *batch, int32_t first, int32_t count,
-                       slot_row_fn *row, void *context) {
-  for (int32_t s = 0; s < count; s++)
-    if (!row(context, first + s, pooled_row(slot, batch->offsets + first, s, batch->prompt_tokens)))
-      return false;
+                       slot_row_fn *row, void *context, struct error *error) {
+  const int64_t widest = slot->forward->shape.widest;
+  for (int32_t s = 0; s < count; s += slot->pooled_rows) {
+    const int32_t left = count - s, rows = left < slot->pooled_rows ? left : slot->pooled_rows;
+    sequences_pool(slot, batch->offsets + first, s, rows, batch->prompt_tokens);
+    const float *done = dense_run(slot, rows, NULL, error);
+    if (!done) return false;
+    for (int32_t r = 0; r < rows; r++)
+      if (!row(context, first + s + r, done + r * widest)) return false;
+  }
   return true;
 }
 
@@ -249,17 +303,23 @@ bool slot_run(struct slot *slot, const struct batch *batch, slot_row_fn *row, vo
     for (last = first + 1; last < batch->sequences; last++)
       if (batch->offsets[last + 1] - batch->offsets[first] > GROUP_TOKENS) break;
     if (!group_run(slot, batch, first, last - first, NULL, error)) return false;
-    if (!group_pool(slot, batch, first, last - first, row, context)) return false;
+    if (!group_pool(slot, batch, first, last - first, row, context, error)) return false;
   }
   return true;
 }
 
 bool slot_blame(struct slot *slot, const struct batch *batch, int32_t sequence, enum row_verdict verdict,
                 int32_t columns, struct error *error) {
+  const struct model_shape *shape = &slot->forward->shape;
   const bool exact = slot->forward->precision == PRECISION_FP32;
-  struct layer_watch watch = {verdict, columns, ROW_LAYER_NONE};
+  const int32_t dense = slot->forward->weights.dense_count;
+  struct layer_watch watch = {verdict, columns, shape->pooling.count > 1 || dense > 0, ROW_LAYER_NONE};
   gemm_thread_enter();
-  return group_run(slot, batch, sequence, 1, &watch, error) &&
+  if (!group_run(slot, batch, sequence, 1, &watch, error)) return false;
+  sequences_pool(slot, batch->offsets + sequence, 0, 1, batch->prompt_tokens);
+  watch.whole = dense > 0;
+  rows_watch(slot->pooled, 1, shape->hidden * shape->pooling.count, &watch, ROW_LAYER_POOLING);
+  return dense_run(slot, 1, &watch, error) &&
          row_refuse(verdict, watch.first, slot->forward->shape.layers,
                     exact ? "this is fp32, so look at the model's own numbers" : "pass --precision fp32",
                     error);

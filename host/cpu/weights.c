@@ -91,6 +91,22 @@ static bool layer_pack(struct weights *weights, const struct layer *from, struct
   return to->output;
 }
 
+/* Without a bias the product gets one of zeros. */
+static bool dense_pack(struct gemm_engine *engine, const struct dense_config *config,
+                       const struct linear *from, struct dense_weights *to, struct error *error) {
+  const struct gemm_shape shape = {config->outputs, config->inputs, DENSE_ROWS, PRECISION_FP32, true};
+  const size_t weights = (size_t)from->weight->elements, outputs = (size_t)config->outputs;
+  float *buffer = calloc(weights + outputs, sizeof *buffer);
+  if (!buffer) return error_set_memory(error, (weights + outputs) * sizeof *buffer, "converting weights");
+  to->config = *config;
+  tensor_to_f32(from->weight, 0, from->weight->elements, buffer);
+  if (from->bias) tensor_to_f32(from->bias, 0, from->bias->elements, buffer + weights);
+  to->gemm = gemm_open(engine, &shape, error);
+  if (to->gemm) to->weights = gemm_weights_pack(to->gemm, buffer, buffer + weights, error);
+  free(buffer);
+  return to->weights != NULL;
+}
+
 bool weights_open(struct weights *weights, const struct model *model, enum precision precision,
                   int32_t max_rows, struct error *error) {
   const struct model_shape *shape = &model->config.shape;
@@ -114,6 +130,11 @@ bool weights_open(struct weights *weights, const struct model *model, enum preci
   }
   for (int32_t l = 0; l < shape->layers; l++)
     if (!layer_pack(weights, &model->layer[l], &weights->layer[l], buffer, error)) goto out;
+  for (; weights->dense_count < model->config.modules.dense_count; weights->dense_count++) {
+    const int32_t d = weights->dense_count;
+    if (!dense_pack(weights->engine, &model->config.dense[d], &model->dense[d], &weights->dense[d], error))
+      goto out;
+  }
   done = true;
 out:
   free(buffer);
@@ -127,6 +148,10 @@ void weights_close(struct weights *weights) {
     gemm_weights_free(weights->layer[l].attention_output);
     gemm_weights_free(weights->layer[l].intermediate);
     gemm_weights_free(weights->layer[l].output);
+  }
+  for (int32_t d = 0; d < DENSE_MAX; d++) {
+    gemm_weights_free(weights->dense[d].weights);
+    gemm_close(weights->dense[d].gemm);
   }
   free(weights->layer);
   free(weights->numbers);

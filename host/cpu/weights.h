@@ -14,6 +14,12 @@ struct layer_weights {
   struct norm_weights attention_norm, output_norm;
 };
 
+struct dense_weights {
+  struct gemm *gemm;            /* fp32 in every precision */
+  struct gemm_weights *weights; /* [outputs, inputs] */
+  struct dense_config config;
+};
+
 struct weights {
   struct gemm_engine *engine;
   struct gemm *projection, *attention_output, *intermediate, *output; /* every layer's four shapes */
@@ -21,12 +27,17 @@ struct weights {
   struct norm_weights embedding_norm;
   struct layer_weights *layer; /* [layers] */
   int32_t layers;
+  struct dense_weights dense[DENSE_MAX]; /* [dense_count] */
+  int32_t dense_count;
   float *numbers; /* position table and norms, in one allocation */
 };
 
 /* Reads and converts every tensor except the word table. Products take up to max_rows rows; `precision` is
  * FP32 or BF16. In BF16 the projections and the intermediate layer give bf16; the outputs added to the state
- * are fp32. */
+ * are fp32. The Dense modules' products are fp32 always: one row a text costs nothing beside a text's tokens,
+ * and a rounded row would be further from the model's. They take up to DENSE_ROWS rows. */
+#define DENSE_ROWS 64
+
 bool weights_open(struct weights *weights, const struct model *model, enum precision precision,
                   int32_t max_rows, struct error *error);
 

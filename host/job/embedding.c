@@ -81,6 +81,17 @@ static void say_prompt(const struct embedding *run) {
   notice_once(run->callbacks, run->ranks, "%s", sentence);
 }
 
+/* Said once where a command embeds both sides. */
+static void warn_of_lengths(const struct embedding *run) {
+  const struct model_config *config = &run->model->config;
+  if (run->options->side == PROMPT_DOCUMENT && model_config_loses_lengths(config))
+    notice_once(
+        run->callbacks, run->ranks,
+        "warning: the model compares vectors by \"%s\", lengths included; stored rows are normalised, so "
+        "their lengths are lost",
+        config->similarity);
+}
+
 static bool check_first_lines(struct embedding *run, struct error *error) {
   const struct embed_options *options = run->options;
   const struct first_lines first = {.shards = run->inputs.shard,
@@ -169,6 +180,7 @@ bool embedding_prepare(struct embedding *run, struct error *error) {
   resolve_threads(run);
   if (!open_tools(run, error)) return false;
   say_prompt(run);
+  warn_of_lengths(run);
   return true;
 }
 

@@ -11,6 +11,15 @@ static void shortest_print(float number, char *text, size_t size) {
   }
 }
 
+/* "768-256 Tanh": inputs, outputs, activation. */
+static void dense_add(struct model_identity *identity, int32_t index, const struct dense_config *dense) {
+  char key[16], value[64];
+  snprintf(key, sizeof key, "dense_%d", index);
+  snprintf(value, sizeof value, "%d-%d %s%s", dense->inputs, dense->outputs,
+           activation_name(dense->activation), dense->bias ? "" : " without bias");
+  model_identity_string(identity, key, value);
+}
+
 void identity_make_partial(const struct model *model, const struct tokenizer *tokenizer,
                            struct model_identity *identity) {
   const struct model_config *config = &model->config;
@@ -32,6 +41,7 @@ void identity_make_partial(const struct model *model, const struct tokenizer *to
   model_identity_string(identity, "activation", "gelu");
   model_identity_string(identity, "pooling", pooling);
   model_identity_flag(identity, "include_prompt", shape->pool_prompt);
+  for (int32_t i = 0; i < config->modules.dense_count; i++) dense_add(identity, i, &config->dense[i]);
   model_identity_string(identity, "tokenizer", hash);
 }
 

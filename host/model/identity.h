@@ -6,8 +6,9 @@
 #include "io/run/model_identity.h"
 
 /* Reads every byte of the weights. The members, in this order: type, layers, hidden, heads, ffn, positions,
- * first_position, layer_norm_eps, activation, pooling, include_prompt, tokenizer, weights. (The weights
- * already fix the word table's height; max_tokens and the prompt are settings of a run.) */
+ * first_position, layer_norm_eps, activation, pooling, include_prompt, dense_0, dense_1, … (one for each
+ * Dense module: "768-256 Tanh", "… without bias"), tokenizer, weights. (The weights already fix the word
+ * table's height; max_tokens and the prompt are settings of a run.) */
 bool identity_make(const struct model *model, const struct tokenizer *tokenizer,
                    struct model_identity *identity, struct error *error);
 

@@ -11,7 +11,8 @@
 static bool model_read(const char *reference, struct model *model, struct error *error) {
   if (!model_config_open(&model->config, reference, error)) return false;
   const char *place = model->config.modules.transformer;
-  return model_weights_open(place, model, error) && model_weights_bind(place, model, error);
+  return model_weights_open(place, model, error) && model_weights_bind(place, model, error) &&
+         model_weights_dense(model, error);
 }
 
 struct model *model_open(const char *reference, struct error *error) {
@@ -51,55 +52,67 @@ bool model_hash(const struct model *model, char hash[33], struct error *error) {
   return true;
 }
 
-typedef bool tensor_visit(void *context, const struct tensor *tensor);
+/* `folder`: the tensor's module. */
+typedef bool tensor_visit(void *context, const char *folder, const struct tensor *tensor);
 
-static bool linear_visit(const struct linear *linear, tensor_visit *visit, void *context) {
-  return visit(context, linear->weight) && visit(context, linear->bias);
+struct visitor {
+  const char *folder;
+  tensor_visit *visit;
+  void *context;
+};
+
+static bool tensor_pass(const struct visitor *visitor, const struct tensor *tensor) {
+  return !tensor || visitor->visit(visitor->context, visitor->folder, tensor);
 }
 
-static bool norm_visit(const struct norm *norm, tensor_visit *visit, void *context) {
-  return visit(context, norm->weight) && visit(context, norm->bias);
+static bool linear_pass(const struct visitor *visitor, const struct linear *linear) {
+  return tensor_pass(visitor, linear->weight) && tensor_pass(visitor, linear->bias);
+}
+
+static bool norm_pass(const struct visitor *visitor, const struct norm *norm) {
+  return tensor_pass(visitor, norm->weight) && tensor_pass(visitor, norm->bias);
+}
+
+static bool layer_pass(const struct visitor *visitor, const struct layer *layer) {
+  return linear_pass(visitor, &layer->query) && linear_pass(visitor, &layer->key) &&
+         linear_pass(visitor, &layer->value) && linear_pass(visitor, &layer->attention_output) &&
+         norm_pass(visitor, &layer->attention_norm) && linear_pass(visitor, &layer->intermediate) &&
+         linear_pass(visitor, &layer->output) && norm_pass(visitor, &layer->output_norm);
 }
 
 /* Visits every tensor that the encoder uses, until a visit returns false. */
 static bool tensors_visit(const struct model *model, tensor_visit *visit, void *context) {
-  bool on = visit(context, model->word_embedding) && visit(context, model->position_embedding) &&
-            visit(context, model->type_embedding) && norm_visit(&model->embedding_norm, visit, context);
-  for (int32_t i = 0; on && i < model->config.shape.layers; i++) {
-    const struct layer *layer = &model->layer[i];
-    on = linear_visit(&layer->query, visit, context) && linear_visit(&layer->key, visit, context) &&
-         linear_visit(&layer->value, visit, context) &&
-         linear_visit(&layer->attention_output, visit, context) &&
-         norm_visit(&layer->attention_norm, visit, context) &&
-         linear_visit(&layer->intermediate, visit, context) && linear_visit(&layer->output, visit, context) &&
-         norm_visit(&layer->output_norm, visit, context);
+  const struct modules *modules = &model->config.modules;
+  struct visitor visitor = {modules->transformer, visit, context};
+  bool on = tensor_pass(&visitor, model->word_embedding) &&
+            tensor_pass(&visitor, model->position_embedding) &&
+            tensor_pass(&visitor, model->type_embedding) && norm_pass(&visitor, &model->embedding_norm);
+  for (int32_t i = 0; on && i < model->config.shape.layers; i++) on = layer_pass(&visitor, &model->layer[i]);
+  for (int32_t i = 0; on && i < modules->dense_count; i++) {
+    visitor.folder = modules->dense[i];
+    on = linear_pass(&visitor, &model->dense[i]);
   }
   return on;
 }
 
-struct finite_check {
-  const struct model *model;
-  struct error *error;
-};
-
-static bool finite_visit(void *context, const struct tensor *tensor) {
-  const struct finite_check *check = context;
+static bool finite_visit(void *context, const char *folder, const struct tensor *tensor) {
+  struct error *error = context;
   const int64_t place = tensor_find_not_finite(tensor);
   float number;
   if (place < 0) return true;
   tensor_to_f32(tensor, place, 1, &number);
-  return error_set(check->error, ERROR_INPUT,
+  return error_set(error, ERROR_INPUT,
                    "%s: number %lld of tensor %s is %g; expected finite weights: the file is damaged, or the "
                    "training has diverged",
-                   check->model->config.modules.transformer, (long long)place, tensor->name, (double)number);
+                   folder, (long long)place, tensor->name, (double)number);
 }
 
 bool model_check_finite(const struct model *model, struct error *error) {
-  struct finite_check check = {model, error};
-  return tensors_visit(model, finite_visit, &check);
+  return tensors_visit(model, finite_visit, error);
 }
 
-static bool elements_visit(void *context, const struct tensor *tensor) {
+static bool elements_visit(void *context, const char *folder, const struct tensor *tensor) {
+  (void)folder;
   *(int64_t *)context += tensor->elements;
   return true;
 }

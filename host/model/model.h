@@ -8,7 +8,8 @@
 #include "io/error.h"
 #include "io/safetensors.h"
 
-/* y = W x + b; weight [outputs, inputs], bias [outputs], in PyTorch's layout. */
+/* y = W x + b; weight [outputs, inputs], bias [outputs], in PyTorch's layout. bias NULL: zeros (Dense only).
+ */
 struct linear {
   const struct tensor *weight, *bias;
 };
@@ -31,8 +32,9 @@ struct model {
   const struct tensor *position_embedding; /* [positions, hidden] */
   const struct tensor *type_embedding;     /* [types, hidden]; row 0 is used */
   struct norm embedding_norm;
-  struct layer *layer; /* [config.shape.layers] */
-  struct safetensors **file;
+  struct layer *layer;            /* [config.shape.layers] */
+  struct linear dense[DENSE_MAX]; /* [config.modules.dense_count] */
+  struct safetensors **file;      /* the transformer's files, then one for each Dense module */
   int32_t file_count;
 };
 

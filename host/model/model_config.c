@@ -139,11 +139,16 @@ static bool use_read(const char *folder, struct model_config *config, struct err
   return done;
 }
 
+/* Reads the modules after the transformer; each takes the row of the one before. */
 static bool row_read(struct model_config *config, struct error *error) {
   struct model_shape *shape = &config->shape;
   if (!pooling_read(config->modules.pooling, shape->hidden, &shape->pooling, &shape->pool_prompt, error))
     return false;
   shape->widest = shape->hidden * shape->pooling.count;
+  for (int32_t i = 0; i < config->modules.dense_count; i++) {
+    if (!dense_read(config->modules.dense[i], shape->widest, &config->dense[i], error)) return false;
+    shape->widest = config->dense[i].outputs;
+  }
   return true;
 }
 
@@ -182,6 +187,10 @@ void model_config_close(struct model_config *config) {
   free(config->name);
   free(config->folder);
   *config = (struct model_config){0};
+}
+
+bool model_config_loses_lengths(const struct model_config *config) {
+  return !config->modules.normalise && strcmp(config->similarity, "cosine") != 0;
 }
 
 const char *model_config_prompt(const struct model_config *config, const char *name) {

@@ -19,6 +19,8 @@ static const char *const prefixes[] = {"", "roberta.", "bert.", "model."};
 struct binder {
   const char *folder;
   const struct model *model;
+  struct safetensors *const *file; /* [files]: where the tensors may be */
+  int32_t files;
   const char *prefix;
   struct error *error;
 };
@@ -65,7 +67,7 @@ static bool index_open(const char *folder, struct model *model, struct error *er
     goto out;
   }
   names = calloc(count, sizeof *names);
-  model->file = calloc(count, sizeof *model->file);
+  model->file = calloc(count + DENSE_MAX, sizeof *model->file);
   if (!names || !model->file) {
     error_set_memory(error, count * sizeof *names, "the list of weight files");
     goto out;
@@ -92,24 +94,31 @@ static const char *folder_suggest(const struct model *model) {
   return slash ? slash + 1 : model->config.name;
 }
 
+/* Returns false with what the folder has in the place of `expected`. */
+static bool weights_refuse(const char *folder, const struct model *model, const char *expected,
+                           struct error *error) {
+  if (file_exists_in(folder, "pytorch_model.bin") || file_exists_in(folder, "pytorch_model.bin.index.json"))
+    return error_set(
+        error, ERROR_UNSUPPORTED,
+        "%s: the weights are in pytorch_model.bin; expected %s; this command makes a folder with "
+        "them: scripts/convert-model %s models/%s",
+        folder, expected, model->config.folder, folder_suggest(model));
+  return error_set(error, ERROR_INPUT, "%s: no weights; expected %s", folder, expected);
+}
+
 bool model_weights_open(const char *folder, struct model *model, struct error *error) {
   if (file_exists_in(folder, WEIGHTS_FILE)) {
-    model->file = calloc(1, sizeof *model->file);
+    model->file = calloc(1 + DENSE_MAX, sizeof *model->file);
     if (!model->file) return error_set_memory(error, sizeof *model->file, "the list of weight files");
     return file_add(folder, WEIGHTS_FILE, model, error);
   }
   if (file_exists_in(folder, WEIGHTS_INDEX)) return index_open(folder, model, error);
-  if (file_exists_in(folder, "pytorch_model.bin") || file_exists_in(folder, "pytorch_model.bin.index.json"))
-    return error_set(error, ERROR_UNSUPPORTED,
-                     "%s: the weights are in pytorch_model.bin; expected " WEIGHTS_FILE " or " WEIGHTS_INDEX
-                     "; this command makes a folder with them: scripts/convert-model %s models/%s",
-                     folder, model->config.folder, folder_suggest(model));
-  return error_set(error, ERROR_INPUT, "%s: no weights; expected " WEIGHTS_FILE " or " WEIGHTS_INDEX, folder);
+  return weights_refuse(folder, model, WEIGHTS_FILE " or " WEIGHTS_INDEX, error);
 }
 
-static const struct tensor *tensor_find(const struct model *model, const char *name) {
-  for (int32_t i = 0; i < model->file_count; i++) {
-    const struct tensor *tensor = safetensors_find(model->file[i], name);
+static const struct tensor *tensor_find(const struct binder *binder, const char *name) {
+  for (int32_t i = 0; i < binder->files; i++) {
+    const struct tensor *tensor = safetensors_find(binder->file[i], name);
     if (tensor) return tensor;
   }
   return NULL;
@@ -130,7 +139,7 @@ static bool tensor_bind(const struct binder *binder, const char *name, int64_t r
   const int64_t shape[] = {rows, columns};
   const int dimensions = columns ? 2 : 1;
   snprintf(full, sizeof full, "%s%s", binder->prefix, name);
-  const struct tensor *tensor = tensor_find(binder->model, full);
+  const struct tensor *tensor = tensor_find(binder, full);
   shape_print(shape, dimensions, expected);
   if (!tensor)
     return error_set(binder->error, ERROR_INPUT,
@@ -165,7 +174,7 @@ static bool norm_bind(const struct binder *binder, const char *place, struct nor
   const int32_t hidden = binder->model->config.shape.hidden;
   char full[TENSOR_NAME_MAX];
   snprintf(full, sizeof full, "%s%s.gamma", binder->prefix, place);
-  const bool old = tensor_find(binder->model, full);
+  const bool old = tensor_find(binder, full);
   snprintf(full, sizeof full, "%s.%s", place, old ? "gamma" : "weight");
   if (!tensor_bind(binder, full, hidden, 0, &norm->weight)) return false;
   snprintf(full, sizeof full, "%s.%s", place, old ? "beta" : "bias");
@@ -194,7 +203,7 @@ static bool layer_bind(const struct binder *binder, int32_t index, struct layer 
 static bool type_bind(const struct binder *binder, const struct tensor **bound) {
   char full[TENSOR_NAME_MAX];
   snprintf(full, sizeof full, "%sembeddings.token_type_embeddings.weight", binder->prefix);
-  const struct tensor *tensor = tensor_find(binder->model, full);
+  const struct tensor *tensor = tensor_find(binder, full);
   const int64_t rows = tensor && tensor->dimensions == 2 && tensor->shape[0] > 0 ? tensor->shape[0] : 1;
   return tensor_bind(binder, full + strlen(binder->prefix), rows, binder->model->config.shape.hidden, bound);
 }
@@ -209,22 +218,40 @@ static bool embeddings_bind(const struct binder *binder, struct model *model) {
          norm_bind(binder, "embeddings.LayerNorm", &model->embedding_norm);
 }
 
-static const char *prefix_find(const struct model *model) {
+static const char *prefix_find(const struct binder *binder) {
   for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
     char full[TENSOR_NAME_MAX];
     snprintf(full, sizeof full, "%sembeddings.word_embeddings.weight", prefixes[i]);
-    if (tensor_find(model, full)) return prefixes[i];
+    if (tensor_find(binder, full)) return prefixes[i];
   }
   return "";
 }
 
 bool model_weights_bind(const char *folder, struct model *model, struct error *error) {
-  const struct binder binder = {folder, model, prefix_find(model), error};
+  struct binder binder = {folder, model, model->file, model->file_count, "", error};
   const size_t bytes = (size_t)model->config.shape.layers * sizeof *model->layer;
   model->layer = calloc((size_t)model->config.shape.layers, sizeof *model->layer);
   if (!model->layer) return error_set_memory(error, bytes, "the table of layers");
+  binder.prefix = prefix_find(&binder);
   if (!embeddings_bind(&binder, model)) return false;
   for (int32_t i = 0; i < model->config.shape.layers; i++)
     if (!layer_bind(&binder, i, &model->layer[i])) return false;
+  return true;
+}
+
+static bool dense_bind(const char *folder, const struct dense_config *dense, struct model *model,
+                       struct linear *linear, struct error *error) {
+  if (!file_exists_in(folder, WEIGHTS_FILE)) return weights_refuse(folder, model, WEIGHTS_FILE, error);
+  if (!file_add(folder, WEIGHTS_FILE, model, error)) return false;
+  const struct binder binder = {folder, model, &model->file[model->file_count - 1], 1, "", error};
+  return tensor_bind(&binder, "linear.weight", dense->outputs, dense->inputs, &linear->weight) &&
+         (!dense->bias || tensor_bind(&binder, "linear.bias", dense->outputs, 0, &linear->bias));
+}
+
+bool model_weights_dense(struct model *model, struct error *error) {
+  const struct model_config *config = &model->config;
+  for (int32_t i = 0; i < config->modules.dense_count; i++)
+    if (!dense_bind(config->modules.dense[i], &config->dense[i], model, &model->dense[i], error))
+      return false;
   return true;
 }

@@ -11,3 +11,7 @@ bool model_weights_open(const char *folder, struct model *model, struct error *e
  * with or without one of the prefixes "roberta.", "bert.", "model."; a LayerNorm's tensors may be called
  * gamma and beta. Checks the shapes, and that every tensor is F32, F16 or BF16. */
 bool model_weights_bind(const char *folder, struct model *model, struct error *error);
+
+/* Maps each Dense module's model.safetensors, appends it to model->file, and finds linear.weight and
+ * linear.bias in it. ERROR_UNSUPPORTED if the module has only pytorch_model.bin. */
+bool model_weights_dense(struct model *model, struct error *error);

@@ -6,13 +6,17 @@
 #include "host/model/config_file.h"
 #include "io/file.h"
 
-/* The modules in their required order; the last one is optional. */
-static const char *const module_order[] = {"Transformer", "Pooling", "Normalize"};
-enum { MODULE_TRANSFORMER, MODULE_POOLING, MODULES_REQUIRED, MODULES_MAX = 3 };
+/* A module's place in the required order. */
+enum module_place { PLACE_TRANSFORMER, PLACE_POOLING, PLACE_DENSE, PLACE_NORMALIZE, PLACES };
 
-static const char *last_component(const char *type) {
+static const char *const place_names[PLACES] = {"Transformer", "Pooling", "Dense", "Normalize"};
+
+/* The class without its package: Pooling for sentence_transformers.models.Pooling. PLACES if unknown. */
+static enum module_place place_of(const char *type) {
   const char *dot = strrchr(type, '.');
-  return dot ? dot + 1 : type;
+  int place = 0;
+  while (place < PLACES && strcmp(dot ? dot + 1 : type, place_names[place]) != 0) place++;
+  return (enum module_place)place;
 }
 
 static char *module_folder(const struct config_file *file, const char *folder, const json_t *module,
@@ -28,30 +32,71 @@ static char *module_folder(const struct config_file *file, const char *folder, c
   return joined;
 }
 
-static bool modules_check(const struct config_file *file, struct error *error) {
+/* True if a module of `place` may follow one of `before`. */
+static bool place_follows(size_t index, enum module_place before, enum module_place place) {
+  switch (place) {
+    case PLACE_TRANSFORMER:
+      return index == 0;
+    case PLACE_POOLING:
+      return index == 1 && before == PLACE_TRANSFORMER;
+    case PLACE_DENSE:
+    case PLACE_NORMALIZE:
+      return index > 1 && (before == PLACE_POOLING || before == PLACE_DENSE);
+    case PLACES:
+      break;
+  }
+  return false;
+}
+
+static bool module_add(const struct config_file *file, const char *folder, const json_t *module,
+                       enum module_place place, struct modules *modules, struct error *error) {
+  char **slot = NULL;
+  switch (place) {
+    case PLACE_TRANSFORMER:
+      slot = &modules->transformer;
+      break;
+    case PLACE_POOLING:
+      slot = &modules->pooling;
+      break;
+    case PLACE_DENSE:
+      if (modules->dense_count == DENSE_MAX)
+        return error_set(error, ERROR_UNSUPPORTED, "%s: more than %d Dense modules; supported are up to %d",
+                         file->path, DENSE_MAX, DENSE_MAX);
+      slot = &modules->dense[modules->dense_count++];
+      break;
+    case PLACE_NORMALIZE:
+      modules->normalise = true;
+      return true;
+    case PLACES:
+      return true;
+  }
+  *slot = module_folder(file, folder, module, error);
+  return *slot != NULL;
+}
+
+static bool modules_fill(const struct config_file *file, const char *folder, struct modules *modules,
+                         struct error *error) {
+  static const char known[] =
+      "Transformer, Pooling, any Dense modules and, optionally, Normalize, in this order";
   const size_t count = json_array_size(file->root);
+  enum module_place before = PLACES;
   for (size_t i = 0; i < count; i++) {
-    const json_t *type = json_object_get(json_array_get(file->root, i), "type");
+    const json_t *module = json_array_get(file->root, i), *type = json_object_get(module, "type");
     const char *name = json_string_value(type);
     if (!name) return config_refuse(file, ERROR_INPUT, "type", type, "the module's class", error);
-    if (i >= MODULES_MAX || strcmp(last_component(name), module_order[i]) != 0)
-      return error_set(
-          error, ERROR_UNSUPPORTED,
-          "%s: module %zu is %s; supported are the modules Transformer, Pooling and, optionally, "
-          "Normalize, in this order",
-          file->path, i, name);
+    const enum module_place place = place_of(name);
+    if (!place_follows(i, before, place))
+      return error_set(error, ERROR_UNSUPPORTED, "%s: module %zu is %s; supported are the modules %s",
+                       file->path, i, name, known);
+    if (!module_add(file, folder, module, place, modules, error)) return false;
+    before = place;
   }
-  if (count < MODULES_REQUIRED)
-    return error_set(error, ERROR_INPUT,
-                     "%s: %zu modules; expected a list of Transformer, Pooling and, optionally, "
-                     "Normalize",
-                     file->path, count);
-  return true;
+  return modules->pooling ||
+         error_set(error, ERROR_INPUT, "%s: %zu modules; expected a list of %s", file->path, count, known);
 }
 
 bool modules_read(const char *folder, struct modules *modules, struct error *error) {
   struct config_file file = {0};
-  bool done = false;
   *modules = (struct modules){0};
   if (!file_exists_in(folder, "modules.json"))
     return error_set(
@@ -60,12 +105,7 @@ bool modules_read(const char *folder, struct modules *modules, struct error *err
         "transformers folder does not say how to pool: load it with SentenceTransformer and save it)",
         folder);
   if (!config_file_read(folder, "modules.json", CONFIG_REQUIRED, &file, error)) return false;
-  if (!modules_check(&file, error)) goto out;
-  modules->transformer = module_folder(&file, folder, json_array_get(file.root, MODULE_TRANSFORMER), error);
-  if (!modules->transformer) goto out;
-  modules->pooling = module_folder(&file, folder, json_array_get(file.root, MODULE_POOLING), error);
-  done = modules->pooling != NULL;
-out:
+  const bool done = modules_fill(&file, folder, modules, error);
   config_file_free(&file);
   if (!done) modules_free(modules);
   return done;
@@ -74,5 +114,6 @@ out:
 void modules_free(struct modules *modules) {
   free(modules->transformer);
   free(modules->pooling);
+  for (int32_t i = 0; i < modules->dense_count; i++) free(modules->dense[i]);
   *modules = (struct modules){0};
 }

@@ -30,6 +30,11 @@ bool row_refuse(enum row_verdict verdict, int32_t layer, int32_t layers, const c
              "kernel's log)");
   else if (layer == ROW_LAYER_EMBEDDING)
     snprintf(where, sizeof where, "the embedding, before layer 0, already gives such numbers");
+  else if (layer == ROW_LAYER_POOLING)
+    snprintf(where, sizeof where, "the layers are right, and pooling is the first that gives such numbers");
+  else if (layer >= layers)
+    snprintf(where, sizeof where, "Dense module %d, counted from 0, is the first that gives such numbers",
+             layer - layers);
   else
     snprintf(where, sizeof where, "layer %d, of layers 0 to %d, is the first that gives such numbers", layer,
              layers - 1);

@@ -24,6 +24,9 @@ bool row_passes(enum row_verdict verdict, int32_t tokens, int32_t prompt_tokens)
 /* Special layers for row_refuse; 0 is the first layer. */
 #define ROW_LAYER_EMBEDDING (-1)
 #define ROW_LAYER_NONE (-2) /* a second run of the batch had no such row */
+#define ROW_LAYER_POOLING (-3)
+
+/* Layers from `layers` on stand for the Dense modules: layers + 1 is the second one. */
 
 /* Describes a wrong row, as ERROR_DEVICE. `layer` is the first layer, out of `layers`, with the same fault in
  * its output. `advice` says what may help; it ends the sentence. Returns false. */

@@ -13,10 +13,10 @@ Change = Callable[[Path], None]  # changes a model folder
 
 
 def copy_model(folder: Path, source: Path) -> Path:
-    """Fills `folder`/NAME with links to all files of the model `source`."""
+    """Fills `folder`/NAME with links to all files of the model `source`, and to folders that are links there."""
     for path in source.rglob("*"):
         target = folder / source.name / path.relative_to(source)
-        if path.is_file():
+        if path.is_file() or path.is_symlink():
             target.parent.mkdir(parents=True, exist_ok=True)
             os.symlink(path, target)
     return folder / source.name

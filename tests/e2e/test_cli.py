@@ -370,7 +370,7 @@ def test_summary_fits_eighty_columns_and_writes_every_count_alike(
 
 
 def test_info_describes_a_model() -> None:
-    for model in (MODEL, GOLDEN / "bert-mean-v6"):
+    for model in (MODEL, GOLDEN / "bert-mean-v6", GOLDEN / "modules" / "dense"):
         text = nina("info", model).stdout
         check_golden(f"info-{model.name}.txt", re.sub("(?<=identity    )[0-9a-f]{32}$", "HASH", text, flags=re.M))
 

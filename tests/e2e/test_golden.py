@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models import copy_model, set_json
 from output import Output, derive, same_bits
 from program import GOLDEN, REJECTS, USAGE, embed, tokenize
 from shards import write_shard
 
 MODELS = ["xlmr-cls-v3", "bert-mean-v6"]
+MODULES = ["max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken", "all-by-flags", "without-prompt", "dense"]
 LEAST_COSINE = {"fp32": 0.999999, "bf16": 0.9999}
 WIDTHS = {"xlmr-cls-v3": (128, 64, 16), "bert-mean-v6": (64, 32, 8)}
 
@@ -45,6 +47,39 @@ def test_rows_are_those_of_sentence_transformers(tmp_path: Path, model: str, pre
         assert width == WIDTHS[model][0] or same_bits(rows, derive(widest, width))
         assert cosines(rows, reference[:, :width]).min() >= LEAST_COSINE[precision]
     assert output.manifest()["compute_class"]["precision"] == precision
+
+
+@pytest.mark.parametrize("precision", LEAST_COSINE)
+@pytest.mark.parametrize("name", MODULES)
+def test_every_pooling_and_dense_module_gives_the_rows_of_sentence_transformers(
+    tmp_path: Path, name: str, precision: str
+) -> None:
+    """Modules around one transformer; in without-prompt the pooling leaves the prompt out."""
+    folder = GOLDEN / "modules" / name
+    reference = np.load(folder / "rows.npy")
+    widths = (reference.shape[1], reference.shape[1] // 2, 8)
+    options: dict[str, Any] = {"prompt": "consulta: "} if name == "without-prompt" else {}
+    options |= {"device": "cpu", "precision": precision, "widths": ",".join(map(str, widths))}
+    embed(tmp_path / "out", folder / "texts.jsonl", model=folder, id_field="id", **options)
+    output = Output(tmp_path / "out")
+    for width in widths:
+        assert cosines(output.vectors(width), reference[:, :width]).min() >= LEAST_COSINE[precision]
+
+
+def test_a_pooling_that_includes_the_prompt_gives_other_rows(tmp_path: Path) -> None:
+    """What the test above shows with without-prompt, it would not show if the prompt made no difference."""
+    folder = copy_model(tmp_path, GOLDEN / "modules" / "without-prompt")
+    set_json("1_Pooling/config.json", include_prompt=True)(folder)
+    embed(tmp_path / "out", folder / "texts.jsonl", model=folder, device="cpu", precision="fp32", prompt="consulta: ")
+    assert cosines(Output(tmp_path / "out").vectors(640), np.load(folder / "rows.npy")).min() < 0.95
+
+
+def test_a_run_warns_where_lengths_are_lost(tmp_path: Path) -> None:
+    """The model is trained for the dot product, and has no Normalize module."""
+    folder = GOLDEN / "modules" / "dense"
+    for name, model, warned in (("dot", folder, True), ("cosine", GOLDEN / "modules" / "max", False)):
+        result = embed(tmp_path / name, folder / "texts.jsonl", model=model, device="cpu")
+        assert ('nina: warning: the model compares vectors by "dot", lengths included' in result.stderr) == warned
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -28,6 +28,7 @@ from program import DONE, FAILED, FULL, GOLDEN, USAGE, embed, nina
 from shards import write_shard
 
 OLD, NEW = GOLDEN / "xlmr-cls-v3", GOLDEN / "bert-mean-v6"
+DENSE = GOLDEN / "modules" / "dense"
 CONFIG, POOLING, MODULES = "config.json", "1_Pooling/config.json", "modules.json"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PIECES, TOKENIZER = "sentencepiece.bpe.model", "tokenizer.json"
@@ -68,7 +69,21 @@ CASES: dict[str, tuple[Path, Change, *tuple[str, ...]]] = {
     # Modules and pooling
     "no_modules": (OLD, remove(MODULES), "no modules.json", "sentence-transformers"),
     "modules_is_an_object": (OLD, write(MODULES, b"{}"), MODULES),
-    "unknown_module": (OLD, set_module(2, type="sentence_transformers.models.Dense"), MODULES, "Dense"),
+    "unknown_module": (OLD, set_module(2, type="mine.Rescale"), MODULES, "mine.Rescale", "Dense"),
+    "dense_of_no_folder": (OLD, set_module(2, type="sentence_transformers.models.Dense"), "2_Normalize/config.json"),
+    "dense_of_other_inputs": (DENSE, set_json("2_Dense/config.json", in_features=128), "2_Dense/config.json", "in_features"),
+    "dense_with_sigmoid": (
+        DENSE,
+        set_json("3_Dense/config.json", activation_function="torch.nn.modules.activation.Sigmoid"),
+        "Sigmoid",
+        "GELU",
+    ),
+    "dense_in_a_pickle": (
+        DENSE,
+        rename("3_Dense/model.safetensors", "3_Dense/pytorch_model.bin"),
+        "3_Dense",
+        "scripts/convert-model",
+    ),
     "module_outside": (OLD, set_module(1, path="../elsewhere"), MODULES, '"path"'),
     "no_pooling": (OLD, remove(POOLING), POOLING),
     "unknown_flag": (OLD, set_json(POOLING, pooling_mode_median=True), POOLING, "pooling_mode_median", "lasttoken"),

@@ -9,7 +9,7 @@
 #include "host/model/half.h"
 #include "host/model/model.h"
 
-#define RANDOM_TENSORS_MAX (5 + 16 * 24)
+#define RANDOM_TENSORS_MAX (5 + 16 * 24 + 2 * DENSE_MAX)
 
 struct random_model {
   struct model model;
@@ -97,6 +97,17 @@ static inline struct random_model *random_model_open(const struct model_shape *s
     layer->output_norm = random_norm(random, dtype, shape->hidden);
   }
   return random;
+}
+
+/* Appends a Dense module. */
+static inline void random_dense_add(struct random_model *random, enum dtype dtype, int32_t outputs, bool bias,
+                                    enum activation activation) {
+  struct model_config *config = &random->model.config;
+  const int32_t index = config->modules.dense_count++, inputs = config->shape.widest;
+  random->model.dense[index] = random_linear(random, dtype, outputs, inputs);
+  if (!bias) random->model.dense[index].bias = NULL;
+  config->dense[index] = (struct dense_config){inputs, outputs, bias, activation};
+  config->shape.widest = outputs;
 }
 
 static inline void random_model_close(struct random_model *random) {

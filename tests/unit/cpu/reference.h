@@ -17,12 +17,13 @@ static inline float *reference_numbers(const struct tensor *tensor) {
 /* y [tokens, outputs] = x [tokens, inputs] · Wᵀ + b */
 static inline double *reference_linear(const struct linear *linear, const double *x, int32_t tokens) {
   const int64_t outputs = linear->weight->shape[0], inputs = linear->weight->shape[1];
-  float *weight = reference_numbers(linear->weight), *bias = reference_numbers(linear->bias);
+  float *weight = reference_numbers(linear->weight);
+  float *bias = linear->bias ? reference_numbers(linear->bias) : NULL;
   double *y = malloc((size_t)(tokens * outputs) * sizeof *y);
   if (!y) abort();
   for (int32_t t = 0; t < tokens; t++)
     for (int64_t o = 0; o < outputs; o++) {
-      double sum = bias[o];
+      double sum = bias ? bias[o] : 0;
       for (int64_t i = 0; i < inputs; i++) sum += x[t * inputs + i] * weight[o * inputs + i];
       y[t * outputs + o] = sum;
     }
@@ -124,7 +125,32 @@ static inline double reference_column(enum pooling_mode mode, const double *colu
   return NAN;
 }
 
-/* pooled [widest] of one sequence with tokens past the prompt, not normalised. */
+static inline double reference_activation(enum activation activation, double x) {
+  switch (activation) {
+    case ACTIVATION_IDENTITY:
+      return x;
+    case ACTIVATION_TANH:
+      return tanh(x);
+    case ACTIVATION_RELU:
+      return fmax(x, 0);
+    case ACTIVATION_GELU:
+      return x * 0.5 * (1 + erf(x / sqrt(2)));
+  }
+  return NAN;
+}
+
+/* Replaces the pooled row with the one that the Dense modules make. */
+static inline void reference_dense(const struct model *model, double *pooled) {
+  for (int32_t d = 0; d < model->config.modules.dense_count; d++) {
+    const struct dense_config *dense = &model->config.dense[d];
+    double *y = reference_linear(&model->dense[d], pooled, 1);
+    for (int32_t i = 0; i < dense->outputs; i++) pooled[i] = reference_activation(dense->activation, y[i]);
+    free(y);
+  }
+}
+
+/* The row [widest] of one sequence with tokens past the prompt, not normalised; `pooled` has room for the
+ * widest row on the way. */
 static inline void reference_pooled(const struct model *model, const int32_t *ids, int32_t tokens,
                                     int32_t prompt_tokens, double *pooled) {
   const struct model_shape *shape = &model->config.shape;
@@ -144,6 +170,7 @@ static inline void reference_pooled(const struct model *model, const int32_t *id
     for (int64_t i = 0; i < hidden; i++)
       pooled[m * hidden + i] =
           reference_column(shape->pooling.mode[m], state + i, hidden, tokens, prompt_tokens);
+  reference_dense(model, pooled);
   free(word);
   free(position);
   free(type);

@@ -73,13 +73,12 @@ static const struct model_shape shape_24 = {2,     72, 3, 24, 96, 100, 80, 0, 1e
                                             false, 80, 0};
 
 /* Compares every row in a batch with the reference; returns the worst cosine. */
-static double worst_cosine(const struct model_shape *shape, enum dtype dtype, enum precision precision,
-                           enum isa isa, int32_t prompt_tokens) {
+static double model_worst_cosine(const struct model *model, enum precision precision, enum isa isa,
+                                 int32_t prompt_tokens) {
   static const int32_t lengths[] = {1, 2, 5, 17, 80, 33, 64, 16, 7, 1};
-  struct random_model *random = random_model_open(shape, dtype, 7);
-  struct encoder *encoder = encoder_make(&random->model, precision, isa);
-  struct texts texts = texts_make(lengths, 10, shape->vocabulary, 3);
-  const int32_t widest = random->model.config.shape.widest;
+  struct encoder *encoder = encoder_make(model, precision, isa);
+  struct texts texts = texts_make(lengths, 10, model->config.shape.vocabulary, 3);
+  const int32_t widest = model->config.shape.widest;
   uint16_t *rows = texts_encode(encoder, &texts, 0, texts.count, prompt_tokens, widest);
   double worst = 1, pooled[WIDEST_MAX];
   float row[WIDEST_MAX];
@@ -90,12 +89,19 @@ static double worst_cosine(const struct model_shape *shape, enum dtype dtype, en
       for (int32_t i = 0; i < widest; i++) assert_int_equal(rows[t * widest + i], 0);
       continue;
     }
-    reference_pooled(&random->model, texts.ids + texts.offsets[t], length, prompt_tokens, pooled);
+    reference_pooled(model, texts.ids + texts.offsets[t], length, prompt_tokens, pooled);
     worst = fmin(worst, reference_cosine(row, pooled, widest));
   }
   free(rows);
   free(texts.ids);
   encoder_close(encoder);
+  return worst;
+}
+
+static double worst_cosine(const struct model_shape *shape, enum dtype dtype, enum precision precision,
+                           enum isa isa, int32_t prompt_tokens) {
+  struct random_model *random = random_model_open(shape, dtype, 7);
+  const double worst = model_worst_cosine(&random->model, precision, isa, prompt_tokens);
   random_model_close(random);
   return worst;
 }
@@ -152,6 +158,33 @@ static void every_pooling_gives_the_reference_s_rows(void **state) {
   }
 }
 
+/* Modules of widths that no vector divides, with and without a bias. `first_only`: on the row of cls alone.
+ */
+static struct random_model *dense_model(bool first_only, enum dtype dtype) {
+  static const enum activation activations[] = {ACTIVATION_TANH, ACTIVATION_RELU, ACTIVATION_GELU,
+                                                ACTIVATION_IDENTITY};
+  static const int32_t outputs[] = {101, 200, 67, 31};
+  struct model_shape shape = first_only ? shape_64 : shape_24;
+  if (!first_only) shape.pooling = (struct pooling){2, {POOLING_MEAN, POOLING_CLS}};
+  struct random_model *random = random_model_open(&shape, dtype, 17);
+  for (int i = 0; i < 4; i++) random_dense_add(random, dtype, outputs[i], i % 2 == 0, activations[i]);
+  return random;
+}
+
+static void dense_modules_give_the_reference_s_rows(void **state) {
+  (void)state;
+  for (int first_only = 0; first_only < 2; first_only++) {
+    struct random_model *random = dense_model(first_only, DTYPE_F32);
+    for (int isa = ISA_PLAIN; isa <= (int)isa_detect(); isa++) {
+      if (!kernels_of((enum isa)isa)) continue;
+      assert_above(model_worst_cosine(&random->model, PRECISION_FP32, (enum isa)isa, 0), 0.999999);
+      if (bf16_runs())
+        assert_above(model_worst_cosine(&random->model, PRECISION_BF16, (enum isa)isa, 0), 0.9999);
+    }
+    random_model_close(random);
+  }
+}
+
 /* Lengths around every border: of vectors, of four queries, of the pieces that products are cut to, and of a
  * group. */
 static void check_any_batch(const struct model *model, enum precision precision) {
@@ -188,6 +221,9 @@ static void row_is_the_same_in_any_batch(void **state) {
     check_any_batch(&random->model, PRECISION_FP32);
     if (bf16_runs()) check_any_batch(&random->model, PRECISION_BF16);
     random_model_close(random);
+    struct random_model *dense = dense_model(pooled, DTYPE_F32);
+    check_any_batch(&dense->model, PRECISION_AUTO);
+    random_model_close(dense);
   }
 }
 
@@ -368,6 +404,24 @@ static void row_that_cannot_be_stored_names_its_sequence_and_layer(void **state)
     }
 }
 
+static void row_that_dense_modules_spoil_names_the_module(void **state) {
+  (void)state;
+  struct random_model *random = dense_model(true, DTYPE_F32);
+  struct linear *dense = random->model.dense;
+  tensor_fill(dense[3].weight, 0);
+  check_refused(&random->model, PRECISION_FP32, "is all zero: Dense module 3, counted from 0, is the first");
+  tensor_fill(dense[2].bias, NAN);
+  check_refused(&random->model, PRECISION_FP32,
+                "is not finite: Dense module 2, counted from 0, is the first");
+  tensor_fill(dense[0].bias, NAN);
+  check_refused(&random->model, PRECISION_FP32,
+                "is not finite: Dense module 0, counted from 0, is the first");
+  ((float *)(uintptr_t)random->model.layer[1].output_norm.bias->data)[127] =
+      NAN; /* past the last row's width */
+  check_refused(&random->model, PRECISION_FP32, "is not finite: layer 1, of layers 0 to 1, is the first");
+  random_model_close(random);
+}
+
 static void options_that_cannot_be_are_refused(void **state) {
   (void)state;
   struct random_model *random = random_model_open(&shape_32, DTYPE_F32, 1);
@@ -429,6 +483,7 @@ int main(void) {
       cmocka_unit_test(bf16_rows_are_near_the_reference_s),
       cmocka_unit_test(mean_leaves_the_prompt_out),
       cmocka_unit_test(every_pooling_gives_the_reference_s_rows),
+      cmocka_unit_test(dense_modules_give_the_reference_s_rows),
       cmocka_unit_test(row_is_the_same_in_any_batch),
       cmocka_unit_test(slots_work_at_the_same_time),
       cmocka_unit_test(longest_input_of_8192_tokens_works),
@@ -436,6 +491,7 @@ int main(void) {
       cmocka_unit_test(ids_past_the_word_table_are_an_error),
       cmocka_unit_test(batches_out_of_bounds_are_errors),
       cmocka_unit_test(row_that_cannot_be_stored_names_its_sequence_and_layer),
+      cmocka_unit_test(row_that_dense_modules_spoil_names_the_module),
       cmocka_unit_test(options_that_cannot_be_are_refused),
       cmocka_unit_test(larger_models_get_smaller_blocks),
       cmocka_unit_test(compute_class_names_what_decides_the_bits),

@@ -67,18 +67,18 @@ static void check_model(const char *name, enum precision precision, double bound
   snprintf(path, sizeof path, "%s/tests/golden/%s", NINA_SOURCE_DIR, name);
   struct model *model = model_open(path, &error);
   if (!model) fail_msg("%s", error.message);
-  const int32_t hidden = model->config.shape.hidden;
+  const int32_t widest = model->config.shape.widest;
   const struct encoder_options options = {.precision = precision,
                                           .slots = 1,
                                           .max_tokens = model->config.shape.max_tokens,
                                           .width_count = 1,
-                                          .widths = {hidden}};
+                                          .widths = {widest}};
   struct encoder *encoder = encoder_cpu_open(model, &options, &error);
   if (!encoder) fail_msg("%s", error.message);
   snprintf(path, sizeof path, "%s/tests/golden/%s/rows.npy", NINA_SOURCE_DIR, name);
   int32_t count, tokens, seen = 0, *ids;
-  float *reference = rows_read(path, hidden, &count);
-  uint16_t *row = malloc((size_t)hidden * sizeof *row);
+  float *reference = rows_read(path, widest, &count);
+  uint16_t *row = malloc((size_t)widest * sizeof *row);
   snprintf(path, sizeof path, "%s/tests/golden/%s/ids.jsonl", NINA_SOURCE_DIR, name);
   FILE *file = fopen(path, "r");
   assert_non_null(file);
@@ -88,7 +88,7 @@ static void check_model(const char *name, enum precision precision, double bound
     assert_true(seen < count);
     if (!encoder_submit(encoder, 0, &batch, &error) || !encoder_wait(encoder, 0, &row, &error))
       fail_msg("%s", error.message);
-    const double similar = cosine(row, reference + (int64_t)seen * hidden, hidden);
+    const double similar = cosine(row, reference + (int64_t)seen * widest, widest);
     if (!(similar >= bound))
       fail_msg("%s, line %d: cosine %.8f is below %.8f", name, seen + 1, similar, bound);
   }
@@ -106,6 +106,20 @@ static void fp32_rows_are_those_of_sentence_transformers(void **state) {
   check_model("xlmr-cls-v3", PRECISION_FP32, 0.999999);
 }
 
+/* Folders of modules around the transformer of xlmr-cls-v3. (without-prompt has its test in tests/e2e, where
+ * there is a prompt.) */
+static void rows_of_every_module_are_those_of_sentence_transformers(void **state) {
+  static const char *const names[] = {"max",       "mean_sqrt_len_tokens", "weightedmean",
+                                      "lasttoken", "all-by-flags",         "dense"};
+  (void)state;
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    char path[64];
+    snprintf(path, sizeof path, "modules/%s", names[i]);
+    check_model(path, PRECISION_FP32, 0.999999);
+    if (strncmp(gemm_library_isa(), "avx512_core", 11) == 0) check_model(path, PRECISION_BF16, 0.9999);
+  }
+}
+
 static void bf16_rows_are_near_those_of_sentence_transformers(void **state) {
   (void)state;
   if (strncmp(gemm_library_isa(), "avx512_core", 11) != 0) skip();
@@ -116,6 +130,7 @@ static void bf16_rows_are_near_those_of_sentence_transformers(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(fp32_rows_are_those_of_sentence_transformers),
+      cmocka_unit_test(rows_of_every_module_are_those_of_sentence_transformers),
       cmocka_unit_test(bf16_rows_are_near_those_of_sentence_transformers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,6 +94,29 @@ static void other_weights_are_another_model(void **state) {
   folder_remove(folder);
 }
 
+/* Also if the transformer is the same: the weights' hash covers every module's file. */
+static void other_dense_modules_are_another_model(void **state) {
+  (void)state;
+  char *folder = whole_folder(), text[400];
+  const struct model_identity plain = identity_of(folder);
+  assert_null(model_identity_member(&plain, "dense_0"));
+  tiny_dense(folder, 0);
+  const struct model_identity then = identity_of(folder);
+  assert_string_equal(model_identity_member(&then, "dense_0"), "\"8-4 Tanh\"");
+  assert_string_not_equal(plain.hash, then.hash);
+  tiny_dense(folder, 1);
+  const struct model_identity other = identity_of(folder);
+  assert_int_equal(model_identity_differences(&then, "then", &other, "now", text, sizeof text), 1);
+  assert_memory_equal(text, "weights: ", 9);
+  tiny_dense(folder, 0);
+  folder_change(folder, "2_Dense/config.json",
+                "{\"bias\": false, \"activation_function\": \"torch.nn.modules.activation.ReLU\"}");
+  const struct model_identity now = identity_of(folder);
+  assert_int_equal(model_identity_differences(&then, "then", &now, "now", text, sizeof text), 1);
+  assert_string_equal(text, "dense_0: \"8-4 Tanh\" then, \"8-4 ReLU without bias\" now");
+  folder_remove(folder);
+}
+
 static void an_identity_comes_back_from_json(void **state) {
   (void)state;
   char *folder = whole_folder(), text[200];
@@ -160,6 +183,7 @@ int main(void) {
       cmocka_unit_test(the_hash_of_members_stays),
       cmocka_unit_test(whatever_decides_a_row_is_compared_and_named),
       cmocka_unit_test(other_weights_are_another_model),
+      cmocka_unit_test(other_dense_modules_are_another_model),
       cmocka_unit_test(an_identity_comes_back_from_json),
       cmocka_unit_test(an_older_run_is_compared_by_what_it_stored),
       cmocka_unit_test(a_member_of_one_side_alone_is_a_difference),

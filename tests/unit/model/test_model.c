@@ -1,6 +1,9 @@
 /* Model folders: which ones open and with which shape. All others are refused, and the error names the file
  * and the reason. */
 #include "host/model/model.h"
+
+#include <math.h>
+
 #include "tests/unit/model/tiny_model.h"
 
 static struct model *open_whole(const char *folder) {
@@ -392,6 +395,13 @@ static void width_and_similarity_are_the_folders(void **state) {
   model = open_whole(folder);
   assert_int_equal(model->config.width, 4);
   assert_string_equal(model->config.similarity, "dot");
+  assert_false(model_config_loses_lengths(&model->config)); /* Normalize has made all lengths 1 */
+  model_close(model);
+  folder_put(
+      folder, "modules.json",
+      "[{\"path\": \"\", \"type\": \"a.Transformer\"}, {\"path\": \"1_Pooling\", \"type\": \"a.Pooling\"}]");
+  model = open_whole(folder);
+  assert_true(model_config_loses_lengths(&model->config));
   model_close(model);
   folder_change(folder, "config_sentence_transformers.json", "{\"truncate_dim\": 16}");
   model = open_whole(folder);
@@ -467,6 +477,11 @@ static void what_is_not_supported_is_named_with_its_file(void **state) {
   }
 }
 
+#define START_POOLING "{\"path\": \"1_Pooling\", \"type\": \"a.Pooling\"}"
+#define START "[{\"path\": \"\", \"type\": \"a.Transformer\"}, " START_POOLING ","
+#define DENSE "{\"path\": \"2_Dense\", \"type\": \"a.Dense\"},"
+#define NORMALIZE "{\"path\": \"2_Normalize\", \"type\": \"a.Normalize\"}"
+
 static void unknown_modules_are_refused(void **state) {
   (void)state;
   static const struct {
@@ -474,9 +489,16 @@ static void unknown_modules_are_refused(void **state) {
     enum error_code code;
     const char *part;
   } cases[] = {
-      {"[{\"path\": \"\", \"type\": \"a.Transformer\"}, {\"path\": \"1_Pooling\", \"type\": \"a.Pooling\"},"
-       " {\"path\": \"2_Dense\", \"type\": \"sentence_transformers.models.Dense\"}]",
-       ERROR_UNSUPPORTED, "module 2 is sentence_transformers.models.Dense"},
+      {START " {\"path\": \"2_Rescale\", \"type\": \"mine.Rescale\"}]", ERROR_UNSUPPORTED,
+       "module 2 is mine.Rescale; supported are the modules Transformer, Pooling, any "
+       "Dense"},
+      {START NORMALIZE ", {\"path\": \"3_Dense\", \"type\": \"a.Dense\"}]", ERROR_UNSUPPORTED,
+       "module 3 is a.Dense"},
+      {START NORMALIZE ", " NORMALIZE "]", ERROR_UNSUPPORTED, "module 3 is a.Normalize"},
+      {START START_POOLING "]", ERROR_UNSUPPORTED, "module 2 is a.Pooling"},
+      {START DENSE DENSE DENSE DENSE DENSE DENSE DENSE DENSE NORMALIZE "]", ERROR_IO, "2_Dense/config.json"},
+      {START DENSE DENSE DENSE DENSE DENSE DENSE DENSE DENSE DENSE NORMALIZE "]", ERROR_UNSUPPORTED,
+       "more than 8 Dense modules"},
       {"[{\"path\": \"\", \"type\": \"a.StaticEmbedding\"}]", ERROR_UNSUPPORTED,
        "module 0 is a.StaticEmbedding"},
       {"[{\"path\": \"\", \"type\": \"a.Transformer\"}]", ERROR_INPUT, "1 modules"},
@@ -492,6 +514,83 @@ static void unknown_modules_are_refused(void **state) {
   }
   folder_drop(folder, "modules.json");
   refuse_part(folder, ERROR_INPUT, "no modules.json");
+  folder_remove(folder);
+}
+
+static void dense_modules_give_the_row_its_width(void **state) {
+  (void)state;
+  char *folder = tiny_folder();
+  struct model *plain = open_whole(folder);
+  tiny_dense(folder, 0);
+  struct model *model = open_whole(folder);
+  const struct dense_config *dense = &model->config.dense[0];
+  assert_int_equal(model->config.modules.dense_count, 1);
+  assert_true(model->config.modules.normalise);
+  assert_int_equal(dense->activation, ACTIVATION_TANH);
+  assert_int_equal(model->config.shape.widest, 4);
+  assert_int_equal(model->config.width, 4);
+  assert_int_equal(model->dense[0].weight->shape[1], 8);
+  assert_int_equal(model->dense[0].bias->elements, 4);
+  assert_int_equal(model_parameters(model), model_parameters(plain) + 4 * 8 + 4);
+  model_close(model);
+  folder_change(folder, "2_Dense/config.json",
+                "{\"bias\": false, \"activation_function\": \"torch.nn.modules.linear.Identity\"}");
+  model = open_whole(folder);
+  assert_null(model->dense[0].bias);
+  assert_int_equal(model->config.dense[0].activation, ACTIVATION_IDENTITY);
+  model_close(model);
+  model_close(plain);
+  folder_remove(folder);
+}
+
+/* Each case changes the module's config.json. */
+static void dense_modules_that_cannot_be_computed_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *changes;
+    enum error_code code;
+    const char *part;
+  } cases[] = {
+      {"{\"in_features\": 16}", ERROR_INPUT, "\"in_features\" is 16"},
+      {"{\"in_features\": null}", ERROR_INPUT, "\"in_features\" is missing"},
+      {"{\"out_features\": 0}", ERROR_INPUT, "\"out_features\" is 0"},
+      {"{\"out_features\": 5}", ERROR_INPUT, "linear.weight has shape [4, 8]; expected [5, 8]"},
+      {"{\"bias\": 1}", ERROR_INPUT, "true or false"},
+      {"{\"activation_function\": \"torch.nn.modules.activation.SiLU\"}", ERROR_UNSUPPORTED,
+       "activation.SiLU\"; expected torch.nn's Tanh, Identity, GELU or ReLU"},
+      {"{\"activation_function\": \"mine.Tanh\"}", ERROR_UNSUPPORTED, "\"mine.Tanh\""},
+      {"{\"module_output_name\": \"token_embeddings\"}", ERROR_UNSUPPORTED, "\"module_output_name\""},
+      {"{\"use_residual\": true}", ERROR_UNSUPPORTED, "\"use_residual\" is true"},
+  };
+  char *folder = tiny_folder();
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    tiny_dense(folder, 0);
+    folder_change(folder, "2_Dense/config.json", cases[i].changes);
+    refuse_part(folder, cases[i].code, cases[i].part);
+  }
+  tiny_dense(folder, 0);
+  folder_drop(folder, "2_Dense/model.safetensors");
+  refuse_part(folder, ERROR_INPUT, "2_Dense: no weights; expected model.safetensors");
+  folder_put(folder, "2_Dense/pytorch_model.bin", "x");
+  refuse_part(folder, ERROR_UNSUPPORTED, "scripts/convert-model");
+  folder_remove(folder);
+}
+
+/* The name of the module's folder is in the sentence: every Dense module has a tensor linear.weight. */
+static void numbers_that_are_not_finite_are_found_in_dense_modules(void **state) {
+  (void)state;
+  char *folder = tiny_folder();
+  struct error error = {0};
+  tiny_dense(folder, 0);
+  struct model *model = open_whole(folder);
+  assert_true(model_check_finite(model, &error));
+  float numbers[4] = {1, 2, NAN, 4};
+  struct tensor spoiled = *model->dense[0].bias;
+  spoiled.data = numbers;
+  model->dense[0].bias = &spoiled;
+  assert_false(model_check_finite(model, &error));
+  assert_error(&error, ERROR_INPUT, "2_Dense: number 2 of tensor linear.bias is nan");
+  model_close(model);
   folder_remove(folder);
 }
 
@@ -531,6 +630,9 @@ int main(void) {
       cmocka_unit_test(width_and_similarity_are_the_folders),
       cmocka_unit_test(what_is_not_supported_is_named_with_its_file),
       cmocka_unit_test(unknown_modules_are_refused),
+      cmocka_unit_test(dense_modules_give_the_row_its_width),
+      cmocka_unit_test(dense_modules_that_cannot_be_computed_are_refused),
+      cmocka_unit_test(numbers_that_are_not_finite_are_found_in_dense_modules),
       cmocka_unit_test(weights_in_another_format_name_the_command_that_converts_them),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

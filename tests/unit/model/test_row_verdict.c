@@ -56,6 +56,10 @@ static void sentence_says_what_and_where_and_what_to_do(void **state) {
                       "gives such numbers; do this");
   row_refuse(ROW_ZERO, ROW_LAYER_EMBEDDING, 24, "do this", &error);
   assert_non_null(strstr(error.message, "is all zero: the embedding, before layer 0, already gives"));
+  row_refuse(ROW_ZERO, ROW_LAYER_POOLING, 24, "do this", &error);
+  assert_non_null(strstr(error.message, "the layers are right, and pooling is the first"));
+  row_refuse(ROW_ZERO, 24 + 1, 24, "do this", &error);
+  assert_non_null(strstr(error.message, "Dense module 1, counted from 0, is the first"));
   row_refuse(ROW_ZERO, ROW_LAYER_NONE, 24, "do this", &error);
   assert_non_null(strstr(error.message, "a second run of the same batch was right"));
 }

@@ -98,6 +98,21 @@ static inline void tiny_weights(const char *folder, const char *prefix) {
   tiny_safetensors(folder, "model.safetensors", tensors, 0, count, "F32", 4, 0);
 }
 
+/* Adds a Dense module of 8 inputs and 4 outputs to a tiny folder, before Normalize: modules.json, its
+ * config.json, and weights that count up from `seed`. */
+static inline void tiny_dense(const char *folder, unsigned char seed) {
+  static const struct tiny_tensor tensors[] = {{"linear.weight", 4, 8}, {"linear.bias", 4, 0}};
+  folder_put(folder, "modules.json",
+             "[{\"path\": \"\", \"type\": \"sentence_transformers.models.Transformer\"},"
+             " {\"path\": \"1_Pooling\", \"type\": \"sentence_transformers.models.Pooling\"},"
+             " {\"path\": \"2_Dense\", \"type\": \"sentence_transformers.models.Dense\"},"
+             " {\"path\": \"3_Normalize\", \"type\": \"sentence_transformers.models.Normalize\"}]");
+  folder_put(folder, "2_Dense/config.json",
+             "{\"in_features\": 8, \"out_features\": 4, \"bias\": true,"
+             " \"activation_function\": \"torch.nn.modules.activation.Tanh\"}");
+  tiny_safetensors(folder, "2_Dense/model.safetensors", tensors, 0, 2, "F32", 4, seed);
+}
+
 static inline char *tiny_folder(void) {
   char *folder = folder_make();
   folder_put(folder, "config.json", TINY_CONFIG);
