@@ -1,8 +1,7 @@
-# Kernels that were broken on purpose: the tests must notice each of them, or they prove nothing about the kernel
-# that is not. A copy differs from its kernel in one place; a place that is no longer there, or not once, fails
-# its test.
+# Kernels broken on purpose: if the tests do not notice each of them, they prove nothing about the real kernel. A copy
+# differs from its kernel in one place. If the kernel does not contain this place exactly once, the test fails.
 
-# broken(name, test, kernel files, the file to break, what stands in it, what stands there instead)
+# broken(name, test, kernel files, the file to break, the right text in it, the wrong text)
 function(broken name test sources file good bad)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${kernels}/${file})
   set(target simt_broken_${name})
@@ -109,7 +108,7 @@ broken(pool_mean_barrier pool "${pool_files}" pool.cu
 broken(pool_lanes pool "${pool_files}" pool.cu
   [[int distance = 1; distance < SUM_LANES;]]
   [[int distance = 1; distance < SUM_LANES / 2;]])
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU") # Clang's sanitizer does not look at the alignment of a struct that is copied
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU") # Clang's sanitizer does not check the alignment of a copied struct
   broken(pool_alignment pool "${pool_files}" pool.cu
     [[width % CHUNK == 0 ? width : 0]]
     [[width / CHUNK * CHUNK]])

@@ -185,8 +185,7 @@ static void dense_modules_give_the_reference_s_rows(void **state) {
   }
 }
 
-/* Lengths around every border: of vectors, of four queries, of the pieces that products are cut to, and of a
- * group. */
+/* Lengths around every border: vectors, four queries, the pieces that products are cut into, and groups. */
 static void check_any_batch(const struct model *model, enum precision precision) {
   static const int32_t lengths[] = {80, 3,  16, 1, 31, 32, 33, 64, 65, 79, 5,  48, 15, 17, 2, 80,
                                     80, 80, 71, 4, 80, 80, 63, 8,  80, 80, 29, 80, 11, 80, 49};

@@ -71,8 +71,8 @@ static void folder_of_version_6_opens_with_its_shape(void **state) {
   folder_remove(folder);
 }
 
-/* Flags give the modes in an order of their own, whatever the order in the file; a list gives them in its
- * order, and makes flags mean nothing. */
+/* Flags give the modes in a fixed order, no matter which order the file has. A list gives them in its own
+ * order; if there is a list, the flags mean nothing. */
 static void poolings_are_concatenated_in_the_order_of_the_reference(void **state) {
   (void)state;
   static const struct {

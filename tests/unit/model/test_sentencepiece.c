@@ -1,8 +1,8 @@
 /* Our normaliser and segmentation against the sentencepiece library's: the same text, and a segmentation with
  * the same score sum. Two differences are known. If two segmentations have the same sum, the pieces may
  * differ. If a word contains a cluster with several characters, its text may differ: the library looks for
- * the longest key at every position, while we look for the shortest key that covers a whole cluster, as
- * Hugging Face's tokenizers do. */
+ * the longest key at every position. We do what Hugging Face's tokenizers do: the shortest key at a
+ * cluster's start replaces the whole cluster. */
 #include "tests/unit/model/sentencepiece.h"
 
 #include <math.h>

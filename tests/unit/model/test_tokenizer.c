@@ -275,7 +275,7 @@ static void long_run_without_spaces_is_kept_in_part(void **state) {
   folder_remove(folder);
 }
 
-/* "c" and then the two bytes of "é", again and again: a cut at an even byte would split a character. */
+/* One "c", then many "é" with two bytes each: a cut at an even byte would split a character. */
 static void run_without_spaces_is_cut_at_a_character(void **state) {
   (void)state;
   char *folder = folder_make();

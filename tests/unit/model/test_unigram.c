@@ -57,7 +57,7 @@ static void greatest_sum_is_found(void **state) {
   unigram_close(unigram);
 }
 
-/* The way found first has the last piece that begins further left. */
+/* If two ways have the same sum, the way found first is the one whose last piece begins further left. */
 static void equal_sums_take_the_way_found_first(void **state) {
   (void)state;
   struct unigram *unigram = dots();

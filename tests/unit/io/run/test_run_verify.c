@@ -240,7 +240,7 @@ static void row_that_no_search_could_use_is_found(void **state) {
   }
 }
 
-/* A record with a few hundred bytes holds a block number that would need a table with 16 GB. */
+/* The record has a few hundred bytes, but a table sized by its block number would take 16 GB. */
 static void forged_number_of_a_block_costs_nothing(void **state) {
   struct rlimit limit;
   struct error error;
