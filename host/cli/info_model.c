@@ -79,8 +79,8 @@ static void described_print(const struct described *described) {
     printf("width       %d numbers, if --widths does not say otherwise\n", config->width);
   similarity_print(config);
   prompts_print(config);
-  printf("tokenizer   %s, %d pieces\n", tokenizer_source_name(described->tokenizer),
-         tokenizer_pieces(described->tokenizer));
+  printf("tokenizer   %s in %s, %d pieces\n", tokenizer_kind_name(described->tokenizer),
+         tokenizer_source_name(described->tokenizer), tokenizer_pieces(described->tokenizer));
   printf("identity    %s\n", described->identity.hash);
 }
 
@@ -103,14 +103,14 @@ static json_t *identity_json(const struct model_identity *identity) {
 static json_t *described_json(const struct described *described) {
   const struct model *model = described->model;
   const struct model_config *config = &model->config;
-  return json_pack("{s:s, s:o, s:I, s:s, s:i, s:i, s:i, s:s, s:b, s:o, s:s?, s:{s:s, s:i}}", "folder",
-                   config->folder, "model", identity_json(&described->identity), "parameters",
-                   (json_int_t)model_parameters(model), "stored_as", model->word_embedding->dtype_name,
-                   "files", model->file_count, "max_tokens", config->shape.max_tokens, "width", config->width,
-                   "similarity", config->similarity, "normalize_module", config->modules.normalise, "prompts",
-                   prompts_json(config), "default_prompt", config->default_prompt, "tokenizer", "file",
-                   tokenizer_source_name(described->tokenizer), "pieces",
-                   tokenizer_pieces(described->tokenizer));
+  return json_pack(
+      "{s:s, s:o, s:I, s:s, s:i, s:i, s:i, s:s, s:b, s:o, s:s?, s:{s:s, s:s, s:i}}", "folder", config->folder,
+      "model", identity_json(&described->identity), "parameters", (json_int_t)model_parameters(model),
+      "stored_as", model->word_embedding->dtype_name, "files", model->file_count, "max_tokens",
+      config->shape.max_tokens, "width", config->width, "similarity", config->similarity, "normalize_module",
+      config->modules.normalise, "prompts", prompts_json(config), "default_prompt", config->default_prompt,
+      "tokenizer", "kind", tokenizer_kind_name(described->tokenizer), "file",
+      tokenizer_source_name(described->tokenizer), "pieces", tokenizer_pieces(described->tokenizer));
 }
 
 bool info_print_json(json_t *value, struct error *error) {

@@ -219,10 +219,16 @@ static bool tokens_collect(const struct added_files *files, const struct tokeniz
 
 static bool ids_assign(const struct added_files *files, struct tokenizer_source *source,
                        struct error *error) {
+  if (!source->next) source->next = source->count;
   for (size_t i = 0; i < source->added.count; i++) {
     struct added_token *token = &source->added.token[i];
     const int32_t known = piece_find(source, token->content, token->length);
-    const int32_t id = known >= 0 ? known : source->count;
+    const int32_t id = known >= 0 ? known : source->next;
+    if (known < 0 && id < source->count)
+      return error_set(error, ERROR_UNSUPPORTED,
+                       "%s: the added token \"%s\" is not in the vocabulary, which has a piece twice, so its "
+                       "id would be that of another piece; expected each piece once",
+                       files->folder, token->content);
     if (id >= TOKENIZER_PIECES_MAX)
       return error_set(error, ERROR_INPUT, "%s: more than %d tokens", files->folder, TOKENIZER_PIECES_MAX);
     if (token->id >= 0 && token->id != id)
@@ -231,7 +237,7 @@ static bool ids_assign(const struct added_files *files, struct tokenizer_source 
           "%s: the added token \"%s\" is to have the id %d; expected %d, which transformers gives it",
           files->folder, token->content, token->id, id);
     token->id = id;
-    if (known < 0) source->count++;
+    if (known < 0) source->next = source->count = id + 1;
   }
   return true;
 }

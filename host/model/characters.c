@@ -135,6 +135,11 @@ static void class_put(struct character_set *set, uint32_t code_point, enum chara
   set->bits[code_point / 32] |= (uint64_t) class << shift;
 }
 
+static void bytes_fill(struct character_set *set) {
+  for (uint32_t i = 0; i < sizeof set->byte; i++)
+    set->byte[i] = i < 0x80 ? (unsigned char)character_set_class(set, i) : CHARACTER_IS_LONGER;
+}
+
 void character_set_fill(struct character_set *set, const struct charsmap *map, bool only_spaces) {
   memset(set, 0, sizeof *set);
   for (uint32_t first = 0; first < CODE_POINTS; first += CHARSMAP_BLOCK) {
@@ -149,6 +154,14 @@ void character_set_fill(struct character_set *set, const struct charsmap *map, b
     class_put(set, '\r', CHARACTER_PREPENDS);
     class_put(set, '\n', CHARACTER_JOINS);
   }
-  for (uint32_t i = 0; i < sizeof set->byte; i++)
-    set->byte[i] = i < 0x80 ? (unsigned char)character_set_class(set, i) : CHARACTER_IS_LONGER;
+  bytes_fill(set);
+}
+
+void character_set_fill_spaces(struct character_set *set,
+                               bool (*is_border)(const void *context, uint32_t code_point),
+                               const void *context) {
+  memset(set, 0, sizeof *set);
+  for (uint32_t i = 0; i <= WHITE_SPACE_LAST; i++)
+    if (is_border(context, i)) class_put(set, i, CHARACTER_BORDER);
+  bytes_fill(set);
 }

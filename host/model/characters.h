@@ -45,6 +45,12 @@ struct character_set {
  * together.) */
 void character_set_fill(struct character_set *set, const struct charsmap *map, bool only_spaces);
 
+/* The same without a map and without clusters: a character is a border if `is_border` says so of it, which
+ * happens only up to U+3000. */
+void character_set_fill_spaces(struct character_set *set,
+                               bool (*is_border)(const void *context, uint32_t code_point),
+                               const void *context);
+
 static inline unsigned character_set_class(const struct character_set *set, uint32_t code_point) {
   return set->bits[code_point / 32] >> (code_point % 32 * 2) & 3;
 }

@@ -10,7 +10,7 @@ void word_text_free(struct word_text *text) {
   *text = (struct word_text){0};
 }
 
-static bool text_reserve(struct word_text *text, size_t more, struct error *error) {
+bool word_text_reserve(struct word_text *text, size_t more, struct error *error) {
   if (text->capacity - text->length >= more) return true;
   const size_t capacity = 2 * text->capacity + more + 256;
   char *grown = realloc(text->bytes, capacity);
@@ -23,7 +23,7 @@ static bool text_reserve(struct word_text *text, size_t more, struct error *erro
 /* *mark: a mark is due before the next character. */
 static bool text_append(struct word_text *text, const char *bytes, size_t size, bool *mark,
                         struct error *error) {
-  if (!text_reserve(text, size * (WORD_MARK_BYTES + 1), error)) return false;
+  if (!word_text_reserve(text, size * (WORD_MARK_BYTES + 1), error)) return false;
   for (size_t i = 0; i < size; i++) {
     if (bytes[i] == ' ') {
       *mark = true;
@@ -92,7 +92,7 @@ bool word_text_mark(struct word_text *text, const char *bytes, size_t length, st
 
 bool word_text_space(struct word_text *text, const char *bytes, size_t length, struct error *error) {
   text->length = 0;
-  if (!text_reserve(text, length + 1, error)) return false;
+  if (!word_text_reserve(text, length + 1, error)) return false;
   text->bytes[0] = ' ';
   memcpy(text->bytes + 1, bytes, length);
   text->length = length + 1;

@@ -15,6 +15,9 @@ struct word_text {
 
 void word_text_free(struct word_text *text);
 
+/* Makes room for `more` bytes after the last one. Returns false if memory is short. */
+bool word_text_reserve(struct word_text *text, size_t more, struct error *error);
+
 /* Writes the normalised word: each part, replaced by the map. If the map leaves a border alone, the border
  * becomes a space. Spaces at both ends are dropped; any other run of spaces becomes one mark; a mark comes
  * before the first character: "½" may give "▁1⁄2", and "´" after an a "▁a▁ ́". If nothing is left, the result

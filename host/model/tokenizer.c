@@ -10,28 +10,30 @@
 #include "host/model/tokenizer_kind.h"
 #include "io/file.h"
 
+#define EXPECTED                                                                                      \
+  "XLM-RoBERTa's tokenizer (" TOKENIZER_SPM "), RoBERTa's (" TOKENIZER_VOCAB " and " TOKENIZER_MERGES \
+  "), BERT's (" TOKENIZER_VOCAB_TXT "), or a " TOKENIZER_JSON " of type Unigram, BPE or WordPiece"
+#define NO_CONVERSION \
+  " (scripts/convert-model changes weights, not the tokenizer that a model was trained with)"
+
 static bool source_missing(const char *folder, enum tokenizer_class class, struct error *error) {
-  const char *found = file_exists_in(folder, TOKENIZER_SPM)      ? TOKENIZER_SPM " alone"
-                      : file_exists_in(folder, "vocab.txt")      ? "vocab.txt (WordPiece)"
-                      : file_exists_in(folder, TOKENIZER_MERGES) ? TOKENIZER_MERGES " (BPE)"
-                      : file_exists_in(folder, TOKENIZER_VOCAB)  ? TOKENIZER_VOCAB " (BPE)"
-                                                                 : "no tokenizer";
-  if (class != CLASS_XLM_ROBERTA && file_exists_in(folder, TOKENIZER_SPM))
+  const char *found = file_exists_in(folder, TOKENIZER_SPM)         ? TOKENIZER_SPM " alone"
+                      : file_exists_in(folder, TOKENIZER_VOCAB_TXT) ? TOKENIZER_VOCAB_TXT " alone"
+                      : file_exists_in(folder, TOKENIZER_MERGES)    ? TOKENIZER_MERGES " (BPE)"
+                      : file_exists_in(folder, TOKENIZER_VOCAB)     ? TOKENIZER_VOCAB " (BPE)"
+                                                                    : "no tokenizer";
+  const bool unnamed = class == CLASS_UNNAMED || class == CLASS_GENERIC;
+  if (unnamed && file_exists_in(folder, TOKENIZER_SPM))
     return error_set(error, ERROR_UNSUPPORTED,
                      "%s: found " TOKENIZER_SPM
                      ", but tokenizer_config.json names no class that says which ids it gives; "
                      "expected \"tokenizer_class\": \"XLMRobertaTokenizer\", or " TOKENIZER_JSON,
                      folder);
-  return error_set(
-      error, ERROR_UNSUPPORTED,
-      "%s: found %s; expected XLM-RoBERTa's tokenizer (" TOKENIZER_SPM "), RoBERTa's (" TOKENIZER_VOCAB
-      " and " TOKENIZER_MERGES "), or a " TOKENIZER_JSON
-      " of type Unigram or BPE (scripts/convert-model changes weights, not the tokenizer that a model "
-      "was trained with)",
-      folder, found);
+  return error_set(error, ERROR_UNSUPPORTED, "%s: found %s; expected " EXPECTED NO_CONVERSION, folder, found);
 }
 
-/* If tokenizer.json exists, it counts, as in transformers. */
+/* If tokenizer.json exists, it counts, as in transformers. A vocab.txt without a class is BERT's: no other
+ * family that is supported has one. */
 static bool pieces_read(struct added_files *files, struct tokenizer_source *source, const char **name,
                         struct error *error) {
   const char *folder = files->folder;
@@ -45,9 +47,14 @@ static bool pieces_read(struct added_files *files, struct tokenizer_source *sour
     return tokenizer_merges_read(files, source, error);
   }
   *name = TOKENIZER_SPM;
-  if (files->class != CLASS_XLM_ROBERTA || !file_exists_in(folder, TOKENIZER_SPM))
-    return source_missing(folder, files->class, error);
-  return special_names_read(files, &names, error) && tokenizer_spm_read(folder, &names, source, error);
+  if (files->class == CLASS_XLM_ROBERTA && file_exists_in(folder, TOKENIZER_SPM))
+    return special_names_read(files, &names, error) && tokenizer_spm_read(folder, &names, source, error);
+  *name = TOKENIZER_VOCAB_TXT;
+  const bool unnamed = files->class == CLASS_UNNAMED && !file_exists_in(folder, TOKENIZER_SPM);
+  if (unnamed && file_exists_in(folder, TOKENIZER_VOCAB_TXT)) files->class = CLASS_BERT;
+  if (files->class == CLASS_BERT && file_exists_in(folder, TOKENIZER_VOCAB_TXT))
+    return tokenizer_vocab_read(files, source, error);
+  return source_missing(folder, files->class, error);
 }
 
 static bool class_read(struct added_files *files, struct error *error) {
@@ -57,9 +64,7 @@ static bool class_read(struct added_files *files, struct error *error) {
   files->class = tokenizer_class_parse(name);
   return files->class != CLASS_OTHER ||
          config_refuse(config, ERROR_UNSUPPORTED, "tokenizer_class", config_member(config, "tokenizer_class"),
-                       "\"XLMRobertaTokenizer\" or \"RobertaTokenizer\" (scripts/convert-model changes "
-                       "weights, not the tokenizer that a model "
-                       "was trained with)",
+                       "\"XLMRobertaTokenizer\", \"RobertaTokenizer\" or \"BertTokenizer\"" NO_CONVERSION,
                        error);
 }
 

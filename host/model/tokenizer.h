@@ -1,11 +1,15 @@
-/* Text to token ids: the same ids as sentence-transformers computes with the XLM-RoBERTa tokenizer.
+/* Text to token ids: the same ids as sentence-transformers computes.
  *
- * The model is the Unigram model from tokenizer.json or sentencepiece.bpe.model: pieces, scores and a
- * precompiled normaliser map. First the added tokens (added_tokens.h) are cut out: `</s>` in a text is the
- * token. The text between them is cut into words (words.h); each word is normalised and segmented alone. With
- * sentencepiece.bpe.model the ids follow fairseq: <s> 0, <pad> 1, </s> 2, <unk> 3, any other piece its
- * sentencepiece id + 1. With tokenizer.json an id is the place in its vocabulary; for XLM-R both give the
- * same ids. Added tokens may follow after the vocabulary.
+ * First the added tokens (added_tokens.h) are cut out: `</s>` in a text is the token. The text between them
+ * is cut into words (words.h); each word is normalised and segmented alone, as the tokenizer's kind does it:
+ *
+ * - Unigram, XLM-RoBERTa's: pieces, scores and a precompiled normaliser map from tokenizer.json or
+ *   sentencepiece.bpe.model. With the latter the ids follow fairseq: <s> 0, <pad> 1, </s> 2, <unk> 3, any
+ *   other piece its sentencepiece id + 1. With tokenizer.json an id is the place in its vocabulary; for XLM-R
+ *   both give the same ids.
+ * - WordPiece, BERT's, cased or uncased: from tokenizer.json, or from vocab.txt and tokenizer_config.json.
+ *
+ * Added tokens may follow after the vocabulary.
  *
  * Encoding stops at `max_tokens`, so a long text costs only its first page (and the search for added tokens,
  * one look at each byte). If a run without white space is longer than WORD_BYTES_MAX bytes, it is cut there,
@@ -22,23 +26,24 @@
 struct tokenizer;
 
 /* Opens the tokenizer in a folder (the transformer module's, or one that holds only a tokenizer):
- * tokenizer.json if it exists; else sentencepiece.bpe.model, if tokenizer_class in tokenizer_config.json is
- * XLM-RoBERTa's. NULL on error. Any other tokenizer is ERROR_UNSUPPORTED; the sentence gives the found and
- * the expected one. */
+ * tokenizer.json if it exists; else, if tokenizer_class in tokenizer_config.json is XLM-RoBERTa's,
+ * sentencepiece.bpe.model; else, if the class is BERT's or if there is none, vocab.txt. NULL on error. Any
+ * other tokenizer is ERROR_UNSUPPORTED; the sentence gives the found and the expected one. */
 struct tokenizer *tokenizer_open(const char *folder, struct error *error);
 void tokenizer_close(struct tokenizer *tokenizer);
 
 /* XXH3-128, in hexadecimal, of everything that decides the ids: the bytes of sentencepiece.bpe.model, or the
- * ids, pieces, scores and map in tokenizer.json; and the added tokens with their ids and settings. */
+ * ids, pieces, scores and map in tokenizer.json; of WordPiece, whatever the file, the ids, pieces and
+ * settings; and the added tokens with their ids and settings. */
 void tokenizer_hash(const struct tokenizer *tokenizer, char hash[33]);
 
 /* Number of pieces in the vocabulary, with special and added tokens; every id is lower. */
 int32_t tokenizer_pieces(const struct tokenizer *tokenizer);
 
-/* What the tokenizer is, for people: "Unigram"; static. */
+/* "Unigram" or "WordPiece"; static. */
 const char *tokenizer_kind_name(const struct tokenizer *tokenizer);
 
-/* "sentencepiece.bpe.model" or "tokenizer.json"; static. */
+/* "sentencepiece.bpe.model", "vocab.txt" or "tokenizer.json"; static. */
 const char *tokenizer_source_name(const struct tokenizer *tokenizer);
 
 /* One thread's view of a tokenizer: scratch memory and a bounded cache of words. The tokenizer is shared and
@@ -47,8 +52,9 @@ struct token_encoder;
 struct token_encoder *token_encoder_open(const struct tokenizer *tokenizer, struct error *error);
 void token_encoder_close(struct token_encoder *encoder);
 
-/* Writes at most max_tokens ids (at least 2) to `ids`: <s>, the text's ids, </s>. `text` is UTF-8 and may
- * contain NULs. *truncated is set only if a further token exists. Returns false if memory is short. */
+/* Writes at most max_tokens ids (at least 2) to `ids`: <s>, the text's ids, </s> (or [CLS] and [SEP]). `text`
+ * is UTF-8 and may contain NULs. *truncated is set only if a further token exists. Returns false if memory is
+ * short. */
 bool token_encoder_encode(struct token_encoder *encoder, const char *text, int64_t length, int32_t max_tokens,
                           int32_t *ids, int32_t *count, bool *truncated, struct error *error);
 

@@ -7,10 +7,15 @@ enum tokenizer_class tokenizer_class_parse(const char *name) {
     const char *name;
     enum tokenizer_class class;
   } known[] = {
-      {"TokenizersBackend", CLASS_GENERIC},           {"PreTrainedTokenizerFast", CLASS_GENERIC},
-      {"PreTrainedTokenizer", CLASS_GENERIC},         {"XLMRobertaTokenizer", CLASS_XLM_ROBERTA},
-      {"XLMRobertaTokenizerFast", CLASS_XLM_ROBERTA}, {"RobertaTokenizer", CLASS_ROBERTA},
+      {"TokenizersBackend", CLASS_GENERIC},
+      {"PreTrainedTokenizerFast", CLASS_GENERIC},
+      {"PreTrainedTokenizer", CLASS_GENERIC},
+      {"XLMRobertaTokenizer", CLASS_XLM_ROBERTA},
+      {"XLMRobertaTokenizerFast", CLASS_XLM_ROBERTA},
+      {"RobertaTokenizer", CLASS_ROBERTA},
       {"RobertaTokenizerFast", CLASS_ROBERTA},
+      {"BertTokenizer", CLASS_BERT},
+      {"BertTokenizerFast", CLASS_BERT},
   };
   if (!name) return CLASS_UNNAMED;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
@@ -27,7 +32,10 @@ const char *special_token_key(enum special_token token) {
 const char *tokenizer_class_token(enum tokenizer_class class, enum special_token token) {
   static const char *const roberta[SPECIAL_TOKENS] = {"<s>",   "</s>", "<unk>", "</s>",
                                                       "<pad>", "<s>",  "<mask>"};
+  static const char *const bert[SPECIAL_TOKENS] = {NULL, NULL, "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"};
   switch (class) {
+    case CLASS_BERT:
+      return bert[token];
     case CLASS_XLM_ROBERTA:
     case CLASS_ROBERTA:
       return roberta[token];

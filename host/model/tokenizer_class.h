@@ -9,6 +9,7 @@ enum tokenizer_class {
   CLASS_GENERIC,     /* tokenizer.json alone decides */
   CLASS_XLM_ROBERTA, /* the class decides what tokenizer.json leaves open */
   CLASS_ROBERTA,     /* byte BPE; the class decides all but pieces and merges */
+  CLASS_BERT,        /* WordPiece; the class decides all but the pieces */
   CLASS_OTHER,       /* not supported */
 };
 

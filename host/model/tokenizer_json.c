@@ -67,21 +67,53 @@ bool tokenizer_json_processor(const struct json_reader *reader, const char *pair
   return reader_refuse(reader, "post_processor", whole, expected, error);
 }
 
+/* Older files do not name the type; transformers then goes by the members. */
+static bool is_wordpiece(const json_t *model) {
+  return type_is(model, "WordPiece") ||
+         (!json_object_get(model, "type") && !json_object_get(model, "merges") &&
+          json_object_get(model, "continuing_subword_prefix") &&
+          json_object_get(model, "max_input_chars_per_word"));
+}
+
+/* True if a folder of this class may have a model that is `own`'s. If the folder names no class, transformers
+ * takes the class of the model's family; `unnamed` has the same ids. */
+static bool class_takes(struct added_files *files, enum tokenizer_class own, enum tokenizer_class unnamed) {
+  if (files->class == CLASS_UNNAMED) files->class = unnamed;
+  return files->class == own || files->class == CLASS_GENERIC;
+}
+
+static bool model_refuse(const struct json_reader *reader, struct error *error) {
+  const char *expected = NULL;
+  switch (reader->files->class) {
+    case CLASS_XLM_ROBERTA:
+      expected = "\"Unigram\", which tokenizer_class has";
+      break;
+    case CLASS_ROBERTA:
+      expected = "\"BPE\", which tokenizer_class has";
+      break;
+    case CLASS_BERT:
+      expected = "\"WordPiece\", which tokenizer_class has";
+      break;
+    case CLASS_UNNAMED:
+    case CLASS_GENERIC:
+    case CLASS_OTHER:
+      expected =
+          "\"Unigram\", \"BPE\" or \"WordPiece\"; nothing converts another tokenizer into one of these";
+      break;
+  }
+  return reader_refuse(reader, "model.type", json_object_get(reader->model, "type"), expected, error);
+}
+
 static bool model_read(struct json_reader *reader, struct error *error) {
   struct added_files *files = reader->files;
   reader->model = config_member(&reader->file, "model");
-  if (type_is(reader->model, "Unigram") && files->class != CLASS_ROBERTA) {
-    if (files->class == CLASS_UNNAMED) files->class = CLASS_GENERIC;
+  if (type_is(reader->model, "Unigram") && class_takes(files, CLASS_XLM_ROBERTA, CLASS_GENERIC))
     return tokenizer_json_unigram(reader, error);
-  }
-  if (type_is(reader->model, "BPE") && files->class != CLASS_XLM_ROBERTA) {
-    if (files->class == CLASS_UNNAMED) files->class = CLASS_ROBERTA;
+  if (type_is(reader->model, "BPE") && class_takes(files, CLASS_ROBERTA, CLASS_ROBERTA))
     return tokenizer_json_byte_bpe(reader, error);
-  }
-  return reader_refuse(reader, "model.type", json_object_get(reader->model, "type"),
-                       "\"Unigram\" (XLM-RoBERTa's tokenizer) or \"BPE\" (RoBERTa's), as the tokenizer's "
-                       "class has it; nothing converts one into another",
-                       error);
+  if (is_wordpiece(reader->model) && class_takes(files, CLASS_BERT, CLASS_BERT))
+    return tokenizer_json_wordpiece(reader, error);
+  return model_refuse(reader, error);
 }
 
 bool tokenizer_json_read(struct added_files *files, struct tokenizer_source *source, struct error *error) {

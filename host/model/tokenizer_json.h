@@ -37,3 +37,4 @@ bool tokenizer_json_processor(const struct json_reader *reader, const char *pair
 /* Each reads the model, the normaliser and the pre-tokenizer of its kind, and sets the source's digest. */
 bool tokenizer_json_unigram(struct json_reader *reader, struct error *error);
 bool tokenizer_json_byte_bpe(struct json_reader *reader, struct error *error);
+bool tokenizer_json_wordpiece(struct json_reader *reader, struct error *error);

@@ -48,4 +48,4 @@ struct tokenizer_kind {
   void (*free)(struct tokenizer_source *source);
 };
 
-extern const struct tokenizer_kind tokenizer_unigram, tokenizer_byte_bpe;
+extern const struct tokenizer_kind tokenizer_unigram, tokenizer_byte_bpe, tokenizer_wordpiece;

@@ -10,10 +10,13 @@
 #include "host/model/unigram.h"
 #include "io/error.h"
 
+struct wordpiece;
+
 #define TOKENIZER_SPM "sentencepiece.bpe.model"
 #define TOKENIZER_JSON "tokenizer.json"
 #define TOKENIZER_VOCAB "vocab.json"
 #define TOKENIZER_MERGES "merges.txt"
+#define TOKENIZER_VOCAB_TXT "vocab.txt"
 #define TOKENIZER_PIECES_MAX (1 << 24)
 
 struct tokenizer_source {
@@ -30,9 +33,13 @@ struct tokenizer_source {
   bool prefix_space;         /* a text that does not begin with a space gets one */
   bool whole_words;          /* a text is not cut into words */
 
+  /* WordPiece: */
+  struct wordpiece *wordpiece; /* owned */
+
   /* All kinds: */
   int32_t first, last;       /* ids of the tokens around a text: <s>, </s> */
   int32_t count;             /* every id is lower */
+  int32_t next;              /* id of the first added token that is not in the vocabulary; 0: count */
   bool keeps_special;        /* a special token in a text stays text */
   struct added_tokens added; /* tokenizer.json's; after added_tokens_read: all, with ids */
   XXH128_hash_t digest;      /* digest of everything that decides the ids */
@@ -49,5 +56,7 @@ bool tokenizer_spm_read(const char *folder, const struct special_names *names,
                         struct tokenizer_source *source, struct error *error);
 bool tokenizer_merges_read(struct added_files *files, struct tokenizer_source *source, struct error *error);
 bool tokenizer_json_read(struct added_files *files, struct tokenizer_source *source, struct error *error);
+bool tokenizer_vocab_read(const struct added_files *files, struct tokenizer_source *source,
+                          struct error *error);
 
 void tokenizer_source_free(struct tokenizer_source *source);

@@ -370,7 +370,7 @@ def test_summary_fits_eighty_columns_and_writes_every_count_alike(
 
 
 def test_info_describes_a_model() -> None:
-    for model in (MODEL, GOLDEN / "bert-mean-v6", GOLDEN / "modules" / "dense"):
+    for model in (MODEL, *(GOLDEN / name for name in ("bert-mean-v6", "bert-uncased", "modules/dense"))):
         text = nina("info", model).stdout
         check_golden(f"info-{model.name}.txt", re.sub("(?<=identity    )[0-9a-f]{32}$", "HASH", text, flags=re.M))
 
@@ -381,7 +381,7 @@ def test_info_describes_a_model_to_programs() -> None:
     assert described["stored_as"] == "F32" and described["files"] == 1
     assert (described["max_tokens"], described["width"], described["similarity"]) == (768, 128, "cosine")
     assert described["prompts"] == {"query": "consulta: "} and described["default_prompt"] is None
-    assert described["tokenizer"] == {"file": "sentencepiece.bpe.model", "pieces": 640}
+    assert described["tokenizer"] == {"kind": "Unigram", "file": "sentencepiece.bpe.model", "pieces": 640}
     model = described["model"]
     assert (model["name"], model["type"], model["heads"], model["pooling"]) == ("xlmr-cls-v3", "xlm-roberta", 2, "cls")
     assert re.fullmatch("[0-9a-f]{32}", model["identity"])

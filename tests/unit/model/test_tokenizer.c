@@ -343,8 +343,10 @@ static void other_tokenizers_are_refused_by_name(void **state) {
     enum error_code code;
     const char *part;
   } cases[] = {
+      {"tokenizer_config.json", "{\"tokenizer_class\": \"T5Tokenizer\"}", ERROR_UNSUPPORTED,
+       "tokenizer_config.json: \"tokenizer_class\" is \"T5Tokenizer\""},
       {"tokenizer_config.json", "{\"tokenizer_class\": \"BertTokenizer\"}", ERROR_UNSUPPORTED,
-       "tokenizer_config.json: \"tokenizer_class\" is \"BertTokenizer\""},
+       "tokenizer.json: \"model.type\" is \"Unigram\"; expected \"WordPiece\""},
       {"tokenizer_config.json", "{\"added_tokens_decoder\": {\"13\": {\"content\": \"x\"}}}",
        ERROR_UNSUPPORTED, "the added token \"x\" is to have the id 13; expected 12"},
       {"tokenizer_config.json", "{\"added_tokens_decoder\": {\"x\": {\"content\": \"x\"}}}", ERROR_INPUT,
@@ -366,7 +368,7 @@ static void other_tokenizers_are_refused_by_name(void **state) {
        " \"13\": {\"content\": \"abx\", \"special\": false}}}",
        ERROR_UNSUPPORTED, "\"Qx\" and \"abx\" are the same"},
       {"tokenizer.json", "{\"model\": {\"type\": \"WordPiece\", \"vocab\": {}}}", ERROR_UNSUPPORTED,
-       "tokenizer.json: \"model.type\" is \"WordPiece\""},
+       "tokenizer.json: \"model.type\" is \"WordPiece\"; expected \"Unigram\""},
       {"tokenizer.json", "{\"model\": null}", ERROR_UNSUPPORTED, "\"model.type\" is missing"},
       {"tokenizer.json",
        "{\"model\": {\"type\": \"Unigram\", \"unk_id\": 1, \"vocab\": [], \"byte_fallback\": true}}",
@@ -426,8 +428,8 @@ static void folder_without_a_tokenizer_says_what_it_holds(void **state) {
   (void)state;
   char *folder = folder_make();
   refuse_part(folder, ERROR_UNSUPPORTED, "found no tokenizer; expected XLM-RoBERTa's tokenizer (sent");
-  folder_put(folder, "vocab.txt", "a\n");
-  refuse_part(folder, ERROR_UNSUPPORTED, "found vocab.txt (WordPiece)");
+  folder_put(folder, "merges.txt", "a b\n");
+  refuse_part(folder, ERROR_UNSUPPORTED, "found merges.txt (BPE)");
   folder_put(folder, "sentencepiece.bpe.model", "a");
   refuse_part(folder, ERROR_UNSUPPORTED, "names no class");
   folder_put(folder, "tokenizer_config.json", "{\"tokenizer_class\": \"XLMRobertaTokenizer\"}");
