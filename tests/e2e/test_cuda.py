@@ -60,6 +60,15 @@ def test_rows_are_those_of_sentence_transformers(tmp_path: Path, model: str) -> 
     assert (computed["encoder"], computed["precision"]) == ("cuda", "fp16")
 
 
+@pytest.mark.parametrize("name", ["all-by-flags", "without-prompt", "dense"])
+def test_every_pooling_and_dense_module_gives_the_rows_of_sentence_transformers(tmp_path: Path, name: str) -> None:
+    folder = GOLDEN / "modules" / name
+    reference = np.load(folder / "rows.npy")
+    options: dict[str, Any] = {"prompt": "consulta: "} if name == "without-prompt" else {}
+    embed(tmp_path / "out", folder / "texts.jsonl", model=folder, device="cuda", batch_tokens=1024, **options)
+    assert cosines(Output(tmp_path / "out").vectors(reference.shape[1]), reference).min() >= LEAST_COSINE
+
+
 @pytest.mark.threads
 def test_the_archive_gives_the_same_bytes_every_time(tmp_path: Path) -> None:
     """For any number of threads, and if auto chose the card."""
