@@ -15,7 +15,6 @@ struct embed_arguments {
   struct embed_options embed;
   const char *keep_fields;
   struct kept_fields kept; /* the same, parsed */
-  struct option_list reuse;
   bool dry_run;
   double sample; /* 0: all */
   int progress;  /* enum progress_mode */
@@ -51,6 +50,7 @@ static const struct option_spec specs[] = {
              "passage or corpus, whichever is not empty; --prompt ''\n"
              "for none)"},
     MAX_TOKENS_ROW(EMBED(compute), "documents"),
+    TOKENIZER_ROW(EMBED(compute)),
     {.name = "max-line", .type = OPTION_SIZE, .offset = EMBED(max_line), .argument = "BYTES",
      .help = "reject longer lines unread (default: 128M)"},
     {.type = OPTION_HEADING, .help = "Vectors"},
@@ -74,10 +74,6 @@ static const struct option_spec specs[] = {
      .help = "dry run: of so much of the text, as 1%: places spread\n"
              "evenly; of compressed shards the beginning (default: all)"},
     {.type = OPTION_HEADING, .help = "Stopping, and existing output"},
-    {.name = "reuse", .type = OPTION_STRINGS, .offset = OWN(reuse), .argument = "DIR",
-     .help = "copy the rows of texts that an earlier run's output has,\n"
-             "and encode only the others: the bytes are the same.\n"
-             "May be given several times"},
     {.name = "append", .type = OPTION_FLAG, .offset = EMBED(append),
      .help = "add new shards to a run that OUT holds"},
     {.name = "allow-rejects", .type = OPTION_FLAG, .offset = EMBED(allow_rejects),
@@ -184,8 +180,6 @@ static bool parse(int argc, char **argv, struct embed_arguments *arguments, stru
     return false;
   arguments->embed.input = (const char *const *)argv + first;
   arguments->embed.input_count = argc - first;
-  arguments->embed.reuse = arguments->reuse.item;
-  arguments->embed.reuse_count = arguments->reuse.count;
   if (arguments->keep_fields) {
     if (!kept_fields_parse(arguments->keep_fields, &arguments->kept, error)) return false;
     arguments->embed.keep_fields = &arguments->kept;

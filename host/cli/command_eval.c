@@ -64,6 +64,7 @@ static const struct option_spec specs[] = {
      .help = "\none of the model's own prompts (default: document,\n"
              "passage or corpus, whichever is not empty)"},
     MAX_TOKENS_ROW(EVAL(compute), "texts"),
+    TOKENIZER_ROW(EVAL(compute)),
     {.type = OPTION_HEADING, .help = "Computing"},
     {.name = "overwrite", .type = OPTION_FLAG, .offset = EVAL(overwrite),
      .help = "embed anew what an earlier run left in OUT"},

@@ -12,6 +12,7 @@
 
 struct info_arguments {
   bool devices, json;
+  enum tokenizer_engine tokenizer;
 };
 
 // clang-format off
@@ -20,17 +21,22 @@ static const struct option_spec specs[] = {
      .help = "list the CUDA cards of this machine, or why there is none"},
     {.name = "json", .type = OPTION_FLAG, .offset = offsetof(struct info_arguments, json),
      .help = "one JSON value for programs"},
+    {.name = "tokenizer", .type = OPTION_CHOICE, .offset = offsetof(struct info_arguments, tokenizer),
+     .argument = "NAME", .choices = option_tokenizers, .help = "of a model, with this engine:\n" OPTION_TOKENIZER_HELP},
     {.type = OPTION_END},
 };
 // clang-format on
 
 /* A folder with a manifest is an output; anything else is read as a model. */
-static bool info(const char *place, bool json, struct error *error) {
+static bool info(const char *place, const struct info_arguments *arguments, struct error *error) {
   char *manifest_path = file_join(place, MANIFEST_NAME);
   if (!manifest_path) return error_set_memory(error, strlen(place), "a path");
   const bool is_output = access(manifest_path, F_OK) == 0;
   free(manifest_path);
-  return is_output ? info_output(place, json, error) : info_model(place, json, error);
+  if (!is_output) return info_model(place, arguments->tokenizer, arguments->json, error);
+  if (arguments->tokenizer != TOKENIZER_AUTO)
+    return error_set(error, ERROR_USAGE, "--tokenizer is for models, and %s is the output of a run", place);
+  return info_output(place, arguments->json, error);
 }
 
 static int info_command(int argc, char **argv) {
@@ -51,14 +57,14 @@ static int info_command(int argc, char **argv) {
     error_set(&error, ERROR_USAGE, "name one folder: nina info DIR");
     return command_fail(&error);
   }
-  return info(argv[first], arguments.json, &error) ? EXIT_DONE : command_fail(&error);
+  return info(argv[first], &arguments, &error) ? EXIT_DONE : command_fail(&error);
 }
 
 // clang-format off
 const struct command command_info = {
     .name = "info",
     .summary = "describe a model folder or an output folder",
-    .usage = "nina info [--json] DIR\n"
+    .usage = "nina info [--json] [--tokenizer NAME] DIR\n"
              "nina info [--json] --devices",
     .about = "Describes a model (its folder, or org/name in the Hugging Face cache), an output folder of nina, or the\n"
              "machine's CUDA cards.",

@@ -47,6 +47,7 @@ static const struct option_spec specs[] = {
      .help = "put before every question, as \"query: \""},
     {.name = "prompt-name", .type = OPTION_STRING, .offset = SEARCH(question.prompt_name), .argument = "NAME",
      .help = "one of the model's own prompts (default: query)"},
+    TOKENIZER_ROW(SEARCH(question.compute)),
     {.type = OPTION_HEADING, .help = "Computing"},
     COMPUTE_ROWS(SEARCH(question.compute),
                  "of questions and scan: cpu, cuda, cuda:K (card K), or\n"

@@ -32,6 +32,11 @@
   {.name = "max-tokens", .type = OPTION_INT, .offset = (at) + offsetof(struct compute_options, max_tokens),   \
    .argument = "N", .help = "cut " texts " at N tokens (default: the model's limit)"}
 
+#define TOKENIZER_ROW(at)                                                                                     \
+  {.name = "tokenizer", .type = OPTION_CHOICE, .offset = (at) + offsetof(struct compute_options, tokenizer),  \
+   .argument = "NAME", .choices = option_tokenizers, .help = OPTION_TOKENIZER_HELP ";\n"          \
+                                                             "auto follows the run that an output folder holds"}
+
 #define GEMM_TUNING_ROW(at)                                                                                   \
   {.name = "gemm-tuning", .type = OPTION_STRING, .offset = (at) + offsetof(struct compute_options, gemm_tuning), \
    .argument = "FILE", .help = "cuda: algorithms of matrix products by the clock; if\n"                       \

@@ -4,11 +4,12 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "host/model/tokenizer.h"
 #include "io/error.h"
 
 /* Describes a model folder. Reads all weights to compute the identity, and refuses weights that are not
  * finite. */
-bool info_model(const char *folder, bool json, struct error *error);
+bool info_model(const char *folder, enum tokenizer_engine engine, bool json, struct error *error);
 
 /* Describes a run's output folder, from its manifest. */
 bool info_output(const char *folder, bool json, struct error *error);

@@ -14,10 +14,11 @@ struct described {
   struct model_identity identity;
 };
 
-static bool described_open(const char *folder, struct described *described, struct error *error) {
+static bool described_open(const char *folder, enum tokenizer_engine engine, struct described *described,
+                           struct error *error) {
   described->model = model_open(folder, error);
   if (!described->model) return false;
-  described->tokenizer = tokenizer_open(described->model->config.modules.transformer, error);
+  described->tokenizer = tokenizer_open_engine(described->model->config.modules.transformer, engine, error);
   return described->tokenizer && model_check_finite(described->model, error) &&
          identity_make(described->model, described->tokenizer, &described->identity, error);
 }
@@ -79,8 +80,10 @@ static void described_print(const struct described *described) {
     printf("width       %d numbers, if --widths does not say otherwise\n", config->width);
   similarity_print(config);
   prompts_print(config);
-  printf("tokenizer   %s in %s, %d pieces\n", tokenizer_kind_name(described->tokenizer),
-         tokenizer_source_name(described->tokenizer), tokenizer_pieces(described->tokenizer));
+  const bool library = tokenizer_engine_of(described->tokenizer) == TOKENIZER_SENTENCEPIECE;
+  printf("tokenizer   %s in %s, %d pieces%s\n", tokenizer_kind_name(described->tokenizer),
+         tokenizer_source_name(described->tokenizer), tokenizer_pieces(described->tokenizer),
+         library ? ", segmented by the sentencepiece library" : "");
   printf("identity    %s\n", described->identity.hash);
 }
 
@@ -122,9 +125,9 @@ bool info_print_json(json_t *value, struct error *error) {
   return done || error_set_memory(error, 1024, "a description");
 }
 
-bool info_model(const char *folder, bool json, struct error *error) {
+bool info_model(const char *folder, enum tokenizer_engine engine, bool json, struct error *error) {
   struct described described = {0};
-  bool done = described_open(folder, &described, error);
+  bool done = described_open(folder, engine, &described, error);
   if (done && json)
     done = info_print_json(described_json(&described), error);
   else if (done)

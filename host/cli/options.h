@@ -13,7 +13,6 @@ enum option_type {
   OPTION_HEADING, /* not an option: a heading in the help */
   OPTION_FLAG,    /* bool */
   OPTION_STRING,  /* const char * */
-  OPTION_STRINGS, /* struct option_list: may be given several times */
   OPTION_INT,     /* int32_t, above 0 */
   OPTION_SIZE,    /* int64_t, above 0; K, M or G may follow (powers of 1,024) */
   OPTION_SHARE,   /* double, above 0 and at most 1, from a percentage as 1% or 0.5% */
@@ -21,16 +20,6 @@ enum option_type {
   OPTION_CHOICE,  /* int: index in choices */
   OPTION_DEVICE,  /* struct compute_options: sets its device and card */
   OPTION_CONFIG,  /* the .ini file itself */
-};
-
-#define OPTION_LIST_MAX 64
-
-/* The values of an option that may be given several times. Those of the command line replace those of an .ini
- * file. */
-struct option_list {
-  const char *item[OPTION_LIST_MAX];
-  int32_t count;
-  bool inherited; /* the values are a file's */
 };
 
 /* One row in a command's table. Tables use designated initialisers. */
@@ -55,8 +44,13 @@ struct option_spec {
  * core). Each thread costs memory, so a larger number is taken as a typing error. */
 #define OPTION_THREADS_MAX 768
 
-/* The choices' names, in enum precision's order. */
-extern const char *const option_precisions[];
+/* The choices' names, in the order of enum precision and of enum tokenizer_engine. */
+extern const char *const option_precisions[], *const option_tokenizers[];
+
+/* Of --tokenizer. */
+#define OPTION_TOKENIZER_HELP                              \
+  "auto: sentence-transformers' ids; sentencepiece: the\n" \
+  "library over the whole text, as fairseq has it"
 
 /* Strings from an .ini file; zeroed at the start. */
 struct option_strings {

@@ -5,6 +5,7 @@
 #include "cuda/cards.h"
 #include "host/cpu/gemm.h"
 #include "host/cpu/isa.h"
+#include "host/model/sentencepiece.h"
 #include "host/ranks/world.h"
 #include "io/libraries.h"
 
@@ -18,5 +19,6 @@ void version_print(void) {
   if (has_cuda) printf("cuda (fp16; CUDA %s), ", cuda);
   printf("null%s\n", has_cuda ? "" : "; built without CUDA");
   printf("processor   %s; oneDNN takes %s\n", isa_name(isa_detect()), gemm_library_isa());
-  printf("libraries   oneDNN %s, %s, %s\n", onednn, others, has_mpi ? mpi : "no MPI");
+  printf("libraries   oneDNN %s, %s, %s, %s\n", onednn, others,
+         piece_library_is_there() ? "sentencepiece" : "no sentencepiece", has_mpi ? mpi : "no MPI");
 }

@@ -3,6 +3,7 @@
 
 #include "host/job/card_deal.h"
 #include "host/model/encoder.h"
+#include "host/model/tokenizer.h"
 #include "host/ranks/ranks.h"
 #include "io/run/manifest.h"
 
@@ -16,7 +17,8 @@ struct compute_options {
   enum precision precision;
   int32_t threads; /* 0: as many as this process may use */
   int32_t batch_tokens;
-  int32_t max_tokens;      /* 0: the model's own */
+  int32_t max_tokens; /* 0: the model's own */
+  enum tokenizer_engine tokenizer;
   int64_t null_rate;       /* tokens per second for each slot of the null encoder; 0: memory speed */
   const char *gemm_tuning; /* file with matrix product algorithms (host/job/card_tuning.h), or NULL */
 };

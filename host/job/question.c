@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/job/device.h"
+#include "host/job/model_load.h"
 #include "host/job/settings.h"
 #include "host/job/utf8_check.h"
 #include "host/model/half.h"
@@ -93,7 +94,9 @@ struct question_encoder *question_encoder_open(const struct question_options *op
   }
   question->model = model_open(options->model, error);
   if (question->model)
-    question->tokenizer = tokenizer_open(question->model->config.modules.transformer, error);
+    question->tokenizer =
+        tokenizer_open_engine(question->model->config.modules.transformer,
+                              model_load_engine(options->compute.tokenizer, run->manifest), error);
   if (question->tokenizer) question->tokens = token_encoder_open(question->tokenizer, error);
   if (question->tokens && check_model(question, run, error) && model_check_finite(question->model, error) &&
       open_encoder(question, options, widths, run, error) && open_buffers(question, error))

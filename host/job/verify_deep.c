@@ -123,8 +123,10 @@ static bool deep_open(struct verify_deep *deep, struct error *error) {
   if (!deep->manifest)
     return error_set(error, ERROR_INPUT, "%s has no " MANIFEST_NAME ": it is not the output of a run", out);
   const char *folder = model_folder(deep, error);
-  if (!folder || !model_load(folder, &deep->model, &deep->tokenizer, error) || !model_check(deep, error) ||
-      !encoder_open(deep, error))
+  if (!folder ||
+      !model_load(folder, model_load_engine(TOKENIZER_AUTO, deep->manifest), &deep->model, &deep->tokenizer,
+                  error) ||
+      !model_check(deep, error) || !encoder_open(deep, error))
     return false;
   const struct run_settings *run = &deep->manifest->identity.settings;
   if (run->keep_fields && !kept_fields_parse(run->keep_fields, &deep->kept, error)) return false;

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define ENGINE_KEY "tokenizer_engine"
+
 /* The shortest decimal that reads back as the same float; 9 digits always do. */
 static void shortest_print(float number, char *text, size_t size) {
   for (int digits = 1; digits <= 9; digits++) {
@@ -43,6 +45,8 @@ void identity_make_partial(const struct model *model, const struct tokenizer *to
   model_identity_flag(identity, "include_prompt", shape->pool_prompt);
   for (int32_t i = 0; i < config->modules.dense_count; i++) dense_add(identity, i, &config->dense[i]);
   model_identity_string(identity, "tokenizer", hash);
+  if (tokenizer_engine_of(tokenizer) != TOKENIZER_AUTO)
+    model_identity_string(identity, ENGINE_KEY, tokenizer_engine_name(tokenizer_engine_of(tokenizer)));
 }
 
 bool identity_make(const struct model *model, const struct tokenizer *tokenizer,
@@ -53,4 +57,8 @@ bool identity_make(const struct model *model, const struct tokenizer *tokenizer,
   model_identity_string(identity, "weights", weights);
   model_identity_seal(identity);
   return true;
+}
+
+enum tokenizer_engine identity_engine(const struct model_identity *identity) {
+  return model_identity_member(identity, ENGINE_KEY) ? TOKENIZER_SENTENCEPIECE : TOKENIZER_AUTO;
 }

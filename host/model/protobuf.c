@@ -1,7 +1,5 @@
 #include "host/model/protobuf.h"
 
-enum wire_type { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
-
 static bool varint_read(struct proto_reader *reader, uint64_t *value) {
   *value = 0;
   for (int shift = 0; shift < 64 && reader->at < reader->end; shift += 7) {

@@ -7,6 +7,9 @@
 
 #include "io/error.h"
 
+/* The lowest 3 bits of a field's tag. */
+enum wire_type { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
+
 struct proto_reader {
   const unsigned char *at, *end;
 };

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/model/library_encode.h"
 #include "host/model/tokenizer_kind.h"
 #include "host/model/word_cache.h"
 
@@ -8,7 +9,8 @@ struct token_encoder {
   const struct tokenizer *tokenizer;
   struct word_cache *cache;
   struct word_scratch scratch;
-  int64_t kept; /* bytes of the last text that its ids stand for */
+  struct library_pieces pieces; /* if the sentencepiece library encodes */
+  int64_t kept;                 /* bytes of the last text that its ids stand for */
 };
 
 struct token_encoder *token_encoder_open(const struct tokenizer *tokenizer, struct error *error) {
@@ -32,6 +34,7 @@ void token_encoder_close(struct token_encoder *encoder) {
   lattice_free(&encoder->scratch.lattice);
   byte_merger_free(&encoder->scratch.merger);
   id_list_free(&encoder->scratch.ids);
+  library_pieces_free(&encoder->pieces);
   free(encoder);
 }
 
@@ -150,6 +153,9 @@ static bool text_encode(struct token_encoder *encoder, const struct added_set *s
 bool token_encoder_encode(struct token_encoder *encoder, const char *text, int64_t length, int32_t max_tokens,
                           int32_t *ids, int32_t *count, bool *truncated, struct error *error) {
   const struct tokenizer *tokenizer = encoder->tokenizer;
+  if (tokenizer->library)
+    return library_encode(tokenizer, &encoder->pieces, text, length, max_tokens, ids, count, truncated,
+                          &encoder->kept, error);
   struct output output = {.ids = ids, .used = 1, .room = (size_t)max_tokens - 2, .kept = text};
   ids[0] = tokenizer->source.first;
   if (!text_encode(encoder, &tokenizer->raw, text, text + length, &output, error)) return false;

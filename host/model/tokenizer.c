@@ -7,6 +7,7 @@
 
 #include "host/model/added_tokens_read.h"
 #include "host/model/config_file.h"
+#include "host/model/library_encode.h"
 #include "host/model/tokenizer_kind.h"
 #include "io/file.h"
 
@@ -122,18 +123,27 @@ static bool tokenizer_read(const char *folder, struct tokenizer *tokenizer, stru
   return added_sets_fill(tokenizer, error) || error_prefix(error, "%s", folder);
 }
 
-struct tokenizer *tokenizer_open(const char *folder, struct error *error) {
+struct tokenizer *tokenizer_open_engine(const char *folder, enum tokenizer_engine engine,
+                                        struct error *error) {
   struct tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
-  if (!tokenizer) error_set_memory(error, sizeof *tokenizer, "the tokenizer");
-  if (tokenizer && !tokenizer_read(folder, tokenizer, error)) {
-    tokenizer_close(tokenizer);
-    tokenizer = NULL;
+  if (!tokenizer) {
+    error_set_memory(error, sizeof *tokenizer, "the tokenizer");
+    return NULL;
   }
-  return tokenizer;
+  if (tokenizer_read(folder, tokenizer, error) &&
+      (engine == TOKENIZER_AUTO || library_open(folder, tokenizer, error)))
+    return tokenizer;
+  tokenizer_close(tokenizer);
+  return NULL;
+}
+
+struct tokenizer *tokenizer_open(const char *folder, struct error *error) {
+  return tokenizer_open_engine(folder, TOKENIZER_AUTO, error);
 }
 
 void tokenizer_close(struct tokenizer *tokenizer) {
   if (!tokenizer) return;
+  piece_library_close(tokenizer->library);
   added_set_free(&tokenizer->raw);
   added_set_free(&tokenizer->normalised);
   tokenizer_source_free(&tokenizer->source);
@@ -161,4 +171,18 @@ const char *tokenizer_kind_name(const struct tokenizer *tokenizer) {
 
 const char *tokenizer_source_name(const struct tokenizer *tokenizer) {
   return tokenizer->file;
+}
+
+enum tokenizer_engine tokenizer_engine_of(const struct tokenizer *tokenizer) {
+  return tokenizer->library ? TOKENIZER_SENTENCEPIECE : TOKENIZER_AUTO;
+}
+
+const char *tokenizer_engine_name(enum tokenizer_engine engine) {
+  switch (engine) {
+    case TOKENIZER_AUTO:
+      return "auto";
+    case TOKENIZER_SENTENCEPIECE:
+      return "sentencepiece";
+  }
+  return "";
 }

@@ -30,11 +30,24 @@ struct tokenizer;
  * sentencepiece.bpe.model; else, if the class is BERT's or if there is none, vocab.txt. NULL on error. Any
  * other tokenizer is ERROR_UNSUPPORTED; the sentence gives the found and the expected one. */
 struct tokenizer *tokenizer_open(const char *folder, struct error *error);
+
+/* As tokenizer_open, with another engine. TOKENIZER_SENTENCEPIECE: the sentencepiece library segments the
+ * whole text (host/model/library_encode.h), after our own parser has accepted the file; ERROR_USAGE if the
+ * tokenizer is no Unigram, or if the program was built without the library. */
+enum tokenizer_engine { TOKENIZER_AUTO, TOKENIZER_SENTENCEPIECE };
+struct tokenizer *tokenizer_open_engine(const char *folder, enum tokenizer_engine engine,
+                                        struct error *error);
+
+/* The engine that it was opened with. */
+enum tokenizer_engine tokenizer_engine_of(const struct tokenizer *tokenizer);
+
+/* "auto" or "sentencepiece"; static. */
+const char *tokenizer_engine_name(enum tokenizer_engine engine);
 void tokenizer_close(struct tokenizer *tokenizer);
 
 /* XXH3-128, in hexadecimal, of everything that decides the ids: the bytes of sentencepiece.bpe.model, or the
- * ids, pieces, scores and map in tokenizer.json; of WordPiece, the ids, pieces and settings; and the
- * added tokens with their ids and settings. */
+ * ids, pieces, scores and map in tokenizer.json; of WordPiece, whatever the file, the ids, pieces and
+ * settings; and the added tokens with their ids and settings. */
 void tokenizer_hash(const struct tokenizer *tokenizer, char hash[33]);
 
 /* Number of pieces in the vocabulary, with special and added tokens; every id is lower. */

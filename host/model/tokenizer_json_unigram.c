@@ -168,6 +168,7 @@ static bool pieces_put(const struct json_reader *reader, const struct vocabulary
   if (source->charsmap) XXH3_128bits_update(hash, source->charsmap, source->charsmap_size);
   source->digest = XXH3_128bits_digest(hash);
   source->count = vocabulary->count;
+  source->unknown = vocabulary->unknown;
   XXH3_freeState(hash);
   return done;
 }

@@ -18,6 +18,7 @@ struct wordpiece;
 #define TOKENIZER_MERGES "merges.txt"
 #define TOKENIZER_VOCAB_TXT "vocab.txt"
 #define TOKENIZER_PIECES_MAX (1 << 24)
+#define SPM_BYTES_MAX ((size_t)256 << 20)
 
 struct tokenizer_source {
   const struct tokenizer_kind *kind; /* set by the reader; NULL: nothing is read yet */
@@ -26,6 +27,8 @@ struct tokenizer_source {
   struct unigram *unigram; /* the whole vocabulary, with the final ids; owned */
   unsigned char *charsmap; /* [charsmap_size], the normaliser map; owned; NULL if there is none */
   size_t charsmap_size;
+  int32_t unknown;  /* id of what no piece covers */
+  int32_t shift;    /* an id less the piece's index in the file */
   bool only_spaces; /* words end only at U+0020, not at all white space */
 
   /* Byte BPE: */

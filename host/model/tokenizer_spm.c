@@ -6,8 +6,6 @@
 #include "host/model/tokenizer_kind.h"
 #include "io/file.h"
 
-#define SPM_BYTES_MAX ((size_t)256 << 20)
-
 /* sentencepiece_model.proto: the fields that are read here. */
 enum model_field { MODEL_PIECE = 1, MODEL_TRAINER = 2, MODEL_NORMALISER = 3 };
 enum piece_field { PIECE_TEXT = 1, PIECE_SCORE = 2, PIECE_TYPE = 3 };
@@ -223,6 +221,8 @@ static bool source_finish(struct spm_reader *reader, const struct special_names 
   XXH3_freeState(hash);
   source->first = FAIRSEQ_FIRST;
   source->last = FAIRSEQ_LAST;
+  source->unknown = FAIRSEQ_UNKNOWN;
+  source->shift = FAIRSEQ_SHIFT;
   source->count = reader->pieces + FAIRSEQ_ADDED;
   return done;
 }

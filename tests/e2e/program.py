@@ -118,9 +118,12 @@ def wait_for_parts(out: Path, count: int, process: subprocess.Popen[bytes]) -> N
         time.sleep(0.001)
 
 
-def tokenize(texts: list[str], model: Path = MODEL, max_tokens: int | None = None) -> list[list[int]]:
+def tokenize(
+    texts: list[str], model: Path = MODEL, max_tokens: int | None = None, tokenizer: str = "auto"
+) -> list[list[int]]:
     """Each text's token ids from `nina tokenize`."""
     lines = "".join(json.dumps(text) + "\n" for text in texts)
     limit = ["--max-tokens", max_tokens] if max_tokens else []
-    printed = nina("tokenize", "--model", model, *limit, stdin=lines.encode()).stdout
+    options = ["--model", model, "--tokenizer", tokenizer, *limit]
+    printed = nina("tokenize", *options, stdin=lines.encode()).stdout
     return [json.loads(line) for line in printed.splitlines()]

@@ -1,5 +1,6 @@
-/* The sentencepiece library as C, for tests that compare our segmentation with the library's. The program
- * does not use this library. No exception leaves these functions. */
+/* The sentencepiece library as C, for tests that compare our segmentation with the library's, piece by piece.
+ * (host/model/sentencepiece.h is the program's, which needs no pieces.) No exception leaves these functions.
+ */
 #pragma once
 
 #include <stddef.h>
