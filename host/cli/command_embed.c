@@ -118,7 +118,10 @@ static int embed_status_code(const struct embed_arguments *arguments, const stru
     return EXIT_FAILED;
   }
   if (!report->complete) {
-    say("%s is not complete: repair or replace the damaged shards and start the same command again",
+    say(report->damaged_shards > 0
+            ? "%s is not complete: repair or replace the damaged shards and start the same command again"
+            : "%s is not complete, because memory ran out for the list of its blocks: start the same command "
+              "again",
         arguments->embed.out);
     return EXIT_FAILED;
   }

@@ -1,13 +1,17 @@
 #include "host/cli/signals.h"
 
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "host/cli/commands.h"
 #include "host/cli/say.h"
+#include "host/cpu/gemm.h"
 #include "host/job/embed.h"
 #include "io/mapped_file.h"
+
+#define NOTHING_ENDS 65536 /* no object begins below: Linux maps nothing there (vm.mmap_min_addr) */
 
 static atomic_int stop_requested; /* enum embed_stop; lock-free, so that a handler may set it */
 
@@ -71,10 +75,32 @@ static void on_bus_error(int number, siginfo_t *info, void *context) {
   signal(number, SIG_DFL); /* the fault comes again and ends the process */
 }
 
+/* oneDNN does not look whether each of its allocations succeeded (host/cpu/onednn.cpp), and then uses an
+ * object at address 0. Any other such fault is a fault of the program, which must leave a core. */
+static void on_segmentation_fault(int number, siginfo_t *info, void *context) {
+  (void)context;
+  const bool nothing = info->si_code == SEGV_MAPERR && (uintptr_t)info->si_addr < NOTHING_ENDS;
+  if (nothing && gemm_library_runs_here()) {
+    handler_say("oneDNN",
+                " used an object for which it got no memory: make memory free, or pass fewer --threads\n");
+    _exit(EXIT_FAILED);
+  }
+  signal(number, SIG_DFL);
+}
+
+/* A sanitizer's handler stays. */
+static void catch_segmentation_fault(void) {
+  struct sigaction before, fault = {.sa_sigaction = on_segmentation_fault, .sa_flags = SA_SIGINFO};
+  sigemptyset(&fault.sa_mask);
+  if (sigaction(SIGSEGV, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+    sigaction(SIGSEGV, &fault, NULL);
+}
+
 void signals_begin(void) {
   struct sigaction bus = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
   sigemptyset(&bus.sa_mask);
   sigaction(SIGBUS, &bus, NULL);
+  catch_segmentation_fault();
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);
 }

@@ -13,7 +13,8 @@
 
 /* Call this function first. After this call, a write into a closed pipe, or past the largest file size that
  * the system allows, returns an error and no longer ends the process. If a mapped file can no longer be
- * read, the process still ends, but with EXIT_FAILED and a sentence that names the file. */
+ * read, the process still ends, but with EXIT_FAILED and a sentence that names the file; likewise if oneDNN
+ * uses an object for which it got no memory. */
 void signals_begin(void);
 
 /* Catches the signals that end a run early. Returns what the signals ask for (enum embed_stop). Call this

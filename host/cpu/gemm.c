@@ -76,6 +76,10 @@ const char *gemm_library_isa(void) {
   return onednn_isa();
 }
 
+bool gemm_library_runs_here(void) {
+  return onednn_runs_here();
+}
+
 bool gemm_library_bf16(void) {
   const unsigned isa = (unsigned)dnnl_get_effective_cpu_isa(), bf16 = (unsigned)dnnl_cpu_isa_avx512_core_bf16;
   return (isa & bf16) == bf16;

@@ -19,6 +19,9 @@ void gemm_engine_close(struct gemm_engine *engine);
 void gemm_library_version(char version[32]);
 const char *gemm_library_isa(void);
 
+/* True if the calling thread is inside the library. For signal handlers. */
+bool gemm_library_runs_here(void);
+
 /* True if the library multiplies bf16 with the processor's own instructions. */
 bool gemm_library_bf16(void);
 

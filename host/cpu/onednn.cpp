@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -27,12 +28,31 @@ static bool has_room_for_code() {
   return true;
 }
 
+/* Calls of oneDNN that this thread is in. A signal handler reads it. */
+static thread_local volatile sig_atomic_t calls;
+
+bool onednn_runs_here(void) {
+  return calls > 0;
+}
+
+/* A call, from its beginning to its end, by exception or not. */
+struct call_mark {
+  call_mark() {
+    calls = calls + 1;
+  }
+  ~call_mark() {
+    calls = calls - 1;
+  }
+};
+
 /* oneDNN's C functions can throw exceptions, mostly std::bad_alloc, and then abort a C program. oneDNN also
- * leaves some allocations unchecked, and crashes if they fail (2.6: in dnnl_memory_create, and in code
- * generation). So do not call oneDNN if memory is nearly out. */
+ * leaves some allocations unchecked, and crashes if they fail (2.6: in dnnl_engine_create, dnnl_memory_create
+ * and code generation). So do not call oneDNN if memory is nearly out; if it crashes all the same, a signal
+ * handler (host/cli/signals.c) ends the process with a sentence. */
 template <typename Call>
 static dnnl_status_t guarded(Call call) {
   if (!has_room()) return dnnl_out_of_memory;
+  const call_mark mark;
   try {
     return call();
   } catch (const std::bad_alloc &) {

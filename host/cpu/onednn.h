@@ -4,6 +4,7 @@
 #pragma once
 
 #include <oneapi/dnnl/dnnl.h>
+#include <stdbool.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -17,6 +18,9 @@ typedef const_dnnl_memory_desc_t onednn_const_desc;
 typedef dnnl_memory_desc_t *onednn_desc;
 typedef const dnnl_memory_desc_t *onednn_const_desc;
 #endif
+
+/* True if the calling thread is inside one of these calls. For signal handlers. */
+bool onednn_runs_here(void);
 
 /* Creates the CPU's engine, and a stream on an engine. */
 dnnl_status_t onednn_engine_create(dnnl_engine_t *engine);

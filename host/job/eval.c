@@ -35,7 +35,9 @@ static bool side_embed(struct evaluation *eval, struct embed_options *embed, con
   if (ok && !report.complete)
     ok = error_set(error, ERROR_INPUT, "%s is not complete: %s", out,
                    report.interrupted ? "stopped; start the same command again to go on"
-                                      : "repair the damaged file and start the same command again");
+                   : report.damaged_shards > 0
+                       ? "repair the damaged file and start the same command again"
+                       : "memory ran out for the list of its blocks; start the same command again");
   if (ok && report.failed_ranks > 0)
     notice_once(eval->callbacks, eval->ranks,
                 "warning: %d of %d ranks failed, as said above; the others did their work",

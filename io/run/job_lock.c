@@ -16,6 +16,7 @@
 
 #include "io/file.h"
 #include "io/folder.h"
+#include "io/json_parse.h"
 #include "io/machine.h"
 #include "io/run/layout.h"
 
@@ -85,17 +86,19 @@ static int lock_print(char text[LOCK_BYTES_MAX], const struct owner *owner, int6
                   owner->parent, counter);
 }
 
-/* False if the text is not a lock, because its job died while writing. (Earlier versions wrote no
- * namespace.) */
-static bool lock_parse(const char *text, struct owner *owner) {
+/* Reads a lock's text. *whole is false if it is not a lock, because its job died while writing. (Earlier
+ * versions wrote no namespace.) False if memory is short. */
+static bool lock_parse(const char *text, struct owner *owner, bool *whole, struct error *error) {
   const char *host, *boot, *namespace = "";
   json_int_t process, start, parent, counter;
   memset(owner, 0, sizeof *owner);
-  json_t *json = json_loads(text, 0, NULL);
-  const bool ok = json && json_unpack(json, "{s:s, s:s, s?:s, s:I, s:I, s:I, s:I}", "host", &host, "boot",
-                                      &boot, "namespace", &namespace, "pid", &process, "start", &start,
-                                      "parent", &parent, "counter", &counter) == 0;
-  if (ok) {
+  json_error_t problem;
+  json_memory_failed();
+  json_t *json = json_parse(text, strlen(text), 0, &problem);
+  *whole = json && json_unpack(json, "{s:s, s:s, s?:s, s:I, s:I, s:I, s:I}", "host", &host, "boot", &boot,
+                               "namespace", &namespace, "pid", &process, "start", &start, "parent", &parent,
+                               "counter", &counter) == 0;
+  if (*whole) {
     snprintf(owner->machine.host, sizeof owner->machine.host, "%s", host);
     snprintf(owner->machine.boot, sizeof owner->machine.boot, "%s", boot);
     snprintf(owner->namespace, sizeof owner->namespace, "%s", namespace);
@@ -104,7 +107,7 @@ static bool lock_parse(const char *text, struct owner *owner) {
     owner->parent = parent;
   }
   json_decref(json);
-  return ok;
+  return !json_memory_failed() || error_set_memory(error, strlen(text), "a lock");
 }
 
 /* True if the owner's numbers mean the same here. */
@@ -144,9 +147,11 @@ static int64_t lock_seen_for(const char *out, const char *lock, const struct own
   struct error ignored;
   char *path = file_join(out, LOCK_SEEN_NAME);
   json_t *json = NULL;
+  json_error_t problem;
   const char *then, *host, *boot;
   json_int_t since;
-  if (path && file_read(path, 4 * LOCK_BYTES_MAX, &text, &size, &ignored)) json = json_loads(text, 0, NULL);
+  if (path && file_read(path, 4 * LOCK_BYTES_MAX, &text, &size, &ignored))
+    json = json_parse(text, size, 0, &problem);
   if (json &&
       json_unpack(json, "{s:s, s:s, s:s, s:I}", "lock", &then, "host", &host, "boot", &boot, "since",
                   &since) == 0 &&
@@ -168,7 +173,8 @@ static int64_t lock_seen_for(const char *out, const char *lock, const struct own
 /* True if the lock may be taken over; else false with ERROR_CONFLICT. */
 static bool lock_is_dead(const char *out, const char *text, const struct owner *self, struct error *error) {
   struct owner owner;
-  const bool parsed = lock_parse(text, &owner);
+  bool parsed;
+  if (!lock_parse(text, &owner, &parsed, error)) return false;
   if (parsed && owner_is_here(&owner, self)) {
     if (owner_goes(&owner)) return true;
     return error_set(error, ERROR_CONFLICT,
@@ -187,12 +193,14 @@ static bool lock_is_dead(const char *out, const char *text, const struct owner *
 }
 
 /* Removes the lock if it still has this text. The lock is first put aside, then read: if two jobs find the
- * same dead owner, the later job must not remove the new lock that the earlier job has made. */
-static void lock_remove(const char *path, const char *text) {
+ * same dead owner, the later job must not remove the new lock that the earlier job has made. False if
+ * memory is short. */
+static bool lock_remove(const char *path, const char *text, struct error *error) {
   char *aside = file_temporary(path), *found = NULL;
   size_t size;
   struct error ignored;
-  if (!aside || rename(path, aside) != 0) goto out;
+  if (!aside) return error_set_memory(error, PATH_MAX, "a path");
+  if (rename(path, aside) != 0) goto out;
   const bool same = file_read(aside, LOCK_BYTES_MAX, &found, &size, &ignored) && strcmp(found, text) == 0;
   /* If another job has made a third lock meanwhile, the third lock counts, and this one cannot be put
    * back. */
@@ -202,6 +210,7 @@ static void lock_remove(const char *path, const char *text) {
 out:
   free(found);
   free(aside);
+  return true;
 }
 
 /* Writes the lock to a new file at `path`, which stays open. Returns 0, or the errno. */
@@ -255,10 +264,9 @@ static bool lock_try(struct job_lock *lock, const char *out, struct error *error
   errno = number;
   if (number != EEXIST) return error_set_errno(error, "cannot make %s", lock->path);
   if (!file_read(lock->path, LOCK_BYTES_MAX, &found, &size, error)) return access(lock->path, F_OK) != 0;
-  const bool dead = lock_is_dead(out, found, &lock->owner, error);
-  if (dead) lock_remove(lock->path, found);
+  const bool gone = lock_is_dead(out, found, &lock->owner, error) && lock_remove(lock->path, found, error);
   free(found);
-  return dead;
+  return gone;
 }
 
 static void *lock_bump(void *argument) {

@@ -32,6 +32,12 @@ struct checking {
   bool stopping;        /* likewise */
 };
 
+/* Notes that the check itself failed, which is no finding about the part. */
+static void check_fail(struct part_check *check, const struct error *error) {
+  check->state = PART_UNCHECKED;
+  check->error = *error;
+}
+
 /* The problem with a file's bytes; "" if there is none. */
 static enum finding_kind file_check(const char *path, const struct part_file *file, struct part_check *check,
                                     char detail[DETAIL_BYTES]) {
@@ -53,9 +59,12 @@ static enum finding_kind file_check(const char *path, const struct part_file *fi
     return FINDING_DAMAGED;
   }
   check->files_read++;
-  if (!file_digest(path, &digest, &error))
-    snprintf(detail, DETAIL_BYTES, "%s", error.message);
-  else if (strcmp(digest.hash, file->digest.hash) != 0)
+  if (!file_digest(path, &digest, &error)) {
+    if (error.code == ERROR_MEMORY)
+      check_fail(check, &error);
+    else
+      snprintf(detail, DETAIL_BYTES, "%s", error.message);
+  } else if (strcmp(digest.hash, file->digest.hash) != 0)
     snprintf(detail, DETAIL_BYTES, "its XXH3-128 is %s; its part's record says %s", digest.hash,
              file->digest.hash);
   return FINDING_DAMAGED;
@@ -72,12 +81,10 @@ static void detail_keep(struct part_check *check, char **place, const char *deta
 /* Keeps a problem with the content. If the check itself failed, that is not a finding. */
 static void content_keep(struct part_check *check, int i, const struct error *error) {
   check->kind[i] = FINDING_DAMAGED;
-  if (error->code != ERROR_MEMORY) {
+  if (error->code == ERROR_MEMORY)
+    check_fail(check, error);
+  else
     detail_keep(check, &check->detail[i], error->message);
-    return;
-  }
-  check->state = PART_UNCHECKED;
-  check->error = *error;
 }
 
 static bool file_is_ids(const struct part_file *file) {
@@ -109,7 +116,7 @@ static void part_reread(const struct checking *checking, uint64_t key, struct pa
   struct error error;
   *check = (struct part_check){.shard = part_key_shard(key), .block = part_key_block(key)};
   if (!record_read(checking->out, check->shard, check->block, &check->record, &check->error)) {
-    check->state = PART_UNREADABLE;
+    check->state = check->error.code == ERROR_MEMORY ? PART_UNCHECKED : PART_UNREADABLE;
     return;
   }
   const bool fits = part_record_check(&check->record, checking->settings, &error);
