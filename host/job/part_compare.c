@@ -12,9 +12,11 @@
 #include "io/npy_zst.h"
 #include "io/run/id_line.h"
 #include "io/run/layout.h"
+#include "io/run/row_hash.h"
 
 #define PIECE_BYTES ((int64_t)128 << 10) /* vectors read at a time */
-#define SHOWN 160                        /* bytes of a line or an id in a finding */
+#define HASHES_AT_ONCE 512
+#define SHOWN 160 /* bytes of a line or an id in a finding */
 #define ROW_NAME_BYTES 700
 
 struct comparing {
@@ -258,6 +260,43 @@ static bool vectors_compare(const struct comparing *this, int32_t w, struct erro
   return true;
 }
 
+/* Compares the hashes of the rows' token ids until the first that differs. */
+static bool hashes_walk(const struct comparing *this, const char *path, struct npy_zst_reader *reader,
+                        struct error *error) {
+  unsigned char stored[HASHES_AT_ONCE * ROW_HASH_BYTES];
+  char name[ROW_NAME_BYTES];
+  const int64_t rows = this->work->rows;
+  if (npy_zst_reader_rows(reader) != rows || npy_zst_reader_width(reader) != ROW_HASH_BYTES)
+    return error_set(error, ERROR_INPUT, "it has %lld rows of %d bytes, not %lld of %d",
+                     (long long)npy_zst_reader_rows(reader), npy_zst_reader_width(reader), (long long)rows,
+                     ROW_HASH_BYTES);
+  for (int64_t first = 0; first < rows; first += HASHES_AT_ONCE) {
+    const int64_t count = rows - first < HASHES_AT_ONCE ? rows - first : HASHES_AT_ONCE;
+    if (!npy_zst_reader_read(reader, first, count, stored, error)) return false;
+    for (int64_t i = 0; i < count; i++) {
+      const unsigned char *new = this->work->hash + (first + i) * ROW_HASH_BYTES;
+      if (memcmp(stored + i * ROW_HASH_BYTES, new, ROW_HASH_BYTES) == 0) continue;
+      row_name(this, first + i, name);
+      compare_report(this, FINDING_DIFFERENT, REPAIR_RECORD, path, "%s: its token ids are others", name);
+      return true;
+    }
+  }
+  return true;
+}
+
+static bool hashes_compare(const struct comparing *this, struct error *error) {
+  char path[PART_PATH_MAX];
+  const struct block_border *border = &this->record->border;
+  part_path_format(path, FOLDER_HASHES, 0, border->shard, border->index);
+  char *whole = file_join(this->comparison->out, path);
+  if (!whole) return error_set_memory(error, PART_PATH_MAX, "a path");
+  struct npy_zst_reader *reader = npy_zst_reader_open_bytes(whole, error);
+  const bool read = reader && hashes_walk(this, path, reader, error);
+  npy_zst_reader_close(reader);
+  free(whole);
+  return read || file_unread(this, path, error);
+}
+
 /* Compares the record's counts; an older version counted no characters. */
 static void counts_compare(const struct comparing *this) {
   const struct part_record *record = this->record;
@@ -288,6 +327,7 @@ bool part_compare(struct part_comparison *comparison, const struct part_record *
   const struct comparing this = {comparison, record, work};
   counts_compare(&this);
   if (!lines_compare(&this, FOLDER_IDS, &work->id_lines.text, ids_equal, error)) return false;
+  if (comparison->options->hashes && !hashes_compare(&this, error)) return false;
   if (comparison->options->store_text &&
       !lines_compare(&this, FOLDER_TEXT, &work->text_lines.text, bytes_equal, error))
     return false;

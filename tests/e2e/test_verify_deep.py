@@ -125,6 +125,15 @@ def test_line_whose_hashes_were_forged_is_named(run: Output, folder: str) -> Non
     assert "8 are the same" in result.stdout
 
 
+def test_hash_of_other_token_ids_is_named(run: Output) -> None:
+    texts = [bytearray(text) for text in frame_texts((run.path / "hashes/part-00002-00000.npy.zst").read_bytes())]
+    texts[1][16 * 3] ^= 1
+    forge(run, "hashes/part-00002-00000.npy.zst", seekable([bytes(text) for text in texts]))
+    nina("verify", run.path)
+    result = deep(run)
+    assert re.search(r'different  hashes/part-00002-00000.npy.zst: row 3 \(\S*shard-2.jsonl.zst:4, id "d2-3"\): its token ids are others', result.stdout)
+
+
 def test_changed_setting_in_the_manifest_is_found(run: Output) -> None:
     edit_manifest(run, prompt="passage: ")
     nina("verify", run.path)
