@@ -4,18 +4,43 @@
 #include "cuda/check.h"
 #include "cuda/cuda_slot_state.h"
 
-/* Sets *wrong if the blamed sequence's state is as wrong as the row was. If one token is wrong, the tokens'
- * mean is wrong too. `firsts`: the state holds only each sequence's first row. */
-static bool state_judge(struct cuda_slot *slot, bool firsts, enum row_verdict verdict, bool *wrong,
-                        struct error *error) {
+/* Sets *wrong if the blamed sequence's row is as wrong here as at the end. If one token is wrong, the tokens'
+ * mean is wrong too. */
+static bool rows_judge(struct cuda_slot *slot, const struct cuda_rows *rows, enum row_verdict verdict,
+                       bool *wrong, struct error *error) {
   int32_t *const seen = slot->host_verdicts + slot->blamed;
-  const bool ok = cuda_slot_pool(slot, !firsts, 0, error) &&
+  const bool ok = cuda_slot_judge(slot, rows, error) &&
                   cuda_check(cudaMemcpyAsync(seen, slot->verdicts + slot->blamed, sizeof *seen,
                                              cudaMemcpyDeviceToHost, slot->stream),
                              error, "copying a row's verdict from the card") &&
                   cuda_check(cudaStreamSynchronize(slot->stream), error, "running a batch again");
   *wrong = ok && *seen == (int32_t)verdict;
   return ok;
+}
+
+/* `firsts`: the state holds only the first token's row of each sequence. */
+static bool state_judge(struct cuda_slot *slot, bool firsts, enum row_verdict verdict, bool *wrong,
+                        struct error *error) {
+  const struct cuda_rows state = {slot->state, slot->forward->shape.hidden, !firsts};
+  return rows_judge(slot, &state, verdict, wrong, error);
+}
+
+/* If the layers were right: looks at the pooled rows and at each Dense module's. */
+static bool module_find(struct cuda_slot *slot, enum row_verdict verdict, int32_t *layer, bool *wrong,
+                        struct error *error) {
+  const struct cuda_forward *forward = slot->forward;
+  struct cuda_rows rows;
+  if (cuda_forward_columns(forward) == 0) return true;
+  *layer = ROW_LAYER_POOLING;
+  if (!cuda_slot_pool_modes(slot, slot->prompt_tokens, &rows, error) ||
+      !rows_judge(slot, &rows, verdict, wrong, error))
+    return false;
+  for (int32_t d = 0; !*wrong && d < forward->dense_count; d++) {
+    *layer = forward->shape.layers + d;
+    if (!cuda_slot_dense(slot, d, &rows, error) || !rows_judge(slot, &rows, verdict, wrong, error))
+      return false;
+  }
+  return true;
 }
 
 static bool layer_find(struct cuda_slot *slot, enum row_verdict verdict, int32_t *layer,
@@ -28,6 +53,7 @@ static bool layer_find(struct cuda_slot *slot, enum row_verdict verdict, int32_t
     if (!cuda_slot_layer(slot, &plan, *layer, error) ||
         !state_judge(slot, cuda_slot_firsts_only(slot, *layer), verdict, &wrong, error))
       return false;
+  if (!wrong && !module_find(slot, verdict, layer, &wrong, error)) return false;
   if (!wrong) *layer = ROW_LAYER_NONE;
   return true;
 }

@@ -83,17 +83,84 @@ bool cuda_slot_layer(struct cuda_slot *slot, const struct attention_plan *plan, 
          error_prefix(error, "layer %d", layer);
 }
 
-bool cuda_slot_pool(struct cuda_slot *slot, bool mean, int32_t prompt_tokens, struct error *error) {
-  const struct cuda_forward *forward = slot->forward;
-  struct kernel_widths widths = {.count = forward->width_count, .verdicts = slot->verdicts};
+int32_t cuda_forward_columns(const struct cuda_forward *forward) {
+  const struct pooling *pooling = &forward->shape.pooling;
+  int32_t most = forward->shape.hidden * pooling->count;
+  if (forward->dense_count == 0 && pooling->count == 1 &&
+      (pooling->mode[0] == POOLING_CLS || pooling->mode[0] == POOLING_MEAN))
+    return 0;
+  for (int32_t d = 0; d < forward->dense_count; d++)
+    if (forward->dense[d].outputs > most) most = forward->dense[d].outputs;
+  return most;
+}
+
+/* Lays the rows of all widths into scratch, one width after the other. */
+static void widths_lay(struct cuda_slot *slot, const int32_t *list, int32_t count,
+                       struct kernel_widths *widths) {
   size_t offset = 0;
-  for (int32_t w = 0; w < forward->width_count; w++) {
+  *widths = (struct kernel_widths){.count = count, .verdicts = slot->verdicts};
+  for (int32_t w = 0; w < count; w++) {
+    const size_t bytes = (size_t)slot->sequences * (size_t)list[w] * sizeof(uint16_t);
     slot->row_offset[w] = offset;
-    widths.width[w] = forward->widths[w];
-    widths.rows[w] = (uint16_t *)((char *)slot->scratch + offset);
-    offset += (cuda_slot_rows_bytes(slot, w) + ROW_ALIGNMENT - 1) / ROW_ALIGNMENT * ROW_ALIGNMENT;
+    widths->width[w] = list[w];
+    widths->rows[w] = (uint16_t *)((char *)slot->scratch + offset);
+    offset += (bytes + ROW_ALIGNMENT - 1) / ROW_ALIGNMENT * ROW_ALIGNMENT;
   }
-  return cuda_check(kernel_pool(slot->state, mean ? cuda_slot_offsets(slot) : NULL, slot->sequences,
-                                forward->shape.hidden, mean, prompt_tokens, &widths, slot->stream),
+}
+
+static bool widths_compute(struct cuda_slot *slot, const struct cuda_rows *rows, int32_t prompt_tokens,
+                           const struct kernel_widths *widths, struct error *error) {
+  return cuda_check(kernel_pool(rows->rows, rows->mean ? cuda_slot_offsets(slot) : NULL, slot->sequences,
+                                rows->columns, rows->mean, prompt_tokens, widths, slot->stream),
                     error, "the pooling kernel");
+}
+
+bool cuda_slot_judge(struct cuda_slot *slot, const struct cuda_rows *rows, struct error *error) {
+  const struct cuda_forward *forward = slot->forward;
+  const int32_t whole = rows->columns < KERNEL_WIDTH_MAX ? rows->columns : KERNEL_WIDTH_MAX;
+  const bool fused = cuda_forward_columns(forward) == 0;
+  struct kernel_widths widths;
+  widths_lay(slot, fused ? forward->widths : &whole, fused ? forward->width_count : 1, &widths);
+  return widths_compute(slot, rows, 0, &widths, error);
+}
+
+/* If only first tokens are used, the state holds just their rows. */
+bool cuda_slot_pool_modes(struct cuda_slot *slot, int32_t prompt_tokens, struct cuda_rows *rows,
+                          struct error *error) {
+  const struct model_shape *shape = &slot->forward->shape;
+  const bool first_only = pooling_first_only(&shape->pooling);
+  *rows = (struct cuda_rows){first_only ? slot->state : slot->pooled[0], shape->hidden * shape->pooling.count,
+                             false};
+  return first_only ||
+         cuda_check(kernel_pool_modes(slot->state, cuda_slot_offsets(slot), slot->sequences, shape->hidden,
+                                      &shape->pooling, prompt_tokens, slot->pooled[0], slot->stream),
+                    error, "the kernel that pools in several modes");
+}
+
+bool cuda_slot_dense(struct cuda_slot *slot, int32_t module, struct cuda_rows *rows, struct error *error) {
+  const struct cuda_forward *forward = slot->forward;
+  const struct dense_config *dense = &forward->dense[module];
+  const struct cuda_linear *linear = &forward->weights.dense[module];
+  uint16_t *const to = rows->rows == slot->pooled[0] ? slot->pooled[1] : slot->pooled[0];
+  const bool done =
+      cuda_gemm_run(slot->dense[module], rows->rows, linear->weight, linear->bias, slot->sequences, to,
+                    error) &&
+      (dense->activation == ACTIVATION_IDENTITY ||
+       cuda_check(kernel_activate(dense->activation, slot->sequences, dense->outputs, to, slot->stream),
+                  error, "the activation kernel"));
+  *rows = (struct cuda_rows){to, dense->outputs, false};
+  return done || error_prefix(error, "Dense module %d", module);
+}
+
+bool cuda_slot_pool(struct cuda_slot *slot, int32_t prompt_tokens, struct error *error) {
+  const struct cuda_forward *forward = slot->forward;
+  const struct model_shape *shape = &forward->shape;
+  const bool fused = cuda_forward_columns(forward) == 0;
+  struct cuda_rows rows = {slot->state, shape->hidden, !pooling_first_only(&shape->pooling)};
+  struct kernel_widths widths;
+  if (!fused && !cuda_slot_pool_modes(slot, prompt_tokens, &rows, error)) return false;
+  for (int32_t d = 0; d < forward->dense_count; d++)
+    if (!cuda_slot_dense(slot, d, &rows, error)) return false;
+  widths_lay(slot, forward->widths, forward->width_count, &widths);
+  return widths_compute(slot, &rows, fused ? prompt_tokens : 0, &widths, error);
 }

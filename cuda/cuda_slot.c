@@ -23,7 +23,7 @@ static size_t widths_sum(const struct cuda_forward *forward) {
 
 /* Bytes of each part of a slot's device memory. The input's part also has room for the verdicts. */
 struct slot_sizes {
-  size_t workspace, input, tiles, state, qkv, scratch;
+  size_t workspace, input, tiles, state, qkv, rows, pooled, scratch;
 };
 
 /* Each sequence has at least one token, so there are no more sequences than tokens. */
@@ -35,12 +35,21 @@ static struct slot_sizes slot_measure(const struct cuda_forward *forward) {
   const size_t state = align_up(tokens * hidden * sizeof(uint16_t), ALIGNMENT);
   const size_t qkv = align_up(3 * tokens * hidden * sizeof(uint16_t), ALIGNMENT);
   const size_t wide = align_up(tokens * columns * sizeof(uint16_t), ALIGNMENT) + WIDTHS_MAX * ROW_ALIGNMENT;
-  return (struct slot_sizes){.workspace = CUDA_BLAS_WORKSPACE,
-                             .input = align_up((3 * tokens + 1) * sizeof(int32_t), ALIGNMENT),
-                             .tiles = align_up(tiles * sizeof(struct attention_tile), ALIGNMENT),
-                             .state = state,
-                             .qkv = qkv,
-                             .scratch = qkv + state > wide ? qkv + state : wide};
+  /* The rows of all widths (or whole rows, for cuda_slot_judge), then two buffers of pooled rows. */
+  const size_t most = (size_t)cuda_forward_columns(forward);
+  const size_t pooled = align_up(tokens * most * sizeof(uint16_t), ALIGNMENT);
+  const size_t numbers = widths_sum(forward) > most ? widths_sum(forward) : most;
+  const size_t rows = align_up(tokens * numbers * sizeof(uint16_t) + WIDTHS_MAX * ROW_ALIGNMENT, ALIGNMENT);
+  const size_t scratch = qkv + state > wide ? qkv + state : wide;
+  return (struct slot_sizes){
+      .workspace = CUDA_BLAS_WORKSPACE,
+      .input = align_up((3 * tokens + 1) * sizeof(int32_t), ALIGNMENT),
+      .tiles = align_up(tiles * sizeof(struct attention_tile), ALIGNMENT),
+      .state = state,
+      .qkv = qkv,
+      .rows = rows,
+      .pooled = pooled,
+      .scratch = pooled > 0 && rows + 2 * pooled > scratch ? rows + 2 * pooled : scratch};
 }
 
 size_t cuda_slot_bytes(const struct cuda_forward *forward) {
@@ -70,6 +79,8 @@ static bool slot_allocate(struct cuda_slot *slot, struct error *error) {
   slot->state = (uint16_t *)((char *)slot->tiles + sizes.tiles);
   slot->scratch = (uint16_t *)((char *)slot->state + sizes.state);
   slot->context = (uint16_t *)((char *)slot->scratch + sizes.qkv);
+  slot->pooled[0] = (uint16_t *)((char *)slot->scratch + sizes.rows);
+  slot->pooled[1] = (uint16_t *)((char *)slot->pooled[0] + sizes.pooled);
   return true;
 }
 
@@ -86,6 +97,12 @@ static bool gemms_open(struct cuda_slot *slot, struct error *error) {
   for (int i = 0; i < GEMMS; i++) {
     slot->gemm[i] = cuda_gemm_open(slot->blas, &shapes[i], slot->forward->batch_tokens, error);
     if (!slot->gemm[i]) return false;
+  }
+  for (int32_t d = 0; d < slot->forward->dense_count; d++) {
+    const struct dense_config *dense = &slot->forward->dense[d];
+    const struct cuda_gemm_shape shape = {dense->outputs, dense->inputs, CUDA_GEMM_BIAS};
+    slot->dense[d] = cuda_gemm_open(slot->blas, &shape, slot->forward->batch_tokens, error);
+    if (!slot->dense[d]) return false;
   }
   return true;
 }
@@ -111,6 +128,7 @@ void cuda_slot_close(struct cuda_slot *slot) {
   if (!slot) return;
   if (slot->stream) cudaStreamSynchronize(slot->stream);
   for (int i = 0; i < GEMMS; i++) cuda_gemm_close(slot->gemm[i]);
+  for (int d = 0; d < DENSE_MAX; d++) cuda_gemm_close(slot->dense[d]);
   cuda_blas_close(slot->blas);
   if (slot->arena) cudaFree(slot->arena);
   if (slot->host_input) cudaFreeHost(slot->host_input);
@@ -156,8 +174,7 @@ static bool batch_queue(struct cuda_slot *slot, const struct batch *batch, struc
     return false;
   for (int32_t l = 0; l < shape->layers; l++)
     if (!cuda_slot_layer(slot, &plan, l, error)) return false;
-  return cuda_slot_pool(slot, !pooling_first_only(&shape->pooling), batch->prompt_tokens, error) &&
-         rows_fetch(slot, error) &&
+  return cuda_slot_pool(slot, batch->prompt_tokens, error) && rows_fetch(slot, error) &&
          cuda_check(cudaEventRecord(slot->done, slot->stream), error, "recording the end of a batch");
 }
 

@@ -10,6 +10,8 @@
 /* Shared by all slots of an encoder; immutable while the slots run. */
 struct cuda_forward {
   struct model_shape shape;
+  struct dense_config dense[DENSE_MAX]; /* [dense_count] */
+  int32_t dense_count;
   struct cuda_weights weights;
   int32_t device, batch_tokens;
   int32_t width_count, widths[WIDTHS_MAX];

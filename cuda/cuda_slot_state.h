@@ -14,16 +14,19 @@ struct cuda_slot {
   cudaEvent_t done;
   struct cuda_blas *blas;
   struct cuda_gemm *gemm[GEMMS];
+  struct cuda_gemm *dense[DENSE_MAX]; /* [forward->dense_count] */
 
   /* On the card, in one allocation. `scratch` holds, one after the other in time: qkv [tokens, 3, heads,
    * head_size] and context [tokens, hidden]; inner [tokens, ffn]; the rows of all widths. Context has its
-   * own pointer, because cuBLASLt needs context aligned. */
+   * own pointer, because cuBLASLt needs context aligned; so have the two buffers of pooled rows, which lie
+   * behind the widths' rows. */
   char *arena;
   int32_t *input;    /* offsets [sequences + 1], ids [tokens] */
   int32_t *verdicts; /* [sequences] enum row_verdict */
   struct attention_tile *tiles;
   uint16_t *state; /* [tokens, hidden] */
   uint16_t *scratch, *context;
+  uint16_t *pooled[2]; /* [sequences, cuda_forward_columns] each: what the Dense modules read and write */
 
   /* Pinned memory on the host. */
   int32_t *host_input, *host_verdicts;
@@ -58,7 +61,28 @@ static inline size_t cuda_slot_rows_bytes(const struct cuda_slot *slot, int32_t 
 bool cuda_slot_embed(struct cuda_slot *slot, struct error *error);
 bool cuda_slot_layer(struct cuda_slot *slot, const struct attention_plan *plan, int32_t layer,
                      struct error *error);
-bool cuda_slot_pool(struct cuda_slot *slot, bool mean, int32_t prompt_tokens, struct error *error);
+bool cuda_slot_pool(struct cuda_slot *slot, int32_t prompt_tokens, struct error *error);
+
+/* The most columns of the rows between the state and kernel_pool: pooled rows and the Dense modules'. 0 if
+ * there are none, because kernel_pool pools the state itself: by cls or by the mean, without Dense modules.
+ */
+int32_t cuda_forward_columns(const struct cuda_forward *forward);
+
+/* Rows on the card on their way from the state to kernel_pool. */
+struct cuda_rows {
+  const uint16_t *rows; /* [sequences, columns]; [tokens, columns] if `mean` */
+  int32_t columns;
+  bool mean; /* each sequence's row is the mean of its tokens' */
+};
+
+/* Computes the verdicts on rows between two steps. They count whole rows if modules follow, and otherwise the
+ * run's widths. */
+bool cuda_slot_judge(struct cuda_slot *slot, const struct cuda_rows *rows, struct error *error);
+
+/* Pools the state without kernel_pool, and runs a Dense module on the rows before. */
+bool cuda_slot_pool_modes(struct cuda_slot *slot, int32_t prompt_tokens, struct cuda_rows *rows,
+                          struct error *error);
+bool cuda_slot_dense(struct cuda_slot *slot, int32_t module, struct cuda_rows *rows, struct error *error);
 
 /* The plan of the batch whose offsets are in host_input. */
 struct attention_plan cuda_slot_plan(const struct cuda_slot *slot);

@@ -7,7 +7,7 @@
 
 #define ALIGNMENT 256      /* bytes; cuBLASLt's fastest algorithms need this alignment */
 #define PIECES_OF_LAYER 16 /* six linear layers (query, key, value, …) and two norms, two tensors each */
-#define PIECES_BESIDE_LAYERS 5
+#define PIECES_BESIDE_LAYERS (5 + 2 * DENSE_MAX)
 
 static size_t align_up(size_t bytes) {
   return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -49,6 +49,13 @@ static struct cuda_linear projection_place(struct cuda_weights *weights, const s
   return projection;
 }
 
+static struct cuda_linear dense_place(struct cuda_weights *weights, const struct linear *linear,
+                                      int32_t outputs) {
+  const uint16_t *weight = halves_place(weights, linear->weight);
+  return (struct cuda_linear){weight,
+                              (const uint16_t *)piece_place(weights, linear->bias, outputs, true, false)};
+}
+
 /* Gives every tensor a place in the arena, from the arena's start. */
 static void weights_place(struct cuda_weights *weights, const struct model *model) {
   const struct model_shape *shape = &model->config.shape;
@@ -70,6 +77,8 @@ static void weights_place(struct cuda_weights *weights, const struct model *mode
     to->output = linear_place(weights, &from->output);
     to->output_norm = norm_place(weights, &from->output_norm, shape->layer_norm_eps);
   }
+  for (int32_t d = 0; d < model->config.modules.dense_count; d++)
+    weights->dense[d] = dense_place(weights, &model->dense[d], model->config.dense[d].outputs);
   weights->bytes = align_up(weights->bytes);
 }
 

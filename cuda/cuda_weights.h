@@ -21,7 +21,7 @@ struct cuda_layer {
 
 /* A tensor's place in the allocation. */
 struct cuda_piece {
-  const struct tensor *tensor;
+  const struct tensor *tensor; /* NULL: zeros, the bias of a Dense module without one */
   int64_t elements; /* how many elements are used, from the first; all, except in the token-type table */
   size_t offset;
   bool half; /* true: fp16; false: fp32 */
@@ -32,8 +32,9 @@ struct cuda_weights {
   size_t bytes;
   struct kernel_embedding_tables embedding;
   struct kernel_norm embedding_norm;
-  struct cuda_layer *layer; /* [layers] */
-  struct cuda_piece *piece; /* [pieces], sorted by offset */
+  struct cuda_layer *layer;            /* [layers] */
+  struct cuda_linear dense[DENSE_MAX]; /* the Dense modules' */
+  struct cuda_piece *piece;            /* [pieces], sorted by offset */
   int32_t pieces;
 };
 

@@ -130,6 +130,11 @@ static bool piece_upload(struct upload *upload, const struct cuda_piece *piece, 
     if (!at) return false;
     const size_t count = given / size;
     float *numbers = piece->half ? upload->chunk : at;
+    if (!piece->tensor) {
+      memset(at, 0, given);
+      done += (int64_t)count;
+      continue;
+    }
     tensor_to_f32(piece->tensor, done, (int64_t)count, numbers);
     if (piece->half) {
       halves_round(numbers, count, at);

@@ -90,20 +90,23 @@ static const struct encoder_vtable encoder_cuda_vtable = {
     .blamed = encoder_cuda_blamed,
 };
 
-/* The kernels pool by the first token or by the mean. */
-static bool pooling_check(const struct model *model, struct error *error) {
-  const struct pooling *pooling = &model->config.shape.pooling;
-  char name[POOLING_NAME_MAX];
-  if (model->config.modules.dense_count > 0)
+/* cuBLASLt takes multiples of 8, and the last kernel a row that fits into shared memory. */
+static bool modules_check(const struct model *model, const struct encoder_options *options,
+                          struct error *error) {
+  const struct model_config *config = &model->config;
+  for (int32_t d = 0; d < config->modules.dense_count; d++)
+    if (config->dense[d].inputs % 8 != 0 || config->dense[d].outputs % 8 != 0)
+      return error_set(
+          error, ERROR_UNSUPPORTED,
+          "%s has a Dense module of %d inputs and %d outputs; the cuda encoder takes multiples of "
+          "8: pass --device cpu",
+          config->name, config->dense[d].inputs, config->dense[d].outputs);
+  if (options->widths[0] > KERNEL_WIDTH_MAX)
     return error_set(error, ERROR_UNSUPPORTED,
-                     "%s has Dense modules; the cuda encoder has none yet: pass --device cpu",
-                     model->config.name);
-  if (pooling->count == 1 && (pooling->mode[0] == POOLING_CLS || pooling->mode[0] == POOLING_MEAN))
-    return true;
-  pooling_print(pooling, name);
-  return error_set(error, ERROR_UNSUPPORTED,
-                   "%s pools by %s; the cuda encoder pools by cls or by mean: pass --device cpu",
-                   model->config.name, name);
+                     "%s gives rows of %d numbers; the cuda encoder takes up to %d: pass --device cpu, or "
+                     "smaller --widths",
+                     config->name, options->widths[0], KERNEL_WIDTH_MAX);
+  return true;
 }
 
 /* Checks the limits of the kernels and of cuBLASLt's fp16 paths. */
@@ -139,8 +142,8 @@ static bool options_check(const struct model *model, const struct encoder_option
   if (options->batch_tokens > BATCH_TOKENS_MAX)
     return error_set(error, ERROR_USAGE, "--batch-tokens %d: the cuda encoder takes up to %d",
                      options->batch_tokens, BATCH_TOKENS_MAX);
-  return encoder_options_check(options, &model->config.shape, error) && pooling_check(model, error) &&
-         shape_check(model, error);
+  return encoder_options_check(options, &model->config.shape, error) &&
+         modules_check(model, options, error) && shape_check(model, error);
 }
 
 static void info_resolve(struct encoder_cuda *cuda, const struct encoder_options *options) {
@@ -215,6 +218,8 @@ struct encoder *encoder_cuda_open_empty(const struct model *model, const struct 
   info_resolve(cuda, options);
   cuda->max_tokens = options->max_tokens;
   cuda->forward.shape = model->config.shape;
+  cuda->forward.dense_count = model->config.modules.dense_count;
+  memcpy(cuda->forward.dense, model->config.dense, sizeof cuda->forward.dense);
   cuda->forward.device = device;
   cuda->forward.batch_tokens = cuda->encoder.info.batch_tokens;
   cuda->forward.width_count = options->width_count;

@@ -19,6 +19,8 @@
 #include <stdint.h>
 
 #include "cuda/top_k_candidate.h"
+#include "host/model/activation.h"
+#include "host/model/pooling.h"
 #include "host/model/row_verdict.h"
 
 #ifdef __cplusplus
@@ -26,6 +28,7 @@ extern "C" {
 #endif
 
 #define KERNEL_HIDDEN_MAX 2048
+#define KERNEL_WIDTH_MAX 8192 /* of a row: its fp32 and fp16 numbers fill the 48 KiB of shared memory */
 #define KERNEL_WIDTHS_MAX 16
 
 /* y = (x - mean) / sqrt(variance + epsilon) · weight + bias. The two vectors stay fp32: they are read from
@@ -100,10 +103,21 @@ cudaError_t kernel_attention(const struct attention_plan *plan, const struct att
 cudaError_t kernel_first_rows(const uint16_t *x, const int32_t *offsets, int32_t sequences, int32_t hidden,
                               uint16_t *y, cudaStream_t stream);
 
+/* pooled [sequences, pooling->count · hidden] fp16 = each mode's row of each sequence, side by side, without
+ * the first prompt_tokens of each sequence (host/cpu/pool.h says how). Sums are fp32. state [tokens, hidden]
+ * fp16, the last layer's output. */
+cudaError_t kernel_pool_modes(const uint16_t *state, const int32_t *offsets, int32_t sequences,
+                              int32_t hidden, const struct pooling *pooling, int32_t prompt_tokens,
+                              uint16_t *pooled, cudaStream_t stream);
+
+/* values [rows, columns] fp16 = activation(values), computed in fp32; columns is a multiple of 8. */
+cudaError_t kernel_activate(enum activation activation, int32_t rows, int32_t columns, uint16_t *values,
+                            cudaStream_t stream);
+
 /* Output of each width. */
 struct kernel_widths {
   int32_t count;                     /* 1 … KERNEL_WIDTHS_MAX */
-  int32_t width[KERNEL_WIDTHS_MAX];  /* strictly decreasing; width[0] ≤ hidden */
+  int32_t width[KERNEL_WIDTHS_MAX];  /* strictly decreasing; width[0] ≤ hidden, KERNEL_WIDTH_MAX */
   uint16_t *rows[KERNEL_WIDTHS_MAX]; /* rows[w] [sequences, width[w]] fp16 */
   int32_t *verdicts; /* [sequences] enum row_verdict of each sequence's rows; NULL: not wanted */
 };
@@ -111,7 +125,9 @@ struct kernel_widths {
 /* Pools each sequence, cuts the vector to each width, normalises it and rounds it to fp16.
  *
  *   state    [tokens, hidden] fp16, the last layer's output
- *   offsets  NULL: state is [sequences, hidden], from kernel_first_rows; not allowed with `mean`
+ *   hidden   a multiple of 8 of any size
+ *   offsets  NULL: state is [sequences, hidden], rows that are pooled already or that kernel_first_rows has
+ *            gathered; not allowed with `mean`
  *   mean     false: the first token's row; true: the fp32 mean of the rows, without the first
  *            prompt_tokens of each sequence (all zero if no row is left)
  *

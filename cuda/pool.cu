@@ -144,7 +144,9 @@ __global__ void __launch_bounds__(THREADS)
 }
 
 static bool widths_are_valid(const struct kernel_widths *widths, int32_t hidden) {
-  if (widths->count < 1 || widths->count > KERNEL_WIDTHS_MAX || widths->width[0] > hidden) return false;
+  if (widths->count < 1 || widths->count > KERNEL_WIDTHS_MAX || widths->width[0] > hidden ||
+      widths->width[0] > KERNEL_WIDTH_MAX)
+    return false;
   for (int32_t w = 0; w < widths->count; w++) {
     if (widths->width[w] < 1 || !is_aligned16(widths->rows[w])) return false;
     if (w > 0 && widths->width[w] >= widths->width[w - 1]) return false;
@@ -155,8 +157,8 @@ static bool widths_are_valid(const struct kernel_widths *widths, int32_t hidden)
 cudaError_t kernel_pool(const uint16_t *state, const int32_t *offsets, int32_t sequences, int32_t hidden,
                         bool mean, int32_t prompt_tokens, const struct kernel_widths *widths,
                         cudaStream_t stream) {
-  if (sequences < 1 || hidden < 1 || hidden % CHUNK != 0 || hidden > KERNEL_HIDDEN_MAX || prompt_tokens < 0 ||
-      (mean && !offsets) || !is_aligned16(state) || !widths_are_valid(widths, hidden))
+  if (sequences < 1 || hidden < 1 || hidden % CHUNK != 0 || prompt_tokens < 0 || (mean && !offsets) ||
+      !is_aligned16(state) || !widths_are_valid(widths, hidden))
     return cudaErrorInvalidValue;
   const int32_t chunks = (widths->width[0] + CHUNK - 1) / CHUNK;
   const int32_t groups = mean && chunks < THREADS ? THREADS / chunks : 1;

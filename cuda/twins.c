@@ -120,6 +120,52 @@ void twin_first_rows(const uint16_t *x, const int32_t *offsets, int32_t sequence
     memcpy(y + s * hidden, x + (int64_t)offsets[s] * hidden, (size_t)hidden * sizeof *y);
 }
 
+/* One number of a mode: `column` points to it in the sequence's first row. */
+static double column_pool(enum pooling_mode mode, const uint16_t *column, int32_t hidden, int32_t tokens,
+                          int32_t prompt_tokens) {
+  double sum = 0, weights = 0, top = -INFINITY;
+  for (int64_t t = prompt_tokens; t < tokens; t++) {
+    const double x = (double)half_to_float(column[t * hidden]), weight = (double)(t + 1);
+    const bool weighted = mode == POOLING_WEIGHTED_MEAN;
+    sum += weighted ? weight * x : x;
+    weights += weighted ? weight : 1;
+    if (x > top || isnan(x)) top = x;
+  }
+  switch (mode) {
+    case POOLING_CLS:
+      return (double)half_to_float(column[0]);
+    case POOLING_LAST_TOKEN:
+      return (double)half_to_float(column[(int64_t)(tokens - 1) * hidden]);
+    case POOLING_MAX:
+      return top;
+    case POOLING_MEAN:
+    case POOLING_WEIGHTED_MEAN:
+      return sum / weights;
+    case POOLING_MEAN_SQRT_LEN:
+      return sum / sqrt(weights);
+  }
+  return 0;
+}
+
+void twin_pool_modes(const uint16_t *state, const int32_t *offsets, int32_t sequences, int32_t hidden,
+                     const struct pooling *pooling, int32_t prompt_tokens, uint16_t *pooled) {
+  for (int32_t s = 0; s < sequences; s++)
+    for (int32_t m = 0; m < pooling->count; m++)
+      for (int32_t i = 0; i < hidden; i++) {
+        const enum pooling_mode mode = pooling->mode[m];
+        const int32_t tokens = offsets[s + 1] - offsets[s];
+        const bool any = tokens > prompt_tokens || mode == POOLING_CLS;
+        const uint16_t *column = state + (int64_t)offsets[s] * hidden + i;
+        const double x = any ? column_pool(mode, column, hidden, tokens, prompt_tokens) : 0;
+        pooled[((int64_t)s * pooling->count + m) * hidden + i] = half_from_float((float)x);
+      }
+}
+
+void twin_activate(enum activation activation, int32_t rows, int32_t columns, uint16_t *values) {
+  for (int64_t i = 0; i < (int64_t)rows * columns; i++)
+    values[i] = half_from_float(activation_apply(activation, half_to_float(values[i])));
+}
+
 /* x [width] = the mean of `count` rows, in fp32. The kernel's contract does not fix the order of the sum, so
  * the twin sums in fp64. */
 static void rows_mean(const uint16_t *rows, int32_t count, int32_t hidden, int32_t width, float *x) {
@@ -132,7 +178,7 @@ static void rows_mean(const uint16_t *rows, int32_t count, int32_t hidden, int32
 
 void twin_pool(const uint16_t *state, const int32_t *offsets, int32_t sequences, int32_t hidden, bool mean,
                int32_t prompt_tokens, const struct kernel_widths *widths) {
-  float x[KERNEL_HIDDEN_MAX];
+  float x[KERNEL_WIDTH_MAX];
   for (int64_t s = 0; s < sequences; s++) {
     const int64_t first = offsets ? offsets[s] : s;
     const int32_t count = mean ? offsets[s + 1] - offsets[s] - prompt_tokens : 1;

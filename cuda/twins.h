@@ -33,6 +33,11 @@ void twin_attention_query(const float *q, const float *k, const float *v, int32_
 void twin_first_rows(const uint16_t *x, const int32_t *offsets, int32_t sequences, int32_t hidden,
                      uint16_t *y);
 
+void twin_pool_modes(const uint16_t *state, const int32_t *offsets, int32_t sequences, int32_t hidden,
+                     const struct pooling *pooling, int32_t prompt_tokens, uint16_t *pooled);
+
+void twin_activate(enum activation activation, int32_t rows, int32_t columns, uint16_t *values);
+
 void twin_pool(const uint16_t *state, const int32_t *offsets, int32_t sequences, int32_t hidden, bool mean,
                int32_t prompt_tokens, const struct kernel_widths *widths);
 

@@ -15,6 +15,7 @@ struct embed_arguments {
   struct embed_options embed;
   const char *keep_fields;
   struct kept_fields kept; /* the same, parsed */
+  struct option_list reuse;
   bool dry_run;
   double sample; /* 0: all */
   int progress;  /* enum progress_mode */
@@ -74,6 +75,10 @@ static const struct option_spec specs[] = {
      .help = "dry run: of so much of the text, as 1%: places spread\n"
              "evenly; of compressed shards the beginning (default: all)"},
     {.type = OPTION_HEADING, .help = "Stopping, and existing output"},
+    {.name = "reuse", .type = OPTION_STRINGS, .offset = OWN(reuse), .argument = "DIR",
+     .help = "copy the rows of texts that an earlier run's output has,\n"
+             "and encode only the others: the bytes are the same.\n"
+             "May be given several times"},
     {.name = "append", .type = OPTION_FLAG, .offset = EMBED(append),
      .help = "add new shards to a run that OUT holds"},
     {.name = "allow-rejects", .type = OPTION_FLAG, .offset = EMBED(allow_rejects),
@@ -183,6 +188,8 @@ static bool parse(int argc, char **argv, struct embed_arguments *arguments, stru
     return false;
   arguments->embed.input = (const char *const *)argv + first;
   arguments->embed.input_count = argc - first;
+  arguments->embed.reuse = arguments->reuse.item;
+  arguments->embed.reuse_count = arguments->reuse.count;
   if (arguments->keep_fields) {
     if (!kept_fields_parse(arguments->keep_fields, &arguments->kept, error)) return false;
     arguments->embed.keep_fields = &arguments->kept;

@@ -47,7 +47,7 @@ struct engine {
   int32_t count;
 };
 
-struct tokenizing {
+struct tokenize_work {
   int32_t max_tokens;
   struct engine engine[2];
   int engines; /* 2: to compare */
@@ -64,7 +64,7 @@ static void append_ids(struct text *output, const struct engine *engine) {
   text_append_string(output, "]");
 }
 
-static void append_difference(struct tokenizing *work, const char *text, size_t length, int64_t number) {
+static void append_difference(struct tokenize_work *work, const char *text, size_t length, int64_t number) {
   struct text *output = &work->output;
   text_append_string(output, "{\"line\":");
   text_append_integer(output, number);
@@ -79,13 +79,13 @@ static void append_difference(struct tokenizing *work, const char *text, size_t 
   text_append_string(output, "}");
 }
 
-static bool engines_agree(const struct tokenizing *work) {
+static bool engines_agree(const struct tokenize_work *work) {
   const struct engine *one = &work->engine[0], *other = &work->engine[1];
   return one->count == other->count && !memcmp(one->ids, other->ids, (size_t)one->count * sizeof *one->ids);
 }
 
 /* Prints the ids of one text, or, to compare, what differs. */
-static bool text_print(struct tokenizing *work, const char *text, size_t length, int64_t number,
+static bool text_print(struct tokenize_work *work, const char *text, size_t length, int64_t number,
                        struct error *error) {
   const bool compares = work->engines > 1;
   text_clear(&work->output, TEXT_BYTES);
@@ -123,7 +123,7 @@ static bool line_text(char *line, size_t length, int64_t number, const char **te
 }
 
 /* Prints one line's ids. */
-static bool tokenize_line(struct tokenizing *work, const struct line *line, int64_t number,
+static bool tokenize_line(struct tokenize_work *work, const struct line *line, int64_t number,
                           struct error *error) {
   const char *text;
   size_t size;
@@ -139,7 +139,7 @@ static bool tokenize_line(struct tokenizing *work, const struct line *line, int6
   return done;
 }
 
-static bool tokenize_lines(struct tokenizing *work, struct error *error) {
+static bool tokenize_lines(struct tokenize_work *work, struct error *error) {
   struct line_reader *reader = line_reader_open("-", &(struct line_limits){.line = TEXT_BYTES}, error);
   struct line line;
   enum line_result result = LINE_FAILED;
@@ -176,7 +176,7 @@ static bool max_tokens_choose(const struct model_config *model, int32_t asked, i
                    limit);
 }
 
-static bool tokenize(const struct tokenize_arguments *arguments, struct tokenizing *work,
+static bool tokenize(const struct tokenize_arguments *arguments, struct tokenize_work *work,
                      struct error *error) {
   struct model_config model;
   if (!model_config_open(&model, arguments->model, error)) return false;
@@ -208,7 +208,7 @@ static bool arguments_check(const struct tokenize_arguments *arguments, const ch
 
 static int tokenize_command(int argc, char **argv) {
   struct tokenize_arguments arguments = {.compare = NO_COMPARISON};
-  struct tokenizing work = {0};
+  struct tokenize_work work = {0};
   struct error error = {0};
   int first;
   bool help;

@@ -196,6 +196,23 @@ static bool parse_flag(const struct option_spec *spec, const char *value, bool *
   return error_set(error, ERROR_USAGE, "%s: \"%s\" is neither true nor false", spec->name, value);
 }
 
+static bool list_add(const struct option_spec *spec, const char *value, struct option_list *list,
+                     struct error *error) {
+  if (list->inherited) list->count = 0;
+  list->inherited = false;
+  if (list->count == OPTION_LIST_MAX)
+    return error_set(error, ERROR_USAGE, "%s: given more than %d times", spec->name, OPTION_LIST_MAX);
+  list->item[list->count++] = value;
+  return true;
+}
+
+/* From here on the values are the command line's. */
+static void lists_end_file(const struct option_spec *specs, void *target) {
+  for (; !spec_ends(specs); specs++)
+    if (specs->type == OPTION_STRINGS)
+      ((struct option_list *)(void *)((char *)target + specs->offset))->inherited = true;
+}
+
 /* Stores one value. `value` is NULL for a flag without a value. */
 static bool option_store(const struct option_spec *spec, const char *value, void *target,
                          struct error *error) {
@@ -207,6 +224,8 @@ static bool option_store(const struct option_spec *spec, const char *value, void
     case OPTION_STRING:
       *(const char **)field = value;
       return true;
+    case OPTION_STRINGS:
+      return list_add(spec, value, (struct option_list *)(void *)field, error);
     case OPTION_INT:
       if (!parse_count(spec, value, &number, error)) return false;
       *(int32_t *)field = (int32_t)number;
@@ -326,6 +345,7 @@ bool options_parse(const char *command, const struct option_spec *specs, int arg
   *help = false;
   if (!options_pass(command, specs, argc, argv, true, target, kept, help, error)) return false;
   if (*help) return true;
+  lists_end_file(specs, target);
   if (!options_pass(command, specs, argc, argv, false, target, kept, help, error)) return false;
   *first = optind;
   return true;
@@ -339,6 +359,7 @@ enum value_kind option_takes(const struct option_spec *spec, const char *const *
     case OPTION_FLAG:
       return VALUE_NONE;
     case OPTION_STRING:
+    case OPTION_STRINGS:
       if (strcmp(spec->argument, "DIR") == 0) return VALUE_FOLDER;
       return strcmp(spec->argument, "FILE") == 0 ? VALUE_FILE : VALUE_TEXT;
     case OPTION_CONFIG:

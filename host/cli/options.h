@@ -13,6 +13,7 @@ enum option_type {
   OPTION_HEADING, /* not an option: a heading in the help */
   OPTION_FLAG,    /* bool */
   OPTION_STRING,  /* const char * */
+  OPTION_STRINGS, /* struct option_list: may be given several times */
   OPTION_INT,     /* int32_t, above 0 */
   OPTION_SIZE,    /* int64_t, above 0; K, M or G may follow (powers of 1,024) */
   OPTION_SHARE,   /* double, above 0 and at most 1, from a percentage as 1% or 0.5% */
@@ -20,6 +21,16 @@ enum option_type {
   OPTION_CHOICE,  /* int: index in choices */
   OPTION_DEVICE,  /* struct compute_options: sets its device and card */
   OPTION_CONFIG,  /* the .ini file itself */
+};
+
+#define OPTION_LIST_MAX 64
+
+/* The values of an option that may be given several times. Those of the command line replace those of an .ini
+ * file. */
+struct option_list {
+  const char *item[OPTION_LIST_MAX];
+  int32_t count;
+  bool inherited; /* the values are a file's */
 };
 
 /* One row in a command's table. Tables use designated initialisers. */

@@ -196,6 +196,13 @@ static enum flow_stage bottleneck(const struct flow_progress *flow) {
   return (enum flow_stage)slowest;
 }
 
+/* Seconds that the encoder would have taken for the rows that were copied from earlier runs, at the rate at
+ * which it encoded this run's; 0 if it encoded none. */
+static double seconds_saved(const struct flow_progress *flow) {
+  const double busy = flow->busy[STAGE_ENCODE] * (double)flow->nanoseconds / 1e9;
+  return flow->encoded_tokens > 0 ? busy * (double)flow->reused_tokens / (double)flow->encoded_tokens : 0;
+}
+
 static void summary_json(const struct embed_report *report) {
   const struct run_totals *totals = &report->totals;
   const struct flow_progress *flow = &report->status.flow;
@@ -204,7 +211,8 @@ static void summary_json(const struct embed_report *report) {
   for (int stage = 0; stage < STAGES; stage++)
     fprintf(stderr, "%s\"%s\":%.4f", stage ? "," : "", flow_stage_name((enum flow_stage)stage),
             flow->busy[stage]);
-  fprintf(stderr, "},\"encoded\":%" PRId64, flow->encoded);
+  fprintf(stderr, "},\"encoded\":%" PRId64 ",\"reused\":%" PRId64, flow->encoded, flow->reused);
+  if (flow->reused > 0) fprintf(stderr, ",\"seconds_saved\":%.1f", seconds_saved(flow));
   fprintf(stderr,
           ",\"complete\":%s,\"bottleneck\":\"%s\",\"totals\":{\"parts\":%" PRId64 ",\"documents\":%" PRId64
           ",\"rejected\":%" PRId64 ",\"truncated\":%" PRId64 ",\"tokens\":%" PRId64 ",\"characters\":%" PRId64
@@ -227,13 +235,19 @@ static void summary_this_run(const struct embed_report *report) {
   say_named(stderr, "this run", "%s, %s, %s tokens/s", documents, tokens, rate);
 }
 
-/* Prints where rows came from that were not encoded. */
+/* Prints where the rows came from, if not all were encoded. */
 static void summary_rows(const struct flow_progress *flow) {
-  char encoded[32], equal[32];
-  const int64_t rest = flow->documents - flow->encoded;
+  char encoded[32], reused[32], equal[32], time[32], saved[64] = "", pieces[160] = "";
+  const int64_t rest = flow->documents - flow->encoded - flow->reused;
   human_count(flow->encoded, encoded);
+  human_count(flow->reused, reused);
   human_count(rest, equal);
-  if (rest > 0) say_named(stderr, "rows", "%s encoded, %s equal to another of its block", encoded, equal);
+  human_seconds(seconds_saved(flow), time);
+  if (flow->reused > 0 && flow->encoded > 0) snprintf(saved, sizeof saved, " (about %s saved)", time);
+  if (flow->reused > 0) snprintf(pieces, sizeof pieces, ", %s reused%s", reused, saved);
+  const size_t used = strlen(pieces);
+  if (rest > 0) snprintf(pieces + used, sizeof pieces - used, ", %s equal to another of its block", equal);
+  if (*pieces) say_named(stderr, "rows", "%s encoded%s", encoded, pieces);
 }
 
 static void summary_documents(const struct run_totals *totals) {

@@ -15,6 +15,7 @@
 
 #include <stdint.h>
 
+#include "host/flow/reuse.h"
 #include "host/model/encoder.h"
 #include "host/model/tokenizer.h"
 #include "host/ranks/ranks.h"
@@ -44,6 +45,7 @@ struct flow_parts {
   const struct tokenizer *tokenizer;
   struct encoder *encoder;
   const struct byte_head *head; /* bytes already read from standard input; may be NULL */
+  struct reuse *reuse;          /* earlier runs to copy rows from; NULL: none. Needs flow_options.hashes */
 };
 
 enum flow_stage { STAGE_READ, STAGE_TOKENIZE, STAGE_ENCODE, STAGE_COMMIT, STAGES };
@@ -59,6 +61,7 @@ struct flow_progress {
   int64_t blocks;  /* committed by this run */
   int64_t encoded; /* documents of them whose rows the encoder made, not copied */
   int64_t encoded_tokens;
+  int64_t reused, reused_tokens; /* likewise: copied from earlier runs */
   int64_t source_bytes;          /* bytes of the shards' files done by this run */
   int64_t source_bytes_before;   /* done by earlier runs, as far as known */
   int64_t source_bytes_finished; /* part of it: shards that earlier runs finished; all ranks count these */

@@ -76,6 +76,7 @@ void flow_block_clear(struct flow_block *work, size_t keep) {
   work->rows = work->tokens = work->rejected = work->blank = work->truncated = 0;
   work->characters = work->embedded = 0;
   work->packed_rows = work->packed_tokens = 0;
+  work->reused_rows = work->reused_tokens = 0;
   work->batch_count = 0;
   atomic_store(&work->batches_left, 0);
   atomic_store(&work->dropped, false);

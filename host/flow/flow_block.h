@@ -14,6 +14,7 @@
 enum row_source {
   ROW_ENCODED, /* the encoder */
   ROW_EQUAL,   /* an earlier row of the block with the same tokens */
+  ROW_REUSED,  /* an earlier run (host/flow/reuse.h) */
 };
 
 /* A document to embed. Rows stand in the order of the block's lines. */
@@ -63,6 +64,8 @@ struct flow_block {
   struct row_lines text_lines;  /* text/, if texts are stored */
   struct row_lines field_lines; /* fields/, if fields are kept */
   struct text reject_lines;     /* rejects/ */
+
+  int64_t reused_rows, reused_tokens; /* those of ROW_REUSED */
 
   /* made by packing */
   int64_t packed_rows, packed_tokens; /* those of ROW_ENCODED */

@@ -114,6 +114,8 @@ static void count_block(struct flow *flow, const struct flow_block *work) {
   atomic_fetch_add(&counts->source_bytes, work->source_bytes);
   atomic_fetch_add(&counts->encoded, work->packed_rows);
   atomic_fetch_add(&counts->encoded_tokens, work->packed_tokens);
+  atomic_fetch_add(&counts->reused, work->reused_rows);
+  atomic_fetch_add(&counts->reused_tokens, work->reused_tokens);
   /* `seen` is counted by batch: add a block without a batch here. */
   if (work->batch_count == 0) atomic_fetch_add(&flow->seen.source_bytes, work->source_bytes);
 }

@@ -19,7 +19,7 @@ struct stage_clock {
 /* Sums over blocks. */
 struct flow_counts {
   atomic_llong documents, tokens, rejected, truncated, blank, source_bytes;
-  atomic_llong encoded, encoded_tokens; /* of committed blocks only */
+  atomic_llong encoded, encoded_tokens, reused, reused_tokens; /* of committed blocks only */
 };
 
 struct flow {

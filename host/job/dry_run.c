@@ -281,6 +281,8 @@ bool embed_dry_run(struct ranks *ranks, const struct embed_options *options, dou
   if (options->compute.gemm_tuning && access(options->compute.gemm_tuning, F_OK) != 0)
     run.asked.compute.gemm_tuning = NULL;
   bool ok = embedding_prepare(&run, error);
+  if (ok && options->reuse_count > 0)
+    notice(callbacks, ranks, "what follows is without --reuse: how much can be copied shows when it runs");
   if (ok && run.manifest)
     notice(callbacks, ranks, "%s holds a run already; what follows is of all INPUTs, not of what is left",
            options->out);

@@ -60,7 +60,8 @@ static bool embedding_flow(struct embedding *run, struct watch *watch, struct er
                                    .log = run->log,
                                    .tokenizer = run->tokenizer,
                                    .encoder = run->encoder,
-                                   .head = &run->head};
+                                   .head = &run->head,
+                                   .reuse = run->old.index ? &run->old.reuse : NULL};
   struct damage_report damage = {.run = run};
   *failure = (struct error){0};
   watch->flow = flow_start(&run->settings.flow, &parts, failure);
@@ -71,6 +72,9 @@ static bool embedding_flow(struct embedding *run, struct watch *watch, struct er
     flow_finish(watch->flow, &watch->flow_last, report_damage, &damage, failure);
     watch->flow = NULL;
   }
+  if (run->old.index && run->old.reuse.troubled)
+    notice(run->callbacks, run->ranks, "--reuse: some rows could not be copied, and were encoded: %s",
+           run->old.reuse.trouble.message);
   watch->damaged = damage.count;
   if (ok && failure->code && ranks_size(run->ranks) > 1)
     notice(run->callbacks, run->ranks, "this rank has stopped, and its blocks go to the others: %s",

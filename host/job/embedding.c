@@ -1,5 +1,6 @@
 #include "host/job/embedding.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,7 +117,16 @@ static bool open_input(struct embedding *run, struct error *error) {
                      "- (standard input) is one stream, and %d ranks cannot share it: write it to files "
                      "first, or start nina without mpirun",
                      ranks_size(run->ranks));
+  if (options->reuse_count > 0 &&
+      !old_runs_open(&run->old, options->reuse, options->reuse_count, options->out, error))
+    return false;
   if (!options->overwrite && !manifest_read(options->out, &run->manifest, error)) return false;
+  if (options->reuse_count > 0 && run->manifest && !run->manifest->identity.settings.hashes)
+    return error_set(
+        error, ERROR_CONFLICT,
+        "%s was begun by an older nina, without hashes of its rows: --reuse needs a new --out, or "
+        "--overwrite",
+        options->out);
   return run->manifest || options->allow_rejects || check_first_lines(run, error);
 }
 
@@ -136,10 +146,30 @@ static bool model_identity_of(const struct embedding *run, struct model_identity
   return true;
 }
 
+/* On a card a row depends on its batch, and so on which rows are copied. */
+static bool rows_depend_on_batches(const struct embedding *run) {
+  struct compute_class class;
+  encoder_compute_class(run->encoder, &class);
+  return strcmp(class.encoder, "cuda") == 0;
+}
+
+/* Rank 0's fingerprint of the earlier runs, for all ranks. */
+static bool class_reused(const struct embedding *run, struct compute_class *class, struct error *error) {
+  bool ok = true;
+  if (run->options->reuse_count == 0) return true;
+  if (ranks_rank(run->ranks) == 0 && rows_depend_on_batches(run))
+    ok = old_runs_fingerprint(&run->old, class->reused, error);
+  ok = ranks_agree(run->ranks, ok, error);
+  ranks_share_into(run->ranks, class->reused, sizeof class->reused);
+  if (!rows_depend_on_batches(run)) memset(class->reused, 0, sizeof class->reused);
+  return ok;
+}
+
 static bool identity_of(const struct embedding *run, struct run_identity *identity, struct error *error) {
   const struct run_identity lent = {.settings = settings_of_run(&run->settings)};
   struct compute_class class;
   encoder_compute_class(run->encoder, &class);
+  if (!class_reused(run, &class, error)) return false;
   return run_identity_copy(&lent, identity, error) && model_identity_of(run, &identity->model, error) &&
          compute_classes_add(&identity->compute, &class, error);
 }
@@ -174,8 +204,43 @@ static bool attach_log(struct embedding *run, struct error *error) {
   return ok && ranks_agree(run->ranks, run->log != NULL, error);
 }
 
+/* Rank 0's check, before OUT is touched. */
+static bool check_old(const struct embedding *run, const struct run_identity *identity, struct error *error) {
+  return ranks_rank(run->ranks) > 0 || old_runs_check(&run->old, identity, error);
+}
+
+/* Rank 0 builds the index, unless there is nothing left to do, and says where it is. */
+static bool index_make(struct embedding *run, void **path, size_t *size, struct error *error) {
+  char sentence[300];
+  if (ranks_rank(run->ranks) > 0) return true;
+  if (!run_log_complete(run->log)) {
+    if (!old_runs_index(&run->old, run_log_job_folder(run->log), sentence, sizeof sentence, error))
+      return false;
+    notice(run->callbacks, run->ranks, "%s", sentence);
+  }
+  *path = strdup(run->old.index_path ? run->old.index_path : "");
+  *size = *path ? strlen(*path) + 1 : 0;
+  return *path || error_set_memory(error, PATH_MAX, "a path");
+}
+
+static bool open_index(struct embedding *run, struct error *error) {
+  void *path = NULL;
+  size_t size = 0;
+  if (run->options->reuse_count == 0) return true;
+  bool ok = ranks_agree(run->ranks, index_make(run, &path, &size, error), error) &&
+            ranks_share(run->ranks, &path, &size, error);
+  if (ok)
+    ok = ranks_agree(
+        run->ranks,
+        *(char *)path == '\0' || old_runs_map(&run->old, path, rows_depend_on_batches(run), error), error);
+  free(path);
+  return ok;
+}
+
 bool embedding_prepare(struct embedding *run, struct error *error) {
   struct ranks *ranks = run->ranks;
+  /* What is collective must be so on every rank. */
+  ranks_share_into(ranks, &run->asked.reuse_count, sizeof run->asked.reuse_count);
   if (!ranks_agree(ranks, open_input(run, error), error) || !agree_manifest(ranks, &run->manifest, error))
     return false;
   resolve_threads(run);
@@ -191,12 +256,15 @@ bool embedding_open(struct embedding *run, struct error *error) {
   struct run_identity identity = {0};
   const bool opened = ranks_agree(ranks, identity_of(run, &identity, error), error) &&
                       agree_identity(ranks, &identity, run->options->mixed, run->manifest, error) &&
-                      ranks_agree(ranks, open_log(run, &identity, error), error) && attach_log(run, error);
+                      ranks_agree(ranks, check_old(run, &identity, error), error) &&
+                      ranks_agree(ranks, open_log(run, &identity, error), error) && attach_log(run, error) &&
+                      open_index(run, error);
   run_identity_free(&identity);
   return opened && ranks_agree(ranks, ranks_begin(ranks, run->log, error), error);
 }
 
 void embedding_close(struct embedding *run) {
+  old_runs_close(&run->old);
   run_log_close(run->log);
   job_lock_release(run->lock);
   encoder_close(run->encoder);

@@ -5,6 +5,7 @@
 
 #include "host/job/embed.h"
 #include "host/job/inputs.h"
+#include "host/job/old_runs.h"
 #include "host/job/settings.h"
 #include "host/model/tokenizer.h"
 #include "io/run/job_lock.h"
@@ -28,6 +29,7 @@ struct embedding {
   struct settings settings;
   struct job_lock *lock; /* on rank 0 */
   struct run_log *log;
+  struct old_runs old; /* --reuse; the index is mapped if old.index is not NULL */
 };
 
 /* Opens everything that does not touch OUT. All ranks take each step together, so every rank knows if one

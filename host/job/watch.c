@@ -32,6 +32,8 @@ static void flow_add(struct flow_progress *sum, const struct flow_progress *one)
   sum->blocks += one->blocks;
   sum->encoded += one->encoded;
   sum->encoded_tokens += one->encoded_tokens;
+  sum->reused += one->reused;
+  sum->reused_tokens += one->reused_tokens;
   sum->source_bytes += one->source_bytes;
   if (one->nanoseconds > sum->nanoseconds) sum->nanoseconds = one->nanoseconds;
   for (int stage = 0; stage < STAGES; stage++) sum->busy[stage] += one->busy[stage];

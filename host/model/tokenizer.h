@@ -46,8 +46,8 @@ const char *tokenizer_engine_name(enum tokenizer_engine engine);
 void tokenizer_close(struct tokenizer *tokenizer);
 
 /* XXH3-128, in hexadecimal, of everything that decides the ids: the bytes of sentencepiece.bpe.model, or the
- * ids, pieces, scores and map in tokenizer.json; of WordPiece, whatever the file, the ids, pieces and
- * settings; and the added tokens with their ids and settings. */
+ * ids, pieces, scores and map in tokenizer.json; of WordPiece, the ids, pieces and settings; and the
+ * added tokens with their ids and settings. */
 void tokenizer_hash(const struct tokenizer *tokenizer, char hash[33]);
 
 /* Number of pieces in the vocabulary, with special and added tokens; every id is lower. */

@@ -34,7 +34,6 @@ bool wordpiece_source_fill(struct tokenizer_source *source, const struct wordpie
 bool wordpiece_source_around(struct tokenizer_source *source, const struct added_files *files,
                              struct error *error);
 
-/* Makes the digest of all this: of everything that decides the ids, except the added tokens. It is the same
- * for vocab.txt and tokenizer.json. */
+/* Makes the digest of all this: of everything that decides the ids, except the added tokens. */
 bool wordpiece_source_seal(struct tokenizer_source *source, const struct wordpiece_piece *pieces,
                            int32_t count, const struct wordpiece_settings *settings, struct error *error);

@@ -18,6 +18,7 @@ static const struct field fields[] = {
     {CLASS(FIELD_TEXT, compute_capability)},
     {CLASS(FIELD_TEXT, cublaslt)},
     {CLASS(FIELD_TEXT, gemm_tuning)},
+    {CLASS(FIELD_TEXT, reused)},
     {CLASS(FIELD_OPTION, batch_tokens)},
 };
 static const struct field_table table = FIELD_TABLE(fields);
@@ -67,6 +68,13 @@ bool compute_classes_add_all(struct compute_classes *classes, const struct compu
 struct compute_class compute_classes_shared(const struct compute_classes *classes) {
   if (classes->count == 1) return classes->item[0];
   return (struct compute_class){.batch_tokens = classes->count ? classes->item[0].batch_tokens : 0};
+}
+
+struct compute_class compute_class_of_rows(const struct compute_class *class) {
+  struct compute_class rows = *class;
+  memset(rows.reused, 0, sizeof rows.reused);
+  if (strcmp(rows.encoder, "cuda") != 0) rows.batch_tokens = 0;
+  return rows;
 }
 
 bool compute_classes_equal(const struct compute_classes *a, const struct compute_classes *b) {

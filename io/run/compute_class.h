@@ -16,6 +16,7 @@ struct compute_class {
   char isa[32], onednn[32], onednn_isa[64];             /* of the encoder for CPUs */
   char card[256], compute_capability[16], cublaslt[32]; /* of the encoder for cards */
   char gemm_tuning[33]; /* for cards: hash of the file with the GEMM algorithms */
+  char reused[33];      /* for cards: the rows that --reuse can copy, which decide what stands in a batch */
   int32_t batch_tokens;
 };
 
@@ -35,6 +36,10 @@ bool compute_classes_add_all(struct compute_classes *classes, const struct compu
 
 /* The settings that a resume takes over: with one class, all; with several, only batch_tokens. */
 struct compute_class compute_classes_shared(const struct compute_classes *classes);
+
+/* The class without what only decides which rows stand in a batch together: two classes with the same rest
+ * make the same rows. On CPUs a row does not depend on its batch, so batch_tokens is left out too. */
+struct compute_class compute_class_of_rows(const struct compute_class *class);
 
 bool compute_classes_equal(const struct compute_classes *a, const struct compute_classes *b);
 

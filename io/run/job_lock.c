@@ -331,6 +331,40 @@ static void asides_remove(const struct job_lock *lock, const char *out) {
   folder_visit(out, aside_remove, &(struct sweep){lock, out}, &ignored);
 }
 
+bool job_lock_look(const char *out, struct error *error) {
+  struct owner owner, self;
+  char *text = NULL, *path = file_join(out, LOCK_NAME);
+  size_t size;
+  if (!path) return error_set_memory(error, PATH_MAX, "a path");
+  bool ok = access(path, F_OK) != 0;
+  if (!ok && !file_read(path, LOCK_BYTES_MAX, &text, &size, error)) {
+    ok = access(path, F_OK) != 0; /* the job has ended meanwhile */
+    goto out;
+  }
+  if (ok) goto out;
+  owner_self(&self);
+  bool parsed;
+  if (!lock_parse(text, &owner, &parsed, error)) goto out;
+  const bool here = parsed && owner_is_here(&owner, &self);
+  if (here && !owner_lives_here(&owner)) {
+    ok = true;
+  } else if (here) {
+    error_set(error, ERROR_CONFLICT,
+              "another job, process %" PRId64 " on this host, is writing to %s: wait until it ends",
+              owner.process, out);
+  } else {
+    error_set(error, ERROR_CONFLICT,
+              "another job, process %" PRId64
+              " on host %s, has %s: wait until it ends, or if it is dead, remove "
+              "the file",
+              owner.process, parsed ? owner.machine.host : "unknown", path);
+  }
+out:
+  free(text);
+  free(path);
+  return ok;
+}
+
 struct job_lock *job_lock_take(const char *out, struct error *error) {
   if (!file_make_folder(out, error)) return NULL;
   struct job_lock *lock = calloc(1, sizeof *lock);

@@ -27,5 +27,9 @@ struct job_lock;
  * and what to do. */
 struct job_lock *job_lock_take(const char *out, struct error *error);
 
+/* Looks whether another job is writing to OUT, without a trace. ERROR_CONFLICT, with the owner, if one is, or
+ * if only its own machine could tell. No lock, or no OUT, is fine. */
+bool job_lock_look(const char *out, struct error *error);
+
 /* Removes the lock, unless another job has taken it over. */
 void job_lock_release(struct job_lock *lock);

@@ -15,6 +15,10 @@ const struct shard *run_log_shards(const struct run_log *log, int32_t *count) {
   return log->shards.shard;
 }
 
+const char *run_log_job_folder(const struct run_log *log) {
+  return log->job;
+}
+
 bool run_log_resumed(const struct run_log *log) {
   return log->resumed;
 }

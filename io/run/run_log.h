@@ -28,6 +28,10 @@ struct run_log;
 /* The manifest's shard list: the given list, or under RUN_APPEND the longer one. Valid until close. */
 const struct shard *run_log_shards(const struct run_log *log, int32_t *count);
 
+/* A folder on OUT's file system for what the job needs only while it runs; it is removed at the end. All
+ * ranks give the same. Valid until close. */
+const char *run_log_job_folder(const struct run_log *log);
+
 /* True if the run had committed parts when it was opened. */
 bool run_log_resumed(const struct run_log *log);
 

@@ -244,6 +244,46 @@ def character_tokenizer(base: dict[str, Any]) -> dict[str, Any]:
     return base | {"added_tokens": added_tokens, "model": base["model"] | {"vocab": vocabulary}}
 
 
+BERT_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+def wordpiece_tokenizer(base: dict[str, Any], lowercase: bool) -> dict[str, Any]:
+    """The same of a WordPiece model, which has every character twice: at a word's beginning and after it."""
+    letters = [chr(point) for point in CODE_POINTS if point and not chr(point).isspace()]
+    tokens = [*(added(name, special=True) for name in BERT_SPECIAL), *ADDED]
+    names = [*BERT_SPECIAL, *letters, *("##" + letter for letter in letters)]
+    ids = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    places = {name: i for i, name in enumerate(dict.fromkeys([*ids, *(token["content"] for token in tokens)]))}
+    added_tokens = sorted(
+        ({"id": places[token["content"]], **token} for token in tokens), key=lambda token: token["id"]
+    )
+    normaliser = base["normalizer"] | {"lowercase": lowercase}
+    processor = base["post_processor"]
+    for name, special in processor["special_tokens"].items():
+        special["ids"] = [ids[name]]
+    model = base["model"] | {"vocab": ids}
+    return base | {"added_tokens": added_tokens, "normalizer": normaliser, "model": model}
+
+
+def character_models(golden: Any) -> list[dict[str, Any]]:
+    """The models whose pieces are all the characters: the ending of their golden files, and what is other in the folder."""
+    unigram, wordpiece = (
+        json.loads((golden / model / "tokenizer.json").read_text()) for model in ("bert-mean-v6", "bert-cased")
+    )
+
+    def wordpiece_files(lowercase: bool) -> dict[str, Any]:
+        return {
+            "tokenizer.json": wordpiece_tokenizer(wordpiece, lowercase),
+            "tokenizer_config.json": {"tokenizer_class": "BertTokenizer", "do_lower_case": lowercase},
+        }
+
+    return [
+        {"ending": "", "files": {"tokenizer.json": character_tokenizer(unigram)}},
+        {"ending": "-bert", "files": wordpiece_files(True)},
+        {"ending": "-bert-cased", "files": wordpiece_files(False)},
+    ]
+
+
 def checksum(ids: list[list[int]]) -> str:
     return f"{zlib.crc32(json.dumps(ids, separators=(',', ':')).encode()):08x}"
 
@@ -356,4 +396,82 @@ def added_token_folders(golden: Any) -> list[dict[str, Any]]:
                 | {"tokenizer_class": "PreTrainedTokenizerFast", "added_tokens_decoder": named | decoder}
             },
         ),
+    ]
+
+
+# Beside ADDED_TEXTS, for the folders of BERT's tokenizer.
+BERT_TEXTS = [
+    "[CLS] a [SEP][MASK]b [UNK][PAD]",
+    "[cls] [Mask]",
+    "l'Ajuntament d'ÀREA, NÚM. 3.500 €!",
+    "\u0130stanbul \u00ecn\u0303 e\u0301",
+    "的carrer中 한국어",
+    "a\x0bb a\x85b \u200bc",
+]
+
+
+def bert_folders(golden: Any) -> list[dict[str, Any]]:
+    """Folders of BERT's tokenizer, whose settings stand in one file or another."""
+    old = json.loads((golden / "bert-uncased" / "tokenizer_config.json").read_text())
+    new = json.loads((golden / "bert-cased" / "tokenizer_config.json").read_text())
+    whole = json.loads((golden / "bert-cased" / "tokenizer.json").read_text())
+    lower = whole | {"normalizer": whole["normalizer"] | {"lowercase": True}}
+    pieces = {"bert-uncased": len((golden / "bert-uncased" / "vocab.txt").read_text().splitlines())}
+    pieces["bert-cased"] = len(whole["model"]["vocab"])
+    tokens = [
+        added("[PREGUNTA]", special=True),
+        added("[PASSATGE]", special=True),
+        added("[nou]", normalized=True),
+        added("[ESQUERRA]", lstrip=True),
+        added("[MOT]", single_word=True, normalized=True),
+        added("Ñu", normalized=True),
+    ]
+    extra = {"extra_special_tokens": ["[PREGUNTA]", "[PASSATGE]"]}
+    config, file = "tokenizer_config.json", "tokenizer.json"
+
+    def decoder(model: str) -> dict[str, Any]:
+        return {"added_tokens_decoder": {str(pieces[model] + i): token for i, token in enumerate(tokens)}}
+
+    def legacy(model: str) -> dict[str, Any]:
+        return {"added_tokens.json": {token["content"]: pieces[model] + i for i, token in enumerate(tokens)}}
+
+    def changed(name: str, model: str, files: dict[str, Any]) -> dict[str, Any]:
+        return {"name": name, "model": model, "files": files}
+
+    return [
+        changed("vocab-plain", "bert-uncased", {}),
+        changed("vocab-alone", "bert-uncased", {config: None, "special_tokens_map.json": None}),
+        changed("vocab-cased", "bert-uncased", {config: old | {"do_lower_case": False}}),
+        changed("vocab-cased-strip", "bert-uncased", {config: old | {"do_lower_case": False, "strip_accents": True}}),
+        changed("vocab-accents", "bert-uncased", {config: old | {"strip_accents": False}}),
+        changed("vocab-chinese", "bert-uncased", {config: old | {"tokenize_chinese_chars": False}}),
+        changed("vocab-decoder", "bert-uncased", {config: old | decoder("bert-uncased")}),
+        changed("vocab-legacy", "bert-uncased", legacy("bert-uncased")),
+        changed("vocab-extra", "bert-uncased", {config: old | extra}),
+        changed(
+            "vocab-split-special",
+            "bert-uncased",
+            {config: old | decoder("bert-uncased") | {"split_special_tokens": True}},
+        ),
+        changed("wordpiece-plain", "bert-cased", {}),
+        changed("wordpiece-decoder", "bert-cased", {config: new | decoder("bert-cased")}),
+        changed("wordpiece-file-says-lower", "bert-cased", {file: lower}),
+        changed(
+            "wordpiece-generic",
+            "bert-cased",
+            {config: new | extra | {"tokenizer_class": "PreTrainedTokenizerFast"}, file: lower},
+        ),
+        changed(
+            "wordpiece-generic-decoder",
+            "bert-cased",
+            {config: new | decoder("bert-cased") | {"tokenizer_class": "TokenizersBackend"}},
+        ),
+    ]
+
+
+def folders_with_texts(golden: Any) -> list[tuple[dict[str, Any], list[str]]]:
+    """All folders, and the texts whose ids the golden file has."""
+    return [
+        *((folder, ADDED_TEXTS) for folder in added_token_folders(golden)),
+        *((folder, ADDED_TEXTS + BERT_TEXTS) for folder in bert_folders(golden)),
     ]

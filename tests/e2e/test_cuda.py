@@ -60,6 +60,15 @@ def test_rows_are_those_of_sentence_transformers(tmp_path: Path, model: str) -> 
     assert (computed["encoder"], computed["precision"]) == ("cuda", "fp16")
 
 
+@pytest.mark.parametrize("name", ["all-by-flags", "without-prompt", "dense"])
+def test_every_pooling_and_dense_module_gives_the_rows_of_sentence_transformers(tmp_path: Path, name: str) -> None:
+    folder = GOLDEN / "modules" / name
+    reference = np.load(folder / "rows.npy")
+    options: dict[str, Any] = {"prompt": "consulta: "} if name == "without-prompt" else {}
+    embed(tmp_path / "out", folder / "texts.jsonl", model=folder, device="cuda", batch_tokens=1024, **options)
+    assert cosines(Output(tmp_path / "out").vectors(reference.shape[1]), reference).min() >= LEAST_COSINE
+
+
 @pytest.mark.threads
 def test_the_archive_gives_the_same_bytes_every_time(tmp_path: Path) -> None:
     """For any number of threads, and if auto chose the card."""
@@ -197,3 +206,20 @@ def test_short_memory_names_the_batch_tokens_that_fit(tmp_path: Path, monkeypatc
     assert "of the memory of CUDA card 0" in error
     fitting = error.rsplit("pass --batch-tokens ", 1)[1]
     embed(tmp_path / "out", shard, device="cuda", batch_tokens=fitting)
+
+
+def test_reused_rows_are_part_of_a_cards_class(tmp_path: Path) -> None:
+    """There a row depends on its batch, and so on which rows are copied."""
+    documents = make_documents(60, 1, longest=8)
+    shard = write_shard(tmp_path / "a.jsonl", documents[:50])
+    more = write_shard(tmp_path / "b.jsonl", documents[40:])
+    old = embed_cuda(tmp_path / "old", shard, block_lines=20)
+    new = embed_cuda(tmp_path / "new", more, block_lines=20, reuse=old.path)
+    assert same_bits(new.vectors(64)[:10], old.vectors(64)[40:])
+    assert "reused" not in old.manifest()["compute_class"] and len(new.manifest()["compute_class"]["reused"]) == 32
+    error = embed(new.path, more, device="cuda", widths="64,32,8", batch_tokens=2048, block_lines=20, model=GOLDEN / "bert-mean-v6", status=USAGE).error
+    assert "reused" in error
+    again = embed_cuda(tmp_path / "again", more, block_lines=20, reuse=new.path)
+    assert again.files("w*/*") == new.files("w*/*")
+    other = embed(tmp_path / "other", more, device="cuda", widths="64,32,8", batch_tokens=16384, reuse=old.path, model=GOLDEN / "bert-mean-v6", status=USAGE)
+    assert "compute_class.batch_tokens: 8192 there, 16384 now" in other.error

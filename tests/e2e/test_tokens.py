@@ -10,9 +10,10 @@ import pytest
 import hard_texts
 from models import copy_model, replace
 from output import Output
-from program import FAILED, GOLDEN, USAGE, embed, nina, tokenize
+from program import FAILED, FULL, GOLDEN, USAGE, embed, nina, tokenize
 from shards import write_shard
 
+FULL_ONLY = pytest.mark.skipif(not FULL, reason="scripts/test --full")
 SHOW = "scripts/make-golden-tokens --compare shows the ids"
 
 
@@ -20,45 +21,54 @@ def lines(name: str) -> list[str]:
     return (GOLDEN / "tokenizer" / name).read_text().splitlines()
 
 
-@pytest.fixture(scope="module")
-def characters(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model with every character as a piece, so that the ids spell what the normaliser left of a text."""
-    model = copy_model(tmp_path_factory.mktemp("characters"), GOLDEN / "bert-mean-v6")
-    base = json.loads((model / "tokenizer.json").read_text())
-    replace(model / "tokenizer.json", json.dumps(hard_texts.character_tokenizer(base)).encode())
+def character_model(folder: Path, ending: str) -> Path:
+    """A model with every character as a piece, so that the ids spell what the normaliser left of a text; `ending` is
+    that of its golden files."""
+    model = copy_model(folder, GOLDEN / "bert-mean-v6")
+    (files,) = (one["files"] for one in hard_texts.character_models(GOLDEN) if one["ending"] == ending)
+    for name, content in files.items():
+        replace(model / name, json.dumps(content).encode())
     return model
 
 
-def test_every_character_has_its_ids_in_every_neighbourhood(characters: Path) -> None:
+@pytest.mark.parametrize("ending", ["", "-bert", pytest.param("-bert-cased", marks=FULL_ONLY)])
+def test_every_character_has_its_ids_in_every_neighbourhood(tmp_path: Path, ending: str) -> None:
     """Alone, in words, and at places where it could join a cluster: of all characters that Unicode has assigned, 0
     differ."""
     blocks = list(hard_texts.code_point_blocks())
-    found = iter(tokenize([text for _, texts in blocks for text in texts], characters))
+    found = iter(tokenize([text for _, texts in blocks for text in texts], character_model(tmp_path, ending)))
     sums = [f"{start:06x} {hard_texts.checksum([next(found) for _ in texts])}" for start, texts in blocks]
-    other = [mine for mine, golden in zip(sums, lines("code-points.txt"), strict=True) if mine != golden]
-    assert not other, SHOW
+    golden = lines(f"code-points{ending}.txt")
+    assert not [mine for mine, expected in zip(sums, golden, strict=True) if mine != expected], SHOW
 
 
-@pytest.mark.sanitize
-def test_mutated_texts_have_their_ids(characters: Path) -> None:
+@pytest.mark.parametrize("ending", [pytest.param("", marks=pytest.mark.sanitize), "-bert", "-bert-cased"])
+def test_mutated_texts_have_their_ids(tmp_path: Path, ending: str) -> None:
     """10,000 texts, composed and decomposed, with marks, spaces, joiners and tokens inserted: 0 differ."""
     texts = hard_texts.mutated_texts()
     assert len(set(texts)) > 0.9 * hard_texts.MUTATED
-    found = tokenize(texts, characters)
+    found = tokenize(texts, character_model(tmp_path, ending))
     groups = range(0, len(texts), hard_texts.GROUP)
-    for start, golden in zip(groups, lines("mutated.txt"), strict=True):
+    for start, golden in zip(groups, lines(f"mutated{ending}.txt"), strict=True):
         group = slice(start, start + hard_texts.GROUP)
         assert hard_texts.checksum(found[group]) == golden, f"{texts[group]!a}: {SHOW}"
 
 
+FOLDERS = {folder["name"]: (folder, texts) for folder, texts in hard_texts.folders_with_texts(GOLDEN)}
+
+
 @pytest.mark.sanitize
-@pytest.mark.parametrize("folder", hard_texts.added_token_folders(GOLDEN), ids=lambda folder: folder["name"])
-def test_added_tokens_count_in_whatever_file_they_stand(tmp_path: Path, folder: dict) -> None:
+@pytest.mark.parametrize("name", FOLDERS)
+def test_added_tokens_and_settings_count_in_whatever_file_they_stand(tmp_path: Path, name: str) -> None:
+    folder, texts = FOLDERS[name]
     model = copy_model(tmp_path, GOLDEN / folder["model"])
-    for name, content in folder["files"].items():
-        replace(model / name, json.dumps(content).encode())
+    for file, content in folder["files"].items():
+        if content is None:
+            (model / file).unlink()
+        else:
+            replace(model / file, json.dumps(content).encode())
     golden = {row["name"]: row["ids"] for row in map(json.loads, lines("folders.jsonl"))}
-    assert tokenize(hard_texts.ADDED_TEXTS, model) == golden[folder["name"]]
+    assert tokenize(texts, model) == golden[name]
 
 
 def with_tokens(folder: Path, *contents: str) -> Path:

@@ -19,6 +19,10 @@ cudaError_t compute_first_rows(const uint16_t *x, const int32_t *offsets, int32_
                                uint16_t *y);
 cudaError_t compute_pool(const uint16_t *state, const int32_t *offsets, int32_t sequences, int32_t hidden,
                          bool mean, int32_t prompt_tokens, const struct kernel_widths *widths);
+cudaError_t compute_pool_modes(const uint16_t *state, const int32_t *offsets, int32_t sequences,
+                               int32_t hidden, const struct pooling *pooling, int32_t prompt_tokens,
+                               uint16_t *pooled);
+cudaError_t compute_activate(enum activation activation, int32_t rows, int32_t columns, uint16_t *values);
 cudaError_t compute_top_k_rows(const uint16_t *stored, int32_t stored_width, int32_t rows, int32_t width,
                                uint16_t *narrow, float *norm);
 cudaError_t compute_top_k_select(const float *scores, const float *norm, const float *least,

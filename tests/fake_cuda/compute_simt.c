@@ -59,6 +59,23 @@ cudaError_t compute_pool(const uint16_t *state, const int32_t *offsets, int32_t 
   return status;
 }
 
+cudaError_t compute_pool_modes(const uint16_t *state, const int32_t *offsets, int32_t sequences,
+                               int32_t hidden, const struct pooling *pooling, int32_t prompt_tokens,
+                               uint16_t *pooled) {
+  pthread_mutex_lock(&machine);
+  const cudaError_t status =
+      kernel_pool_modes(state, offsets, sequences, hidden, pooling, prompt_tokens, pooled, NULL);
+  pthread_mutex_unlock(&machine);
+  return status;
+}
+
+cudaError_t compute_activate(enum activation activation, int32_t rows, int32_t columns, uint16_t *values) {
+  pthread_mutex_lock(&machine);
+  const cudaError_t status = kernel_activate(activation, rows, columns, values, NULL);
+  pthread_mutex_unlock(&machine);
+  return status;
+}
+
 cudaError_t compute_top_k_rows(const uint16_t *stored, int32_t stored_width, int32_t rows, int32_t width,
                                uint16_t *narrow, float *norm) {
   pthread_mutex_lock(&machine);

@@ -41,6 +41,18 @@ cudaError_t compute_pool(const uint16_t *state, const int32_t *offsets, int32_t 
   return cudaSuccess;
 }
 
+cudaError_t compute_pool_modes(const uint16_t *state, const int32_t *offsets, int32_t sequences,
+                               int32_t hidden, const struct pooling *pooling, int32_t prompt_tokens,
+                               uint16_t *pooled) {
+  twin_pool_modes(state, offsets, sequences, hidden, pooling, prompt_tokens, pooled);
+  return cudaSuccess;
+}
+
+cudaError_t compute_activate(enum activation activation, int32_t rows, int32_t columns, uint16_t *values) {
+  twin_activate(activation, rows, columns, values);
+  return cudaSuccess;
+}
+
 cudaError_t compute_top_k_rows(const uint16_t *stored, int32_t stored_width, int32_t rows, int32_t width,
                                uint16_t *narrow, float *norm) {
   twin_top_k_rows(stored, stored_width, rows, width, narrow, norm);

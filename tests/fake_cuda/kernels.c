@@ -185,6 +185,51 @@ cudaError_t kernel_pool(const uint16_t *state, const int32_t *offsets, int32_t s
   return fake_launch(stream, FAKE_POOL, pool_run, &call, sizeof call);
 }
 
+struct pool_modes_call {
+  const uint16_t *state;
+  const int32_t *offsets;
+  int32_t sequences, hidden;
+  struct pooling pooling;
+  int32_t prompt_tokens;
+  uint16_t *pooled;
+};
+
+static cudaError_t pool_modes_run(const void *arguments) {
+  struct pool_modes_call call = *(const struct pool_modes_call *)arguments;
+  TO_MEMORY(call.offsets, call.sequences + 1);
+  TO_MEMORY(call.state, (int64_t)call.offsets[call.sequences] * call.hidden);
+  TO_MEMORY(call.pooled, (int64_t)call.sequences * call.pooling.count * call.hidden);
+  return compute_pool_modes(call.state, call.offsets, call.sequences, call.hidden, &call.pooling,
+                            call.prompt_tokens, call.pooled);
+}
+
+cudaError_t kernel_pool_modes(const uint16_t *state, const int32_t *offsets, int32_t sequences,
+                              int32_t hidden, const struct pooling *pooling, int32_t prompt_tokens,
+                              uint16_t *pooled, cudaStream_t stream) {
+  const struct pool_modes_call call = {state, offsets, sequences, hidden, *pooling, prompt_tokens, pooled};
+  if (!is_aligned16(state) || !is_aligned16(pooled)) return cudaErrorInvalidValue;
+  return fake_launch(stream, FAKE_POOL_MODES, pool_modes_run, &call, sizeof call);
+}
+
+struct activate_call {
+  enum activation activation;
+  int32_t rows, columns;
+  uint16_t *values;
+};
+
+static cudaError_t activate_run(const void *arguments) {
+  struct activate_call call = *(const struct activate_call *)arguments;
+  TO_MEMORY(call.values, (int64_t)call.rows * call.columns);
+  return compute_activate(call.activation, call.rows, call.columns, call.values);
+}
+
+cudaError_t kernel_activate(enum activation activation, int32_t rows, int32_t columns, uint16_t *values,
+                            cudaStream_t stream) {
+  const struct activate_call call = {activation, rows, columns, values};
+  if (!is_aligned16(values)) return cudaErrorInvalidValue;
+  return fake_launch(stream, FAKE_ACTIVATE, activate_run, &call, sizeof call);
+}
+
 struct top_k_rows_call {
   const uint16_t *stored;
   int32_t stored_width, rows, width;

@@ -17,7 +17,7 @@
 #include "tests/gpu_check/golden.h"
 
 #define SLOTS 2
-#define HIDDEN_MOST 128  /* the golden models' largest */
+#define WIDEST_MOST 768  /* the golden models' largest */
 #define BATCH_TOKENS 120 /* in the batches made here */
 #define LEAST_COSINE 0.9999
 
@@ -40,12 +40,12 @@ static void world_open(struct world *world, const char *name, int32_t longest) {
   snprintf(path, sizeof path, "%s/tests/golden/%s", NINA_SOURCE_DIR, name);
   if (!golden_open(&world->golden, path, &error)) fail_msg("%s", error.message);
   golden_cut(&world->golden, longest);
-  const int32_t hidden = world->golden.model->config.shape.hidden;
+  const int32_t widest = world->golden.model->config.shape.widest;
   world->options = (struct encoder_options){.slots = SLOTS,
                                             .batch_tokens = 1024,
                                             .max_tokens = world->golden.model->config.shape.max_tokens,
                                             .width_count = 3,
-                                            .widths = {hidden, hidden / 2, 12}};
+                                            .widths = {widest, widest / 2, 12}};
   world->encoder = encoder_cuda_open(world->golden.model, &world->options, CARD, &error);
   if (!world->encoder) fail_msg("%s", error.message);
   for (int32_t w = 0; w < world->options.width_count; w++) {
@@ -121,7 +121,7 @@ static void check_rows(const struct world *world) {
     for (int32_t w = 0; w < options->width_count; w++) {
       const uint16_t *row = world->rows[w] + (int64_t)text * options->widths[w];
       const double cosine = golden_cosine(&world->golden, text, row, options->widths[w]);
-      uint16_t derived[HIDDEN_MOST];
+      uint16_t derived[WIDEST_MOST];
       if (!(cosine >= LEAST_COSINE))
         fail_msg("text %d, width %d: cosine %.8f is below %.8f", text, options->widths[w], cosine,
                  LEAST_COSINE);
@@ -130,6 +130,10 @@ static void check_rows(const struct world *world) {
       assert_memory_equal(row, derived, (size_t)options->widths[w] * sizeof *row);
     }
   }
+}
+
+static int64_t counted_since(const int64_t *before, enum fake_count count) {
+  return fake_counted(count) - before[count];
 }
 
 static void rows_are_those_of_the_reference(void **state) {
@@ -142,6 +146,43 @@ static void rows_are_those_of_the_reference(void **state) {
     check_rows(&world);
     world_close(&world);
   }
+}
+
+/* Every pooling by itself and side by side, and two Dense modules, around the transformer of xlmr-cls-v3. */
+static void rows_of_every_module_are_those_of_the_reference(void **state) {
+  static const char *const models[] = {"max",       "mean_sqrt_len_tokens", "weightedmean",
+                                       "lasttoken", "all-by-flags",         "dense"};
+  (void)state;
+  for (int i = 0; i < 6; i++) {
+    struct world world;
+    char name[64];
+    snprintf(name, sizeof name, "modules/%s", models[i]);
+    world_open(&world, name, SHORT);
+    world_encode(&world);
+    check_rows(&world);
+    world_close(&world);
+  }
+}
+
+/* Of all that a batch asks for, the modules add one pooling, and a product and an activation for each Dense.
+ */
+static void dense_modules_cost_no_allocation_and_no_wait(void **state) {
+  static const enum fake_count nothing[] = {FAKE_DEVICE_ALLOCATIONS, FAKE_HOST_ALLOCATIONS, FAKE_DESCRIPTORS,
+                                            FAKE_STREAM_WAITS};
+  struct world world;
+  int64_t before[FAKE_COUNTS];
+  (void)state;
+  world_open(&world, "modules/dense", SHORT);
+  for (int i = 0; i < FAKE_COUNTS; i++) before[i] = fake_counted((enum fake_count)i);
+  const int32_t batches = world_encode(&world), layers = world.golden.model->config.shape.layers;
+  for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
+    assert_int_equal(counted_since(before, nothing[i]), 0);
+  assert_int_equal(counted_since(before, FAKE_EVENT_WAITS), batches);
+  assert_int_equal(counted_since(before, FAKE_MATMUL), batches * (layers * 4 + 2));
+  assert_int_equal(counted_since(before, FAKE_POOL_MODES), batches);
+  assert_int_equal(counted_since(before, FAKE_ACTIVATE), batches * 2);
+  assert_int_equal(counted_since(before, FAKE_POOL), batches);
+  world_close(&world);
 }
 
 static void repeated_runs_give_the_same_bits(void **state) {
@@ -159,8 +200,6 @@ static void repeated_runs_give_the_same_bits(void **state) {
   free(before);
   world_close(&world);
 }
-
-static int64_t counted_since(const int64_t *before, enum fake_count count);
 
 static void rows_are_the_same_however_slots_share_the_card(void **state) {
   static const char *const names[] = {"own", "priorities", "one"};
@@ -187,10 +226,6 @@ static void rows_are_the_same_however_slots_share_the_card(void **state) {
     world_close(&world);
   }
   free(expected);
-}
-
-static int64_t counted_since(const int64_t *before, enum fake_count count) {
-  return fake_counted(count) - before[count];
 }
 
 static void steady_state_allocates_nothing_and_waits_once_a_batch(void **state) {
@@ -259,6 +294,8 @@ int main(void) {
   setenv("FAKE_CUDA_CARDS", "2", 1);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(rows_are_those_of_the_reference),
+      cmocka_unit_test(rows_of_every_module_are_those_of_the_reference),
+      cmocka_unit_test(dense_modules_cost_no_allocation_and_no_wait),
       cmocka_unit_test(repeated_runs_give_the_same_bits),
       cmocka_unit_test(rows_are_the_same_however_slots_share_the_card),
       cmocka_unit_test(steady_state_allocates_nothing_and_waits_once_a_batch),

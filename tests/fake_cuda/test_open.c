@@ -175,6 +175,16 @@ static void model_that_the_kernels_do_not_have_is_refused(void **state) {
   model->config.shape.ffn = 100;
   check_refused(model, &options, 0, ERROR_UNSUPPORTED, "FFN 100");
   model->config.shape = shape;
+  model->config.shape.widest = options.widths[0] = 8200;
+  check_refused(model, &options, 0, ERROR_UNSUPPORTED,
+                "rows of 8200 numbers; the cuda encoder takes up to 8192");
+  options = options_of(model);
+  model->config.shape = shape;
+  options.widths[0] = shape.widest;
+  model->config.modules.dense_count = 1;
+  model->config.dense[0] = (struct dense_config){shape.widest, 100, true, ACTIVATION_TANH};
+  check_refused(model, &options, 0, ERROR_UNSUPPORTED, "128 inputs and 100 outputs");
+  model->config.modules.dense_count = 0;
   options.precision = PRECISION_BF16;
   check_refused(model, &options, 0, ERROR_USAGE, "computes in fp16, not bf16");
   options.precision = PRECISION_AUTO;

@@ -15,6 +15,7 @@
 
 #define CLS "xlmr-cls-v3"
 #define MEAN "bert-mean-v6"
+#define DENSE "modules/dense"
 #define ANY_SEQUENCE (-2)
 
 /* Three sequences: the second has token 7, the last is an empty text. */
@@ -53,12 +54,12 @@ static void tensor_fill(struct world *world, const struct tensor **tensor, float
 }
 
 static void encoder_make(struct world *world) {
-  const int32_t hidden = world->model->config.shape.hidden;
+  const int32_t widest = world->model->config.shape.widest;
   const struct encoder_options options = {
-      .batch_tokens = 1024, .max_tokens = 64, .width_count = 2, .widths = {hidden, 8}};
+      .batch_tokens = 1024, .max_tokens = 64, .width_count = 2, .widths = {widest, 8}};
   world->encoder = encoder_cuda_open(world->model, &options, 0, &world->error);
   if (!world->encoder) fail_msg("%s", world->error.message);
-  for (int w = 0; w < 2; w++) assert_non_null(world->rows[w] = calloc(3, (size_t)hidden * 2));
+  for (int w = 0; w < 2; w++) assert_non_null(world->rows[w] = calloc(3, (size_t)widest * 2));
 }
 
 static void world_close(struct world *world) {
@@ -84,9 +85,9 @@ static void check_refused(struct world *world, const struct batch *batch, int32_
 }
 
 static void row_that_is_not_finite_names_its_sequence_and_the_embedding(void **state) {
-  static const char *const models[] = {CLS, MEAN};
+  static const char *const models[] = {CLS, MEAN, DENSE};
   (void)state;
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < 3; i++) {
     struct world world;
     world_open(&world, models[i]);
     encoder_make(&world);
@@ -103,9 +104,9 @@ static void row_that_is_not_finite_names_its_sequence_and_the_embedding(void **s
 
 /* fp16 can hold the weights, but not the inner activations that they cause. */
 static void overflow_names_the_first_layer_that_has_it(void **state) {
-  static const char *const models[] = {CLS, MEAN};
+  static const char *const models[] = {CLS, MEAN, DENSE};
   (void)state;
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < 3; i++)
     for (int32_t layer = 0; layer < 2; layer++) {
       struct world world;
       char phrase[64];
@@ -118,6 +119,17 @@ static void overflow_names_the_first_layer_that_has_it(void **state) {
       check_refused(&world, &three, ANY_SEQUENCE, phrase);
       world_close(&world);
     }
+}
+
+/* Weights of the second Dense module that give infinities in fp16; the first one's Tanh would hide them. */
+static void overflow_in_a_dense_module_names_the_module(void **state) {
+  struct world world;
+  (void)state;
+  world_open(&world, DENSE);
+  tensor_fill(&world, &world.model->dense[1].weight, 60000);
+  encoder_make(&world);
+  check_refused(&world, &three, ANY_SEQUENCE, "Dense module 1, counted from 0, is the first");
+  world_close(&world);
 }
 
 static void wrong_number_that_does_not_come_again_points_to_the_hardware(void **state) {
@@ -162,6 +174,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(row_that_is_not_finite_names_its_sequence_and_the_embedding),
       cmocka_unit_test(overflow_names_the_first_layer_that_has_it),
+      cmocka_unit_test(overflow_in_a_dense_module_names_the_module),
       cmocka_unit_test(wrong_number_that_does_not_come_again_points_to_the_hardware),
       cmocka_unit_test(zero_row_is_refused_unless_the_text_is_empty),
   };

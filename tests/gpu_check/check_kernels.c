@@ -129,10 +129,51 @@ static bool pool_check(struct kernel_case *this, enum pooled pooled, struct erro
   return true;
 }
 
+/* All modes in two launches: three modes' rows fit into the case's output, whatever its texts. */
+static bool modes_check(struct kernel_case *this, struct error *error) {
+  static const struct pooling poolings[] = {{3, {POOLING_MAX, POOLING_WEIGHTED_MEAN, POOLING_LAST_TOKEN}},
+                                            {3, {POOLING_MEAN_SQRT_LEN, POOLING_CLS, POOLING_MEAN}}};
+  static const char *const names[] = {"pooling, max, weighted, last", "pooling, sqrt, first, mean"};
+  const size_t count = 3 * (size_t)this->sequences * (size_t)this->hidden;
+  for (int i = 0; i < 2; i++) {
+    twin_pool_modes(this->input, this->offsets, this->sequences, this->hidden, &poolings[i], 1,
+                    this->expected);
+    if (!case_begin(this, count, error) ||
+        !cuda_check(kernel_pool_modes(this->input_device, this->offsets_device, this->sequences, this->hidden,
+                                      &poolings[i], 1, this->output_device, this->check->stream),
+                    error, "the kernel that pools in several modes") ||
+        !case_compare(this, names[i], count, TOLERANCE_POOL, error))
+      return false;
+  }
+  return true;
+}
+
+static bool activation_check(struct kernel_case *this, struct error *error) {
+  const size_t count = (size_t)this->tokens * (size_t)this->hidden;
+  for (int i = 0; activation_name((enum activation)i); i++) {
+    const enum activation activation = (enum activation)i;
+    char name[32];
+    snprintf(name, sizeof name, "activation %s", activation_name(activation));
+    memcpy(this->expected, this->input, count * sizeof(uint16_t));
+    twin_activate(activation, this->tokens, this->hidden, this->expected);
+    if (!case_begin(this, count, error) ||
+        !cuda_check(cudaMemcpyAsync(this->output_device, this->input_device, count * sizeof(uint16_t),
+                                    cudaMemcpyDeviceToDevice, this->check->stream),
+                    error, "copying an activation's input") ||
+        !cuda_check(
+            kernel_activate(activation, this->tokens, this->hidden, this->output_device, this->check->stream),
+            error, "the activation kernel") ||
+        !case_compare(this, name, count, TOLERANCE_POOL, error))
+      return false;
+  }
+  return true;
+}
+
 static bool case_check(struct kernel_case *this, struct error *error) {
   return embedding_check(this, error) && norm_check(this, error) && attention_check(this, error) &&
          first_rows_check(this, error) && pool_check(this, POOLED_FIRST, error) &&
-         pool_check(this, POOLED_GATHERED, error) && pool_check(this, POOLED_MEAN, error);
+         pool_check(this, POOLED_GATHERED, error) && pool_check(this, POOLED_MEAN, error) &&
+         modes_check(this, error) && activation_check(this, error);
 }
 
 bool check_kernels(struct check *check, struct error *error) {

@@ -19,7 +19,7 @@ static bool file_of(const char *folder, const char *name, char **data, size_t *s
 
 /* rows.npy, fp32, C order. */
 static bool rows_read(struct golden *golden, const char *folder, struct error *error) {
-  const size_t wanted = (size_t)golden->texts * (size_t)golden->model->config.shape.hidden * sizeof(float);
+  const size_t wanted = (size_t)golden->texts * (size_t)golden->model->config.shape.widest * sizeof(float);
   char *data = NULL;
   size_t size = 0, start = 0;
   if (!file_of(folder, "rows.npy", &data, &size, error)) return false;
@@ -30,7 +30,7 @@ static bool rows_read(struct golden *golden, const char *folder, struct error *e
   free(data);
   if (!fits)
     return error_set(error, ERROR_INPUT, "%s/rows.npy: expected %d rows of %d fp32 numbers", folder,
-                     golden->texts, golden->model->config.shape.hidden);
+                     golden->texts, golden->model->config.shape.widest);
   return golden->rows || error_set_memory(error, wanted, "golden rows");
 }
 
@@ -83,14 +83,14 @@ void golden_close(struct golden *golden) {
 }
 
 void golden_cut(struct golden *golden, int32_t tokens) {
-  const size_t hidden = (size_t)golden->model->config.shape.hidden;
+  const size_t widest = (size_t)golden->model->config.shape.widest;
   int32_t kept = 0, start = 0; /* start: the current text's; the previous text's new end has overwritten it */
   for (int32_t text = 0; text < golden->texts; text++) {
     const int32_t end = golden->offsets[text + 1], length = end - start;
     if (length <= tokens) {
       memmove(golden->ids + golden->offsets[kept], golden->ids + start, (size_t)length * sizeof(int32_t));
-      memmove(golden->rows + (size_t)kept * hidden, golden->rows + (size_t)text * hidden,
-              hidden * sizeof(float));
+      memmove(golden->rows + (size_t)kept * widest, golden->rows + (size_t)text * widest,
+              widest * sizeof(float));
       kept++;
       golden->offsets[kept] = golden->offsets[kept - 1] + length;
     }
@@ -111,7 +111,7 @@ int32_t golden_batch_end(const struct golden *golden, int32_t first, int32_t tok
 }
 
 double golden_cosine(const struct golden *golden, int32_t text, const uint16_t *row, int32_t width) {
-  const float *reference = golden->rows + (int64_t)text * golden->model->config.shape.hidden;
+  const float *reference = golden->rows + (int64_t)text * golden->model->config.shape.widest;
   double product = 0, a = 0, b = 0;
   for (int32_t i = 0; i < width; i++) {
     const double x = (double)half_to_float(row[i]), y = (double)reference[i];

@@ -9,7 +9,7 @@ struct golden {
   int32_t texts;
   int32_t *ids;     /* of all texts, end to end */
   int32_t *offsets; /* [texts + 1] */
-  float *rows;      /* [texts, hidden] */
+  float *rows;      /* [texts, widest] */
 };
 
 /* A zeroed struct is empty: golden_close accepts it. */

@@ -53,6 +53,7 @@ class Claim:
 
 
 CLAIMS = {
+    "activate": Claim(256, 4),
     "attention<32,1>": Claim(128, 5),
     "attention<32,2>": Claim(128, 2),
     "attention<64,1>": Claim(128, 4, 3),
@@ -67,6 +68,7 @@ CLAIMS = {
     "layer_norm<4>": Claim(256, 4),
     "layer_norm<8>": Claim(256, 2),
     "pool": Claim(256, 4),
+    "pool_modes": Claim(256, 4),
     "top_k_rows": Claim(256, 6),
     "top_k_score": Claim(64, 16),
     "top_k_select": Claim(256, 6),
@@ -79,6 +81,8 @@ INSTRUCTIONS = {
     "first_rows": [r"LDG\.E\.128", r"STG\.E\.128"],
     "layer_norm": [r"LDG\.E\.128", r"STG\.E\.128"],
     "pool": [r"LDG\.E\.128", r"STG\.E\.128", r"DFMA"],
+    "activate": [r"LDG\.E\.128", r"STG\.E\.128"],
+    "pool_modes": [r"LDG\.E\.128", r"STG\.E\.128"],
     "top_k_rows": [r"DFMA", r"LDG\.E\.U16", r"STG\.E\.U16"],
     "top_k_score": [r"LDG\.E\.128", r"FFMA"],
     "top_k_select": [r"LDG\.E\.128", r"STG\.E\.128", r"VOTE\.ANY", r"ATOMG?"],

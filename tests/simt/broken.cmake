@@ -126,6 +126,36 @@ broken(first_rows_border pool "${pool_files}" first_rows.cu
   [[if (i >= static_cast]]
   [[if (i > static_cast]])
 
+# --- Pooling in several modes, and activations -------------------------------------------------------------
+set(pool_modes_files activate.cu pool_modes.cu)
+broken(pool_modes_fold_barrier pool_modes "${pool_modes_files}" pool_modes.cu
+  [[__syncthreads(); /* all groups' results are there */]]
+  [[]])
+broken(pool_modes_mode_barrier pool_modes "${pool_modes_files}" pool_modes.cu
+  [[__syncthreads(); /* the next mode overwrites them */]]
+  [[]])
+broken(pool_modes_weight pool_modes "${pool_modes_files}" pool_modes.cu
+  [[static_cast<float>(t + 1)]]
+  [[static_cast<float>(t)]])
+broken(pool_modes_nan pool_modes "${pool_modes_files}" pool_modes.cu
+  [[x > result || isnan(x) ? x : result]]
+  [[x > result ? x : result]])
+broken(pool_modes_first pool_modes "${pool_modes_files}" pool_modes.cu
+  [[F == FOLD_MAX ? -INFINITY : 0.0f]]
+  [[0.0f]])
+broken(pool_modes_prompt_weights pool_modes "${pool_modes_files}" pool_modes.cu
+  [[(all - left_out) / 2]]
+  [[(all - 0 * left_out) / 2]])
+broken(pool_modes_empty pool_modes "${pool_modes_files}" pool_modes.cu
+  [[left <= 0 &&]]
+  [[left < 0 &&]])
+broken(activate_border pool_modes "${pool_modes_files}" activate.cu
+  [[if (i >= chunks) return;]]
+  [[if (i > chunks) return;]])
+broken(activate_relu pool_modes "${pool_modes_files}" activate.cu
+  [[x < 0 ? 0.0f : x]]
+  [[x > 0 ? x : 0.0f]])
+
 # --- Search ------------------------------------------------------------------------------------------------
 set(top_k_files top_k_rows.cu top_k_score.cu top_k_select.cu)
 broken(top_k_rows_lanes top_k "${top_k_files}" top_k_rows.cu

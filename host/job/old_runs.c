@@ -1,0 +1,150 @@
+#include "host/job/old_runs.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "io/clock.h"
+#include "io/file.h"
+#include "io/run/job_lock.h"
+
+#define INDEX_NAME "rows"
+#define INDEX_MEMORY ((size_t)64 << 20) /* for sorting; beyond it, files in the job's folder */
+
+/* True if both paths lead to one folder. */
+static bool is_same_folder(const char *a, const char *b) {
+  struct stat one, other;
+  return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+         one.st_ino == other.st_ino;
+}
+
+static bool old_run_open(const char *path, const char *out, struct manifest **manifest, struct error *error) {
+  if (!file_check_folder(path, error)) return false;
+  if (is_same_folder(path, out))
+    return error_set(error, ERROR_USAGE,
+                     "--reuse %s is --out itself: a run goes on where it stopped without --reuse; for a new "
+                     "archive give a new --out",
+                     path);
+  if (!job_lock_look(path, error) || !manifest_read(path, manifest, error)) return false;
+  if (!*manifest)
+    return error_set(error, ERROR_INPUT,
+                     "--reuse %s: it has no " MANIFEST_NAME ", so it is not the output of a run", path);
+  return (*manifest)->identity.settings.hashes ||
+         error_set(
+             error, ERROR_INPUT,
+             "--reuse %s: it has no hashes of its rows, because an older nina began it; embed once without "
+             "--reuse, and the run after that can copy",
+             path);
+}
+
+bool old_runs_open(struct old_runs *runs, const char *const *paths, int32_t count, const char *out,
+                   struct error *error) {
+  const size_t room = (size_t)count + 1;
+  *runs = (struct old_runs){.source = calloc(room, sizeof *runs->source),
+                            .manifest = calloc(room, sizeof *runs->manifest)};
+  if (!runs->source || !runs->manifest)
+    return error_set_memory(error, room * sizeof *runs->source, "the runs of --reuse");
+  for (; runs->count < count; runs->count++) {
+    struct manifest **manifest = &runs->manifest[runs->count];
+    const char *path = paths[runs->count];
+    if (!old_run_open(path, out, manifest, error)) return false;
+    runs->source[runs->count] =
+        (struct index_source){.out = path,
+                              .shard_count = (*manifest)->shards.count,
+                              .width = (*manifest)->identity.settings.widths.width[0]};
+  }
+  return true;
+}
+
+void old_runs_close(struct old_runs *runs) {
+  if (runs->reuse_begun) reuse_free(&runs->reuse);
+  row_index_close(runs->index);
+  for (int32_t i = 0; runs->manifest && i < runs->count; i++) manifest_free(runs->manifest[i]);
+  free(runs->manifest);
+  free(runs->source);
+  free(runs->index_path);
+  *runs = (struct old_runs){0};
+}
+
+static bool model_check(const char *out, const struct model_identity *then, const struct model_identity *now,
+                        struct error *error) {
+  char differences[600];
+  if (!model_identity_differences(then, "there", now, "now", differences, sizeof differences)) return true;
+  return error_set(error, ERROR_CONFLICT, "--reuse %s: its rows are of another model (\"%s\"): %s", out,
+                   then->name, differences);
+}
+
+/* Every class of the earlier run must be one of this run's, as far as rows go. */
+static bool class_check(const char *out, const struct compute_class *then, const struct compute_classes *now,
+                        struct error *error) {
+  struct compute_class own = {0}, old = compute_class_of_rows(then);
+  for (int32_t i = 0; i < now->count; i++) {
+    const struct compute_class rows = compute_class_of_rows(&now->item[i]);
+    if (i == 0) own = rows;
+    if (compute_classes_equal(&(struct compute_classes){&old, 1},
+                              &(struct compute_classes){(void *)(uintptr_t)&rows, 1}))
+      return true;
+  }
+  struct difference difference = {.then = "there", .now = "now"};
+  const char *phrase = compute_classes_compare("compute_class", &(struct compute_classes){&old, 1},
+                                               &(struct compute_classes){&own, 1}, &difference)
+                           ? difference_end(&difference)
+                           : NULL;
+  if (phrase)
+    error_set(error, ERROR_CONFLICT,
+              "--reuse %s: its rows were computed in another way, so they differ in their last bits: %s", out,
+              phrase);
+  else
+    error_set_memory(error, sizeof own, "a comparison");
+  difference_free(&difference);
+  return false;
+}
+
+bool old_runs_check(const struct old_runs *runs, const struct run_identity *identity, struct error *error) {
+  const int32_t width = identity->settings.widths.width[0];
+  for (int32_t i = 0; i < runs->count; i++) {
+    const char *out = runs->source[i].out;
+    const struct run_identity *then = &runs->manifest[i]->identity;
+    if (!model_check(out, &then->model, &identity->model, error)) return false;
+    for (int32_t c = 0; c < then->compute.count; c++)
+      if (!class_check(out, &then->compute.item[c], &identity->compute, error)) return false;
+    if (runs->source[i].width != width)
+      return error_set(
+          error, ERROR_CONFLICT,
+          "--reuse %s: its widest vectors have %d numbers, and this run's %d. A row is rounded at "
+          "its widest width, so cut from another one it would not be the same to the last bit: "
+          "pass the same widest of --widths (narrower ones may differ), or leave --reuse out",
+          out, runs->source[i].width, width);
+  }
+  return true;
+}
+
+bool old_runs_fingerprint(const struct old_runs *runs, char hash[33], struct error *error) {
+  return row_index_fingerprint(runs->source, runs->count, hash, error);
+}
+
+bool old_runs_index(struct old_runs *runs, const char *job_folder, char *sentence, size_t size,
+                    struct error *error) {
+  struct row_index_sums sums;
+  const int64_t start = clock_now();
+  char left_out[160] = "";
+  runs->index_path = file_join(job_folder, INDEX_NAME);
+  if (!runs->index_path) return error_set_memory(error, PATH_MAX, "a path");
+  if (!row_index_build(runs->index_path, runs->source, runs->count, INDEX_MEMORY, &sums, error)) return false;
+  if (sums.left_out > 0)
+    snprintf(left_out, sizeof left_out, " (%lld parts cannot be read and are left out)",
+             (long long)sums.left_out);
+  snprintf(sentence, size, "--reuse: %lld different rows in %lld parts can be copied%s; indexed in %.1f s",
+           (long long)sums.rows, (long long)sums.parts, left_out, (double)(clock_now() - start) / 1e9);
+  return true;
+}
+
+bool old_runs_map(struct old_runs *runs, const char *path, bool strict, struct error *error) {
+  runs->index = row_index_open(path, error);
+  if (!runs->index) return false;
+  reuse_init(&runs->reuse, runs->index, strict);
+  runs->reuse_begun = true;
+  return true;
+}
