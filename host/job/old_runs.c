@@ -27,7 +27,9 @@ static bool old_run_open(const char *path, const char *out, struct manifest **ma
                      "--reuse %s is --out itself: a run goes on where it stopped without --reuse; for a new "
                      "archive give a new --out",
                      path);
-  if (!job_lock_look(path, error) || !manifest_read(path, manifest, error)) return false;
+  if (!layout_check_links(path, error) || !job_lock_look(path, error) ||
+      !manifest_read(path, manifest, error))
+    return false;
   if (!*manifest)
     return error_set(error, ERROR_INPUT,
                      "--reuse %s: it has no " MANIFEST_NAME ", so it is not the output of a run", path);
@@ -46,14 +48,13 @@ bool old_runs_open(struct old_runs *runs, const char *const *paths, int32_t coun
                             .manifest = calloc(room, sizeof *runs->manifest)};
   if (!runs->source || !runs->manifest)
     return error_set_memory(error, room * sizeof *runs->source, "the runs of --reuse");
-  for (; runs->count < count; runs->count++) {
-    struct manifest **manifest = &runs->manifest[runs->count];
-    const char *path = paths[runs->count];
+  for (int32_t i = 0; i < count; i++) {
+    struct manifest **manifest = &runs->manifest[runs->count++];
+    const char *path = paths[i];
     if (!old_run_open(path, out, manifest, error)) return false;
-    runs->source[runs->count] =
-        (struct index_source){.out = path,
-                              .shard_count = (*manifest)->shards.count,
-                              .width = (*manifest)->identity.settings.widths.width[0]};
+    runs->source[i] = (struct index_source){.out = path,
+                                            .shard_count = (*manifest)->shards.count,
+                                            .width = (*manifest)->identity.settings.widths.width[0]};
   }
   return true;
 }
