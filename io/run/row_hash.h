@@ -5,8 +5,12 @@
  * tokenizer all show in the ids; the seed tells rows apart whose pooling leaves out another part. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define ROW_HASH_BYTES 16
 
 void row_hash(const int32_t *ids, int32_t tokens, int32_t prompt_tokens, unsigned char hash[ROW_HASH_BYTES]);
+
+/* XXH3-128 of any bytes, in the same form. */
+void row_hash_bytes(const void *bytes, size_t size, unsigned char hash[ROW_HASH_BYTES]);

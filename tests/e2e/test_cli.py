@@ -45,7 +45,7 @@ def check_golden(name: str, text: str) -> None:
     assert text == path.read_text()
 
 
-@pytest.mark.parametrize("command", ["", "embed", "eval", "search", "info", "verify", "tokenize"])
+@pytest.mark.parametrize("command", ["", "embed", "eval", "search", "info", "verify", "diff", "tokenize"])
 def test_help_is_as_agreed(command: str) -> None:
     text = nina(*command.split(), "--help").stdout
     check_golden(f"help-{command or 'nina'}.txt", text)
@@ -106,6 +106,7 @@ USAGE_ERRORS = {
     'progress: "lots" is none of auto, bar, json, none': ["embed", "--progress", "lots"],
     "name one folder: nina info DIR": ["info"],
     "name one output folder: nina verify OUT": ["verify", "a", "b"],
+    "name two output folders: nina diff OLD NEW": ["diff", "a"],
     "tokenize reads standard input and takes no INPUT: x": ["tokenize", "--model", "m", "x"],
     "--model is required (nina tokenize --help)": ["tokenize"],
 }
@@ -413,6 +414,7 @@ def test_info_describes_an_output(tmp_path: Path, shard: Path) -> None:
 ABSENT = {
     "info": "info none",
     "verify": "verify none",
+    "diff": "diff none none",
     "model of embed": "embed --model none --out out a.jsonl",
     "model of tokenize": "tokenize --model none",
     "model of search": "search --model none --vectors out q",

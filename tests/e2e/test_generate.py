@@ -9,7 +9,7 @@ import pytest
 
 from program import PROGRAM, USAGE, nina
 
-COMMANDS = ["embed", "search", "eval", "info", "verify", "tokenize"]
+COMMANDS = ["embed", "search", "eval", "info", "verify", "diff", "tokenize"]
 SHELLS = ["bash", "zsh", "fish"]
 
 

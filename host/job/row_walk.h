@@ -1,0 +1,25 @@
+/* Reads a stored run's rows in their order: ids and, if asked for, hashes and kept fields. */
+#pragma once
+
+#include "host/job/stored_run.h"
+#include "io/document.h"
+#include "io/run/id_line.h"
+#include "io/run/row_hash.h"
+
+/* One row. Strings are valid until the next row. */
+struct walked_row {
+  int64_t row; /* number in the run */
+  struct id_line id;
+  const unsigned char *hash; /* [ROW_HASH_BYTES]; NULL if not asked for */
+  struct span fields;        /* the line of fields/; absent if the run keeps none, or not asked for */
+};
+
+struct row_walk;
+
+/* `whole`: hashes and fields too. The run must outlive the walk. */
+struct row_walk *row_walk_open(const struct stored_run *run, bool whole, struct error *error);
+void row_walk_close(struct row_walk *walk);
+
+/* Gives row `row`, which must come after the row before; rows between are passed over. False on an error,
+ * also if the run has no such row. */
+bool row_walk_to(struct row_walk *walk, int64_t row, struct walked_row *found, struct error *error);
