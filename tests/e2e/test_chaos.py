@@ -59,6 +59,10 @@ class Corpus:
             first += count
         assert first == ROWS
         self.rows = null_rows(tokenize(texts), WIDTH)
+        # An earlier run that has half of the texts, in other places.
+        halves = write_shard(folder / "old.jsonl", (f'{{"text":"{text}"}}' for text in texts[::-2]))
+        self.old = folder / "old"
+        embed(self.old, halves, **OPTIONS)
 
     def check(self, out: Path) -> None:
         """Every row exactly once, in order, equal to its text's hash; no other files; verify finds nothing."""
@@ -122,7 +126,8 @@ def attempt(rng: random.Random, out: Path, corpus: Corpus) -> bool:
     faults = [random_fault(rng) if rng.random() < 0.3 else None for _ in range(count)]
     groups = [Ranks(1, fault=fault) for fault in faults]
     rate = rng.choice([None, None, 200_000])
-    job = start(out, *corpus.shards, ranks=groups, null_rate=rate, grace=2, **OPTIONS)
+    reuse = rng.choice([None, corpus.old])  # each start with or without: the bytes are the same
+    job = start(out, *corpus.shards, ranks=groups, null_rate=rate, grace=2, reuse=reuse, **OPTIONS)
     struck = None
     if rng.random() < 0.7:
         time.sleep(rng.uniform(0.2, 2.0))
