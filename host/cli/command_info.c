@@ -67,7 +67,8 @@ const struct command command_info = {
     .usage = "nina info [--json] [--tokenizer NAME] DIR\n"
              "nina info [--json] --devices",
     .about = "Describes a model (its folder, or org/name in the Hugging Face cache), an output folder of nina, or the\n"
-             "machine's CUDA cards.",
+             "machine's CUDA cards. Of a model: its size, pooling, Dense modules, input, widths, similarity, prompts,\n"
+             "tokenizer and identity.",
     .options = specs,
     .operands = OPERANDS_FOLDERS,
     .run = info_command,

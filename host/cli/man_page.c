@@ -119,7 +119,8 @@ void man_page_main(FILE *stream) {
       stream,
       "nina embeds text in bulk: sharded JSONL in, compressed fp16 vectors out, one set per "
       "Matryoshka width.\n"
-      "It reads model folders as sentence-transformers saves them, computes on CPUs and NVIDIA cards, "
+      "It reads model folders as sentence-transformers saves them (a BERT-like encoder, any pooling, "
+      "Dense modules), computes on CPUs and NVIDIA cards, "
       "alone or\nas many ranks under mpirun, and goes on where it was stopped.");
   fputs(".SH COMMANDS\n", stream);
   for (const struct command *const *command = commands; *command; command++) {

