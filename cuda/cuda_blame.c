@@ -18,14 +18,14 @@ static bool rows_judge(struct cuda_slot *slot, const struct cuda_rows *rows, enu
   return ok;
 }
 
-/* `firsts`: the state holds only the first token's row of each sequence. */
+/* `firsts`: the state holds only each sequence's first row. */
 static bool state_judge(struct cuda_slot *slot, bool firsts, enum row_verdict verdict, bool *wrong,
                         struct error *error) {
   const struct cuda_rows state = {slot->state, slot->forward->shape.hidden, !firsts};
   return rows_judge(slot, &state, verdict, wrong, error);
 }
 
-/* If the layers were right: looks at the pooled rows and at each Dense module's. */
+/* Looks for the fault after the layers: in the pooled rows, then in each Dense module's rows. */
 static bool module_find(struct cuda_slot *slot, enum row_verdict verdict, int32_t *layer, bool *wrong,
                         struct error *error) {
   const struct cuda_forward *forward = slot->forward;

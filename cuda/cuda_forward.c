@@ -1,4 +1,4 @@
-/* The forward pass of a batch whose ids and offsets are on the card. */
+/* The forward pass for a batch whose ids and offsets are on the card. */
 #include <math.h>
 
 #include "cuda/check.h"
@@ -49,8 +49,8 @@ static bool first_rows(struct cuda_slot *slot, const uint16_t *x, uint16_t *y, s
                     error, "the kernel that gathers first tokens");
 }
 
-/* Keeps only the rows of the sequences' first tokens in context and state. Context's rows go to the memory of
- * qkv. The state's rows go first to the memory of context, which is free then, and then back to the state. */
+/* Keeps only each sequence's first row in context and state. Context's rows go to qkv's memory. The state's
+ * rows go first to context's memory, which is free by then, and then back to the state. */
 static bool firsts_keep(struct cuda_slot *slot, struct error *error) {
   const size_t bytes = (size_t)slot->sequences * (size_t)slot->forward->shape.hidden * sizeof(uint16_t);
   slot->rows = slot->sequences;
@@ -94,7 +94,7 @@ int32_t cuda_forward_columns(const struct cuda_forward *forward) {
   return most;
 }
 
-/* Lays the rows of all widths into scratch, one width after the other. */
+/* Gives all widths' rows a place in scratch, one width after the other. */
 static void widths_lay(struct cuda_slot *slot, const int32_t *list, int32_t count,
                        struct kernel_widths *widths) {
   size_t offset = 0;
@@ -124,7 +124,7 @@ bool cuda_slot_judge(struct cuda_slot *slot, const struct cuda_rows *rows, struc
   return widths_compute(slot, rows, 0, &widths, error);
 }
 
-/* If only first tokens are used, the state holds just their rows. */
+/* If the model pools first tokens only, the state already holds just the pooled rows. */
 bool cuda_slot_pool_modes(struct cuda_slot *slot, int32_t prompt_tokens, struct cuda_rows *rows,
                           struct error *error) {
   const struct model_shape *shape = &slot->forward->shape;

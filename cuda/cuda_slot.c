@@ -21,7 +21,7 @@ static size_t widths_sum(const struct cuda_forward *forward) {
 
 /* --- Memory --------------------------------------------------------------------------------------------- */
 
-/* Bytes of each part of a slot's device memory. The input's part also has room for the verdicts. */
+/* Bytes for each part in a slot's device memory. The input's part also has room for the verdicts. */
 struct slot_sizes {
   size_t workspace, input, tiles, state, qkv, rows, pooled, scratch;
 };
@@ -35,7 +35,7 @@ static struct slot_sizes slot_measure(const struct cuda_forward *forward) {
   const size_t state = align_up(tokens * hidden * sizeof(uint16_t), ALIGNMENT);
   const size_t qkv = align_up(3 * tokens * hidden * sizeof(uint16_t), ALIGNMENT);
   const size_t wide = align_up(tokens * columns * sizeof(uint16_t), ALIGNMENT) + WIDTHS_MAX * ROW_ALIGNMENT;
-  /* The rows of all widths (or whole rows, for cuda_slot_judge), then two buffers of pooled rows. */
+  /* All widths' rows (or whole rows, for cuda_slot_judge), then two buffers for pooled rows. */
   const size_t most = (size_t)cuda_forward_columns(forward);
   const size_t pooled = align_up(tokens * most * sizeof(uint16_t), ALIGNMENT);
   const size_t numbers = widths_sum(forward) > most ? widths_sum(forward) : most;

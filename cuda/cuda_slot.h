@@ -1,4 +1,4 @@
-/* One slot of the CUDA encoder: a stream (or a share of one), an event, and memory with room for the largest
+/* One slot in the CUDA encoder: a stream (or a share in one), an event, and memory with room for the largest
  * batch, allocated once. After the start each batch needs one copy up, the launches, one copy down for each
  * width, and one wait. */
 #pragma once
@@ -7,7 +7,7 @@
 #include "cuda/cuda_weights.h"
 #include "host/model/encoder.h"
 
-/* Shared by all slots of an encoder; immutable while the slots run. */
+/* Shared by an encoder's slots; immutable while the slots run. */
 struct cuda_forward {
   struct model_shape shape;
   struct dense_config dense[DENSE_MAX]; /* [dense_count] */
@@ -20,7 +20,7 @@ struct cuda_forward {
 
 struct cuda_slot;
 
-/* Bytes of device memory that a slot takes. */
+/* Device memory that a slot takes, in bytes. */
 size_t cuda_slot_bytes(const struct cuda_forward *forward);
 
 /* number: index among the encoder's slots, from 0. */
@@ -39,9 +39,9 @@ bool cuda_slot_wait(struct cuda_slot *slot, uint16_t *const *rows, struct error 
 /* As encoder_blamed. */
 int32_t cuda_slot_blamed(const struct cuda_slot *slot);
 
-/* Times the products of an idle slot that has its weights, and appends the result to `products`
- * (cuda/gemm_tuning.h). */
+/* Times an idle slot's products (cuda/gemm_tuning.h), and appends the result to `products`. The weights must
+ * be on the card. */
 bool cuda_slot_tune(struct cuda_slot *slot, json_t *products, struct error *error);
 
-/* Makes the products use the result of cuda_slot_tune. */
+/* Makes the products use what cuda_slot_tune found. */
 bool cuda_slot_use_tuning(struct cuda_slot *slot, const json_t *products, struct error *error);

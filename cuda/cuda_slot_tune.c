@@ -1,4 +1,4 @@
-/* Times a slot's products (cuda/gemm_tuning.h) on the slot's own memory and the weights of layer 0. */
+/* Times a slot's products (cuda/gemm_tuning.h) on the slot's own memory and layer 0's weights. */
 #include <stdlib.h>
 
 #include "cuda/check.h"
@@ -8,9 +8,9 @@
 #define TEXT_TOKENS 64
 #define STRIDE 7919 /* a prime, so that the ids come from all parts of the word table */
 
-/* Runs one batch of made-up texts, as large as a batch may be. The slot's memory then holds numbers as large
- * as in a real run. The size of the numbers matters: it changes the card's power, and so the card's speed.
- * The rows are not used. */
+/* Runs one batch with made-up texts, as large as a batch may be. The slot's memory then holds numbers as
+ * large as in a real run. How large the numbers are matters: larger numbers change the card's power, and so
+ * the card's speed. The rows are not used. */
 static bool memory_fill(struct cuda_slot *slot, struct error *error) {
   const struct model_shape *shape = &slot->forward->shape;
   const int32_t tokens = slot->forward->batch_tokens, room = shape->positions - shape->first_position;

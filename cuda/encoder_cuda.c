@@ -14,8 +14,8 @@
 #include "io/json_parse.h"
 
 #define SLOTS 2
-/* About 480 texts of 68 tokens. So many rows fill a card of 132 multiprocessors many times over with
- * cuBLASLt's tiles, so the last, partly filled wave of tiles costs little. */
+/* About 480 texts with 68 tokens each. So many rows make cuBLASLt's tiles fill a card's 132 multiprocessors
+ * many times over, so the last, partly filled wave costs little. */
 #define BATCH_TOKENS 32768
 #define BATCH_TOKENS_MAX (1 << 20) /* every index into [tokens, 4 · 2048] stays below 2^33, in 64 bits */
 #define BATCH_TOKENS_STEP 1024
@@ -90,7 +90,7 @@ static const struct encoder_vtable encoder_cuda_vtable = {
     .blamed = encoder_cuda_blamed,
 };
 
-/* cuBLASLt takes multiples of 8, and the last kernel a row that fits into shared memory. */
+/* cuBLASLt takes multiples of 8, and kernel_pool takes a row that fits into shared memory. */
 static bool modules_check(const struct model *model, const struct encoder_options *options,
                           struct error *error) {
   const struct model_config *config = &model->config;
@@ -109,7 +109,7 @@ static bool modules_check(const struct model *model, const struct encoder_option
   return true;
 }
 
-/* Checks the limits of the kernels and of cuBLASLt's fp16 paths. */
+/* Checks the limits that the kernels and cuBLASLt's fp16 paths have. */
 static bool shape_check(const struct model *model, struct error *error) {
   const struct model_shape *shape = &model->config.shape;
   if (shape->hidden % 8 != 0 || shape->hidden > KERNEL_HIDDEN_MAX || shape->ffn % 8 != 0)

@@ -1,15 +1,15 @@
-/* The kernels of the CUDA encoder and of the search, as the host sees them: one launcher in C for each
- * kernel, without CUDA C.
+/* The CUDA encoder's and the search's kernels, as the host sees them: one launcher in C for each kernel,
+ * without CUDA C.
  *
  * fp16 is uint16_t here, as everywhere on the host. Pointers are device memory, aligned to 16 bytes, unless
  * their comment says that they are on the host. Activations are row-major [tokens, columns], which cuBLASLt
  * calls a column-major [columns, tokens]. Sequences lie end to end without padding; offsets [sequences + 1]
- * holds the first token of each sequence, and offsets[sequences] == tokens.
+ * holds each sequence's first token, and offsets[sequences] == tokens.
  *
- * A launcher checks sizes and alignment. If they are wrong, it returns cudaErrorInvalidValue, otherwise the
- * status of the launch. An error inside the kernel shows at the stream's next wait, as always with CUDA.
- * Launchers neither allocate nor wait. The result for a row does not depend on the rows around it, on the
- * batch, or on the order in which blocks run.
+ * A launcher checks sizes and alignment. If they are wrong, the launcher returns cudaErrorInvalidValue,
+ * otherwise the launch's status. An error inside the kernel shows at the stream's next wait, as always with
+ * CUDA. Launchers neither allocate nor wait. The result for a row does not depend on the rows around it, on
+ * the batch, or on the order in which blocks run.
  *
  * Supported: hidden a multiple of 8 up to KERNEL_HIDDEN_MAX; head sizes 32, 64 and 128. */
 #pragma once
@@ -28,11 +28,11 @@ extern "C" {
 #endif
 
 #define KERNEL_HIDDEN_MAX 2048
-#define KERNEL_WIDTH_MAX 8192 /* of a row: its fp32 and fp16 numbers fill the 48 KiB of shared memory */
+#define KERNEL_WIDTH_MAX 8192 /* a longer row's fp32 and fp16 numbers exceed the 48 KiB of shared memory */
 #define KERNEL_WIDTHS_MAX 16
 
 /* y = (x - mean) / sqrt(variance + epsilon) · weight + bias. The two vectors stay fp32: they are read from
- * the cache, and rounding them would cost more than it saves. */
+ * the cache, and rounding costs more than it saves. */
 struct kernel_norm {
   const float *weight, *bias; /* [hidden] fp32 */
   float epsilon;
@@ -58,24 +58,25 @@ cudaError_t kernel_embedding(const struct kernel_embedding_tables *tables, const
 cudaError_t kernel_layer_norm(const struct kernel_norm *norm, const uint16_t *x, int32_t tokens,
                               int32_t hidden, uint16_t *y, cudaStream_t stream);
 
-/* One block's share of the attention of one head: `rows` queries of one sequence against all its keys. */
+/* One block's share in one head's attention: `rows` queries from one sequence against all the sequence's
+ * keys. */
 struct __attribute__((aligned(16))) attention_tile {
-  int32_t first;  /* index in the batch of the sequence's first token */
-  int32_t tokens; /* of the sequence */
-  int32_t query;  /* index in the sequence of the tile's first query */
+  int32_t first;  /* the sequence's first token, as an index in the batch */
+  int32_t tokens; /* the sequence's length */
+  int32_t query;  /* the tile's first query, as an index in the sequence */
   int32_t unused; /* zero; pads the tile to one 16-byte load */
 };
 
-/* How the attention of one batch is cut into tiles. All layers use the same plan. */
+/* How one batch's attention is cut into tiles. All layers use the same plan. */
 struct attention_plan {
   int32_t rows;  /* queries in a tile: 64, or 128 if sequences are long */
   int32_t tiles; /* Σ ceil(length / rows) over the sequences */
 };
 
-/* Makes the plan of a batch; `offsets` is on the host. */
+/* Makes a batch's plan; `offsets` is on the host. */
 struct attention_plan attention_plan_make(const int32_t *offsets, int32_t sequences, int32_t head_size);
 
-/* Largest number of tiles of any batch with at most `tokens` tokens and `sequences` sequences. Each sequence
+/* The most tiles that a batch with at most `tokens` tokens and `sequences` sequences can have. Each sequence
  * has at least one tile. */
 int32_t attention_tiles_max(int32_t tokens, int32_t sequences);
 
@@ -83,29 +84,28 @@ int32_t attention_tiles_max(int32_t tokens, int32_t sequences);
 cudaError_t kernel_attention_tiles(const struct attention_plan *plan, const int32_t *offsets,
                                    int32_t sequences, struct attention_tile *tiles, cudaStream_t stream);
 
-/* context[t, h] = Σ_s softmax_s(scale · q[t, h] · k[s, h]) v[s, h], s over the tokens of t's sequence.
+/* context[t, h] = Σ_s softmax_s(scale · q[t, h] · k[s, h]) v[s, h], s over the tokens in t's sequence.
  *
  * qkv      [tokens, 3, heads, head_size] fp16
  * tiles    [plan.tiles], as kernel_attention_tiles has written it for this plan
  * context  [tokens, heads, head_size] fp16
- * scale    of the logits, above zero: 1 / sqrt(head_size)
+ * scale    factor for the logits, above zero: 1 / sqrt(head_size)
  *
- * The logits and the sums are fp32; the softmax's weights are rounded to fp16, and divided by the sum of the
- * rounded ones. A row's bits do not depend on the plan. */
+ * The logits and the sums are fp32; the softmax's weights are rounded to fp16, and divided by the rounded
+ * weights' sum. A row's bits do not depend on the plan. */
 cudaError_t kernel_attention(const struct attention_plan *plan, const struct attention_tile *tiles,
                              const uint16_t *qkv, int32_t heads, int32_t head_size, float scale,
                              uint16_t *context, cudaStream_t stream);
 
-/* y [sequences, hidden] fp16 = x[offsets[s]]: the row of each sequence's first token, from x [tokens,
- * hidden] fp16. CLS pooling needs only these rows after the attention of the last layer. So the rows are
- * gathered from the attention's result and from the residual, and the rest of the last layer computes only
- * these rows. */
+/* y [sequences, hidden] fp16 = x[offsets[s]]: each sequence's first row, from x [tokens, hidden] fp16. CLS
+ * pooling needs only these rows after the last layer's attention. So the rows are gathered from the
+ * attention's result and from the residual, and the last layer then computes only these rows. */
 cudaError_t kernel_first_rows(const uint16_t *x, const int32_t *offsets, int32_t sequences, int32_t hidden,
                               uint16_t *y, cudaStream_t stream);
 
-/* pooled [sequences, pooling->count · hidden] fp16 = each mode's row of each sequence, side by side, without
- * the first prompt_tokens of each sequence (host/cpu/pool.h says how). Sums are fp32. state [tokens, hidden]
- * fp16, the last layer's output. */
+/* pooled [sequences, pooling->count · hidden] fp16 = each sequence's row in each mode, the modes side by
+ * side, without the sequence's first prompt_tokens tokens (host/cpu/pool.h says how). Sums are fp32. state
+ * [tokens, hidden] fp16 is the last layer's output. */
 cudaError_t kernel_pool_modes(const uint16_t *state, const int32_t *offsets, int32_t sequences,
                               int32_t hidden, const struct pooling *pooling, int32_t prompt_tokens,
                               uint16_t *pooled, cudaStream_t stream);
@@ -114,12 +114,12 @@ cudaError_t kernel_pool_modes(const uint16_t *state, const int32_t *offsets, int
 cudaError_t kernel_activate(enum activation activation, int32_t rows, int32_t columns, uint16_t *values,
                             cudaStream_t stream);
 
-/* Output of each width. */
+/* Each width's output. */
 struct kernel_widths {
   int32_t count;                     /* 1 … KERNEL_WIDTHS_MAX */
   int32_t width[KERNEL_WIDTHS_MAX];  /* strictly decreasing; width[0] ≤ hidden, KERNEL_WIDTH_MAX */
   uint16_t *rows[KERNEL_WIDTHS_MAX]; /* rows[w] [sequences, width[w]] fp16 */
-  int32_t *verdicts; /* [sequences] enum row_verdict of each sequence's rows; NULL: not wanted */
+  int32_t *verdicts; /* [sequences] enum row_verdict for each sequence's rows; NULL: not wanted */
 };
 
 /* Pools each sequence, cuts the vector to each width, normalises it and rounds it to fp16.
@@ -131,8 +131,8 @@ struct kernel_widths {
  *   mean     false: the first token's row; true: the fp32 mean of the rows, without the first
  *            prompt_tokens of each sequence (all zero if no row is left)
  *
- * For the same pooled fp32 vector, all rows equal those of host/model/widths.h bit for bit (a NaN is a NaN,
- * but may have other bits). */
+ * For the same pooled fp32 vector, all rows equal host/model/widths.h's rows bit for bit (a NaN is a NaN, but
+ * may have other bits). */
 cudaError_t kernel_pool(const uint16_t *state, const int32_t *offsets, int32_t sequences, int32_t hidden,
                         bool mean, int32_t prompt_tokens, const struct kernel_widths *widths,
                         cudaStream_t stream);
@@ -150,7 +150,7 @@ static inline int32_t top_k_stride(int32_t width) {
  *   narrow  [rows, top_k_stride(width)] fp16: the row itself if width is stored_width, otherwise the result
  *           of width_derive (host/model/widths.h), bit for bit (a NaN is a NaN); then zeros.
  *           NULL, if width is stored_width: the stored rows are used as they are
- *   norm    [rows] fp32: the length of the cut row, to 1 in 1,000; NaN if the row holds a NaN */
+ *   norm    [rows] fp32: the cut row's length, to 1 in 1,000; NaN if the row holds a NaN */
 cudaError_t kernel_top_k_rows(const uint16_t *stored, int32_t stored_width, int32_t rows, int32_t width,
                               uint16_t *narrow, float *norm, cudaStream_t stream);
 
@@ -162,17 +162,17 @@ cudaError_t kernel_top_k_rows(const uint16_t *stored, int32_t stored_width, int3
  *   norm         [passages] fp32
  *   least, slack [columns] fp32
  *   candidates   [capacity]: query, passage and the product's score, in any order; .astray 0
- *   found        is raised by the number of candidates, including those without room; there are fewer than
- *                2^32 scores, so found cannot overflow */
+ *   found        is raised by the candidate count, including candidates without room; there are fewer
+ *                than 2^32 scores, so found cannot overflow */
 cudaError_t kernel_top_k_select(const float *scores, const float *norm, const float *least,
                                 const float *slack, int32_t passages, int32_t queries, int32_t columns,
                                 struct top_k_candidate *candidates, int32_t capacity, uint32_t *found,
                                 cudaStream_t stream);
 
 /* candidates[c].score = Σ query[i] · passage[i] by fp32 fused multiply-adds from zero, in the order i = 0 …
- * stride - 1. This is the score of host/retrieval/top_k.h, because the zeros at the end of a row do not
- * change a sum. On entry, .score is the product's score. .astray becomes 1 if the new score is finite and
- * not |old - new| ≤ slack[query] · norm[passage], otherwise 0.
+ * stride - 1. This is host/retrieval/top_k.h's score, because the zeros at a row's end do not change a sum.
+ * On entry, .score is the product's score. .astray becomes 1 if the new score is finite and not |old - new| ≤
+ * slack[query] · norm[passage], otherwise 0.
  *
  *   rows     [passages, stride] fp16
  *   queries  [queries, stride] fp16; stride a multiple of 8

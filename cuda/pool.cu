@@ -1,4 +1,4 @@
-/* Turns the last layer into the rows of every width in one launch: pool, cut, normalise, round.
+/* Turns the last layer into every width's rows in one launch: pool, cut, normalise, round.
  *
  *   state    [tokens, hidden] fp16
  *   rows[w]  [sequences, width[w]] fp16; width[0] is the widest
@@ -8,12 +8,12 @@
  * 1. x = the first token's row, or the mean of the rows, cut to width[0], fp32, in shared memory. For the
  *    mean, a thread sums 8 columns. Groups of threads divide the tokens among themselves. The groups' sums
  *    are then added in order.
- * 2. h = fp16(x · s), s = 1 / sqrt(Σ x²) with the sum in fp64 over the eight lanes of host/model/widths.h, in
- *    the order of the lanes. So h has the same bits as on the CPU for the same x.
+ * 2. h = fp16(x · s), s = 1 / sqrt(Σ x²) with the sum in fp64 over host/model/widths.h's eight lanes, in
+ *    lane order. So h has the same bits as on the CPU for the same x.
  * 3. For every narrower width, fp16(h · s) with s from the fp64 sum over h. One warp computes each width. The
  *    sum is exact, so any order is right.
- * 4. The sums give the verdict: the sum over x is finite only if all of x is finite, and the narrowest row's
- *    sum is zero only if the whole row is zero. The warp of the narrowest width writes the verdict.
+ * 4. The sums give the verdict: the sum over x is finite only if all x are finite, and the narrowest row's
+ *    sum is zero only if the whole row is zero. The narrowest width's warp writes the verdict.
  *
  * Traffic:   cls 2 · width[0] bytes a sequence, mean 2 · width[0] bytes a token; 2 · Σ width written.
  * Occupancy: 8 warps a block, at most 64 registers: 4 blocks on an SM. */
@@ -23,7 +23,7 @@
 #define WARPS 8
 #define THREADS (WARPS * WARP_LANES)
 #define CHUNK 8     /* fp16 numbers in 16 bytes */
-#define SUM_LANES 8 /* LANES of host/model/widths.c */
+#define SUM_LANES 8 /* as LANES in host/model/widths.c */
 
 /* The token rows that make a sequence's vector. */
 struct token_span {
@@ -39,7 +39,7 @@ __device__ __forceinline__ struct token_span span_pooled(const int32_t *offsets,
   return {static_cast<int64_t>(first) + prompt_tokens, max(tokens - prompt_tokens, 0)};
 }
 
-/* x [groups, columns] fp32: the sum over tokens g, g + groups, … of the span in row g. */
+/* x [groups, columns] fp32: row g is the sum over the span's tokens g, g + groups, …. */
 __device__ __forceinline__ void groups_sum(const uint16_t *state, int hidden, struct token_span span,
                                            int columns, int groups, float *x) {
   const int chunks = columns / CHUNK;
@@ -56,7 +56,7 @@ __device__ __forceinline__ void groups_sum(const uint16_t *state, int hidden, st
   }
 }
 
-/* x [columns] = the total of the groups' sums, divided by the count. */
+/* x [columns] = the groups' sums, added up and divided by the count. */
 __device__ __forceinline__ void groups_mean(int columns, int groups, int count, float *x) {
   for (int i = threadIdx.x; i < columns; i += THREADS) {
     float sum = x[i];
@@ -69,8 +69,8 @@ __device__ __forceinline__ float inverse_norm(double squares) {
   return squares == 0 ? 0.0f : static_cast<float>(1.0 / sqrt(squares));
 }
 
-/* Σ x[0:width]² in every thread: all warps do the same work. The product of two fp32 numbers is exact in
- * fp64, so a fused multiply-add gives the same bits as a separate sum. */
+/* Σ x[0:width]² in every thread: all warps do the same work. A product of two fp32 numbers is exact in fp64,
+ * so a fused multiply-add gives the same bits as a separate sum. */
 __device__ __forceinline__ double squares_widest(const float *x, int width, int lane) {
   double sum = 0;
   for (int i = lane % SUM_LANES; i < width; i += SUM_LANES) sum = fma(double(x[i]), double(x[i]), sum);
@@ -89,7 +89,7 @@ __device__ __forceinline__ uint16_t half_round(float value) {
   return static_cast<uint16_t>(floats_to_halves(value, 0.0f));
 }
 
-/* One warp derives the row of one narrower width. h is in shared memory. Returns the sum of h's squares. */
+/* One warp derives one narrower width's row. h is in shared memory. Returns the sum of h's squares. */
 __device__ __forceinline__ double row_derive(const uint16_t *h, int width, int lane, uint16_t *row) {
   double sum = 0;
   for (int i = lane; i < width; i += WARP_LANES) {
@@ -134,7 +134,7 @@ __global__ void __launch_bounds__(THREADS)
   __syncthreads();
   uint16_t *const widest = widths.rows[0] + static_cast<int64_t>(sequence) * width;
   for (int i = threadIdx.x; i < width; i += THREADS) widest[i] = h[i];
-  double narrowest = squares; /* sum of squares for the last width of this warp */
+  double narrowest = squares; /* sum of squares for this warp's last width */
   for (int w = 1 + warp; w < widths.count; w += WARPS)
     narrowest = row_derive(h, widths.width[w], lane,
                            widths.rows[w] + static_cast<int64_t>(sequence) * widths.width[w]);

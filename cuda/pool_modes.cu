@@ -4,9 +4,9 @@
  *   state    [tokens, hidden] fp16
  *   pooled   [sequences, pooling.count · hidden] fp16
  *
- * A block takes a sequence and computes one mode after the other. In the first token's and the last token's
- * row a thread copies 8 columns at a time. For the other modes a thread folds 8 columns, fp32. Groups of
- * threads divide the tokens among themselves; the groups' results are then folded in order, in shared memory.
+ * A block takes a sequence and computes one mode after the other. For the first or the last token's row, a
+ * thread copies 8 columns at a time. For the other modes, a thread folds 8 columns in fp32. Groups of threads
+ * divide the tokens among themselves; the groups' results are then folded in order, in shared memory.
  *
  * Traffic:   2 · hidden bytes a token for each mode that reads all tokens; 2 · hidden · count written.
  * Occupancy: 8 warps a block, at most 64 registers: 4 blocks on an SM. */
@@ -19,15 +19,15 @@
 /* How a mode folds its tokens. */
 enum fold { FOLD_SUM, FOLD_WEIGHTED, FOLD_MAX };
 
-/* One column's next number. A comparison with a NaN is false, so a NaN is looked for by itself. */
+/* One column's next number. A comparison with a NaN is false, so isnan looks for a NaN. */
 template <fold F>
 __device__ __forceinline__ float number_fold(float result, float x) {
   if (F == FOLD_MAX) return x > result || isnan(x) ? x : result;
   return result + x;
 }
 
-/* x [groups, columns] fp32: tokens first + g, first + g + groups, … below `tokens`, folded, in row g. The
- * weight of a token is its place in the sequence, from 1. */
+/* x [groups, columns] fp32: row g folds tokens first + g, first + g + groups, … below `tokens`. A token's
+ * weight is the token's place in the sequence, from 1. */
 template <fold F>
 __device__ __forceinline__ void groups_fold(const uint16_t *rows, int hidden, int first, int tokens,
                                             int groups, float *x) {
@@ -68,7 +68,7 @@ __device__ __forceinline__ void mode_fold(const uint16_t *rows, int hidden, int 
   groups_fold<F>(rows, hidden, first, tokens, groups, x);
   __syncthreads(); /* all groups' results are there */
   groups_join<F>(x, hidden, groups, divisor, pooled);
-  __syncthreads(); /* the next mode overwrites them */
+  __syncthreads(); /* the next mode overwrites the groups' results */
 }
 
 /* row NULL: zeros. */
@@ -77,7 +77,7 @@ __device__ __forceinline__ void row_copy(const uint16_t *row, int hidden, uint16
     store16(pooled + i, row ? load16(row + i) : make_uint4(0, 0, 0, 0));
 }
 
-/* Σ t for t = first + 1 … tokens: the weights. Below 2^53, so exact in fp64. */
+/* The weights' sum: Σ t for t = first + 1 … tokens. The sum is below 2^53, so exact in fp64. */
 __device__ __forceinline__ float weights_sum(int first, int tokens) {
   const double all = double(tokens) * (tokens + 1.0), left_out = double(first) * (first + 1.0);
   return static_cast<float>((all - left_out) / 2);

@@ -72,14 +72,14 @@ void twin_attention_query(const float *q, const float *k, const float *v, int32_
   for (int32_t i = 0; spread && i < head_size; i++) spread[i] /= sum;
 }
 
-/* part [tokens, head_size] fp32 = q, k or v of one head. The rows in `from` are `stride` numbers apart. */
+/* part [tokens, head_size] fp32 = one head's q, k or v. The rows in `from` are `stride` numbers apart. */
 static void part_convert(const uint16_t *from, int32_t tokens, int32_t stride, int32_t head_size,
                          float *part) {
   for (int64_t t = 0; t < tokens; t++)
     for (int32_t i = 0; i < head_size; i++) part[t * head_size + i] = half_to_float(from[t * stride + i]);
 }
 
-/* One head of one tile. Scratch: part (q, k and v) [3, tile.tokens, head_size], weight [tile.tokens]. */
+/* One head for one tile. Scratch: part (q, k and v) [3, tile.tokens, head_size], weight [tile.tokens]. */
 static void attention_tile(const struct attention_tile *tile, int32_t rows, const uint16_t *qkv,
                            int32_t hidden, int32_t head_size, float scale, float *part, double *weight,
                            uint16_t *context) {
@@ -120,7 +120,7 @@ void twin_first_rows(const uint16_t *x, const int32_t *offsets, int32_t sequence
     memcpy(y + s * hidden, x + (int64_t)offsets[s] * hidden, (size_t)hidden * sizeof *y);
 }
 
-/* One number of a mode: `column` points to it in the sequence's first row. */
+/* Pools one column in one mode; `column` points to the column's number in the sequence's first row. */
 static double column_pool(enum pooling_mode mode, const uint16_t *column, int32_t hidden, int32_t tokens,
                           int32_t prompt_tokens) {
   double sum = 0, weights = 0, top = -INFINITY;
@@ -166,7 +166,7 @@ void twin_activate(enum activation activation, int32_t rows, int32_t columns, ui
     values[i] = half_from_float(activation_apply(activation, half_to_float(values[i])));
 }
 
-/* x [width] = the mean of `count` rows, in fp32. The kernel's contract does not fix the order of the sum, so
+/* x [width] = the mean of `count` rows, in fp32. The kernel's contract does not say in which order to sum, so
  * the twin sums in fp64. */
 static void rows_mean(const uint16_t *rows, int32_t count, int32_t hidden, int32_t width, float *x) {
   for (int32_t i = 0; i < width; i++) {

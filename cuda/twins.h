@@ -1,6 +1,6 @@
-/* Plain C twins of the kernels (cuda/kernels.h): the same arguments without the stream, and all memory on
+/* The kernels' twins in plain C (cuda/kernels.h): the same arguments without the stream, and all memory on
  * the host. The tests compare the kernels with the twins. The tests' fake CUDA runtime also runs the twins
- * in place of the kernels. The code is simple, so that a reader can check it: each result is summed in fp64
+ * instead of the kernels. The code is simple, so that a reader can check it: each result is summed in fp64
  * and rounded at the end. */
 #pragma once
 
@@ -24,9 +24,9 @@ void twin_attention_tiles(const struct attention_plan *plan, const int32_t *offs
 bool twin_attention(const struct attention_plan *plan, const struct attention_tile *tiles,
                     const uint16_t *qkv, int32_t heads, int32_t head_size, float scale, uint16_t *context);
 
-/* One query of one head of twin_attention, not rounded: q [head_size], k and v [tokens, head_size] fp32,
- * weight [tokens] scratch, out [head_size]. spread [head_size], if not NULL, gets softmax · |v|: the effect
- * of a relative error of all weights. */
+/* One query at one head, as in twin_attention but not rounded: q [head_size], k and v [tokens, head_size]
+ * fp32, weight [tokens] scratch, out [head_size]. spread [head_size], if not NULL, gets softmax · |v|: the
+ * effect of a relative error in all weights. */
 void twin_attention_query(const float *q, const float *k, const float *v, int32_t tokens, int32_t head_size,
                           float scale, double *weight, double *out, double *spread);
 
@@ -41,7 +41,7 @@ void twin_activate(enum activation activation, int32_t rows, int32_t columns, ui
 void twin_pool(const uint16_t *state, const int32_t *offsets, int32_t sequences, int32_t hidden, bool mean,
                int32_t prompt_tokens, const struct kernel_widths *widths);
 
-/* Twins of the search's kernels. The norm is exact; a derived row is the host's own (host/model/widths.h). */
+/* The search kernels' twins. The norm is exact; a derived row is the host's own (host/model/widths.h). */
 void twin_top_k_rows(const uint16_t *stored, int32_t stored_width, int32_t rows, int32_t width,
                      uint16_t *narrow, float *norm);
 
