@@ -43,14 +43,14 @@ struct engine {
   enum tokenizer_engine name;
   struct tokenizer *tokenizer;
   struct token_encoder *encoder;
-  int32_t *ids; /* [count] of the last line */
+  int32_t *ids; /* [count] for the last line */
   int32_t count;
 };
 
 struct tokenize_work {
   int32_t max_tokens;
   struct engine engine[2];
-  int engines; /* 2: to compare */
+  int engines; /* 2 if two tokenizers are compared */
   int64_t lines, different;
   struct text output; /* the last line's */
 };
@@ -84,7 +84,7 @@ static bool engines_agree(const struct tokenize_work *work) {
   return one->count == other->count && !memcmp(one->ids, other->ids, (size_t)one->count * sizeof *one->ids);
 }
 
-/* Prints the ids of one text, or, to compare, what differs. */
+/* Prints one text's ids, or with --compare how the two tokenizers differ. */
 static bool text_print(struct tokenize_work *work, const char *text, size_t length, int64_t number,
                        struct error *error) {
   const bool compares = work->engines > 1;

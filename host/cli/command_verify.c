@@ -18,7 +18,7 @@
 #include "io/text.h"
 
 struct verify_arguments {
-  struct deep_options deep; /* deep.parts 0: not deep; deep.compute.threads counts for both */
+  struct deep_options deep; /* deep.parts 0: not deep; deep.compute.threads is for both verifications */
   bool help;
 };
 
@@ -59,7 +59,7 @@ static void record_note(struct findings *findings, const struct finding *finding
   const int64_t named = findings->records < RECORDS_NAMED ? findings->records : RECORDS_NAMED;
   for (int64_t i = 0; i < named; i++)
     if (strcmp(findings->named[i], path) == 0) return;
-  /* All findings of one part come one after the other. */
+  /* One part's findings come one after the other. */
   if (findings->records > 0 && finding->shard == findings->last_shard &&
       finding->block == findings->last_block)
     return;
@@ -120,10 +120,10 @@ static void print_repair(const struct findings *findings) {
     say_line(stdout, "repair     foreign files are no part of the run: remove them, or leave them");
 }
 
-/* Progress of --deep: a line now and then, so that the log of a night stays readable. */
+/* --deep's progress: a line now and then, so that a night's log stays readable. */
 struct deep_watch {
   struct findings *findings;
-  int64_t next; /* clock_now() of the next line */
+  int64_t next; /* clock_now() when the next line is due */
 };
 
 #define DEEP_INTERVAL INT64_C(10000000000) /* ns */
@@ -154,7 +154,7 @@ static void deep_print(const struct verify_arguments *arguments, const struct de
            (long long)report->same, report->same == 1 ? "is" : "are");
 }
 
-/* Embeds parts again after the plain verification. From here on a signal ends the work in order. */
+/* Embeds parts again after the plain verification. From then on a signal ends the work in order. */
 static bool deep_run(const struct verify_arguments *arguments, struct verify_deep *deep,
                      struct findings *findings, struct error *error) {
   struct deep_report report;

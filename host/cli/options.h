@@ -25,12 +25,12 @@ enum option_type {
 
 #define OPTION_LIST_MAX 64
 
-/* The values of an option that may be given several times. Those of the command line replace those of an .ini
- * file. */
+/* Values of an option that may be given several times. Values on the command line replace an .ini file's
+ * values. */
 struct option_list {
   const char *item[OPTION_LIST_MAX];
   int32_t count;
-  bool inherited; /* the values are a file's */
+  bool inherited; /* the values are from a file */
 };
 
 /* One row in a command's table. Tables use designated initialisers. */
@@ -55,10 +55,10 @@ struct option_spec {
  * core). Each thread costs memory, so a larger number is taken as a typing error. */
 #define OPTION_THREADS_MAX 768
 
-/* The choices' names, in the order of enum precision and of enum tokenizer_engine. */
+/* The choices' names, in the order of enum precision and enum tokenizer_engine. */
 extern const char *const option_precisions[], *const option_tokenizers[];
 
-/* Of --tokenizer. */
+/* --tokenizer's help. */
 #define OPTION_TOKENIZER_HELP                              \
   "auto: sentence-transformers' ids; sentencepiece: the\n" \
   "library over the whole text, as fairseq has it"

@@ -75,8 +75,8 @@ static void on_bus_error(int number, siginfo_t *info, void *context) {
   signal(number, SIG_DFL); /* the fault comes again and ends the process */
 }
 
-/* oneDNN does not look whether each of its allocations succeeded (host/cpu/onednn.cpp), and then uses an
- * object at address 0. Any other such fault is a fault of the program, which must leave a core. */
+/* oneDNN does not check all its allocations (host/cpu/onednn.cpp). If an unchecked one fails, oneDNN uses an
+ * object at address 0. Any other fault is nina's own and must leave a core. */
 static void on_segmentation_fault(int number, siginfo_t *info, void *context) {
   (void)context;
   const bool nothing = info->si_code == SEGV_MAPERR && (uintptr_t)info->si_addr < NOTHING_ENDS;

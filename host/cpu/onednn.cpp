@@ -28,14 +28,14 @@ static bool has_room_for_code() {
   return true;
 }
 
-/* Calls of oneDNN that this thread is in. A signal handler reads it. */
+/* How many oneDNN calls this thread is in. A signal handler reads this number. */
 static thread_local volatile sig_atomic_t calls;
 
 bool onednn_runs_here(void) {
   return calls > 0;
 }
 
-/* A call, from its beginning to its end, by exception or not. */
+/* Lives from a call's beginning to its end, also if the end is an exception. */
 struct call_mark {
   call_mark() {
     calls = calls + 1;

@@ -7,7 +7,7 @@
 #include "host/cpu/pool.h"
 
 /* Sequences go through the layers in groups of at most this many tokens, so that a large batch does not push
- * a group's state out of the caches. A longer sequence is a group of its own. */
+ * a group's state out of the caches. A longer sequence forms its own group. */
 #define GROUP_TOKENS 1024
 
 struct slot {
@@ -15,14 +15,14 @@ struct slot {
   struct gemm_thread *thread;
   int32_t capacity;    /* tokens */
   float *state;        /* [capacity, hidden]: the residual stream, fp32 in every precision */
-  uint16_t *copy;      /* [capacity, hidden]: the same in bf16, input of the products; NULL in fp32 */
+  uint16_t *copy;      /* [capacity, hidden]: the same in bf16, the products' input; NULL in fp32 */
   void *projected;     /* [capacity, 3, heads, head_size] in the precision, like the next two */
   void *context;       /* [capacity, hidden] */
   void *inner;         /* [FORWARD_ROWS, ffn] */
   float *addend;       /* [FORWARD_ROWS, hidden] */
   void *scratch;       /* attention's */
   int32_t pooled_rows; /* 1, or DENSE_ROWS if there are Dense modules */
-  float *pooled;       /* [pooled_rows, the most columns of the pooled row and of the Dense modules] */
+  float *pooled;       /* [pooled_rows, the most columns that a pooled row or a Dense module's row has] */
   float *dense;        /* the same; NULL without Dense modules */
 };
 
@@ -91,7 +91,7 @@ void slot_close(struct slot *slot) {
   free(slot);
 }
 
-/* Row `row` of activations in the encoder's precision. */
+/* Activation row `row` in the encoder's precision. */
 static void *row_at(const struct slot *slot, void *rows, int64_t row, int64_t columns) {
   const int64_t size = slot->forward->precision == PRECISION_BF16 ? sizeof(uint16_t) : sizeof(float);
   return (char *)rows + row * columns * size;
@@ -106,8 +106,7 @@ static const void *input_at(const struct slot *slot, int64_t row) {
   return slot->copy ? (const void *)copy_at(slot, row) : slot->state + row * slot->forward->shape.hidden;
 }
 
-/* The number of pieces into which `tokens` rows are cut: nearly equal, none above FORWARD_ROWS, so no row is
- * padding. */
+/* How many pieces `tokens` rows are cut into: nearly equal, none above FORWARD_ROWS, so no row is padding. */
 static int64_t pieces_of(int64_t tokens) {
   return (tokens + FORWARD_ROWS - 1) / FORWARD_ROWS;
 }
@@ -126,8 +125,8 @@ static bool project(struct slot *slot, const struct layer_weights *layer, int64_
   return true;
 }
 
-/* Attention in every sequence. If `first_only`, only the first token of each sequence is a query, and context
- * has one row per sequence. */
+/* Attention in every sequence. If `first_only`, only each sequence's first token is a query, and context has
+ * one row per sequence. */
 static void attend(struct slot *slot, const int32_t *offsets, int32_t sequences, bool first_only) {
   const struct forward *forward = slot->forward;
   const struct model_shape *shape = &forward->shape;
@@ -146,7 +145,7 @@ static void attend(struct slot *slot, const int32_t *offsets, int32_t sequences,
   }
 }
 
-/* The rest of a layer after attention, for one piece. Rows do not depend on each other, so the wide inner
+/* Runs the layer's steps after attention, for one piece. Rows do not depend on each other, so the wide inner
  * activations stay in the cache. */
 static bool transform(struct slot *slot, const struct layer_weights *layer, int64_t first, int32_t rows,
                       struct error *error) {
@@ -173,7 +172,7 @@ static bool transform(struct slot *slot, const struct layer_weights *layer, int6
   return true;
 }
 
-/* Moves the state of the sequences' first tokens to rows 0 … count - 1. */
+/* Moves each sequence's first row in the state to rows 0 … count - 1. */
 static void firsts_gather(struct slot *slot, const int32_t *offsets, int32_t count) {
   const int64_t hidden = slot->forward->shape.hidden;
   for (int64_t s = 1; s < count; s++)
@@ -197,11 +196,11 @@ static bool layer_run(struct slot *slot, const struct layer_weights *layer, cons
   return true;
 }
 
-/* Checks the rows after each layer and each Dense module, for a group of one sequence. */
+/* Checks the rows after each layer and each Dense module, for a group with one sequence. */
 struct layer_watch {
   enum row_verdict verdict; /* verdict on the sequence's row */
   int32_t columns;          /* columns of the sequence's row that the verdict is about */
-  bool whole;               /* other columns of the rows at hand reach these columns too */
+  bool whole;               /* check all columns: a Dense module follows, and mixes them */
   int32_t first;            /* first layer whose rows have the fault, or ROW_LAYER_… */
 };
 
@@ -222,7 +221,7 @@ static void state_watch(const struct slot *slot, struct layer_watch *watch, int3
   rows_watch(slot->state, rows, slot->forward->shape.hidden, watch, layer);
 }
 
-/* Runs sequences first … first + count - 1 of the batch through all layers. watch: NULL except for
+/* Runs the batch's sequences first … first + count - 1 through all layers. watch: NULL except for
  * slot_blame. */
 static bool group_run(struct slot *slot, const struct batch *batch, int32_t first, int32_t count,
                       struct layer_watch *watch, struct error *error) {
@@ -245,8 +244,8 @@ static bool group_run(struct slot *slot, const struct batch *batch, int32_t firs
   return true;
 }
 
-/* Pools sequences first … first + count - 1 of a group with these offsets into slot->pooled. If only first
- * tokens are used, the state holds one row per sequence. */
+/* Pools a group's sequences first … first + count - 1 into slot->pooled; `offsets` are the group's. If only
+ * first tokens are used, the state holds one row per sequence. */
 static void sequences_pool(struct slot *slot, const int32_t *offsets, int32_t first, int32_t count,
                            int32_t prompt_tokens) {
   const struct model_shape *shape = &slot->forward->shape;

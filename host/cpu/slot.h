@@ -4,7 +4,7 @@
 #include "host/cpu/weights.h"
 #include "host/model/row_verdict.h"
 
-/* State shared by all slots of an encoder; immutable while they run. */
+/* Shared by an encoder's slots; immutable while the slots run. */
 struct forward {
   struct model_shape shape;
   struct weights weights;

@@ -91,7 +91,7 @@ static bool layer_pack(struct weights *weights, const struct layer *from, struct
   return to->output;
 }
 
-/* Without a bias the product gets one of zeros. */
+/* If there is no bias, the product gets a bias of zeros. */
 static bool dense_pack(struct gemm_engine *engine, const struct dense_config *config,
                        const struct linear *from, struct dense_weights *to, struct error *error) {
   const struct gemm_shape shape = {config->outputs, config->inputs, DENSE_ROWS, PRECISION_FP32, true};

@@ -34,8 +34,8 @@ struct weights {
 
 /* Reads and converts every tensor except the word table. Products take up to max_rows rows; `precision` is
  * FP32 or BF16. In BF16 the projections and the intermediate layer give bf16; the outputs added to the state
- * are fp32. The Dense modules' products are fp32 always: one row a text costs nothing beside a text's tokens,
- * and a rounded row would be further from the model's. They take up to DENSE_ROWS rows. */
+ * are fp32. The Dense modules' products are always fp32 and take up to DENSE_ROWS rows: one row per text
+ * costs nothing beside the text's tokens, and a rounded row would be further from the model's. */
 #define DENSE_ROWS 64
 
 bool weights_open(struct weights *weights, const struct model *model, enum precision precision,
