@@ -15,7 +15,6 @@
 
 #include <stdint.h>
 
-#include "host/flow/reuse.h"
 #include "host/model/encoder.h"
 #include "host/model/tokenizer.h"
 #include "host/ranks/ranks.h"
@@ -37,6 +36,8 @@ struct flow_options {
   bool hashes;         /* rows' hashes are stored, and equal rows of a block encoded once */
   bool standard_input; /* this run reads standard input, and checks all of it against its record */
 };
+
+struct reuse; /* host/flow/reuse.h */
 
 /* The parts that the flow uses; the caller keeps them, and they must outlive the flow. */
 struct flow_parts {

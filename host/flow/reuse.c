@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/model/row_verdict.h"
 #include "host/model/widths.h"
 #include "io/file.h"
 #include "io/npy_zst.h"
@@ -152,28 +153,43 @@ static int64_t stretch_length(const struct reuse_reader *reader, int64_t first) 
   return count;
 }
 
-/* Copies a stretch of rows at every width. A row counts only if its hash stands beside it. */
+static const char *part_source(const struct reuse_reader *reader, int32_t part) {
+  return row_index_source(reader->reuse->index, row_index_part(reader->reuse->index, part)->source);
+}
+
+/* Fills the row's narrower widths, and marks it. False if the row could not be stored. */
+static bool row_take(struct flow_block *work, int32_t number, const struct flow_options *options) {
+  struct flow_row *row = &work->row[number];
+  const int32_t last = options->width_count - 1;
+  const uint16_t *widest = work->vectors[0] + (size_t)number * (size_t)options->widths[0];
+  for (int32_t w = 1; w <= last; w++)
+    width_derive(widest, options->widths[w], work->vectors[w] + (size_t)number * (size_t)options->widths[w]);
+  const uint16_t *narrowest = work->vectors[last] + (size_t)number * (size_t)options->widths[last];
+  const enum row_verdict verdict = row_judge(widest, options->widths[0], narrowest, options->widths[last]);
+  if (!row_passes(verdict, row->tokens, options->prompt_tokens)) return false;
+  row->source = ROW_REUSED;
+  work->reused_rows++;
+  work->reused_tokens += row->tokens;
+  return true;
+}
+
+/* Copies a stretch of rows at every width, if their hashes stand beside them. */
 static bool stretch_copy(struct reuse_reader *reader, const struct wanted_row *wanted, int64_t count,
-                         struct flow_block *work, const int32_t *widths, int32_t width_count,
-                         struct error *error) {
-  const struct open_part *open = part_open(reader, wanted->from.part, widths[0], error);
-  uint16_t *widest = work->vectors[0] + (size_t)wanted->to * (size_t)widths[0];
+                         struct flow_block *work, const struct flow_options *options, struct error *error) {
+  const int32_t part = wanted->from.part, width = options->widths[0];
+  const struct open_part *open = part_open(reader, part, width, error);
   if (!open) return false;
   if (memcmp(open->hash + (size_t)wanted->from.row * ROW_HASH_BYTES,
              work->hash + (size_t)wanted->to * ROW_HASH_BYTES, (size_t)count * ROW_HASH_BYTES) != 0)
-    return error_set(error, ERROR_INPUT, "%s has changed since this run began",
-                     row_index_source(reader->reuse->index,
-                                      row_index_part(reader->reuse->index, wanted->from.part)->source));
-  if (!npy_zst_reader_read(open->vectors, wanted->from.row, count, widest, error)) return false;
-  for (int64_t i = 0; i < count; i++) {
-    struct flow_row *row = &work->row[wanted->to + i];
-    for (int32_t w = 1; w < width_count; w++)
-      width_derive(widest + i * widths[0], widths[w],
-                   work->vectors[w] + (size_t)(wanted->to + i) * (size_t)widths[w]);
-    row->source = ROW_REUSED;
-    work->reused_rows++;
-    work->reused_tokens += row->tokens;
-  }
+    return error_set(error, ERROR_INPUT, "%s has changed since this run began", part_source(reader, part));
+  if (!npy_zst_reader_read(open->vectors, wanted->from.row, count,
+                           work->vectors[0] + (size_t)wanted->to * (size_t)width, error))
+    return false;
+  for (int32_t i = 0; i < count; i++)
+    if (!row_take(work, wanted->to + i, options))
+      return error_set(error, ERROR_INPUT,
+                       "%s has a row that is not finite, or all zero though its text is not",
+                       part_source(reader, part));
   return true;
 }
 
@@ -185,12 +201,12 @@ static void trouble_note(struct reuse *reuse, const struct error *error) {
   pthread_mutex_unlock(&reuse->lock);
 }
 
-bool reuse_rows(struct reuse_reader *reader, struct flow_block *work, const int32_t *widths,
-                int32_t width_count, struct error *error) {
+bool reuse_rows(struct reuse_reader *reader, struct flow_block *work, const struct flow_options *options,
+                struct error *error) {
   if (!rows_look_up(reader, work, error)) return false;
   for (int64_t first = 0, count; first < reader->count; first += count) {
     count = stretch_length(reader, first);
-    if (stretch_copy(reader, reader->wanted + first, count, work, widths, width_count, error)) continue;
+    if (stretch_copy(reader, reader->wanted + first, count, work, options, error)) continue;
     if (reader->reuse->strict || error->code == ERROR_MEMORY) return error_prefix(error, "--reuse");
     trouble_note(reader->reuse, error);
   }

@@ -2,11 +2,13 @@
  *
  * A row is looked up by its hash in an index (io/run/row_index.h). Its vector is read from the earlier run's
  * widest file, if the hash that stands beside it there is the same; narrower widths are derived from it, as
- * the encoder derives them. So the bytes are those that the encoder would have made. */
+ * the encoder derives them. So the bytes are those that the encoder would have made. A row that could not be
+ * stored is not copied. */
 #pragma once
 
 #include <pthread.h>
 
+#include "host/flow/flow.h"
 #include "host/flow/flow_block.h"
 #include "io/run/row_index.h"
 
@@ -31,5 +33,5 @@ void reuse_reader_close(struct reuse_reader *reader);
 
 /* Of the block's rows that are to be encoded, fills the vectors of those that the index has, marks them as
  * ROW_REUSED, and counts them. work->vectors must have room. False if memory runs out, and if `strict`. */
-bool reuse_rows(struct reuse_reader *reader, struct flow_block *work, const int32_t *widths,
-                int32_t width_count, struct error *error);
+bool reuse_rows(struct reuse_reader *reader, struct flow_block *work, const struct flow_options *options,
+                struct error *error);

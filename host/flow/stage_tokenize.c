@@ -2,6 +2,7 @@
 #include "host/flow/block_tokenizer.h"
 #include "host/flow/equal_rows.h"
 #include "host/flow/pack.h"
+#include "host/flow/reuse.h"
 #include "host/flow/stages.h"
 
 /* One thread's tools. */
@@ -19,8 +20,7 @@ static bool tokenize_block(struct flow *flow, const struct tokenizing *tools, st
     return error_set_memory(error, (size_t)work->rows * 2 * sizeof *work->table, "a block's equal rows");
   if (!flow_block_reserve_vectors(work, options->widths, options->width_count))
     return error_set_memory(error, (size_t)work->rows * 2 * (size_t)options->widths[0], "a block's vectors");
-  if (tools->reuse && !reuse_rows(tools->reuse, work, options->widths, options->width_count, error))
-    return false;
+  if (tools->reuse && !reuse_rows(tools->reuse, work, options, error)) return false;
   return pack_batches(work, flow->parts.encoder->info.batch_tokens) ||
          error_set_memory(error, (size_t)work->tokens * sizeof *work->packed, "a block's batches");
 }

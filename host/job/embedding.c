@@ -1,6 +1,5 @@
 #include "host/job/embedding.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,32 +208,25 @@ static bool check_old(const struct embedding *run, const struct run_identity *id
   return ranks_rank(run->ranks) > 0 || old_runs_check(&run->old, identity, error);
 }
 
-/* Rank 0 builds the index, unless there is nothing left to do, and says where it is. */
-static bool index_make(struct embedding *run, void **path, size_t *size, struct error *error) {
+/* Rank 0 builds the index. */
+static bool index_make(struct embedding *run, struct error *error) {
   char sentence[300];
-  if (ranks_rank(run->ranks) > 0) return true;
-  if (!run_log_complete(run->log)) {
-    if (!old_runs_index(&run->old, run_log_job_folder(run->log), sentence, sizeof sentence, error))
-      return false;
-    notice(run->callbacks, run->ranks, "%s", sentence);
-  }
-  *path = strdup(run->old.index_path ? run->old.index_path : "");
-  *size = *path ? strlen(*path) + 1 : 0;
-  return *path || error_set_memory(error, PATH_MAX, "a path");
+  if (!old_runs_index(&run->old, run_log_job_folder(run->log), sentence, sizeof sentence, error))
+    return false;
+  notice(run->callbacks, run->ranks, "%s", sentence);
+  return true;
 }
 
+/* All ranks map rank 0's index, unless there is nothing left to do. */
 static bool open_index(struct embedding *run, struct error *error) {
-  void *path = NULL;
-  size_t size = 0;
-  if (run->options->reuse_count == 0) return true;
-  bool ok = ranks_agree(run->ranks, index_make(run, &path, &size, error), error) &&
-            ranks_share(run->ranks, &path, &size, error);
-  if (ok)
-    ok = ranks_agree(
-        run->ranks,
-        *(char *)path == '\0' || old_runs_map(&run->old, path, rows_depend_on_batches(run), error), error);
-  free(path);
-  return ok;
+  const bool first = ranks_rank(run->ranks) == 0;
+  bool wanted = run->options->reuse_count > 0 && first && !run_log_complete(run->log);
+  ranks_share_into(run->ranks, &wanted, sizeof wanted);
+  return !wanted || (ranks_agree(run->ranks, !first || index_make(run, error), error) &&
+                     ranks_agree(run->ranks,
+                                 old_runs_map(&run->old, run_log_job_folder(run->log),
+                                              rows_depend_on_batches(run), error),
+                                 error));
 }
 
 bool embedding_prepare(struct embedding *run, struct error *error) {

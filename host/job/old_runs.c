@@ -65,7 +65,6 @@ void old_runs_close(struct old_runs *runs) {
   for (int32_t i = 0; runs->manifest && i < runs->count; i++) manifest_free(runs->manifest[i]);
   free(runs->manifest);
   free(runs->source);
-  free(runs->index_path);
   *runs = (struct old_runs){0};
 }
 
@@ -126,24 +125,29 @@ bool old_runs_fingerprint(const struct old_runs *runs, char hash[33], struct err
   return row_index_fingerprint(runs->source, runs->count, hash, error);
 }
 
-bool old_runs_index(struct old_runs *runs, const char *job_folder, char *sentence, size_t size,
+bool old_runs_index(const struct old_runs *runs, const char *job_folder, char *sentence, size_t size,
                     struct error *error) {
   struct row_index_sums sums;
   const int64_t start = clock_now();
   char left_out[160] = "";
-  runs->index_path = file_join(job_folder, INDEX_NAME);
-  if (!runs->index_path) return error_set_memory(error, PATH_MAX, "a path");
-  if (!row_index_build(runs->index_path, runs->source, runs->count, INDEX_MEMORY, &sums, error)) return false;
+  char *path = file_join(job_folder, INDEX_NAME);
+  if (!path) return error_set_memory(error, PATH_MAX, "a path");
+  const bool ok = row_index_build(path, runs->source, runs->count, INDEX_MEMORY, &sums, error);
+  free(path);
+  if (!ok) return false;
   if (sums.left_out > 0)
-    snprintf(left_out, sizeof left_out, " (%lld parts cannot be read and are left out)",
-             (long long)sums.left_out);
+    snprintf(left_out, sizeof left_out, " (%lld part%s cannot be read and %s left out)",
+             (long long)sums.left_out, sums.left_out == 1 ? "" : "s", sums.left_out == 1 ? "is" : "are");
   snprintf(sentence, size, "--reuse: %lld different rows in %lld parts can be copied%s; indexed in %.1f s",
            (long long)sums.rows, (long long)sums.parts, left_out, (double)(clock_now() - start) / 1e9);
   return true;
 }
 
-bool old_runs_map(struct old_runs *runs, const char *path, bool strict, struct error *error) {
+bool old_runs_map(struct old_runs *runs, const char *job_folder, bool strict, struct error *error) {
+  char *path = file_join(job_folder, INDEX_NAME);
+  if (!path) return error_set_memory(error, PATH_MAX, "a path");
   runs->index = row_index_open(path, error);
+  free(path);
   if (!runs->index) return false;
   reuse_init(&runs->reuse, runs->index, strict);
   runs->reuse_begun = true;

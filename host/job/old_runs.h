@@ -12,7 +12,6 @@ struct old_runs {
   struct index_source *source; /* [count] */
   struct manifest **manifest;  /* [count] */
   int32_t count;
-  char *index_path;
   struct row_index *index;
   struct reuse reuse;
   bool reuse_begun;
@@ -32,9 +31,9 @@ bool old_runs_check(const struct old_runs *runs, const struct run_identity *iden
 bool old_runs_fingerprint(const struct old_runs *runs, char hash[33], struct error *error);
 
 /* Builds the index in the job's folder. *sentence [size] says for people what it holds. */
-bool old_runs_index(struct old_runs *runs, const char *job_folder, char *sentence, size_t size,
+bool old_runs_index(const struct old_runs *runs, const char *job_folder, char *sentence, size_t size,
                     struct error *error);
 
-/* Maps the index at `path`; afterwards runs->reuse can be given to a flow. Any rank. `strict` as in struct
- * reuse. */
-bool old_runs_map(struct old_runs *runs, const char *path, bool strict, struct error *error);
+/* Maps the index in the job's folder; afterwards runs->reuse can be given to a flow. Any rank. `strict` as in
+ * struct reuse. */
+bool old_runs_map(struct old_runs *runs, const char *job_folder, bool strict, struct error *error);

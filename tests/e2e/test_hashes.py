@@ -114,8 +114,9 @@ def test_verify_reads_the_hashes(tmp_path: Path) -> None:
     assert "it holds 20 hashes of 16 bytes; its part's record says 40" in said
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("options", [{"batch_tokens": 64}, {"batch_tokens": 4096}, {"block_lines": 7}, {"threads": 3}, {"reverse": True}])
-def test_row_does_not_depend_on_its_batch(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_row_does_not_depend_on_its_batch(tmp_path: Path, options: dict[str, Any], precision: str) -> None:
     texts = make_texts(300, 5, longest=40)
     model = GOLDEN / "bert-mean-v6"
     rows = {}
@@ -123,7 +124,7 @@ def test_row_does_not_depend_on_its_batch(tmp_path: Path, options: dict[str, Any
         order = texts[::-1] if more.get("reverse") else texts
         shard = write_shard(tmp_path / f"{name}.jsonl", [{"text": text} for text in order])
         more = {key: value for key, value in more.items() if key != "reverse"}
-        embed(tmp_path / name, shard, model=model, device="cpu", precision="fp32", **({"block_lines": 100, "threads": 1} | more))
+        embed(tmp_path / name, shard, model=model, device="cpu", precision=precision, **({"block_lines": 100, "threads": 1} | more))
         width = Output(tmp_path / name).manifest()["settings"]["widths"][0]
         rows[name] = dict(zip(order, (row.tobytes() for row in Output(tmp_path / name).vectors(width)), strict=True))
     assert rows["one"] == rows["other"]
