@@ -7,6 +7,7 @@
 
 #include "host/model/config_file.h"
 #include "io/file.h"
+#include "io/shell_word.h"
 
 #define WEIGHTS_FILE "model.safetensors"
 #define WEIGHTS_INDEX "model.safetensors.index.json"
@@ -88,21 +89,32 @@ out:
   return done;
 }
 
-/* Last component of the model's name: "org/name" is no folder's. */
-static const char *folder_suggest(const struct model *model) {
-  const char *slash = strrchr(model->config.name, '/');
-  return slash ? slash + 1 : model->config.name;
+/* Weights that scripts/convert-model converts. The new folder is called like the model, without its "org/".
+ */
+static bool pickle_refuse(const char *folder, const struct model *model, const char *expected,
+                          struct error *error) {
+  const char *name = model->config.name, *slash = strrchr(name, '/');
+  struct text command = {0};
+  text_append_string(&command, "scripts/convert-model ");
+  text_append_word(&command, model->config.folder);
+  text_append_string(&command, " models/");
+  text_append_word(&command, slash ? slash + 1 : name);
+  if (command.failed)
+    error_set_memory(error, strlen(folder), "a command");
+  else
+    error_set(
+        error, ERROR_UNSUPPORTED,
+        "%s: the weights are in pytorch_model.bin; expected %s; this command makes a folder with them: %.*s",
+        folder, expected, (int)command.size, command.bytes);
+  text_free(&command);
+  return false;
 }
 
 /* Returns false with what the folder has in the place of `expected`. */
 static bool weights_refuse(const char *folder, const struct model *model, const char *expected,
                            struct error *error) {
   if (file_exists_in(folder, "pytorch_model.bin") || file_exists_in(folder, "pytorch_model.bin.index.json"))
-    return error_set(
-        error, ERROR_UNSUPPORTED,
-        "%s: the weights are in pytorch_model.bin; expected %s; this command makes a folder with "
-        "them: scripts/convert-model %s models/%s",
-        folder, expected, model->config.folder, folder_suggest(model));
+    return pickle_refuse(folder, model, expected, error);
   return error_set(error, ERROR_INPUT, "%s: no weights; expected %s", folder, expected);
 }
 

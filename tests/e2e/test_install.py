@@ -52,5 +52,9 @@ def test_configurations_and_scripts_come_along(prefix: Path) -> None:
     installed = prefix / "share" / "nina"
     for configuration in (ROOT / "configs").iterdir():
         assert (installed / "configs" / configuration.name).read_bytes() == configuration.read_bytes()
-    for script in ("check-parity", "convert-model", "plot-eval", "slurm.sbatch"):
+    for script in ("check-parity", "convert-model", "convert-onnx", "plot-eval", "slurm.sbatch"):
         assert (installed / "scripts" / script).stat().st_mode & 0o111
+
+
+def test_the_table_of_models_lies_where_error_sentences_say(prefix: Path) -> None:
+    assert (prefix / "share" / "doc" / "nina" / "host" / "model" / "README.md").exists()
