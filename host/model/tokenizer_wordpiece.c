@@ -47,6 +47,7 @@ static bool stretch_encode(const struct tokenizer *tokenizer, struct word_scratc
   const struct wordpiece *wordpiece = tokenizer->source.wordpiece;
   struct word_text *text = &scratch->text;
   if (!bert_normalise(&wordpiece->normal, bytes, length, text, error)) return false;
+  if (!text->length) return true;
   struct added_search search = {.set = &tokenizer->normalised, .text = text->bytes, .length = text->length};
   struct added_match match;
   const char *at = text->bytes;

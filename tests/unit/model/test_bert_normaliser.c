@@ -14,7 +14,8 @@ static void expect_text(const struct bert_normaliser *normaliser, const char *te
   struct word_text found = {0};
   struct error error = {0};
   assert_true(bert_normalise(normaliser, text, length, &found, &error));
-  if (found.length != expected_length || memcmp(found.bytes, expected, expected_length) != 0)
+  if (found.length != expected_length ||
+      (expected_length && memcmp(found.bytes, expected, expected_length) != 0))
     fail_msg("\"%.*s\" becomes \"%.*s\", expected \"%s\"", (int)length, text, (int)found.length, found.bytes,
              expected);
   word_text_free(&found);
