@@ -23,13 +23,14 @@ static bool source_missing(const char *folder, enum tokenizer_class class, struc
                       : file_exists_in(folder, TOKENIZER_MERGES)    ? TOKENIZER_MERGES " (BPE)"
                       : file_exists_in(folder, TOKENIZER_VOCAB)     ? TOKENIZER_VOCAB " (BPE)"
                                                                     : "no tokenizer";
+  const bool spm = file_exists_in(folder, TOKENIZER_SPM);
   const bool unnamed = class == CLASS_UNNAMED || class == CLASS_GENERIC;
-  if (unnamed && file_exists_in(folder, TOKENIZER_SPM))
+  if (unnamed && (spm || file_exists_in(folder, TOKENIZER_VOCAB_TXT)))
     return error_set(error, ERROR_UNSUPPORTED,
-                     "%s: found " TOKENIZER_SPM
-                     ", but tokenizer_config.json names no class that says which ids it gives; "
-                     "expected \"tokenizer_class\": \"XLMRobertaTokenizer\", or " TOKENIZER_JSON,
-                     folder);
+                     "%s: found %s, but tokenizer_config.json names no class that says which ids it gives; "
+                     "expected \"tokenizer_class\": \"%s\", or " TOKENIZER_JSON,
+                     folder, spm ? TOKENIZER_SPM : TOKENIZER_VOCAB_TXT,
+                     spm ? "XLMRobertaTokenizer" : "BertTokenizer");
   return error_set(error, ERROR_UNSUPPORTED, "%s: found %s; expected " EXPECTED NO_CONVERSION, folder, found);
 }
 

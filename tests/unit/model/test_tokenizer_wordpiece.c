@@ -356,6 +356,13 @@ static void vocab_txt_without_its_tokens_is_refused(void **state) {
       {"[UNK]\n\xff\n", ERROR_INPUT, "vocab.txt: line 2 is not UTF-8"},
       {"[UNK]\n\xe4\xb8", ERROR_INPUT, "vocab.txt: line 2 is not UTF-8"},
   };
+  struct error unnamed = {0};
+  char *generic = folder_make();
+  vocab_make(generic);
+  folder_put(generic, "tokenizer_config.json", "{\"tokenizer_class\": \"PreTrainedTokenizerFast\"}");
+  assert_null(tokenizer_open(generic, &unnamed));
+  assert_error(&unnamed, ERROR_UNSUPPORTED, "expected \"tokenizer_class\": \"BertTokenizer\"");
+  folder_remove(generic);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char *folder = folder_make();
     struct error error = {0};

@@ -103,6 +103,64 @@ static void last_of_two_equal_pieces_counts(void **state) {
   wordpiece_close(wordpiece);
 }
 
+static uint32_t next_random(uint32_t *seed, uint32_t below) {
+  *seed = *seed * 1664525 + 1013904223;
+  return (uint32_t)((uint64_t)(*seed >> 8) * below >> 24);
+}
+
+/* The definition, word for word: tries every end from the right. Returns the number of ids. */
+static size_t encode_plainly(char (*vocabulary)[16], int32_t count, const char *word, int32_t *ids) {
+  const size_t length = strlen(word);
+  size_t found = 0;
+  for (size_t at = 0, end; at < length; at = end) {
+    int32_t id = -1;
+    for (end = length; end > at && id < 0; end -= id < 0) {
+      char piece[64];
+      snprintf(piece, sizeof piece, "%s%.*s", at ? "##" : "", (int)(end - at), word + at);
+      for (int32_t i = 0; i < count && id < 0; i++)
+        if (!strcmp(piece, vocabulary[i])) id = i;
+    }
+    if (id < 0) {
+      ids[0] = 0;
+      return 1;
+    }
+    ids[found++] = id;
+  }
+  return found;
+}
+
+static void random_vocabularies_give_what_the_definition_gives(void **state) {
+  (void)state;
+  struct error error = {0};
+  uint32_t seed = 11;
+  for (int round = 0; round < 300; round++) {
+    char vocabulary[40][16] = {"[UNK]"};
+    struct wordpiece *wordpiece = wordpiece_open(&error);
+    assert_non_null(wordpiece);
+    const int32_t count = 2 + (int32_t)next_random(&seed, 38);
+    for (int32_t id = 0; id < count; id++) {
+      char *piece = vocabulary[id];
+      if (id && next_random(&seed, 2)) strcpy(piece, "##");
+      for (uint32_t i = id ? 1 + next_random(&seed, 4) : 0; i > 0; i--)
+        strcat(piece, next_random(&seed, 3) ? "a" : "b");
+      for (int32_t other = 0; other < id; other++) /* no piece twice */
+        if (!strcmp(piece, vocabulary[other])) *piece = '\0';
+      assert_true(wordpiece_put(wordpiece, piece, strlen(piece), id, &error));
+    }
+    wordpiece_prefix(wordpiece, "##", 2);
+    wordpiece->longest = 100;
+    for (int i = 0; i < 40; i++) {
+      char word[32] = "";
+      int32_t ids[32];
+      for (uint32_t letters = 1 + next_random(&seed, 12); letters > 0; letters--)
+        strcat(word, next_random(&seed, 3) ? "a" : "b");
+      const size_t expected = encode_plainly(vocabulary, count, word, ids);
+      expect_ids(wordpiece, word, strlen(word), ids, expected);
+    }
+    wordpiece_close(wordpiece);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(longest_piece_comes_first),
@@ -111,6 +169,7 @@ int main(void) {
       cmocka_unit_test(prefix_without_pieces_leaves_whole_words),
       cmocka_unit_test(prefix_may_be_empty),
       cmocka_unit_test(last_of_two_equal_pieces_counts),
+      cmocka_unit_test(random_vocabularies_give_what_the_definition_gives),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
