@@ -204,6 +204,45 @@ static void added_tokens_are_cut_out_of_text_and_normalised_text(void **state) {
   folder_remove(folder);
 }
 
+/* A vertical tab is white space, but the normaliser drops it first. Long words are not cut among letters. */
+static void words_end_where_the_normaliser_leaves_a_border(void **state) {
+  (void)state;
+  static struct opened opened;
+  char *folder = folder_make(), letters[3000], chinese[3000];
+  vocab_make(folder);
+  memset(letters, 'a', sizeof letters);
+  for (size_t i = 0; i < sizeof chinese; i += 3) memcpy(chinese + i, "中", 3);
+  open_whole(folder, &opened);
+  EXPECT(&opened, "a\vb a\tb", AB, A, UNK);
+  expect_ids(&opened, letters, sizeof letters, (int32_t[]){UNK}, 1);
+  encode(&opened, chinese, sizeof chinese, 4096);
+  assert_int_equal(opened.count, 2 + sizeof chinese / 3);
+  close_whole(&opened);
+  folder_change(folder, "tokenizer_config.json", "{\"tokenize_chinese_chars\": false}");
+  open_whole(folder, &opened);
+  expect_ids(&opened, chinese, sizeof chinese, (int32_t[]){UNK}, 1);
+  close_whole(&opened);
+  folder_remove(folder);
+}
+
+/* A long word is cut after punctuation, but not if an added token may have punctuation in it. */
+static void added_tokens_are_found_anywhere_in_a_long_word(void **state) {
+  (void)state;
+  enum { COUNT = 700 };
+  static struct opened opened;
+  char *folder = folder_make(), text[3 * COUNT];
+  int32_t ids[COUNT];
+  vocab_make(folder);
+  folder_change(folder, "tokenizer_config.json",
+                "{\"added_tokens_decoder\": {\"13\": {\"content\": \"C,c\", \"normalized\": true}}}");
+  open_whole(folder, &opened);
+  for (int i = 0; i < COUNT; i++) memcpy(text + 3 * i, "c,c", 3);
+  for (int i = 0; i < COUNT; i++) ids[i] = PIECES;
+  expect_ids(&opened, text, sizeof text, ids, COUNT);
+  close_whole(&opened);
+  folder_remove(folder);
+}
+
 static void longest_input_keeps_the_last_token(void **state) {
   (void)state;
   static const struct {
@@ -431,6 +470,8 @@ int main(void) {
       cmocka_unit_test(accents_follow_the_case_unless_they_are_set),
       cmocka_unit_test(lines_of_vocab_txt_are_pieces),
       cmocka_unit_test(added_tokens_are_cut_out_of_text_and_normalised_text),
+      cmocka_unit_test(words_end_where_the_normaliser_leaves_a_border),
+      cmocka_unit_test(added_tokens_are_found_anywhere_in_a_long_word),
       cmocka_unit_test(longest_input_keeps_the_last_token),
       cmocka_unit_test(long_words_are_kept_in_part),
       cmocka_unit_test(other_settings_are_refused_by_name),
