@@ -12,10 +12,10 @@ from output import Output, derive, same_bits
 from program import GOLDEN, REJECTS, USAGE, embed, tokenize
 from shards import write_shard
 
-MODELS = ["xlmr-cls-v3", "bert-mean-v6", "bert-uncased", "bert-cased"]
+MODELS = ["xlmr-cls-v3", "bert-mean-v6", "bert-uncased", "bert-cased", "roberta"]
 MODULES = ["max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken", "all-by-flags", "without-prompt", "dense"]
 LEAST_COSINE = {"fp32": 0.999999, "bf16": 0.9999}
-WIDTHS = {"xlmr-cls-v3": (128, 64, 16), "bert-mean-v6": (64, 32, 8), "bert-uncased": (64, 16), "bert-cased": (64, 16)}
+WIDTHS = {"xlmr-cls-v3": (128, 64, 16), "bert-mean-v6": (64, 32, 8), "bert-uncased": (64, 16), "bert-cased": (64, 16), "roberta": (64, 16)}
 
 
 def golden_lines(path: str) -> list[dict[str, Any]]:
@@ -34,7 +34,7 @@ def cosines(rows: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "model", [pytest.param("xlmr-cls-v3", marks=pytest.mark.sanitize), *MODELS[1:3], pytest.param("bert-cased", marks=pytest.mark.sanitize)]
+    "model", [pytest.param("xlmr-cls-v3", marks=pytest.mark.sanitize), *MODELS[1:3], *(pytest.param(name, marks=pytest.mark.sanitize) for name in MODELS[3:])]
 )
 @pytest.mark.parametrize("precision", LEAST_COSINE)
 def test_rows_are_those_of_sentence_transformers(tmp_path: Path, model: str, precision: str) -> None:
@@ -117,7 +117,7 @@ def test_ids_of_hard_strings_are_those_of_hugging_face() -> None:
 
 @pytest.mark.sanitize
 @pytest.mark.parametrize("model", MODELS[2:])
-def test_wordpiece_ids_of_hard_strings_are_those_of_hugging_face(model: str) -> None:
+def test_ids_of_hard_strings_are_those_of_hugging_face_for_other_kinds(model: str) -> None:
     texts = [row["text"] for row in golden_lines("tokenizer/strings.jsonl")]
     expected = golden_lines(f"tokenizer/ids-{model}.jsonl")
     assert tokenize(texts, GOLDEN / model) == [cut(row["ids"], 128) for row in expected]
