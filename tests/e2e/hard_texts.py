@@ -265,6 +265,24 @@ def wordpiece_tokenizer(base: dict[str, Any], lowercase: bool) -> dict[str, Any]
     return base | {"added_tokens": added_tokens, "normalizer": normaliser, "model": model}
 
 
+def byte_tokenizer(base: dict[str, Any]) -> dict[str, Any]:
+    """A byte BPE whose pieces are all bytes and all pairs of bytes, so that the ids show where a text is cut into words."""
+    printed = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printed]
+    letters = [chr(byte) for byte in printed] + [chr(256 + i) for i in range(len(others))]
+    pairs = [(one, other) for one in letters for other in letters]
+    names = [*SPECIAL[:4], *letters, *(one + other for one, other in pairs), SPECIAL[4]]
+    tokens = [*(added(name, special=True, lstrip=name == "<mask>") for name in SPECIAL), *ADDED]
+    ids = {name: i for i, name in enumerate(names)}
+    places = {name: i for i, name in enumerate(dict.fromkeys([*ids, *(token["content"] for token in tokens)]))}
+    added_tokens = sorted(
+        ({"id": places[token["content"]], **token} for token in tokens), key=lambda token: token["id"]
+    )
+    # In an order in which neighbours compete: the second byte counts first.
+    merges = sorted(pairs, key=lambda pair: (letters.index(pair[1]) * 37 % 256, letters.index(pair[0])))
+    return base | {"added_tokens": added_tokens, "model": base["model"] | {"vocab": ids, "merges": merges}}
+
+
 def character_models(golden: Any) -> list[dict[str, Any]]:
     """The models whose pieces are all the characters: the ending of their golden files, and what is other in the folder."""
     unigram, wordpiece = (
@@ -281,6 +299,13 @@ def character_models(golden: Any) -> list[dict[str, Any]]:
         {"ending": "", "files": {"tokenizer.json": character_tokenizer(unigram)}},
         {"ending": "-bert", "files": wordpiece_files(True)},
         {"ending": "-bert-cased", "files": wordpiece_files(False)},
+        {
+            "ending": "-bytes",
+            "files": {
+                "tokenizer.json": byte_tokenizer(json.loads((golden / "roberta" / "tokenizer.json").read_text())),
+                "tokenizer_config.json": {"tokenizer_class": "RobertaTokenizer"},
+            },
+        },
     ]
 
 
@@ -469,9 +494,89 @@ def bert_folders(golden: Any) -> list[dict[str, Any]]:
     ]
 
 
+# Beside ADDED_TEXTS, for the folders of RoBERTa's tokenizer.
+ROBERTA_TEXTS = [
+    "",
+    " ",
+    "\n",
+    "'s",
+    " it's we'll l'home d'el",
+    "a  b\n\nc \n d  ",
+    "</s>el</s> carrer <s>",
+    "x <mask> <mask>y",
+    "[nou]a [nou] [PREGUNTA]del  carrer",
+    "é字\u00a0\u3000 x",
+    "el Ñu Ñus, en un",
+]
+
+
+def roberta_folders(golden: Any) -> list[dict[str, Any]]:
+    """Folders of RoBERTa's tokenizer: both forms, and settings that the class takes from one file and other classes from another."""
+    config = json.loads((golden / "roberta" / "tokenizer_config.json").read_text())
+    whole = json.loads((golden / "roberta" / "tokenizer.json").read_text())
+    vocabulary, merges = whole["model"]["vocab"], whole["model"]["merges"]
+    pieces = len(vocabulary)
+    # RoBERTa's own files have its special tokens "normalized".
+    tokens = {vocabulary[name]: added(name, special=True, normalized=True) for name in SPECIAL[:4]}
+    tokens[vocabulary["<mask>"]] = added("<mask>", special=True, lstrip=True)
+    kinds = [
+        added("[PREGUNTA]", special=True),
+        added("[nou]", normalized=True),
+        added("[ESQUERRA]", lstrip=True),
+        added("[DRETA]", rstrip=True, normalized=True),
+        added("[MOT]", single_word=True),
+        added("Ñu", single_word=True, normalized=True),
+        added(" en un", normalized=True),
+    ]
+    tokens |= {pieces + i: token for i, token in enumerate(kinds)}
+    decoder = {"added_tokens_decoder": {str(place): token for place, token in tokens.items()}}
+    lines = "#version: 0.2\n" + "".join(f"{one} {other}\n" for one, other in merges)
+    old = {"tokenizer.json": None, "vocab.json": vocabulary, "merges.txt": lines}
+    prefix, generic = {"add_prefix_space": True}, {"tokenizer_class": "PreTrainedTokenizerFast"}
+    template = {
+        "type": "TemplateProcessing",
+        "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+                   {"SpecialToken": {"id": "</s>", "type_id": 0}}],
+        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
+        "special_tokens": {
+            name: {"id": name, "ids": [vocabulary[name]], "tokens": [name]} for name in ("<s>", "</s>")
+        },
+    }
+    level = whole["pre_tokenizer"] | {"add_prefix_space": True, "trim_offsets": False}
+    sequence = {
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [level]},
+        "post_processor": {"type": "Sequence", "processors": [level, template]},
+    }
+
+    def changed(name: str, settings: dict[str, Any], files: dict[str, Any]) -> dict[str, Any]:
+        return {"name": name, "model": "roberta", "files": {"tokenizer_config.json": config | settings} | files}
+
+    def json_with(**settings: Any) -> dict[str, Any]:
+        return {"tokenizer.json": whole | {"pre_tokenizer": whole["pre_tokenizer"] | settings}}
+
+    return [
+        changed("bytes-plain", {}, {}),
+        changed("bytes-merges", {}, old),
+        changed("bytes-merges-prefix", prefix, old),
+        changed("bytes-merges-decoder", decoder, old),
+        changed("bytes-decoder-prefix", decoder | prefix, {}),
+        changed("bytes-split-special", decoder | {"split_special_tokens": True}, {}),
+        changed("bytes-file-says-prefix", {}, json_with(add_prefix_space=True)),
+        changed("bytes-generic-prefix", generic, json_with(add_prefix_space=True)),
+        changed("bytes-generic-whole", generic, json_with(use_regex=False)),
+        changed("bytes-generic-sequence", generic, {"tokenizer.json": whole | sequence}),
+    ]
+
+
+def file_bytes(content: Any) -> bytes:
+    """What a folder's file holds: a text as it is, anything else as JSON."""
+    return (content if isinstance(content, str) else json.dumps(content)).encode()
+
+
 def folders_with_texts(golden: Any) -> list[tuple[dict[str, Any], list[str]]]:
     """All folders, and the texts whose ids the golden file has."""
     return [
         *((folder, ADDED_TEXTS) for folder in added_token_folders(golden)),
         *((folder, ADDED_TEXTS + BERT_TEXTS) for folder in bert_folders(golden)),
+        *((folder, ADDED_TEXTS + ROBERTA_TEXTS) for folder in roberta_folders(golden)),
     ]

@@ -31,7 +31,7 @@ def character_model(folder: Path, ending: str) -> Path:
     return model
 
 
-@pytest.mark.parametrize("ending", ["", "-bert", pytest.param("-bert-cased", marks=FULL_ONLY)])
+@pytest.mark.parametrize("ending", ["", "-bert", *(pytest.param(ending, marks=FULL_ONLY) for ending in ("-bert-cased", "-bytes"))])
 def test_every_character_has_its_ids_in_every_neighbourhood(tmp_path: Path, ending: str) -> None:
     """Alone, in words, and at places where it could join a cluster: of all characters that Unicode has assigned, 0
     differ."""
@@ -42,7 +42,7 @@ def test_every_character_has_its_ids_in_every_neighbourhood(tmp_path: Path, endi
     assert not [mine for mine, expected in zip(sums, golden, strict=True) if mine != expected], SHOW
 
 
-@pytest.mark.parametrize("ending", [pytest.param("", marks=pytest.mark.sanitize), "-bert", "-bert-cased"])
+@pytest.mark.parametrize("ending", [pytest.param("", marks=pytest.mark.sanitize), "-bert", "-bert-cased", "-bytes"])
 def test_mutated_texts_have_their_ids(tmp_path: Path, ending: str) -> None:
     """10,000 texts, composed and decomposed, with marks, spaces, joiners and tokens inserted: 0 differ."""
     texts = hard_texts.mutated_texts()
@@ -66,7 +66,7 @@ def test_added_tokens_and_settings_count_in_whatever_file_they_stand(tmp_path: P
         if content is None:
             (model / file).unlink()
         else:
-            replace(model / file, json.dumps(content).encode())
+            replace(model / file, hard_texts.file_bytes(content))
     golden = {row["name"]: row["ids"] for row in map(json.loads, lines("folders.jsonl"))}
     assert tokenize(texts, model) == golden[name]
 
