@@ -88,6 +88,7 @@ def edit_manifest(output: Output, **settings: Any) -> None:
 
 
 @pytest.mark.sanitize
+@pytest.mark.threads
 def test_run_that_is_right_is_found_the_same_bit_for_bit(run: Output) -> None:
     result = deep(run, status=0)
     assert re.search(r"deep +9 of 9 parts \(seed \d+\) embedded again, 69 rows, and compared bit for bit; 9 are the same", result.stdout)
