@@ -32,12 +32,13 @@ struct weights {
   float *numbers; /* position table and norms, in one allocation */
 };
 
-/* Reads and converts every tensor except the word table. Products take up to max_rows rows; `precision` is
- * FP32 or BF16. In BF16 the projections and the intermediate layer give bf16; the outputs added to the state
- * are fp32. The Dense modules' products are always fp32 and take up to DENSE_ROWS rows: one row per text
- * costs nothing beside the text's tokens, and a rounded row would be further from the model's. */
+/* Rows in one product of a Dense module: as many as oneDNN needs for full speed. */
 #define DENSE_ROWS 64
 
+/* Reads and converts every tensor except the word table. Products take up to max_rows rows; `precision` is
+ * FP32 or BF16. In BF16 the projections and the intermediate layer give bf16; the outputs added to the state
+ * are fp32. The Dense modules' products are always fp32: one row per text costs nothing beside the text's
+ * tokens, and a rounded row would be further from the model's. */
 bool weights_open(struct weights *weights, const struct model *model, enum precision precision,
                   int32_t max_rows, struct error *error);
 
