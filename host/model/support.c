@@ -12,7 +12,7 @@ struct unsupported {
   const char *lacks; /* the kind of model, and what it needs */
 };
 
-#define DECODER "a decoder, which needs causal attention, rotary positions and RMS norms"
+#define DECODER "of a decoder's architecture, which needs rotary positions, RMS norms and gated layers"
 #define OLD_DECODER "a decoder, which needs causal attention"
 #define ENCODER_DECODER "an encoder with a decoder, which needs a bias of attention or a cross-attention"
 #define IMAGES "a model of images or sound, which needs an encoder for them"
@@ -40,7 +40,8 @@ static const struct unsupported modules[] = {
     {"SparseStaticEmbedding", SPARSE},
     {"LogitScore", SCORER},
     {"MultiVectorMask", SEVERAL},
-    {"TokenPooling", SEVERAL},
+    {"HierarchicalTokenPooling", SEVERAL},
+    {"LambdaTokenPooling", SEVERAL},
     {"CLIPModel", IMAGES},
     {"StaticEmbedding", "a table of static embeddings, which has no layers to compute"},
     {"WordEmbeddings", "a model of static word vectors, which has no layers to compute"},
@@ -54,11 +55,10 @@ static const struct unsupported modules[] = {
 
 /* config.json's model_type */
 static const struct unsupported types[] = {
-    {"modernbert", "ModernBERT, which needs rotary positions, local attention and gated layers"},
+    {"modernbert*", "ModernBERT, which needs rotary positions, local attention and gated layers"},
     {"mpnet", "MPNet, which needs a bias of attention by relative position"},
     {"distilbert", "DistilBERT, whose names of settings and weights are not read"},
     {"nomic_bert", "Nomic BERT, which needs rotary positions and gated layers"},
-    {"nomic-bert", "Nomic BERT, which needs rotary positions and gated layers"},
     {"new", "GTE (mGTE), which needs rotary positions and gated layers"},
     {"gte", "GTE (mGTE), which needs rotary positions and gated layers"},
     {"eurobert", "EuroBERT, which needs rotary positions, RMS norms and gated layers"},
@@ -71,6 +71,7 @@ static const struct unsupported types[] = {
     {"albert", "ALBERT, which needs layers that share weights and a table of words in two factors"},
     {"electra", "ELECTRA, whose names of weights and projection of embeddings are not read"},
     {"camembert", "CamemBERT, whose tokenizer has ids of its own"},
+    {"ernie4*", DECODER},
     {"ernie*", "ERNIE, which needs embeddings of tasks"},
     {"xlm-roberta-xl", "XLM-RoBERTa-XL, which needs norms before each layer"},
     {"roberta-prelayernorm", "RoBERTa-PreLayerNorm, which needs norms before each layer"},
@@ -97,6 +98,12 @@ static const struct unsupported types[] = {
     {"olmo*", DECODER},
     {"cohere*", DECODER},
     {"stablelm", DECODER},
+    {"granite*", DECODER},
+    {"deepseek*", DECODER},
+    {"glm*", DECODER},
+    {"lfm*", DECODER},
+    {"exaone*", DECODER},
+    {"internlm*", DECODER},
     {"smollm*", DECODER},
     {"falcon*", OLD_DECODER},
     {"gpt*", OLD_DECODER},

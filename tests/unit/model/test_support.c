@@ -16,7 +16,7 @@ static void model_of_another_kind_is_refused_by_name(void **state) {
       {"config.json", "{\"model_type\": \"nomic_bert\"}", "rotary positions"},
       {"config.json", "{\"model_type\": \"new\"}", "GTE"},
       {"config.json", "{\"model_type\": \"deberta-v2\"}", "DeBERTa"},
-      {"config.json", "{\"model_type\": \"llama\"}", "a decoder"},
+      {"config.json", "{\"model_type\": \"llama\"}", "a decoder's"},
       {"config.json", "{\"model_type\": \"qwen3\"}", "a decoder"},
       {"config.json", "{\"model_type\": \"mistral\"}", "a decoder"},
       {"config.json", "{\"model_type\": \"gemma3_text\"}", "a decoder"},
