@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "host/flow/block_encode.h"
 #include "host/flow/block_tokenizer.h"
@@ -11,6 +10,7 @@
 #include "host/job/reread.h"
 #include "host/job/settings.h"
 #include "host/model/identity.h"
+#include "host/model/place.h"
 #include "io/run/layout.h"
 #include "io/run/manifest.h"
 #include "io/run/record_list.h"
@@ -31,11 +31,15 @@ struct verify_deep {
   double least;
 };
 
-/* The folder of the model: the one that the user names, or one that has the manifest's name. */
-static const char *model_folder(const struct verify_deep *deep, struct error *error) {
+/* The model that the user names, or else what has the manifest's name: a folder, or one in a cache
+ * (host/model/place.h). */
+static const char *model_reference(const struct verify_deep *deep, struct error *error) {
   const char *name = deep->manifest->identity.model.name;
   if (deep->options.model) return deep->options.model;
-  if (*name && access(name, F_OK) == 0) return name;
+  char *place = *name ? place_find(name, error) : NULL;
+  free(place);
+  if (place) return name;
+  if (*name && error->code == ERROR_MEMORY) return NULL;
   error_set(error, ERROR_USAGE,
             "--deep needs the model that made %s: its manifest has only the name, \"%s\", and no such folder "
             "is here; name the folder with --model",
@@ -118,14 +122,11 @@ static void rule_choose(struct verify_deep *deep) {
 }
 
 static bool deep_open(struct verify_deep *deep, struct error *error) {
-  const char *out = deep->options.out;
-  if (!layout_check_links(out, error) || !manifest_read(out, &deep->manifest, error)) return false;
-  if (!deep->manifest)
-    return error_set(error, ERROR_INPUT, "%s has no " MANIFEST_NAME ": it is not the output of a run", out);
-  const char *folder = model_folder(deep, error);
-  if (!folder ||
-      !model_load(folder, model_load_engine(TOKENIZER_AUTO, deep->manifest), &deep->model, &deep->tokenizer,
-                  error) ||
+  if (!manifest_read_run(deep->options.out, &deep->manifest, error)) return false;
+  const char *reference = model_reference(deep, error);
+  if (!reference ||
+      !model_load(reference, model_load_engine(TOKENIZER_AUTO, deep->manifest), &deep->model,
+                  &deep->tokenizer, error) ||
       !model_check(deep, error) || !encoder_open(deep, error))
     return false;
   const struct run_settings *run = &deep->manifest->identity.settings;

@@ -11,7 +11,7 @@
 
 struct deep_options {
   const char *out;
-  const char *model;              /* folder; NULL: a folder that has the model's name in the manifest */
+  const char *model;              /* as for nina embed; NULL: what has the model's name in the manifest */
   int32_t parts;                  /* number of parts, drawn at random; if OUT has fewer, all */
   int64_t seed;                   /* the same seed draws the same parts */
   struct compute_options compute; /* AUTO and 0: as recorded */

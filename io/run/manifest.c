@@ -246,6 +246,19 @@ bool manifest_read(const char *out, struct manifest **manifest, struct error *er
   return ok;
 }
 
+bool manifest_read_run(const char *out, struct manifest **manifest, struct error *error) {
+  *manifest = NULL;
+  if (!file_check_folder(out, error) || !layout_check_links(out, error) ||
+      !manifest_read(out, manifest, error))
+    return false;
+  return *manifest ||
+         error_set(error, ERROR_INPUT,
+                   "%s has no " MANIFEST_NAME
+                   ": it is not the output of a run (if it was, the same nina embed with --overwrite starts "
+                   "anew)",
+                   out);
+}
+
 /* A setting is named by its option, so the user knows what to change. */
 static void setting_name(struct text *text, const char *path) {
   static const char *const options[][2] = {{"compute_class.encoder", "--device"},

@@ -40,6 +40,10 @@ bool manifest_write(const char *job, const char *out, const struct manifest *man
  * the setting has its default. */
 bool manifest_read(const char *out, struct manifest **manifest, struct error *error);
 
+/* The same of a folder that should be a run's. ERROR_USAGE if it is no folder, ERROR_CONFLICT if something in
+ * it is a link (layout_check_links), ERROR_INPUT if it has no manifest. */
+bool manifest_read_run(const char *out, struct manifest **manifest, struct error *error);
+
 /* The same as text in memory, for another rank. The caller frees *text, which has a NUL after its end. */
 bool manifest_print(const struct manifest *manifest, char **text, size_t *size, struct error *error);
 bool manifest_parse(const char *text, size_t size, struct manifest **manifest, struct error *error);

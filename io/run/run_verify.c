@@ -184,16 +184,7 @@ bool run_verify(const char *out, int32_t threads, finding_fn *report, void *cont
   struct verification verification = {.out = out, .report = report, .context = context};
   *totals = (struct run_totals){0};
   *files = 0;
-  if (!file_check_folder(out, error) || !layout_check_links(out, error) ||
-      !manifest_read(out, &manifest, error))
-    return false;
-  if (!manifest)
-    return error_set(
-        error, ERROR_INPUT,
-        "%s has no " MANIFEST_NAME
-        ": it is not the output of a run (if it was, the same nina embed with --overwrite starts "
-        "anew)",
-        out);
+  if (!manifest_read_run(out, &manifest, error)) return false;
   verification.shards = manifest->shards;
   verification.unfinished = manifest->state != MANIFEST_COMPLETE;
   const bool ok = verification_run(&verification, manifest, threads, error);
