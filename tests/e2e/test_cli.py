@@ -382,6 +382,11 @@ def test_info_describes_a_model_to_programs() -> None:
     assert described["stored_as"] == "F32" and described["files"] == 1
     assert (described["max_tokens"], described["width"], described["similarity"]) == (768, 128, "cosine")
     assert described["prompts"] == {"query": "consulta: "} and described["default_prompt"] is None
+    assert described["normalize_module"] is True
+    dense = json.loads(nina("info", "--json", GOLDEN / "modules" / "dense").stdout)
+    assert dense["normalize_module"] is False and dense["width"] == 48
+    assert dense["model"]["pooling"] == "mean+cls"
+    assert (dense["model"]["dense_0"], dense["model"]["dense_1"]) == ("256-96 Tanh", "96-48 GELU without bias")
     assert described["tokenizer"] == {"kind": "Unigram", "file": "sentencepiece.bpe.model", "pieces": 640}
     model = described["model"]
     assert (model["name"], model["type"], model["heads"], model["pooling"]) == ("xlmr-cls-v3", "xlm-roberta", 2, "cls")
