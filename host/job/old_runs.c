@@ -76,30 +76,34 @@ static bool model_check(const char *out, const struct model_identity *then, cons
                    then->name, differences);
 }
 
-/* Every class of the earlier run must be one of this run's, as far as rows go. */
-static bool class_check(const char *out, const struct compute_class *then, const struct compute_classes *now,
-                        struct error *error) {
-  struct compute_class own = {0}, old = compute_class_of_rows(then);
-  for (int32_t i = 0; i < now->count; i++) {
-    const struct compute_class rows = compute_class_of_rows(&now->item[i]);
-    if (i == 0) own = rows;
-    if (compute_classes_equal(&(struct compute_classes){&old, 1},
-                              &(struct compute_classes){(void *)(uintptr_t)&rows, 1}))
-      return true;
-  }
+static bool classes_agree(struct compute_class a, struct compute_class b) {
+  return compute_classes_equal(&(struct compute_classes){&a, 1}, &(struct compute_classes){&b, 1});
+}
+
+/* ERROR_CONFLICT, with what differs between two classes. */
+static bool class_refuse(const char *out, struct compute_class then, struct compute_class now,
+                         struct error *error) {
   struct difference difference = {.then = "there", .now = "now"};
-  const char *phrase = compute_classes_compare("compute_class", &(struct compute_classes){&old, 1},
-                                               &(struct compute_classes){&own, 1}, &difference)
-                           ? difference_end(&difference)
-                           : NULL;
+  const bool compared = compute_classes_compare("compute_class", &(struct compute_classes){&then, 1},
+                                                &(struct compute_classes){&now, 1}, &difference);
+  const char *phrase = compared ? difference_end(&difference) : NULL;
   if (phrase)
     error_set(error, ERROR_CONFLICT,
               "--reuse %s: its rows were computed in another way, so they differ in their last bits: %s", out,
               phrase);
   else
-    error_set_memory(error, sizeof own, "a comparison");
+    error_set_memory(error, sizeof now, "a comparison");
   difference_free(&difference);
   return false;
+}
+
+/* A class of the earlier run must be one of this run's, as far as rows go. */
+static bool class_check(const char *out, const struct compute_class *then, const struct compute_classes *now,
+                        struct error *error) {
+  const struct compute_class old = compute_class_of_rows(then);
+  for (int32_t i = 0; i < now->count; i++)
+    if (classes_agree(old, compute_class_of_rows(&now->item[i]))) return true;
+  return class_refuse(out, old, compute_class_of_rows(&now->item[0]), error);
 }
 
 bool old_runs_check(const struct old_runs *runs, const struct run_identity *identity, struct error *error) {
