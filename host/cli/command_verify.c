@@ -94,16 +94,20 @@ static void append_record(struct text *text, const char *out, const char *record
 
 static void print_removal(const struct findings *findings) {
   const int64_t named = findings->records < RECORDS_NAMED ? findings->records : RECORDS_NAMED;
-  struct text line = {0};
+  struct text words = {0};
   char rest[96] = "";
-  text_append_string(&line, "repair     rm");
-  for (int64_t i = 0; i < named; i++) append_record(&line, findings->out, findings->named[i]);
+  for (int64_t i = 0; i < named; i++) append_record(&words, findings->out, findings->named[i]);
   if (findings->records > named)
     snprintf(rest, sizeof rest, ", and the records of %lld more parts named above",
              (long long)(findings->records - named));
-  say_line(stdout, "%.*s%s; then start the same nina embed command again", (int)line.size,
-           line.failed ? "" : line.bytes, rest);
-  text_free(&line);
+  if (words.failed)
+    say_line(
+        stdout,
+        "repair     rm the records of the parts named above; then start the same nina embed command again");
+  else
+    say_line(stdout, "repair     rm%.*s%s; then start the same nina embed command again", (int)words.size,
+             words.bytes, rest);
+  text_free(&words);
 }
 
 static void print_repair(const struct findings *findings) {

@@ -36,7 +36,8 @@ static void compare_report(const struct comparing *this, enum finding_kind kind,
   va_start(arguments, format);
   vsnprintf(detail, sizeof detail, format, arguments);
   va_end(arguments);
-  this->comparison->findings++;
+  this->comparison->different += kind == FINDING_DIFFERENT;
+  this->comparison->unread += kind == FINDING_UNJUDGED;
   this->comparison->report(this->comparison->context,
                            &(struct finding){kind, repair, path, detail, border->shard, border->index});
 }

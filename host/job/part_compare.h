@@ -15,9 +15,9 @@ struct part_comparison {
   finding_fn *report; /* one call for each file that differs */
   void *context;
 
-  /* Results; the caller may add up several parts. */
-  int64_t findings;
-  double worst; /* least cosine found; start with 1 */
+  /* Results; start with 0 findings and a worst cosine of 1. */
+  int64_t different, unread; /* files */
+  double worst;              /* least cosine found */
 };
 
 /* Compares counts, ids, hashes, texts, kept fields, rejects and the vectors of every width with those of

@@ -223,7 +223,8 @@ static bool block_judge(struct deep_work *this, const struct part_record *record
   if (!part_compare(&comparison, record, &this->work, error)) return false;
   this->report->judged++;
   this->report->rows += this->work.rows;
-  this->report->same += comparison.findings == 0;
+  this->report->same += comparison.different + comparison.unread == 0;
+  this->report->different += comparison.different > 0;
   this->report->worst = comparison.worst;
   return true;
 }
@@ -266,7 +267,7 @@ static bool parts_judge(struct deep_work *this, const struct key_list *parts, st
 /* If no part is as recorded, the parts are not to blame, and to remove their records would mix old and new
  * rows. */
 static void blame_manifest(const struct deep_work *this) {
-  if (this->report->judged < 2 || this->report->same > 0) return;
+  if (this->report->different < 2 || this->report->different < this->report->judged) return;
   this->callbacks->finding(
       this->callbacks->context,
       &(struct finding){FINDING_DIFFERENT, REPAIR_ANEW, MANIFEST_NAME,

@@ -19,7 +19,8 @@ struct deep_options {
 
 struct deep_report {
   int64_t drawn, judged, rows;
-  int64_t same;        /* judged parts without a difference */
+  int64_t same;        /* judged parts that are what embedding gives */
+  int64_t different;   /* judged parts that are not; of the others, a file could not be read */
   bool bits;           /* compared bit for bit; false: by the rows' cosines */
   double least, worst; /* by cosine: the least that passes, and the least that was found */
 };

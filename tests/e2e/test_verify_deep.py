@@ -160,6 +160,15 @@ def test_model_is_asked_for_unless_a_folder_has_its_name(run: Output, monkeypatc
     nina("verify", "--deep", 2, run.path)
 
 
+def test_file_that_is_not_there_is_no_reason_to_blame_the_settings(run: Output) -> None:
+    for path in run.parts("w16"):
+        path.unlink()
+    result = deep(run)
+    assert result.stdout.count("missing    w16/part-") == result.stdout.count("unjudged   w16/part-") == 9
+    assert "different" not in result.stdout and "0 are the same" in result.stdout
+    assert "repair     start the same nina embed command again" in result.stdout
+
+
 @pytest.mark.parametrize("loss", ["missing", "longer", "middle"])
 def test_part_whose_shard_is_not_what_it_was_cannot_be_judged(run: Output, loss: str) -> None:
     shard = run.path.parent / "in" / "shard-0.jsonl"
