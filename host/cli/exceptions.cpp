@@ -27,3 +27,11 @@ static void tell(const char *sentence) {
 void exceptions_begin(void) {
   std::set_terminate(on_exception);
 }
+
+static void begin_early(int, char **, char **) {
+  exceptions_begin();
+}
+
+/* The loader calls this before the constructors of the libraries, which allocate memory too. */
+__attribute__((section(".preinit_array"), used)) static void (*const early)(int, char **,
+                                                                            char **) = begin_early;

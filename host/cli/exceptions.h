@@ -6,8 +6,9 @@
 extern "C" {
 #endif
 
-/* After this call, an uncaught exception ends the process with a sentence and EXIT_FAILED, not with an
- * abort. */
+/* After this call, an uncaught exception ends the process with a sentence and EXIT_FAILED, not with an abort.
+ * A program that makes this call has the promise from its start on, before `main`: libraries' constructors
+ * fail too if memory is short. */
 void exceptions_begin(void);
 
 #ifdef __cplusplus

@@ -16,7 +16,8 @@ from output import Output
 from program import DONE, FAILED, FULL, GOLDEN, LONGEST_RUN, MODEL, PROGRAM, REJECTS, Result, checked, embed, environment, nina
 from shards import write_shard
 
-LIBRARY = PROGRAM.parent / "tests" / "preload" / "libfail_allocation.so"
+PRELOAD = PROGRAM.parent / "tests" / "preload"
+LIBRARY = PRELOAD / "libfail_allocation.so"
 TRIED = 12  # of a command's allocations, unless all are
 EMBED = ["embed", "--out", "NEW", "--threads", 1, "--id-field", "id", "--store-text", "--allow-rejects", "--widths", "32,8", "SHARD"]
 COMMANDS: dict[str, list[Any]] = {
@@ -135,3 +136,10 @@ def test_slip_in_the_variable_is_no_silence() -> None:
     for value in "heap", "heap:0", "heap:1-", "disk:1":
         done = subprocess.run([PROGRAM, "--version"], env=environment() | {"LD_PRELOAD": str(LIBRARY), "NINA_ALLOCATION": value})
         assert done.returncode == 97
+
+
+def test_library_without_memory_for_its_start_is_a_sentence() -> None:
+    """Libraries allocate before `main` too: UCX, which Debian 13's Open MPI brings, does."""
+    done = subprocess.run([PROGRAM, "--version"], env=environment() | {"LD_PRELOAD": str(PRELOAD / "libthrow_at_start.so")}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (FAILED, "")
+    assert "a library is out of memory" in done.stderr
