@@ -1,0 +1,99 @@
+"""Ranks on two hosts, each with its own name, processes, network and /dev/shm: the same bytes as one process, also if a host dies."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster import Cluster
+from hosts import embed_on, needs_hosts, nina_on, start_embed_on
+from many import finish, needs_mpirun
+from output import Output
+from program import DONE, LONGEST_RUN, MODEL, PROGRAM, USAGE, embed, nina, wait_for_parts
+from shards import make_archive
+from test_ranks_search import embed_set, results, write_set
+
+pytestmark = [needs_mpirun, needs_hosts]
+
+OPTIONS: dict[str, Any] = {"widths": "32,8", "block_lines": 16, "threads": 1}
+SLOW = {"null_rate": 1000}  # tokens/s per rank: a block takes about a second
+TWO_EACH = {"node1": 2, "node2": 2}
+DIED = (1, 137, 205, -signal.SIGKILL)
+
+
+@pytest.fixture
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with Cluster(2, [tmp_path_factory.getbasetemp(), PROGRAM.parent]) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return make_archive(tmp_path_factory.mktemp("archive"), (90, 0, 40, 17, 1, 150, 33, 64, 20))
+
+
+def check_complete(out: Path, archive: list[Path], alone: Path, device: str = "null") -> None:
+    embed(alone, *archive, device=device, **OPTIONS)
+    output = Output(out)
+    assert output.embedding() == Output(alone).embedding() and output.manifest()["state"] == "complete"
+    assert not output.temporaries() and not (out / "job.lock").exists()
+    nina("verify", out)
+
+
+@pytest.mark.parametrize("device", ["null", "cpu"])
+def test_two_hosts_give_the_bytes_of_one_process(cluster: Cluster, tmp_path: Path, archive: list[Path], device: str) -> None:
+    embed_on(cluster, TWO_EACH, tmp_path / "out", *archive, device=device, **OPTIONS)
+    check_complete(tmp_path / "out", archive, tmp_path / "alone", device)
+
+
+def a_minute_passes(out: Path) -> None:
+    """The first sighting of a lock is made a minute older."""
+    seen = json.loads((out / "job.lock.seen").read_text())
+    (out / "job.lock.seen").write_text(json.dumps(seen | {"since": seen["since"] - 60}))
+
+
+@pytest.mark.parametrize("victim", ["node1", "node2"])  # node1 has mpirun, rank 0 and the lock
+def test_host_whose_every_process_is_killed_ends_the_job_and_the_next_start_completes(
+    cluster: Cluster, tmp_path: Path, archive: list[Path], victim: str
+) -> None:
+    out = tmp_path / "out"
+    job = start_embed_on(cluster, TWO_EACH, out, *archive, **OPTIONS, **SLOW)
+    wait_for_parts(out, 3, job)
+    cluster.kill(victim)
+    cluster.wait_for_end(PROGRAM, LONGEST_RUN)
+    finish(job, DIED)
+    cluster.boot(victim)
+    again = embed_on(cluster, TWO_EACH, out, *archive, status=(DONE, USAGE), **OPTIONS)
+    if again.status == USAGE:  # node1 has come back with a new namespace of process numbers (the kernel may give it its old name)
+        assert victim == "node1"
+        again.says("on host node1, has", "if it is dead, start again in")
+        a_minute_passes(out)
+        again = embed_on(cluster, TWO_EACH, out, *archive, **OPTIONS)
+    again.says("are already there")
+    check_complete(out, archive, tmp_path / "alone")
+
+
+def test_job_on_another_host_is_refused_while_the_first_lives(cluster: Cluster, tmp_path: Path, archive: list[Path]) -> None:
+    job = start_embed_on(cluster, TWO_EACH, tmp_path / "out", *archive, **OPTIONS, **SLOW)
+    wait_for_parts(tmp_path / "out", 1, job)
+    embed_on(cluster, {"node2": 1}, tmp_path / "out", *archive, status=USAGE, **OPTIONS).says("on host node1, has")
+    cluster.kill("node1")
+    finish(job, DIED)
+
+
+def test_evaluation_on_two_hosts_gives_the_bytes_of_one_process(cluster: Cluster, tmp_path: Path) -> None:
+    data = write_set(tmp_path / "set", 600, 90)
+    arguments = ["eval", "--model", MODEL, "--data", data, "--device", "null", "--widths", "32,8", "--quiet"]
+    alone = nina(*arguments, "--out", tmp_path / "alone")
+    many = nina_on(cluster, TWO_EACH, *arguments, "--out", tmp_path / "many")
+    assert many.stdout == alone.stdout and results(tmp_path / "many") == results(tmp_path / "alone")
+
+
+def test_search_on_two_hosts_gives_the_bytes_of_one_process(cluster: Cluster, tmp_path: Path) -> None:
+    vectors = embed_set(write_set(tmp_path / "set", 400, 12), tmp_path / "vectors", 17)
+    query = ["search", "--model", MODEL, "--device", "null", "--vectors", vectors / "corpus", "festa major"]
+    alone = nina(*query)
+    assert nina_on(cluster, TWO_EACH, *query).stdout == alone.stdout
