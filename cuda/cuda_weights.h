@@ -21,7 +21,7 @@ struct cuda_layer {
 
 /* A tensor's place in the allocation. */
 struct cuda_piece {
-  const struct tensor *tensor; /* NULL: zeros, for a Dense module without a bias */
+  const struct tensor *tensor; /* NULL: zeros (a Dense module without bias, a family without token types) */
   int64_t elements; /* how many elements are used, from the first; all, except in the token-type table */
   size_t offset;
   bool half; /* true: fp16; false: fp32 */

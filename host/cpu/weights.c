@@ -37,7 +37,7 @@ static struct norm_weights norm_read(const struct norm *norm, const struct model
   return (struct norm_weights){weight, norm_vector(norm->bias, at), shape->layer_norm_eps, shape->hidden};
 }
 
-/* Reads the norms, and the position table with row 0 of the type table added. */
+/* Reads the norms, and the position table with row 0 of the type table, if there is one, added. */
 static bool numbers_read(struct weights *weights, const struct model *model, struct error *error) {
   const struct model_shape *shape = &model->config.shape;
   const size_t hidden = (size_t)shape->hidden, positions = (size_t)shape->positions;
@@ -51,7 +51,8 @@ static bool numbers_read(struct weights *weights, const struct model *model, str
   }
   float *position = at, *type = at + positions * hidden;
   tensor_to_f32(model->position_embedding, 0, model->position_embedding->elements, position);
-  tensor_to_f32(model->type_embedding, 0, shape->hidden, type);
+  memset(type, 0, hidden * sizeof *type);
+  if (model->type_embedding) tensor_to_f32(model->type_embedding, 0, shape->hidden, type);
   for (size_t p = 0; p < positions; p++)
     for (size_t i = 0; i < hidden; i++) position[p * hidden + i] += type[i];
   weights->embedding =

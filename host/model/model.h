@@ -30,7 +30,7 @@ struct model {
   struct model_config config;
   const struct tensor *word_embedding;     /* [vocabulary, hidden] */
   const struct tensor *position_embedding; /* [positions, hidden] */
-  const struct tensor *type_embedding;     /* [types, hidden]; row 0 is used */
+  const struct tensor *type_embedding;     /* [types, hidden]; row 0 is used; NULL if the family has none */
   struct norm embedding_norm;
   struct layer *layer;            /* [config.shape.layers] */
   struct linear dense[DENSE_MAX]; /* [config.modules.dense_count] */

@@ -50,21 +50,30 @@ static bool position_read(const struct config_file *file, struct model_config *c
   return true;
 }
 
-static bool sizes_read(const struct config_file *file, struct model_shape *shape, struct error *error) {
-  double epsilon = -1;
-  if (!config_integer_required(file, "num_hidden_layers", 1, LAYERS_MAX, &shape->layers, error) ||
-      !config_integer_required(file, "hidden_size", 1, HIDDEN_MAX, &shape->hidden, error) ||
-      !config_integer_required(file, "num_attention_heads", 1, HIDDEN_MAX, &shape->heads, error) ||
-      !config_integer_required(file, "intermediate_size", 1, FFN_MAX, &shape->ffn, error) ||
+static bool epsilon_read(const struct config_file *file, const struct family_keys *keys, float *epsilon,
+                         struct error *error) {
+  double number = keys->epsilon ? -1 : keys->layer_norm_eps;
+  if (keys->epsilon && !config_number(file, keys->epsilon, 0, 1, &number, error)) return false;
+  if (number < 0) return config_refuse(file, ERROR_INPUT, keys->epsilon, NULL, "a number", error);
+  *epsilon = (float)number;
+  return true;
+}
+
+static bool sizes_read(const struct config_file *file, const struct family_keys *keys,
+                       struct model_shape *shape, struct error *error) {
+  if (!config_integer_required(file, keys->layers, 1, LAYERS_MAX, &shape->layers, error) ||
+      !config_integer_required(file, keys->hidden, 1, HIDDEN_MAX, &shape->hidden, error) ||
+      !config_integer_required(file, keys->heads, 1, HIDDEN_MAX, &shape->heads, error) ||
+      !config_integer_required(file, keys->ffn, 1, FFN_MAX, &shape->ffn, error) ||
       !config_integer_required(file, "vocab_size", 1, ROWS_MAX, &shape->vocabulary, error) ||
-      !config_number(file, "layer_norm_eps", 0, 1, &epsilon, error))
+      !epsilon_read(file, keys, &shape->layer_norm_eps, error))
     return false;
-  if (epsilon < 0) return config_refuse(file, ERROR_INPUT, "layer_norm_eps", NULL, "a number", error);
-  if (shape->hidden % shape->heads)
-    return config_refuse(file, ERROR_INPUT, "num_attention_heads", config_member(file, "num_attention_heads"),
-                         "a divisor of hidden_size", error);
+  if (shape->hidden % shape->heads) {
+    char expected[64];
+    snprintf(expected, sizeof expected, "a divisor of %s", keys->hidden);
+    return config_refuse(file, ERROR_INPUT, keys->heads, config_member(file, keys->heads), expected, error);
+  }
   shape->head_size = shape->hidden / shape->heads;
-  shape->layer_norm_eps = (float)epsilon;
   return true;
 }
 
@@ -72,11 +81,12 @@ static bool shape_read(const char *folder, struct model_config *config, struct e
   struct config_file file;
   bool decoder = false;
   if (!config_file_read(folder, "config.json", CONFIG_REQUIRED, &file, error)) return false;
-  bool done = family_read(&file, &config->family, error) &&
-              config_expect(&file, "hidden_act", "gelu", error) &&
-              config_expect(&file, "position_embedding_type", "absolute", error) &&
-              config_flag(&file, "is_decoder", &decoder, error) && sizes_read(&file, &config->shape, error) &&
-              position_read(&file, config, error);
+  bool done = family_read(&file, &config->family, error);
+  const struct family_keys *keys = done ? family_config(config->family) : NULL;
+  done = done && config_expect(&file, keys->activation, "gelu", error) &&
+         config_expect(&file, "position_embedding_type", "absolute", error) &&
+         config_flag(&file, "is_decoder", &decoder, error) &&
+         sizes_read(&file, keys, &config->shape, error) && position_read(&file, config, error);
   if (done && decoder)
     done = config_refuse(&file, ERROR_UNSUPPORTED, "is_decoder", config_member(&file, "is_decoder"),
                          "an encoder: false", error);

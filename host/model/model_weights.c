@@ -15,7 +15,7 @@
 
 #define TENSOR_NAME_MAX 128
 
-static const char *const prefixes[] = {"", "roberta.", "bert.", "model."};
+static const char *const prefixes[] = {"", "roberta.", "bert.", "distilbert.", "model."};
 
 struct binder {
   const char *folder;
@@ -171,13 +171,19 @@ static bool tensor_bind(const struct binder *binder, const char *name, int64_t r
   return true;
 }
 
+/* Tensor of a layer; `part` is ".weight" or ".bias". */
+static bool layer_tensor_bind(const struct binder *binder, int32_t layer, const char *name, const char *part,
+                              int64_t rows, int64_t columns, const struct tensor **bound) {
+  char full[TENSOR_NAME_MAX];
+  const struct family_tensors *names = family_names(binder->model->config.family);
+  snprintf(full, sizeof full, "%s.%d.%s%s", names->layers, layer, name, part);
+  return tensor_bind(binder, full, rows, columns, bound);
+}
+
 static bool linear_bind(const struct binder *binder, int32_t layer, const char *name, int32_t outputs,
                         int32_t inputs, struct linear *linear) {
-  char full[TENSOR_NAME_MAX];
-  snprintf(full, sizeof full, "encoder.layer.%d.%s.weight", layer, name);
-  if (!tensor_bind(binder, full, outputs, inputs, &linear->weight)) return false;
-  snprintf(full, sizeof full, "encoder.layer.%d.%s.bias", layer, name);
-  return tensor_bind(binder, full, outputs, 0, &linear->bias);
+  return layer_tensor_bind(binder, layer, name, ".weight", outputs, inputs, &linear->weight) &&
+         layer_tensor_bind(binder, layer, name, ".bias", outputs, 0, &linear->bias);
 }
 
 /* `place` is the norm's name without the tensor's. Checkpoints from TensorFlow call the tensors gamma and
@@ -195,20 +201,21 @@ static bool norm_bind(const struct binder *binder, const char *place, struct nor
 
 static bool layer_norm_bind(const struct binder *binder, int32_t layer, const char *name, struct norm *norm) {
   char place[TENSOR_NAME_MAX];
-  snprintf(place, sizeof place, "encoder.layer.%d.%s", layer, name);
+  snprintf(place, sizeof place, "%s.%d.%s", family_names(binder->model->config.family)->layers, layer, name);
   return norm_bind(binder, place, norm);
 }
 
 static bool layer_bind(const struct binder *binder, int32_t index, struct layer *layer) {
   const int32_t hidden = binder->model->config.shape.hidden, ffn = binder->model->config.shape.ffn;
-  return linear_bind(binder, index, "attention.self.query", hidden, hidden, &layer->query) &&
-         linear_bind(binder, index, "attention.self.key", hidden, hidden, &layer->key) &&
-         linear_bind(binder, index, "attention.self.value", hidden, hidden, &layer->value) &&
-         linear_bind(binder, index, "attention.output.dense", hidden, hidden, &layer->attention_output) &&
-         layer_norm_bind(binder, index, "attention.output.LayerNorm", &layer->attention_norm) &&
-         linear_bind(binder, index, "intermediate.dense", ffn, hidden, &layer->intermediate) &&
-         linear_bind(binder, index, "output.dense", hidden, ffn, &layer->output) &&
-         layer_norm_bind(binder, index, "output.LayerNorm", &layer->output_norm);
+  const struct family_tensors *names = family_names(binder->model->config.family);
+  return linear_bind(binder, index, names->query, hidden, hidden, &layer->query) &&
+         linear_bind(binder, index, names->key, hidden, hidden, &layer->key) &&
+         linear_bind(binder, index, names->value, hidden, hidden, &layer->value) &&
+         linear_bind(binder, index, names->attention_output, hidden, hidden, &layer->attention_output) &&
+         layer_norm_bind(binder, index, names->attention_norm, &layer->attention_norm) &&
+         linear_bind(binder, index, names->intermediate, ffn, hidden, &layer->intermediate) &&
+         linear_bind(binder, index, names->output, hidden, ffn, &layer->output) &&
+         layer_norm_bind(binder, index, names->output_norm, &layer->output_norm);
 }
 
 /* BertModel's type table has one or two rows. Only the first row is used, so any height is right. */
@@ -226,7 +233,7 @@ static bool embeddings_bind(const struct binder *binder, struct model *model) {
                      &model->word_embedding) &&
          tensor_bind(binder, "embeddings.position_embeddings.weight", shape->positions, shape->hidden,
                      &model->position_embedding) &&
-         type_bind(binder, &model->type_embedding) &&
+         (!family_names(model->config.family)->types || type_bind(binder, &model->type_embedding)) &&
          norm_bind(binder, "embeddings.LayerNorm", &model->embedding_norm);
 }
 

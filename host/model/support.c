@@ -57,7 +57,6 @@ static const struct unsupported modules[] = {
 static const struct unsupported types[] = {
     {"modernbert*", "ModernBERT, which needs rotary positions, local attention and gated layers"},
     {"mpnet", "MPNet, which needs a bias of attention by relative position"},
-    {"distilbert", "DistilBERT, whose names of settings and weights are not read"},
     {"nomic_bert", "Nomic BERT, which needs rotary positions and gated layers"},
     {"new", "GTE (mGTE), which needs rotary positions and gated layers"},
     {"gte", "GTE (mGTE), which needs rotary positions and gated layers"},

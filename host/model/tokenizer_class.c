@@ -16,6 +16,8 @@ enum tokenizer_class tokenizer_class_parse(const char *name) {
       {"RobertaTokenizerFast", CLASS_ROBERTA},
       {"BertTokenizer", CLASS_BERT},
       {"BertTokenizerFast", CLASS_BERT},
+      {"DistilBertTokenizer", CLASS_BERT},
+      {"DistilBertTokenizerFast", CLASS_BERT},
   };
   if (!name) return CLASS_UNNAMED;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)

@@ -60,6 +60,13 @@ def test_rows_are_those_of_sentence_transformers(tmp_path: Path, model: str) -> 
     assert (computed["encoder"], computed["precision"]) == ("cuda", "fp16")
 
 
+def test_a_family_without_token_types_has_zeros_in_their_place(tmp_path: Path) -> None:
+    folder = GOLDEN / "distilbert"
+    embed(tmp_path / "out", folder / "texts.jsonl", model=folder, device="cuda", id_field="id")
+    rows, reference = Output(tmp_path / "out").vectors(64), np.load(folder / "rows.npy")
+    assert cosines(rows, reference).min() >= LEAST_COSINE
+
+
 @pytest.mark.parametrize("name", ["all-by-flags", "without-prompt", "dense"])
 def test_every_pooling_and_dense_module_gives_the_rows_of_sentence_transformers(tmp_path: Path, name: str) -> None:
     folder = GOLDEN / "modules" / name

@@ -12,7 +12,7 @@ static void model_of_another_kind_is_refused_by_name(void **state) {
   } cases[] = {
       {"config.json", "{\"model_type\": \"modernbert\"}", "ModernBERT"},
       {"config.json", "{\"model_type\": \"mpnet\"}", "MPNet"},
-      {"config.json", "{\"model_type\": \"distilbert\"}", "DistilBERT"},
+      {"config.json", "{\"model_type\": \"albert\"}", "ALBERT"},
       {"config.json", "{\"model_type\": \"nomic_bert\"}", "rotary positions"},
       {"config.json", "{\"model_type\": \"new\"}", "GTE"},
       {"config.json", "{\"model_type\": \"deberta-v2\"}", "DeBERTa"},
