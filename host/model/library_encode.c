@@ -12,9 +12,9 @@
 #define BYTES_PER_TOKEN 16
 #define BYTES_LEAST 4096
 
-/* No part is longer. The library needs some 50 bytes of memory for each byte. A text whose first 16 MiB give
- * fewer tokens than the longest input is white space, or a run that no piece covers. */
-#define PART_BYTES_MAX ((size_t)16 << 20)
+/* No part is longer, if the longest input is not. A text whose first 1 MiB gives fewer tokens than the
+ * longest input is white space, or runs that no piece covers. */
+#define PART_BYTES_MAX ((size_t)1 << 20)
 
 static bool file_library_open(const char *folder, struct tokenizer *tokenizer, struct error *error) {
   char *path = file_join(folder, TOKENIZER_SPM), *bytes = NULL;
@@ -61,15 +61,43 @@ static size_t word_end(const struct tokenizer *tokenizer, const char *text, size
   return end;
 }
 
+/* The end of a stretch that the library reads at once: a run of WORD_BYTES_MAX bytes without a space ends it,
+ * since the library's time may be the square of such a run's length. */
+static size_t stretch_end(const char *text, size_t at, size_t end) {
+  for (;;) {
+    const size_t left = end - at, look = left < WORD_BYTES_MAX ? left : WORD_BYTES_MAX;
+    const char *space = memchr(text + at, ' ', look);
+    if (space) {
+      at = (size_t)(space - text) + 1;
+    } else if (look == left) {
+      return end;
+    } else {
+      size_t stop = at + look;
+      while (stop > at + 1 && ((unsigned char)text[stop] & 0xc0) == 0x80) stop--;
+      return stop;
+    }
+  }
+}
+
+/* Gets the pieces of text[0, end), or of so much of it that they are more than `room`. */
+static bool part_encode(const struct tokenizer *tokenizer, struct library_pieces *pieces, const char *text,
+                        size_t end, size_t room, struct error *error) {
+  pieces->count = 0;
+  for (size_t at = 0, stop; at < end && pieces->count <= room; at = stop) {
+    stop = stretch_end(text, at, end);
+    if (!piece_library_encode(tokenizer->library, text + at, stop - at, at, pieces, error)) return false;
+  }
+  return true;
+}
+
 /* Gets the pieces of the text's beginning, more than `room` of them if the text has as many. *end is where
  * that beginning ends. */
 static bool beginning_encode(const struct tokenizer *tokenizer, struct library_pieces *pieces,
                              const char *text, size_t length, size_t room, size_t *end, struct error *error) {
   for (size_t part = room * BYTES_PER_TOKEN + BYTES_LEAST;; part *= 2) {
-    const bool last = part >= PART_BYTES_MAX;
-    *end = word_end(tokenizer, text, length, last ? PART_BYTES_MAX : part);
-    if (!piece_library_encode(tokenizer->library, text, *end, pieces, error)) return false;
-    if (last || *end == length || pieces->count > room) return true;
+    *end = word_end(tokenizer, text, length, part);
+    if (!part_encode(tokenizer, pieces, text, *end, room, error)) return false;
+    if (part >= PART_BYTES_MAX || *end == length || pieces->count > room) return true;
   }
 }
 

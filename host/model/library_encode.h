@@ -2,7 +2,8 @@
  * the whole text, so added tokens and special tokens that a text spells stay text.
  *
  * A long text is cut at the end of a word far past the longest input: no piece reaches over a space, and the
- * library decides from left to right, so the ids before the cut are those of the whole text. */
+ * library decides from left to right, so the ids before the cut are those of the whole text. A run of 64 KiB
+ * without U+0020 is cut too, as our own words are. */
 #pragma once
 
 #include "host/model/sentencepiece.h"

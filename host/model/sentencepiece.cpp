@@ -64,22 +64,21 @@ static bool pieces_reserve(struct library_pieces *pieces, size_t count, struct e
   return true;
 }
 
-bool piece_library_encode(const struct piece_library *library, const char *text, size_t length,
+bool piece_library_encode(const struct piece_library *library, const char *text, size_t length, size_t before,
                           struct library_pieces *pieces, struct error *error) {
   static constexpr std::string_view mark = "\xe2\x96\x81";
   return guard(error, [&] {
     sentencepiece::ImmutableSentencePieceText result;
-    pieces->count = 0;
     if (!status_check(library->processor.Encode(std::string_view(text, length), result.mutable_proto()),
                       error) ||
-        !pieces_reserve(pieces, result.pieces_size(), error))
+        !pieces_reserve(pieces, pieces->count + result.pieces_size(), error))
       return false;
     for (size_t i = 0; i < result.pieces_size(); i++) {
       const auto piece = result.pieces(static_cast<int>(i));
       const bool begins_word = std::string_view(piece.piece()).substr(0, mark.size()) == mark;
       const int32_t index = static_cast<int32_t>(piece.id());
-      pieces->piece[pieces->count++] = {library->processor.IsUnknown(index) ? -1 : index, piece.begin(),
-                                        begins_word};
+      pieces->piece[pieces->count++] = {library->processor.IsUnknown(index) ? -1 : index,
+                                        static_cast<uint32_t>(before) + piece.begin(), begins_word};
     }
     return true;
   });

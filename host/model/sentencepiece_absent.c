@@ -20,8 +20,8 @@ void library_pieces_free(struct library_pieces *pieces) {
   (void)pieces;
 }
 
-bool piece_library_encode(const struct piece_library *library, const char *text, size_t length,
+bool piece_library_encode(const struct piece_library *library, const char *text, size_t length, size_t before,
                           struct library_pieces *pieces, struct error *error) {
-  (void)library, (void)text, (void)length, (void)pieces;
+  (void)library, (void)text, (void)length, (void)before, (void)pieces;
   return error_set(error, ERROR_USAGE, "built without the sentencepiece library");
 }

@@ -111,10 +111,10 @@ static void cut_text_ends_at_a_whole_word_and_fits_again(void **state) {
 static void texts_without_words_are_bounded(void **state) {
   (void)state;
   static int32_t ids[100];
-  static const char *const runs[] = {" ", "\u0301", "x", "\u3000", "\v"};
+  static const char *const runs[] = {" ", "\U0001fbf0", "x", "\u3000", "\v"};
   struct opened_library opened = open_library(models[1]);
   for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
-    const size_t size = strlen(runs[i]), times = ((size_t)1 << 20) / size;
+    const size_t size = strlen(runs[i]), times = (80u << 10) / size;
     char *text = malloc(times * size);
     assert_non_null(text);
     for (size_t k = 0; k < times; k++) memcpy(text + k * size, runs[i], size);
