@@ -15,7 +15,7 @@ static void shortest_print(float number, char *text, size_t size) {
 
 /* "768-256 Tanh": inputs, outputs, activation. */
 static void dense_add(struct model_identity *identity, int32_t index, const struct dense_config *dense) {
-  char key[16], value[64];
+  char key[32], value[64];
   snprintf(key, sizeof key, "dense_%d", index);
   snprintf(value, sizeof value, "%d-%d %s%s", dense->inputs, dense->outputs,
            activation_name(dense->activation), dense->bias ? "" : " without bias");
