@@ -190,6 +190,20 @@ bool file_exists_in(const char *folder, const char *name) {
   return errno != ENOENT && errno != ENOTDIR;
 }
 
+bool file_stamp_read(const char *path, struct file_stamp *stamp) {
+  struct stat status;
+  if (stat(path, &status) != 0 || !S_ISREG(status.st_mode)) return false;
+  *stamp = (struct file_stamp){
+      .size = status.st_size,
+      .changed = status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec,
+  };
+  return true;
+}
+
+bool file_stamps_equal(const struct file_stamp *a, const struct file_stamp *b) {
+  return a->size == b->size && a->changed == b->changed;
+}
+
 bool file_make_folder(const char *path, struct error *error) {
   struct stat status;
   if (stat(path, &status) == 0) {

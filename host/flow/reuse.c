@@ -68,6 +68,13 @@ void reuse_reader_close(struct reuse_reader *reader) {
   free(reader);
 }
 
+/* True if `path` is the file that was indexed. Asked after it was opened, so another one is never taken for
+ * it: another run, of another model, may have the same texts at the same place. */
+static bool is_indexed(const char *path, const struct index_part *part) {
+  struct file_stamp now;
+  return file_stamp_read(path, &now) && file_stamps_equal(&now, &part->vectors);
+}
+
 /* A part's file of rows, which must have the index's number of rows. */
 static struct npy_zst_reader *rows_open(const struct row_index *index, int32_t part, enum folder folder,
                                         int32_t width, struct error *error) {
@@ -82,7 +89,8 @@ static struct npy_zst_reader *rows_open(const struct row_index *index, int32_t p
   else
     rows =
         folder == FOLDER_HASHES ? npy_zst_reader_open_bytes(path, error) : npy_zst_reader_open(path, error);
-  if (rows && (npy_zst_reader_rows(rows) != entry->rows || npy_zst_reader_width(rows) != numbers)) {
+  if (rows && (npy_zst_reader_rows(rows) != entry->rows || npy_zst_reader_width(rows) != numbers ||
+               (folder == FOLDER_VECTORS && !is_indexed(path, entry)))) {
     error_set(error, ERROR_INPUT, "%s has changed since this run began", path);
     npy_zst_reader_close(rows);
     rows = NULL;

@@ -2,8 +2,8 @@
  *
  * A row is looked up by its hash in an index (io/run/row_index.h). Its vector is read from the earlier run's
  * widest file, if the hash that stands beside it there is the same; narrower widths are derived from it, as
- * the encoder derives them. So the bytes are those that the encoder would have made. A row that could not be
- * stored is not copied. */
+ * the encoder derives them. A file that has changed since the index was built is left alone. So the bytes are
+ * those that the encoder would have made. A row that could not be stored is not copied. */
 #pragma once
 
 #include <pthread.h>

@@ -20,17 +20,26 @@ static bool is_same_folder(const char *a, const char *b) {
          one.st_ino == other.st_ino;
 }
 
-static bool old_run_open(const char *path, const char *out, struct manifest **manifest, struct error *error) {
+static bool manifest_stamp(const char *out, struct file_stamp *stamp) {
+  char *path = file_join(out, MANIFEST_NAME);
+  const bool there = path && file_stamp_read(path, stamp);
+  free(path);
+  return there;
+}
+
+static bool old_run_open(const char *path, const char *out, struct manifest **manifest,
+                         struct file_stamp *stamp, struct error *error) {
   if (!file_check_folder(path, error)) return false;
   if (is_same_folder(path, out))
     return error_set(error, ERROR_USAGE,
                      "--reuse %s is --out itself: a run goes on where it stopped without --reuse; for a new "
                      "archive give a new --out",
                      path);
-  if (!layout_check_links(path, error) || !job_lock_look(path, error) ||
-      !manifest_read(path, manifest, error))
-    return false;
-  if (!*manifest)
+  if (!layout_check_links(path, error) || !job_lock_look(path, error)) return false;
+  /* Before the manifest is read: a change in between shows in manifests_stand. */
+  const bool there = manifest_stamp(path, stamp);
+  if (!manifest_read(path, manifest, error)) return false;
+  if (!there || !*manifest)
     return error_set(error, ERROR_INPUT,
                      "--reuse %s: it has no " MANIFEST_NAME ", so it is not the output of a run", path);
   return (*manifest)->identity.settings.hashes ||
@@ -45,13 +54,14 @@ bool old_runs_open(struct old_runs *runs, const char *const *paths, int32_t coun
                    struct error *error) {
   const size_t room = (size_t)count + 1;
   *runs = (struct old_runs){.source = calloc(room, sizeof *runs->source),
-                            .manifest = calloc(room, sizeof *runs->manifest)};
-  if (!runs->source || !runs->manifest)
+                            .manifest = calloc(room, sizeof *runs->manifest),
+                            .stamp = calloc(room, sizeof *runs->stamp)};
+  if (!runs->source || !runs->manifest || !runs->stamp)
     return error_set_memory(error, room * sizeof *runs->source, "the runs of --reuse");
   for (int32_t i = 0; i < count; i++) {
     struct manifest **manifest = &runs->manifest[runs->count++];
     const char *path = paths[i];
-    if (!old_run_open(path, out, manifest, error)) return false;
+    if (!old_run_open(path, out, manifest, &runs->stamp[i], error)) return false;
     runs->source[i] = (struct index_source){.out = path,
                                             .shard_count = (*manifest)->shards.count,
                                             .width = (*manifest)->identity.settings.widths.width[0]};
@@ -64,6 +74,7 @@ void old_runs_close(struct old_runs *runs) {
   row_index_close(runs->index);
   for (int32_t i = 0; runs->manifest && i < runs->count; i++) manifest_free(runs->manifest[i]);
   free(runs->manifest);
+  free(runs->stamp);
   free(runs->source);
   *runs = (struct old_runs){0};
 }
@@ -129,6 +140,18 @@ bool old_runs_fingerprint(const struct old_runs *runs, char hash[33], struct err
   return row_index_fingerprint(runs->source, runs->count, hash, error);
 }
 
+/* The manifests say whose rows were indexed, so they must be those that were checked. */
+static bool manifests_stand(const struct old_runs *runs, struct error *error) {
+  for (int32_t i = 0; i < runs->count; i++) {
+    struct file_stamp now;
+    if (manifest_stamp(runs->source[i].out, &now) && file_stamps_equal(&now, &runs->stamp[i])) continue;
+    return error_set(error, ERROR_CONFLICT,
+                     "--reuse %s: it was changed while its rows were indexed; start again when it is whole",
+                     runs->source[i].out);
+  }
+  return true;
+}
+
 bool old_runs_index(const struct old_runs *runs, const char *job_folder, char *sentence, size_t size,
                     struct error *error) {
   struct row_index_sums sums;
@@ -138,7 +161,7 @@ bool old_runs_index(const struct old_runs *runs, const char *job_folder, char *s
   if (!path) return error_set_memory(error, PATH_MAX, "a path");
   const bool ok = row_index_build(path, runs->source, runs->count, INDEX_MEMORY, &sums, error);
   free(path);
-  if (!ok) return false;
+  if (!ok || !manifests_stand(runs, error)) return false;
   if (sums.left_out > 0)
     snprintf(left_out, sizeof left_out, " (%lld part%s cannot be read and %s left out)",
              (long long)sums.left_out, sums.left_out == 1 ? "" : "s", sums.left_out == 1 ? "is" : "are");

@@ -11,6 +11,7 @@
 struct old_runs {
   struct index_source *source; /* [count] */
   struct manifest **manifest;  /* [count] */
+  struct file_stamp *stamp;    /* [count] of their manifest.json */
   int32_t count;
   struct row_index *index;
   struct reuse reuse;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "io/error.h"
+#include "io/file.h"
 #include "io/run/row_hash.h"
 
 /* A run to copy from. */
@@ -22,6 +23,7 @@ struct index_part {
   int32_t source; /* number of the run */
   int32_t shard, block;
   int32_t rows;
+  struct file_stamp vectors; /* their file when the index was built */
 };
 
 struct row_index_sums {

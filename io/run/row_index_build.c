@@ -2,7 +2,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <xxhash.h>
 
 #include "io/npy_zst.h"
@@ -19,6 +18,7 @@ struct part_walk {
   const struct index_source *source;
   int32_t number; /* of the source */
   int64_t left_out;
+  struct file_stamp vectors; /* of the part */
   bool (*take)(void *context, const struct part_walk *walk, const struct part_record *record,
                const struct part_file *hashes, struct error *error);
   void *context;
@@ -26,16 +26,14 @@ struct part_walk {
 
 /* The record's file in a folder; NULL if the record does not name it, or it is not there whole. */
 static const struct part_file *record_file(const char *out, const struct part_record *record,
-                                           enum folder folder, int32_t width) {
+                                           enum folder folder, int32_t width, struct file_stamp *stamp) {
   char name[PART_PATH_MAX];
   part_path_format(name, folder, width, record->border.shard, record->border.index);
   for (int i = 0; i < record->file_count; i++) {
     const struct part_file *file = &record->files[i];
-    struct stat status;
     if (strcmp(file->path, name) != 0) continue;
     char *path = file_join(out, name);
-    const bool whole =
-        path && stat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == file->digest.size;
+    const bool whole = path && file_stamp_read(path, stamp) && stamp->size == file->digest.size;
     free(path);
     return whole ? file : NULL;
   }
@@ -46,11 +44,13 @@ static bool part_visit(struct part_walk *walk, uint64_t key, struct error *error
   const char *out = walk->source->out;
   struct part_record record;
   const struct part_file *hashes = NULL;
+  struct file_stamp stamp;
   const bool readable = record_read(out, part_key_shard(key), part_key_block(key), &record, error);
   if (!readable && error->code != ERROR_INPUT) return false;
   if (readable && record.rows == 0) return true;
-  if (readable && record.rows <= INT32_MAX && record_file(out, &record, FOLDER_VECTORS, walk->source->width))
-    hashes = record_file(out, &record, FOLDER_HASHES, 0);
+  if (readable && record.rows <= INT32_MAX &&
+      record_file(out, &record, FOLDER_VECTORS, walk->source->width, &walk->vectors))
+    hashes = record_file(out, &record, FOLDER_HASHES, 0, &stamp);
   if (hashes) return walk->take(walk->context, walk, &record, hashes, error);
   walk->left_out++;
   return true;
@@ -151,10 +151,10 @@ static bool building_take(void *context, const struct part_walk *walk, const str
   if (!ok && !damaged) return false;
   building->sums->left_out += damaged;
   building->sums->parts += !damaged;
-  return part_add(
-      building,
-      &(struct index_part){walk->number, record->border.shard, record->border.index, (int32_t)record->rows},
-      error);
+  return part_add(building,
+                  &(struct index_part){walk->number, record->border.shard, record->border.index,
+                                       (int32_t)record->rows, walk->vectors},
+                  error);
 }
 
 static bool output_flush(struct building *building, struct error *error) {

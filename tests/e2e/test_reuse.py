@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import struct
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from typing import Any
 import pytest
 
 from many import Ranks, embed_many, needs_mpirun
+from models import copy_model, set_number
 from output import SEEK_TABLE_MAGIC, SKIPPABLE_MAGIC, Output, frame_texts, hash128
-from program import DONE, FAILED, GOLDEN, USAGE, embed, nina, start_embed, stop, wait_for_parts
-from shards import compress, make_texts, write_shard
+from program import DONE, FAILED, GOLDEN, MODEL, USAGE, embed, nina, start_embed, stop, wait_for_parts
+from shards import compress, lines_of, make_texts, write_shard
 
 ROWS = 2000
 OPTIONS: dict[str, Any] = {"widths": "32,8", "block_lines": 100, "id_field": "id", "keep_fields": "n"}
@@ -188,6 +190,32 @@ def test_run_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
     result = embed(tmp_path / "new", *shards, reuse=tmp_path / "old", progress="json", **OPTIONS)
     assert everything(tmp_path / "new") == everything(tmp_path / "whole")
     assert 0 < done < ROWS and end_of(result.stderr)["reused"] == done
+
+
+@pytest.mark.sanitize
+def test_rows_of_another_model_that_takes_the_place_of_the_old_run_are_not_copied(tmp_path: Path) -> None:
+    texts = documents()[:200]
+    lines = lines_of(texts)
+    shard = write(tmp_path / "in", texts)[0]
+    options = OPTIONS | {"block_lines": 20, "device": "cpu"}
+    other = copy_model(tmp_path / "model", MODEL)
+    set_number("roberta.embeddings.LayerNorm.weight", 0, 2.0)(other)
+    embed(tmp_path / "whole", "-", stdin=lines, **options)
+    embed(tmp_path / "old", shard, **options)
+    embed(tmp_path / "other", shard, model=other, **options)
+    job = start_embed(tmp_path / "new", "-", reuse=tmp_path / "old", stdin=subprocess.PIPE, **options)
+    assert job.stdin and job.stderr
+    first = lines.index(b"\n", len(lines) // 2) + 1
+    job.stdin.write(lines[:first])
+    job.stdin.flush()
+    wait_for_parts(tmp_path / "new", 1, job)
+    (tmp_path / "old").rename(tmp_path / "gone")
+    (tmp_path / "other").rename(tmp_path / "old")
+    job.stdin.write(lines[first:])
+    said = job.communicate()[1].decode()
+    assert job.returncode == DONE, said
+    assert f"{tmp_path / 'old'}/w32/part-00000-000" in said and "has changed since this run began" in said
+    assert everything(tmp_path / "new") == everything(tmp_path / "whole")
 
 
 def harm_nothing(out: Path) -> None:
