@@ -206,8 +206,9 @@ static char *snapshot_find(const struct reference *reference, const char *reposi
 }
 
 static char *folder_copy(const char *path, struct error *error) {
-  char *copy = file_check_folder(path, error) ? strdup(path) : NULL;
-  if (!copy && !error->code) error_set_memory(error, strlen(path) + 1, "a path");
+  if (!file_check_folder(path, error)) return NULL;
+  char *copy = strdup(path);
+  if (!copy) error_set_memory(error, strlen(path) + 1, "a path");
   return copy;
 }
 
