@@ -83,6 +83,12 @@ bool character_is_number(uint32_t code_point) {
          (range && range->is_number);
 }
 
+bool character_closes(uint32_t code_point) {
+  const utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)code_point);
+  return code_point == '"' || code_point == '\'' || category == UTF8PROC_CATEGORY_PE ||
+         category == UTF8PROC_CATEGORY_PF;
+}
+
 /* The marks of Unicode 16 and 17 that a cluster shorter than 6 bytes can hold. Debian 12's utf8proc knows
  * only Unicode 15. Here each such mark counts as any other mark, so the ids are transformers' ids, and the
  * same with every utf8proc. */

@@ -19,6 +19,10 @@ bool character_is_word(uint32_t code_point);
 bool character_is_letter(uint32_t code_point);
 bool character_is_number(uint32_t code_point);
 
+/* A mark that may follow the end of a sentence: a quotation mark, an apostrophe, or what closes a bracket or
+ * a quotation (general categories Pe and Pf). */
+bool character_closes(uint32_t code_point);
+
 /* True if no cluster may end between two neighbours. *state is 0 at a cluster's beginning, and is kept from
  * pair to pair inside the cluster. */
 bool characters_join(uint32_t before, uint32_t after, int32_t *state);
