@@ -25,8 +25,9 @@ static const struct option_spec specs[] = {
 
 static bool print_change(void *context, const struct diff_change *change, struct error *error) {
   struct text *line = context;
-  char place[96];
-  snprintf(place, sizeof place, ",\"part\":\"part-%05d-%05d\",\"row\":%" PRId64 "}\n", change->shard,
+  char place[96], chunk[32] = "";
+  if (change->is_chunk) snprintf(chunk, sizeof chunk, ",\"chunk\":%d", change->chunk);
+  snprintf(place, sizeof place, "%s,\"part\":\"part-%05d-%05d\",\"row\":%" PRId64 "}\n", chunk, change->shard,
            change->block, change->row);
   text_clear(line, (size_t)1 << 20);
   text_append_string(line, "{\"op\":\"");

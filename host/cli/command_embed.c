@@ -52,6 +52,12 @@ static const struct option_spec specs[] = {
              "for none)"},
     MAX_TOKENS_ROW(EMBED(compute), "documents"),
     TOKENIZER_ROW(EMBED(compute)),
+    {.name = "chunk-tokens", .type = OPTION_INT, .offset = EMBED(chunks.tokens), .argument = "N",
+     .help = "cut each document into rows of at most N tokens, at its\n"
+             "paragraphs, lines or sentences, with prompt and title\n"
+             "before each (default: a document is one row, cut off)"},
+    {.name = "chunk-overlap", .type = OPTION_INT, .offset = EMBED(chunks.overlap), .argument = "M",
+     .help = "tokens that a row may repeat of the row before, up to N/2"},
     {.name = "max-line", .type = OPTION_SIZE, .offset = EMBED(max_line), .argument = "BYTES",
      .help = "reject longer lines unread (default: 128M)"},
     {.type = OPTION_HEADING, .help = "Vectors"},

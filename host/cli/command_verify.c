@@ -179,7 +179,7 @@ static bool verify(const struct verify_arguments *arguments, const char *out, st
     return false;
   print_repair(findings);
   char documents[48], parts[48], read[48], bytes[32];
-  human_counted(totals.rows, "document", "documents", documents);
+  human_counted(totals_documents(&totals), "document", "documents", documents);
   human_counted(totals.parts, "part", "parts", parts);
   human_counted(files, "file", "files", read);
   human_bytes(totals.file_bytes, bytes);

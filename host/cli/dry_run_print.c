@@ -37,17 +37,23 @@ static void print_input(const struct dry_run_report *report) {
 
 static void print_documents(const struct dry_run_report *report) {
   const struct tally *tally = &report->tally;
-  char documents[48], tokens[48], count[32];
+  char documents[48], rows[48] = "", tokens[48], count[32];
   human_counted(scaled(report, tally->documents), "document", "documents", documents);
   human_counted(scaled(report, tally->tokens), "token", "tokens", tokens);
-  say_named(stdout, "documents", "%s, %s", documents, tokens);
+  if (report->chunks) human_counted(scaled(report, tally->rows), "row", "rows", rows);
+  say_named(stdout, "documents", "%s, %s%s%s", documents, rows, *rows ? ", " : "", tokens);
   if (tally->documents == 0) return;
   char lengths[128];
   snprintf(lengths, sizeof lengths, "half up to %d tokens, 90 %% up to %d, 99 %% up to %d, longest %d",
            tally_quantile(tally, quantiles[0]), tally_quantile(tally, quantiles[1]),
            tally_quantile(tally, quantiles[2]), tally_quantile(tally, quantiles[3]));
   say_named(stdout, "lengths", "%s", lengths);
+  if (tally->titles_cut > 0) {
+    human_count(scaled(report, tally->titles_cut), count);
+    say_named(stdout, "titles", "%s of %s cut to leave room for text", count, documents);
+  }
   if (tally->truncated == 0) return;
+  if (*rows) snprintf(documents, sizeof documents, "%s", rows);
   human_count(scaled(report, tally->truncated), count);
   if (tally->embedded < tally->characters)
     say_named(stdout, "cut", "%s of %s at %d tokens; %.1f %% of the text would be cut", count, documents,
@@ -144,11 +150,12 @@ static void print_json(const struct dry_run_report *report) {
   text_append_json(&encoder, report->encoder, strlen(report->encoder));
   printf("{\"event\":\"dry_run\",\"sampled\":%s,\"text_bytes_read\":%.0f,\"text_bytes\":%.0f",
          extent->all ? "false" : "true", extent->text_bytes, extent->whole_bytes);
-  printf(",\"documents\":%" PRId64 ",\"tokens\":%" PRId64 ",\"rejected\":%" PRId64 ",\"blank\":%" PRId64
-         ",\"truncated\":%" PRId64 ",\"characters\":%" PRId64 ",\"embedded\":%" PRId64 ",\"lengths\":{",
-         scaled(report, tally->documents), scaled(report, tally->tokens), scaled(report, tally->rejected),
-         scaled(report, tally->blank), scaled(report, tally->truncated), scaled(report, tally->characters),
-         scaled(report, tally->embedded));
+  printf(",\"documents\":%" PRId64 ",\"rows\":%" PRId64 ",\"tokens\":%" PRId64 ",\"rejected\":%" PRId64
+         ",\"blank\":%" PRId64 ",\"truncated\":%" PRId64 ",\"characters\":%" PRId64 ",\"embedded\":%" PRId64
+         ",\"lengths\":{",
+         scaled(report, tally->documents), scaled(report, tally->rows), scaled(report, tally->tokens),
+         scaled(report, tally->rejected), scaled(report, tally->blank), scaled(report, tally->truncated),
+         scaled(report, tally->characters), scaled(report, tally->embedded));
   for (size_t q = 0; q < QUANTILES; q++)
     printf("%s\"%g\":%d", q ? "," : "", quantiles[q], tally_quantile(tally, quantiles[q]));
   printf("},\"max_tokens\":%d,\"rejects\":[%.*s],\"width_bytes\":{", tally->max_tokens, (int)reasons.size,

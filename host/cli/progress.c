@@ -215,30 +215,39 @@ static void summary_json(const struct embed_report *report) {
   if (flow->reused > 0) fprintf(stderr, ",\"seconds_saved\":%.1f", seconds_saved(flow));
   fprintf(stderr,
           ",\"complete\":%s,\"bottleneck\":\"%s\",\"totals\":{\"parts\":%" PRId64 ",\"documents\":%" PRId64
-          ",\"rejected\":%" PRId64 ",\"truncated\":%" PRId64 ",\"tokens\":%" PRId64 ",\"characters\":%" PRId64
-          ",\"embedded\":%" PRId64 ",\"vector_bytes\":%" PRId64 ",\"vector_file_bytes\":%" PRId64
-          ",\"file_bytes\":%" PRId64 "}}\n",
-          report->complete ? "true" : "false", flow_stage_name(bottleneck(flow)), totals->parts, totals->rows,
-          totals->rejected, totals->truncated, totals->tokens, totals->characters, totals->embedded,
-          totals->vector_bytes, totals->vector_file_bytes, totals->file_bytes);
+          ",\"rows\":%" PRId64 ",\"rejected\":%" PRId64 ",\"truncated\":%" PRId64 ",\"tokens\":%" PRId64
+          ",\"characters\":%" PRId64 ",\"embedded\":%" PRId64 ",\"vector_bytes\":%" PRId64
+          ",\"vector_file_bytes\":%" PRId64 ",\"file_bytes\":%" PRId64 "}}\n",
+          report->complete ? "true" : "false", flow_stage_name(bottleneck(flow)), totals->parts,
+          totals_documents(totals), totals->rows, totals->rejected, totals->truncated, totals->tokens,
+          totals->characters, totals->embedded, totals->vector_bytes, totals->vector_file_bytes,
+          totals->file_bytes);
+}
+
+/* "N rows, ", or "" if each document is one row. */
+static void rows_print(int64_t documents, int64_t rows, char text[64]) {
+  char counted[48];
+  human_counted(rows, "row", "rows", counted);
+  snprintf(text, 64, "%s%s", documents == rows ? "" : counted, documents == rows ? "" : ", ");
 }
 
 static void summary_this_run(const struct embed_report *report) {
   const struct flow_progress *flow = &report->status.flow;
   const double seconds = status_seconds(&report->status);
-  char time[32], documents[48], tokens[48], rate[32];
+  char time[32], documents[48], rows[64], tokens[48], rate[32];
   human_seconds(seconds, time);
   human_counted(flow->documents, "document", "documents", documents);
+  rows_print(flow->documents, flow->rows, rows);
   human_counted(flow->tokens, "token", "tokens", tokens);
   human_count((int64_t)((double)flow->tokens / seconds), rate);
   say("%s after %s", report->complete ? "complete" : "not complete", time);
-  say_named(stderr, "this run", "%s, %s, %s tokens/s", documents, tokens, rate);
+  say_named(stderr, "this run", "%s, %s%s, %s tokens/s", documents, rows, tokens, rate);
 }
 
 /* Prints where the rows came from, if not all were encoded. */
 static void summary_rows(const struct flow_progress *flow) {
   char encoded[32], reused[32], equal[32], time[32], saved[64] = "", pieces[160] = "";
-  const int64_t rest = flow->documents - flow->encoded - flow->reused;
+  const int64_t rest = flow->rows - flow->encoded - flow->reused;
   human_count(flow->encoded, encoded);
   human_count(flow->reused, reused);
   human_count(rest, equal);
@@ -251,11 +260,12 @@ static void summary_rows(const struct flow_progress *flow) {
 }
 
 static void summary_documents(const struct run_totals *totals) {
-  char documents[48], tokens[48], parts[48];
-  human_counted(totals->rows, "document", "documents", documents);
+  char documents[48], rows[64], tokens[48], parts[48];
+  human_counted(totals_documents(totals), "document", "documents", documents);
+  rows_print(totals_documents(totals), totals->rows, rows);
   human_counted(totals->tokens, "token", "tokens", tokens);
   human_counted(totals->parts, "part", "parts", parts);
-  say_named(stderr, "in all", "%s, %s, %s", documents, tokens, parts);
+  say_named(stderr, "in all", "%s, %s%s, %s", documents, rows, tokens, parts);
 }
 
 /* Prints what the vectors do not contain. */
@@ -263,7 +273,13 @@ static void summary_left_out(const struct run_totals *totals) {
   char lines[48], cut[32], documents[48];
   human_counted(totals->rejected, "line", "lines", lines);
   human_count(totals->truncated, cut);
-  human_counted(totals->rows, "document", "documents", documents);
+  human_counted(totals_documents(totals), "document", "documents", documents);
+  if (totals->titles_cut > 0) {
+    char titles[32];
+    human_count(totals->titles_cut, titles);
+    say_named(stderr, "titles", "%s of %s cut to leave room for text", titles, documents);
+  }
+  if (totals->documents > 0) human_counted(totals->rows, "row", "rows", documents);
   if (totals->rejected > 0) say_named(stderr, "rejected", "%s", lines);
   if (totals->truncated == 0) return;
   /* An older version did not count characters. If only titles were cut, no character of a text is missing. */

@@ -6,10 +6,31 @@
 
 #include "io/run/row_hash.h"
 
+/* A document's id, title and kept fields stand in every row of its chunks. A document for which they would
+ * take more bytes is rejected. */
+#define REPEATED_BYTES_MAX ((int64_t)1 << 30)
+
 struct block_tokenizer {
   const struct flow_options *options;
   struct token_encoder *encoder;
-  struct text joined; /* one document's prompt, title and text, if it has more than text */
+  struct chunker *chunker; /* NULL: a document is one row */
+  struct text joined;      /* one document's prompt, title and text, if it has more than text */
+  struct text fields;      /* the line of a document's kept fields, to repeat for its chunks */
+};
+
+/* A document in its block. */
+struct placed_document {
+  const struct document *document;
+  int64_t line, offset;
+};
+
+/* A row, whose ids are in place, behind those of the block. */
+struct made_row {
+  int32_t tokens;
+  bool truncated;
+  int64_t chunk;      /* number in its document; -1: the row is the document */
+  int64_t start, end; /* what it covers of the text, in code points */
+  struct span title, text;
 };
 
 /* The text to embed: prompt, title, a space, text. */
@@ -45,13 +66,14 @@ static void append_field(struct text *text, const char *key, int64_t value) {
   text_append_integer(text, value);
 }
 
-static void append_id_line(struct flow_block *work, const struct document *document, int64_t line,
-                           int64_t offset, int32_t tokens, bool truncated, int64_t end) {
+static void append_id_line(struct flow_block *work, const struct placed_document *place,
+                           const struct made_row *row) {
   struct text *text = &work->id_lines.text;
+  const struct document *document = place->document;
   text_append_string(text, "{\"id\":");
   if (!document->id.bytes) {
     append_field(text, "\"", work->block.border.shard);
-    append_field(text, ":", line);
+    append_field(text, ":", place->line);
     text_append_string(text, "\"");
   } else if (document->id_is_integer) {
     text_append(text, document->id.bytes, (size_t)document->id.length);
@@ -59,21 +81,25 @@ static void append_id_line(struct flow_block *work, const struct document *docum
     text_append_json(text, document->id.bytes, (size_t)document->id.length);
   }
   append_field(text, ",\"shard\":", work->block.border.shard);
-  append_field(text, ",\"line\":", line);
-  append_field(text, ",\"offset\":", offset);
-  append_field(text, ",\"tokens\":", tokens);
-  text_append_string(text, truncated ? ",\"truncated\":true" : ",\"truncated\":false");
-  if (truncated) append_field(text, ",\"end\":", end);
+  append_field(text, ",\"line\":", place->line);
+  append_field(text, ",\"offset\":", place->offset);
+  append_field(text, ",\"tokens\":", row->tokens);
+  text_append_string(text, row->truncated ? ",\"truncated\":true" : ",\"truncated\":false");
+  if (row->chunk >= 0) {
+    append_field(text, ",\"chunk\":", row->chunk);
+    append_field(text, ",\"start\":", row->start);
+  }
+  if (row->chunk >= 0 || row->truncated) append_field(text, ",\"end\":", row->end);
   text_append_string(text, "}\n");
 }
 
-static void append_text_line(struct flow_block *work, const struct document *document) {
+static void append_text_line(struct flow_block *work, const struct made_row *row) {
   struct text *text = &work->text_lines.text;
   text_append_string(text, "{\"text\":");
-  text_append_json(text, document->text.bytes, (size_t)document->text.length);
-  if (document->title.bytes) {
+  text_append_json(text, row->text.bytes, (size_t)row->text.length);
+  if (row->title.bytes) {
     text_append_string(text, ",\"title\":");
-    text_append_json(text, document->title.bytes, (size_t)document->title.length);
+    text_append_json(text, row->title.bytes, (size_t)row->title.length);
   }
   text_append_string(text, "}\n");
 }
@@ -99,47 +125,157 @@ static int64_t text_embedded(const struct block_tokenizer *tools, const struct s
   return kept > 0 ? text_characters(text->bytes, kept) : 0;
 }
 
-/* Tokenizes a document into the block's next row. */
-static bool add_row(struct block_tokenizer *tools, struct flow_block *work, const struct document *document,
-                    int64_t line, int64_t offset, struct error *error) {
+/* Makes room for a row and its ids. */
+static bool row_reserve(struct flow_block *work, int32_t tokens, struct error *error) {
+  return (flow_block_reserve(&work->ids, &work->token_capacity, work->tokens + tokens, sizeof *work->ids) &&
+          flow_block_reserve(&work->row, &work->row_capacity, work->rows + 1, sizeof *work->row) &&
+          flow_block_reserve(&work->hash, &work->hash_capacity, work->rows + 1, ROW_HASH_BYTES)) ||
+         error_set_memory(error, (size_t)tokens * sizeof *work->ids, "a block's token ids");
+}
+
+/* Adds a row to the block; the line of its fields is there already. */
+static void row_put(const struct block_tokenizer *tools, struct flow_block *work,
+                    const struct placed_document *place, const struct made_row *row) {
   const struct flow_options *options = tools->options;
-  const struct span input = document_input(tools, document);
-  if (tools->joined.failed)
-    return error_set_memory(error, (size_t)document->text.length, "a document's text");
-  if (!flow_block_reserve(&work->ids, &work->token_capacity, work->tokens + options->max_tokens,
-                          sizeof *work->ids) ||
-      !flow_block_reserve(&work->row, &work->row_capacity, work->rows + 1, sizeof *work->row) ||
-      !flow_block_reserve(&work->hash, &work->hash_capacity, work->rows + 1, ROW_HASH_BYTES))
-    return error_set_memory(error, (size_t)options->max_tokens * sizeof *work->ids, "a block's token ids");
-  struct flow_row *row = &work->row[work->rows];
-  bool truncated;
-  row->first_token = work->tokens;
-  row->line = (int32_t)(line - work->block.border.first_line);
-  if (!token_encoder_encode(tools->encoder, input.bytes, input.length, options->max_tokens,
-                            work->ids + work->tokens, &row->tokens, &truncated, error))
-    return false;
-  const int64_t end = text_embedded(tools, &input, &document->text);
-  row->source = ROW_ENCODED;
+  work->row[work->rows] = (struct flow_row){.first_token = work->tokens,
+                                            .tokens = row->tokens,
+                                            .line = (int32_t)(place->line - work->block.border.first_line),
+                                            .begins_document = row->chunk <= 0,
+                                            .source = ROW_ENCODED};
   row_hash(work->ids + work->tokens, row->tokens, options->prompt_tokens,
            work->hash + work->rows * ROW_HASH_BYTES);
-  work->tokens += row->tokens;
-  work->truncated += truncated;
-  work->characters += text_characters(document->text.bytes, document->text.length);
-  work->embedded += end;
   work->rows++;
-  append_id_line(work, document, line, offset, row->tokens, truncated, end);
-  if (options->store_text) append_text_line(work, document);
+  work->tokens += row->tokens;
+  work->truncated += row->truncated;
+  append_id_line(work, place, row);
+  if (options->store_text) append_text_line(work, row);
   row_end(work, &work->id_lines, ID_FRAME_ROWS);
   row_end(work, &work->text_lines, TEXT_FRAME_ROWS);
   row_end(work, &work->field_lines, FIELD_FRAME_ROWS);
+}
+
+/* Tokenizes a document into the block's next row. */
+static bool add_row(struct block_tokenizer *tools, struct flow_block *work,
+                    const struct placed_document *place, struct error *error) {
+  const struct flow_options *options = tools->options;
+  const struct document *document = place->document;
+  const struct span input = document_input(tools, document);
+  struct made_row row = {.chunk = -1, .title = document->title, .text = document->text};
+  if (tools->joined.failed)
+    return error_set_memory(error, (size_t)document->text.length, "a document's text");
+  if (!row_reserve(work, options->max_tokens, error) ||
+      !token_encoder_encode(tools->encoder, input.bytes, input.length, options->max_tokens,
+                            work->ids + work->tokens, &row.tokens, &row.truncated, error))
+    return false;
+  row.end = text_embedded(tools, &input, &document->text);
+  row_put(tools, work, place, &row);
+  work->documents++;
+  work->characters += text_characters(document->text.bytes, document->text.length);
+  work->embedded += row.end;
+  return true;
+}
+
+/* The block's state before a document, to take back its rows. */
+struct block_mark {
+  int64_t rows, tokens, truncated, characters, embedded;
+  size_t id_size, text_size, field_size;
+  int64_t id_frames, text_frames, field_frames;
+};
+
+static struct block_mark mark_set(const struct flow_block *work, size_t field_size) {
+  return (struct block_mark){.rows = work->rows,
+                             .tokens = work->tokens,
+                             .truncated = work->truncated,
+                             .characters = work->characters,
+                             .embedded = work->embedded,
+                             .id_size = work->id_lines.text.size,
+                             .text_size = work->text_lines.text.size,
+                             .field_size = field_size,
+                             .id_frames = work->id_lines.frame_count,
+                             .text_frames = work->text_lines.frame_count,
+                             .field_frames = work->field_lines.frame_count};
+}
+
+static void mark_restore(struct flow_block *work, const struct block_mark *mark) {
+  work->rows = mark->rows;
+  work->tokens = mark->tokens;
+  work->truncated = mark->truncated;
+  work->characters = mark->characters;
+  work->embedded = mark->embedded;
+  work->id_lines.text.size = mark->id_size;
+  work->text_lines.text.size = mark->text_size;
+  work->field_lines.text.size = mark->field_size;
+  work->id_lines.frame_count = mark->id_frames;
+  work->text_lines.frame_count = mark->text_frames;
+  work->field_lines.frame_count = mark->field_frames;
+}
+
+/* Adds the next chunk as a row. *covered is how much of the text the rows cover, in code points. */
+static bool add_chunk(struct block_tokenizer *tools, struct flow_block *work,
+                      const struct placed_document *place, int64_t number, int64_t *covered,
+                      struct error *error) {
+  const struct document *document = place->document;
+  struct text_chunk chunk;
+  if (!row_reserve(work, tools->options->chunks.tokens, error) ||
+      !chunker_next(tools->chunker, work->ids + work->tokens, &chunk, error))
+    return false;
+  const struct made_row row = {.tokens = chunk.tokens,
+                               .truncated = chunk.truncated,
+                               .chunk = number,
+                               .start = chunk.start_character,
+                               .end = chunk.end_character,
+                               .title = {document->title.bytes, chunker_title(tools->chunker)},
+                               .text = {document->text.bytes + chunk.start, chunk.end - chunk.start}};
+  if (number > 0) text_append(&work->field_lines.text, tools->fields.bytes, tools->fields.size);
+  row_put(tools, work, place, &row);
+  work->characters += row.end - *covered;
+  if (!chunk.truncated) work->embedded += row.end - *covered;
+  *covered = row.end;
+  return true;
+}
+
+/* Cuts a document into rows. Its line of fields begins at `fields` and stands there once. If *stop is set,
+ * the rest is left out. */
+static bool add_chunks(struct block_tokenizer *tools, struct flow_block *work,
+                       const struct placed_document *place, size_t fields, const atomic_int *stop,
+                       char reason[256], struct error *error) {
+  const struct document *document = place->document;
+  const struct chunk_text text = {.prompt = tools->options->prompt,
+                                  .title = document->title.bytes,
+                                  .title_length = document->title.length,
+                                  .bytes = document->text.bytes,
+                                  .length = document->text.length};
+  const struct block_mark mark = mark_set(work, fields);
+  const struct text *lines = &work->field_lines.text;
+  int64_t covered = 0;
+  text_clear(&tools->fields, flow_block_keep(tools->options->limits.bytes));
+  if (lines->size > fields) text_append(&tools->fields, lines->bytes + fields, lines->size - fields);
+  if (tools->fields.failed) return error_set_memory(error, lines->size - fields, "a document's fields");
+  if (!chunker_begin(tools->chunker, &text, error)) return false;
+  const int64_t repeated = document->id.length + (int64_t)tools->fields.size +
+                           (tools->options->store_text ? chunker_title(tools->chunker) : 0);
+  for (int64_t n = 0; !chunker_done(tools->chunker) && !atomic_load(stop); n++) {
+    if (n * repeated > REPEATED_BYTES_MAX) {
+      mark_restore(work, &mark);
+      snprintf(reason, 256,
+               "its id, title and kept fields take %lld bytes, and each of its more than %lld chunks repeats "
+               "them",
+               (long long)repeated, (long long)n);
+      return true;
+    }
+    if (!add_chunk(tools, work, place, n, &covered, error)) return false;
+  }
+  work->documents++;
+  work->titles_cut += chunker_title(tools->chunker) < document->title.length;
   return true;
 }
 
 static bool tokenize_line(struct block_tokenizer *tools, struct flow_block *work, const char *path,
-                          int64_t index, struct error *error) {
+                          int64_t index, const atomic_int *stop, struct error *error) {
   const struct flow_options *options = tools->options;
   const struct line *line = &work->block.line[index];
   const int64_t number = work->block.border.first_line + index;
+  const size_t fields = work->field_lines.text.size;
   struct document document;
   char reason[256];
   if (line->too_long) {
@@ -159,7 +295,12 @@ static bool tokenize_line(struct block_tokenizer *tools, struct flow_block *work
     case DOCUMENT_READ:
       break;
   }
-  return add_row(tools, work, &document, number, line->offset, error);
+  const struct placed_document place = {&document, number, line->offset};
+  if (!tools->chunker) return add_row(tools, work, &place, error);
+  *reason = '\0';
+  if (!add_chunks(tools, work, &place, fields, stop, reason, error)) return false;
+  if (*reason) append_reject_line(work, path, number, line->offset, reason);
+  return true;
 }
 
 bool block_tokenizer_run(struct block_tokenizer *tools, struct flow_block *work, const char *path,
@@ -167,7 +308,7 @@ bool block_tokenizer_run(struct block_tokenizer *tools, struct flow_block *work,
   struct row_lines *const files[] = {&work->id_lines, &work->text_lines, &work->field_lines};
   bool failed = false;
   for (int64_t i = 0; i < work->block.border.lines && !atomic_load(stop); i++)
-    if (!tokenize_line(tools, work, path, i, error)) return false;
+    if (!tokenize_line(tools, work, path, i, stop, error)) return false;
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
     frame_end(files[i]);
     failed |= files[i]->text.failed;
@@ -185,14 +326,18 @@ struct block_tokenizer *block_tokenizer_open(const struct flow_options *options,
   }
   tools->options = options;
   tools->encoder = token_encoder_open(tokenizer, error);
-  if (tools->encoder) return tools;
-  free(tools);
+  if (tools->encoder && options->chunks.tokens)
+    tools->chunker = chunker_open(tools->encoder, &options->chunks, error);
+  if (tools->encoder && (tools->chunker || !options->chunks.tokens)) return tools;
+  block_tokenizer_close(tools);
   return NULL;
 }
 
 void block_tokenizer_close(struct block_tokenizer *tools) {
   if (!tools) return;
+  chunker_close(tools->chunker);
   token_encoder_close(tools->encoder);
   text_free(&tools->joined);
+  text_free(&tools->fields);
   free(tools);
 }

@@ -49,8 +49,46 @@ void flow_add_damage(struct flow *flow, const struct error *damage) {
   pthread_mutex_unlock(&flow->error_lock);
 }
 
+/* Bytes of a row besides its vectors: its ids' line and its hash, tokens, text and fields, about. */
+#define ROW_BYTES 1024
+
+/* The rows of so many lines with so many bytes, about. */
+static int64_t rows_expected(const struct flow_options *options, int64_t lines, int64_t bytes) {
+  const int64_t step = options->chunks.tokens - options->chunks.overlap;
+  return lines + bytes / (step * CHUNK_BYTES_A_TOKEN);
+}
+
+/* What a block holds in the gate. A document has one row, or any number of chunks, whose vectors may need far
+ * more memory than the text. */
+static size_t gate_weight(const struct flow_options *options, int64_t rows, int64_t bytes) {
+  int64_t row_bytes = ROW_BYTES;
+  if (options->chunks.tokens == 0) return (size_t)bytes;
+  for (int32_t w = 0; w < options->width_count; w++)
+    row_bytes += (int64_t)sizeof(uint16_t) * options->widths[w];
+  return (size_t)(bytes + rows * row_bytes);
+}
+
+/* A block as large as its limits allow. */
+static size_t gate_weight_usual(const struct flow_options *options) {
+  const struct block_limits *limits = &options->limits;
+  const int64_t rows = options->chunks.tokens ? rows_expected(options, limits->lines, limits->bytes) : 0;
+  return gate_weight(options, rows, limits->bytes);
+}
+
+void flow_gate_correct(struct flow *flow, struct flow_block *work) {
+  const size_t bytes = gate_weight(&flow->options, work->rows, (int64_t)work->block.text_size);
+  pthread_mutex_lock(&flow->gate_lock);
+  flow->gate_bytes += bytes - work->gate_bytes;
+  pthread_cond_signal(&flow->gate_open);
+  pthread_mutex_unlock(&flow->gate_lock);
+  work->gate_bytes = bytes;
+}
+
 bool flow_gate_enter(struct flow *flow, struct flow_block *work, int64_t *waited) {
-  const size_t bytes = work->block.text_size;
+  const struct flow_options *options = &flow->options;
+  const int64_t text = (int64_t)work->block.text_size;
+  const int64_t rows = options->chunks.tokens ? rows_expected(options, work->block.border.lines, text) : 0;
+  const size_t bytes = gate_weight(options, rows, text);
   pthread_mutex_lock(&flow->gate_lock);
   const int64_t start = clock_now();
   while (flow->gate_bytes > 0 && flow->gate_bytes + bytes > flow->gate_limit && !atomic_load(&flow->stopping))
@@ -125,7 +163,7 @@ static bool flow_init(struct flow *flow, struct error *error) {
    * tail. */
   flow->work_count = 2 * options->threads + 2;
   flow->work_keep = flow_block_keep(options->limits.bytes);
-  flow->gate_limit = (size_t)flow->work_count * (size_t)options->limits.bytes;
+  flow->gate_limit = (size_t)flow->work_count * gate_weight_usual(options);
   lookahead_init(&flow->lookahead, flow->work_count);
   pthread_mutex_init(&flow->gate_lock, NULL);
   pthread_cond_init(&flow->gate_open, NULL);
@@ -216,6 +254,7 @@ void flow_progress_now(struct flow *flow, struct flow_progress *progress) {
   const int64_t elapsed = (end ? end : clock_now()) - flow->start;
   struct flow_counts *counts = end ? &flow->committed : &flow->seen;
   *progress = (struct flow_progress){.documents = atomic_load(&counts->documents),
+                                     .rows = atomic_load(&counts->rows),
                                      .tokens = atomic_load(&counts->tokens),
                                      .rejected = atomic_load(&counts->rejected),
                                      .truncated = atomic_load(&counts->truncated),

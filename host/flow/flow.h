@@ -15,6 +15,7 @@
 
 #include <stdint.h>
 
+#include "host/model/chunk.h"
 #include "host/model/encoder.h"
 #include "host/model/tokenizer.h"
 #include "host/ranks/ranks.h"
@@ -28,6 +29,7 @@ struct flow_options {
   const char *prompt;    /* put before every text; "" for none */
   int32_t prompt_tokens; /* as in struct batch */
   int32_t max_tokens;
+  struct chunk_limits chunks; /* of documents; chunks.tokens is at most max_tokens, or 0 */
   int32_t width_count;
   int32_t widths[WIDTHS_MAX];
   int32_t threads; /* number of tokenizers, and of committers */
@@ -57,10 +59,10 @@ const char *flow_stage_name(enum flow_stage stage);
 /* While the flow runs: the work seen so far, blocks in flight included. At the end: the committed work; if a
  * block was dropped, the rank that does it counts it. */
 struct flow_progress {
-  int64_t documents, tokens;
+  int64_t documents, rows, tokens;
   int64_t rejected, truncated, blank;
   int64_t blocks;  /* committed by this run */
-  int64_t encoded; /* documents of them whose rows the encoder made, not copied */
+  int64_t encoded; /* rows of them that the encoder made, not copied */
   int64_t encoded_tokens;
   int64_t reused, reused_tokens; /* likewise: copied from earlier runs */
   int64_t source_bytes;          /* bytes of the shards' files done by this run */

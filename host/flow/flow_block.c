@@ -73,13 +73,20 @@ void flow_block_clear(struct flow_block *work, size_t keep) {
   row_lines_clear(&work->field_lines, keep);
   text_clear(&work->reject_lines, keep);
   work->source_bytes = 0;
-  work->rows = work->tokens = work->rejected = work->blank = work->truncated = 0;
+  work->rows = work->tokens = work->documents = work->rejected = work->blank = 0;
+  work->truncated = work->titles_cut = 0;
   work->characters = work->embedded = 0;
   work->packed_rows = work->packed_tokens = 0;
   work->reused_rows = work->reused_tokens = 0;
   work->batch_count = 0;
   atomic_store(&work->batches_left, 0);
   atomic_store(&work->dropped, false);
+}
+
+int64_t flow_block_documents(const struct flow_block *work, const int32_t *order, int64_t count) {
+  int64_t documents = 0;
+  for (int64_t i = 0; i < count; i++) documents += work->row[order ? order[i] : i].begins_document;
+  return documents;
 }
 
 size_t flow_block_keep(int64_t block_bytes) {

@@ -17,11 +17,13 @@ enum row_source {
   ROW_REUSED,  /* an earlier run (host/flow/reuse.h) */
 };
 
-/* A document to embed. Rows stand in the order of the block's lines. */
+/* A document to embed, or a chunk of one. Rows stand in the order of the block's lines, and a document's rows
+ * in the order of its text. */
 struct flow_row {
   int64_t first_token; /* index in flow_block.ids */
   int32_t tokens;
-  int32_t line; /* line in the block, from 0 */
+  int32_t line;         /* line in the block, from 0 */
+  bool begins_document; /* its document's only row, or first one */
   enum row_source source;
   int32_t equal; /* for ROW_EQUAL: the number of that row */
 };
@@ -58,7 +60,9 @@ struct flow_block {
   int64_t hash_capacity;
   int32_t *table; /* of equal_rows_find */
   int64_t table_capacity;
-  int64_t rejected, blank, truncated;
+  int64_t documents, rejected, blank;
+  int64_t truncated;            /* rows */
+  int64_t titles_cut;           /* documents (io/run/totals.h) */
   int64_t characters, embedded; /* code points in the texts, and those not cut off */
   struct row_lines id_lines;    /* ids/ */
   struct row_lines text_lines;  /* text/, if texts are stored */
@@ -82,6 +86,10 @@ struct flow_block {
   uint16_t *vectors[WIDTHS_MAX]; /* [rows, widths[w]] ordered by line */
   int64_t vector_capacity;       /* capacity in rows */
 };
+
+/* The documents of some rows: those whose first row is among them. `order` [count] are numbers of rows; NULL:
+ * the first `count` rows. */
+int64_t flow_block_documents(const struct flow_block *work, const int32_t *order, int64_t count);
 
 void flow_block_free(struct flow_block *work);
 

@@ -87,6 +87,8 @@ static bool commit_block(const struct committing *commit, struct error *error) {
                                  .tokens = work->tokens,
                                  .characters = work->characters,
                                  .embedded = work->embedded,
+                                 .documents = options->chunks.tokens ? work->documents : 0,
+                                 .titles_cut = work->titles_cut,
                                  .blank = work->blank};
   for (int32_t w = 0; w < options->width_count; w++) {
     record->vector_bytes += work->rows * options->widths[w] * (int64_t)sizeof(uint16_t);
@@ -106,7 +108,8 @@ static bool commit_block(const struct committing *commit, struct error *error) {
 static void count_block(struct flow *flow, const struct flow_block *work) {
   struct flow_counts *counts = &flow->committed;
   atomic_fetch_add(&flow->blocks, 1);
-  atomic_fetch_add(&counts->documents, work->rows);
+  atomic_fetch_add(&counts->documents, work->documents);
+  atomic_fetch_add(&counts->rows, work->rows);
   atomic_fetch_add(&counts->tokens, work->tokens);
   atomic_fetch_add(&counts->rejected, work->rejected);
   atomic_fetch_add(&counts->truncated, work->truncated);

@@ -30,7 +30,9 @@ static void held_place(struct encoding *this) {
   struct flow *flow = this->flow;
   const int64_t tokens = part->work->offsets[part->first_offset + part->sequences];
   slot_rows_scatter(&this->rows, &flow->options, part);
-  atomic_fetch_add(&flow->seen.documents, part->sequences);
+  atomic_fetch_add(&flow->seen.rows, part->sequences);
+  atomic_fetch_add(&flow->seen.documents,
+                   flow_block_documents(part->work, part->work->order + part->first_row, part->sequences));
   atomic_fetch_add(&flow->seen.tokens, tokens);
   atomic_fetch_add(&flow->seen.source_bytes, batch_source_bytes(part, tokens));
   this->held = NULL;

@@ -16,6 +16,7 @@ static bool tokenize_block(struct flow *flow, const struct tokenizing *tools, st
   const struct flow_options *options = &flow->options;
   const char *path = flow_shard_path(flow, work->block.border.shard);
   if (!block_tokenizer_run(tools->tokenizer, work, path, &flow->draining, error)) return false;
+  flow_gate_correct(flow, work);
   if (options->hashes && !equal_rows_find(work))
     return error_set_memory(error, (size_t)work->rows * 2 * sizeof *work->table, "a block's equal rows");
   if (!flow_block_reserve_vectors(work, options->widths, options->width_count))
@@ -52,7 +53,9 @@ void *stage_tokenize(void *argument) {
     atomic_fetch_add(&flow->seen.truncated, work->truncated);
     atomic_fetch_add(&flow->seen.blank, work->blank);
     /* The encoders count the others, batch by batch. */
-    atomic_fetch_add(&flow->seen.documents, work->rows - work->packed_rows);
+    atomic_fetch_add(&flow->seen.rows, work->rows - work->packed_rows);
+    atomic_fetch_add(&flow->seen.documents,
+                     work->documents - flow_block_documents(work, work->order, work->packed_rows));
     atomic_fetch_add(&flow->seen.tokens, work->tokens - work->packed_tokens);
     flow_dispatch(flow, work);
   }

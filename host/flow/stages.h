@@ -18,7 +18,7 @@ struct stage_clock {
 
 /* Sums over blocks. */
 struct flow_counts {
-  atomic_llong documents, tokens, rejected, truncated, blank, source_bytes;
+  atomic_llong documents, rows, tokens, rejected, truncated, blank, source_bytes;
   atomic_llong encoded, encoded_tokens, reused, reused_tokens; /* of committed blocks only */
 };
 
@@ -39,7 +39,7 @@ struct flow {
 
   struct lookahead lookahead; /* the reader's, before the encoders */
 
-  /* Gate for very large blocks: bytes of text in flight. */
+  /* Gate for very large blocks: bytes in flight, of text and, if documents are cut into chunks, of rows. */
   pthread_mutex_t gate_lock;
   pthread_cond_t gate_open;
   size_t gate_bytes, gate_limit; /* under gate_lock */
@@ -74,9 +74,12 @@ void flow_fail(struct flow *flow, const struct error *error);
 /* Remembers a damaged shard for the report at the end. */
 void flow_add_damage(struct flow *flow, const struct error *damage);
 
-/* Waits until the block's text fits through the gate; if nothing else is in flight, any block fits. False if
- * the flow stops. flow_release gives the room back. */
+/* Waits until the block fits through the gate; if nothing else is in flight, any block fits. False if the
+ * flow stops. flow_release gives the room back. */
 bool flow_gate_enter(struct flow *flow, struct flow_block *work, int64_t *waited);
+
+/* Once a block's rows are known, corrects what it holds in the gate. Does not wait. */
+void flow_gate_correct(struct flow *flow, struct flow_block *work);
 
 /* The encoders begin a block, or the block needs no encoder. So the block is no longer claimed ahead, and the
  * reader may claim another. False if the block was already marked so. */

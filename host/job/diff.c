@@ -15,7 +15,7 @@ enum side { SIDE_OLD, SIDE_NEW, SIDES };
 
 /* A row, as it is sorted: by id, then by side, then by place. Numbers have their high byte first. */
 struct row_record {
-  unsigned char id[ROW_HASH_BYTES];      /* XXH3-128 */
+  unsigned char id[ROW_HASH_BYTES];      /* XXH3-128 of its id and its chunk's number */
   unsigned char side;                    /* enum side */
   unsigned char row[8];                  /* number in its run */
   unsigned char content[ROW_HASH_BYTES]; /* XXH3-128 of its hash and its fields */
@@ -80,6 +80,14 @@ static void content_put(unsigned char content[ROW_HASH_BYTES], const struct walk
   row_hash_bytes(both, sizeof both, content);
 }
 
+/* A document's only row is its first chunk. */
+static void identity_put(unsigned char identity[ROW_HASH_BYTES], const struct id_line *id) {
+  unsigned char both[ROW_HASH_BYTES + 8];
+  row_hash_bytes(id->id, (size_t)id->id_length, both);
+  number_put(both + ROW_HASH_BYTES, id->chunk);
+  row_hash_bytes(both, sizeof both, identity);
+}
+
 /* Adds all rows of a run. */
 static bool rows_add(struct diff *diff, enum side side, struct error *error) {
   const struct stored_run *run = &diff->run[side];
@@ -89,7 +97,7 @@ static bool rows_add(struct diff *diff, enum side side, struct error *error) {
     struct walked_row found;
     struct row_record record = {.side = (unsigned char)side};
     if (!(ok = row_walk_to(walk, row, &found, error))) break;
-    row_hash_bytes(found.id.id, (size_t)found.id.id_length, record.id);
+    identity_put(record.id, &found.id);
     content_put(record.content, &found);
     number_put(record.row, row);
     ok = record_sort_add(diff->rows, &record, error);
@@ -201,7 +209,9 @@ static bool side_give(struct diff *diff, enum side side, const struct change_rec
                                        .id_is_integer = found.id.id_is_integer,
                                        .shard = part->shard,
                                        .block = part->block,
-                                       .row = row - part->first_row};
+                                       .row = row - part->first_row,
+                                       .is_chunk = found.id.is_chunk,
+                                       .chunk = found.id.chunk};
     ok = take(context, &change, error) && record_sort_next(diff->changes, &record, error);
     if (ok) *next = record;
   }

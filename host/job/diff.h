@@ -1,6 +1,7 @@
 /* The job `diff`: what changed between two snapshots of an archive, by document ids.
  *
- * A document is added, changed or removed. It is changed if its row is another one (by its hash:
+ * A document is added, changed or removed; if documents are cut into chunks, a chunk is, by its document's id
+ * and its number. It is changed if its row is another one (by its hash:
  * io/run/row_hash.h) or if its kept fields are. Both runs are read once and sorted by id, in files if need
  * be, so memory does not grow with them. */
 #pragma once
@@ -21,6 +22,8 @@ struct diff_change {
   bool id_is_integer;   /* its digits */
   int32_t shard, block; /* of the part: in NEW; of DIFF_REMOVE in OLD */
   int64_t row;          /* in the part */
+  bool is_chunk;
+  int32_t chunk; /* number in its document */
 };
 
 /* Takes a change; false ends the job, with *error filled. */

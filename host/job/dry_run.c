@@ -94,9 +94,11 @@ static bool counting_add(struct counting *counting, const struct flow_block *wor
   const int32_t shard = work->block.border.shard;
   pthread_mutex_lock(&counting->lock);
   bool ok = tally_add(&counting->report->tally, work, counting->parts->options->zstd_level, error);
+  int64_t first = 0; /* row of the document */
   for (int64_t i = 0; ok && i < work->rows; i++) {
     const struct flow_row *row = &work->row[i];
-    ok = row_sample_add(&counting->rows, shard, work->block.line[row->line].offset,
+    if (row->begins_document) first = i;
+    ok = row_sample_add(&counting->rows, shard, work->block.line[row->line].offset + (i - first),
                         work->ids + row->first_token, row->tokens, error);
   }
   pthread_mutex_unlock(&counting->lock);
@@ -198,7 +200,7 @@ static void report_sizes(struct dry_run_report *report, const struct dry_run_par
   const double files =
       1.0 + options->width_count + options->store_text + options->hashes + (options->fields.kept != NULL);
   const double part_bytes = RECORD_BYTES + RECORD_FILE_BYTES * files + HASH_FILE_BYTES * options->hashes;
-  const double rows = (double)tally->documents * report->scale;
+  const double rows = (double)tally->rows * report->scale;
   report->width_count = options->width_count;
   memcpy(report->widths, options->widths, sizeof report->widths);
   report->text_bytes = (double)tally->text_bytes * report->scale;
@@ -239,7 +241,7 @@ static bool dry_run(const struct dry_run_parts *parts, struct dry_run_report *re
                                                .share = parts->sample,
                                                .stop = parts->stop,
                                                .head = parts->head};
-  *report = (struct dry_run_report){.scale = 1};
+  *report = (struct dry_run_report){.scale = 1, .chunks = parts->options->chunks.tokens > 0};
   snprintf(report->encoder, sizeof report->encoder, "%s", parts->encoder->info.description);
   counting.rows.budget = rate_budget(parts->encoder);
   pthread_mutex_init(&counting.reading, NULL);

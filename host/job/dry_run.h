@@ -23,6 +23,7 @@ struct dry_run_report {
   char *reason_path[TALLY_REASONS]; /* shard with each reason's first line, owned */
   char encoder[128];                /* for people */
   int32_t damaged_shards;
+  bool chunks;      /* documents are cut into chunks */
   bool interrupted; /* *stop was set: the numbers are useless */
 };
 

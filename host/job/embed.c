@@ -13,8 +13,9 @@ static void say_found(const struct embedding *run, bool complete) {
   char there[64];
   struct run_totals found;
   run_log_totals(run->log, &found);
-  const bool one = found.rows == 1;
-  snprintf(there, sizeof there, "%lld document%s in %lld part%s", (long long)found.rows, one ? "" : "s",
+  const int64_t documents = totals_documents(&found);
+  const bool one = documents == 1;
+  snprintf(there, sizeof there, "%lld document%s in %lld part%s", (long long)documents, one ? "" : "s",
            (long long)found.parts, found.parts == 1 ? "" : "s");
   if (complete)
     notice(run->callbacks, run->ranks, "%s is already complete: %s; nothing to do", run->options->out, there);

@@ -25,6 +25,7 @@ struct embed_options {
   const char *prompt;                    /* a text */
   const char *prompt_name;               /* one of the model's prompts */
   int64_t max_line;                      /* 0: 128 MiB */
+  struct chunk_limits chunks;            /* of documents; none: a document is one row */
   int64_t block_lines, block_bytes;
   int32_t zstd_level; /* 0: EMBED_ZSTD_LEVEL */
   bool store_text;

@@ -35,7 +35,8 @@ static void resolve_blocks(struct embedding *run) {
   if (run->manifest) return;
   ranks_share_into(run->ranks, limits, sizeof limits);
   if (run->asked.block_lines == 0) run->asked.block_lines = limits[0];
-  if (run->asked.block_bytes == 0) run->asked.block_bytes = limits[1];
+  if (run->asked.block_bytes == 0)
+    run->asked.block_bytes = settings_block_bytes(&run->asked.chunks, run->asked.block_lines, limits[1]);
 }
 
 static bool open_encoder(struct embedding *run, struct error *error) {

@@ -21,6 +21,7 @@ static bool side_open(const char *vectors, const char *name, struct stored_run *
   bool ok = stored_run_open(path, run, error);
   free(path);
   if (!ok) return false;
+  if (!stored_run_check_rows(run, error)) return false;
   if (!run->complete)
     return error_set(error, ERROR_INPUT,
                      "%s is not complete: embed it to its end first, or its metrics mislead", run->out);

@@ -73,20 +73,41 @@ bool prompt_sides_fit(const struct model_config *model, const char *document, co
   return false;
 }
 
-bool prompt_count_tokens(const struct model_config *model, const struct tokenizer *tokenizer,
-                         const char *prompt, int32_t max_tokens, int32_t *count, struct error *error) {
-  *count = 0;
-  if (model->shape.pool_prompt || !*prompt) return true;
+/* Encodes a prompt alone. */
+static bool prompt_encode(const struct tokenizer *tokenizer, const char *prompt, int32_t max_tokens,
+                          int32_t *tokens, bool *truncated, struct error *error) {
   struct token_encoder *encoder = token_encoder_open(tokenizer, error);
   int32_t *ids = malloc((size_t)max_tokens * sizeof *ids);
-  int32_t tokens;
-  bool truncated;
   bool encoded = encoder && ids;
   if (encoder && !ids) error_set_memory(error, (size_t)max_tokens * sizeof *ids, "the prompt's tokens");
-  encoded = encoded && token_encoder_encode(encoder, prompt, (int64_t)strlen(prompt), max_tokens, ids,
-                                            &tokens, &truncated, error);
-  if (encoded) *count = tokens - 1;
+  encoded = encoded && token_encoder_encode(encoder, prompt, (int64_t)strlen(prompt), max_tokens, ids, tokens,
+                                            truncated, error);
   free(ids);
   token_encoder_close(encoder);
   return encoded;
+}
+
+bool prompt_check_chunks(const struct tokenizer *tokenizer, const char *prompt,
+                         const struct chunk_limits *chunks, struct error *error) {
+  int32_t tokens;
+  bool truncated;
+  if (chunks->tokens == 0) return true;
+  if (!prompt_encode(tokenizer, prompt, chunks->tokens, &tokens, &truncated, error)) return false;
+  return tokens <= chunks->tokens / 2 ||
+         error_set(error, ERROR_USAGE,
+                   "--chunk-tokens %d: the prompt takes %s%d of them, and it stands before every chunk; give "
+                   "at least %s",
+                   chunks->tokens, truncated ? "more than " : "", tokens,
+                   truncated ? "twice its length" : "twice as many as that");
+}
+
+bool prompt_count_tokens(const struct model_config *model, const struct tokenizer *tokenizer,
+                         const char *prompt, int32_t max_tokens, int32_t *count, struct error *error) {
+  int32_t tokens;
+  bool truncated;
+  *count = 0;
+  if (model->shape.pool_prompt || !*prompt) return true;
+  if (!prompt_encode(tokenizer, prompt, max_tokens, &tokens, &truncated, error)) return false;
+  *count = tokens - 1;
+  return true;
 }

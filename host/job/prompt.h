@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "host/model/chunk.h"
 #include "host/model/model_config.h"
 #include "host/model/tokenizer.h"
 #include "io/error.h"
@@ -31,6 +32,10 @@ void prompt_describe(const struct model_config *model, enum prompt_side side,
  * explains the problem. If the model has no prompts, all sides fit. */
 bool prompt_sides_fit(const struct model_config *model, const char *document, const char *query,
                       char *sentence, size_t size);
+
+/* ERROR_USAGE if the prompt alone takes more than half of a chunk's tokens. */
+bool prompt_check_chunks(const struct tokenizer *tokenizer, const char *prompt,
+                         const struct chunk_limits *chunks, struct error *error);
 
 /* Counts the first tokens that pooling skips: <s> and the prompt's tokens, if the model pools without the
  * prompt; otherwise 0. */

@@ -33,7 +33,8 @@ static bool width_choose(struct search *search, int32_t wanted, struct error *er
 
 static bool search_start(struct search *search, const struct search_options *options, struct error *error) {
   const struct compute_options *compute = &options->question.compute;
-  if (!stored_run_open(options->vectors, &search->run, error) || !width_choose(search, options->width, error))
+  if (!stored_run_open(options->vectors, &search->run, error) ||
+      !stored_run_check_rows(&search->run, error) || !width_choose(search, options->width, error))
     return false;
   const struct stored_run *run = &search->run;
   search->k = options->top_k ? options->top_k : SEARCH_TOP_K;

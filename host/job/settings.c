@@ -90,6 +90,24 @@ struct document_fields settings_fields(const struct embed_options *options) {
                                   .kept = options->keep_fields};
 }
 
+/* A block of chunks has about as many rows as one of short documents. */
+int64_t settings_block_bytes(const struct chunk_limits *chunks, int64_t lines, int64_t bytes) {
+  const int64_t wanted = lines * (chunks->tokens - chunks->overlap) * CHUNK_BYTES_A_TOKEN;
+  return chunks->tokens && wanted < bytes ? wanted : bytes;
+}
+
+static bool settings_chunks(const struct chunk_limits *chunks, int32_t max_tokens, struct error *error) {
+  if (chunks->tokens == 0)
+    return chunks->overlap == 0 || error_set(error, ERROR_USAGE, "--chunk-overlap is for --chunk-tokens");
+  if (chunks->tokens < CHUNK_TOKENS_LEAST || chunks->tokens > max_tokens)
+    return error_set(error, ERROR_USAGE, "--chunk-tokens %d: a chunk has from %d to %d tokens%s",
+                     chunks->tokens, CHUNK_TOKENS_LEAST, max_tokens,
+                     chunks->tokens > max_tokens ? ", the longest input" : "");
+  return chunks->overlap <= chunks->tokens / 2 ||
+         error_set(error, ERROR_USAGE, "--chunk-overlap %d: at most half of --chunk-tokens, which is %d",
+                   chunks->overlap, chunks->tokens / 2);
+}
+
 bool settings_for_flow(const struct embed_options *options, const struct model_config *model,
                        const struct tokenizer *tokenizer, const struct encoder *encoder,
                        const struct manifest *manifest, struct settings *settings, struct error *error) {
@@ -101,6 +119,7 @@ bool settings_for_flow(const struct embed_options *options, const struct model_c
   flow->limits.max_line = first_nonzero(options->max_line, EMBED_MAX_LINE, 0);
   flow->fields = settings_fields(options);
   flow->max_tokens = settings->encoder.max_tokens;
+  flow->chunks = options->chunks;
   flow->width_count = settings->encoder.width_count;
   memcpy(flow->widths, settings->encoder.widths, sizeof flow->widths);
   flow->threads = threads_of(&options->compute);
@@ -111,7 +130,9 @@ bool settings_for_flow(const struct embed_options *options, const struct model_c
   flow->store_text = options->store_text;
   flow->hashes = !manifest || used.hashes;
   flow->standard_input = options->input_count == 1 && strcmp(options->input[0], "-") == 0;
-  return settings_prompt(options, model, manifest, settings, error) &&
+  return settings_chunks(&flow->chunks, flow->max_tokens, error) &&
+         settings_prompt(options, model, manifest, settings, error) &&
+         prompt_check_chunks(tokenizer, flow->prompt, &flow->chunks, error) &&
          prompt_count_tokens(model, tokenizer, flow->prompt, flow->max_tokens, &flow->prompt_tokens, error);
 }
 
@@ -134,6 +155,8 @@ struct run_settings settings_of_run(const struct settings *settings) {
                              .zstd_level = flow->zstd_level,
                              .store_text = flow->store_text,
                              .hashes = flow->hashes,
+                             .chunk_tokens = flow->chunks.tokens,
+                             .chunk_overlap = flow->chunks.overlap,
                              .keep_fields = flow->fields.kept ? flow->fields.kept->list : NULL};
   memcpy(run.widths.width, flow->widths, sizeof run.widths.width);
   return run;
@@ -152,6 +175,7 @@ struct embed_options options_of_run(const struct run_settings *run, const struct
                                   .block_bytes = run->block_bytes,
                                   .zstd_level = run->zstd_level,
                                   .store_text = run->store_text,
+                                  .chunks = {run->chunk_tokens, run->chunk_overlap},
                                   .keep_fields = run->keep_fields ? kept : NULL};
   options.compute.max_tokens = run->max_tokens;
   return options;

@@ -20,6 +20,9 @@ bool settings_for_encoder(const struct compute_options *options, const struct wi
 /* The document fields to read. */
 struct document_fields settings_fields(const struct embed_options *options);
 
+/* The bytes of a block, if its encoder prefers `limits` and documents are cut into chunks. */
+int64_t settings_block_bytes(const struct chunk_limits *chunks, int64_t lines, int64_t bytes);
+
 /* Fills settings->prompt and settings->flow from settings->encoder and the opened encoder's preferences. */
 bool settings_for_flow(const struct embed_options *options, const struct model_config *model,
                        const struct tokenizer *tokenizer, const struct encoder *encoder,

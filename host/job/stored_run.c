@@ -177,6 +177,15 @@ bool stored_run_check_device(const struct stored_run *run, enum device asked, st
                    run->out);
 }
 
+bool stored_run_check_rows(const struct stored_run *run, struct error *error) {
+  return run->manifest->identity.settings.chunk_tokens == 0 ||
+         error_set(
+             error, ERROR_CONFLICT,
+             "the documents in %s are cut into chunks (--chunk-tokens), and nina search and nina eval do "
+             "not yet rank documents by their best row: read the vectors with ids/, or embed without",
+             run->out);
+}
+
 bool stored_run_matches(const struct stored_run *a, const struct stored_run *b, struct error *error) {
   const struct model_identity *one = &a->manifest->identity.model, *other = &b->manifest->identity.model;
   char differences[600];

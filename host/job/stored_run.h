@@ -59,6 +59,9 @@ bool stored_run_blame(const struct stored_run *run, struct error *error);
  * device. */
 bool stored_run_check_device(const struct stored_run *run, enum device asked, struct error *error);
 
+/* ERROR_CONFLICT if the run's documents are cut into chunks: then a row is not a document. */
+bool stored_run_check_rows(const struct stored_run *run, struct error *error);
+
 /* ERROR_CONFLICT if two runs differ in model, tokenizer or widest width, so that their rows cannot be
  * compared. */
 bool stored_run_matches(const struct stored_run *a, const struct stored_run *b, struct error *error);

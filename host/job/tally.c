@@ -11,7 +11,7 @@ bool tally_open(struct tally *tally, int32_t max_tokens, struct error *error) {
   *tally = (struct tally){.max_tokens = max_tokens};
   tally->length = calloc((size_t)max_tokens + 1, sizeof *tally->length);
   return tally->length ||
-         error_set_memory(error, (size_t)max_tokens * sizeof *tally->length, "the lengths of documents");
+         error_set_memory(error, (size_t)max_tokens * sizeof *tally->length, "the lengths of rows");
 }
 
 void tally_close(struct tally *tally) {
@@ -90,11 +90,13 @@ static bool tally_frames(int64_t *bytes, const struct row_lines *lines, int zstd
 bool tally_add(struct tally *tally, const struct flow_block *work, int zstd_level, struct error *error) {
   tally->blocks++;
   tally->lines += work->block.border.lines;
-  tally->documents += work->rows;
+  tally->documents += work->documents;
+  tally->rows += work->rows;
   tally->tokens += work->tokens;
   tally->rejected += work->rejected;
   tally->blank += work->blank;
   tally->truncated += work->truncated;
+  tally->titles_cut += work->titles_cut;
   tally->characters += work->characters;
   tally->embedded += work->embedded;
   tally->reject_bytes += (int64_t)work->reject_lines.size;
@@ -106,10 +108,10 @@ bool tally_add(struct tally *tally, const struct flow_block *work, int zstd_leve
 }
 
 int32_t tally_quantile(const struct tally *tally, double share) {
-  const double rank = ceil(share * (double)tally->documents);
+  const double rank = ceil(share * (double)tally->rows);
   const int64_t wanted = rank < 1 ? 1 : (int64_t)rank;
   int64_t seen = 0;
-  if (tally->documents == 0) return 0;
+  if (tally->rows == 0) return 0;
   for (int32_t tokens = 0; tokens <= tally->max_tokens; tokens++) {
     seen += tally->length[tokens];
     if (seen >= wanted) return tokens;

@@ -15,11 +15,11 @@ struct reject_reason {
 };
 
 struct tally {
-  int64_t lines, documents, tokens, rejected, blank, truncated;
+  int64_t lines, documents, rows, tokens, rejected, blank, truncated, titles_cut;
   int64_t characters, embedded; /* as in struct flow_block */
   int64_t blocks;
   int64_t id_bytes, text_bytes, field_bytes, reject_bytes; /* bytes in ids/, text/, fields/ and rejects/ */
-  int64_t *length; /* [max_tokens + 1]: documents by number of tokens */
+  int64_t *length;                                         /* [max_tokens + 1]: rows by number of tokens */
   int32_t max_tokens;
   struct reject_reason reason[TALLY_REASONS]; /* [reasons], in no order */
   int32_t reasons;
@@ -32,8 +32,8 @@ void tally_close(struct tally *tally);
 /* Adds a block that a block_tokenizer has processed. */
 bool tally_add(struct tally *tally, const struct flow_block *work, int zstd_level, struct error *error);
 
-/* The smallest length in tokens that the given share of the documents, 0 … 1, does not exceed. 0 if there are
- * no documents. */
+/* The smallest length in tokens that the given share of the rows, 0 … 1, does not exceed. 0 if there are no
+ * rows. */
 int32_t tally_quantile(const struct tally *tally, double share);
 
 /* Puts the most frequent reason first. */

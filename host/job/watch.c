@@ -25,6 +25,7 @@ bool watch_report(struct watch *watch, struct error *error) {
 
 static void flow_add(struct flow_progress *sum, const struct flow_progress *one) {
   sum->documents += one->documents;
+  sum->rows += one->rows;
   sum->tokens += one->tokens;
   sum->rejected += one->rejected;
   sum->truncated += one->truncated;

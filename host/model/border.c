@@ -55,7 +55,7 @@ static enum border_kind spaces_kind(const struct space_run *spaces, bool ends_se
 
 bool border_next(struct border_reader *reader, struct border *border) {
   int64_t size;
-  while (reader->at < reader->length) {
+  while (reader->at < reader->length && reader->at <= reader->last) {
     const uint32_t character = character_at(reader->text, reader->length, reader->at, &size);
     if (!character_is_space(character)) {
       reader->ends_sentence =

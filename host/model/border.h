@@ -22,11 +22,12 @@ struct border {
   int64_t at;   /* the byte before which the text may be cut */
 };
 
-/* Reads the borders after white space. At the beginning all fields but the first two are zero, and the text
+/* Reads the borders after white space. At the beginning all fields but the first three are zero, and the text
  * begins where a chunk does. */
 struct border_reader {
   const char *text; /* [length] UTF-8 */
   int64_t length;
+  int64_t last; /* the last byte at which the white space may begin */
   int64_t at;
   bool ends_sentence; /* the characters before `at` end a sentence */
 };

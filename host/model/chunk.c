@@ -122,18 +122,19 @@ struct stretch {
   bool has_first; /* the white space at `from` belongs to it, too */
 };
 
+/* Of borders whose white space does not begin after the stretch. */
 static bool stretch_has(const struct stretch *stretch, const struct border *border) {
-  return border->from <= stretch->to && (border->from > stretch->from || border->at > stretch->to ||
-                                         (stretch->has_first && border->at > stretch->from));
+  return border->from > stretch->from || border->at > stretch->to ||
+         (stretch->has_first && border->at >= stretch->from);
 }
 
 /* The last border of the best kind that stands at `most` or before; or else the last border between clusters
  * up to the stretch's end. */
 static int64_t border_last(const char *text, int64_t length, const struct stretch *stretch, int64_t most) {
-  struct border_reader reader = {.text = text, .length = length};
-  struct border border, best = {0};
   const int64_t to = stretch->to;
-  while (border_next(&reader, &border) && border.from <= to)
+  struct border_reader reader = {.text = text, .length = length, .last = to};
+  struct border border, best = {0};
+  while (border_next(&reader, &border))
     if (stretch_has(stretch, &border) && border.at <= most && border.kind >= best.kind) best = border;
   if (best.kind) return best.at;
   return cluster_border_before(text, to + UTF8_BYTES_MAX < length ? to + UTF8_BYTES_MAX : length, to);
@@ -226,7 +227,7 @@ static bool chunk_cut(struct chunker *chunker, int64_t start, int32_t *ids, stru
 /* The first border of the best kind in the stretch, or else the first border after it. Only if there is none,
  * and *clusters is set: the first border between clusters. 0: none. */
 static int64_t border_first(const char *text, int64_t length, const struct stretch *stretch, bool *clusters) {
-  struct border_reader reader = {.text = text, .length = length};
+  struct border_reader reader = {.text = text, .length = length, .last = length};
   struct border border, best = {0};
   while (border_next(&reader, &border) && (border.from <= stretch->to || !best.kind))
     if (border.at > stretch->from && border.kind > best.kind) best = border;

@@ -18,6 +18,7 @@
 #include "host/model/tokenizer.h"
 
 #define CHUNK_TOKENS_LEAST 16
+#define CHUNK_BYTES_A_TOKEN 4 /* of running text, about */
 
 struct chunk_limits {
   int32_t tokens;  /* at least CHUNK_TOKENS_LEAST, special tokens included; 0: texts are not cut */

@@ -25,7 +25,8 @@ static void widths_write(const struct width_list *widths, const char *key, struc
 /* True if a member is empty and so is not written. */
 static bool field_is_absent(const struct field *field, const void *place) {
   return (field->kind == FIELD_TEXT && *(const char *)place == '\0') ||
-         (field->kind == FIELD_OPTION && *(const int32_t *)place == 0);
+         (field->kind == FIELD_OPTION && *(const int32_t *)place == 0) ||
+         (field->kind == FIELD_RARE && *(const int64_t *)place == 0);
 }
 
 static void field_write(const struct field *field, const char *key, const void *place,
@@ -42,6 +43,7 @@ static void field_write(const struct field *field, const char *key, const void *
       json_text_integer(json, key, *(const int32_t *)place);
       break;
     case FIELD_COUNT:
+    case FIELD_RARE:
     case FIELD_SUM:
       json_text_integer(json, key, *(const int64_t *)place);
       break;
@@ -116,6 +118,7 @@ static const char *field_read(const struct field *field, const json_t *value, vo
     case FIELD_OPTION:
       return number_read(value, place);
     case FIELD_COUNT:
+    case FIELD_RARE:
       return integer_read(value, 0, FIELD_COUNT_MAX, place);
     case FIELD_SUM:
       return integer_read(value, INT64_MIN, INT64_MAX, place);

@@ -15,6 +15,7 @@ enum field_kind {
   FIELD_NUMBER, /* int32_t, from 0 */
   FIELD_OPTION, /* int32_t, from 0; not written if 0 */
   FIELD_COUNT,  /* int64_t, from 0 to FIELD_COUNT_MAX */
+  FIELD_RARE,   /* the same; not written if 0 */
   FIELD_SUM,    /* int64_t */
   FIELD_FLAG,   /* bool */
   FIELD_WIDTHS, /* struct width_list (io/run/layout.h): 1 to WIDTHS_MAX falling numbers up to WIDTH_MAX */

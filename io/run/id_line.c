@@ -34,6 +34,12 @@ static bool id_line_member(const struct json_value *name, const struct json_valu
   if (json_string_is(name, "offset")) return member_number(value, &parsed->offset);
   if (json_string_is(name, "shard")) return member_small(value, &parsed->shard);
   if (json_string_is(name, "tokens")) return member_small(value, &parsed->tokens);
+  if (json_string_is(name, "start")) return member_number(value, &parsed->start);
+  if (json_string_is(name, "end")) return member_number(value, &parsed->end);
+  if (json_string_is(name, "chunk")) {
+    parsed->is_chunk = true;
+    return member_small(value, &parsed->chunk);
+  }
   if (!json_string_is(name, "truncated")) return true;
   parsed->truncated = value->kind == JSON_TRUE;
   return value->kind == JSON_TRUE || value->kind == JSON_FALSE;

@@ -12,6 +12,11 @@ struct id_line {
   int64_t line, offset;
   int32_t tokens;
   bool truncated;
+  bool is_chunk; /* the run cuts documents into chunks; otherwise `chunk` and `start` are 0 */
+  int32_t chunk; /* number in its document */
+  /* What was embedded of the text, in Unicode code points. `end` is 0 if that is the whole text, and the row
+   * is no chunk. */
+  int64_t start, end;
 };
 
 /* Parses a line in place; false if it is not such a line. */

@@ -26,6 +26,8 @@ static const struct field settings_array[] = {
     {SETTING(FIELD_FLAG, store_text)},
     {SETTING(FIELD_STRING, keep_fields)},
     {SETTING(FIELD_FLAG, hashes)},
+    {SETTING(FIELD_OPTION, chunk_tokens)},
+    {SETTING(FIELD_OPTION, chunk_overlap)},
 };
 static const struct field_table settings_fields = FIELD_TABLE(settings_array);
 

@@ -21,6 +21,8 @@ struct run_settings {
   char *id_field, *title_field; /* NULL: none */
   char *prompt;                 /* put before every text */
   char *keep_fields;            /* a list (io/kept_fields.h); NULL: none */
+  int32_t chunk_tokens;         /* 0: a document is one row */
+  int32_t chunk_overlap;        /* in tokens */
   int32_t max_tokens;
   int64_t max_line, block_lines, block_bytes;
   int32_t zstd_level;

@@ -102,7 +102,7 @@ static void content_check(const struct checking *checking, struct part_check *ch
   struct error error;
   for (int i = 0; i < record->file_count; i++)
     if (path[i] && !check->detail[i] && file_is_ids(&record->files[i]) &&
-        !part_ids_check(path[i], record, &rows, &error))
+        !part_ids_check(path[i], record, checking->settings, &rows, &error))
       content_keep(check, i, &error);
   for (int i = 0; i < record->file_count; i++)
     if (path[i] && !check->detail[i] &&

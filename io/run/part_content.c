@@ -64,12 +64,18 @@ bool part_record_check(const struct part_record *record, const struct run_settin
                        struct error *error) {
   int64_t row_bytes = 0;
   for (int32_t w = 0; w < settings->widths.count; w++) row_bytes += 2 * (int64_t)settings->widths.width[w];
+  const bool chunks = settings->chunk_tokens > 0;
+  const int64_t documents = chunks ? record->documents : record->rows;
   /* A record's counts are at most 2^53, so the sums cannot overflow. */
-  if (record->rows + record->rejected + record->blank != record->border.lines)
+  if (documents + record->rejected + record->blank != record->border.lines)
     return error_set(error, ERROR_INPUT,
-                     "its %lld rows, %lld rejects and %lld blank lines are not its %lld lines",
-                     (long long)record->rows, (long long)record->rejected, (long long)record->blank,
-                     (long long)record->border.lines);
+                     "its %lld %s, %lld rejects and %lld blank lines are not its %lld lines",
+                     (long long)documents, chunks ? "documents" : "rows", (long long)record->rejected,
+                     (long long)record->blank, (long long)record->border.lines);
+  if (documents > record->rows || record->titles_cut > documents)
+    return error_set(error, ERROR_INPUT,
+                     "%lld documents, %lld of them with a cut title, are not of %lld rows",
+                     (long long)documents, (long long)record->titles_cut, (long long)record->rows);
   if (record->truncated > record->rows)
     return error_set(error, ERROR_INPUT, "%lld of its %lld rows are truncated", (long long)record->truncated,
                      (long long)record->rows);
@@ -93,20 +99,37 @@ static bool rows_add(struct part_rows *rows, int32_t tokens, struct error *error
 
 /* The sums over the lines of ids so far. */
 struct ids_sum {
-  int64_t line, offset; /* of the last line */
-  int64_t tokens, truncated;
+  int64_t line, offset;      /* of the last line */
+  int64_t chunk, start, end; /* likewise; `chunk` is -1 if a document may not go on */
+  int64_t tokens, truncated, documents;
 };
 
-/* A row's line must come after the previous row's line, and must lie inside the block. */
-static bool id_take(const struct id_line *id, const struct part_record *record, int64_t row,
+/* A document's first chunk begins its text; each next one begins inside the one before or at its end, and
+ * reaches further. */
+static bool chunk_take(const struct id_line *id, struct ids_sum *sum) {
+  const bool goes_on = sum->chunk >= 0 && id->line == sum->line && id->chunk > 0;
+  const bool good = goes_on ? id->chunk == sum->chunk + 1 && id->offset == sum->offset &&
+                                  id->start > sum->start && id->start <= sum->end && id->end > sum->end
+                            : id->chunk == 0 && id->start == 0 && id->line > sum->line;
+  sum->chunk = id->chunk;
+  sum->start = id->start;
+  sum->end = id->end;
+  sum->documents += !goes_on;
+  return id->is_chunk && good;
+}
+
+/* A document's line must come after the previous document's line, and must lie inside the block. */
+static bool id_take(const struct id_line *id, const struct part_record *record, bool chunks, int64_t row,
                     struct ids_sum *sum, struct error *error) {
   const struct block_border *border = &record->border;
-  if (id->shard != border->shard || id->line <= sum->line || id->line >= border->first_line + border->lines ||
+  const bool in_order = chunks ? chunk_take(id, sum) : id->line > sum->line && !id->is_chunk;
+  if (!in_order || id->shard != border->shard || id->line >= border->first_line + border->lines ||
       id->offset < sum->offset || id->offset >= border->next_offset)
     return error_set(error, ERROR_INPUT,
-                     "row %lld is said to be of shard %d, line %lld, byte %lld, which is not a place of this "
-                     "block after that of the row before",
-                     (long long)row, id->shard, (long long)id->line, (long long)id->offset);
+                     "row %lld is said to be of shard %d, line %lld, byte %lld%s, which is not a place of "
+                     "this block after that of the row before",
+                     (long long)row, id->shard, (long long)id->line, (long long)id->offset,
+                     chunks ? ", with a chunk" : "");
   sum->line = id->line;
   sum->offset = id->offset;
   sum->tokens += id->tokens;
@@ -114,9 +137,10 @@ static bool id_take(const struct id_line *id, const struct part_record *record, 
   return true;
 }
 
-static bool ids_read(struct line_reader *reader, const struct part_record *record, struct part_rows *rows,
-                     struct error *error) {
-  struct ids_sum sum = {.line = record->border.first_line - 1, .offset = record->border.first_offset};
+static bool ids_read(struct line_reader *reader, const struct part_record *record, bool chunks,
+                     struct part_rows *rows, struct error *error) {
+  struct ids_sum sum = {
+      .line = record->border.first_line - 1, .offset = record->border.first_offset, .chunk = -1};
   enum line_result result;
   struct line line;
   struct id_line id;
@@ -124,9 +148,13 @@ static bool ids_read(struct line_reader *reader, const struct part_record *recor
     if (!id_line_parse(line.text, line.length, &id))
       return error_set(error, ERROR_INPUT, "row %lld is not a record of a document's id",
                        (long long)rows->count);
-    if (!id_take(&id, record, rows->count, &sum, error) || !rows_add(rows, id.tokens, error)) return false;
+    if (!id_take(&id, record, chunks, rows->count, &sum, error) || !rows_add(rows, id.tokens, error))
+      return false;
   }
   if (result == LINE_FAILED) return false;
+  if (chunks && sum.documents != record->documents)
+    return error_set(error, ERROR_INPUT, "it holds chunks of %lld documents; its part's record says %lld",
+                     (long long)sum.documents, (long long)record->documents);
   if (rows->count == record->rows && sum.tokens == record->tokens && sum.truncated == record->truncated)
     return true;
   return error_set(error, ERROR_INPUT,
@@ -136,10 +164,10 @@ static bool ids_read(struct line_reader *reader, const struct part_record *recor
                    (long long)record->rows, (long long)record->tokens, (long long)record->truncated);
 }
 
-bool part_ids_check(const char *path, const struct part_record *record, struct part_rows *rows,
-                    struct error *error) {
+bool part_ids_check(const char *path, const struct part_record *record, const struct run_settings *settings,
+                    struct part_rows *rows, struct error *error) {
   struct line_reader *reader = line_reader_open(path, &(struct line_limits){.line = LINE_MAX_BYTES}, error);
-  const bool ok = reader && ids_read(reader, record, rows, error);
+  const bool ok = reader && ids_read(reader, record, settings->chunk_tokens > 0, rows, error);
   line_reader_close(reader);
   if (!ok) part_rows_free(rows);
   return ok;

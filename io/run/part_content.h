@@ -22,8 +22,8 @@ bool part_record_check(const struct part_record *record, const struct run_settin
 
 /* Reads the part's OUT/ids at `path`: every line must parse and belong to a line of the block, and the lines
  * must add up to the record's counts. Fills an empty *rows. */
-bool part_ids_check(const char *path, const struct part_record *record, struct part_rows *rows,
-                    struct error *error);
+bool part_ids_check(const char *path, const struct part_record *record, const struct run_settings *settings,
+                    struct part_rows *rows, struct error *error);
 
 /* Reads any other file of the part. Vectors: the record's number of rows, every number finite, every row with
  * length 1 ± 0.001, or all zero if its text had no token of its own. Texts, fields and rejects: the record's

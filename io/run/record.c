@@ -40,6 +40,8 @@ static const struct field count_array[] = {
     COUNT("vector_bytes", vector_bytes),
     {FIELD("characters", FIELD_COUNT, struct part_record, characters)},
     {FIELD("embedded", FIELD_COUNT, struct part_record, embedded)},
+    {FIELD("documents", FIELD_RARE, struct part_record, documents)},
+    {FIELD("titles_cut", FIELD_RARE, struct part_record, titles_cut)},
 };
 static const struct field_table count_fields = FIELD_TABLE(count_array);
 
@@ -217,6 +219,8 @@ void record_totals(const struct part_record *record, struct run_totals *totals) 
                                 .tokens = record->tokens,
                                 .characters = record->characters,
                                 .embedded = record->embedded,
+                                .documents = record->documents,
+                                .titles_cut = record->titles_cut,
                                 .blank = record->blank,
                                 .vector_bytes = record->vector_bytes,
                                 .incomplete = record->border.incomplete};

@@ -18,6 +18,8 @@ struct part_record {
   int64_t rows, rejected, truncated, tokens, blank;
   int64_t characters;   /* of the texts, in Unicode code points; 0 in an older version's record */
   int64_t embedded;     /* characters that were not cut off */
+  int64_t documents;    /* as in struct run_totals */
+  int64_t titles_cut;   /* likewise */
   int64_t vector_bytes; /* rows × Σ widths × 2: decompressed size, for the compression ratio */
   int file_count;
   struct part_file files[PART_FILES_MAX];

@@ -3,12 +3,19 @@
 #define TOTAL(member) \
   { FIELD(#member, FIELD_SUM, struct run_totals, member) }
 
+#define RARE(member) \
+  { FIELD(#member, FIELD_RARE, struct run_totals, member) }
+
 static const struct field fields[] = {
     TOTAL(parts),      TOTAL(lines),      TOTAL(rows),         TOTAL(rejected),          TOTAL(truncated),
     TOTAL(tokens),     TOTAL(blank),      TOTAL(vector_bytes), TOTAL(vector_file_bytes), TOTAL(file_bytes),
-    TOTAL(incomplete), TOTAL(characters), TOTAL(embedded),
+    TOTAL(incomplete), TOTAL(characters), TOTAL(embedded),     RARE(documents),          RARE(titles_cut),
 };
 const struct field_table totals_fields = FIELD_TABLE(fields);
+
+int64_t totals_documents(const struct run_totals *totals) {
+  return totals->documents > 0 ? totals->documents : totals->rows;
+}
 
 void totals_add(struct run_totals *total, const struct run_totals *part, int sign) {
   for (size_t i = 0; i < totals_fields.count; i++) {

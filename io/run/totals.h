@@ -7,6 +7,8 @@
 
 struct run_totals {
   int64_t parts, lines, rows, rejected, truncated, tokens, blank;
+  int64_t documents;         /* of a run with chunks; otherwise 0, and each document is one row */
+  int64_t titles_cut;        /* documents whose title was cut to leave room for the chunk */
   int64_t characters;        /* of the texts whose records count them (io/run/record.h) */
   int64_t embedded;          /* characters that were not cut off */
   int64_t vector_bytes;      /* decompressed */
@@ -17,6 +19,9 @@ struct run_totals {
 
 /* The members of the manifest's totals, in the written order. */
 extern const struct field_table totals_fields;
+
+/* The documents of these totals. */
+int64_t totals_documents(const struct run_totals *totals);
 
 /* total += sign × part, field by field. */
 void totals_add(struct run_totals *total, const struct run_totals *part, int sign);
