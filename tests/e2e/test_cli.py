@@ -291,7 +291,7 @@ def test_progress_json_is_one_object_a_line(tmp_path: Path) -> None:
     assert (end["documents"], end["tokens"], end["blocks"]) == (800, totals["tokens"], 40)
     assert end["share"] == 1 and end["complete"] is True
     assert end["totals"].pop("documents") == 800
-    assert end["totals"] == {key: totals[key] for key in end["totals"]} and len(end["totals"]) == 9
+    assert end["totals"] == {key: totals[key] for key in end["totals"]} and len(end["totals"]) == 10
     assert list(end["busy"]) == ["reader", "tokenizers", "encoder", "committers"]
     assert end["bottleneck"] == max(end["busy"], key=end["busy"].get)
 

@@ -99,7 +99,7 @@ static void quantiles_are_those_of_the_sorted_lengths(void **state) {
   assert_true(tally_open(&tally, 100, &error));
   assert_int_equal(tally_quantile(&tally, 0.5), 0);
   for (int tokens = 1; tokens <= 10; tokens++) tally.length[10 * tokens] = 1;
-  tally.documents = 10;
+  tally.rows = 10;
   assert_int_equal(tally_quantile(&tally, 0), 10);
   assert_int_equal(tally_quantile(&tally, 0.5), 50);
   assert_int_equal(tally_quantile(&tally, 0.51), 60);
