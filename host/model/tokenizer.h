@@ -1,13 +1,16 @@
 /* Text to token ids: the same ids as sentence-transformers computes.
  *
  * First the added tokens (added_tokens.h) are cut out: `</s>` in a text is the token. The text between them
- * is cut into words (words.h); each word is normalised and segmented alone, as the tokenizer's kind does it:
+ * is cut into words (words.h, byte_words.h); each word is normalised and segmented alone, as the tokenizer's
+ * kind does it:
  *
  * - Unigram, XLM-RoBERTa's: pieces, scores and a precompiled normaliser map from tokenizer.json or
  *   sentencepiece.bpe.model. With the latter the ids follow fairseq: <s> 0, <pad> 1, </s> 2, <unk> 3, any
  *   other piece its sentencepiece id + 1. With tokenizer.json an id is the place in its vocabulary; for XLM-R
  *   both give the same ids.
  * - WordPiece, BERT's, cased or uncased: from tokenizer.json, or from vocab.txt and tokenizer_config.json.
+ * - Byte-level BPE, RoBERTa's: from tokenizer.json, or from vocab.json and merges.txt. Nothing is normalised;
+ * a word has the space before it.
  *
  * Added tokens may follow after the vocabulary.
  *
@@ -27,8 +30,9 @@ struct tokenizer;
 
 /* Opens the tokenizer in a folder (the transformer module's, or one that holds only a tokenizer):
  * tokenizer.json if it exists; else, if tokenizer_class in tokenizer_config.json is XLM-RoBERTa's,
- * sentencepiece.bpe.model; else, if the class is BERT's or if there is none, vocab.txt. NULL on error. Any
- * other tokenizer is ERROR_UNSUPPORTED; the sentence gives the found and the expected one. */
+ * sentencepiece.bpe.model; else, if the class is RoBERTa's or if there is none, vocab.json and
+ * merges.txt; else, if the class is BERT's or if there is none, vocab.txt. NULL on error. Any other tokenizer
+ * is ERROR_UNSUPPORTED; the sentence gives the found and the expected one. */
 struct tokenizer *tokenizer_open(const char *folder, struct error *error);
 
 /* As tokenizer_open, with another engine. TOKENIZER_SENTENCEPIECE: the sentencepiece library segments the
@@ -43,20 +47,21 @@ enum tokenizer_engine tokenizer_engine_of(const struct tokenizer *tokenizer);
 
 /* "auto" or "sentencepiece"; static. */
 const char *tokenizer_engine_name(enum tokenizer_engine engine);
+
 void tokenizer_close(struct tokenizer *tokenizer);
 
 /* XXH3-128, in hexadecimal, of everything that decides the ids: the bytes of sentencepiece.bpe.model, or the
- * ids, pieces, scores and map in tokenizer.json; of WordPiece, the ids, pieces and settings; and the
- * added tokens with their ids and settings. */
+ * ids, pieces, scores and map in tokenizer.json; of WordPiece, the ids, pieces and settings; of byte BPE,
+ * these and the merges; and the added tokens with their ids and settings. */
 void tokenizer_hash(const struct tokenizer *tokenizer, char hash[33]);
 
 /* Number of pieces in the vocabulary, with special and added tokens; every id is lower. */
 int32_t tokenizer_pieces(const struct tokenizer *tokenizer);
 
-/* "Unigram" or "WordPiece"; static. */
+/* "Unigram", "WordPiece" or "byte BPE"; static. */
 const char *tokenizer_kind_name(const struct tokenizer *tokenizer);
 
-/* "sentencepiece.bpe.model", "vocab.txt" or "tokenizer.json"; static. */
+/* "sentencepiece.bpe.model", "vocab.txt", "vocab.json" or "tokenizer.json"; static. */
 const char *tokenizer_source_name(const struct tokenizer *tokenizer);
 
 /* One thread's view of a tokenizer: scratch memory and a bounded cache of words. The tokenizer is shared and
