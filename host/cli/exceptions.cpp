@@ -1,5 +1,9 @@
 #include "host/cli/exceptions.h"
 
+extern "C" {
+#include "host/model/sentencepiece.h"
+}
+
 #include <unistd.h>
 
 #include <cstring>
@@ -24,8 +28,16 @@ static void tell(const char *sentence) {
   _exit(1); /* EXIT_FAILED */
 }
 
+/* Called when `new` finds no memory, before it throws. */
+static void on_no_memory() {
+  if (!piece_library_runs_here()) throw std::bad_alloc();
+  tell("nina: out of memory in the sentencepiece library\n");
+  _exit(1); /* EXIT_FAILED */
+}
+
 void exceptions_begin(void) {
   std::set_terminate(on_exception);
+  std::set_new_handler(on_no_memory);
 }
 
 static void begin_early(int, char **, char **) {

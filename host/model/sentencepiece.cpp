@@ -13,9 +13,26 @@ struct piece_library {
   sentencepiece::SentencePieceProcessor processor;
 };
 
+static thread_local int calls; /* of the library, that this thread is in */
+
+bool piece_library_runs_here(void) {
+  return calls > 0;
+}
+
+/* A call, from its beginning to its end, by exception or not. */
+struct call_mark {
+  call_mark() {
+    calls++;
+  }
+  ~call_mark() {
+    calls--;
+  }
+};
+
 /* Runs what may throw, and turns what it throws into an error. */
 template <typename Work>
 static bool guard(struct error *error, Work work) {
+  const call_mark mark;
   try {
     return work();
   } catch (const std::bad_alloc &) {

@@ -14,6 +14,11 @@ struct piece_library;
 /* True if the program was built with the library. */
 bool piece_library_is_there(void);
 
+/* True if the calling thread is inside the library. An allocation that fails there must end the process at
+ * once: while the exception is on its way out, the library's protobuf frees messages that it has not made
+ * (0.1.97). */
+bool piece_library_runs_here(void);
+
 /* `bytes` [size] is a serialised ModelProto that our own parser has accepted: the library ends the process if
  * it finds some kinds of damage. */
 struct piece_library *piece_library_open(const void *bytes, size_t size, struct error *error);
