@@ -36,11 +36,11 @@ bool onednn_runs_here(void) {
 }
 
 /* Lives from a call's beginning to its end, also if the end is an exception. */
-struct call_mark {
-  call_mark() {
+struct onednn_mark {
+  onednn_mark() {
     calls = calls + 1;
   }
-  ~call_mark() {
+  ~onednn_mark() {
     calls = calls - 1;
   }
 };
@@ -52,7 +52,7 @@ struct call_mark {
 template <typename Call>
 static dnnl_status_t guarded(Call call) {
   if (!has_room()) return dnnl_out_of_memory;
-  const call_mark mark;
+  const onednn_mark mark;
   try {
     return call();
   } catch (const std::bad_alloc &) {

@@ -20,11 +20,11 @@ bool piece_library_runs_here(void) {
 }
 
 /* A call, from its beginning to its end, by exception or not. */
-struct call_mark {
-  call_mark() {
+struct library_mark {
+  library_mark() {
     calls++;
   }
-  ~call_mark() {
+  ~library_mark() {
     calls--;
   }
 };
@@ -32,7 +32,7 @@ struct call_mark {
 /* Runs what may throw, and turns what it throws into an error. */
 template <typename Work>
 static bool guard(struct error *error, Work work) {
-  const call_mark mark;
+  const library_mark mark;
   try {
     return work();
   } catch (const std::bad_alloc &) {
