@@ -61,9 +61,12 @@ class Cluster:
         """`ahead`: seconds by which a host's clocks since boot are ahead of the others'."""
         self.names = [f"node{number + 1}" for number in range(count)]
         self.ahead = ahead or {}
+        # of Open MPI
+        self.settings = {"plm_rsh_agent": str(AGENT), "btl_tcp_if_include": "eth0", "oob_tcp_if_include": "eth0"}
         self.folder = Path(tempfile.mkdtemp(prefix=f"nina-cluster-{os.getpid()}-"))
         self.shared = [ROOT, self.folder, *shared]
         self.box: subprocess.Popen[bytes] | None = None
+        self.started: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> "Cluster":
         addresses = "".join(f"198.18.0.{number + 1} {name}\n" for number, name in enumerate(self.names))
@@ -132,13 +135,13 @@ class Cluster:
     def start(self, name: str, command: list[str], variables: dict[str, str]) -> subprocess.Popen[bytes]:
         """Starts a command on a host."""
         pipe, env = subprocess.PIPE, variables | {"TMPDIR": "/tmp"}
-        return subprocess.Popen(self.on(name, command), stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=env)
+        self.started.append(subprocess.Popen(self.on(name, command), stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=env))
+        return self.started[-1]
 
     def launcher(self, ranks: dict[str, int]) -> list[str]:
         """Open MPI's mpirun for so many ranks on each host; it has to be started on the first of them."""
         hosts = ",".join(f"{name}:{count}" for name, count in ranks.items())
-        settings = {"plm_rsh_agent": AGENT, "btl_tcp_if_include": "eth0", "oob_tcp_if_include": "eth0"}
-        options = [word for setting, value in settings.items() for word in ("--mca", setting, str(value))]
+        options = [word for setting, value in self.settings.items() for word in ("--mca", setting, str(value))]
         return ["mpirun", "--allow-run-as-root", "--bind-to", "none", *options, "--host", hosts, "-n", str(sum(ranks.values()))]
 
     def link(self, name: str, state: str) -> None:
@@ -149,7 +152,9 @@ class Cluster:
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Sends a signal to every process of a host."""
-        for process in self.processes(name):
+        # nsenter stops with the command that it has started on a host, and has to be woken up too.
+        starters = [started.pid for started in self.started if started.poll() is None] if number == signal.SIGCONT else []
+        for process in [*self.processes(name), *starters]:
             try:
                 os.kill(process, number)
             except ProcessLookupError:

@@ -9,7 +9,7 @@ import pytest
 
 from program import PROGRAM, USAGE, nina
 
-COMMANDS = ["embed", "search", "eval", "info", "verify", "diff", "tokenize"]
+COMMANDS = ["embed", "search", "eval", "info", "verify", "diff", "tokenize", "check-fs"]
 SHELLS = ["bash", "zsh", "fish"]
 
 
@@ -37,7 +37,7 @@ def test_man_page_has_all_that_the_help_has(command: str) -> None:
 
 def test_main_man_page_names_each_command_and_the_configuration_file() -> None:
     page = without_escapes(nina("--generate", "man").stdout)
-    assert re.findall(r"^\.BR nina-([a-z]+) \(1\)", page, re.MULTILINE) == COMMANDS
+    assert re.findall(r"^\.BR nina-([a-z-]+) \(1\)", page, re.MULTILINE) == COMMANDS
     for phrase in (".SH CONFIGURATION FILES", 'prompt = "passage: "', '\\" \\\\ \\n \\t and \\r stand for', "3 done"):
         assert phrase in page
 

@@ -1,0 +1,48 @@
+"""nina check-fs: what a file system cannot do is said before a job finds out."""
+
+from pathlib import Path
+
+import pytest
+
+from program import DONE, FAILED, USAGE, nina
+
+PROMISES = 7
+
+
+@pytest.mark.sanitize
+def test_good_file_system_keeps_every_promise_and_nothing_is_left(tmp_path: Path) -> None:
+    lines = nina("check-fs", tmp_path).stdout.splitlines()
+    assert len(lines) == PROMISES + 1 and all(line.startswith("yes  ") for line in lines[:-1])
+    assert lines[-1] == f"{tmp_path}: an output folder may stand here"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "fault, promise",
+    [
+        ("sync:1:EIO", "a file's bytes can be synced (fsync): Input/output error"),
+        ("sync:2:EIO", "a folder can be synced: Input/output error"),
+        ("rename:1:EIO", "a renamed file takes the place of the file that is there: Input/output error"),
+        ("rename:2:EACCES", "nothing is found any more through a folder's old name: Permission denied"),
+        ("write:1:ENOSPC", "a name that is taken is not given again (exclusive create): No space left on device"),
+    ],
+)
+@pytest.mark.sanitize
+def test_promise_that_is_not_kept_is_named_with_the_reason(tmp_path: Path, fault: str, promise: str) -> None:
+    lines = nina("check-fs", tmp_path, fault=fault, status=FAILED).stdout.splitlines()
+    assert [line for line in lines if line.startswith("no ")] == [f"no   {promise}"]
+    assert lines[-1] == f"{tmp_path}: an output folder may not stand here"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_promise_that_is_not_needed_does_not_forbid_the_folder(tmp_path: Path) -> None:
+    # Of the writes the last is the file that gets a second name.
+    result = nina("check-fs", tmp_path, fault="write:8:EACCES", status=DONE)
+    refused = [line for line in result.stdout.splitlines() if line.startswith("no ")]
+    assert len(refused) == 1 and "(link): Permission denied; without it" in refused[0]
+
+
+def test_folder_that_is_not_there_or_cannot_be_written_is_said(tmp_path: Path) -> None:
+    assert "none" in nina("check-fs", tmp_path / "none", status=USAGE).error
+    assert nina("check-fs", status=USAGE).error == "name one folder: nina check-fs DIR"
+    assert nina("check-fs", "/proc", status=FAILED).error.startswith("cannot make a folder in /proc: ")
