@@ -167,9 +167,8 @@ static bool config_read(char *folder, struct model_config *config, struct error 
   const struct modules *modules = &config->modules;
   struct model_shape *shape = &config->shape;
   config->folder = folder;
-  config->name = place_name(folder);
-  if (!config->name) return error_set_memory(error, strlen(folder), "the model's name");
-  return support_check(folder, error) && place_check_whole(folder, error) &&
+  config->name = place_name(folder, error);
+  return config->name && support_check(folder, error) && place_check_whole(folder, error) &&
          modules_read(folder, &config->modules, error) && shape_read(modules->transformer, config, error) &&
          row_read(config, error) &&
          limit_read(modules->transformer, shape->positions - shape->first_position, &shape->max_tokens,

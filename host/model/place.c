@@ -225,29 +225,35 @@ char *place_find(const char *text, struct error *error) {
   return NULL;
 }
 
-char *place_repository(const char *folder) {
-  char *real = realpath(folder, NULL), *name = NULL;
+bool place_repository(const char *folder, char **name, struct error *error) {
+  static const char models[] = "/" REPOSITORY, snapshots[] = "/" SNAPSHOTS "/";
+  char *real = realpath(folder, NULL);
   const char *start = NULL;
-  for (const char *at = real; at && (at = strstr(at, "/" REPOSITORY));) start = at += strlen("/" REPOSITORY);
+  bool done = true;
+  *name = NULL;
+  if (!real) return error_set_errno(error, "cannot look at %s", folder);
+  for (const char *at = real; (at = strstr(at, models));) start = at += strlen(models);
   const char *end = start ? strchr(start, '/') : NULL;
-  if (end && strncmp(end, "/" SNAPSHOTS "/", strlen("/" SNAPSHOTS "/")) == 0 &&
-      !strchr(end + strlen("/" SNAPSHOTS "/"), '/'))
-    name = strndup(start, (size_t)(end - start));
-  char *dashes = name ? strstr(name, "--") : NULL;
+  if (end && strncmp(end, snapshots, strlen(snapshots)) == 0 && !strchr(end + strlen(snapshots), '/')) {
+    *name = strndup(start, (size_t)(end - start));
+    done = *name || error_set_memory(error, strlen(start), "the model's name");
+  }
+  char *dashes = *name ? strstr(*name, "--") : NULL;
   if (dashes) {
     *dashes = '/';
     memmove(dashes + 1, dashes + 2, strlen(dashes + 2) + 1);
   }
   free(real);
-  return name;
+  return done;
 }
 
-char *place_name(const char *folder) {
-  char *name = place_repository(folder);
-  if (name) return name;
+char *place_name(const char *folder, struct error *error) {
+  char *name;
+  if (!place_repository(folder, &name, error) || name) return name;
   char *real = realpath(folder, NULL);
   const char *slash = real ? strrchr(real, '/') : NULL;
   if (real) name = strdup(slash && slash[1] ? slash + 1 : real);
   free(real);
+  if (!name) error_set_memory(error, strlen(folder), "the model's name");
   return name;
 }

@@ -9,6 +9,8 @@
  *   ~/.cache/huggingface/hub */
 #pragma once
 
+#include <stdbool.h>
+
 #include "io/error.h"
 
 /* Folder of a model. If `reference` is the path of a folder: this path. Otherwise `reference` is "org/name"
@@ -17,13 +19,12 @@
  * ERROR_USAGE says which places were searched, and the command that fetches the model. */
 char *place_find(const char *reference, struct error *error);
 
-/* "org/name" if the folder is a snapshot in a cache; else NULL, also if memory is short. The caller frees it.
- */
-char *place_repository(const char *folder);
+/* Gives "org/name" if the folder is a snapshot in a cache, else NULL. The caller frees the name. */
+bool place_repository(const char *folder, char **name, struct error *error);
 
 /* Name of a model for people: place_repository's, or else the folder's real name, also if it is given as "."
- * or with a slash at the end. NULL if memory is short. The caller frees it. */
-char *place_name(const char *folder);
+ * or with a slash at the end. NULL on error. The caller frees it. */
+char *place_name(const char *folder, struct error *error);
 
 /* If the folder is a snapshot, checks that its download has ended: what nina needs is there, no link leads
  * nowhere, and no blob is half written. ERROR_INPUT names what is missing and the command that fetches it.

@@ -131,9 +131,9 @@ static bool blob_visit(void *context, const char *name, struct error *error) {
   const size_t length = strlen(name), stem = strcspn(name, ".");
   if (length < strlen(HALF_WRITTEN) || strcmp(name + length - strlen(HALF_WRITTEN), HALF_WRITTEN) != 0)
     return true;
-  char *whole = strndup(name, stem);
-  if (whole && !file_exists_in(blobs->folder, whole)) blobs->lack->unfinished = true;
-  free(whole);
+  char whole[NAME_MAX + 1];
+  snprintf(whole, sizeof whole, "%.*s", (int)stem, name);
+  if (!file_exists_in(blobs->folder, whole)) blobs->lack->unfinished = true;
   return true;
 }
 
@@ -161,8 +161,12 @@ static bool snapshot_check(const char *snapshot, const char *repository, struct 
 }
 
 bool place_check_whole(const char *folder, struct error *error) {
-  char *repository = place_repository(folder), *real = repository ? realpath(folder, NULL) : NULL;
-  const bool done = !real || snapshot_check(real, repository, error);
+  char *repository, *real;
+  if (!place_repository(folder, &repository, error)) return false;
+  if (!repository) return true;
+  real = realpath(folder, NULL);
+  const bool done =
+      real ? snapshot_check(real, repository, error) : error_set_errno(error, "cannot look at %s", folder);
   free(real);
   free(repository);
   return done;

@@ -223,7 +223,10 @@ static void folder_outside_a_cache_is_not_looked_into(void **state) {
   (void)state;
   char *home = home_make();
   assert_lacks(home, NULL);
-  assert_null(place_repository(home));
+  struct error error = {0};
+  char *name = home;
+  assert_true(place_repository(home, &name, &error));
+  assert_null(name);
   folder_remove(home);
 }
 
