@@ -43,6 +43,19 @@ static bool print_change(void *context, const struct diff_change *change, struct
          error_set(error, ERROR_IO, "the changes are not all written");
 }
 
+static void print_warnings(const struct diff_report *report, const char *new) {
+  char rejected[32];
+  human_count(report->rejected, rejected);
+  if (report->other_fields)
+    say("the two were made with other --keep-fields: a document whose kept fields differ counts as changed");
+  if (report->other_ids)
+    say("warning: the two were made with another --id-field, so equal ids need not be one document's");
+  if (report->rejected > 0)
+    say("warning: %s line%s of %s could not be embedded (see its rejects/), and counts as removed if it was "
+        "there before",
+        rejected, report->rejected == 1 ? "" : "s", new);
+}
+
 static void print_summary(const struct diff_report *report) {
   char added[32], changed[32], removed[32], same[32];
   human_count(report->op[DIFF_ADD], added);
@@ -50,8 +63,6 @@ static void print_summary(const struct diff_report *report) {
   human_count(report->op[DIFF_REMOVE], removed);
   human_count(report->same, same);
   say("%s added, %s changed, %s removed, %s the same", added, changed, removed, same);
-  if (report->other_fields)
-    say("the two were made with other --keep-fields: a document whose kept fields differ counts as changed");
 }
 
 static int diff_command(int argc, char **argv) {
@@ -77,6 +88,7 @@ static int diff_command(int argc, char **argv) {
   text_free(&line);
   if (!done) return command_fail(&error);
   if (!arguments.quiet) print_summary(&report);
+  if (!arguments.quiet) print_warnings(&report, argv[first + 1]);
   return EXIT_DONE;
 }
 

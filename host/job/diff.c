@@ -66,10 +66,17 @@ static bool run_open(struct diff *diff, enum side side, const char *out, struct 
                    "%s has no hashes of its rows, because an older nina began it: embed anew", out);
 }
 
-static bool fields_are_other(const struct diff *diff) {
-  const char *old = diff->run[SIDE_OLD].manifest->identity.settings.keep_fields;
-  const char *new = diff->run[SIDE_NEW].manifest->identity.settings.keep_fields;
+/* Either may be NULL. */
+static bool names_differ(const char *old, const char *new) {
   return old && new ? strcmp(old, new) != 0 : old != new;
+}
+
+static void settings_compare(const struct diff *diff, struct diff_report *report) {
+  const struct manifest *old = diff->run[SIDE_OLD].manifest, *new = diff->run[SIDE_NEW].manifest;
+  const struct run_settings *then = &old->identity.settings, *now = &new->identity.settings;
+  report->other_fields = names_differ(then->keep_fields, now->keep_fields);
+  report->other_ids = names_differ(then->id_field, now->id_field);
+  report->rejected = new->totals.rejected;
 }
 
 /* What a document is, beside its id: the hash of its row, and its kept fields. */
@@ -234,7 +241,7 @@ bool diff_run(const char *old, const char *new, const char *scratch, diff_fn *ta
   *report = (struct diff_report){0};
   bool ok = run_open(&diff, SIDE_OLD, old, error) && run_open(&diff, SIDE_NEW, new, error) &&
             stored_run_matches(&diff.run[SIDE_OLD], &diff.run[SIDE_NEW], error);
-  if (ok) report->other_fields = fields_are_other(&diff);
+  if (ok) settings_compare(&diff, report);
   ok = ok && (diff.rows = record_sort_open(scratch, sizeof(struct row_record), SORT_MEMORY, error)) &&
        (diff.changes = record_sort_open(scratch, sizeof(struct change_record), SORT_MEMORY, error)) &&
        rows_add(&diff, SIDE_OLD, error) && rows_add(&diff, SIDE_NEW, error) && rows_judge(&diff, error) &&

@@ -33,6 +33,8 @@ struct diff_report {
   int64_t op[DIFF_REMOVE + 1]; /* changes of each kind */
   int64_t same;
   bool other_fields; /* the two keep other fields, so every document with fields counts as changed */
+  bool other_ids;    /* the two take their ids from other fields */
+  int64_t rejected;  /* lines of NEW that were not embedded: their documents count as removed */
 };
 
 /* Gives the changes from the output `old` to the output `new`: those of NEW in the order of its rows, then

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from output import Output
-from program import DONE, FAILED, GOLDEN, LONGEST_RUN, PROGRAM, USAGE, embed, environment, nina
+from program import DONE, FAILED, GOLDEN, LONGEST_RUN, PROGRAM, REJECTS, USAGE, embed, environment, nina
 from shards import make_texts, write_shard
 
 OPTIONS: dict[str, Any] = {"widths": "8", "block_lines": 40, "id_field": "id", "keep_fields": "n"}
@@ -122,6 +122,18 @@ def test_integers_and_strings_are_one_id(tmp_path: Path) -> None:
     one = snapshot(tmp_path / "old", [{"id": 7, "text": "a"}])
     two = snapshot(tmp_path / "new", [{"id": "7", "text": "b"}])
     assert diff(one, two) == [{"op": "change", "id": "7", "part": "part-00000-00000", "row": 0}]
+
+
+def test_rejected_lines_and_ids_of_another_field_are_warned_of(tmp_path: Path) -> None:
+    old = documents(50)
+    one = snapshot(tmp_path / "old", old)
+    shard = write_shard(tmp_path / "new.jsonl", [*old[:20], b"cut", *old[21:]])
+    embed(tmp_path / "new", shard, status=REJECTS, **OPTIONS)
+    result = nina("diff", one.path, tmp_path / "new")
+    assert [change["op"] for change in map(json.loads, result.stdout.splitlines())] == ["remove"]
+    result.says("warning: 1 line of ", "could not be embedded", "counts as removed")
+    nina("diff", one.path, snapshot(tmp_path / "other", old, id_field=None).path).says("warning: ", "another --id-field")
+    assert "warning" not in nina("diff", one.path, one.path).stderr
 
 
 @pytest.mark.parametrize(
