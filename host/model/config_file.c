@@ -25,8 +25,14 @@ static json_t *text_parse(const char *path, const char *text, size_t size, struc
   return NULL;
 }
 
-bool config_file_read(const char *folder, const char *name, enum config_need need, struct config_file *file,
-                      struct error *error) {
+/* A root of another type has no members, and would pass for a file that leaves everything to its defaults. */
+static bool root_check(const struct config_file *file, json_type type, struct error *error) {
+  return json_typeof(file->root) == type || error_set(error, ERROR_INPUT, "%s: it does not hold a JSON %s",
+                                                      file->path, type == JSON_ARRAY ? "array" : "object");
+}
+
+static bool file_fill(const char *folder, const char *name, enum config_need need, json_type type,
+                      struct config_file *file, struct error *error) {
   char *text = NULL;
   size_t size = 0;
   *file = (struct config_file){.path = file_join(folder, name)};
@@ -35,9 +41,19 @@ bool config_file_read(const char *folder, const char *name, enum config_need nee
   if (file_read(file->path, CONFIG_BYTES_MAX, &text, &size, error))
     file->root = text_parse(file->path, text, size, error);
   free(text);
-  if (file->root) return true;
+  if (file->root && root_check(file, type, error)) return true;
   config_file_free(file);
   return false;
+}
+
+bool config_file_read(const char *folder, const char *name, enum config_need need, struct config_file *file,
+                      struct error *error) {
+  return file_fill(folder, name, need, JSON_OBJECT, file, error);
+}
+
+bool config_list_read(const char *folder, const char *name, enum config_need need, struct config_file *file,
+                      struct error *error) {
+  return file_fill(folder, name, need, JSON_ARRAY, file, error);
 }
 
 void config_file_free(struct config_file *file) {

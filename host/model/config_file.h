@@ -14,9 +14,12 @@ struct config_file {
 
 enum config_need { CONFIG_REQUIRED, CONFIG_OPTIONAL };
 
-/* Reads folder/name, which must hold a JSON value (RFC 8259). For "no limit" Python writes integers past
+/* Reads folder/name, which must hold a JSON object (RFC 8259). For "no limit" Python writes integers past
  * 2^63; they are valid here, because numbers are read as reals. On failure nothing is left to free. */
 bool config_file_read(const char *folder, const char *name, enum config_need need, struct config_file *file,
+                      struct error *error);
+/* The same for a file that must hold a JSON array, as modules.json. */
+bool config_list_read(const char *folder, const char *name, enum config_need need, struct config_file *file,
                       struct error *error);
 void config_file_free(struct config_file *file);
 

@@ -21,11 +21,9 @@ static bool activation_read(const struct config_file *file, enum activation *act
                        "torch.nn's Tanh, Identity, GELU or ReLU, with their full names", error);
 }
 
-/* The module may read or write something other than the row, or add its input to its output. */
-static bool use_check(const struct config_file *file, struct error *error) {
+bool row_module_check(const struct config_file *file, struct error *error) {
   static const char row[] = "sentence_embedding";
   static const char *const keys[] = {"module_input_name", "module_output_name"};
-  bool residual = false;
   for (int i = 0; i < 2; i++) {
     const char *name = row;
     if (!config_string(file, keys[i], &name, error)) return false;
@@ -33,6 +31,13 @@ static bool use_check(const struct config_file *file, struct error *error) {
       return config_refuse(file, ERROR_UNSUPPORTED, keys[i], config_member(file, keys[i]),
                            "\"sentence_embedding\", the pooled row", error);
   }
+  return true;
+}
+
+/* The module may read or write something other than the row, or add its input to its output. */
+static bool use_check(const struct config_file *file, struct error *error) {
+  bool residual = false;
+  if (!row_module_check(file, error)) return false;
   if (!config_flag(file, "use_residual", &residual, error)) return false;
   return !residual || config_refuse(file, ERROR_UNSUPPORTED, "use_residual",
                                     config_member(file, "use_residual"), "false", error);

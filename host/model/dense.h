@@ -15,6 +15,12 @@ struct dense_config {
   enum activation activation;
 };
 
+struct config_file;
+
+/* Of a module that reads and writes the pooled row (Dense, Normalize): ERROR_UNSUPPORTED if the file names
+ * something else to read or write. */
+bool row_module_check(const struct config_file *file, struct error *error);
+
 /* Reads the config.json in the module's folder. ERROR_UNSUPPORTED if the activation is not known, or if the
  * module does more than the formula above. ERROR_INPUT if in_features is not `inputs`, the width of the row
  * before. */

@@ -1,6 +1,7 @@
 #include "host/model/limit.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "host/model/config_file.h"
@@ -23,12 +24,28 @@ static bool expect_false(const struct config_file *file, const char *key, struct
          (!value || config_refuse(file, ERROR_UNSUPPORTED, key, config_member(file, key), "false", error));
 }
 
+static bool expect_string(const struct config_file *file, const char *key, const char *wanted,
+                          struct error *error) {
+  const char *value = wanted;
+  char expected[64];
+  if (!config_string(file, key, &value, error)) return false;
+  if (!strcmp(value, wanted)) return true;
+  snprintf(expected, sizeof expected, "\"%s\"", wanted);
+  return config_refuse(file, ERROR_UNSUPPORTED, key, config_member(file, key), expected, error);
+}
+
 static bool expect_right(const struct config_file *file, struct error *error) {
-  const char *side = "right";
-  return config_string(file, "truncation_side", &side, error) &&
-         (!strcmp(side, "right") ||
-          config_refuse(file, ERROR_UNSUPPORTED, "truncation_side", config_member(file, "truncation_side"),
-                        "\"right\"", error));
+  return expect_string(file, "truncation_side", "right", error);
+}
+
+/* Version 6 says what of the transformer's output goes on to the pooling: it may be another head's. */
+static bool output_check(const struct config_file *file, struct error *error) {
+  struct config_file modalities, text;
+  return expect_string(file, "transformer_task", "feature-extraction", error) &&
+         expect_string(file, "module_output_name", "token_embeddings", error) &&
+         object_open(file, "modality_config", &modalities, error) &&
+         object_open(&modalities, "text", &text, error) && expect_string(&text, "method", "forward", error) &&
+         expect_string(&text, "method_output_name", "last_hidden_state", error);
 }
 
 struct limit {
@@ -110,8 +127,8 @@ static bool sentence_read(const char *folder, struct limit *limit, struct error 
   struct config_file file;
   if (!sentence_file_read(folder, &file, error)) return false;
   const bool done = config_number(&file, "max_seq_length", LIMIT_LEAST, LIMIT_MOST, &limit->tokens, error) &&
-                    expect_false(&file, "do_lower_case", error) && opening_read(&file, limit, error) &&
-                    processing_read(&file, limit, error);
+                    expect_false(&file, "do_lower_case", error) && output_check(&file, error) &&
+                    opening_read(&file, limit, error) && processing_read(&file, limit, error);
   config_file_free(&file);
   return done;
 }

@@ -48,6 +48,21 @@ static bool place_follows(size_t index, enum module_place before, enum module_pl
   return false;
 }
 
+/* Before version 6 the folder has no config.json. */
+static bool normalise_check(const struct config_file *modules, const char *folder, const json_t *module,
+                            struct error *error) {
+  struct config_file file;
+  char *path = module_folder(modules, folder, module, error);
+  if (!path) return false;
+  bool done = config_file_read(path, "config.json", CONFIG_OPTIONAL, &file, error);
+  if (done) {
+    done = row_module_check(&file, error);
+    config_file_free(&file);
+  }
+  free(path);
+  return done;
+}
+
 static bool module_add(const struct config_file *file, const char *folder, const json_t *module,
                        enum module_place place, struct modules *modules, struct error *error) {
   char **slot = NULL;
@@ -66,7 +81,7 @@ static bool module_add(const struct config_file *file, const char *folder, const
       break;
     case PLACE_NORMALIZE:
       modules->normalise = true;
-      return true;
+      return normalise_check(file, folder, module, error);
     case PLACES:
       return true;
   }
@@ -104,7 +119,7 @@ bool modules_read(const char *folder, struct modules *modules, struct error *err
         "%s: no modules.json; expected a model folder that sentence-transformers has saved (a bare "
         "transformers folder does not say how to pool: load it with SentenceTransformer and save it)",
         folder);
-  if (!config_file_read(folder, "modules.json", CONFIG_REQUIRED, &file, error)) return false;
+  if (!config_list_read(folder, "modules.json", CONFIG_REQUIRED, &file, error)) return false;
   const bool done = modules_fill(&file, folder, modules, error);
   config_file_free(&file);
   if (!done) modules_free(modules);

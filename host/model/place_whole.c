@@ -110,7 +110,7 @@ static bool modules_check_whole(const char *folder, struct lack *lack, struct er
     if (lack->unfinished) lack_add(lack, "modules.json");
     return module_check(folder, "", "Transformer", lack, error);
   }
-  if (!config_file_read(folder, "modules.json", CONFIG_REQUIRED, &file, error)) return false;
+  if (!config_list_read(folder, "modules.json", CONFIG_REQUIRED, &file, error)) return false;
   bool done = true;
   json_array_foreach(file.root, index, module) {
     const char *below = json_string_value(json_object_get(module, "path"));

@@ -116,7 +116,8 @@ static bool pooling_by_flags(const struct config_file *file, struct pooling *poo
   json_t *value;
   enum pooling_mode mode;
   json_object_foreach(file->root, key, value) {
-    if (strncmp(key, prefix, sizeof prefix - 1) != 0 || !json_is_true(value)) continue;
+    if (strncmp(key, prefix, sizeof prefix - 1) != 0 || json_is_false(value) || json_is_null(value)) continue;
+    if (!json_is_true(value)) return config_refuse(file, ERROR_INPUT, key, value, "true or false", error);
     if (!mode_find(key, pooling_mode_flag, &mode))
       return config_refuse(file, ERROR_UNSUPPORTED, key, value,
                            "a flag of cls_token, max_tokens, mean_tokens, mean_sqrt_len_tokens, "

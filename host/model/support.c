@@ -155,7 +155,7 @@ static bool modules_check_types(const char *folder, char **below, struct error *
   const char *lacks = NULL;
   size_t index;
   json_t *module;
-  if (!config_file_read(folder, "modules.json", CONFIG_OPTIONAL, &file, error)) return false;
+  if (!config_list_read(folder, "modules.json", CONFIG_OPTIONAL, &file, error)) return false;
   json_array_foreach(file.root, index, module) {
     const char *type = json_string_value(json_object_get(module, "type"));
     const char *dot = type ? strrchr(type, '.') : NULL;

@@ -20,8 +20,11 @@ static bool model_check(const struct json_reader *reader, struct error *error) {
   static const char *const empty[] = {"continuing_subword_prefix", "end_of_word_suffix"};
   static const char *const off[] = {"fuse_unk", "byte_fallback", "ignore_merges"};
   const json_t *dropout = json_object_get(reader->model, "dropout");
-  if (!is_absent(dropout) && json_number_value(dropout) != 0)
+  const json_t *unknown = json_object_get(reader->model, "unk_token");
+  if (!is_absent(dropout) && !(json_is_number(dropout) && json_number_value(dropout) == 0))
     return reader_refuse(reader, "model.dropout", dropout, "null", error);
+  if (!is_absent(unknown) && !json_is_string(unknown))
+    return member_refuse(reader, "unk_token", unknown, "a piece or null", error);
   for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
     const json_t *value = json_object_get(reader->model, empty[i]);
     if (!is_absent(value) && !string_is(value, ""))
@@ -29,15 +32,20 @@ static bool model_check(const struct json_reader *reader, struct error *error) {
   }
   for (size_t i = 0; i < sizeof off / sizeof *off; i++) {
     const json_t *value = json_object_get(reader->model, off[i]);
-    if (json_is_true(value)) return member_refuse(reader, off[i], value, "false", error);
+    if (!is_absent(value) && !json_is_false(value))
+      return member_refuse(reader, off[i], value, "false", error);
   }
   const json_t *normaliser = config_member(&reader->file, "normalizer");
   return !normaliser || reader_refuse(reader, "normalizer", normaliser, "null, as RoBERTa has it", error);
 }
 
-static bool flag_of(const json_t *object, const char *key, bool otherwise) {
+/* A flag of the pre-tokenizer; true if the file does not say. */
+static bool flag_read(const struct json_reader *reader, const json_t *object, const char *key, bool *flag,
+                      struct error *error) {
   const json_t *value = json_object_get(object, key);
-  return value ? json_is_true(value) : otherwise;
+  *flag = !value || json_is_true(value);
+  return !value || json_is_boolean(value) ||
+         config_refuse(&reader->file, ERROR_INPUT, key, value, "true or false", error);
 }
 
 static bool pre_tokenizer_read(const struct json_reader *reader, struct error *error) {
@@ -46,8 +54,11 @@ static bool pre_tokenizer_read(const struct json_reader *reader, struct error *e
   if (json_array_size(list) == 1) one = json_array_get(list, 0);
   if (!type_is(one, "ByteLevel"))
     return reader_refuse(reader, "pre_tokenizer", whole, "ByteLevel: the only BPE is RoBERTa's", error);
-  reader->source->prefix_space = flag_of(one, "add_prefix_space", true);
-  reader->source->whole_words = !flag_of(one, "use_regex", true);
+  bool pattern;
+  if (!flag_read(reader, one, "add_prefix_space", &reader->source->prefix_space, error) ||
+      !flag_read(reader, one, "use_regex", &pattern, error))
+    return false;
+  reader->source->whole_words = !pattern;
   return true;
 }
 

@@ -31,6 +31,7 @@ OLD, NEW = GOLDEN / "xlmr-cls-v3", GOLDEN / "bert-mean-v6"
 DENSE = GOLDEN / "modules" / "dense"
 CONFIG, POOLING, MODULES = "config.json", "1_Pooling/config.json", "modules.json"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+SENTENCE = "sentence_bert_config.json"
 PIECES, TOKENIZER = "sentencepiece.bpe.model", "tokenizer.json"
 QUERY = "roberta.encoder.layer.0.attention.self.query.weight"
 WORDS = "roberta.embeddings.word_embeddings.weight"
@@ -85,6 +86,24 @@ CASES: dict[str, tuple[Path, Change, *tuple[str, ...]]] = {
         "scripts/convert-model",
     ),
     "module_outside": (OLD, set_module(1, path="../elsewhere"), MODULES, '"path"'),
+    "pooling_is_a_string": (OLD, write(POOLING, b'"cls"'), POOLING, "does not hold a JSON object"),
+    "limits_are_a_list": (OLD, write(SENTENCE, b"[]"), SENTENCE, "does not hold a JSON object"),
+    "flag_of_1": (OLD, set_json(POOLING, pooling_mode_mean_tokens=1), POOLING, "pooling_mode_mean_tokens", "true or false"),
+    "normalize_of_tokens": (
+        NEW,
+        set_json("2_Normalize/config.json", module_input_name="token_embeddings"),
+        "2_Normalize/config.json",
+        "module_input_name",
+        "the pooled row",
+    ),
+    "another_head": (NEW, set_json(SENTENCE, transformer_task="fill-mask"), SENTENCE, "transformer_task", "feature-extraction"),
+    "another_output": (
+        NEW,
+        set_json(SENTENCE, modality_config={"text": {"method": "forward", "method_output_name": "logits"}}),
+        SENTENCE,
+        "method_output_name",
+        "last_hidden_state",
+    ),
     "no_pooling": (OLD, remove(POOLING), POOLING),
     "unknown_flag": (OLD, set_json(POOLING, pooling_mode_median=True), POOLING, "pooling_mode_median", "lasttoken"),
     "unknown_pooling": (NEW, set_json(POOLING, pooling_mode="median"), POOLING, '"median"', '"weightedmean"'),

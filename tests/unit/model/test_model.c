@@ -504,7 +504,8 @@ static void unknown_modules_are_refused(void **state) {
       {"[{\"path\": \"\", \"type\": \"a.Transformer\"}]", ERROR_INPUT, "1 modules"},
       {"[{\"path\": \"../x\", \"type\": \"a.Transformer\"}, {\"path\": \"p\", \"type\": \"a.Pooling\"}]",
        ERROR_INPUT, "\"path\" is \"../x\""},
-      {"{}", ERROR_INPUT, "0 modules"},
+      {"{}", ERROR_INPUT, "does not hold a JSON array"},
+      {"[]", ERROR_INPUT, "0 modules"},
       {"[{\"path\": \"\"}", ERROR_INPUT, "not valid JSON"},
   };
   char *folder = tiny_folder();

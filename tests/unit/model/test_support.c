@@ -75,7 +75,7 @@ static void bare_folder_that_scores_is_no_encoder(void **state) {
 static void what_is_not_known_passes(void **state) {
   (void)state;
   static const char *const texts[] = {"{\"model_type\": \"bert\"}", "{\"model_type\": \"other\"}",
-                                      "{\"model_type\": 7}", "{}", "[]"};
+                                      "{\"model_type\": 7}", "{}"};
   char *folder = folder_make();
   struct error error = {0};
   assert_true(support_check(folder, &error));
@@ -84,6 +84,10 @@ static void what_is_not_known_passes(void **state) {
     folder_put(folder, "config.json", texts[i]);
     if (!support_check(folder, &error)) fail_msg("%s", error.message);
   }
+  folder_put(folder, "config.json", "[]");
+  assert_false(support_check(folder, &error));
+  assert_error(&error, ERROR_INPUT, "config.json: it does not hold a JSON object");
+  folder_put(folder, "config.json", "{}");
   folder_put(folder, "modules.json", TRANSFORMER);
   assert_true(support_check(folder, &error));
   folder_remove(folder);

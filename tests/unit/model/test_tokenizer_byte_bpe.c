@@ -201,7 +201,7 @@ static void files_that_do_not_fit_together_are_refused(void **state) {
   (void)state;
   static const struct refusal refusals[] = {
       {"vocab.json", "{}", ERROR_INPUT, "\"vocabulary\" is missing; expected an object of pieces"},
-      {"vocab.json", "[1]", ERROR_INPUT, "expected an object of pieces"},
+      {"vocab.json", "[1]", ERROR_INPUT, "does not hold a JSON object"},
       {"vocab.json", "{\"<s>\": 0, \"</s>\": 2}", ERROR_UNSUPPORTED, "2 pieces; expected the ids 0 to 1"},
       {"vocab.json", "{\"<s>\": 0, \"</s>\": 0}", ERROR_UNSUPPORTED, "2 pieces; expected the ids 0 to 1"},
       {"vocab.json", "{\"<s>\": 0, \"</s>\": 0.5}", ERROR_UNSUPPORTED, "2 pieces; expected the ids 0 to 1"},
@@ -227,6 +227,12 @@ static void files_that_do_not_fit_together_are_refused(void **state) {
 static void settings_that_would_give_other_ids_are_refused(void **state) {
   (void)state;
   static const struct refusal refusals[] = {
+      {"tokenizer.json", JSON_WITH("\"merges\": [], \"dropout\": \"0\"", ""), ERROR_UNSUPPORTED,
+       "\"model.dropout\" is \"0\""},
+      {"tokenizer.json", JSON_WITH("\"merges\": [], \"unk_token\": 3", ""), ERROR_UNSUPPORTED,
+       "\"model.unk_token\" is 3"},
+      {"tokenizer.json", JSON_WITH("\"merges\": [], \"byte_fallback\": 1", ""), ERROR_UNSUPPORTED,
+       "\"model.byte_fallback\" is 1"},
       {"tokenizer.json", JSON_WITH("\"merges\": [], \"dropout\": 0.1", ""), ERROR_UNSUPPORTED,
        "\"model.dropout\" is 0.1"},
       {"tokenizer.json", JSON_WITH("\"merges\": [], \"continuing_subword_prefix\": \"##\"", ""),
