@@ -164,6 +164,10 @@ int32_t npy_zst_reader_width(const struct npy_zst_reader *reader) {
   return reader->width;
 }
 
+int64_t npy_zst_reader_bytes_read(const struct npy_zst_reader *reader) {
+  return seekable_zst_reader_bytes_read(reader->content);
+}
+
 bool npy_zst_reader_read(struct npy_zst_reader *reader, int64_t first, int64_t count, void *values,
                          struct error *error) {
   if (first < 0 || count < 0 || first > reader->rows || count > reader->rows - first)

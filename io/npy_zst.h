@@ -26,6 +26,9 @@ struct npy_zst_reader *npy_zst_reader_open_bytes(const char *path, struct error 
 int64_t npy_zst_reader_rows(const struct npy_zst_reader *reader);
 int32_t npy_zst_reader_width(const struct npy_zst_reader *reader);
 
+/* Compressed bytes that were read so far. */
+int64_t npy_zst_reader_bytes_read(const struct npy_zst_reader *reader);
+
 /* Fills values [count, width], of fp16 or bytes as the file is, with rows first … first + count - 1; reads
  * only the frames that hold these rows. */
 bool npy_zst_reader_read(struct npy_zst_reader *reader, int64_t first, int64_t count, void *values,

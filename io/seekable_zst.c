@@ -138,6 +138,7 @@ struct seekable_zst_reader {
   void *content; /* frame `kept`, decompressed */
   size_t content_capacity;
   int64_t kept; /* -1: none */
+  int64_t bytes_read;
 };
 
 /* Fills reader->start from the table's entries. The table begins at byte `table_at` of the file. */
@@ -232,6 +233,10 @@ int64_t seekable_zst_reader_largest(const struct seekable_zst_reader *reader) {
   return largest;
 }
 
+int64_t seekable_zst_reader_bytes_read(const struct seekable_zst_reader *reader) {
+  return reader->bytes_read;
+}
+
 /* The frame that holds the byte at `offset` of the content. */
 static uint32_t frame_find(const struct seekable_zst_reader *reader, int64_t offset) {
   uint32_t first = 0, end = reader->frames; /* start[first] <= offset < start[end] */
@@ -253,6 +258,7 @@ static bool frame_read(struct seekable_zst_reader *reader, uint32_t i, void *con
   if (!buffer_reserve(&reader->compressed, &reader->compressed_capacity, compressed, error)) return false;
   if (!file_read_at(reader->descriptor, reader->path, start->in_file, reader->compressed, compressed, error))
     return false;
+  reader->bytes_read += (int64_t)compressed;
   const size_t got = ZSTD_decompressDCtx(reader->context, content, size, reader->compressed, compressed);
   if (got == size) return true;
   if (ZSTD_getErrorCode(got) == ZSTD_error_memory_allocation)

@@ -39,6 +39,9 @@ int64_t seekable_zst_reader_size(const struct seekable_zst_reader *reader);
 /* Decompressed size of the largest frame: the memory that a reader may need. */
 int64_t seekable_zst_reader_largest(const struct seekable_zst_reader *reader);
 
+/* Bytes of frames that were read from the file so far. */
+int64_t seekable_zst_reader_bytes_read(const struct seekable_zst_reader *reader);
+
 /* Reads bytes [offset, offset + size) of the content and decompresses only the frames that hold them. A frame
  * read in part is kept for the next call; a frame read whole goes straight to `bytes`. Bytes past the end are
  * ERROR_USAGE. */

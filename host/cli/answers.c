@@ -12,10 +12,14 @@
 #define ID_COLUMNS 14    /* columns for an id: most ids fit, so texts begin in one column */
 #define ID_COLUMNS_MAX 40
 
-void answers_init(struct answers *answers, bool json, int32_t width) {
+void answers_init(struct answers *answers, bool json, int32_t width, int32_t rescore) {
   struct winsize window;
-  *answers =
-      (struct answers){.json = json, .heading = true, .width = width, .last = -1, .columns = ANSWER_COLUMNS};
+  *answers = (struct answers){.json = json,
+                              .heading = true,
+                              .width = width,
+                              .rescore = rescore,
+                              .last = -1,
+                              .columns = ANSWER_COLUMNS};
   if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0)
     answers->columns = window.ws_col;
 }
@@ -161,6 +165,7 @@ static void question_begin(struct answers *answers, int64_t number) {
     text_append_string(&answers->line, "{\"question\":");
     text_append_json(&answers->line, question, strlen(question));
     append_count(&answers->line, ",\"width\":", answers->width);
+    if (answers->rescore) append_count(&answers->line, ",\"rescore\":", answers->rescore);
     text_append_string(&answers->line, ",\"answers\":[");
   } else if (answers->heading) {
     if (number || answers->last >= 0) putchar('\n');

@@ -10,7 +10,8 @@ struct answers {
   bool heading; /* print the question above its answers; false if a person has just typed it */
   int columns;  /* terminal's width; 0: ANSWER_COLUMNS */
   const char *const *question;
-  int32_t width;    /* vector width */
+  int32_t width;    /* width of the scan */
+  int32_t rescore;  /* width of the cosines, if it is wider; otherwise 0 */
   int64_t last;     /* question printed last; -1 before the first */
   int64_t textless; /* answers without text; the reason is told once */
   bool why_told;
@@ -20,7 +21,7 @@ struct answers {
 
 #define ANSWER_COLUMNS 160
 
-void answers_init(struct answers *answers, bool json, int32_t width);
+void answers_init(struct answers *answers, bool json, int32_t width, int32_t rescore);
 void answers_free(struct answers *answers);
 
 /* search_fn; the context is the struct answers. */

@@ -15,7 +15,7 @@
 
 struct search_arguments {
   struct search_options search;
-  bool json, quiet, help;
+  bool json, stats, quiet, help;
   struct option_strings strings;
   char **question; /* [count] from the command line */
   int count;
@@ -36,6 +36,9 @@ static const struct option_spec specs[] = {
     {.name = "width", .type = OPTION_INT, .offset = SEARCH(width), .argument = "N",
      .help = "Matryoshka width: any up to the widest stored, itself stored\n"
              "or not (default: the widest)"},
+    {.name = "rescore", .type = OPTION_INT, .offset = SEARCH(rescore), .argument = "N",
+     .help = "scan at --width, then order the best 10 times K passages by\n"
+             "their vectors of this wider width, read one by one"},
     {.name = "top-k", .type = OPTION_INT, .offset = SEARCH(top_k), .argument = "K",
      .help = "passages per question (default: 5)"},
     {.name = "json", .type = OPTION_FLAG, .offset = OWN(json),
@@ -54,6 +57,9 @@ static const struct option_spec specs[] = {
                  "null (no model: hashes, for tests); auto: cpu",
                  "of the questions: auto; cpu: fp32 or bf16; cuda: fp16"),
     GEMM_TUNING_ROW(SEARCH(question.compute)),
+    {.name = "stats", .type = OPTION_FLAG, .offset = OWN(stats),
+     .help = "at the end, say on standard error what was read, and how long\n"
+             "it took"},
     {.name = "quiet", .type = OPTION_FLAG, .offset = OWN(quiet),
      .help = "print answers and errors only"},
     {.type = OPTION_END},
@@ -62,12 +68,26 @@ static const struct option_spec specs[] = {
 
 static void print_scope(const struct search *search) {
   struct search_info info;
-  char passages[48];
+  char passages[48], again[48] = "";
   search_describe(search, &info);
   human_counted(info.passages, "passage", "passages", passages);
-  say("%s at width %d; questions by %s, prompt \"%s\"%s", passages, info.width, info.encoder, info.prompt,
-      info.complete ? "" : "; the archive is not embedded to its end yet");
+  if (info.rescore) snprintf(again, sizeof again, ", the best by width %d", info.rescore);
+  say("%s at width %d%s; questions by %s, prompt \"%s\"%s", passages, info.width, again, info.encoder,
+      info.prompt, info.complete ? "" : "; the archive is not embedded to its end yet");
   if (*info.warning) say("%s", info.warning);
+}
+
+static void print_stats(const struct search *search) {
+  const struct search_stats *stats = search_spent(search);
+  struct search_info info;
+  char questions[48], bytes[32];
+  search_describe(search, &info);
+  human_counted(stats->questions, "question", "questions", questions);
+  human_bytes(stats->scan_bytes, bytes);
+  say("%s: scan at width %d, %s read, %.3f s", questions, info.width, bytes, stats->scan_seconds);
+  if (!info.rescore) return;
+  human_bytes(stats->rescore_bytes, bytes);
+  say("rescore at width %d, %s read, %.3f s", info.rescore, bytes, stats->rescore_seconds);
 }
 
 static bool is_blank(const char *question) {
@@ -137,10 +157,11 @@ static int search_run(struct ranks *ranks, const struct search_arguments *argume
   if (!search) return command_fail(&error);
   if (!arguments->quiet) print_scope(search);
   search_describe(search, &info);
-  answers_init(&answers, arguments->json, info.width);
+  answers_init(&answers, arguments->json, info.width, info.rescore);
   const bool ok = arguments->count > 0 ? ask(search, &answers, arguments->question, arguments->count, &error)
                                        : ask_input(search, &answers, isatty(STDIN_FILENO), &error);
   answers_free(&answers);
+  if (ok && arguments->stats) print_stats(search);
   search_close(search);
   return ok ? EXIT_DONE : command_fail(&error);
 }

@@ -80,8 +80,8 @@ static bool judged_list(struct scoring *scoring, struct error *error) {
 static struct top_k *files_search(const struct scoring *scoring, struct ranks *ranks,
                                   const struct eval_scan *scan, struct top_k_options *options,
                                   const struct vector_file *files, struct error *error) {
-  const int64_t count = scoring->set->corpus.part_count;
-  struct top_k *top_k = scan_lead(ranks, options, &scan->means, files, count, error);
+  struct scan_passages passages = {.files = files, .file_count = scoring->set->corpus.part_count};
+  struct top_k *top_k = scan_lead(ranks, options, &scan->means, &passages, error);
   if (top_k || !scan_blames_card(options, error)) return top_k;
   const struct error why = *error;
   if (!scan->may_do_without) {
@@ -93,7 +93,7 @@ static struct top_k *files_search(const struct scoring *scoring, struct ranks *r
   }
   notice_once(scan->callbacks, ranks, "searching without a card, which finds the same: %s", why.message);
   options->on_card = false;
-  return scan_lead(ranks, options, &scan->means, files, count, error);
+  return scan_lead(ranks, options, &scan->means, &passages, error);
 }
 
 /* Searches the corpus for the judged queries. */

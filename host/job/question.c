@@ -150,15 +150,17 @@ static bool question_blame(const char *asked, struct error *error) {
   return error_prefix(error, "the question \"%.*s%s\"", (int)shown, asked, shown < length ? "…" : "");
 }
 
-bool question_encode(struct question_encoder *question, const char *asked, float *row, struct error *error) {
-  const struct encoder_options *options = &question->options;
-  const int32_t last = options->width_count - 1;
+bool question_encode(struct question_encoder *question, const char *asked, struct error *error) {
   int32_t offsets[2] = {0, 0};
   if (!question_tokenize(question, asked, &offsets[1], error)) return false;
   const struct batch batch = {question->ids, offsets, 1, question->prompt_tokens};
-  if (!encoder_submit(question->encoder, 0, &batch, error) ||
-      !encoder_wait(question->encoder, 0, question->rows, error))
-    return question_blame(asked, error);
-  for (int32_t i = 0; i < options->widths[last]; i++) row[i] = half_to_float(question->rows[last][i]);
-  return true;
+  return (encoder_submit(question->encoder, 0, &batch, error) &&
+          encoder_wait(question->encoder, 0, question->rows, error)) ||
+         question_blame(asked, error);
+}
+
+void question_row(const struct question_encoder *question, int32_t width, float *row) {
+  int32_t w = 0;
+  while (question->options.widths[w] != width) w++;
+  for (int32_t i = 0; i < width; i++) row[i] = half_to_float(question->rows[w][i]);
 }

@@ -15,8 +15,8 @@ struct question_options {
 };
 
 /* Opens the model that made the vectors of `run`, and reads all weights. ERROR_CONFLICT if the model has
- * another identity (host/model/identity.h). `widths` holds the run's widest width and the width of a
- * question's row, which derives from the widest. */
+ * another identity (host/model/identity.h). `widths` falls, and begins with the run's widest
+ * width, from which the others derive. */
 struct question_encoder *question_encoder_open(const struct question_options *options,
                                                const struct width_list *widths, const struct stored_run *run,
                                                struct error *error);
@@ -28,5 +28,9 @@ const char *question_encoder_prompt(const struct question_encoder *encoder);
 const char *question_encoder_warning(const struct question_encoder *encoder);
 const char *question_encoder_description(const struct question_encoder *encoder);
 
-/* row [last width] fp32: the question's vector, as stored fp16, widened. `question` is UTF-8. */
-bool question_encode(struct question_encoder *encoder, const char *question, float *row, struct error *error);
+/* Embeds a question (UTF-8). */
+bool question_encode(struct question_encoder *encoder, const char *question, struct error *error);
+
+/* row [width] fp32: the vector of the question that was embedded last, at one of the widths, as stored fp16,
+ * widened. */
+void question_row(const struct question_encoder *encoder, int32_t width, float *row);

@@ -21,6 +21,7 @@ struct scan {
   struct top_k_options options; /* threads and card are this rank's */
   const struct vector_file *files;
   struct top_k *top_k;
+  int64_t bytes_read; /* of this rank's share; later, on rank 0, of all */
 
   /* Owned. Paths: on rank 0 a copy to send. Everything else: received from rank 0. */
   char *paths;
@@ -29,9 +30,10 @@ struct scan {
   uint32_t *order;
 
   /* Buffers for sending lists to rank 0. */
-  int64_t piece;     /* queries at a time */
-  struct hit *lists; /* [piece, k]; row -1 ends a short list */
-  struct hit *all;   /* [ranks, piece, k] on rank 0 */
+  int64_t piece;      /* queries at a time */
+  struct hit *lists;  /* [piece, k]; row -1 ends a short list */
+  struct hit *all;    /* [ranks, piece, k] on rank 0 */
+  int64_t *all_bytes; /* [ranks] on rank 0 */
 };
 
 struct scan_means scan_means_of(const struct ranks *ranks, const struct compute_options *asked) {
@@ -45,6 +47,7 @@ static void scan_free(struct scan *scan) {
   free(scan->paths);
   free(scan->lists);
   free(scan->all);
+  free(scan->all_bytes);
 }
 
 static size_t query_bytes(const struct scan *scan, int32_t w) {
@@ -126,6 +129,7 @@ static bool share_scan(struct scan *scan, struct error *error) {
   if (!files) return false;
   const struct passage_source source = vector_files_source(files);
   const bool ok = top_k_scan(scan->top_k, &source, error);
+  scan->bytes_read = vector_files_bytes_read(files);
   vector_files_close(files);
   return ok;
 }
@@ -145,7 +149,8 @@ static bool lists_make(struct scan *scan, struct error *error) {
   const bool first = ranks_rank(scan->ranks) == 0;
   scan->lists = calloc((size_t)scan->piece, list);
   if (first) scan->all = calloc(ranks * (size_t)scan->piece, list);
-  if (scan->lists && (scan->all || !first)) return true;
+  if (first) scan->all_bytes = calloc(ranks, sizeof *scan->all_bytes);
+  if (scan->lists && ((scan->all && scan->all_bytes) || !first)) return true;
   return error_set_memory(error, (size_t)scan->piece * list * (first ? ranks : 1), "the lists of all ranks");
 }
 
@@ -182,6 +187,14 @@ static void lists_collect(struct scan *scan) {
     }
 }
 
+/* Adds up all ranks' bytes on rank 0. */
+static void bytes_collect(struct scan *scan) {
+  const int32_t ranks = ranks_size(scan->ranks);
+  if (ranks == 1) return;
+  ranks_collect(scan->ranks, &scan->bytes_read, sizeof scan->bytes_read, scan->all_bytes);
+  for (int32_t r = 1; r < ranks && ranks_rank(scan->ranks) == 0; r++) scan->bytes_read += scan->all_bytes[r];
+}
+
 /* Chooses a card for each rank, if cards scan. */
 static bool card_choose(struct scan *scan, const struct scan_means *means, struct error *error) {
   const struct compute_options asked = {.device = DEVICE_CUDA, .card = means->card};
@@ -199,12 +212,14 @@ static bool scan_run(struct scan *scan, const struct scan_means *means, struct e
   const bool ok = scan->top_k && lists_make(scan, error) && share_scan(scan, error);
   if (!ranks_agree(scan->ranks, ok, error)) return false;
   lists_collect(scan);
+  bytes_collect(scan);
   return true;
 }
 
 struct top_k *scan_lead(struct ranks *ranks, const struct top_k_options *options,
-                        const struct scan_means *means, const struct vector_file *files, int64_t file_count,
-                        struct error *error) {
+                        const struct scan_means *means, struct scan_passages *passages, struct error *error) {
+  const struct vector_file *files = passages->files;
+  const int64_t file_count = passages->file_count;
   struct scan scan = {
       .ranks = ranks,
       .head = {.ordered = options->order != NULL, .options = *options, .file_count = file_count},
@@ -218,6 +233,7 @@ struct top_k *scan_lead(struct ranks *ranks, const struct top_k_options *options
     top_k_close(scan.top_k);
     scan.top_k = NULL;
   }
+  passages->bytes_read = scan.bytes_read;
   scan_free(&scan);
   return scan.top_k;
 }

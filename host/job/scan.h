@@ -26,12 +26,18 @@ struct scan_means {
 /* This rank's means, from its user's options. */
 struct scan_means scan_means_of(const struct ranks *ranks, const struct compute_options *asked);
 
-/* Runs on rank 0. Searches all files (at least one, in row order) and returns the lists, which the caller
- * frees with top_k_close. Threads and card come from `means`, not from `options`. Returns NULL if any rank
- * failed; another search may follow. */
+/* What is searched. */
+struct scan_passages {
+  const struct vector_file *files; /* [file_count], at least one, in row order */
+  int64_t file_count;
+  int64_t bytes_read; /* result: compressed bytes that all ranks read */
+};
+
+/* Runs on rank 0. Searches all files and returns the lists, which the caller frees with top_k_close. Threads
+ * and card come from `means`, not from `options`. Returns NULL if any rank failed; another search may follow.
+ */
 struct top_k *scan_lead(struct ranks *ranks, const struct top_k_options *options,
-                        const struct scan_means *means, const struct vector_file *files, int64_t file_count,
-                        struct error *error);
+                        const struct scan_means *means, struct scan_passages *passages, struct error *error);
 
 /* True if the cards may have caused the failure of a search. A new search without cards, on the same ranks,
  * may succeed. It must start from the beginning, since lists may be half filled. */

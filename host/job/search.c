@@ -4,48 +4,68 @@
 
 #include "host/job/scan.h"
 #include "host/job/stored_run.h"
+#include "io/clock.h"
 
 struct search {
   struct ranks *ranks;
   struct stored_run run;
-  int32_t width;      /* width to search */
+  int32_t width;      /* width to scan */
+  int32_t rescore;    /* wider width for the second step; 0: none */
   int32_t file_width; /* width of the scanned files */
-  int32_t k;
-  bool on_card; /* the scan uses cards, only if the user asks for one */
+  int32_t k;          /* answers to a question */
+  int32_t scan_k;     /* hits of the scan */
+  bool on_card;       /* the scan uses cards, only if the user asks for one */
   struct scan_means means;
   struct vector_file *files;
   struct question_encoder *questions;
   struct passage_reader *passages;
+  struct search_stats stats;
 };
 
-/* Opens the files of the width itself if stored, or else of the widest width. */
-static bool width_choose(struct search *search, int32_t wanted, struct error *error) {
+static bool width_choose(struct search *search, const struct search_options *options, struct error *error) {
   const struct stored_run *run = &search->run;
-  search->width = wanted ? wanted : run->widths[0];
-  search->file_width = run->widths[0];
+  search->width = options->width ? options->width : run->widths[0];
+  search->rescore = options->rescore;
+  search->file_width = stored_run_file_width(run, search->width);
   if (search->width < 1 || search->width > run->widths[0])
-    return error_set(error, ERROR_USAGE, "--width %d: the vectors in %s have %d numbers", wanted, run->out,
-                     run->widths[0]);
-  for (int32_t w = 0; w < run->width_count; w++)
-    if (run->widths[w] == search->width) search->file_width = search->width;
+    return error_set(error, ERROR_USAGE, "--width %d: the vectors in %s have %d numbers", search->width,
+                     run->out, run->widths[0]);
+  if (search->rescore > run->widths[0])
+    return error_set(error, ERROR_USAGE, "--rescore %d: the vectors in %s have %d numbers", search->rescore,
+                     run->out, run->widths[0]);
+  if (search->rescore && search->rescore <= search->width)
+    return error_set(error, ERROR_USAGE,
+                     "--rescore %d: expected a width above that of the scan, which is %d%s", search->rescore,
+                     search->width, options->width ? "" : " (--width sets it)");
   return true;
+}
+
+/* A narrow row derives from its run's widest row; a question's row does the same. */
+static struct width_list question_widths(const struct search *search) {
+  struct width_list widths = {1, {search->run.widths[0]}};
+  if (search->rescore) widths.width[widths.count++] = search->rescore;
+  widths.width[widths.count++] = search->width;
+  return widths;
+}
+
+static int32_t k_limit(const struct search *search, int64_t k) {
+  return (int32_t)(k < search->run.rows ? k : search->run.rows);
 }
 
 static bool search_start(struct search *search, const struct search_options *options, struct error *error) {
   const struct compute_options *compute = &options->question.compute;
   if (!stored_run_open(options->vectors, &search->run, error) ||
-      !stored_run_check_rows(&search->run, error) || !width_choose(search, options->width, error))
+      !stored_run_check_rows(&search->run, error) || !width_choose(search, options, error))
     return false;
   const struct stored_run *run = &search->run;
-  search->k = options->top_k ? options->top_k : SEARCH_TOP_K;
-  if (search->k > run->rows) search->k = (int32_t)run->rows;
+  search->k = k_limit(search, options->top_k ? options->top_k : SEARCH_TOP_K);
+  search->scan_k = search->rescore ? k_limit(search, (int64_t)RESCORE_ROWS * search->k) : search->k;
   search->on_card = compute->device == DEVICE_CUDA;
   search->means = scan_means_of(search->ranks, compute);
   search->files = stored_run_files(run, search->file_width, error);
   search->passages = search->files ? passage_reader_open(run, options->slow_text, error) : NULL;
   if (!search->passages) return false;
-  /* A narrow row derives from its run's widest row; a question's row does the same. */
-  const struct width_list widths = {2, {run->widths[0], search->width}};
+  const struct width_list widths = question_widths(search);
   search->questions = question_encoder_open(&options->question, &widths, run, error);
   return search->questions && stored_run_check_device(run, compute->device, error);
 }
@@ -81,39 +101,93 @@ void search_follow(struct ranks *ranks, const struct search_options *options) {
 void search_describe(const struct search *search, struct search_info *info) {
   *info = (struct search_info){search->run.rows,
                                search->width,
+                               search->rescore,
                                search->run.complete,
                                question_encoder_prompt(search->questions),
                                question_encoder_description(search->questions),
                                question_encoder_warning(search->questions)};
 }
 
+const struct search_stats *search_spent(const struct search *search) {
+  return &search->stats;
+}
+
+/* The questions' vectors. */
+struct question_rows {
+  float *wide;   /* [count, rescore]; NULL without a second step */
+  float *narrow; /* [count, width] */
+};
+
+static bool questions_encode(struct search *search, const char *const *question, int64_t count,
+                             struct question_rows *rows, struct error *error) {
+  const size_t bytes = (size_t)count * (size_t)(search->width + search->rescore) * sizeof(float);
+  rows->narrow = calloc((size_t)count, (size_t)search->width * sizeof *rows->narrow);
+  if (search->rescore) rows->wide = calloc((size_t)count, (size_t)search->rescore * sizeof *rows->wide);
+  if (!rows->narrow || (search->rescore && !rows->wide))
+    return error_set_memory(error, bytes, "the questions' vectors");
+  for (int64_t q = 0; q < count; q++) {
+    if (!question_encode(search->questions, question[q], error)) return false;
+    question_row(search->questions, search->width, rows->narrow + q * search->width);
+    if (search->rescore) question_row(search->questions, search->rescore, rows->wide + q * search->rescore);
+  }
+  return true;
+}
+
+/* Finds the nearest passages for some questions, at the scan's width. */
+static struct top_k *questions_scan(struct search *search, const float *rows, int64_t count,
+                                    struct error *error) {
+  const struct top_k_options options = {.k = search->scan_k,
+                                        .queries = count,
+                                        .passage_width = search->file_width,
+                                        .width_count = 1,
+                                        .widths = {search->width},
+                                        .query_rows = {rows},
+                                        .on_card = search->on_card};
+  struct scan_passages passages = {.files = search->files, .file_count = search->run.part_count};
+  const int64_t start = clock_now();
+  struct top_k *top_k = scan_lead(search->ranks, &options, &search->means, &passages, error);
+  search->stats.scan_bytes += passages.bytes_read;
+  search->stats.scan_seconds += (double)(clock_now() - start) / 1e9;
+  /* A card is used only if it was asked for. If there are too few, the sentence says so itself. */
+  if (!top_k && error->code != ERROR_USAGE && scan_blames_card(&options, error))
+    error_append(error, "--device cpu does without a card");
+  else if (!top_k)
+    stored_run_blame(&search->run, error);
+  return top_k;
+}
+
+static struct top_k *questions_rescore(struct search *search, const struct top_k *narrow, const float *rows,
+                                       int64_t count, struct error *error) {
+  const struct top_k_options options = {.k = search->k,
+                                        .queries = count,
+                                        .threads = 1,
+                                        .passage_width = search->rescore,
+                                        .width_count = 1,
+                                        .widths = {search->rescore},
+                                        .query_rows = {rows}};
+  const int64_t start = clock_now();
+  int64_t bytes = 0;
+  struct top_k *top_k = rescore(&search->run, narrow, search->scan_k, &options, &bytes, error);
+  search->stats.rescore_bytes += bytes;
+  search->stats.rescore_seconds += (double)(clock_now() - start) / 1e9;
+  return top_k;
+}
+
 /* Finds the nearest passages for some questions. */
 static struct top_k *questions_search(struct search *search, const char *const *question, int64_t count,
                                       struct error *error) {
-  struct top_k_options options = {.k = search->k,
-                                  .queries = count,
-                                  .passage_width = search->file_width,
-                                  .width_count = 1,
-                                  .widths = {search->width},
-                                  .on_card = search->on_card};
-  float *rows = calloc((size_t)count, (size_t)search->width * sizeof *rows);
-  if (!rows) {
-    error_set_memory(error, (size_t)count * (size_t)search->width * sizeof *rows, "the questions' vectors");
-    return NULL;
+  struct question_rows rows = {0};
+  struct top_k *top_k = NULL;
+  if (questions_encode(search, question, count, &rows, error))
+    top_k = questions_scan(search, rows.narrow, count, error);
+  if (top_k && search->rescore) {
+    struct top_k *narrow = top_k;
+    top_k = questions_rescore(search, narrow, rows.wide, count, error);
+    top_k_close(narrow);
   }
-  bool ok = true;
-  for (int64_t q = 0; ok && q < count; q++)
-    ok = question_encode(search->questions, question[q], rows + q * search->width, error);
-  options.query_rows[0] = rows;
-  struct top_k *top_k =
-      ok ? scan_lead(search->ranks, &options, &search->means, search->files, search->run.part_count, error)
-         : NULL;
-  /* A card is used only if it was asked for. If there are too few, the sentence says so itself. */
-  if (ok && !top_k && error->code != ERROR_USAGE && scan_blames_card(&options, error))
-    error_append(error, "--device cpu does without a card");
-  else if (ok && !top_k)
-    stored_run_blame(&search->run, error);
-  free(rows);
+  search->stats.questions += count;
+  free(rows.wide);
+  free(rows.narrow);
   return top_k;
 }
 

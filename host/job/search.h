@@ -3,13 +3,15 @@
 
 #include "host/job/passage.h"
 #include "host/job/question.h"
+#include "host/job/rescore.h"
 
 struct search_options {
   struct question_options question; /* device, card and threads also apply to the scan */
   const char *vectors;              /* the run's OUT */
-  int32_t width;  /* 0: the run's widest; a width that is not stored derives from the widest */
-  int32_t top_k;  /* 0: SEARCH_TOP_K */
-  bool slow_text; /* as in passage_reader_open */
+  int32_t width;   /* 0: the run's widest; a width that is not stored derives from the widest */
+  int32_t rescore; /* 0: no; else the best RESCORE_ROWS · top_k rows are ordered by this wider width */
+  int32_t top_k;   /* 0: SEARCH_TOP_K */
+  bool slow_text;  /* as in passage_reader_open */
 };
 
 #define SEARCH_TOP_K 5
@@ -27,12 +29,21 @@ void search_follow(struct ranks *ranks, const struct search_options *options);
 /* A description of a search. */
 struct search_info {
   int64_t passages;
-  int32_t width;
-  bool complete; /* false: the run has not embedded all of its input */
+  int32_t width;   /* width of the scan */
+  int32_t rescore; /* width of the cosines, if it is wider; otherwise 0 */
+  bool complete;   /* false: the run has not embedded all of its input */
   const char *prompt, *encoder;
   const char *warning; /* a sentence, or "" */
 };
 void search_describe(const struct search *search, struct search_info *info);
+
+/* What a search has cost so far; bytes are compressed bytes of vector files. */
+struct search_stats {
+  int64_t questions;
+  int64_t scan_bytes, rescore_bytes;
+  double scan_seconds, rescore_seconds;
+};
+const struct search_stats *search_spent(const struct search *search);
 
 /* One answer. `passage` is valid during the call. `rank` counts from 1. */
 struct search_answer {

@@ -90,6 +90,12 @@ int64_t stored_run_part(const struct stored_run *run, int64_t row) {
   return low;
 }
 
+int32_t stored_run_file_width(const struct stored_run *run, int32_t width) {
+  for (int32_t w = 0; w < run->width_count; w++)
+    if (run->widths[w] == width) return width;
+  return run->widths[0];
+}
+
 struct vector_file *stored_run_files(const struct stored_run *run, int32_t width, struct error *error) {
   struct vector_file *files = calloc((size_t)run->part_count, sizeof *files);
   if (!files) {

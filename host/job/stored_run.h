@@ -44,6 +44,9 @@ char *stored_run_path(const struct stored_run *run, enum folder folder, int32_t 
 /* Index of the part that holds a row. */
 int64_t stored_run_part(const struct stored_run *run, int64_t row);
 
+/* The width whose files hold the rows of a width: the width itself if it is stored, or the widest. */
+int32_t stored_run_file_width(const struct stored_run *run, int32_t width);
+
 /* The vector files of a stored width, [part_count]. Free with stored_files_free. NULL on error. */
 struct vector_file *stored_run_files(const struct stored_run *run, int32_t width, struct error *error);
 void stored_files_free(struct vector_file *files, int64_t count);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/model/half.h"
 #include "host/retrieval/top_k_panels.h"
 
 static bool options_check(const struct top_k_options *options, struct error *error) {
@@ -146,6 +147,12 @@ void query_panel_offer(const struct top_k *top_k, struct query_panel *panel, int
   const bool taken = hit_heap_offer(heap, &panel->held[query], k, top_k->options.order, hit);
   if (taken && panel->held[query] == k)
     atomic_store_explicit(&panel->least[query], heap[0].score, memory_order_relaxed);
+}
+
+float top_k_score(const float *query, const uint16_t *passage, int32_t width) {
+  float sum = 0;
+  for (int32_t i = 0; i < width; i++) sum = fmaf(query[i], half_to_float(passage[i]), sum);
+  return sum;
 }
 
 void top_k_add(struct top_k *top_k, int32_t w, int64_t query, const struct hit *hits, int32_t count) {

@@ -67,6 +67,9 @@ bool top_k_scan(struct top_k *top_k, const struct passage_source *source, struct
 /* The same for passages in memory. */
 bool top_k_scan_rows(struct top_k *top_k, const struct passages *passages, struct error *error);
 
+/* The score of one pair: query [width] fp32, passage [width] fp16. */
+float top_k_score(const float *query, const uint16_t *passage, int32_t width);
+
 /* Adds hits that another search found over other passages (another rank's, for example), for `query` at
  * widths[w], in any order. Must not run during a scan. */
 void top_k_add(struct top_k *top_k, int32_t w, int64_t query, const struct hit *hits, int32_t count);

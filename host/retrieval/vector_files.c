@@ -15,6 +15,7 @@ struct file_worker {
   struct npy_zst_reader *reader;
   int64_t file; /* the reader's file */
   uint16_t *values;
+  int64_t bytes_read; /* from the files before */
 };
 
 struct vector_files {
@@ -98,6 +99,7 @@ static bool worker_open(struct vector_files *all, struct file_worker *worker, in
                         struct error *error) {
   if (worker->reader && worker->file == file) return true;
   const struct vector_file *wanted = &all->files[file];
+  if (worker->reader) worker->bytes_read += npy_zst_reader_bytes_read(worker->reader);
   npy_zst_reader_close(worker->reader);
   worker->reader = file_open(wanted->path, all->width, error);
   worker->file = file;
@@ -127,6 +129,15 @@ struct passage_source vector_files_source(struct vector_files *files) {
 
 int64_t vector_files_done(const struct vector_files *files) {
   return atomic_load_explicit(&files->done, memory_order_relaxed);
+}
+
+int64_t vector_files_bytes_read(const struct vector_files *files) {
+  int64_t bytes = 0;
+  for (int32_t t = 0; t < files->threads; t++) {
+    const struct file_worker *worker = &files->workers[t];
+    bytes += worker->bytes_read + (worker->reader ? npy_zst_reader_bytes_read(worker->reader) : 0);
+  }
+  return bytes;
 }
 
 void vector_files_close(struct vector_files *files) {

@@ -25,4 +25,7 @@ struct passage_source vector_files_source(struct vector_files *files);
 /* Rows handed out so far, for progress. Thread-safe. */
 int64_t vector_files_done(const struct vector_files *files);
 
+/* Compressed bytes read so far. Must not run during a scan. */
+int64_t vector_files_bytes_read(const struct vector_files *files);
+
 void vector_files_close(struct vector_files *files);

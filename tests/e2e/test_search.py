@@ -85,6 +85,76 @@ def test_answers_are_the_nearest_of_all_vectors(tmp_path: Path, stored: Path, wi
             assert abs(answer["cosine"] - own[row]) < 1e-6
 
 
+RESCORE = 10  # rows that the scan hands on, for each answer
+
+
+def exact_scores(out: Path, rows: np.ndarray, width: int) -> np.ndarray:
+    stored = Output(out).vectors(128)
+    cut = [x if width == 128 else derive(x, width) for x in (rows, stored)]
+    return cut[0].astype(np.float64) @ cut[1].astype(np.float64).T
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize(("width", "rescore"), [(32, 128), (17, 128), (17, 50)])
+def test_rescore_orders_the_best_rows_of_a_narrow_scan(tmp_path: Path, stored: Path, width: int, rescore: int) -> None:
+    """K is 3, so 30 of 60 rows are handed on; what the narrow scan puts behind them is not found."""
+    shard = write_shard(tmp_path / "q.jsonl", [{"text": question} for question in QUESTIONS])
+    embed(tmp_path / "q", shard, device="cpu", precision="fp32", prompt="", widths=128)
+    rows = Output(tmp_path / "q").vectors(128)
+    narrow, wide = (exact_scores(stored, rows, w) for w in (width, rescore))
+    found = answers(search(stored, "--json", "--width", width, "--rescore", rescore, "--top-k", 3, *QUESTIONS))
+    entries = Output(stored).ids()
+    for q, one in enumerate(found):
+        near = np.argsort(-narrow[q])[: 3 * RESCORE]
+        best = sorted(near, key=lambda row: -wide[q][row])[:3]
+        assert (one["width"], one["rescore"]) == (width, rescore)
+        assert [answer["id"] for answer in one["answers"]] == [entries[row]["id"] for row in best]
+        assert all(abs(answer["cosine"] - wide[q][row]) < 1e-6 for answer, row in zip(one["answers"], best, strict=True))
+
+
+@pytest.mark.parametrize("width", [32, 16])
+def test_rescore_of_all_rows_is_the_wide_search(stored: Path, width: int) -> None:
+    """With 10 K ≥ rows, cosines and order are those of the wide search, bit for bit; several questions in one scan too."""
+    wide = answers(search(stored, "--json", "--top-k", 6, *QUESTIONS))
+    again = answers(search(stored, "--json", "--top-k", 6, "--width", width, "--rescore", 128, *QUESTIONS))
+    assert [one["answers"] for one in again] == [one["answers"] for one in wide]
+
+
+def test_equal_rows_keep_the_inputs_order_when_they_are_rescored(tmp_path: Path) -> None:
+    texts = [TEXTS[i % 3] for i in range(24)]
+    shard = write_shard(tmp_path / "a.jsonl", [{"id": f"{i}", "text": text} for i, text in enumerate(texts)])
+    out = embed_archive(tmp_path / "out", shard, title_field=None)
+    ask = ["--json", "--top-k", 10, TEXTS[1]]
+    (found,) = answers(search(out, "--width", 32, "--rescore", 128, *ask))
+    assert [int(answer["id"]) for answer in found["answers"][:8]] == list(range(1, 24, 3))
+    assert found["answers"] == answers(search(out, *ask))[0]["answers"]
+
+
+def test_rescore_is_a_stored_or_derived_width_above_the_scans(stored: Path) -> None:
+    for arguments, sentence in (
+        (["--width", 32, "--rescore", 129], f"--rescore 129: the vectors in {stored} have 128 numbers"),
+        (["--width", 32, "--rescore", 32], "--rescore 32: expected a width above that of the scan, which is 32"),
+        (["--rescore", 128], "--rescore 128: expected a width above that of the scan, which is 128 (--width sets it)"),
+    ):
+        assert search(stored, *arguments, QUESTIONS[0], status=USAGE).error == sentence
+
+
+def test_stats_say_what_was_read(stored: Path) -> None:
+    said = search(stored, "--width", 32, "--rescore", 128, "--stats", stdin="\n".join(QUESTIONS))
+    said.says("3 questions: scan at width 32, ", "rescore at width 128, ")
+    assert "rescore" not in search(stored, "--stats", "--quiet", QUESTIONS[0]).stderr
+
+
+@pytest.mark.sanitize
+def test_damaged_wide_file_is_named_when_its_rows_are_rescored(tmp_path: Path, stored: Path) -> None:
+    out = shutil.copytree(stored, tmp_path / "out")
+    part = Output(out).parts("w128")[2]
+    part.write_bytes(part.read_bytes()[:-20])
+    search(out, "--width", 32, QUESTIONS[0])
+    error = search(out, "--width", 32, "--rescore", 128, "--top-k", 6, QUESTIONS[0], status=FAILED).error
+    assert part.name in error and f"nina verify {out}" in error
+
+
 def test_people_get_rank_cosine_id_and_a_line_of_text(stored: Path) -> None:
     lines = search(stored, "--top-k", 2, QUESTIONS[0], QUESTIONS[1]).stdout.splitlines()
     assert lines[0] == QUESTIONS[0] and lines[3] == "" and lines[4] == QUESTIONS[1] and len(lines) == 7
