@@ -12,7 +12,7 @@ from cluster import Cluster
 from hosts import embed_on, needs_hosts, nina_on, start_embed_on
 from many import finish, needs_mpirun
 from output import Output
-from program import DONE, LONGEST_RUN, MODEL, PROGRAM, USAGE, embed, nina, wait_for_parts
+from program import DONE, FULL, LONGEST_RUN, MODEL, PROGRAM, USAGE, embed, nina, wait_for_parts
 from shards import make_archive
 from test_ranks_search import embed_set, results, write_set
 
@@ -25,8 +25,9 @@ DIED = (1, 137, 205, -signal.SIGKILL)
 
 
 @pytest.fixture
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(2, [tmp_path_factory.getbasetemp(), PROGRAM.parent]) as cluster:
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Two hosts, or as many as a test asks for."""
+    with Cluster(getattr(request, "param", 2), [tmp_path_factory.getbasetemp(), PROGRAM.parent]) as cluster:
         yield cluster
 
 
@@ -97,3 +98,19 @@ def test_search_on_two_hosts_gives_the_bytes_of_one_process(cluster: Cluster, tm
     query = ["search", "--model", MODEL, "--device", "null", "--vectors", vectors / "corpus", "festa major"]
     alone = nina(*query)
     assert nina_on(cluster, TWO_EACH, *query).stdout == alone.stdout
+
+
+@pytest.mark.skipif(not FULL, reason="as two hosts; NINA_FULL_TESTS=1")
+@pytest.mark.parametrize("each", [1, 2])
+@pytest.mark.parametrize("cluster", [4], indirect=True)
+def test_four_hosts_give_the_bytes_of_one_process(cluster: Cluster, tmp_path: Path, archive: list[Path], each: int) -> None:
+    ranks = {name: each for name in cluster.names}
+    embed_on(cluster, ranks, tmp_path / "out", *archive, device="cpu", **OPTIONS)
+    check_complete(tmp_path / "out", archive, tmp_path / "alone", "cpu")
+    data = write_set(tmp_path / "set", 600, 90)
+    arguments = ["eval", "--model", MODEL, "--data", data, "--device", "null", "--widths", "32,8", "--quiet"]
+    wanted = nina(*arguments, "--out", tmp_path / "eval-alone")
+    assert nina_on(cluster, ranks, *arguments, "--out", tmp_path / "eval").stdout == wanted.stdout
+    assert results(tmp_path / "eval") == results(tmp_path / "eval-alone")
+    query = ["search", "--model", MODEL, "--device", "null", "--vectors", tmp_path / "eval-alone" / "corpus", "festa major"]
+    assert nina_on(cluster, ranks, *query).stdout == nina(*query).stdout
