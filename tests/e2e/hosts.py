@@ -23,10 +23,17 @@ REASON = reason()
 needs_hosts = pytest.mark.skipif(REASON is not None, reason=REASON or "")
 
 
+# The fake cards of two hosts are not the same cards, and each rank has a log of its own.
+RANK = """[ -z "$FAKE_CUDA_LOG" ] || export FAKE_CUDA_LOG=$FAKE_CUDA_LOG$OMPI_COMM_WORLD_RANK
+FAKE_CUDA_MACHINE=$(uname -n | tr -dc 0-9) exec "$0" "$@" """
+
+
 def start_on(cluster: Cluster, ranks: dict[str, int], *arguments: Argument) -> subprocess.Popen[bytes]:
     """Starts nina with so many ranks on each host, the first host's first."""
-    words = [*cluster.launcher(ranks), str(PROGRAM), *map(str, arguments)]
-    return cluster.start(next(iter(ranks)), words, environment())
+    variables = environment()
+    passed_on = [word for name in sorted(variables) if name.startswith(("FAKE_", "NINA_")) for word in ("-x", name)]
+    words = [*cluster.launcher(ranks), *passed_on, "sh", "-c", RANK, str(PROGRAM), *map(str, arguments)]
+    return cluster.start(next(iter(ranks)), words, variables)
 
 
 def nina_on(cluster: Cluster, ranks: dict[str, int], *arguments: Argument, status: Status = DONE) -> Result:

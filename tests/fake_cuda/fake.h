@@ -18,6 +18,7 @@
  *
  *   FAKE_CUDA_CARDS       number of cards (1); 0: a driver without a card; -1: no driver
  *   FAKE_CUDA_CAPABILITY  the cards' compute capability (9.0)
+ *   FAKE_CUDA_MACHINE     number of the machine, which is in its cards' uuids (0)
  *   FAKE_CUDA_MEMORY      MiB per card (4096)
  *   CUDA_VISIBLE_DEVICES  the cards that the process sees, in this order: 2,0
  *   FAKE_CUDA_FAIL        kernel:n:launch: the n-th launch (from 1) fails at once

@@ -84,7 +84,7 @@ cudaError_t cudaGetDeviceCount(int *count) {
 static int device_uuid(cudaUUID_t *uuid, int device) {
   const int card = machine_card(device);
   if (card < 0) return (int)cudaErrorInvalidDevice;
-  *uuid = (cudaUUID_t){{(char)(card + 1)}};
+  *uuid = (cudaUUID_t){{(char)(card + 1), (char)environment_number("FAKE_CUDA_MACHINE", 0)}};
   return 0;
 }
 
