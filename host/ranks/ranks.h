@@ -144,7 +144,7 @@ enum stop_request ranks_stopping(struct ranks *ranks);
 #define RANKS_REPORT_MAX 256
 bool ranks_report(struct ranks *ranks, const void *report, size_t size, struct error *error);
 
-/* On rank 0: a rank's latest report, or NULL if it has sent none. [main] */
+/* On rank 0: a rank's latest report, aligned for any type, or NULL if it has sent none. [main] */
 const void *ranks_reported(const struct ranks *ranks, int32_t rank);
 
 /* Ends this rank's work; rank 0 takes back the blocks that it still holds. `failure` says why, or is NULL if

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdalign.h>
+#include <stddef.h>
 
 #include "host/ranks/claims.h"
 #include "host/ranks/message.h"
@@ -22,7 +24,7 @@ struct ranks_member {
   bool wants; /* waits for a claim */
   bool left;
   bool reported;
-  char report[RANKS_REPORT_MAX];
+  alignas(max_align_t) char report[RANKS_REPORT_MAX];
 };
 
 struct ranks {

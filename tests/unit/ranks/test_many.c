@@ -1,6 +1,8 @@
 /* Several ranks at work: each is a thread, with a pipeline in threads of its own. */
 #include <sched.h>
+#include <stdalign.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <time.h>
 
 #include "fixture.h"
@@ -130,8 +132,10 @@ static void member_run(struct member *member) {
   assert_true(ranks_report(ranks, &member->rank, sizeof member->rank, &error));
   assert_true(ranks_leave(ranks, member->failure.code ? &member->failure : NULL, &error));
   while (ranks_others_work(ranks)) assert_true(ranks_serve(ranks, 5, &error));
-  for (int32_t i = 0; member->rank == 0 && i < ranks_size(ranks); i++)
+  for (int32_t i = 0; member->rank == 0 && i < ranks_size(ranks); i++) {
     assert_memory_equal(ranks_reported(ranks, i), &i, sizeof i);
+    assert_int_equal((uintptr_t)ranks_reported(ranks, i) % alignof(max_align_t), 0);
+  }
   if (member->rank == 0) atomic_store(&member->plan->failed, ranks_failed(ranks, &member->plan->first));
 }
 
