@@ -12,6 +12,8 @@
 #define WEIGHTS_FILE "model.safetensors"
 #define WEIGHTS_INDEX "model.safetensors.index.json"
 #define WEIGHT_FILES_MAX 4096
+#define DENSE_WEIGHT "linear.weight"
+#define DENSE_BIAS "linear.bias"
 
 #define TENSOR_NAME_MAX 128
 
@@ -258,13 +260,30 @@ bool model_weights_bind(const char *folder, struct model *model, struct error *e
   return true;
 }
 
+/* A tensor that config.json does not provide for would be left out, such as the bias of a module that is said
+ * to have none. */
+static bool dense_check_all(const char *folder, const struct dense_config *dense,
+                            const struct safetensors *file, struct error *error) {
+  for (int64_t i = 0; i < safetensors_count(file); i++) {
+    const char *name = safetensors_at(file, i)->name;
+    if (!strcmp(name, DENSE_WEIGHT) || (dense->bias && !strcmp(name, DENSE_BIAS))) continue;
+    return error_set(error, ERROR_INPUT,
+                     "%s: " WEIGHTS_FILE
+                     " has a tensor %.200s; expected only those of its config.json, " DENSE_WEIGHT
+                     " and, if \"bias\" is true, " DENSE_BIAS,
+                     folder, name);
+  }
+  return true;
+}
+
 static bool dense_bind(const char *folder, const struct dense_config *dense, struct model *model,
                        struct linear *linear, struct error *error) {
   if (!file_exists_in(folder, WEIGHTS_FILE)) return weights_refuse(folder, model, WEIGHTS_FILE, error);
   if (!file_add(folder, WEIGHTS_FILE, model, error)) return false;
   const struct binder binder = {folder, model, &model->file[model->file_count - 1], 1, "", error};
-  return tensor_bind(&binder, "linear.weight", dense->outputs, dense->inputs, &linear->weight) &&
-         (!dense->bias || tensor_bind(&binder, "linear.bias", dense->outputs, 0, &linear->bias));
+  return tensor_bind(&binder, DENSE_WEIGHT, dense->outputs, dense->inputs, &linear->weight) &&
+         (!dense->bias || tensor_bind(&binder, DENSE_BIAS, dense->outputs, 0, &linear->bias)) &&
+         dense_check_all(folder, dense, *binder.file, error);
 }
 
 bool model_weights_dense(struct model *model, struct error *error) {

@@ -79,6 +79,7 @@ CASES: dict[str, tuple[Path, Change, *tuple[str, ...]]] = {
         "Sigmoid",
         "GELU",
     ),
+    "dense_of_a_bias_that_is_left_out": (DENSE, set_json("2_Dense/config.json", bias=False), "2_Dense", "linear.bias"),
     "dense_in_a_pickle": (
         DENSE,
         rename("3_Dense/model.safetensors", "3_Dense/pytorch_model.bin"),

@@ -520,6 +520,7 @@ static void unknown_modules_are_refused(void **state) {
 
 static void dense_modules_give_the_row_its_width(void **state) {
   (void)state;
+  static const struct tiny_tensor weight_alone = {"linear.weight", 4, 8};
   char *folder = tiny_folder();
   struct model *plain = open_whole(folder);
   tiny_dense(folder, 0);
@@ -536,6 +537,8 @@ static void dense_modules_give_the_row_its_width(void **state) {
   model_close(model);
   folder_change(folder, "2_Dense/config.json",
                 "{\"bias\": false, \"activation_function\": \"torch.nn.modules.linear.Identity\"}");
+  refuse_part(folder, ERROR_INPUT, "2_Dense: model.safetensors has a tensor linear.bias");
+  tiny_safetensors(folder, "2_Dense/model.safetensors", &weight_alone, 0, 1, "F32", 4, 0);
   model = open_whole(folder);
   assert_null(model->dense[0].bias);
   assert_int_equal(model->config.dense[0].activation, ACTIVATION_IDENTITY);
