@@ -174,6 +174,13 @@ static void question_begin(struct answers *answers, int64_t number) {
   answers->last = number;
 }
 
+void answers_none(struct answers *answers, int64_t count) {
+  for (int64_t q = 0; q < count; q++) {
+    question_begin(answers, q);
+    if (!answers->json) say_line(stdout, "no passage matches --where");
+  }
+}
+
 bool answers_take(void *context, const struct search_answer *answer) {
   struct answers *answers = context;
   if (answer->question != answers->last) question_begin(answers, answer->question);

@@ -27,5 +27,8 @@ void answers_free(struct answers *answers);
 /* search_fn; the context is the struct answers. */
 bool answers_take(void *answers, const struct search_answer *answer);
 
+/* Prints questions 0 … count - 1 without answers: no passage matches --where. */
+void answers_none(struct answers *answers, int64_t count);
+
 /* Prints what is left to print after the last answer. False if memory was short. */
 bool answers_end(struct answers *answers, struct error *error);

@@ -16,6 +16,7 @@
 struct search_arguments {
   struct search_options search;
   bool json, stats, quiet, help;
+  struct option_list where;
   struct option_strings strings;
   char **question; /* [count] from the command line */
   int count;
@@ -39,6 +40,12 @@ static const struct option_spec specs[] = {
     {.name = "rescore", .type = OPTION_INT, .offset = SEARCH(rescore), .argument = "N",
      .help = "scan at --width, then order the best 10 times K passages by\n"
              "their vectors of this wider width, read one by one"},
+    {.name = "where", .type = OPTION_STRINGS, .offset = OWN(where), .argument = "FIELD=VALUE",
+     .help = "only passages whose field, kept by --keep-fields under this\n"
+             "name, has this value; also !=, <, <=, >, >=. Numbers compare\n"
+             "as numbers, dates as 2026-11-03 or 2026-11-03T09:30:00Z as\n"
+             "dates, other strings by code points; a missing field matches\n"
+             "only !=. Several: all must hold. Reads all of OUT/fields once"},
     {.name = "top-k", .type = OPTION_INT, .offset = SEARCH(top_k), .argument = "K",
      .help = "passages per question (default: 5)"},
     {.name = "json", .type = OPTION_FLAG, .offset = OWN(json),
@@ -68,12 +75,16 @@ static const struct option_spec specs[] = {
 
 static void print_scope(const struct search *search) {
   struct search_info info;
-  char passages[48], again[48] = "";
+  char passages[48], again[48] = "", matching[32], where[48] = "";
   search_describe(search, &info);
   human_counted(info.passages, "passage", "passages", passages);
   if (info.rescore) snprintf(again, sizeof again, ", the best by width %d", info.rescore);
-  say("%s at width %d%s; questions by %s, prompt \"%s\"%s", passages, info.width, again, info.encoder,
-      info.prompt, info.complete ? "" : "; the archive is not embedded to its end yet");
+  if (info.filtered) {
+    human_count(info.matching, matching);
+    snprintf(where, sizeof where, "%s of ", matching);
+  }
+  say("%s%s at width %d%s; questions by %s, prompt \"%s\"%s", where, passages, info.width, again,
+      info.encoder, info.prompt, info.complete ? "" : "; the archive is not embedded to its end yet");
   if (*info.warning) say("%s", info.warning);
 }
 
@@ -100,7 +111,10 @@ static bool is_blank(const char *question) {
 /* Asks the questions and prints the answers. */
 static bool ask(struct search *search, struct answers *answers, char *const *question, int64_t count,
                 struct error *error) {
+  struct search_info info;
+  search_describe(search, &info);
   answers->question = (const char *const *)question;
+  if (info.matching == 0) answers_none(answers, count);
   return search_ask(search, answers->question, count, answers_take, answers, error) &&
          answers_end(answers, error);
 }
@@ -173,6 +187,8 @@ static bool parse(int argc, char **argv, struct search_arguments *arguments, str
     return false;
   arguments->question = argv + first;
   arguments->count = argc - first;
+  arguments->search.where = arguments->where.item;
+  arguments->search.where_count = arguments->where.count;
   if (arguments->help) return true;
   if (!arguments->search.question.model || !arguments->search.vectors)
     return error_set(error, ERROR_USAGE, "%s is required (nina search --help)",

@@ -7,7 +7,8 @@
 
 /* A row that the narrow scan found for a question. */
 struct near_row {
-  int64_t row, question;
+  int64_t row; /* as in the hits */
+  int64_t question;
 };
 
 static int near_compare(const void *a, const void *b) {
@@ -36,12 +37,14 @@ static struct near_row *near_list(const struct top_k *narrow, int32_t narrow_k, 
   return near;
 }
 
-static bool near_score(const struct near_row *near, int64_t count, struct row_reader *reader,
-                       const struct top_k_options *options, struct top_k *wide, struct error *error) {
+static bool near_score(const struct near_row *near, int64_t count, const struct row_filter *filter,
+                       struct row_reader *reader, const struct top_k_options *options, struct top_k *wide,
+                       struct error *error) {
   const int32_t width = options->widths[0];
   const uint16_t *values = NULL;
   for (int64_t i = 0; i < count; i++) {
-    if (i == 0 || near[i].row != near[i - 1].row) values = row_reader_read(reader, near[i].row, error);
+    if (i == 0 || near[i].row != near[i - 1].row)
+      values = row_reader_read(reader, filter ? row_filter_row(filter, near[i].row) : near[i].row, error);
     if (!values) return false;
     const float *question = options->query_rows[0] + near[i].question * width;
     const struct hit hit = {near[i].row, top_k_score(question, values, width)};
@@ -51,14 +54,15 @@ static bool near_score(const struct near_row *near, int64_t count, struct row_re
 }
 
 struct top_k *rescore(const struct stored_run *run, const struct top_k *narrow, int32_t narrow_k,
-                      const struct top_k_options *options, int64_t *bytes_read, struct error *error) {
+                      const struct row_filter *filter, const struct top_k_options *options,
+                      int64_t *bytes_read, struct error *error) {
   int64_t count;
   struct row_reader *reader = NULL;
   struct top_k *wide = NULL;
   struct near_row *near = near_list(narrow, narrow_k, options->queries, &count, error);
   if (near) reader = row_reader_open(run, options->widths[0], error);
   if (reader) wide = top_k_open(options, error);
-  if (wide && !near_score(near, count, reader, options, wide, error)) {
+  if (wide && !near_score(near, count, filter, reader, options, wide, error)) {
     stored_run_blame(run, error);
     top_k_close(wide);
     wide = NULL;

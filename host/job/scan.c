@@ -11,7 +11,8 @@ struct scan_head {
   bool ordered;                 /* options.order is set */
   struct top_k_options options; /* without pointers; threads and card are rank 0's */
   int64_t file_count;
-  size_t path_bytes; /* all paths, each with NUL */
+  int64_t filter_rows; /* 0: no filter */
+  size_t path_bytes;   /* all paths, each with NUL */
 };
 
 /* One rank's view of a search. */
@@ -20,12 +21,14 @@ struct scan {
   struct scan_head head;
   struct top_k_options options; /* threads and card are this rank's */
   const struct vector_file *files;
+  const struct row_filter *filter; /* NULL: none */
   struct top_k *top_k;
   int64_t bytes_read; /* of this rank's share; later, on rank 0, of all */
 
   /* Owned. Paths: on rank 0 a copy to send. Everything else: received from rank 0. */
   char *paths;
   struct vector_file *received_files;
+  struct row_filter received_filter;
   float *query_rows[WIDTHS_MAX];
   uint32_t *order;
 
@@ -44,6 +47,7 @@ static void scan_free(struct scan *scan) {
   for (int32_t w = 0; w < WIDTHS_MAX; w++) free(scan->query_rows[w]);
   free(scan->order);
   free(scan->received_files);
+  row_filter_free(&scan->received_filter);
   free(scan->paths);
   free(scan->lists);
   free(scan->all);
@@ -81,6 +85,10 @@ static bool room_make(struct scan *scan, struct error *error) {
   }
   options->order = scan->order;
   scan->files = scan->received_files;
+  if (head->filter_rows) {
+    scan->filter = &scan->received_filter;
+    if (!row_filter_init(&scan->received_filter, head->filter_rows, error)) return false;
+  }
   return ok || error_set_memory(error, bytes, "a search of many ranks");
 }
 
@@ -100,6 +108,9 @@ static bool scan_share(struct scan *scan, struct error *error) {
                      (size_t)options->order_rows * sizeof *options->order);
   ranks_share_into(ranks, (void *)(uintptr_t)scan->files, (size_t)head->file_count * sizeof *scan->files);
   ranks_share_into(ranks, scan->paths, head->path_bytes);
+  if (scan->filter)
+    ranks_share_into(ranks, scan->filter->bits, (size_t)scan->filter->words * sizeof *scan->filter->bits);
+  if (scan->filter && !first) row_filter_count(&scan->received_filter);
   const char *path = scan->paths;
   for (int64_t f = 0; !first && f < head->file_count; f++, path += strlen(path) + 1)
     scan->received_files[f].path = path;
@@ -124,8 +135,8 @@ static bool share_scan(struct scan *scan, struct error *error) {
   const int64_t begin = share_begin(scan, rank);
   const int64_t end =
       rank + 1 < ranks_size(scan->ranks) ? share_begin(scan, rank + 1) : scan->head.file_count;
-  struct vector_files *files =
-      vector_files_open(scan->files + begin, end - begin, options->passage_width, options->threads, error);
+  struct vector_files *files = vector_files_open(scan->files + begin, end - begin, options->passage_width,
+                                                 options->threads, scan->filter, error);
   if (!files) return false;
   const struct passage_source source = vector_files_source(files);
   const bool ok = top_k_scan(scan->top_k, &source, error);
@@ -220,11 +231,14 @@ struct top_k *scan_lead(struct ranks *ranks, const struct top_k_options *options
                         const struct scan_means *means, struct scan_passages *passages, struct error *error) {
   const struct vector_file *files = passages->files;
   const int64_t file_count = passages->file_count;
-  struct scan scan = {
-      .ranks = ranks,
-      .head = {.ordered = options->order != NULL, .options = *options, .file_count = file_count},
-      .options = *options,
-      .files = files};
+  struct scan scan = {.ranks = ranks,
+                      .head = {.ordered = options->order != NULL,
+                               .options = *options,
+                               .file_count = file_count,
+                               .filter_rows = passages->filter ? passages->filter->rows : 0},
+                      .options = *options,
+                      .filter = passages->filter,
+                      .files = files};
   scan.head.options.order = NULL;
   memset(scan.head.options.query_rows, 0, sizeof scan.head.options.query_rows);
   for (int64_t f = 0; f < file_count; f++) scan.head.path_bytes += strlen(files[f].path) + 1;

@@ -30,7 +30,8 @@ struct scan_means scan_means_of(const struct ranks *ranks, const struct compute_
 struct scan_passages {
   const struct vector_file *files; /* [file_count], at least one, in row order */
   int64_t file_count;
-  int64_t bytes_read; /* result: compressed bytes that all ranks read */
+  const struct row_filter *filter; /* hits are numbers of matching rows; NULL: of rows. Not with an order */
+  int64_t bytes_read;              /* result: compressed bytes that all ranks read */
 };
 
 /* Runs on rank 0. Searches all files and returns the lists, which the caller frees with top_k_close. Threads

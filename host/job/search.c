@@ -4,6 +4,7 @@
 
 #include "host/job/scan.h"
 #include "host/job/stored_run.h"
+#include "host/job/where.h"
 #include "io/clock.h"
 
 struct search {
@@ -12,9 +13,11 @@ struct search {
   int32_t width;      /* width to scan */
   int32_t rescore;    /* wider width for the second step; 0: none */
   int32_t file_width; /* width of the scanned files */
-  int32_t k;          /* answers to a question */
-  int32_t scan_k;     /* hits of the scan */
-  bool on_card;       /* the scan uses cards, only if the user asks for one */
+  struct row_filter filter;
+  bool filtered;  /* `filter` tells the rows that --where lets be found */
+  int32_t k;      /* answers to a question */
+  int32_t scan_k; /* hits of the scan */
+  bool on_card;   /* the scan uses cards, only if the user asks for one */
   struct scan_means means;
   struct vector_file *files;
   struct question_encoder *questions;
@@ -48,8 +51,13 @@ static struct width_list question_widths(const struct search *search) {
   return widths;
 }
 
+static int64_t rows_matching(const struct search *search) {
+  return search->filtered ? search->filter.matching : search->run.rows;
+}
+
 static int32_t k_limit(const struct search *search, int64_t k) {
-  return (int32_t)(k < search->run.rows ? k : search->run.rows);
+  const int64_t rows = rows_matching(search);
+  return (int32_t)(k < rows ? k : rows);
 }
 
 static bool search_start(struct search *search, const struct search_options *options, struct error *error) {
@@ -58,6 +66,9 @@ static bool search_start(struct search *search, const struct search_options *opt
       !stored_run_check_rows(&search->run, error) || !width_choose(search, options, error))
     return false;
   const struct stored_run *run = &search->run;
+  search->filtered = options->where_count > 0;
+  if (search->filtered && !where_rows(run, options->where, options->where_count, &search->filter, error))
+    return false;
   search->k = k_limit(search, options->top_k ? options->top_k : SEARCH_TOP_K);
   search->scan_k = search->rescore ? k_limit(search, (int64_t)RESCORE_ROWS * search->k) : search->k;
   search->on_card = compute->device == DEVICE_CUDA;
@@ -88,6 +99,7 @@ void search_close(struct search *search) {
   scan_end(search->ranks);
   question_encoder_close(search->questions);
   passage_reader_close(search->passages);
+  row_filter_free(&search->filter);
   stored_files_free(search->files, search->run.part_count);
   stored_run_close(&search->run);
   free(search);
@@ -100,6 +112,8 @@ void search_follow(struct ranks *ranks, const struct search_options *options) {
 
 void search_describe(const struct search *search, struct search_info *info) {
   *info = (struct search_info){search->run.rows,
+                               rows_matching(search),
+                               search->filtered,
                                search->width,
                                search->rescore,
                                search->run.complete,
@@ -143,7 +157,9 @@ static struct top_k *questions_scan(struct search *search, const float *rows, in
                                         .widths = {search->width},
                                         .query_rows = {rows},
                                         .on_card = search->on_card};
-  struct scan_passages passages = {.files = search->files, .file_count = search->run.part_count};
+  struct scan_passages passages = {.files = search->files,
+                                   .file_count = search->run.part_count,
+                                   .filter = search->filtered ? &search->filter : NULL};
   const int64_t start = clock_now();
   struct top_k *top_k = scan_lead(search->ranks, &options, &search->means, &passages, error);
   search->stats.scan_bytes += passages.bytes_read;
@@ -167,7 +183,8 @@ static struct top_k *questions_rescore(struct search *search, const struct top_k
                                         .query_rows = {rows}};
   const int64_t start = clock_now();
   int64_t bytes = 0;
-  struct top_k *top_k = rescore(&search->run, narrow, search->scan_k, &options, &bytes, error);
+  struct top_k *top_k = rescore(&search->run, narrow, search->scan_k,
+                                search->filtered ? &search->filter : NULL, &options, &bytes, error);
   search->stats.rescore_bytes += bytes;
   search->stats.rescore_seconds += (double)(clock_now() - start) / 1e9;
   return top_k;
@@ -201,7 +218,8 @@ static bool answers_give(struct search *search, const struct top_k *top_k, int64
     const int32_t found = top_k_list(top_k, 0, q, hits);
     for (int32_t i = 0; ok && wanted && i < found; i++) {
       struct passage passage;
-      ok = passage_read(search->passages, hits[i].row, &passage, error);
+      const int64_t row = search->filtered ? row_filter_row(&search->filter, hits[i].row) : hits[i].row;
+      ok = passage_read(search->passages, row, &passage, error);
       const struct search_answer answer = {q, i + 1, hits[i].score, &passage};
       wanted = ok && take(context, &answer);
     }
@@ -212,7 +230,7 @@ static bool answers_give(struct search *search, const struct top_k *top_k, int64
 
 bool search_ask(struct search *search, const char *const *question, int64_t count, search_fn *take,
                 void *context, struct error *error) {
-  if (count == 0) return true;
+  if (count == 0 || search->k == 0) return true;
   struct top_k *top_k = questions_search(search, question, count, error);
   const bool ok = top_k && answers_give(search, top_k, count, take, context, error);
   top_k_close(top_k);

@@ -10,8 +10,11 @@ struct search_options {
   const char *vectors;              /* the run's OUT */
   int32_t width;   /* 0: the run's widest; a width that is not stored derives from the widest */
   int32_t rescore; /* 0: no; else the best RESCORE_ROWS · top_k rows are ordered by this wider width */
-  int32_t top_k;   /* 0: SEARCH_TOP_K */
-  bool slow_text;  /* as in passage_reader_open */
+  const char *const
+      *where; /* [where_count] conditions on kept fields (io/field_condition.h); all must hold */
+  int32_t where_count;
+  int32_t top_k;  /* 0: SEARCH_TOP_K */
+  bool slow_text; /* as in passage_reader_open */
 };
 
 #define SEARCH_TOP_K 5
@@ -29,9 +32,11 @@ void search_follow(struct ranks *ranks, const struct search_options *options);
 /* A description of a search. */
 struct search_info {
   int64_t passages;
-  int32_t width;   /* width of the scan */
-  int32_t rescore; /* width of the cosines, if it is wider; otherwise 0 */
-  bool complete;   /* false: the run has not embedded all of its input */
+  int64_t matching; /* passages that --where lets a question find; 0: no question finds any */
+  bool filtered;    /* there are conditions */
+  int32_t width;    /* width of the scan */
+  int32_t rescore;  /* width of the cosines, if it is wider; otherwise 0 */
+  bool complete;    /* false: the run has not embedded all of its input */
   const char *prompt, *encoder;
   const char *warning; /* a sentence, or "" */
 };

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "io/npy_zst.h"
 
@@ -22,6 +23,7 @@ struct vector_files {
   const struct vector_file *files;
   int64_t count;
   int32_t width, threads;
+  const struct row_filter *filter; /* NULL: all rows match */
   int64_t piece_rows;
   struct file_worker *workers; /* [threads] */
   atomic_llong done;
@@ -48,7 +50,8 @@ bool vector_file_rows(const char *path, int32_t width, int64_t *rows, struct err
 }
 
 struct vector_files *vector_files_open(const struct vector_file *files, int64_t count, int32_t width,
-                                       int32_t threads, struct error *error) {
+                                       int32_t threads, const struct row_filter *filter,
+                                       struct error *error) {
   struct vector_files *all = calloc(1, sizeof *all);
   struct file_worker *workers = calloc((size_t)threads, sizeof *workers);
   if (!all || !workers) {
@@ -63,6 +66,7 @@ struct vector_files *vector_files_open(const struct vector_file *files, int64_t 
       .count = count,
       .width = width,
       .threads = threads,
+      .filter = filter,
       .piece_rows = row_bytes < PIECE_BYTES ? PIECE_BYTES / row_bytes : 1,
       .workers = workers,
   };
@@ -110,16 +114,38 @@ static bool worker_open(struct vector_files *all, struct file_worker *worker, in
                    (long long)rows, (long long)wanted->rows);
 }
 
+/* Moves the matching rows, of `rows` from row `first` of the corpus on, to the front. */
+static void piece_filter(const struct vector_files *all, int64_t first, int64_t rows, uint16_t *values) {
+  int64_t kept = 0;
+  for (int64_t r = 0; r < rows; r++) {
+    if (!row_filter_has(all->filter, first + r)) continue;
+    if (kept < r)
+      memcpy(values + kept * all->width, values + r * all->width, (size_t)all->width * sizeof *values);
+    kept++;
+  }
+}
+
+/* Number of matching rows before a row. */
+static int64_t row_number(const struct vector_files *all, int64_t row) {
+  return all->filter ? row_filter_before(all->filter, row) : row;
+}
+
 static bool piece_next(void *context, int32_t worker, struct passages *piece, struct error *error) {
   struct vector_files *all = context;
   struct file_worker *own = &all->workers[worker];
-  int64_t file, row, rows;
-  piece_claim(all, &file, &row, &rows);
-  if (rows == 0) return true;
+  int64_t file, row, rows, first, number, matching;
+  do {
+    piece_claim(all, &file, &row, &rows);
+    if (rows == 0) return true;
+    first = all->files[file].first_row + row;
+    number = row_number(all, first);
+    matching = row_number(all, first + rows) - number;
+    atomic_fetch_add_explicit(&all->done, rows, memory_order_relaxed);
+  } while (matching == 0);
   if (!worker_open(all, own, file, error)) return false;
   if (!npy_zst_reader_read(own->reader, row, rows, own->values, error)) return false;
-  *piece = (struct passages){own->values, all->files[file].first_row + row, rows};
-  atomic_fetch_add_explicit(&all->done, rows, memory_order_relaxed);
+  if (all->filter) piece_filter(all, first, rows, own->values);
+  *piece = (struct passages){own->values, number, matching};
   return true;
 }
 

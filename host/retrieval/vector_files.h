@@ -2,6 +2,7 @@
  * frames at a time, so no file is ever whole in memory. */
 #pragma once
 
+#include "host/retrieval/row_filter.h"
 #include "host/retrieval/top_k.h"
 
 struct vector_file {
@@ -15,14 +16,15 @@ bool vector_file_rows(const char *path, int32_t width, int64_t *rows, struct err
 
 struct vector_files;
 
-/* `files` [count] stay the caller's and must outlive the source. */
+/* `files` [count] stay the caller's and must outlive the source. So does `filter`; with it, the source hands
+ * on the matching rows only, under their numbers (row_filter.h). NULL: all rows. */
 struct vector_files *vector_files_open(const struct vector_file *files, int64_t count, int32_t width,
-                                       int32_t threads, struct error *error);
+                                       int32_t threads, const struct row_filter *filter, struct error *error);
 
 /* The source for one top_k_scan with the same number of threads. */
 struct passage_source vector_files_source(struct vector_files *files);
 
-/* Rows handed out so far, for progress. Thread-safe. */
+/* Rows done so far, for progress. Thread-safe. */
 int64_t vector_files_done(const struct vector_files *files);
 
 /* Compressed bytes read so far. Must not run during a scan. */

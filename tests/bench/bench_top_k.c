@@ -190,7 +190,8 @@ static void resident_scan(struct top_k *top_k, const struct vector_file *files, 
 static void files_scan(struct top_k *top_k, const struct settings *settings, const struct vector_file *files,
                        int64_t count) {
   struct error error;
-  struct vector_files *all = vector_files_open(files, count, settings->width, settings->threads, &error);
+  struct vector_files *all =
+      vector_files_open(files, count, settings->width, settings->threads, NULL, &error);
   if (!all) fail(error.message);
   const struct passage_source source = vector_files_source(all);
   if (!top_k_scan(top_k, &source, &error)) fail(error.message);

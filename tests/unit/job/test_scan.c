@@ -120,8 +120,9 @@ static void expect_any_size(const struct fixture *fixture, int32_t k, int64_t qu
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     struct job job;
     job_open(&job, sizes[i]);
-    struct top_k *together = scan_lead(job.ranks, &options, &one_thread,
-                                       &(struct scan_passages){fixture->files, FILES, 0}, &error);
+    struct top_k *together =
+        scan_lead(job.ranks, &options, &one_thread,
+                  &(struct scan_passages){.files = fixture->files, .file_count = FILES}, &error);
     assert_ok(together, &error);
     expect_same(together, alone, &options);
     top_k_close(together);
@@ -162,13 +163,14 @@ static void failure_of_any_rank_is_told_and_the_next_search_goes_on(void **state
   for (int f = 0; f < FILES; f += 3) { /* first in rank 0's share, then in another rank's */
     memcpy(broken, fixture->files, sizeof broken);
     broken[f].path = "/nowhere/part-9.npy.zst";
-    assert_null(
-        scan_lead(job.ranks, &options, &one_thread, &(struct scan_passages){broken, FILES, 0}, &error));
+    assert_null(scan_lead(job.ranks, &options, &one_thread,
+                          &(struct scan_passages){.files = broken, .file_count = FILES}, &error));
     assert_int_equal(error.code, ERROR_IO);
     assert_says(&error, "/nowhere/part-9.npy.zst");
     if (f > 0) assert_says(&error, "rank 1 on ");
-    struct top_k *top_k = scan_lead(job.ranks, &options, &one_thread,
-                                    &(struct scan_passages){fixture->files, FILES, 0}, &error);
+    struct top_k *top_k =
+        scan_lead(job.ranks, &options, &one_thread,
+                  &(struct scan_passages){.files = fixture->files, .file_count = FILES}, &error);
     assert_ok(top_k, &error);
     top_k_close(top_k);
   }

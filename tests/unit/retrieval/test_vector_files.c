@@ -53,7 +53,7 @@ static struct top_k *search_open(const struct fixture *fixture, int32_t threads)
 
 static bool files_scan(const struct fixture *fixture, struct top_k *top_k, int32_t threads, int64_t *done,
                        struct error *error) {
-  struct vector_files *files = vector_files_open(fixture->files, FILES, WIDTH, threads, error);
+  struct vector_files *files = vector_files_open(fixture->files, FILES, WIDTH, threads, NULL, error);
   assert_ok(files, error);
   const struct passage_source source = vector_files_source(files);
   const bool ok = top_k_scan(top_k, &source, error);
