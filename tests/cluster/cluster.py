@@ -13,7 +13,6 @@ standard input closes, so nothing is left however the test ends."""
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess

@@ -11,7 +11,6 @@ from many import finish
 from program import DONE, PROGRAM, Argument, Result, Status, embed_arguments, environment
 
 
-
 def reason() -> str | None:
     version = subprocess.run(["mpirun", "--version"], capture_output=True, text=True).stdout if shutil.which("mpirun") else ""
     if "(Open MPI) 4." not in version:
@@ -21,7 +20,6 @@ def reason() -> str | None:
 
 REASON = reason()
 needs_hosts = pytest.mark.skipif(REASON is not None, reason=REASON or "")
-
 
 # The fake cards of two hosts are not the same cards, and each rank has a log of its own.
 RANK = """[ -z "$FAKE_CUDA_LOG" ] || export FAKE_CUDA_LOG=$FAKE_CUDA_LOG$OMPI_COMM_WORLD_RANK
