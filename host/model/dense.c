@@ -8,16 +8,18 @@
 #define FEATURES_MAX (1 << 20)
 
 /* The class by its full name, "torch.nn.modules.activation.Tanh". A class from another package is not one of
- * torch's, even if its last component is. Without the member, sentence-transformers takes Tanh. */
+ * torch's, even if its last component is. Without the member, sentence-transformers takes Tanh; a null it
+ * cannot load. */
 static bool activation_read(const struct config_file *file, enum activation *activation,
                             struct error *error) {
   static const char torch[] = "torch.nn.";
   const char *name = "torch.nn.modules.activation.Tanh";
   if (!config_string(file, "activation_function", &name, error)) return false;
+  const json_t *given = json_object_get(file->root, "activation_function");
+  if (json_is_null(given)) name = "null";
   const char *dot = strrchr(name, '.');
   return (dot && strncmp(name, torch, sizeof torch - 1) == 0 && activation_parse(dot + 1, activation)) ||
-         config_refuse(file, ERROR_UNSUPPORTED, "activation_function",
-                       config_member(file, "activation_function"),
+         config_refuse(file, ERROR_UNSUPPORTED, "activation_function", given,
                        "torch.nn's Tanh, Identity, GELU or ReLU, with their full names", error);
 }
 

@@ -3,6 +3,7 @@
 import math
 import os
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,13 @@ CASES: dict[str, tuple[Path, Change, *tuple[str, ...]]] = {
         "GELU",
     ),
     "dense_of_a_bias_that_is_left_out": (DENSE, set_json("2_Dense/config.json", bias=False), "2_Dense", "linear.bias"),
+    "dense_of_a_null": (
+        DENSE,
+        edit("3_Dense/config.json", lambda text: re.sub(rb'"torch[^"]*"', b"null", text)),
+        "3_Dense/config.json",
+        '"activation_function" is null',
+        "Identity",
+    ),
     "dense_in_a_pickle": (
         DENSE,
         rename("3_Dense/model.safetensors", "3_Dense/pytorch_model.bin"),
