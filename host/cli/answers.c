@@ -140,6 +140,11 @@ static void append_answer(struct text *line, const struct search_answer *answer)
   }
   append_count(line, ",\"shard\":", passage->shard);
   append_count(line, ",\"line\":", passage->line);
+  if (passage->is_chunk) {
+    append_count(line, ",\"chunk\":", passage->chunk);
+    append_count(line, ",\"start\":", passage->start);
+    append_count(line, ",\"end\":", passage->end);
+  }
   append_span(line, ",\"title\":", &passage->title);
   append_span(line, ",\"text\":", &passage->text);
   if (*passage->missing) {

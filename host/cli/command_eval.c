@@ -64,6 +64,11 @@ static const struct option_spec specs[] = {
      .help = "\none of the model's own prompts (default: document,\n"
              "passage or corpus, whichever is not empty)"},
     MAX_TOKENS_ROW(EVAL(compute), "texts"),
+    {.name = "chunk-tokens", .type = OPTION_INT, .offset = EVAL(chunks.tokens), .argument = "N",
+     .help = "cut passages into rows of at most N tokens, as nina embed\n"
+             "does; a passage ranks by its best row"},
+    {.name = "chunk-overlap", .type = OPTION_INT, .offset = EVAL(chunks.overlap), .argument = "M",
+     .help = "tokens that a row may repeat of the row before, up to N/2"},
     TOKENIZER_ROW(EVAL(compute)),
     {.type = OPTION_HEADING, .help = "Computing"},
     {.name = "overwrite", .type = OPTION_FLAG, .offset = EVAL(overwrite),

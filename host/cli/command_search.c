@@ -48,6 +48,9 @@ static const struct option_spec specs[] = {
              "only !=. Several: all must hold. Reads all of OUT/fields once"},
     {.name = "top-k", .type = OPTION_INT, .offset = SEARCH(top_k), .argument = "K",
      .help = "passages per question (default: 5)"},
+    {.name = "rows", .type = OPTION_FLAG, .offset = SEARCH(rows),
+     .help = "of documents cut into chunks: the nearest chunks (default:\n"
+             "the documents of which a chunk is nearest)"},
     {.name = "json", .type = OPTION_FLAG, .offset = OWN(json),
      .help = "one JSON object a question, with whole texts"},
     {.name = "slow-text", .type = OPTION_FLAG, .offset = SEARCH(slow_text),

@@ -63,6 +63,7 @@ static bool sides_prepare(const struct evaluation *eval, struct embed_options *c
                                    .store_text = true};
   *queries = *corpus;
   corpus->title_field = EVAL_TITLE_FIELD;
+  corpus->chunks = options->chunks;
   corpus->out = file_join(options->out, "corpus");
   queries->out = file_join(options->out, "queries");
   if (!corpus->out || !queries->out) return error_set_memory(error, strlen(options->out), "a path");
@@ -115,7 +116,7 @@ static bool result_name(struct evaluation *eval, struct error *error) {
   result->query_prompt = strdup(queries->manifest->identity.settings.prompt);
   result->passage_prompt = strdup(corpus->manifest->identity.settings.prompt);
   result->model = corpus->manifest->identity.model;
-  result->passages = corpus->rows;
+  result->passages = id_map_count(eval->vectors.passage_ids);
   result->queries = queries->rows;
   if (!result->dataset || !result->split || !result->query_prompt || !result->passage_prompt)
     return error_set_memory(error, 256, "the names of an evaluation");

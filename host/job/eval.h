@@ -20,8 +20,9 @@ struct eval_options {
   /* A text, or the name of a model's prompt, not both. Neither: see host/job/prompt.h. */
   const char *query_prompt, *query_prompt_name;
   const char *passage_prompt, *passage_prompt_name;
-  const char *vectors; /* OUT from an earlier run, to judge without a model */
-  const char *metrics; /* as metric_set_parse; NULL: the evaluator's fifteen */
+  struct chunk_limits chunks; /* of passages */
+  const char *vectors;        /* OUT from an earlier run, to judge without a model */
+  const char *metrics;        /* as metric_set_parse; NULL: the evaluator's fifteen */
 };
 
 struct eval_report {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/job/document_search.h"
 #include "host/job/notice.h"
 #include "host/job/scan.h"
 #include "host/job/stored_rows.h"
@@ -21,7 +22,6 @@ static bool side_open(const char *vectors, const char *name, struct stored_run *
   bool ok = stored_run_open(path, run, error);
   free(path);
   if (!ok) return false;
-  if (!stored_run_check_rows(run, error)) return false;
   if (!run->complete)
     return error_set(error, ERROR_INPUT,
                      "%s is not complete: embed it to its end first, or its metrics mislead", run->out);
@@ -53,7 +53,9 @@ struct scoring {
   int64_t *judged;               /* [result->judged] rows of queries with a relevant passage */
   float *query_rows[WIDTHS_MAX]; /* [w]: [judged, width] */
   uint32_t *order;               /* [passages] */
-  struct top_k *top_k;
+  struct top_k *top_k;           /* NULL if passages are cut into chunks: then the next two */
+  struct document_rows documents;
+  struct document_lists lists;
   int32_t k;
   int64_t replaced;
 };
@@ -96,15 +98,37 @@ static struct top_k *files_search(const struct scoring *scoring, struct ranks *r
   return scan_lead(ranks, options, &scan->means, &passages, error);
 }
 
+/* What a search for rows takes, besides its options. */
+struct corpus_scan {
+  const struct scoring *scoring;
+  struct ranks *ranks;
+  const struct eval_scan *scan;
+  const struct vector_file *files;
+};
+
+static struct top_k *corpus_scan(void *context, struct top_k_options *options, struct error *error) {
+  const struct corpus_scan *this = context;
+  return files_search(this->scoring, this->ranks, this->scan, options, this->files, error);
+}
+
+/* Ranks passages that are cut into chunks by their best row. */
+static bool chunks_search(struct scoring *scoring, struct corpus_scan *scan,
+                          const struct top_k_options *options, struct error *error) {
+  const struct stored_run *corpus = &scoring->set->corpus;
+  return document_rows_read(corpus, &scoring->documents, error) &&
+         document_search(&scoring->documents, options, corpus_scan, scan, &scoring->lists, error);
+}
+
 /* Searches the corpus for the judged queries. */
 static bool corpus_search(struct scoring *scoring, struct ranks *ranks, const struct eval_scan *scan,
                           struct error *error) {
   const struct stored_run *corpus = &scoring->set->corpus;
   const int32_t depth = metric_set_depth(&scoring->result->metrics);
-  scoring->k = corpus->rows < depth ? (int32_t)corpus->rows : depth;
-  scoring->order = malloc((size_t)corpus->rows * sizeof *scoring->order);
+  const int64_t passages = id_map_count(scoring->set->passage_ids);
+  scoring->k = passages < depth ? (int32_t)passages : depth;
+  scoring->order = malloc((size_t)passages * sizeof *scoring->order);
   if (!scoring->order)
-    return error_set_memory(error, (size_t)corpus->rows * sizeof *scoring->order, "the order of ids");
+    return error_set_memory(error, (size_t)passages * sizeof *scoring->order, "the order of ids");
   if (!judged_list(scoring, error) || !id_map_order(scoring->set->passage_ids, scoring->order, error))
     return false;
   struct top_k_options options = {.k = scoring->k,
@@ -112,7 +136,7 @@ static bool corpus_search(struct scoring *scoring, struct ranks *ranks, const st
                                   .passage_width = corpus->widths[0],
                                   .width_count = scoring->result->width_count,
                                   .order = scoring->order,
-                                  .order_rows = corpus->rows,
+                                  .order_rows = passages,
                                   .on_card = scan->on_card};
   for (int32_t w = 0; w < options.width_count; w++) options.widths[w] = scoring->result->width[w].width;
   if (!stored_rows_read(&scoring->set->queries, scoring->judged, options.queries, options.width_count,
@@ -121,10 +145,22 @@ static bool corpus_search(struct scoring *scoring, struct ranks *ranks, const st
   for (int32_t w = 0; w < options.width_count; w++) options.query_rows[w] = scoring->query_rows[w];
   struct vector_file *files = stored_run_files(corpus, corpus->widths[0], error);
   if (!files) return false;
-  scoring->top_k = files_search(scoring, ranks, scan, &options, files, error);
-  if (!scoring->top_k) stored_run_blame(corpus, error);
+  struct corpus_scan rows = {scoring, ranks, scan, files};
+  const bool chunks = stored_run_has_chunks(corpus);
+  if (!chunks) scoring->top_k = corpus_scan(&rows, &options, error);
+  const bool ok = chunks ? chunks_search(scoring, &rows, &options, error) : scoring->top_k != NULL;
+  if (!ok) stored_run_blame(corpus, error);
   stored_files_free(files, corpus->part_count);
-  return scoring->top_k != NULL;
+  return ok;
+}
+
+/* One query's hits at one width; `row` is the passage's number. */
+static int32_t passages_list(const struct scoring *scoring, int32_t w, int64_t q, struct hit *hits) {
+  const struct document_lists *lists = &scoring->lists;
+  if (scoring->top_k) return top_k_list(scoring->top_k, w, q, hits);
+  const int64_t list = q * scoring->result->width_count + w;
+  memcpy(hits, lists->hit + list * lists->k, (size_t)lists->count[list] * sizeof *hits);
+  return lists->count[list];
 }
 
 /* The metrics of one query at one width, and its lines of the run. */
@@ -133,7 +169,7 @@ static void query_judge(struct scoring *scoring, int32_t w, int64_t q, struct hi
   struct eval_result *result = scoring->result;
   const struct eval_vectors *set = scoring->set;
   const int64_t row = scoring->judged[q];
-  const int32_t count = top_k_list(scoring->top_k, w, q, hits);
+  const int32_t count = passages_list(scoring, w, q, hits);
   qrels_judge(&set->qrels, row, hits, count, relevant);
   metrics_query(&result->metrics, relevant, count, set->qrels.relevant[row],
                 result->width[w].values + q * result->metrics.count);
@@ -186,6 +222,8 @@ bool eval_score(struct ranks *ranks, const struct eval_vectors *set, const char 
   for (int32_t w = 0; ok && w < result->width_count; w++) ok = width_write(&scoring, out, w, error);
   *replaced = scoring.replaced;
   top_k_close(scoring.top_k);
+  document_lists_free(&scoring.lists);
+  document_rows_free(&scoring.documents);
   for (int32_t w = 0; w < result->width_count; w++) free(scoring.query_rows[w]);
   free(scoring.order);
   free(scoring.judged);

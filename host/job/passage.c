@@ -82,6 +82,10 @@ static bool id_read(struct passage_reader *reader, int64_t row, struct passage *
   passage->shard = parsed.shard;
   passage->line = parsed.line;
   passage->offset = parsed.offset;
+  passage->is_chunk = parsed.is_chunk;
+  passage->chunk = parsed.chunk;
+  passage->start = parsed.start;
+  passage->end = parsed.end;
   return true;
 }
 
@@ -101,10 +105,33 @@ static bool stored_text_read(struct passage_reader *reader, int64_t row, struct 
   return true;
 }
 
+/* Moves over `count` code points, or to the text's end. */
+static int64_t characters_pass(const struct span *text, int64_t at, int64_t count) {
+  for (; at < text->length && count > 0; count--) {
+    do at++;
+    while (at < text->length && (text->bytes[at] & 0xc0) == 0x80);
+  }
+  return at;
+}
+
+/* Cuts the chunk out of its document's text. */
+static void chunk_cut_out(struct passage *passage) {
+  if (!passage->is_chunk || !passage->text.bytes) return;
+  const int64_t start = characters_pass(&passage->text, 0, passage->start);
+  const int64_t end = characters_pass(&passage->text, start, passage->end - passage->start);
+  passage->text = (struct span){passage->text.bytes + start, end - start};
+}
+
+static bool shard_passage_read(struct passage_reader *reader, struct passage *passage, struct error *error) {
+  if (!shard_text_read(reader->shards, passage, error)) return false;
+  chunk_cut_out(passage);
+  return true;
+}
+
 bool passage_read(struct passage_reader *reader, int64_t row, struct passage *passage, struct error *error) {
   *passage = (struct passage){0};
   if (!id_read(reader, row, passage, error)) return stored_run_blame(reader->run, error);
-  if (!reader->stored) return shard_text_read(reader->shards, passage, error);
+  if (!reader->stored) return shard_passage_read(reader, passage, error);
   return stored_text_read(reader, row, passage, error) || stored_run_blame(reader->run, error);
 }
 

@@ -9,6 +9,9 @@ struct passage {
   bool id_is_integer;
   int32_t shard;
   int64_t line, offset;
+  bool is_chunk; /* `text` is a chunk of the document's, from code point `start` to `end` */
+  int32_t chunk; /* its number in the document */
+  int64_t start, end;
   struct span title, text; /* text.bytes NULL: see `missing` */
   char missing[512];       /* why there is no text, a phrase for people; "": text is there */
 };

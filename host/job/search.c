@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "host/job/document_search.h"
 #include "host/job/scan.h"
 #include "host/job/stored_run.h"
 #include "host/job/where.h"
@@ -23,6 +24,8 @@ struct search {
   struct question_encoder *questions;
   struct passage_reader *passages;
   struct search_stats stats;
+  bool by_document;               /* documents are ranked by their best row */
+  struct document_rows documents; /* if by_document */
 };
 
 static bool width_choose(struct search *search, const struct search_options *options, struct error *error) {
@@ -51,24 +54,43 @@ static struct width_list question_widths(const struct search *search) {
   return widths;
 }
 
-static int64_t rows_matching(const struct search *search) {
-  return search->filtered ? search->filter.matching : search->run.rows;
+/* The number of what is ranked. */
+static int64_t search_passages(const struct search *search) {
+  return search->by_document ? search->documents.count : search->run.rows;
+}
+
+static int64_t passages_matching(const struct search *search) {
+  if (!search->filtered) return search_passages(search);
+  return search->by_document ? search->documents.matching : search->filter.matching;
 }
 
 static int32_t k_limit(const struct search *search, int64_t k) {
-  const int64_t rows = rows_matching(search);
-  return (int32_t)(k < rows ? k : rows);
+  const int64_t passages = passages_matching(search);
+  return (int32_t)(k < passages ? k : passages);
+}
+
+static bool documents_open(struct search *search, const struct search_options *options, struct error *error) {
+  search->by_document = stored_run_has_chunks(&search->run) && !options->rows;
+  if (!search->by_document) return true;
+  if (search->rescore)
+    return error_set(
+        error, ERROR_USAGE,
+        "--rescore: the documents in %s are cut into chunks, and it orders rows: pass --rows too",
+        search->run.out);
+  if (!document_rows_read(&search->run, &search->documents, error)) return false;
+  if (search->filtered) document_rows_filter(&search->documents, &search->filter);
+  return true;
 }
 
 static bool search_start(struct search *search, const struct search_options *options, struct error *error) {
   const struct compute_options *compute = &options->question.compute;
-  if (!stored_run_open(options->vectors, &search->run, error) ||
-      !stored_run_check_rows(&search->run, error) || !width_choose(search, options, error))
+  if (!stored_run_open(options->vectors, &search->run, error) || !width_choose(search, options, error))
     return false;
   const struct stored_run *run = &search->run;
   search->filtered = options->where_count > 0;
   if (search->filtered && !where_rows(run, options->where, options->where_count, &search->filter, error))
     return false;
+  if (!documents_open(search, options, error)) return false;
   search->k = k_limit(search, options->top_k ? options->top_k : SEARCH_TOP_K);
   search->scan_k = search->rescore ? k_limit(search, (int64_t)RESCORE_ROWS * search->k) : search->k;
   search->on_card = compute->device == DEVICE_CUDA;
@@ -100,6 +122,7 @@ void search_close(struct search *search) {
   question_encoder_close(search->questions);
   passage_reader_close(search->passages);
   row_filter_free(&search->filter);
+  document_rows_free(&search->documents);
   stored_files_free(search->files, search->run.part_count);
   stored_run_close(&search->run);
   free(search);
@@ -111,8 +134,8 @@ void search_follow(struct ranks *ranks, const struct search_options *options) {
 }
 
 void search_describe(const struct search *search, struct search_info *info) {
-  *info = (struct search_info){search->run.rows,
-                               rows_matching(search),
+  *info = (struct search_info){search_passages(search),
+                               passages_matching(search),
                                search->filtered,
                                search->width,
                                search->rescore,
@@ -147,25 +170,30 @@ static bool questions_encode(struct search *search, const char *const *question,
   return true;
 }
 
-/* Finds the nearest passages for some questions, at the scan's width. */
-static struct top_k *questions_scan(struct search *search, const float *rows, int64_t count,
-                                    struct error *error) {
-  const struct top_k_options options = {.k = search->scan_k,
-                                        .queries = count,
-                                        .passage_width = search->file_width,
-                                        .width_count = 1,
-                                        .widths = {search->width},
-                                        .query_rows = {rows},
-                                        .on_card = search->on_card};
+/* The options of a scan for the `k` nearest at the scan's width. */
+static struct top_k_options scan_options(const struct search *search, const float *rows, int64_t count,
+                                         int32_t k) {
+  return (struct top_k_options){.k = k,
+                                .queries = count,
+                                .passage_width = search->file_width,
+                                .width_count = 1,
+                                .widths = {search->width},
+                                .query_rows = {rows},
+                                .on_card = search->on_card};
+}
+
+/* Finds the nearest rows for some questions; a row_scan_fn. */
+static struct top_k *questions_scan(void *context, struct top_k_options *options, struct error *error) {
+  struct search *search = context;
   struct scan_passages passages = {.files = search->files,
                                    .file_count = search->run.part_count,
                                    .filter = search->filtered ? &search->filter : NULL};
   const int64_t start = clock_now();
-  struct top_k *top_k = scan_lead(search->ranks, &options, &search->means, &passages, error);
+  struct top_k *top_k = scan_lead(search->ranks, options, &search->means, &passages, error);
   search->stats.scan_bytes += passages.bytes_read;
   search->stats.scan_seconds += (double)(clock_now() - start) / 1e9;
   /* A card is used only if it was asked for. If there are too few, the sentence says so itself. */
-  if (!top_k && error->code != ERROR_USAGE && scan_blames_card(&options, error))
+  if (!top_k && error->code != ERROR_USAGE && scan_blames_card(options, error))
     error_append(error, "--device cpu does without a card");
   else if (!top_k)
     stored_run_blame(&search->run, error);
@@ -190,49 +218,68 @@ static struct top_k *questions_rescore(struct search *search, const struct top_k
   return top_k;
 }
 
-/* Finds the nearest passages for some questions. */
-static struct top_k *questions_search(struct search *search, const char *const *question, int64_t count,
-                                      struct error *error) {
-  struct question_rows rows = {0};
-  struct top_k *top_k = NULL;
-  if (questions_encode(search, question, count, &rows, error))
-    top_k = questions_scan(search, rows.narrow, count, error);
-  if (top_k && search->rescore) {
-    struct top_k *narrow = top_k;
-    top_k = questions_rescore(search, narrow, rows.wide, count, error);
-    top_k_close(narrow);
+/* Passes one question's answers to the caller's function. *wanted is false once it wants no more. */
+static bool answers_give(struct search *search, int64_t question, const struct hit *hits, const int64_t *rows,
+                         int32_t count, search_fn *take, void *context, bool *wanted, struct error *error) {
+  for (int32_t i = 0; *wanted && i < count; i++) {
+    struct passage passage;
+    const int64_t found = rows ? rows[i] : hits[i].row;
+    const int64_t row = search->filtered ? row_filter_row(&search->filter, found) : found;
+    if (!passage_read(search->passages, row, &passage, error)) return false;
+    const struct search_answer answer = {question, i + 1, hits[i].score, &passage};
+    *wanted = take(context, &answer);
   }
-  search->stats.questions += count;
-  free(rows.wide);
-  free(rows.narrow);
+  return true;
+}
+
+/* Finds the nearest rows for some questions. */
+static struct top_k *rows_search(struct search *search, const struct question_rows *rows, int64_t count,
+                                 struct error *error) {
+  struct top_k_options options = scan_options(search, rows->narrow, count, search->scan_k);
+  struct top_k *narrow = questions_scan(search, &options, error);
+  if (!narrow || !search->rescore) return narrow;
+  struct top_k *top_k = questions_rescore(search, narrow, rows->wide, count, error);
+  top_k_close(narrow);
   return top_k;
 }
 
-/* Passes the answers to the caller's function. */
-static bool answers_give(struct search *search, const struct top_k *top_k, int64_t count, search_fn *take,
-                         void *context, struct error *error) {
+static bool rows_ask(struct search *search, const struct question_rows *rows, int64_t count, search_fn *take,
+                     void *context, struct error *error) {
   struct hit *hits = malloc((size_t)search->k * sizeof *hits);
   if (!hits) return error_set_memory(error, (size_t)search->k * sizeof *hits, "answers");
-  bool ok = true, wanted = true;
+  struct top_k *top_k = rows_search(search, rows, count, error);
+  bool ok = top_k != NULL, wanted = true;
   for (int64_t q = 0; ok && wanted && q < count; q++) {
     const int32_t found = top_k_list(top_k, 0, q, hits);
-    for (int32_t i = 0; ok && wanted && i < found; i++) {
-      struct passage passage;
-      const int64_t row = search->filtered ? row_filter_row(&search->filter, hits[i].row) : hits[i].row;
-      ok = passage_read(search->passages, row, &passage, error);
-      const struct search_answer answer = {q, i + 1, hits[i].score, &passage};
-      wanted = ok && take(context, &answer);
-    }
+    ok = answers_give(search, q, hits, NULL, found, take, context, &wanted, error);
   }
+  top_k_close(top_k);
   free(hits);
+  return ok;
+}
+
+static bool documents_ask(struct search *search, const struct question_rows *rows, int64_t count,
+                          search_fn *take, void *context, struct error *error) {
+  const struct top_k_options options = scan_options(search, rows->narrow, count, search->k);
+  struct document_lists lists;
+  bool ok = document_search(&search->documents, &options, questions_scan, search, &lists, error);
+  bool wanted = true;
+  for (int64_t q = 0; ok && wanted && q < count; q++)
+    ok = answers_give(search, q, lists.hit + q * lists.k, lists.row + q * lists.k, lists.count[q], take,
+                      context, &wanted, error);
+  document_lists_free(&lists);
   return ok;
 }
 
 bool search_ask(struct search *search, const char *const *question, int64_t count, search_fn *take,
                 void *context, struct error *error) {
+  struct question_rows rows = {0};
   if (count == 0 || search->k == 0) return true;
-  struct top_k *top_k = questions_search(search, question, count, error);
-  const bool ok = top_k && answers_give(search, top_k, count, take, context, error);
-  top_k_close(top_k);
+  bool ok = questions_encode(search, question, count, &rows, error);
+  ok = ok && (search->by_document ? documents_ask(search, &rows, count, take, context, error)
+                                  : rows_ask(search, &rows, count, take, context, error));
+  search->stats.questions += count;
+  free(rows.wide);
+  free(rows.narrow);
   return ok;
 }

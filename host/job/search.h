@@ -14,6 +14,7 @@ struct search_options {
       *where; /* [where_count] conditions on kept fields (io/field_condition.h); all must hold */
   int32_t where_count;
   int32_t top_k;  /* 0: SEARCH_TOP_K */
+  bool rows;      /* of documents cut into chunks: rank the chunks, not the documents by their best one */
   bool slow_text; /* as in passage_reader_open */
 };
 
@@ -31,7 +32,7 @@ void search_follow(struct ranks *ranks, const struct search_options *options);
 
 /* A description of a search. */
 struct search_info {
-  int64_t passages;
+  int64_t passages; /* documents, or rows */
   int64_t matching; /* passages that --where lets a question find; 0: no question finds any */
   bool filtered;    /* there are conditions */
   int32_t width;    /* width of the scan */
@@ -62,6 +63,7 @@ struct search_answer {
  * ends without an error. */
 typedef bool search_fn(void *context, const struct search_answer *answer);
 
-/* Asks all questions (UTF-8) in one scan. Passages with equal cosine keep the input's order. */
+/* Asks all questions (UTF-8) in one scan; documents cut into chunks may take more. Passages with equal cosine
+ * keep the input's order. */
 bool search_ask(struct search *search, const char *const *question, int64_t count, search_fn *take,
                 void *context, struct error *error);

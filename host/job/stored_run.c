@@ -149,7 +149,7 @@ static bool part_ids(const struct stored_run *run, const struct stored_part *par
     if (!id_line_parse(line.text, line.length, &parsed))
       ok = error_set(error, ERROR_INPUT, "%s, line %lld: not a record of a document's id", path,
                      (long long)rows + 1);
-    ok = ok && id_add(run, map, &parsed, error);
+    ok = ok && (parsed.chunk > 0 || id_add(run, map, &parsed, error));
     rows++;
   }
   ok = ok && result == LINE_END;
@@ -183,13 +183,8 @@ bool stored_run_check_device(const struct stored_run *run, enum device asked, st
                    run->out);
 }
 
-bool stored_run_check_rows(const struct stored_run *run, struct error *error) {
-  return run->manifest->identity.settings.chunk_tokens == 0 ||
-         error_set(
-             error, ERROR_CONFLICT,
-             "the documents in %s are cut into chunks (--chunk-tokens), and nina search and nina eval do "
-             "not yet rank documents by their best row: read the vectors with ids/, or embed without",
-             run->out);
+bool stored_run_has_chunks(const struct stored_run *run) {
+  return run->manifest->identity.settings.chunk_tokens > 0;
 }
 
 bool stored_run_matches(const struct stored_run *a, const struct stored_run *b, struct error *error) {

@@ -51,8 +51,8 @@ int32_t stored_run_file_width(const struct stored_run *run, int32_t width);
 struct vector_file *stored_run_files(const struct stored_run *run, int32_t width, struct error *error);
 void stored_files_free(struct vector_file *files, int64_t count);
 
-/* Adds the ids of all rows to an empty map, row by row. If two documents have the same id, ERROR_INPUT names
- * both. */
+/* Adds the ids of all documents to an empty map, one by one: those of all rows, or, if documents are cut into
+ * chunks, of each one's first row. If two documents have the same id, ERROR_INPUT names both. */
 bool stored_run_ids(const struct stored_run *run, struct id_map *map, struct error *error);
 
 /* Adds a hint to an error about a file in OUT: the command that tells more. Returns false. */
@@ -62,8 +62,8 @@ bool stored_run_blame(const struct stored_run *run, struct error *error);
  * device. */
 bool stored_run_check_device(const struct stored_run *run, enum device asked, struct error *error);
 
-/* ERROR_CONFLICT if the run's documents are cut into chunks: then a row is not a document. */
-bool stored_run_check_rows(const struct stored_run *run, struct error *error);
+/* True if documents are cut into chunks, so that a document may have several rows. */
+bool stored_run_has_chunks(const struct stored_run *run);
 
 /* ERROR_CONFLICT if two runs differ in model, tokenizer or widest width, so that their rows cannot be
  * compared. */

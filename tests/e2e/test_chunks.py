@@ -13,7 +13,7 @@ import pytest
 import xxhash
 
 from output import Output, unzstd
-from program import FAILED, GOLDEN, REJECTS, USAGE, embed, nina
+from program import FAILED, GOLDEN, MODEL, REJECTS, USAGE, embed, nina
 from shards import make_texts, write_shard
 
 N, M = 40, 12
@@ -198,6 +198,92 @@ def rewrite(out: Path, path: Path, content: bytes) -> None:
     record.write_text(json.dumps(parsed))
 
 
-def test_search_and_eval_do_not_take_rows_for_documents(tmp_path: Path, straight: Output) -> None:
-    refused = nina("search", "--model", GOLDEN / "xlmr-cls-v3", "--vectors", straight.path, "a", status=USAGE)
-    assert "cut into chunks" in refused.error
+QUESTIONS = ["la plaça del mercat", "beca menjador per a l'escola", *make_texts(6, 3)]
+
+
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory: pytest.TempPathFactory, archive: tuple[list[dict[str, Any]], list[Path]]) -> Output:
+    """The first documents by the CPU encoder, in small chunks; one has hundreds of rows, two have the same text."""
+    folder = tmp_path_factory.mktemp("computed")
+    documents = [dict(document) for document in archive[0][:40]]
+    documents[5]["text"] = (QUESTIONS[0] + ". ") * 300
+    documents[20]["text"] = documents[19]["text"]
+    shard = write_shard(folder / "a.jsonl", documents)
+    embed(folder / "out", shard, **OPTIONS | {"chunk_tokens": 20, "chunk_overlap": 5, "keep_fields": None}, device="cpu", precision="fp32")
+    return Output(folder / "out")
+
+
+def ask(output: Output, *options: Any) -> list[list[dict[str, Any]]]:
+    result = nina("search", "--model", MODEL, "--vectors", output.path, "--precision", "fp32", "--prompt", "", "--json", *options, *QUESTIONS)
+    return [json.loads(line)["answers"] for line in result.stdout.splitlines()]
+
+
+def question_rows(folder: Path) -> np.ndarray:
+    embed(folder, write_shard(folder.with_suffix(".jsonl"), [{"text": q} for q in QUESTIONS]), widths=32, prompt="", device="cpu", precision="fp32")
+    return Output(folder).vectors(32).astype(np.float64)
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize("top_k", [1, 7, 1000])
+def test_search_ranks_documents_by_their_best_row(tmp_path: Path, computed: Output, top_k: int) -> None:
+    """Also where one document's rows would fill the list many times over."""
+    ids, texts = computed.ids(), computed.texts()
+    for own, answers in zip(question_rows(tmp_path / "q") @ computed.vectors(32).astype(np.float64).T, ask(computed, "--top-k", top_k), strict=True):
+        best: dict[str, float] = {}
+        for row, score in zip(ids, own, strict=True):
+            best[row["id"]] = max(best.get(row["id"], -2), score)
+        assert len(answers) == min(top_k, len(best)) and len({answer["id"] for answer in answers}) == len(answers)
+        wanted = sorted(best.values(), reverse=True)[: len(answers)]
+        assert np.allclose([best[answer["id"]] for answer in answers], wanted, atol=1e-6)
+        for answer in answers:
+            row = next(i for i, entry in enumerate(ids) if (entry["id"], entry["chunk"]) == (answer["id"], answer["chunk"]))
+            assert abs(own[row] - answer["cosine"]) < 1e-5 and abs(best[answer["id"]] - own[row]) < 1e-6
+            assert answer["text"] == texts[row]["text"] and (answer["start"], answer["end"]) == (ids[row]["start"], ids[row]["end"])
+
+
+def test_equal_documents_keep_the_order_of_the_input(computed: Output) -> None:
+    for answers in ask(computed, "--top-k", 1000):
+        order = [answer["id"] for answer in answers]
+        assert order.index("d19") + 1 == order.index("d20")
+
+
+def test_rows_are_ranked_if_asked_for(tmp_path: Path, computed: Output) -> None:
+    scores = question_rows(tmp_path / "q") @ computed.vectors(32).astype(np.float64).T
+    for own, answers in zip(scores, ask(computed, "--rows", "--top-k", 9), strict=True):
+        assert np.allclose([answer["cosine"] for answer in answers], np.sort(own)[::-1][:9], atol=1e-5)
+
+
+def test_chunks_are_cut_out_of_the_shard_if_no_text_is_stored(tmp_path: Path, computed: Output, archive: tuple[list[dict[str, Any]], list[Path]]) -> None:
+    embed(tmp_path / "out", archive[1][0], chunk_tokens=20, id_field="id", device="cpu", precision="fp32", widths=32)
+    documents = {document["id"]: document["text"] for document in archive[0]}
+    for answers in ask(Output(tmp_path / "out"), "--rows", "--top-k", 20):
+        assert all(answer["text"] == documents[answer["id"]][answer["start"] : answer["end"]] for answer in answers)
+
+
+def test_eval_judges_passages_by_their_best_row(tmp_path: Path) -> None:
+    """Runs and metrics count passages, however many rows they have."""
+    texts = make_texts(20, 5, 8)
+    corpus = [{"_id": f"d{i:02}", "text": "\n".join([*make_texts(60, 100 + i), text])} for i, text in enumerate(texts)]
+    corpus.append({"_id": "d00-again", "text": corpus[0]["text"]})
+    data = tmp_path / "set"
+    (data / "qrels").mkdir(parents=True)
+    write_shard(data / "corpus.jsonl", corpus)
+    write_shard(data / "queries.jsonl", [{"_id": f"q{i}", "text": text} for i, text in enumerate(texts)])
+    (data / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(f"q{i}\td{i:02}\t1\n" for i in range(20)))
+    options = ["--model", MODEL, "--data", data, "--device", "cpu", "--precision", "fp32", "--widths", "128,32", "--quiet"]
+    for name, chunks in (("cut", []), ("chunks", ["--chunk-tokens", 32, "--chunk-overlap", 8])):
+        nina("eval", *options, "--out", tmp_path / name, *chunks)
+    cut, chunked = (json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("cut", "chunks"))
+    assert chunked["dataset"] == cut["dataset"] and chunked["dataset"]["passages"] == 21
+    run = [line.split() for line in (tmp_path / "chunks" / "run.w128.trec").read_text().splitlines()]
+    rows, questions = Output(tmp_path / "chunks" / "corpus"), Output(tmp_path / "chunks" / "queries")
+    scores = questions.vectors(128).astype(np.float64) @ rows.vectors(128).astype(np.float64).T
+    for q in range(20):
+        best: dict[str, float] = {}
+        for row, score in zip(rows.ids(), scores[q], strict=True):
+            best[row["id"]] = max(best.get(row["id"], -2), score)
+        passages = [line[2] for line in run if line[0] == f"q{q}"]
+        assert len(passages) == len(set(passages)) == 21
+        assert np.allclose([best[passage] for passage in passages], sorted(best.values(), reverse=True), atol=1e-6)
+        assert passages.index("d00") + 1 == passages.index("d00-again")  # equal scores stand by id
+    nina("verify", tmp_path / "chunks" / "corpus")

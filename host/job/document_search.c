@@ -1,0 +1,185 @@
+#include "host/job/document_search.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/job/row_walk.h"
+
+#define ROWS_A_DOCUMENT 4 /* rows asked for at first, for each document wanted */
+
+bool document_rows_read(const struct stored_run *run, struct document_rows *rows, struct error *error) {
+  *rows = (struct document_rows){.document = malloc((size_t)run->rows * sizeof *rows->document)};
+  if (!rows->document)
+    return error_set_memory(error, (size_t)run->rows * sizeof *rows->document, "the documents of rows");
+  struct row_walk *walk = row_walk_open(run, false, error);
+  bool ok = walk != NULL;
+  for (int64_t row = 0; ok && row < run->rows; row++) {
+    struct walked_row found;
+    if (!(ok = row_walk_to(walk, row, &found, error))) break;
+    if (row == 0 && found.id.chunk > 0)
+      ok = error_set(error, ERROR_INPUT, "%s/ids: the first row is chunk %d of a document", run->out,
+                     found.id.chunk);
+    rows->count += found.id.chunk == 0;
+    rows->document[row] = (uint32_t)(rows->count - 1);
+  }
+  row_walk_close(walk);
+  rows->rows = run->rows;
+  rows->matching = rows->count;
+  return ok || stored_run_blame(run, error);
+}
+
+void document_rows_filter(struct document_rows *rows, const struct row_filter *filter) {
+  int64_t kept = 0, documents = 0;
+  uint32_t last = UINT32_MAX;
+  for (int64_t row = 0; row < rows->rows; row++) {
+    if (!row_filter_has(filter, row)) continue;
+    documents += rows->document[row] != last;
+    last = rows->document[row];
+    rows->document[kept++] = (uint32_t)(documents - 1);
+  }
+  rows->rows = kept;
+  rows->matching = documents;
+}
+
+void document_rows_free(struct document_rows *rows) {
+  free(rows->document);
+  *rows = (struct document_rows){0};
+}
+
+struct searching {
+  const struct document_rows *rows;
+  const struct top_k_options *options;
+  struct document_lists *lists;
+  int64_t total;    /* rows of the run */
+  int64_t *pending; /* [pending_count] queries whose lists are not exact yet, rising */
+  int64_t pending_count;
+  float *query[WIDTHS_MAX]; /* [w]: [pending_count, widths[w]] */
+  int32_t asked;            /* rows */
+  struct hit *hits;         /* [asked] of one list */
+  /* Of one list: the documents that it holds, and their best rows. */
+  uint32_t *seen; /* [documents] the number of the last list that had it */
+  int64_t *best;  /* [documents] */
+  uint32_t list;  /* number of the list, from 1 */
+};
+
+static bool searching_make(struct searching *this, struct error *error) {
+  const struct top_k_options *options = this->options;
+  const size_t lists = (size_t)options->queries * (size_t)options->width_count;
+  const size_t documents = (size_t)this->rows->matching;
+  struct document_lists *made = this->lists;
+  *made = (struct document_lists){.k = options->k,
+                                  .count = calloc(lists, sizeof *made->count),
+                                  .hit = calloc(lists * (size_t)options->k, sizeof *made->hit),
+                                  .row = calloc(lists * (size_t)options->k, sizeof *made->row)};
+  this->pending = calloc((size_t)options->queries, sizeof *this->pending);
+  this->seen = calloc(documents, sizeof *this->seen);
+  this->best = calloc(documents, sizeof *this->best);
+  bool ok = made->count && made->hit && made->row && this->pending && this->seen && this->best;
+  for (int32_t w = 0; ok && w < options->width_count; w++) {
+    const size_t bytes = (size_t)options->queries * (size_t)options->widths[w] * sizeof(float);
+    this->query[w] = malloc(bytes);
+    ok = this->query[w] != NULL;
+    if (ok) memcpy(this->query[w], options->query_rows[w], bytes);
+  }
+  for (int64_t q = 0; ok && q < options->queries; q++) this->pending[this->pending_count++] = q;
+  return ok || error_set_memory(error, lists * (size_t)options->k * sizeof *made->hit + documents * 12,
+                                "the lists of documents");
+}
+
+static void searching_free(struct searching *this) {
+  for (int32_t w = 0; w < WIDTHS_MAX; w++) free(this->query[w]);
+  free(this->pending);
+  free(this->hits);
+  free(this->seen);
+  free(this->best);
+}
+
+/* Turns a list of rows into one of documents, in this->hits. Returns their number. */
+static int32_t documents_of(struct searching *this, int32_t held) {
+  int32_t count = 0;
+  this->list++;
+  for (int32_t i = 0; i < held; i++) {
+    const struct hit hit = this->hits[i];
+    const uint32_t document = this->rows->document[hit.row];
+    if (this->seen[document] == this->list) continue;
+    this->seen[document] = this->list;
+    this->best[document] = hit.row;
+    this->hits[count++] = (struct hit){.row = document, .score = hit.score};
+  }
+  return count;
+}
+
+/* Takes one query's list at one width, if it is exact. */
+static bool list_take(struct searching *this, const struct top_k *top_k, int32_t w, int64_t at) {
+  const struct top_k_options *options = this->options;
+  const int64_t list = this->pending[at] * options->width_count + w;
+  const int32_t held = top_k_list(top_k, w, at, this->hits);
+  const bool all = held < this->asked || this->asked == this->rows->rows;
+  const float last = held > 0 ? this->hits[held - 1].score : 0;
+  const int32_t found = documents_of(this, held);
+  if (!all && (found < options->k || this->hits[options->k - 1].score <= last)) return false;
+  hits_sort(this->hits, found, options->order);
+  const int32_t count = found < options->k ? found : options->k;
+  this->lists->count[list] = count;
+  for (int32_t i = 0; i < count; i++) {
+    this->lists->hit[list * options->k + i] = this->hits[i];
+    this->lists->row[list * options->k + i] = this->best[this->hits[i].row];
+  }
+  return true;
+}
+
+/* Takes the exact lists; the queries of the others stay pending. */
+static void lists_take(struct searching *this, const struct top_k *top_k) {
+  const struct top_k_options *options = this->options;
+  int64_t left = 0;
+  for (int64_t i = 0; i < this->pending_count; i++) {
+    bool exact = true;
+    for (int32_t w = 0; w < options->width_count; w++) exact = list_take(this, top_k, w, i) && exact;
+    if (exact) continue;
+    for (int32_t w = 0; w < options->width_count; w++) {
+      const size_t width = (size_t)options->widths[w];
+      memmove(this->query[w] + (size_t)left * width, this->query[w] + (size_t)i * width,
+              width * sizeof(float));
+    }
+    this->pending[left++] = this->pending[i];
+  }
+  this->pending_count = left;
+}
+
+static bool rows_search(struct searching *this, row_scan_fn *scan, void *context, struct error *error) {
+  struct top_k_options options = *this->options;
+  options.k = this->asked;
+  options.queries = this->pending_count;
+  options.order = NULL;
+  options.order_rows = 0;
+  for (int32_t w = 0; w < options.width_count; w++) options.query_rows[w] = this->query[w];
+  struct hit *hits = realloc(this->hits, (size_t)this->asked * sizeof *hits);
+  if (!hits) return error_set_memory(error, (size_t)this->asked * sizeof *hits, "a list of rows");
+  this->hits = hits;
+  struct top_k *top_k = scan(context, &options, error);
+  if (!top_k) return false;
+  lists_take(this, top_k);
+  top_k_close(top_k);
+  return true;
+}
+
+bool document_search(const struct document_rows *rows, const struct top_k_options *options, row_scan_fn *scan,
+                     void *context, struct document_lists *lists, struct error *error) {
+  struct searching this = {.rows = rows, .options = options, .lists = lists};
+  *lists = (struct document_lists){0};
+  bool ok = searching_make(&this, error);
+  for (int64_t asked = (int64_t)ROWS_A_DOCUMENT * options->k; ok && this.pending_count > 0; asked *= 2) {
+    if (asked > INT32_MAX) asked = INT32_MAX;
+    this.asked = (int32_t)(asked < rows->rows ? asked : rows->rows);
+    ok = rows_search(&this, scan, context, error);
+  }
+  searching_free(&this);
+  return ok;
+}
+
+void document_lists_free(struct document_lists *lists) {
+  free(lists->count);
+  free(lists->hit);
+  free(lists->row);
+  *lists = (struct document_lists){0};
+}
