@@ -15,6 +15,11 @@ static void print_heading(const struct eval_result *result) {
   say_line(stdout, "%s (%s): %s passages, %s queries; %s, prompts \"%s\" and \"%s\"", result->dataset,
            result->split, passages, queries, result->model.name, result->query_prompt,
            result->passage_prompt);
+  if (result->chunks.tokens > 0) {
+    human_count(result->rows, passages);
+    say_line(stdout, "passages are cut into %s rows of up to %d tokens, and rank by their best row", passages,
+             result->chunks.tokens);
+  }
   puts("");
 }
 

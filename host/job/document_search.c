@@ -50,7 +50,6 @@ struct searching {
   const struct document_rows *rows;
   const struct top_k_options *options;
   struct document_lists *lists;
-  int64_t total;    /* rows of the run */
   int64_t *pending; /* [pending_count] queries whose lists are not exact yet, rising */
   int64_t pending_count;
   float *query[WIDTHS_MAX]; /* [w]: [pending_count, widths[w]] */

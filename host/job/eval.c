@@ -117,6 +117,9 @@ static bool result_name(struct evaluation *eval, struct error *error) {
   result->passage_prompt = strdup(corpus->manifest->identity.settings.prompt);
   result->model = corpus->manifest->identity.model;
   result->passages = id_map_count(eval->vectors.passage_ids);
+  result->chunks = (struct chunk_limits){corpus->manifest->identity.settings.chunk_tokens,
+                                         corpus->manifest->identity.settings.chunk_overlap};
+  if (result->chunks.tokens > 0) result->rows = corpus->rows;
   result->queries = queries->rows;
   if (!result->dataset || !result->split || !result->query_prompt || !result->passage_prompt)
     return error_set_memory(error, 256, "the names of an evaluation");

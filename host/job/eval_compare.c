@@ -124,6 +124,8 @@ static bool settings_compare(const struct eval_result *before, const struct eval
             strings_compare(&difference, "model", before->model.name, after->model.name) &&
             strings_compare(&difference, "query prompt", before->query_prompt, after->query_prompt) &&
             strings_compare(&difference, "passage prompt", before->passage_prompt, after->passage_prompt) &&
+            counts_compare(&difference, "chunk tokens", before->chunks.tokens, after->chunks.tokens) &&
+            counts_compare(&difference, "chunk overlap", before->chunks.overlap, after->chunks.overlap) &&
             values_compare(&difference, "widths", widths_text(before), widths_text(after));
   if (difference.count == 0) model_identity_compare("model", &before->model, &after->model, &difference);
   if (before->compute.count > 0 && after->compute.count > 0)

@@ -54,6 +54,10 @@ static char *string_copy(const json_t *object, const char *key) {
 static bool read_names(const struct reading *reading, const json_t *file, struct error *error) {
   struct eval_result *result = reading->result;
   const json_t *dataset = json_object_get(file, "dataset"), *prompts = json_object_get(file, "prompts");
+  const json_t *chunks = json_object_get(file, "chunks");
+  result->chunks.tokens = (int32_t)json_integer_value(json_object_get(chunks, "tokens"));
+  result->chunks.overlap = (int32_t)json_integer_value(json_object_get(chunks, "overlap"));
+  result->rows = json_integer_value(json_object_get(chunks, "rows"));
   result->dataset = string_copy(dataset, "name");
   result->split = string_copy(dataset, "split");
   result->query_prompt = string_copy(prompts, "query");

@@ -4,6 +4,7 @@
  *
  *     {"format": 1, "nina": …, "dataset": {"name", "split", "passages", "queries", "judged"},
  *      "model": …, "prompts": {"query", "passage"}, "compute_class": …,
+ *      "chunks": {"tokens", "overlap", "rows"},    only if passages are cut into chunks
  *      "bytes_per_vector": {"dim_384": 768, …},
  *      "metrics": {"dim_384": {"cosine_accuracy@1": 0.89, …}, …},
  *      "queries": {"ids": ["q1", …], "dim_384": {"cosine_accuracy@1": [1, …], …}, …}}
@@ -12,6 +13,7 @@
  * "queries", in the order of queries.jsonl. Every number reads back as the same double. */
 #pragma once
 
+#include "host/model/chunk.h"
 #include "host/model/encoder.h"
 #include "host/retrieval/metrics.h"
 #include "io/run/compute_class.h"
@@ -32,7 +34,9 @@ struct eval_result {
   struct model_identity model;    /* from the passages' manifest, without members */
   struct compute_classes compute; /* from the same manifest; no classes if a file has none */
   int64_t passages, queries, judged;
-  char **query_id; /* [judged] */
+  struct chunk_limits chunks; /* of passages; none: a passage is one row */
+  int64_t rows;               /* of the passages, if they are cut into chunks; otherwise 0 */
+  char **query_id;            /* [judged] */
   struct metric_set metrics;
   int32_t width_count;
   struct eval_width width[WIDTHS_MAX]; /* widest first */

@@ -74,6 +74,14 @@ static void append_count(struct text *text, const char *key, int64_t count) {
   text_append_integer(text, count);
 }
 
+static void append_chunks(struct text *text, const struct eval_result *result) {
+  if (result->chunks.tokens == 0) return;
+  append_count(text, ",\n \"chunks\": {\"tokens\": ", result->chunks.tokens);
+  append_count(text, ", \"overlap\": ", result->chunks.overlap);
+  append_count(text, ", \"rows\": ", result->rows);
+  text_append_string(text, "}");
+}
+
 static void append_heading(struct text *text, const struct eval_result *result) {
   text_append_string(text, "{\n \"format\": 1,\n ");
   append_string(text, "nina", NINA_VERSION);
@@ -92,6 +100,7 @@ static void append_heading(struct text *text, const struct eval_result *result) 
   append_string(text, "passage", result->passage_prompt);
   text_append_string(text, "}");
   append_compute(text, result);
+  append_chunks(text, result);
   text_append_string(text, ",\n \"bytes_per_vector\": {");
   for (int32_t w = 0; w < result->width_count; w++) {
     append_count(text, w ? ", \"dim_" : "\"dim_", result->width[w].width);

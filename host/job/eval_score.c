@@ -106,7 +106,7 @@ struct corpus_scan {
   const struct vector_file *files;
 };
 
-static struct top_k *corpus_scan(void *context, struct top_k_options *options, struct error *error) {
+static struct top_k *corpus_scan_rows(void *context, struct top_k_options *options, struct error *error) {
   const struct corpus_scan *this = context;
   return files_search(this->scoring, this->ranks, this->scan, options, this->files, error);
 }
@@ -116,7 +116,7 @@ static bool chunks_search(struct scoring *scoring, struct corpus_scan *scan,
                           const struct top_k_options *options, struct error *error) {
   const struct stored_run *corpus = &scoring->set->corpus;
   return document_rows_read(corpus, &scoring->documents, error) &&
-         document_search(&scoring->documents, options, corpus_scan, scan, &scoring->lists, error);
+         document_search(&scoring->documents, options, corpus_scan_rows, scan, &scoring->lists, error);
 }
 
 /* Searches the corpus for the judged queries. */
@@ -147,7 +147,7 @@ static bool corpus_search(struct scoring *scoring, struct ranks *ranks, const st
   if (!files) return false;
   struct corpus_scan rows = {scoring, ranks, scan, files};
   const bool chunks = stored_run_has_chunks(corpus);
-  if (!chunks) scoring->top_k = corpus_scan(&rows, &options, error);
+  if (!chunks) scoring->top_k = corpus_scan_rows(&rows, &options, error);
   const bool ok = chunks ? chunks_search(scoring, &rows, &options, error) : scoring->top_k != NULL;
   if (!ok) stored_run_blame(corpus, error);
   stored_files_free(files, corpus->part_count);

@@ -287,3 +287,24 @@ def test_eval_judges_passages_by_their_best_row(tmp_path: Path) -> None:
         assert np.allclose([best[passage] for passage in passages], sorted(best.values(), reverse=True), atol=1e-6)
         assert passages.index("d00") + 1 == passages.index("d00-again")  # equal scores stand by id
     nina("verify", tmp_path / "chunks" / "corpus")
+
+
+def test_conditions_and_chunks_go_together(tmp_path: Path, archive: tuple[list[dict[str, Any]], list[Path]]) -> None:
+    options = {"chunk_tokens": 20, "id_field": "id", "keep_fields": "n", "widths": 32}
+    embed(tmp_path / "out", archive[1][0], **options, device="cpu", precision="fp32")
+    output = Output(tmp_path / "out")
+    scores = question_rows(tmp_path / "q") @ output.vectors(32).astype(np.float64).T
+    for own, answers in zip(scores, ask(output, "--where", "n>=170", "--top-k", 1000), strict=True):
+        best: dict[str, float] = {}
+        for row, score in zip(output.ids(), own, strict=True):
+            if int(row["id"][1:]) >= 170:
+                best[row["id"]] = max(best.get(row["id"], -2), score)
+        assert {answer["id"] for answer in answers} == set(best) and len(answers) == 10
+        assert np.allclose([answer["cosine"] for answer in answers], sorted(best.values(), reverse=True), atol=1e-5)
+        assert np.allclose([answer["cosine"] for answer in answers], [best[answer["id"]] for answer in answers], atol=1e-5)
+
+
+def test_rescoring_orders_rows(computed: Output) -> None:
+    options = ["--model", MODEL, "--vectors", computed.path, "--width", 16, "--rescore", 32, "a"]
+    assert "pass --rows" in nina("search", *options, status=USAGE).error
+    nina("search", *options, "--rows")
