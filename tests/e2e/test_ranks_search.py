@@ -102,8 +102,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with eight parts in which each text occurs several times."""
     folder = tmp_path_factory.mktemp("archive")
     texts = make_texts(20, 3)
-    shard = write_shard(folder / "a.jsonl", [{"id": i, "text": texts[i % 20]} for i in range(120)])
-    embed(folder / "out", shard, device="cpu", precision="fp32", id_field="id", widths="128,32", block_lines=16, store_text=True)
+    shard = write_shard(folder / "a.jsonl", [{"id": i, "n": i % 7, "text": texts[i % 20]} for i in range(120)])
+    stored = {"id_field": "id", "keep_fields": "n", "store_text": True}
+    embed(folder / "out", shard, device="cpu", precision="fp32", widths="128,32", block_lines=16, **stored)
     return folder / "out"
 
 
@@ -111,7 +112,16 @@ SEARCH = ["search", "--model", MODEL, "--precision", "fp32"]
 QUESTIONS = ["licència d'obres", "festa major a la plaça", make_texts(20, 3)[7]]
 
 
-@pytest.mark.parametrize(("ranks", "options"), [(2, ["--json"]), (3, ["--width", 17, "--top-k", 3]), (9, ["--width", 32])])
+@pytest.mark.parametrize(
+    ("ranks", "options"),
+    [
+        (2, ["--json"]),
+        (3, ["--width", 17, "--top-k", 3]),
+        (9, ["--width", 32]),
+        (3, ["--where", "n<5", "--width", 17, "--rescore", 128, "--json"]),
+        (2, ["--where", "n>9"]),
+    ],
+)
 def test_search_prints_the_same_answers_on_any_number_of_ranks(archive: Path, ranks: int, options: list[Any]) -> None:
     arguments = [*SEARCH, "--vectors", archive, *options, *QUESTIONS]
     alone, many = nina(*arguments), nina_many(*arguments, ranks=ranks)

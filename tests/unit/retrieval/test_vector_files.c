@@ -51,9 +51,9 @@ static struct top_k *search_open(const struct fixture *fixture, int32_t threads)
   return top_k;
 }
 
-static bool files_scan(const struct fixture *fixture, struct top_k *top_k, int32_t threads, int64_t *done,
-                       struct error *error) {
-  struct vector_files *files = vector_files_open(fixture->files, FILES, WIDTH, threads, NULL, error);
+static bool files_scan(const struct fixture *fixture, struct top_k *top_k, int32_t threads,
+                       const struct row_filter *filter, int64_t *done, struct error *error) {
+  struct vector_files *files = vector_files_open(fixture->files, FILES, WIDTH, threads, filter, error);
   assert_ok(files, error);
   const struct passage_source source = vector_files_source(files);
   const bool ok = top_k_scan(top_k, &source, error);
@@ -72,7 +72,7 @@ static void scan_of_files_is_that_of_their_rows(void **state) {
   for (int32_t threads = 1; threads <= 3; threads += 2) {
     int64_t done;
     struct top_k *top_k = search_open(fixture, threads);
-    assert_ok(files_scan(fixture, top_k, threads, &done, &error), &error);
+    assert_ok(files_scan(fixture, top_k, threads, NULL, &done, &error), &error);
     assert_int_equal(done, ROWS);
     for (int64_t q = 0; q < QUERIES; q++)
       assert_hits(from_files, top_k_list(top_k, 0, q, from_files), from_memory,
@@ -82,11 +82,48 @@ static void scan_of_files_is_that_of_their_rows(void **state) {
   top_k_close(memory);
 }
 
+/* Rows in long stretches that match, do not match, or match now and then. */
+static bool row_matches(int64_t row) {
+  return row / 20000 % 3 == 0 || (row / 20000 % 3 == 1 && row % 7 == 0);
+}
+
+static void scan_with_a_filter_is_that_of_the_matching_rows(void **state) {
+  struct fixture *fixture = *state;
+  struct row_filter filter;
+  struct error error;
+  struct hit from_files[K], from_memory[K];
+  uint16_t *matching = malloc((size_t)ROWS * WIDTH * sizeof *matching);
+  struct passages all = {matching, 0, 0};
+  assert_non_null(matching);
+  assert_ok(row_filter_init(&filter, ROWS, &error), &error);
+  for (int64_t r = 0; r < ROWS; r++) {
+    if (!row_matches(r)) continue;
+    row_filter_add(&filter, r);
+    memcpy(matching + all.count++ * WIDTH, fixture->rows + r * WIDTH, WIDTH * sizeof *matching);
+  }
+  row_filter_count(&filter);
+  struct top_k *memory = search_open(fixture, 1);
+  assert_ok(top_k_scan_rows(memory, &all, &error), &error);
+  for (int32_t threads = 1; threads <= 3; threads += 2) {
+    int64_t done;
+    struct top_k *top_k = search_open(fixture, threads);
+    assert_ok(files_scan(fixture, top_k, threads, &filter, &done, &error), &error);
+    assert_int_equal(done, ROWS);
+    for (int64_t q = 0; q < QUERIES; q++)
+      assert_hits(from_files, top_k_list(top_k, 0, q, from_files), from_memory,
+                  top_k_list(memory, 0, q, from_memory));
+    top_k_close(top_k);
+  }
+  top_k_close(memory);
+  row_filter_free(&filter);
+  free(matching);
+}
+
 static void scan_refuses(struct fixture *fixture, const char *part) {
   struct error error;
   int64_t done;
   struct top_k *top_k = search_open(fixture, 2);
-  assert_false(files_scan(fixture, top_k, 2, &done, &error));
+  assert_false(files_scan(fixture, top_k, 2, NULL, &done, &error));
   assert_says(&error, "part-3.npy.zst");
   assert_says(&error, part);
   top_k_close(top_k);
@@ -119,6 +156,7 @@ static void rows_of_a_file_are_read_from_its_header(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       WITH_FIXTURE(scan_of_files_is_that_of_their_rows),
+      WITH_FIXTURE(scan_with_a_filter_is_that_of_the_matching_rows),
       WITH_FIXTURE(other_files_than_recorded_are_refused),
       WITH_FIXTURE(rows_of_a_file_are_read_from_its_header),
   };
