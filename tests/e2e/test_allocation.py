@@ -36,6 +36,7 @@ COMMANDS: dict[str, list[Any]] = {
     "tokenize with a tokenizer.json": ["tokenize", "--model", GOLDEN / "bert-mean-v6"],
     "tokenize with the library": ["tokenize", "--model", MODEL, "--tokenizer", "sentencepiece"],
     "search": ["search", "--model", MODEL, "--vectors", "OUT", "--json", "plaça"],
+    "search of what matches": ["search", "--model", MODEL, "--vectors", "KEPT", "--where", "id=a", "--width", 8, "--rescore", 32, "riu"],
     "eval": ["eval", "--model", MODEL, "--data", "SET", "--out", "NEW", "--device", "cpu", "--threads", 1],
     "eval of vectors": ["eval", "--vectors", "EVAL", "--data", "SET", "--out", "NEW", "--threads", 1, "--compare", "EVAL/metrics.json"],
 }
@@ -51,6 +52,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     embed(folder / "out", shard, allow_rejects=True, status=REJECTS, **options)
     later = write_shard(folder / "later.jsonl", [{"id": "a", "text": "la plaça"}, {"id": "c", "text": "el riu"}])
     embed(folder / "later", later, **options)
+    embed(folder / "kept", later, keep_fields="id", **options)
     (folder / "set" / "qrels").mkdir(parents=True)
     write_shard(folder / "set" / "corpus.jsonl", [{"_id": "p", "text": "plaça"}, {"_id": "r", "text": "riu"}])
     write_shard(folder / "set" / "queries.jsonl", [{"_id": "q", "text": "la plaça"}])
@@ -81,7 +83,7 @@ class Trial:
             new.mkdir()
             (new / "job.lock").write_text(dead_lock())
         names = {"NEW": new, "SHARD": self.given / "shard.jsonl", "OUT": self.given / "out", "SET": self.given / "set"}
-        names |= {"LATER": self.given / "later"}
+        names |= {"LATER": self.given / "later", "KEPT": self.given / "kept"}
         names |= {"EVAL": self.given / "eval", "EVAL/metrics.json": self.given / "eval" / "metrics.json"}
         command = [str(PROGRAM), *(str(names.get(str(word), word)) for word in COMMANDS[self.name])]
         done = subprocess.run(
