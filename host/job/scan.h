@@ -6,9 +6,10 @@
  * ids: rank 0 sends them everything except the vector files, which each rank reads for its share.
  *
  * Memory and bytes. Every other rank receives and holds the queries (4 bytes a number, at each width; the
- * search holds another copy), 4 bytes per passage if there is an order, and the paths of all files. The rank
- * sends back its lists, 16 · k bytes per query and width (10,000 queries, k = 100, six widths: 96 MB). Rank 0
- * receives the lists in pieces: SCAN_PIECE_BYTES for all ranks together, or one query if k is large. */
+ * search holds another copy), 4 bytes per passage if there is an order, one bit per passage if there is a
+ * filter, and the paths of all files. The rank sends back its lists, 16 · k bytes per query and width (10,000
+ * queries, k = 100, six widths: 96 MB). Rank 0 receives the lists in pieces: SCAN_PIECE_BYTES for all ranks
+ * together, or one query if k is large. */
 #pragma once
 
 #include "host/job/device.h"

@@ -65,8 +65,8 @@ static int64_t passages_matching(const struct search *search) {
 }
 
 static int32_t k_limit(const struct search *search, int64_t k) {
-  const int64_t passages = passages_matching(search);
-  return (int32_t)(k < passages ? k : passages);
+  const int64_t passages = passages_matching(search), most = passages < INT32_MAX ? passages : INT32_MAX;
+  return (int32_t)(k < most ? k : most);
 }
 
 static bool documents_open(struct search *search, const struct search_options *options, struct error *error) {

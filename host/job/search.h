@@ -10,8 +10,7 @@ struct search_options {
   const char *vectors;              /* the run's OUT */
   int32_t width;   /* 0: the run's widest; a width that is not stored derives from the widest */
   int32_t rescore; /* 0: no; else the best RESCORE_ROWS · top_k rows are ordered by this wider width */
-  const char *const
-      *where; /* [where_count] conditions on kept fields (io/field_condition.h); all must hold */
+  const char *const *where; /* [where_count] conditions, all of which must hold (io/field_condition.h) */
   int32_t where_count;
   int32_t top_k;  /* 0: SEARCH_TOP_K */
   bool rows;      /* of documents cut into chunks: rank the chunks, not the documents by their best one */

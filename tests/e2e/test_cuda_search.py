@@ -170,6 +170,20 @@ def test_search_on_a_card_finds_the_nearest_of_all_vectors(
     assert "cudaErrorInvalidValue" in error and error.endswith("--device cpu does without a card")
 
 
+def test_search_on_a_card_finds_only_rows_that_match_and_orders_them_by_the_wider_width(tmp_path: Path, log: Path) -> None:
+    texts = make_texts(90, 5)
+    shard = write_shard(tmp_path / "a.jsonl", [{"text": text, "n": i % 5} for i, text in enumerate(texts)])
+    options: dict[str, Any] = {"model": MODEL, "device": "cuda", "max_tokens": 256, "batch_tokens": 256, "block_lines": 20}
+    embed(tmp_path / "out", shard, store_text=True, widths="64,16", keep_fields="n", **options)
+    every, matching = {"top-k": 90}, {"top-k": 6, "where": "n<2"}  # all 36 rows that match are scored again
+    wide = json.loads(search(tmp_path / "out", texts[4], device="cuda", width=64, **every).stdout)["answers"]
+    expected = [(answer["line"], answer["cosine"]) for answer in wide if (answer["line"] - 1) % 5 < 2][:6]
+    for step in {"width": 64}, {"width": 16, "rescore": 64}:
+        found = json.loads(search(tmp_path / "out", texts[4], device="cuda", **step, **matching).stdout)["answers"]
+        assert counted(log, "top_k_select") > 0
+        assert [(answer["line"], answer["cosine"]) for answer in found] == expected
+
+
 # At once; in a queue; at a later step, when the lists are half filled.
 @pytest.mark.sanitize
 @pytest.mark.parametrize("fault", ["top_k_select:1:launch", "top_k_score:2:run", "top_k_rows:1:run"])
