@@ -308,3 +308,16 @@ def test_rescoring_orders_rows(computed: Output) -> None:
     options = ["--model", MODEL, "--vectors", computed.path, "--width", 16, "--rescore", 32, "a"]
     assert "pass --rows" in nina("search", *options, status=USAGE).error
     nina("search", *options, "--rows")
+
+
+def test_equal_passages_beyond_the_first_rows_stand_by_id(tmp_path: Path) -> None:
+    """The best of thirty equal passages by id comes last in the input, far behind the rows that are asked for at first."""
+    data = tmp_path / "set"
+    (data / "qrels").mkdir(parents=True)
+    write_shard(data / "corpus.jsonl", [{"_id": f"d{30 - i:02}", "text": "la plaça del mercat"} for i in range(30)])
+    write_shard(data / "queries.jsonl", [{"_id": "q", "text": "plaça"}])
+    (data / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq\td01\t1\n")
+    options = ["--model", MODEL, "--data", data, "--device", "cpu", "--precision", "fp32", "--widths", 32, "--quiet"]
+    nina("eval", *options, "--out", tmp_path / "out", "--chunk-tokens", 16, "--metrics", "accuracy@2")
+    run = (tmp_path / "out" / "run.w32.trec").read_text().splitlines()
+    assert [line.split()[2] for line in run] == ["d01", "d02"]
