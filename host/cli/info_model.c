@@ -84,6 +84,9 @@ static void described_print(const struct described *described) {
   printf("tokenizer   %s in %s, %d pieces%s\n", tokenizer_kind_name(described->tokenizer),
          tokenizer_source_name(described->tokenizer), tokenizer_pieces(described->tokenizer),
          library ? ", segmented by the sentencepiece library" : "");
+  if (tokenizer_lacks_pieces(described->tokenizer, shape->vocabulary))
+    printf("            warning: the word table has %d rows: if the file is cut, most words are unknown\n",
+           shape->vocabulary);
   printf("identity    %s\n", described->identity.hash);
 }
 

@@ -94,6 +94,15 @@ static void warn_of_lengths(const struct embedding *run) {
         config->similarity);
 }
 
+static void warn_of_vocabulary(const struct embedding *run) {
+  const int32_t rows = run->model->config.shape.vocabulary;
+  if (tokenizer_lacks_pieces(run->tokenizer, rows))
+    notice_once(run->callbacks, run->ranks,
+                "warning: %s has %d pieces, and the word table %d rows: if the file is cut, most words are "
+                "unknown, and rows are wrong",
+                tokenizer_source_name(run->tokenizer), tokenizer_pieces(run->tokenizer), rows);
+}
+
 static bool check_first_lines(struct embedding *run, struct error *error) {
   const struct embed_options *options = run->options;
   const struct first_lines first = {.shards = run->inputs.shard,
@@ -240,6 +249,7 @@ bool embedding_prepare(struct embedding *run, struct error *error) {
   if (!open_tools(run, error)) return false;
   say_prompt(run);
   warn_of_lengths(run);
+  warn_of_vocabulary(run);
   return true;
 }
 

@@ -166,6 +166,10 @@ int32_t tokenizer_pieces(const struct tokenizer *tokenizer) {
   return tokenizer->source.count;
 }
 
+bool tokenizer_lacks_pieces(const struct tokenizer *tokenizer, int32_t rows) {
+  return tokenizer_pieces(tokenizer) < rows - rows / 8;
+}
+
 const char *tokenizer_kind_name(const struct tokenizer *tokenizer) {
   return tokenizer->source.kind->name;
 }

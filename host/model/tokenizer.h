@@ -58,6 +58,10 @@ void tokenizer_hash(const struct tokenizer *tokenizer, char hash[33]);
 /* Number of pieces in the vocabulary, with special and added tokens; every id is lower. */
 int32_t tokenizer_pieces(const struct tokenizer *tokenizer);
 
+/* True if the word table has far more rows than the vocabulary has pieces. Tables are padded, but not by an
+ * eighth: the vocabulary's file may be cut, and most words would become unknown. */
+bool tokenizer_lacks_pieces(const struct tokenizer *tokenizer, int32_t rows);
+
 /* "Unigram", "WordPiece" or "byte BPE"; static. */
 const char *tokenizer_kind_name(const struct tokenizer *tokenizer);
 

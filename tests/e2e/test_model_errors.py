@@ -229,3 +229,16 @@ def test_pipe_in_a_models_place_is_refused_and_not_waited_for(tmp_path: Path, na
     shard = write_shard(tmp_path / "a.jsonl", [{"text": "plaça"}])
     error = embed(tmp_path / "out", shard, model=model, device="cpu", status=(FAILED, USAGE)).error
     assert f"{model / name} is a pipe or a device: expected a regular file" in error
+
+
+def test_a_vocabulary_that_is_cut_is_warned_of(tmp_path: Path) -> None:
+    """The reference takes such a folder, and embeds unknown words."""
+    shard = tmp_path / "in.jsonl"
+    write_shard(shard, [{"text": "una frase"}])
+    whole, cut = GOLDEN / "bert-uncased", copy_model(tmp_path, GOLDEN / "bert-uncased")
+    lines = (cut / "vocab.txt").read_text().splitlines(keepends=True)
+    replace(cut / "vocab.txt", "".join(lines[: len(lines) // 2]).encode())
+    for folder, warned in ((whole, False), (cut, True)):
+        assert ("most words are unknown" in nina("info", folder).stdout) == warned
+        result = embed(tmp_path / f"out-{warned}", shard, model=folder, device="cpu")
+        assert ("vocab.txt has 310 pieces, and the word table 621 rows" in result.stderr) == warned
