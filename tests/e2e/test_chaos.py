@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,8 @@ pytestmark = needs_mpirun
 
 ROWS, WIDTH = 100_000, 16
 SHARES = {"a.jsonl.zst": 0.6, "b.jsonl": 0.15, "c.jsonl.gz": 0.2, "d.jsonl.zst": 0.05}  # share of the rows
-OPTIONS = {"widths": WIDTH, "block_lines": 1000, "threads": 1}
+OPTIONS: dict[str, Any] = {"widths": WIDTH, "block_lines": 1000, "threads": 1}
+CHUNKS: dict[str, Any] = OPTIONS | {"chunk_tokens": 16, "chunk_overlap": 4}  # most texts become two rows and more
 SITES = {"write": 600, "sync": 400, "rename": 200, "read": 40}  # roughly the calls that a rank makes in a whole job
 STILL = 15  # seconds for which mpirun may go on without a rank
 MOST_STARTS = 6  # per round; the last start meets no misfortune
@@ -63,16 +65,23 @@ class Corpus:
         halves = write_shard(folder / "old.jsonl", (f'{{"text":"{text}"}}' for text in texts[::-2]))
         self.old = folder / "old"
         embed(self.old, halves, **OPTIONS)
+        embed(folder / "chunks", *self.shards, **CHUNKS)
+        self.chunks = Output(folder / "chunks").embedding()
+        assert Output(folder / "chunks").manifest()["totals"]["rows"] > 1.5 * ROWS
 
-    def check(self, out: Path) -> None:
-        """Every row exactly once, in order, equal to its text's hash; no other files; verify finds nothing."""
+    def check(self, out: Path, chunked: bool) -> None:
+        """Every row exactly once, in order, equal to its text's hash (with chunks: the bytes of a run without misfortunes); no
+        other files; verify finds nothing."""
         output = Output(out)
+        assert not output.temporaries() and not (out / "job.lock").exists()
+        nina("verify", out)
+        if chunked:
+            assert output.embedding() == self.chunks
+            return
         lines = unzstd(output.parts("ids")).splitlines()
         assert [json.loads(line)["id"] for line in lines] == self.places
         assert np.array_equal(output.vectors(WIDTH).view(np.uint16), self.rows.view(np.uint16))
         assert output.manifest()["totals"]["rows"] == ROWS
-        assert not output.temporaries() and not (out / "job.lock").exists()
-        nina("verify", out)
 
 
 def random_fault(rng: random.Random) -> str:
@@ -120,14 +129,14 @@ def end_of_ranks(job: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def attempt(rng: random.Random, out: Path, corpus: Corpus) -> bool:
+def attempt(rng: random.Random, out: Path, corpus: Corpus, options: dict[str, Any]) -> bool:
     """Starts the job once, with misfortunes. True if the job says that it is done."""
     count = rng.choice([1, 2, 3, 5])
     faults = [random_fault(rng) if rng.random() < 0.3 else None for _ in range(count)]
     groups = [Ranks(1, fault=fault) for fault in faults]
     rate = rng.choice([None, None, 200_000])
     reuse = rng.choice([None, corpus.old])  # each start with or without: the bytes are the same
-    job = start(out, *corpus.shards, ranks=groups, null_rate=rate, grace=2, reuse=reuse, **OPTIONS)
+    job = start(out, *corpus.shards, ranks=groups, null_rate=rate, grace=2, reuse=reuse, **options)
     struck = None
     if rng.random() < 0.7:
         time.sleep(rng.uniform(0.2, 2.0))
@@ -146,12 +155,13 @@ def chaos_round(seed: int, folder: Path, corpus: Corpus) -> int:
     rng = random.Random(seed)
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
+    options = rng.choice([OPTIONS, CHUNKS])
     starts = 1
-    while starts < MOST_STARTS and not attempt(rng, out, corpus):
+    while starts < MOST_STARTS and not attempt(rng, out, corpus, options):
         starts += 1
     if starts == MOST_STARTS:
-        embed(out, *corpus.shards, **OPTIONS)
-    corpus.check(out)
+        embed(out, *corpus.shards, **options)
+    corpus.check(out, options is CHUNKS)
     return starts
 
 
