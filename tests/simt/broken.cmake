@@ -41,8 +41,8 @@ broken(attention_queries_barrier attention attention.cu attention.cu
   [[__syncthreads(); /* every warp has its queries]]
   [[/* every warp has its queries]])
 broken(attention_results_barrier attention attention.cu attention.cu
-  [[__syncthreads(); /* the last tile is done with]]
-  [[/* the last tile is done with]])
+  [[__syncthreads(); /* no warp needs the last tile any more]]
+  [[/* no warp needs the last tile any more]])
 broken(attention_wait attention attention.cu attention.cu
   [[cp_async_wait();
       __syncthreads();]]
@@ -74,7 +74,7 @@ broken(attention_swizzle attention attention.cu attention.cu
 
 # --- Attention's tiles -------------------------------------------------------------------------------------
 broken(tiles_barrier tiles attention_tiles.cu attention_tiles.cu
-  [[__syncthreads(); /* all have read what the next line changes */]]
+  [[__syncthreads(); /* all threads have read what the next line changes */]]
   [[]])
 broken(tiles_border tiles attention_tiles.cu attention_tiles.cu
   [[(tokens + rows - 1) / rows]]
@@ -132,7 +132,7 @@ broken(pool_modes_fold_barrier pool_modes "${pool_modes_files}" pool_modes.cu
   [[__syncthreads(); /* all groups' results are there */]]
   [[]])
 broken(pool_modes_mode_barrier pool_modes "${pool_modes_files}" pool_modes.cu
-  [[__syncthreads(); /* the next mode overwrites them */]]
+  [[__syncthreads(); /* the next mode overwrites the groups' results */]]
   [[]])
 broken(pool_modes_weight pool_modes "${pool_modes_files}" pool_modes.cu
   [[static_cast<float>(t + 1)]]
