@@ -75,6 +75,10 @@ static void on_bus_error(int number, siginfo_t *info, void *context) {
   signal(number, SIG_DFL); /* the fault comes again and ends the process */
 }
 
+/* What handled a segmentation fault before: the system, a sanitizer, or a library (UCX, which Debian 13's
+ * Open MPI brings). Written before there are threads. */
+static struct sigaction fault_before;
+
 /* oneDNN does not check all its allocations (host/cpu/onednn.cpp). If an unchecked one fails, oneDNN uses an
  * object at address 0. Any other fault is nina's own and must leave a core. */
 static void on_segmentation_fault(int number, siginfo_t *info, void *context) {
@@ -85,15 +89,13 @@ static void on_segmentation_fault(int number, siginfo_t *info, void *context) {
                 " used an object for which it got no memory: make memory free, or pass fewer --threads\n");
     _exit(EXIT_FAILED);
   }
-  signal(number, SIG_DFL);
+  sigaction(number, &fault_before, NULL); /* the fault comes again */
 }
 
-/* A sanitizer's handler stays. */
 static void catch_segmentation_fault(void) {
-  struct sigaction before, fault = {.sa_sigaction = on_segmentation_fault, .sa_flags = SA_SIGINFO};
+  struct sigaction fault = {.sa_sigaction = on_segmentation_fault, .sa_flags = SA_SIGINFO};
   sigemptyset(&fault.sa_mask);
-  if (sigaction(SIGSEGV, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
-    sigaction(SIGSEGV, &fault, NULL);
+  sigaction(SIGSEGV, &fault, &fault_before);
 }
 
 void signals_begin(void) {

@@ -9,13 +9,17 @@
  * `map` (mmap by the program or a library; not the C library's own calls).
  *
  * Calls count from the start of main. What libraries allocate while they are loaded is not the program's to
- * survive. A new site is a value of enum site, its name, and the function that calls site_fails. */
+ * survive. A new site is a value of enum site, its name, and the function that calls site_fails.
+ *
+ * Segmentation faults have a handler before main, as under UCX, which some MPIs bring: it ends the program
+ * with status 96. The program's own handler must come first. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -158,10 +162,16 @@ typedef int start_fn(int (*)(int, char **, char **), int, char **, void (*)(void
                      void (*)(void), void *);
 start_fn __libc_start_main;
 
+static void on_fault(int number) {
+  (void)number;
+  _exit(96);
+}
+
 int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*begin)(void),
                       void (*end)(void), void (*loader_end)(void), void *stack) {
   start_fn *start;
   next_find("__libc_start_main", &start);
   program = main;
+  signal(SIGSEGV, on_fault);
   return start(counted, argc, argv, begin, end, loader_end, stack);
 }
