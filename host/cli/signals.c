@@ -64,6 +64,12 @@ static void handler_say(const char *name, const char *sentence) {
   }
 }
 
+/* Leaves a fault to what handled it before: the fault comes again. A signal that a process sent does not. */
+static void fault_leave(int number, const siginfo_t *info, const struct sigaction *before) {
+  sigaction(number, before, NULL);
+  if (info->si_code <= 0) raise(number);
+}
+
 /* Does not jump out of the handler: the thread may hold any lock. */
 static void on_bus_error(int number, siginfo_t *info, void *context) {
   (void)context;
@@ -72,7 +78,7 @@ static void on_bus_error(int number, siginfo_t *info, void *context) {
     handler_say(name, " can no longer be read: it was shortened while it was in use, or its disk failed\n");
     _exit(EXIT_FAILED);
   }
-  signal(number, SIG_DFL); /* the fault comes again and ends the process */
+  fault_leave(number, info, &(struct sigaction){.sa_handler = SIG_DFL});
 }
 
 /* What handled a segmentation fault before: the system, a sanitizer, or a library (UCX, which Debian 13's
@@ -89,7 +95,7 @@ static void on_segmentation_fault(int number, siginfo_t *info, void *context) {
                 " used an object for which it got no memory: make memory free, or pass fewer --threads\n");
     _exit(EXIT_FAILED);
   }
-  sigaction(number, &fault_before, NULL); /* the fault comes again */
+  fault_leave(number, info, &fault_before);
 }
 
 static void catch_segmentation_fault(void) {

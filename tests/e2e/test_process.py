@@ -4,6 +4,7 @@ with a sentence and exit status 1, never with a signal and never in silence."""
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from many import heeds
 from output import Output
 from program import DONE, FAILED, GOLDEN, LONGEST_RUN, MODEL, PROGRAM, ROOT, USAGE, Result, checked, embed, embed_arguments, environment, nina
 from shards import make_texts, write_shard
@@ -94,6 +96,20 @@ def test_tokenize_ends_when_nobody_reads_on() -> None:
             process.stdin.write(b"una frase\n" * 1000)
     assert process.wait(LONGEST_RUN) == FAILED and b"standard output" in process.stderr.read()
     process.stderr.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGBUS])
+def test_fault_that_a_process_sends_ends_the_program(number: signal.Signals) -> None:
+    """The handlers for real faults must not swallow it."""
+    with subprocess.Popen([PROGRAM, "tokenize", "--model", str(MODEL)], stdin=subprocess.PIPE, env=environment()) as process:
+        end = time.monotonic() + 30
+        while not heeds(process.pid, number) and time.monotonic() < end:
+            time.sleep(0.01)
+        process.send_signal(number)
+        try:
+            assert process.wait(30) == -number
+        finally:
+            process.kill()
 
 
 def test_stream_that_is_closed_is_not_written_into_a_file(tmp_path: Path, out: Path) -> None:
