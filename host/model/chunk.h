@@ -2,7 +2,7 @@
  *
  * A chunk is encoded by itself, with the prompt and the title before it: its tokens are exactly those of
  * prompt, title, a space and the chunk's text. The chunks cover the text, and each one reaches further than
- * the chunk before. Where they are cut depends on the text, the tokenizer and the limits alone.
+ * the chunk before. The cuts depend on the text, the tokenizer and the limits alone.
  *
  * - The end. The text that fits is as long as its whole words allow. In the last third of the tokens that are
  *   left for text, the last border of the best kind (host/model/border.h) ends the chunk.

@@ -106,8 +106,8 @@ static void fp32_rows_are_those_of_sentence_transformers(void **state) {
   check_model("xlmr-cls-v3", PRECISION_FP32, 0.999999);
 }
 
-/* Folders of modules around the transformer of xlmr-cls-v3. (without-prompt has its test in tests/e2e, where
- * there is a prompt.) */
+/* Folders of modules around the transformer of xlmr-cls-v3. (without-prompt needs a prompt, so its test is
+ * in tests/e2e.) */
 static void rows_of_every_module_are_those_of_sentence_transformers(void **state) {
   static const char *const names[] = {"max",       "mean_sqrt_len_tokens", "weightedmean",
                                       "lasttoken", "all-by-flags",         "dense"};

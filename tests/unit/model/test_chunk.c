@@ -68,7 +68,8 @@ static void expect(struct cutting *cutting, const char *title, const char *marke
   free(text);
 }
 
-/* Of WordPiece, where "a" and "." are one token each, and a word of n times "a" is one of up to n. */
+/* The tokenizer is WordPiece: "a" and "." are one token each, and n times "a" in a row take one to n tokens.
+ */
 static void the_best_border_of_the_last_third_ends_a_chunk(void **state) {
   (void)state;
   struct cutting *cutting = cutting_open(GOLDEN "bert-uncased", 17, 0); /* 15 tokens, a third is 5 */
