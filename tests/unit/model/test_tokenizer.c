@@ -1,47 +1,14 @@
 /* Token ids: the same as Hugging Face's on hard strings, no matter which words came before. Other tokenizers
  * are refused with a clear reason. */
-#include "host/model/tokenizer.h"
 #include "host/model/words.h"
+#include "tests/unit/model/opened_tokenizer.h"
 #include "tests/unit/model/tiny_tokenizer.h"
 
 #define GOLDEN NINA_SOURCE_DIR "/tests/golden/"
-#define IDS_MAX 200000
-
-struct opened {
-  struct tokenizer *tokenizer;
-  struct token_encoder *encoder;
-  int32_t *ids;
-  int32_t count;
-  bool truncated;
-};
-
-static struct opened open_whole(const char *folder) {
-  struct error error = {0};
-  struct opened opened = {.tokenizer = tokenizer_open(folder, &error),
-                          .ids = malloc(IDS_MAX * sizeof(int32_t))};
-  if (!opened.tokenizer) fail_msg("%s", error.message);
-  opened.encoder = token_encoder_open(opened.tokenizer, &error);
-  assert_non_null(opened.encoder);
-  assert_non_null(opened.ids);
-  return opened;
-}
-
-static void close_whole(struct opened *opened) {
-  token_encoder_close(opened->encoder);
-  tokenizer_close(opened->tokenizer);
-  free(opened->ids);
-}
-
-static void encode(struct opened *opened, const char *text, int64_t length, int32_t max_tokens) {
-  struct error error = {0};
-  if (!token_encoder_encode(opened->encoder, text, length, max_tokens, opened->ids, &opened->count,
-                            &opened->truncated, &error))
-    fail_msg("%s", error.message);
-}
 
 static void expect_ids(struct opened *opened, const char *text, int64_t length, const int32_t *ids,
                        int32_t count) {
-  encode(opened, text, length, IDS_MAX);
+  encode(opened, text, length, OPENED_IDS_MAX);
   assert_int_equal(opened->count, count);
   assert_memory_equal(opened->ids, ids, (size_t)count * sizeof *ids);
   assert_false(opened->truncated);
@@ -77,7 +44,7 @@ static int golden_check(struct opened *opened, const char *strings, const char *
   for (json_t *one; (one = next_line(texts)) != NULL; same++) {
     json_t *reference = next_line(references);
     const json_t *text = json_object_get(one, "text"), *expected = json_object_get(reference, "ids");
-    encode(opened, json_string_value(text), (int64_t)json_string_length(text), IDS_MAX);
+    encode(opened, json_string_value(text), (int64_t)json_string_length(text), OPENED_IDS_MAX);
     bool equal = (size_t)opened->count == json_array_size(expected);
     for (int32_t i = 0; equal && i < opened->count; i++)
       equal = opened->ids[i] == json_integer_value(json_array_get(expected, (size_t)i));
@@ -150,7 +117,8 @@ static void ids_do_not_depend_on_the_words_before(void **state) {
   struct opened opened = open_whole(GOLDEN "xlmr-cls-v3");
   golden_check(&opened, GOLDEN "tokenizer/strings.jsonl", GOLDEN "tokenizer/ids.jsonl");
   char word[32];
-  for (int i = 0; i < 100000; i++) encode(&opened, word, snprintf(word, sizeof word, "z%x", i), IDS_MAX);
+  for (int i = 0; i < 100000; i++)
+    encode(&opened, word, snprintf(word, sizeof word, "z%x", i), OPENED_IDS_MAX);
   golden_check(&opened, GOLDEN "tokenizer/strings.jsonl", GOLDEN "tokenizer/ids.jsonl");
   golden_check(&opened, GOLDEN "tokenizer/strings.jsonl", GOLDEN "tokenizer/ids.jsonl");
   close_whole(&opened);
@@ -226,12 +194,7 @@ static void added_tokens_are_cut_out_of_the_text(void **state) {
 
 static void longest_input_keeps_the_last_token(void **state) {
   (void)state;
-  static const struct {
-    const char *text;
-    int32_t max_tokens, count;
-    bool truncated;
-    int64_t kept; /* text bytes up to the last whole word */
-  } cases[] = {
+  static const struct kept_case cases[] = {
       {"ab ab ab", 5, 5, false, 8}, {"ab ab ab", 4, 4, true, 5}, {"ab ab ab", 2, 2, true, 0},
       {"ab ab ab", 3, 3, true, 2},  {"ab abab", 4, 4, true, 2},  {"ab ab \t  ", 4, 4, false, 9},
       {"ab \v \v", 3, 3, false, 6}, {"ab \v c", 3, 3, true, 4},  {" \t ", 2, 2, false, 3},
@@ -240,14 +203,7 @@ static void longest_input_keeps_the_last_token(void **state) {
   char *folder = folder_make();
   tiny_tokenizer(folder, NULL);
   struct opened opened = open_whole(folder);
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    encode(&opened, cases[i].text, (int64_t)strlen(cases[i].text), cases[i].max_tokens);
-    assert_int_equal(opened.count, cases[i].count);
-    assert_int_equal(opened.truncated, cases[i].truncated);
-    assert_int_equal(token_encoder_kept(opened.encoder), cases[i].kept);
-    assert_int_equal(opened.ids[0], TINY_FIRST);
-    assert_int_equal(opened.ids[opened.count - 1], TINY_LAST);
-  }
+  expect_kept(&opened, cases, sizeof cases / sizeof *cases, TINY_FIRST, TINY_LAST);
   close_whole(&opened);
   folder_remove(folder);
 }

@@ -1,7 +1,6 @@
 /* The WordPiece tokenizer of a folder: from vocab.txt and from tokenizer.json, what decides its ids, what is
  * refused, and what is kept of a long text. */
-#include "host/model/tokenizer.h"
-#include "tests/unit/model/folder.h"
+#include "tests/unit/model/opened_tokenizer.h"
 
 enum { PAD, UNK, CLS, SEP, MASK, A, AB, B_AFTER, C, COMMA, HAN, E_ACUTE, UPPER_A, PIECES };
 
@@ -38,33 +37,7 @@ static void json_make(const char *folder, const char *class) {
   json_decref(root);
 }
 
-struct opened {
-  struct tokenizer *tokenizer;
-  struct token_encoder *encoder;
-  int32_t ids[4096], count;
-  bool truncated;
-};
-
-static void open_whole(const char *folder, struct opened *opened) {
-  struct error error = {0};
-  opened->tokenizer = tokenizer_open(folder, &error);
-  if (!opened->tokenizer) fail_msg("%s", error.message);
-  opened->encoder = token_encoder_open(opened->tokenizer, &error);
-  assert_non_null(opened->encoder);
-}
-
-static void close_whole(struct opened *opened) {
-  token_encoder_close(opened->encoder);
-  tokenizer_close(opened->tokenizer);
-}
-
-static void encode(struct opened *opened, const char *text, size_t length, int32_t max_tokens) {
-  struct error error = {0};
-  assert_true(token_encoder_encode(opened->encoder, text, (int64_t)length, max_tokens, opened->ids,
-                                   &opened->count, &opened->truncated, &error));
-}
-
-static void expect_ids(struct opened *opened, const char *text, size_t length, const int32_t *ids,
+static void expect_ids(struct opened *opened, const char *text, int64_t length, const int32_t *ids,
                        int32_t count) {
   encode(opened, text, length, 4096);
   assert_false(opened->truncated);
@@ -91,7 +64,7 @@ static void both_files_give_the_same_ids(void **state) {
     struct opened opened;
     if (i == 0) vocab_make(folder);
     if (i > 0) json_make(folder, classes[i - 1]);
-    open_whole(folder, &opened);
+    opened = open_whole(folder);
     tokenizer_hash(opened.tokenizer, i <= 1 ? first : hash);
     if (i > 1) assert_string_equal(hash, first);
     assert_string_equal(tokenizer_kind_name(opened.tokenizer), "WordPiece");
@@ -128,7 +101,7 @@ static void settings_decide_the_ids_and_the_hash(void **state) {
     if (cases[i].config) folder_change(folder, "tokenizer_config.json", cases[i].config);
     snprintf(change, sizeof change, "{\"normalizer\": {\"type\": \"BertNormalizer\", %s}}", cases[i].file);
     if (!cases[i].config) folder_change(folder, "tokenizer.json", change);
-    open_whole(folder, &opened);
+    opened = open_whole(folder);
     expect_ids(&opened, "Aé中c", 7, cases[i].ids, cases[i].count);
     tokenizer_hash(opened.tokenizer, hashes[i]);
     for (size_t k = 0; k < i; k++)
@@ -155,7 +128,7 @@ static void accents_follow_the_case_unless_they_are_set(void **state) {
     struct opened opened;
     vocab_make(folder);
     folder_change(folder, "tokenizer_config.json", cases[i].config);
-    open_whole(folder, &opened);
+    opened = open_whole(folder);
     expect_ids(&opened, "A é á", 7, cases[i].ids, 3);
     close_whole(&opened);
     folder_remove(folder);
@@ -168,7 +141,7 @@ static void lines_of_vocab_txt_are_pieces(void **state) {
   char *folder = folder_make();
   struct opened opened;
   folder_put(folder, "vocab.txt", "[PAD]\r\n[UNK] \u3000\n[CLS]\n[SEP]\n\n\nA\na\na\nc");
-  open_whole(folder, &opened); /* no tokenizer_config.json: BERT's, in lower case */
+  opened = open_whole(folder); /* no tokenizer_config.json: BERT's, in lower case */
   assert_int_equal(tokenizer_pieces(opened.tokenizer), 10);
   EXPECT(&opened, "A c d", 8, 9, UNK);
   close_whole(&opened);
@@ -177,7 +150,7 @@ static void lines_of_vocab_txt_are_pieces(void **state) {
   assert_null(tokenizer_open(folder, &error));
   assert_error(&error, ERROR_UNSUPPORTED, "\"[X]\" is not in the vocabulary, which has a piece twice");
   folder_put(folder, "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n\n");
-  open_whole(folder, &opened); /* the empty last line is a piece: the next id comes after it */
+  opened = open_whole(folder); /* the empty last line is a piece: the next id comes after it */
   EXPECT(&opened, "a[X]", 4, 6);
   assert_int_equal(tokenizer_pieces(opened.tokenizer), 7);
   close_whole(&opened);
@@ -192,7 +165,7 @@ static void added_tokens_are_cut_out_of_text_and_normalised_text(void **state) {
   folder_change(folder, "tokenizer_config.json",
                 "{\"added_tokens_decoder\": {\"13\": {\"content\": \"[RAW]\", \"special\": true},"
                 " \"14\": {\"content\": \"Aé\", \"normalized\": true}}}");
-  open_whole(folder, &opened);
+  opened = open_whole(folder);
   EXPECT(&opened, "a[RAW]c [raw]", A, PIECES, C, UNK, UNK, UNK);
   EXPECT(&opened, "cAE\u0301c, ae", C, PIECES + 1, C, COMMA, PIECES + 1);
   close_whole(&opened);
@@ -207,19 +180,19 @@ static void added_tokens_are_cut_out_of_text_and_normalised_text(void **state) {
 /* A vertical tab is white space, but the normaliser drops it first. Long words are not cut among letters. */
 static void words_end_where_the_normaliser_leaves_a_border(void **state) {
   (void)state;
-  static struct opened opened;
+  struct opened opened;
   char *folder = folder_make(), letters[3000], chinese[3000];
   vocab_make(folder);
   memset(letters, 'a', sizeof letters);
   for (size_t i = 0; i < sizeof chinese; i += 3) memcpy(chinese + i, "中", 3);
-  open_whole(folder, &opened);
+  opened = open_whole(folder);
   EXPECT(&opened, "a\vb a\tb", AB, A, UNK);
   expect_ids(&opened, letters, sizeof letters, (int32_t[]){UNK}, 1);
   encode(&opened, chinese, sizeof chinese, 4096);
   assert_int_equal(opened.count, 2 + sizeof chinese / 3);
   close_whole(&opened);
   folder_change(folder, "tokenizer_config.json", "{\"tokenize_chinese_chars\": false}");
-  open_whole(folder, &opened);
+  opened = open_whole(folder);
   expect_ids(&opened, chinese, sizeof chinese, (int32_t[]){UNK}, 1);
   close_whole(&opened);
   folder_remove(folder);
@@ -229,13 +202,13 @@ static void words_end_where_the_normaliser_leaves_a_border(void **state) {
 static void added_tokens_are_found_anywhere_in_a_long_word(void **state) {
   (void)state;
   enum { COUNT = 700 };
-  static struct opened opened;
+  struct opened opened;
   char *folder = folder_make(), text[3 * COUNT];
   int32_t ids[COUNT];
   vocab_make(folder);
   folder_change(folder, "tokenizer_config.json",
                 "{\"added_tokens_decoder\": {\"13\": {\"content\": \"C,c\", \"normalized\": true}}}");
-  open_whole(folder, &opened);
+  opened = open_whole(folder);
   for (int i = 0; i < COUNT; i++) memcpy(text + 3 * i, "c,c", 3);
   for (int i = 0; i < COUNT; i++) ids[i] = PIECES;
   expect_ids(&opened, text, sizeof text, ids, COUNT);
@@ -245,12 +218,7 @@ static void added_tokens_are_found_anywhere_in_a_long_word(void **state) {
 
 static void longest_input_keeps_the_last_token(void **state) {
   (void)state;
-  static const struct {
-    const char *text;
-    int32_t max_tokens, count;
-    bool truncated;
-    int64_t kept;
-  } cases[] = {
+  static const struct kept_case cases[] = {
       {"ab ab ab", 5, 5, false, 8}, {"ab ab ab", 4, 4, true, 5}, {"ab ab ab", 2, 2, true, 0},
       {"ab c,c", 4, 4, true, 2},    {"ab c,c", 6, 6, false, 6},  {"ab \x01 \x02", 3, 3, false, 6},
       {"", 2, 2, false, 0},         {"中中 c", 4, 4, true, 6},
@@ -258,15 +226,8 @@ static void longest_input_keeps_the_last_token(void **state) {
   char *folder = folder_make();
   struct opened opened;
   vocab_make(folder);
-  open_whole(folder, &opened);
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    encode(&opened, cases[i].text, strlen(cases[i].text), cases[i].max_tokens);
-    assert_int_equal(opened.count, cases[i].count);
-    assert_int_equal(opened.truncated, cases[i].truncated);
-    assert_int_equal(token_encoder_kept(opened.encoder), cases[i].kept);
-    assert_int_equal(opened.ids[0], CLS);
-    assert_int_equal(opened.ids[opened.count - 1], SEP);
-  }
+  opened = open_whole(folder);
+  expect_kept(&opened, cases, sizeof cases / sizeof *cases, CLS, SEP);
   close_whole(&opened);
   folder_remove(folder);
 }
@@ -276,11 +237,11 @@ static void longest_input_keeps_the_last_token(void **state) {
 static void long_words_are_kept_in_part(void **state) {
   (void)state;
   static const char *const units[] = {"ab,", "中", "a中c", "abb,é"};
-  static struct opened opened, other;
+  struct opened opened, other;
   char *folder = folder_make();
   vocab_make(folder);
-  open_whole(folder, &opened);
-  open_whole(folder, &other);
+  opened = open_whole(folder);
+  other = open_whole(folder);
   for (size_t unit = 0; unit < 4; unit++) {
     char text[3000] = "";
     for (int i = 0; i < 300; i++) strcat(text, units[unit]);
@@ -423,7 +384,7 @@ static void model_without_a_type_is_known_by_its_members(void **state) {
   json_t *root = json_load_file(path, 0, NULL);
   json_object_del(json_object_get(root, "model"), "type");
   assert_int_equal(json_dump_file(root, path, 0), 0);
-  open_whole(folder, &opened);
+  opened = open_whole(folder);
   EXPECT(&opened, "ab", AB);
   close_whole(&opened);
   json_decref(root);
@@ -435,7 +396,6 @@ static void model_without_a_type_is_known_by_its_members(void **state) {
 static void damaged_files_do_no_harm(void **state) {
   (void)state;
   static const char *const names[] = {"vocab.txt", "tokenizer.json"};
-  static struct opened opened;
   struct error error = {0};
   for (int which = 0; which < 2; which++) {
     char *folder = folder_make(), *bytes;
@@ -449,11 +409,10 @@ static void damaged_files_do_no_harm(void **state) {
       const char before = bytes[place];
       if (i % 2) bytes[place] = (char)(before ^ (1 << place % 8));
       folder_put_bytes(folder, names[which], bytes, i % 2 ? size : place);
-      opened.tokenizer = tokenizer_open(folder, &error);
+      struct tokenizer *tokenizer = tokenizer_open(folder, &error);
       bytes[place] = before;
-      if (!opened.tokenizer) continue;
-      opened.encoder = token_encoder_open(opened.tokenizer, &error);
-      assert_non_null(opened.encoder);
+      if (!tokenizer) continue;
+      struct opened opened = open_around(tokenizer);
       encode(&opened, "Abé 中, [MASK]c", 18, 16);
       close_whole(&opened);
     }
