@@ -38,6 +38,19 @@ int32_t family_first_position(enum family family, int32_t pad) {
   return 0;
 }
 
+/* True if transformers gives the family BERT's keys in config.json and BERT's names of tensors. */
+static bool is_written_as_bert(enum family family) {
+  switch (family) {
+    case FAMILY_XLM_ROBERTA:
+    case FAMILY_ROBERTA:
+    case FAMILY_BERT:
+      return true;
+    case FAMILY_DISTILBERT:
+      return false;
+  }
+  return true;
+}
+
 const struct family_keys *family_config(enum family family) {
   static const struct family_keys bert = {.layers = "num_hidden_layers",
                                           .hidden = "hidden_size",
@@ -51,15 +64,7 @@ const struct family_keys *family_config(enum family family) {
                                                 .ffn = "hidden_dim",
                                                 .activation = "activation",
                                                 .layer_norm_eps = 1e-12};
-  switch (family) {
-    case FAMILY_XLM_ROBERTA:
-    case FAMILY_ROBERTA:
-    case FAMILY_BERT:
-      return &bert;
-    case FAMILY_DISTILBERT:
-      return &distilbert;
-  }
-  return NULL;
+  return is_written_as_bert(family) ? &bert : &distilbert;
 }
 
 const struct family_tensors *family_names(enum family family) {
@@ -82,13 +87,5 @@ const struct family_tensors *family_names(enum family family) {
                                                    .intermediate = "ffn.lin1",
                                                    .output = "ffn.lin2",
                                                    .output_norm = "output_layer_norm"};
-  switch (family) {
-    case FAMILY_XLM_ROBERTA:
-    case FAMILY_ROBERTA:
-    case FAMILY_BERT:
-      return &bert;
-    case FAMILY_DISTILBERT:
-      return &distilbert;
-  }
-  return NULL;
+  return is_written_as_bert(family) ? &bert : &distilbert;
 }
