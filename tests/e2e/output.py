@@ -1,4 +1,4 @@
-"""Reads what a run wrote, using only the format that README promises and none of nina's own code."""
+"""Reads and replaces what a run wrote, using only the format that README promises and none of nina's own code."""
 
 import io
 import json
@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import xxhash
+
+from shards import compress
 
 SEEK_TABLE_MAGIC, SKIPPABLE_MAGIC = 0x8F92EAB1, 0x184D2A5E  # zstd's seekable format, version 0.1.0
 
@@ -48,6 +50,14 @@ def frame_texts(content: bytes) -> list[bytes]:
         assert len(texts[-1]) == decompressed
         at += compressed
     return texts
+
+
+def seekable(texts: Sequence[bytes]) -> bytes:
+    """A seekable .zst file whose frames are these texts."""
+    frames = [compress(text, ".zst") for text in texts]
+    table = b"".join(struct.pack("<II", len(frame), len(text)) for frame, text in zip(frames, texts, strict=True))
+    head = struct.pack("<II", SKIPPABLE_MAGIC, len(table) + 9)
+    return b"".join(frames) + head + table + struct.pack("<IBI", len(frames), 0, SEEK_TABLE_MAGIC)
 
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
@@ -107,3 +117,12 @@ class Output:
 
     def vectors(self, width: int) -> np.ndarray:
         return np.concatenate(self.part_vectors(width))
+
+    def replace(self, path: Path, content: bytes) -> None:
+        """Puts other content in the place of a part's file, with a record that says so."""
+        path.write_bytes(content)
+        record_path = self.path / "parts" / f"{path.name.split('.')[0]}.json"
+        record = json.loads(record_path.read_text())
+        (entry,) = [entry for entry in record["files"] if entry["path"] == str(path.relative_to(self.path))]
+        entry |= {"size": len(content), "hash": hash128(content)}
+        record_path.write_text(json.dumps(record))

@@ -4,8 +4,6 @@ equal the CPU's to the last bit, so the files are equal to the last byte.
 
 import io
 import json
-import struct
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import numpy as np
 import pytest
 
 from many import Ranks, needs_mpirun, nina_many
-from output import SEEK_TABLE_MAGIC, SKIPPABLE_MAGIC, Output, derive
+from output import Output, derive, seekable
 from program import DONE, FAILED, GOLDEN, PROGRAM, ROOT, Argument, Result, Status, embed, nina
 from shards import make_texts, write_shard
 
@@ -65,13 +63,7 @@ def write_vectors(path: Path, rows: np.ndarray) -> None:
     """Replaces a run's file by a seekable .npy.zst with two frames: the header and the rows."""
     plain = io.BytesIO()
     np.lib.format.write_array_header_1_0(plain, np.lib.format.header_data_from_array_1_0(rows))
-    frames, table = b"", b""
-    for content in (plain.getvalue(), rows.tobytes()):
-        frame = subprocess.run(["zstd", "-qc"], input=content, check=True, capture_output=True).stdout
-        frames += frame
-        table += struct.pack("<II", len(frame), len(content))
-    table += struct.pack("<IBI", 2, 0, SEEK_TABLE_MAGIC)
-    path.write_bytes(frames + struct.pack("<II", SKIPPABLE_MAGIC, len(table)) + table)
+    path.write_bytes(seekable([plain.getvalue(), rows.tobytes()]))
 
 
 def odd_rows(count: int, width: int) -> np.ndarray:

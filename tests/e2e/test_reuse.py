@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import signal
-import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +14,9 @@ import pytest
 
 from many import Ranks, embed_many, needs_mpirun
 from models import copy_model, set_number
-from output import SEEK_TABLE_MAGIC, SKIPPABLE_MAGIC, Output, frame_texts, hash128
+from output import Output, frame_texts, seekable
 from program import DONE, FAILED, GOLDEN, MODEL, USAGE, embed, nina, start_embed, stop, wait_for_parts
-from shards import compress, lines_of, make_texts, write_shard
+from shards import lines_of, make_texts, write_shard
 
 ROWS = 2000
 OPTIONS: dict[str, Any] = {"widths": "32,8", "block_lines": 100, "id_field": "id", "keep_fields": "n"}
@@ -252,17 +251,7 @@ def spoil_rows(out: Path) -> None:
     path = Output(out).parts("w32")[3]
     header, *frames = frame_texts(path.read_bytes())
     frames[0] = frames[0][: 50 * 64] + b"\xff\x7f" + frames[0][50 * 64 + 2 :]
-    compressed = [compress(frame, ".zst") for frame in (header, *frames)]
-    table = b"".join(struct.pack("<II", len(one), len(frame)) for one, frame in zip(compressed, (header, *frames)))
-    table = struct.pack("<II", SKIPPABLE_MAGIC, len(table) + 9) + table
-    table += struct.pack("<IBI", len(compressed), 0, SEEK_TABLE_MAGIC)
-    path.write_bytes(b"".join(compressed) + table)
-    record_path = Output(out).parts("parts")[3]
-    record = json.loads(record_path.read_text())
-    for file in record["files"]:
-        if file["path"].startswith("w32/"):
-            file |= {"size": path.stat().st_size, "hash": hash128(path.read_bytes())}
-    record_path.write_text(json.dumps(record))
+    Output(out).replace(path, seekable([header, *frames]))
 
 
 @pytest.mark.parametrize("harm", [harm_nothing, lose_vectors, cut_vectors, damage_vectors, damage_hashes, spoil_rows, tear_record])

@@ -2,8 +2,6 @@
 
 import json
 import re
-import struct
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import pytest
 
 from many import needs_mpirun, nina_many
 from models import copy_model, set_number
-from output import SEEK_TABLE_MAGIC, SKIPPABLE_MAGIC, Output, frame_texts, hash128
+from output import Output, frame_texts, seekable
 from program import FAILED, GOLDEN, MODEL, REJECTS, USAGE, Result, embed, nina
 from shards import line_of, make_documents, read_shard, write_shard
 
@@ -49,29 +47,15 @@ def deep(output: Output, parts: int = ALL, model: Path = MODEL, status: Any = FA
     return nina("verify", "--deep", parts, "--model", model, *more, output.path, status=status)
 
 
-def seekable(texts: list[bytes]) -> bytes:
-    """The texts as the frames of a seekable .zst file."""
-    compress = ["zstd", "-q", "-1", "-c"]
-    frames = [subprocess.run(compress, input=text, check=True, capture_output=True).stdout for text in texts]
-    table = b"".join(struct.pack("<II", len(frame), len(text)) for frame, text in zip(frames, texts, strict=True))
-    head = struct.pack("<II", SKIPPABLE_MAGIC, len(table) + 9)
-    return b"".join(frames) + head + table + struct.pack("<IBI", len(frames), 0, SEEK_TABLE_MAGIC)
-
-
 def forge(output: Output, path: str, content: bytes) -> None:
     """Puts other content in the place of a part's file, with a record and a manifest that say so."""
-    name = Path(path).name.split(".")[0]
-    record_path, manifest_path = output.path / "parts" / f"{name}.json", output.path / "manifest.json"
-    record, manifest = json.loads(record_path.read_text()), output.manifest()
-    entry = next(entry for entry in record["files"] if entry["path"] == path)
-    change = len(content) - entry["size"]
-    entry |= {"size": len(content), "hash": hash128(content)}
+    change = len(content) - (output.path / path).stat().st_size
+    output.replace(output.path / path, content)
+    manifest = output.manifest()
     manifest["totals"]["file_bytes"] += change
     if path.startswith("w"):
         manifest["totals"]["vector_file_bytes"] += change
-    (output.path / path).write_bytes(content)
-    record_path.write_text(json.dumps(record))
-    manifest_path.write_text(json.dumps(manifest))
+    (output.path / "manifest.json").write_text(json.dumps(manifest))
 
 
 def flip(output: Output, path: str, row: int, width: int) -> None:
