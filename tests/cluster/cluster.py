@@ -113,12 +113,9 @@ class Cluster:
                     return process
         raise AssertionError(f"{name} is not up")
 
-    def processes(self, name: str, program: Path | None = None) -> list[int]:
-        """The machine's numbers of a host's processes, or of those that run `program`."""
-        found = sorted(processes_of(os.readlink(f"/proc/{self.first_process(name)}/ns/pid")))
-        if not program:
-            return found
-        return [process for process in found if self.executable(process) == program.resolve()]
+    def processes(self, name: str) -> list[int]:
+        """The machine's numbers of a host's processes."""
+        return sorted(processes_of(os.readlink(f"/proc/{self.first_process(name)}/ns/pid")))
 
     @staticmethod
     def executable(process: int) -> Path | None:

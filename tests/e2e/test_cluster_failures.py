@@ -7,23 +7,18 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cluster import Cluster
 from hosts import embed_on, needs_hosts, start_embed_on
 from many import needs_mpirun
-from output import Output
-from program import DONE, FULL, PROGRAM, USAGE, Result, embed, nina, wait_for_parts
+from program import DONE, FULL, PROGRAM, USAGE, Result, wait_for_parts
 from shards import make_archive
+from test_cluster import DIED, OPTIONS, SLOW, TWO_EACH, check_complete
 
 pytestmark = [needs_mpirun, needs_hosts, pytest.mark.skipif(not FULL, reason="takes minutes; NINA_FULL_TESTS=1")]
 
-OPTIONS: dict[str, Any] = {"widths": "32,8", "block_lines": 16, "threads": 1}
-SLOW = {"null_rate": 1000}  # tokens/s per rank: a block takes about a second
-DIED = (1, 137, 205, -signal.SIGKILL)
-TWO_EACH = {"node1": 2, "node2": 2}
 LONGEST = 1800  # seconds until every process must have ended: the kernel gives up unanswered TCP after 15 to 20 minutes
 # Open MPI's daemons notice a dead connection after a minute.
 KEEPALIVE = {"oob_tcp_keepalive_time": "30", "oob_tcp_keepalive_intvl": "10", "oob_tcp_keepalive_probes": "3"}
@@ -45,14 +40,6 @@ def make_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return make_archive(tmp_path_factory.mktemp("archive"), (300, 0, 140, 17, 1, 150, 233, 64, 20))
-
-
-def check_complete(out: Path, archive: list[Path], alone: Path) -> None:
-    embed(alone, *archive, **OPTIONS)
-    output = Output(out)
-    assert output.embedding() == Output(alone).embedding() and output.manifest()["state"] == "complete"
-    assert not output.temporaries() and not (out / "job.lock").exists()
-    nina("verify", out)
 
 
 def report(what: str, seconds: float, result: Result) -> None:
