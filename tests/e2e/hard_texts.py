@@ -232,16 +232,18 @@ ADDED = [
 ]
 
 
+def numbered(names: list[str], tokens: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Added tokens, sorted by id: the place of a token's text among the pieces' names, or after them."""
+    ids = {name: i for i, name in enumerate(dict.fromkeys([*names, *(token["content"] for token in tokens)]))}
+    return sorted(({"id": ids[token["content"]], **token} for token in tokens), key=lambda token: token["id"])
+
+
 def character_tokenizer(base: dict[str, Any]) -> dict[str, Any]:
     """A tokenizer.json with every character as a piece: its ids spell the normalised text. `base` has the map."""
     names = [*SPECIAL[:4], "▁", *(chr(point) for point in CODE_POINTS if chr(point) != "▁"), SPECIAL[4]]
     tokens = [*(added(name, special=True, lstrip=name == "<mask>") for name in SPECIAL), *ADDED]
-    ids = {name: i for i, name in enumerate(dict.fromkeys([*names, *(token["content"] for token in tokens)]))}
     vocabulary = [[name, 0.0 if name in SPECIAL else -1.0] for name in names]
-    added_tokens = sorted(
-        ({"id": ids[token["content"]], **token} for token in tokens), key=lambda token: token["id"]
-    )
-    return base | {"added_tokens": added_tokens, "model": base["model"] | {"vocab": vocabulary}}
+    return base | {"added_tokens": numbered(names, tokens), "model": base["model"] | {"vocab": vocabulary}}
 
 
 BERT_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -253,16 +255,12 @@ def wordpiece_tokenizer(base: dict[str, Any], lowercase: bool) -> dict[str, Any]
     tokens = [*(added(name, special=True) for name in BERT_SPECIAL), *ADDED]
     names = [*BERT_SPECIAL, *letters, *("##" + letter for letter in letters)]
     ids = {name: i for i, name in enumerate(dict.fromkeys(names))}
-    places = {name: i for i, name in enumerate(dict.fromkeys([*ids, *(token["content"] for token in tokens)]))}
-    added_tokens = sorted(
-        ({"id": places[token["content"]], **token} for token in tokens), key=lambda token: token["id"]
-    )
     normaliser = base["normalizer"] | {"lowercase": lowercase}
     processor = base["post_processor"]
     for name, special in processor["special_tokens"].items():
         special["ids"] = [ids[name]]
     model = base["model"] | {"vocab": ids}
-    return base | {"added_tokens": added_tokens, "normalizer": normaliser, "model": model}
+    return base | {"added_tokens": numbered(names, tokens), "normalizer": normaliser, "model": model}
 
 
 def byte_tokenizer(base: dict[str, Any]) -> dict[str, Any]:
@@ -274,13 +272,9 @@ def byte_tokenizer(base: dict[str, Any]) -> dict[str, Any]:
     names = [*SPECIAL[:4], *letters, *(one + other for one, other in pairs), SPECIAL[4]]
     tokens = [*(added(name, special=True, lstrip=name == "<mask>") for name in SPECIAL), *ADDED]
     ids = {name: i for i, name in enumerate(names)}
-    places = {name: i for i, name in enumerate(dict.fromkeys([*ids, *(token["content"] for token in tokens)]))}
-    added_tokens = sorted(
-        ({"id": places[token["content"]], **token} for token in tokens), key=lambda token: token["id"]
-    )
     # In an order in which neighbours compete: the second byte counts first.
     merges = sorted(pairs, key=lambda pair: (letters.index(pair[1]) * 37 % 256, letters.index(pair[0])))
-    return base | {"added_tokens": added_tokens, "model": base["model"] | {"vocab": ids, "merges": merges}}
+    return base | {"added_tokens": numbered(names, tokens), "model": base["model"] | {"vocab": ids, "merges": merges}}
 
 
 def character_models(golden: Any) -> list[dict[str, Any]]:
