@@ -1,10 +1,15 @@
 """Runs nina. If a run crashes or a sanitizer reports something, the test fails, no matter what it tests."""
 
+import fcntl
 import json
 import os
+import pty
 import signal
+import struct
 import subprocess
+import termios
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +72,26 @@ def nina(*arguments: Argument, stdin: bytes = b"", fault: str | None = None, sta
     command, variables = [str(PROGRAM), *map(str, arguments)], environment(fault)
     done = subprocess.run(command, input=stdin, capture_output=True, env=variables, timeout=LONGEST_RUN)
     return checked(Result(done.returncode, done.stdout.decode(), done.stderr.decode()), status)
+
+
+def run_on_terminal(arguments: Sequence[Argument], columns: int = 80, stream: str = "stderr") -> str:
+    """Runs nina with a terminal as standard error or output, "stderr" or "stdout"; returns what nina wrote there."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    command, null = [str(PROGRAM), *map(str, arguments)], subprocess.DEVNULL
+    streams = {"stdout": null, "stderr": None} | {stream: slave}  # None: the errors are shown with the test's
+    with subprocess.Popen(command, stdin=null, env=environment(), **streams) as process:
+        os.close(slave)
+        content, end = b"", time.monotonic() + LONGEST_RUN
+        while time.monotonic() < end:
+            try:
+                piece = os.read(master, 65536)
+            except OSError:  # Linux reports a terminal's end this way
+                break
+            content += piece
+    os.close(master)
+    assert process.returncode == DONE
+    return content.decode()
 
 
 def embed_arguments(

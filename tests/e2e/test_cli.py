@@ -1,36 +1,27 @@
 """The face of the program: help, options, configuration files, errors, exit statuses, progress, descriptions.
 NINA_UPDATE_GOLDEN=1 writes the texts in golden/ again; look at the difference before you keep it."""
 
-import fcntl
 import itertools
 import json
 import os
-import pty
 import re
-import struct
-import subprocess
-import termios
-import time
 from pathlib import Path
 
 import pytest
 
 from output import Output
 from program import (
-    DONE,
     FAILED,
     FULL,
     GOLDEN,
-    LONGEST_RUN,
     MODEL,
-    PROGRAM,
     REJECTS,
     ROOT,
     USAGE,
     embed,
     embed_arguments,
-    environment,
     nina,
+    run_on_terminal,
     tokenize,
 )
 from shards import make_archive, make_documents, write_shard
@@ -306,25 +297,6 @@ def test_without_a_terminal_a_line_tells_every_ten_seconds(tmp_path: Path) -> No
     shard = write_shard(tmp_path / "a.jsonl", make_documents(900, 1))
     result = embed(tmp_path / "out", shard, widths=8, block_lines=50, threads=1, null_rate=4000)
     assert re.match(f"nina: documents get no prompt\n(nina: {STATE}\n)+nina: complete", result.stderr)
-
-
-def run_on_terminal(arguments: list[str], columns: int = 80) -> str:
-    """Runs nina with a terminal as standard error; returns what nina wrote there."""
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    command, null = [str(PROGRAM), *arguments], subprocess.DEVNULL
-    with subprocess.Popen(command, stdin=null, stdout=null, stderr=slave, env=environment()) as process:
-        os.close(slave)
-        content, end = b"", time.monotonic() + LONGEST_RUN
-        while time.monotonic() < end:
-            try:
-                piece = os.read(master, 65536)
-            except OSError:  # Linux reports a terminal's end this way
-                break
-            content += piece
-    os.close(master)
-    assert process.returncode == DONE
-    return content.decode()
 
 
 def test_bar_on_a_terminal_shows_documents_rate_share_and_eta(tmp_path: Path) -> None:

@@ -1,13 +1,10 @@
 """nina search: the nearest passages, exactly; where their texts come from; and what is refused."""
 
-import fcntl
 import json
 import os
 import pty
 import shutil
-import struct
 import subprocess
-import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +14,7 @@ import pytest
 
 from models import copy_model, set_json
 from output import Output, derive
-from program import DONE, FAILED, GOLDEN, LONGEST_RUN, MODEL, PROGRAM, USAGE, Result, Status, embed, environment, nina
+from program import DONE, FAILED, GOLDEN, LONGEST_RUN, MODEL, PROGRAM, USAGE, Result, Status, embed, environment, nina, run_on_terminal
 from shards import make_texts, write_shard
 
 TEXTS = make_texts(60, 11)
@@ -340,26 +337,6 @@ def test_link_inside_stored_vectors_is_refused(tmp_path: Path, name: str) -> Non
         assert f"{out}/{name} is a link" in error
 
 
-def run_with_columns(arguments: list[Any], columns: int) -> str:
-    """Runs nina with a terminal as standard output, with so many columns; returns what the terminal shows."""
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    done = subprocess.run([str(PROGRAM), *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=slave, env=environment())
-    os.close(slave)
-    shown = b""
-    while True:
-        try:
-            piece = os.read(master, 65536)
-        except OSError:  # Linux reports a terminal's end this way
-            break
-        if not piece:
-            break
-        shown += piece
-    os.close(master)
-    assert done.returncode == DONE
-    return shown.decode().replace("\r\n", "\n")
-
-
 def test_no_words_are_glued_at_any_width_of_a_terminal(tmp_path: Path) -> None:
     """A line shows whole words from the start of title and text, as many as fit. If even the first word does not fit, the line shows a part of
     it. No line is wider than the terminal."""
@@ -370,7 +347,7 @@ def test_no_words_are_glued_at_any_width_of_a_terminal(tmp_path: Path) -> None:
     longest = 0
     for columns in range(20, 120):
         arguments = ["search", "--quiet", "--model", MODEL, "--vectors", out, "--precision", "fp32", "plaça"]
-        line = run_with_columns(arguments, columns).splitlines()[1]
+        line = run_on_terminal(arguments, columns, "stdout").splitlines()[1]
         assert len(line) <= columns
         place, _, shown = line[13:].partition("  ")
         shown = shown.strip()
