@@ -105,6 +105,9 @@ class Output:
     def texts(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in unzstd(self.parts("text")).splitlines()]
 
+    def fields(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in unzstd(self.parts("fields")).splitlines()]
+
     def rejects(self) -> list[dict[str, Any]]:
         return [json.loads(line) for path in self.parts("rejects") for line in path.read_text().splitlines()]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from output import Output, unzstd
+from output import Output, same_bits, unzstd
 from program import FAILED, GOLDEN, MODEL, REJECTS, USAGE, embed, nina
 from shards import compress, make_texts, write_shard
 
@@ -50,13 +50,9 @@ def straight(tmp_path_factory: pytest.TempPathFactory, archive: tuple[list[dict[
     return Output(out)
 
 
-def jsonl(output: Output, folder: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in unzstd(output.parts(folder)).splitlines()]
-
-
 def test_rows_are_the_texts_that_ids_say(straight: Output, archive: tuple[list[dict[str, Any]], list[Path]]) -> None:
     documents = {document["id"]: document for document in archive[0]}
-    ids, texts, fields = jsonl(straight, "ids"), jsonl(straight, "text"), jsonl(straight, "fields")
+    ids, texts, fields = straight.ids(), straight.texts(), straight.fields()
     order = []
     for row, text, kept in zip(ids, texts, fields, strict=True):
         document = documents[row["id"]]
@@ -86,13 +82,13 @@ def test_verify_and_its_deep_kind_accept_chunks(straight: Output) -> None:
 
 def test_a_row_s_tokens_are_those_of_its_text_by_itself(tmp_path: Path, straight: Output) -> None:
     """Chunks as documents of their own have the same hashes, and vectors bit for bit."""
-    rows = jsonl(straight, "text")
+    rows = straight.texts()
     shard = write_shard(tmp_path / "rows.jsonl", rows)
     options = {key: value for key, value in OPTIONS.items() if key not in ("chunk_tokens", "chunk_overlap", "id_field", "keep_fields")}
     embed(tmp_path / "out", shard, **options)
     again = Output(tmp_path / "out")
-    assert np.array_equal(again.vectors(32).view(np.uint16), straight.vectors(32).view(np.uint16))
-    for row, line in zip(jsonl(again, "ids"), jsonl(straight, "ids"), strict=True):
+    assert same_bits(again.vectors(32), straight.vectors(32))
+    for row, line in zip(again.ids(), straight.ids(), strict=True):
         assert row["tokens"] == line["tokens"]
 
 
@@ -153,10 +149,10 @@ def test_long_titles_are_cut_and_counted(tmp_path: Path) -> None:
     output = Output(tmp_path / "out")
     report.says("1 of 3 documents cut to leave room for text")
     assert output.manifest()["totals"]["titles_cut"] == 1
-    titles = {row.get("title") for row in jsonl(output, "text")}
+    titles = {row.get("title") for row in output.texts()}
     (cut,) = titles - {"curt", None}
     assert cut and title.startswith(cut + " ")
-    assert {row["tokens"] <= N for row in jsonl(output, "ids")} == {True}
+    assert {row["tokens"] <= N for row in output.ids()} == {True}
     nina("verify", output.path)
 
 
@@ -210,15 +206,21 @@ def question_rows(folder: Path) -> np.ndarray:
     return Output(folder).vectors(32).astype(np.float64)
 
 
+def best_scores(rows: list[dict[str, Any]], scores: np.ndarray) -> dict[str, float]:
+    """The best score of each document's rows, by id."""
+    best: dict[str, float] = {}
+    for row, score in zip(rows, scores, strict=True):
+        best[row["id"]] = max(best.get(row["id"], -2), score)
+    return best
+
+
 @pytest.mark.sanitize
 @pytest.mark.parametrize("top_k", [1, 7, 1000])
 def test_search_ranks_documents_by_their_best_row(tmp_path: Path, computed: Output, top_k: int) -> None:
     """Also where one document's rows would fill the list many times over."""
     ids, texts = computed.ids(), computed.texts()
     for own, answers in zip(question_rows(tmp_path / "q") @ computed.vectors(32).astype(np.float64).T, ask(computed, "--top-k", top_k), strict=True):
-        best: dict[str, float] = {}
-        for row, score in zip(ids, own, strict=True):
-            best[row["id"]] = max(best.get(row["id"], -2), score)
+        best = best_scores(ids, own)
         assert len(answers) == min(top_k, len(best)) and len({answer["id"] for answer in answers}) == len(answers)
         wanted = sorted(best.values(), reverse=True)[: len(answers)]
         assert np.allclose([best[answer["id"]] for answer in answers], wanted, atol=1e-6)
@@ -266,9 +268,7 @@ def test_eval_judges_passages_by_their_best_row(tmp_path: Path) -> None:
     rows, questions = Output(tmp_path / "chunks" / "corpus"), Output(tmp_path / "chunks" / "queries")
     scores = questions.vectors(128).astype(np.float64) @ rows.vectors(128).astype(np.float64).T
     for q in range(20):
-        best: dict[str, float] = {}
-        for row, score in zip(rows.ids(), scores[q], strict=True):
-            best[row["id"]] = max(best.get(row["id"], -2), score)
+        best = best_scores(rows.ids(), scores[q])
         passages = [line[2] for line in run if line[0] == f"q{q}"]
         assert len(passages) == len(set(passages)) == 21
         assert np.allclose([best[passage] for passage in passages], sorted(best.values(), reverse=True), atol=1e-6)
@@ -282,10 +282,7 @@ def test_conditions_and_chunks_go_together(tmp_path: Path, archive: tuple[list[d
     output = Output(tmp_path / "out")
     scores = question_rows(tmp_path / "q") @ output.vectors(32).astype(np.float64).T
     for own, answers in zip(scores, ask(output, "--where", "n>=170", "--top-k", 1000), strict=True):
-        best: dict[str, float] = {}
-        for row, score in zip(output.ids(), own, strict=True):
-            if int(row["id"][1:]) >= 170:
-                best[row["id"]] = max(best.get(row["id"], -2), score)
+        best = {name: score for name, score in best_scores(output.ids(), own).items() if int(name[1:]) >= 170}
         assert {answer["id"] for answer in answers} == set(best) and len(answers) == 10
         assert np.allclose([answer["cosine"] for answer in answers], sorted(best.values(), reverse=True), atol=1e-5)
         assert np.allclose([answer["cosine"] for answer in answers], [best[answer["id"]] for answer in answers], atol=1e-5)

@@ -7,7 +7,7 @@ import pytest
 import sentencepiece
 
 import hard_texts
-from models import copy_model
+from models import copy_model, replace
 from output import Output
 from program import FAILED, GOLDEN, MODEL, USAGE, embed, nina, tokenize
 from shards import write_shard
@@ -100,7 +100,6 @@ def test_damaged_models_never_reach_the_library(tmp_path: Path) -> None:
     file = model / "sentencepiece.bpe.model"
     whole = file.read_bytes()
     for size in (0, 10, len(whole) // 2, len(whole) - 1):
-        file.unlink()
-        file.write_bytes(whole[:size])
+        replace(file, whole[:size])
         error = nina("tokenize", "--model", model, "--tokenizer", LIBRARY, status=FAILED).error
         assert str(file) in error or "normaliser map" in error

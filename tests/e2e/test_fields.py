@@ -33,17 +33,13 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, An
     return documents, [write_shard(folder / "a.jsonl", documents[:1300]), write_shard(folder / "b.jsonl.zst", documents[1300:])]
 
 
-def fields(output: Output) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in unzstd(output.parts("fields")).splitlines()]
-
-
 @pytest.mark.sanitize
 def test_every_row_has_its_fields(tmp_path: Path, archive: tuple[list[dict[str, Any]], list[Path]]) -> None:
     documents, shards = archive
     embed(tmp_path, *shards, **OPTIONS)
     output = Output(tmp_path)
-    assert fields(output) == [kept(document) for document in documents]
-    assert [list(row) for row in fields(output)] == [list(kept(document)) for document in documents]
+    assert output.fields() == [kept(document) for document in documents]
+    assert [list(row) for row in output.fields()] == [list(kept(document)) for document in documents]
     assert output.manifest()["settings"]["keep_fields"] == KEEP
     for path, record in zip(output.parts("fields"), output.records(), strict=True):
         rows = [text.count(b"\n") for text in frame_texts(path.read_bytes())]
@@ -89,7 +85,7 @@ def test_kept_fields_are_a_setting_of_the_run(tmp_path: Path, archive: tuple[lis
     error = embed(out, shards[0], status=USAGE, **(OPTIONS | {"keep_fields": "url"})).error
     assert '--keep-fields: "url,data,meta.àrea,meta.a\\\\.b" in the manifest, "url" now' in error
     embed(out, *shards, append=True, **OPTIONS)
-    assert len(fields(Output(out))) == 1500 and one.items() <= Output(out).files("fields/*").items()
+    assert len(Output(out).fields()) == 1500 and one.items() <= Output(out).files("fields/*").items()
     embed(out, shards[1], overwrite=True, **(OPTIONS | {"keep_fields": None}))
     assert Output(out).files("fields/*") == {}
     nina("verify", out)

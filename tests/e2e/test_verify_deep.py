@@ -11,7 +11,7 @@ from many import needs_mpirun, nina_many
 from models import copy_model, set_number
 from output import Output, frame_texts, seekable
 from program import FAILED, GOLDEN, MODEL, REJECTS, USAGE, Result, embed, nina
-from shards import line_of, make_documents, read_shard, write_shard
+from shards import compress, line_of, make_documents, read_shard, write_shard
 
 ALL = 1000  # more parts than any OUT here has
 OPTIONS: dict[str, Any] = {"widths": "64,16", "block_lines": 10, "id_field": "id", "threads": 2, "store_text": True, "keep_fields": "n"}
@@ -238,7 +238,7 @@ def test_empty_and_damaged_shards_are_judged_as_they_were(tmp_path: Path) -> Non
     empty = write_shard(tmp_path / "empty.jsonl", [])
     whole = line_of({"text": "una línia"}) + b"\n"
     cut = tmp_path / "cut.jsonl.gz"
-    cut.write_bytes(__import__("gzip").compress(whole * 3000, 1, mtime=0)[:-20])
+    cut.write_bytes(compress(whole * 3000, ".gz")[:-20])
     output = Output(tmp_path / "out")
     embed(output.path, empty, cut, block_lines=700, status=FAILED)
     result = deep(output)
