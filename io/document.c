@@ -58,26 +58,18 @@ static enum document_result reject_malformed(char reason[256], const struct json
 /* `kept` may be NULL. */
 static bool scan_members(struct json_scan *scan, struct wanted_field field[FIELDS],
                          struct kept_values *kept) {
-  if (!json_scan_byte(scan, '{', "expected '{'")) return false;
-  if (json_scan_space(scan) && *scan->at == '}') {
-    scan->at++;
-    return true;
-  }
-  for (;;) {
-    struct json_value name, value;
-    if (!json_scan_name(scan, &name) || !json_scan_value(scan, &value)) return false;
+  struct json_value name, value;
+  bool more;
+  if (!json_scan_object(scan, &more)) return false;
+  while (more) {
+    if (!json_scan_member(scan, &name, &value, &more)) return false;
     for (int i = 0; i < FIELDS; i++) {
       if (!field[i].name || !json_string_is(&name, field[i].name)) continue;
       field[i].there = true;
       field[i].value = value;
     }
     if (kept) kept_values_take(kept, &name, &value);
-    json_scan_space(scan);
-    if (scan->at < scan->end && *scan->at == '}') break;
-    if (!json_scan_byte(scan, ',', "expected ',' or '}'")) return false;
-    json_scan_space(scan);
   }
-  scan->at++;
   return true;
 }
 

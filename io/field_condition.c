@@ -133,20 +133,16 @@ static bool condition_holds(const struct field_condition *condition, const struc
 static bool values_find(const struct field_condition *condition, int32_t count, char *line, int64_t length,
                         struct json_value *values) {
   struct json_scan scan;
+  struct json_value name, value;
+  bool more;
   json_scan_start(&scan, line, length);
-  if (!json_scan_byte(&scan, '{', "expected '{'")) return false;
-  for (bool more = json_scan_space(&scan) && *scan.at != '}'; more;) {
-    struct json_value name, value;
-    if (!json_scan_name(&scan, &name) || !json_scan_value(&scan, &value)) return false;
+  if (!json_scan_object(&scan, &more)) return false;
+  while (more) {
+    if (!json_scan_member(&scan, &name, &value, &more)) return false;
     for (int32_t c = 0; c < count; c++)
       if (json_string_is(&name, condition[c].path)) values[c] = value;
-    more = json_scan_space(&scan) && *scan.at == ',';
-    if (more) {
-      scan.at++;
-      json_scan_space(&scan);
-    }
   }
-  return json_scan_byte(&scan, '}', "expected ',' or '}'") && !json_scan_space(&scan);
+  return !json_scan_space(&scan);
 }
 
 bool field_conditions_hold(const struct field_condition *condition, int32_t count, char *line, int64_t length,

@@ -20,6 +20,20 @@ static bool scan_fail(struct json_scan *scan, const char *at, const char *proble
   return false;
 }
 
+bool json_scan_object(struct json_scan *scan, bool *more) {
+  if (!json_scan_byte(scan, '{', "expected '{'")) return false;
+  *more = !json_scan_space(scan) || *scan->at != '}';
+  return *more || json_scan_byte(scan, '}', NULL);
+}
+
+bool json_scan_member(struct json_scan *scan, struct json_value *name, struct json_value *value, bool *more) {
+  if (!json_scan_name(scan, name) || !json_scan_value(scan, value)) return false;
+  *more = !json_scan_space(scan) || *scan->at != '}';
+  if (!json_scan_byte(scan, *more ? ',' : '}', "expected ',' or '}'")) return false;
+  if (*more) json_scan_space(scan);
+  return true;
+}
+
 void json_scan_explain(const struct json_scan *scan, char reason[256]) {
   const long long byte = scan->at - scan->start + 1;
   const bool grammar = strcmp(scan->problem, INVALID_UTF8) != 0 && strcmp(scan->problem, NO_MEMORY) != 0;

@@ -56,6 +56,12 @@ bool json_scan_name(struct json_scan *scan, struct json_value *name);
 /* Scans a value of any kind, which must begin here. */
 bool json_scan_value(struct json_scan *scan, struct json_value *value);
 
+/* Scans an object's beginning. *more: a member follows; otherwise the object has ended. Then, as long as
+ * there are more, json_scan_member scans a member and what ends it. Neither scans white space after the
+ * object. */
+bool json_scan_object(struct json_scan *scan, bool *more);
+bool json_scan_member(struct json_scan *scan, struct json_value *name, struct json_value *value, bool *more);
+
 /* Writes the problem as a phrase: "malformed JSON at byte 17: expected ',' or '}'" (bytes count from 1). */
 void json_scan_explain(const struct json_scan *scan, char reason[256]);
 

@@ -23,20 +23,17 @@ void kept_values_take(struct kept_values *values, const struct json_value *name,
  * bytes have been scanned before, so nothing else can be wrong. */
 static bool member_enter(struct json_value *value, const char *name, bool *there, struct json_scan *scan) {
   struct json_value key, member, found = {0};
+  bool more;
   *there = false;
   if (value->kind != JSON_OBJECT) return true;
   json_scan_start(scan, value->bytes, value->length);
-  scan->at++;
-  for (;;) {
-    json_scan_space(scan);
-    if (*scan->at == '}') break;
-    if (!json_scan_name(scan, &key) || !json_scan_value(scan, &member)) return false;
+  if (!json_scan_object(scan, &more)) return false;
+  while (more) {
+    if (!json_scan_member(scan, &key, &member, &more)) return false;
     if (json_string_is(&key, name)) {
       *there = true;
       found = member;
     }
-    json_scan_space(scan);
-    if (*scan->at == ',') scan->at++;
   }
   *value = found;
   return true;
