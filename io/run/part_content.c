@@ -39,9 +39,8 @@ static bool record_names_file(const struct part_record *record, enum folder fold
                               struct error *error) {
   char path[PART_PATH_MAX];
   part_path_format(path, folder, width, record->border.shard, record->border.index);
-  for (int i = 0; i < record->file_count; i++)
-    if (strcmp(record->files[i].path, path) == 0) return true;
-  return error_set(error, ERROR_INPUT, "it does not name %s, which a run of these settings has", path);
+  return record_find(record, path) ||
+         error_set(error, ERROR_INPUT, "it does not name %s, which a run of these settings has", path);
 }
 
 static bool record_names_files(const struct part_record *record, const struct run_settings *settings,

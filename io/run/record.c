@@ -188,6 +188,12 @@ out:
   return ok;
 }
 
+const struct part_file *record_find(const struct part_record *record, const char *path) {
+  for (int i = 0; i < record->file_count; i++)
+    if (strcmp(record->files[i].path, path) == 0) return &record->files[i];
+  return NULL;
+}
+
 bool record_exists(const char *out, int32_t shard, int32_t block) {
   char name[PART_PATH_MAX];
   record_path_format(name, shard, block);

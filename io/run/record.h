@@ -42,6 +42,9 @@ bool record_write(const char *job, const char *out, const struct part_record *re
 bool record_read(const char *out, int32_t shard, int32_t block, struct part_record *record,
                  struct error *error);
 
+/* The record's file at this path, relative to OUT; NULL if the record names no such file. */
+const struct part_file *record_find(const struct part_record *record, const char *path);
+
 /* True if there is a record, readable or not. */
 bool record_exists(const char *out, int32_t shard, int32_t block);
 

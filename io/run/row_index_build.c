@@ -29,15 +29,11 @@ static const struct part_file *record_file(const char *out, const struct part_re
                                            enum folder folder, int32_t width, struct file_stamp *stamp) {
   char name[PART_PATH_MAX];
   part_path_format(name, folder, width, record->border.shard, record->border.index);
-  for (int i = 0; i < record->file_count; i++) {
-    const struct part_file *file = &record->files[i];
-    if (strcmp(file->path, name) != 0) continue;
-    char *path = file_join(out, name);
-    const bool whole = path && file_stamp_read(path, stamp) && stamp->size == file->digest.size;
-    free(path);
-    return whole ? file : NULL;
-  }
-  return NULL;
+  const struct part_file *file = record_find(record, name);
+  char *path = file ? file_join(out, name) : NULL;
+  const bool whole = path && file_stamp_read(path, stamp) && stamp->size == file->digest.size;
+  free(path);
+  return whole ? file : NULL;
 }
 
 static bool part_visit(struct part_walk *walk, uint64_t key, struct error *error) {

@@ -115,19 +115,13 @@ static bool folders_sync(const struct run_log *log, const struct part_record *re
   return ok;
 }
 
-static bool record_names(const struct part_record *record, const char *path) {
-  for (int i = 0; i < record->file_count; i++)
-    if (strcmp(record->files[i].path, path) == 0) return true;
-  return false;
-}
-
 /* Removes files that a part's earlier record names and its new record does not. If this fails, nothing
  * breaks: `verify` reports the files as foreign. */
 static void files_remove_left_over(const struct run_log *log, const struct part_record *before,
                                    const struct part_record *now) {
   struct error ignored;
   for (int i = 0; i < before->file_count; i++)
-    if (!record_names(now, before->files[i].path))
+    if (!record_find(now, before->files[i].path))
       job_folder_discard(log->job, log->out, before->files[i].path, &ignored);
 }
 
