@@ -72,7 +72,8 @@ static void *window_reserve(struct upload *upload, size_t wanted, size_t unit, s
   return at;
 }
 
-/* Writes zeros into the gap that alignment left in the arena before `offset`. */
+/* Writes zeros into the arena up to `offset`: the gap that alignment left, or a tensor that the model does
+ * not have. */
 static bool gap_fill(struct upload *upload, size_t offset, struct error *error) {
   while (upload->start + upload->filled < offset) {
     size_t given;
@@ -123,6 +124,7 @@ static bool piece_upload(struct upload *upload, const struct cuda_piece *piece, 
   const size_t size = piece->half ? sizeof(uint16_t) : sizeof(float);
   int64_t done = 0;
   if (!gap_fill(upload, piece->offset, error)) return false;
+  if (!piece->tensor) return gap_fill(upload, piece->offset + (size_t)piece->elements * size, error);
   while (done < piece->elements) {
     const int64_t left = piece->elements - done;
     size_t given;
@@ -130,11 +132,6 @@ static bool piece_upload(struct upload *upload, const struct cuda_piece *piece, 
     if (!at) return false;
     const size_t count = given / size;
     float *numbers = piece->half ? upload->chunk : at;
-    if (!piece->tensor) {
-      memset(at, 0, given);
-      done += (int64_t)count;
-      continue;
-    }
     tensor_to_f32(piece->tensor, done, (int64_t)count, numbers);
     if (piece->half) {
       halves_round(numbers, count, at);
