@@ -219,8 +219,9 @@ static int lock_write(struct job_lock *lock, const char *path) {
   const int length = lock_print(text, &lock->owner, 0);
   lock->descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (lock->descriptor < 0) return errno;
-  if (pwrite(lock->descriptor, text, (size_t)length, 0) == length) return 0;
-  const int number = errno;
+  const ssize_t written = pwrite(lock->descriptor, text, (size_t)length, 0);
+  if (written == length) return 0;
+  const int number = written < 0 ? errno : ENOSPC;
   unlink(path);
   return number;
 }
