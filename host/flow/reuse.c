@@ -181,6 +181,15 @@ static bool row_take(struct flow_block *work, int32_t number, const struct flow_
   return true;
 }
 
+static bool copy_refuse(const struct reuse_reader *reader, int32_t part, int32_t row, struct error *error) {
+  const struct index_part *from = row_index_part(reader->reuse->index, part);
+  const char *source = part_source(reader, part);
+  return error_set(error, ERROR_INPUT,
+                   "row %d of block %d of shard %d in %s is not finite, or all zero though its text is not: "
+                   "nina verify %s says what repairs the run",
+                   row, from->block, from->shard, source, source);
+}
+
 /* Copies a stretch of rows at every width, if their hashes stand beside them. */
 static bool stretch_copy(struct reuse_reader *reader, const struct wanted_row *wanted, int64_t count,
                          struct flow_block *work, const struct flow_options *options, struct error *error) {
@@ -195,9 +204,7 @@ static bool stretch_copy(struct reuse_reader *reader, const struct wanted_row *w
     return false;
   for (int32_t i = 0; i < count; i++)
     if (!row_take(work, wanted->to + i, options))
-      return error_set(error, ERROR_INPUT,
-                       "%s has a row that is not finite, or all zero though its text is not",
-                       part_source(reader, part));
+      return copy_refuse(reader, part, wanted->from.row + i, error);
   return true;
 }
 
