@@ -139,7 +139,6 @@ static bool merge_start(struct record_sort *sort, struct error *error) {
   sort->records = NULL;
   sort->heap = malloc(sort->run_count * sizeof *sort->heap);
   if (!sort->heap) return error_set_memory(error, sort->run_count * sizeof *sort->heap, "sorting");
-  for (size_t i = 0; i < sort->run_count; i++) sort->run[i].buffer = NULL;
   for (size_t i = 0; i < sort->run_count; i++) {
     struct sorted_run *run = &sort->run[i];
     run->buffer = malloc(sort->buffer_bytes);
@@ -190,7 +189,7 @@ bool record_sort_next(struct record_sort *sort, const void **record, struct erro
 
 void record_sort_close(struct record_sort *sort) {
   if (!sort) return;
-  for (size_t i = 0; sort->heap && i < sort->run_count; i++) free(sort->run[i].buffer);
+  for (size_t i = 0; i < sort->run_count; i++) free(sort->run[i].buffer);
   if (sort->descriptor >= 0) close(sort->descriptor);
   free(sort->heap);
   free(sort->run);

@@ -52,12 +52,6 @@ void flow_add_damage(struct flow *flow, const struct error *damage) {
 /* Bytes of a row besides its vectors: its ids' line and its hash, tokens, text and fields, about. */
 #define ROW_BYTES 1024
 
-/* The rows of so many lines with so many bytes, about. */
-static int64_t rows_expected(const struct flow_options *options, int64_t lines, int64_t bytes) {
-  const int64_t step = options->chunks.tokens - options->chunks.overlap;
-  return lines + bytes / (step * CHUNK_BYTES_A_TOKEN);
-}
-
 /* What a block holds in the gate. A document has one row, or any number of chunks, whose vectors may need far
  * more memory than the text. */
 static size_t gate_weight(const struct flow_options *options, int64_t rows, int64_t bytes) {
@@ -68,11 +62,11 @@ static size_t gate_weight(const struct flow_options *options, int64_t rows, int6
   return (size_t)(bytes + rows * row_bytes);
 }
 
-/* A block as large as its limits allow. */
-static size_t gate_weight_usual(const struct flow_options *options) {
-  const struct block_limits *limits = &options->limits;
-  const int64_t rows = options->chunks.tokens ? rows_expected(options, limits->lines, limits->bytes) : 0;
-  return gate_weight(options, rows, limits->bytes);
+/* The same of so many lines with so many bytes, as long as their rows are not known. */
+static size_t gate_weight_expected(const struct flow_options *options, int64_t lines, int64_t bytes) {
+  const int64_t step = options->chunks.tokens - options->chunks.overlap;
+  const int64_t more = options->chunks.tokens ? bytes / (step * CHUNK_BYTES_A_TOKEN) : 0;
+  return gate_weight(options, lines + more, bytes);
 }
 
 void flow_gate_correct(struct flow *flow, struct flow_block *work) {
@@ -85,10 +79,8 @@ void flow_gate_correct(struct flow *flow, struct flow_block *work) {
 }
 
 bool flow_gate_enter(struct flow *flow, struct flow_block *work, int64_t *waited) {
-  const struct flow_options *options = &flow->options;
-  const int64_t text = (int64_t)work->block.text_size;
-  const int64_t rows = options->chunks.tokens ? rows_expected(options, work->block.border.lines, text) : 0;
-  const size_t bytes = gate_weight(options, rows, text);
+  const size_t bytes =
+      gate_weight_expected(&flow->options, work->block.border.lines, (int64_t)work->block.text_size);
   pthread_mutex_lock(&flow->gate_lock);
   const int64_t start = clock_now();
   while (flow->gate_bytes > 0 && flow->gate_bytes + bytes > flow->gate_limit && !atomic_load(&flow->stopping))
@@ -163,7 +155,8 @@ static bool flow_init(struct flow *flow, struct error *error) {
    * tail. */
   flow->work_count = 2 * options->threads + 2;
   flow->work_keep = flow_block_keep(options->limits.bytes);
-  flow->gate_limit = (size_t)flow->work_count * gate_weight_usual(options);
+  flow->gate_limit =
+      (size_t)flow->work_count * gate_weight_expected(options, options->limits.lines, options->limits.bytes);
   lookahead_init(&flow->lookahead, flow->work_count);
   pthread_mutex_init(&flow->gate_lock, NULL);
   pthread_cond_init(&flow->gate_open, NULL);

@@ -85,7 +85,7 @@ void flow_block_clear(struct flow_block *work, size_t keep) {
 
 int64_t flow_block_documents(const struct flow_block *work, const int32_t *order, int64_t count) {
   int64_t documents = 0;
-  for (int64_t i = 0; i < count; i++) documents += work->row[order ? order[i] : i].begins_document;
+  for (int64_t i = 0; i < count; i++) documents += work->row[order[i]].begins_document;
   return documents;
 }
 

@@ -87,8 +87,7 @@ struct flow_block {
   int64_t vector_capacity;       /* capacity in rows */
 };
 
-/* The documents of some rows: those whose first row is among them. `order` [count] are numbers of rows; NULL:
- * the first `count` rows. */
+/* The documents of the rows with the numbers order [count]: those whose first row is among them. */
 int64_t flow_block_documents(const struct flow_block *work, const int32_t *order, int64_t count);
 
 void flow_block_free(struct flow_block *work);
