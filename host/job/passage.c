@@ -42,15 +42,19 @@ void passage_reader_close(struct passage_reader *reader) {
   free(reader);
 }
 
-/* Copies line `index` (from 0) of a part's file. A part is one block, so little text precedes the line. */
-static bool line_copy(const char *path, int64_t index, struct text *copy, struct error *error) {
-  struct line_reader *reader = line_reader_open(path, &(struct line_limits){.line = STORED_LINE_MAX}, error);
+/* Copies the line of row `row` in its part's file. A part is one block, so little text precedes the line. */
+static bool line_copy(const struct stored_run *run, enum folder folder, int64_t row, struct text *copy,
+                      struct error *error) {
+  const struct stored_part *part = &run->part[stored_run_part(run, row)];
+  const int64_t index = row - part->first_row;
+  struct line_reader *reader = stored_run_lines(run, folder, part, error);
   if (!reader) return false;
   struct line line = {0};
   enum line_result result = LINE_READ;
   for (int64_t i = 0; i <= index && result == LINE_READ; i++) result = line_reader_next(reader, &line, error);
   if (result == LINE_END)
-    error_set(error, ERROR_INPUT, "%s ends before its line %lld", path, (long long)index + 1);
+    error_set(error, ERROR_INPUT, "%s ends before its line %lld", line_reader_name(reader),
+              (long long)index + 1);
   if (result == LINE_READ) {
     text_clear(copy, (size_t)1 << 20);
     text_append(copy, line.text, (size_t)line.length);
@@ -60,20 +64,11 @@ static bool line_copy(const char *path, int64_t index, struct text *copy, struct
   return result == LINE_READ && !copy->failed;
 }
 
-static bool part_line(const struct passage_reader *reader, enum folder folder, int64_t row, struct text *copy,
-                      struct error *error) {
-  const struct stored_part *part = &reader->run->part[stored_run_part(reader->run, row)];
-  char *path = stored_run_path(reader->run, folder, 0, part, error);
-  const bool ok = path && line_copy(path, row - part->first_row, copy, error);
-  free(path);
-  return ok;
-}
-
 static bool id_read(struct passage_reader *reader, int64_t row, struct passage *passage,
                     struct error *error) {
   struct id_line parsed;
   struct text *line = &reader->id_line;
-  if (!part_line(reader, FOLDER_IDS, row, line, error)) return false;
+  if (!line_copy(reader->run, FOLDER_IDS, row, line, error)) return false;
   if (!id_line_parse(line->bytes, (int64_t)line->size, &parsed))
     return error_set(error, ERROR_INPUT, "%s/ids: the record of row %lld cannot be read", reader->run->out,
                      (long long)row);
@@ -96,7 +91,7 @@ static bool stored_text_read(struct passage_reader *reader, int64_t row, struct 
   struct document document;
   char reason[256];
   struct text *line = &reader->text_line;
-  if (!part_line(reader, FOLDER_TEXT, row, line, error)) return false;
+  if (!line_copy(reader->run, FOLDER_TEXT, row, line, error)) return false;
   if (document_parse(&stored_fields, line->bytes, (int64_t)line->size, &document, reason) != DOCUMENT_READ)
     return error_set(error, ERROR_INPUT, "%s/text: the text of row %lld cannot be read", reader->run->out,
                      (long long)row);
@@ -143,10 +138,7 @@ static bool text_is_blank(const struct span *text) {
 
 static bool part_empty(const struct stored_run *run, const struct stored_part *part, int64_t *empty,
                        int64_t *first, struct error *error) {
-  char *path = stored_run_path(run, FOLDER_TEXT, 0, part, error);
-  struct line_reader *reader =
-      path ? line_reader_open(path, &(struct line_limits){.line = STORED_LINE_MAX}, error) : NULL;
-  free(path);
+  struct line_reader *reader = stored_run_lines(run, FOLDER_TEXT, part, error);
   if (!reader) return false;
   struct line line;
   enum line_result result;

@@ -35,15 +35,6 @@ void row_walk_close(struct row_walk *walk) {
   free(walk);
 }
 
-static struct line_reader *lines_open(const struct row_walk *walk, enum folder folder,
-                                      const struct stored_part *part, struct error *error) {
-  char *path = stored_run_path(walk->run, folder, 0, part, error);
-  struct line_reader *reader =
-      path ? line_reader_open(path, &(struct line_limits){.line = STORED_LINE_MAX}, error) : NULL;
-  free(path);
-  return reader;
-}
-
 static bool hashes_open(struct row_walk *walk, const struct stored_part *part, struct error *error) {
   const size_t bytes = (size_t)part->rows * ROW_HASH_BYTES;
   char *path = stored_run_path(walk->run, FOLDER_HASHES, 0, part, error);
@@ -64,9 +55,10 @@ static bool part_open(struct row_walk *walk, int64_t number, struct error *error
   const struct run_settings *settings = &walk->run->manifest->identity.settings;
   if (walk->part == number) return true;
   part_close(walk);
-  if (!(walk->ids = lines_open(walk, FOLDER_IDS, part, error))) return false;
+  if (!(walk->ids = stored_run_lines(walk->run, FOLDER_IDS, part, error))) return false;
   if (walk->whole && !hashes_open(walk, part, error)) return false;
-  if (walk->whole && settings->keep_fields && !(walk->fields = lines_open(walk, FOLDER_FIELDS, part, error)))
+  if (walk->whole && settings->keep_fields &&
+      !(walk->fields = stored_run_lines(walk->run, FOLDER_FIELDS, part, error)))
     return false;
   walk->part = number;
   walk->next = part->first_row;
@@ -96,7 +88,7 @@ bool row_walk_to(struct row_walk *walk, int64_t row, struct walked_row *found, s
   for (; walk->next <= row; walk->next++)
     if (!line_take(walk->ids, &id, error) || (walk->fields && !line_take(walk->fields, &fields, error)))
       return false;
-  *found = (struct walked_row){.row = row, .fields = {fields.text, fields.length}};
+  *found = (struct walked_row){.fields = {fields.text, fields.length}};
   if (!id_line_parse(id.text, id.length, &found->id))
     return error_set(error, ERROR_INPUT, "%s, line %lld: not a record of a document's id",
                      line_reader_name(walk->ids), (long long)line_reader_number(walk->ids));

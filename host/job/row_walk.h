@@ -8,7 +8,6 @@
 
 /* One row. Strings are valid until the next row. */
 struct walked_row {
-  int64_t row; /* number in the run */
   struct id_line id;
   const unsigned char *hash; /* [ROW_HASH_BYTES]; NULL if not asked for */
   struct span fields;        /* the line of fields/; absent if the run keeps none, or not asked for */

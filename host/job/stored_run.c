@@ -78,6 +78,15 @@ char *stored_run_path(const struct stored_run *run, enum folder folder, int32_t 
   return path;
 }
 
+struct line_reader *stored_run_lines(const struct stored_run *run, enum folder folder,
+                                     const struct stored_part *part, struct error *error) {
+  char *path = stored_run_path(run, folder, 0, part, error);
+  struct line_reader *reader =
+      path ? line_reader_open(path, &(struct line_limits){.line = STORED_LINE_MAX}, error) : NULL;
+  free(path);
+  return reader;
+}
+
 int64_t stored_run_part(const struct stored_run *run, int64_t row) {
   int64_t low = 0, high = run->part_count - 1;
   while (low < high) {
@@ -137,9 +146,7 @@ static bool id_add(const struct stored_run *run, struct id_map *map, const struc
 
 static bool part_ids(const struct stored_run *run, const struct stored_part *part, struct id_map *map,
                      struct error *error) {
-  char *path = stored_run_path(run, FOLDER_IDS, 0, part, error);
-  struct line_reader *reader =
-      path ? line_reader_open(path, &(struct line_limits){.line = STORED_LINE_MAX}, error) : NULL;
+  struct line_reader *reader = stored_run_lines(run, FOLDER_IDS, part, error);
   bool ok = reader != NULL;
   int64_t rows = 0;
   struct line line;
@@ -147,17 +154,16 @@ static bool part_ids(const struct stored_run *run, const struct stored_part *par
   enum line_result result = LINE_END;
   while (ok && (result = line_reader_next(reader, &line, error)) == LINE_READ) {
     if (!id_line_parse(line.text, line.length, &parsed))
-      ok = error_set(error, ERROR_INPUT, "%s, line %lld: not a record of a document's id", path,
-                     (long long)rows + 1);
+      ok = error_set(error, ERROR_INPUT, "%s, line %lld: not a record of a document's id",
+                     line_reader_name(reader), (long long)rows + 1);
     ok = ok && (parsed.chunk > 0 || id_add(run, map, &parsed, error));
     rows++;
   }
   ok = ok && result == LINE_END;
   if (ok && rows != part->rows)
-    ok = error_set(error, ERROR_INPUT, "%s holds %lld ids: its run's manifest says %lld", path,
-                   (long long)rows, (long long)part->rows);
+    ok = error_set(error, ERROR_INPUT, "%s holds %lld ids: its run's manifest says %lld",
+                   line_reader_name(reader), (long long)rows, (long long)part->rows);
   line_reader_close(reader);
-  free(path);
   return ok;
 }
 

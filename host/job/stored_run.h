@@ -41,6 +41,10 @@ void stored_run_close(struct stored_run *run);
 char *stored_run_path(const struct stored_run *run, enum folder folder, int32_t width,
                       const struct stored_part *part, struct error *error);
 
+/* Opens a part's file of lines, in a folder other than vectors/ and hashes/. NULL on error. */
+struct line_reader *stored_run_lines(const struct stored_run *run, enum folder folder,
+                                     const struct stored_part *part, struct error *error);
+
 /* Index of the part that holds a row. */
 int64_t stored_run_part(const struct stored_run *run, int64_t row);
 

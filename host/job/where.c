@@ -1,7 +1,5 @@
 #include "host/job/where.h"
 
-#include <stdlib.h>
-
 #include "io/field_condition.h"
 
 struct where {
@@ -31,9 +29,7 @@ static bool conditions_parse(struct where *where, const char *const *condition, 
 
 static bool part_read(const struct where *where, const struct stored_part *part, struct row_filter *filter,
                       struct error *error) {
-  char *path = stored_run_path(where->run, FOLDER_FIELDS, 0, part, error);
-  struct line_reader *reader =
-      path ? line_reader_open(path, &(struct line_limits){.line = STORED_LINE_MAX}, error) : NULL;
+  struct line_reader *reader = stored_run_lines(where->run, FOLDER_FIELDS, part, error);
   bool ok = reader != NULL;
   int64_t rows = 0;
   struct line line;
@@ -41,16 +37,16 @@ static bool part_read(const struct where *where, const struct stored_part *part,
   for (; ok && (result = line_reader_next(reader, &line, error)) == LINE_READ; rows++) {
     bool hold;
     if (!field_conditions_hold(where->condition, where->count, line.text, line.length, &hold))
-      ok = error_set(error, ERROR_INPUT, "%s, line %lld: not a document's fields", path, (long long)rows + 1);
+      ok = error_set(error, ERROR_INPUT, "%s, line %lld: not a document's fields", line_reader_name(reader),
+                     (long long)rows + 1);
     else if (hold && rows < part->rows)
       row_filter_add(filter, part->first_row + rows);
   }
   ok = ok && result == LINE_END;
   if (ok && rows != part->rows)
-    ok = error_set(error, ERROR_INPUT, "%s holds the fields of %lld rows: its run's manifest says %lld", path,
-                   (long long)rows, (long long)part->rows);
+    ok = error_set(error, ERROR_INPUT, "%s holds the fields of %lld rows: its run's manifest says %lld",
+                   line_reader_name(reader), (long long)rows, (long long)part->rows);
   line_reader_close(reader);
-  free(path);
   return ok;
 }
 
