@@ -113,6 +113,16 @@ static bool rejects_equal(const char *stored, size_t stored_length, const char *
                      (size_t)(new + new_length - new_line));
 }
 
+/* The place of one of the part's files, allocated; `path` is what findings name, from OUT on. NULL if memory
+ * is short. `width` is for vectors. */
+static char *file_place(const struct comparing *this, enum folder folder, int32_t width,
+                        char path[PART_PATH_MAX], struct error *error) {
+  part_path_format(path, folder, width, this->record->border.shard, this->record->border.index);
+  char *whole = file_join(this->comparison->out, path);
+  if (!whole) error_set_memory(error, PART_PATH_MAX, "a path");
+  return whole;
+}
+
 /* Reports a file that cannot be read; the plain verification names its damage. False if memory ran out. */
 static bool file_unread(const struct comparing *this, const char *path, const struct error *error) {
   if (error->code == ERROR_MEMORY) return false;
@@ -158,10 +168,8 @@ static enum line_result lines_walk(const struct comparing *this, enum folder fol
 static bool lines_compare(const struct comparing *this, enum folder folder, const struct text *expected,
                           line_equal_fn *equal, struct error *error) {
   char path[PART_PATH_MAX];
-  const struct block_border *border = &this->record->border;
-  part_path_format(path, folder, 0, border->shard, border->index);
-  char *whole = file_join(this->comparison->out, path);
-  if (!whole) return error_set_memory(error, PART_PATH_MAX, "a path");
+  char *whole = file_place(this, folder, 0, path, error);
+  if (!whole) return false;
   struct line_reader *reader = line_reader_open(whole, &(struct line_limits){.line = STORED_LINE_MAX}, error);
   const bool read = reader && lines_walk(this, folder, path, reader, expected, equal, error) != LINE_FAILED;
   line_reader_close(reader);
@@ -247,11 +255,9 @@ static bool rows_walk(const struct comparing *this, int32_t w, struct npy_zst_re
 
 static bool vectors_compare(const struct comparing *this, int32_t w, struct error *error) {
   char path[PART_PATH_MAX];
-  const struct block_border *border = &this->record->border;
   struct row_differences differences = {0};
-  part_path_format(path, FOLDER_VECTORS, this->comparison->options->widths[w], border->shard, border->index);
-  char *whole = file_join(this->comparison->out, path);
-  if (!whole) return error_set_memory(error, PART_PATH_MAX, "a path");
+  char *whole = file_place(this, FOLDER_VECTORS, this->comparison->options->widths[w], path, error);
+  if (!whole) return false;
   struct npy_zst_reader *reader = npy_zst_reader_open(whole, error);
   const bool read = reader && rows_walk(this, w, reader, &differences, error);
   npy_zst_reader_close(reader);
@@ -287,10 +293,8 @@ static bool hashes_walk(const struct comparing *this, const char *path, struct n
 
 static bool hashes_compare(const struct comparing *this, struct error *error) {
   char path[PART_PATH_MAX];
-  const struct block_border *border = &this->record->border;
-  part_path_format(path, FOLDER_HASHES, 0, border->shard, border->index);
-  char *whole = file_join(this->comparison->out, path);
-  if (!whole) return error_set_memory(error, PART_PATH_MAX, "a path");
+  char *whole = file_place(this, FOLDER_HASHES, 0, path, error);
+  if (!whole) return false;
   struct npy_zst_reader *reader = npy_zst_reader_open_bytes(whole, error);
   const bool read = reader && hashes_walk(this, path, reader, error);
   npy_zst_reader_close(reader);
