@@ -5,6 +5,7 @@
 
 #include "io/json_scan.h"
 #include "io/kept_values.h"
+#include "io/text.h"
 
 enum { FIELD_TEXT, FIELD_TITLE, FIELD_ID, FIELDS };
 
@@ -18,11 +19,7 @@ struct wanted_field {
  * UTF-8. */
 static enum document_result reject(char reason[256], const char *before, const char *name,
                                    const char *after) {
-  size_t shown = strnlen(name, 161);
-  if (shown > 160) {
-    shown = 160;
-    while (shown > 0 && ((unsigned char)name[shown] & 0xc0) == 0x80) shown--;
-  }
+  const size_t shown = text_cut(name, strlen(name), 160);
   snprintf(reason, 256, "%sfield \"%.*s\"%s", before, (int)shown, name, after);
   return DOCUMENT_REJECTED;
 }

@@ -54,9 +54,7 @@ static const char *value_problem(const struct json_value *value, struct json_sca
 }
 
 static bool field_reject(const char *path, const char *problem, char reason[256]) {
-  size_t shown = strnlen(path, SHOWN + 1);
-  if (shown > SHOWN)
-    for (shown = SHOWN; shown > 0 && ((unsigned char)path[shown] & 0xc0) == 0x80;) shown--;
+  const size_t shown = text_cut(path, strlen(path), SHOWN);
   snprintf(reason, 256, "field \"%.*s\"%s", (int)shown, path, problem);
   return false;
 }

@@ -94,3 +94,9 @@ int64_t text_characters(const char *bytes, int64_t size) {
   for (int64_t i = 0; i < size; i++) characters += (bytes[i] & 0xc0) != 0x80;
   return characters;
 }
+
+size_t text_cut(const char *bytes, size_t size, size_t most) {
+  size_t cut = size < most ? size : most;
+  while (cut > 0 && cut < size && (bytes[cut] & 0xc0) == 0x80) cut--; /* in the middle of a character */
+  return cut;
+}

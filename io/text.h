@@ -29,6 +29,9 @@ void text_free(struct text *text);
 /* Number of Unicode code points in valid UTF-8, as Python's len() counts. */
 int64_t text_characters(const char *bytes, int64_t size);
 
+/* How many of the `size` bytes of valid UTF-8 to show: at most `most`, and whole characters. */
+size_t text_cut(const char *bytes, size_t size, size_t most);
+
 /* The byte order mark that may open a text, U+FEFF in UTF-8. Gives the mark's length if `bytes` begin with
  * it, else 0. */
 #define TEXT_MARK_BYTES 3

@@ -7,6 +7,7 @@
 
 #include "host/job/row_walk.h"
 #include "io/record_sort.h"
+#include "io/text.h"
 
 #define SORT_MEMORY ((size_t)64 << 20)
 #define REPEATS_NAMED 10 /* ids that an error names */
@@ -182,8 +183,7 @@ static bool repeats_check(const struct diff *diff, enum side side, struct error 
   for (int64_t i = 0; ok && i < named; i++) {
     struct walked_row found;
     if (!(ok = row_walk_to(walk, diff->repeated[side][i], &found, error))) break;
-    int length = found.id.id_length < 40 ? (int)found.id.id_length : 40;
-    while (length > 0 && length < found.id.id_length && (found.id.id[length] & 0xc0) == 0x80) length--;
+    const int length = (int)text_cut(found.id.id, (size_t)found.id.id_length, 40);
     used +=
         (size_t)snprintf(names + used, sizeof names - used, "%s\"%.*s\"", i ? ", " : "", length, found.id.id);
   }

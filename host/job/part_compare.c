@@ -13,6 +13,7 @@
 #include "io/run/id_line.h"
 #include "io/run/layout.h"
 #include "io/run/row_hash.h"
+#include "io/text.h"
 
 #define PIECE_BYTES ((int64_t)128 << 10) /* vectors read at a time */
 #define HASHES_AT_ONCE 512
@@ -42,11 +43,9 @@ static void compare_report(const struct comparing *this, enum finding_kind kind,
                            &(struct finding){kind, repair, path, detail, border->shard, border->index});
 }
 
-/* Bytes of the text that a finding shows: at most SHOWN, and whole characters. */
+/* Bytes of the text that a finding shows. */
 static int shown(const char *text, size_t size) {
-  size_t length = size < SHOWN ? size : SHOWN;
-  while (length < size && length > 0 && (text[length] & 0xc0) == 0x80) length--;
-  return (int)length;
+  return (int)text_cut(text, size, SHOWN);
 }
 
 /* Lines of a text in memory. */

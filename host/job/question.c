@@ -145,8 +145,7 @@ static bool question_tokenize(struct question_encoder *question, const char *ask
 /* Adds the question to the error, shortened to whole characters. */
 static bool question_blame(const char *asked, struct error *error) {
   const size_t length = strlen(asked);
-  size_t shown = length < QUESTION_SHOWN ? length : QUESTION_SHOWN;
-  while (shown < length && (asked[shown] & 0xc0) == 0x80) shown--; /* in the middle of a character */
+  const size_t shown = text_cut(asked, length, QUESTION_SHOWN);
   return error_prefix(error, "the question \"%.*s%s\"", (int)shown, asked, shown < length ? "…" : "");
 }
 

@@ -73,6 +73,31 @@ static void clear_keeps_a_small_buffer_and_gives_a_large_one_back(void **state) 
   assert_null(text.bytes);
 }
 
+static void a_cut_text_ends_after_a_whole_character(void **state) {
+  (void)state;
+  const char text[] = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x8e\x89z"; /* a, é, €, a picture, z */
+  static const size_t cut[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11, 11, 11};
+  for (size_t most = 0; most < sizeof cut / sizeof *cut; most++)
+    assert_int_equal(text_cut(text, sizeof text - 1, most), cut[most]);
+  assert_int_equal(text_cut(text, 10, 10), 10); /* the text's end, though z would follow */
+  assert_int_equal(text_cut("", 0, 5), 0);
+}
+
+static void a_cut_text_reads_no_byte_past_its_end(void **state) {
+  (void)state;
+  char *text = malloc(2);
+  assert_non_null(text);
+  memcpy(text, "\xc3\xa9", 2);
+  for (size_t most = 2; most < 5; most++) assert_int_equal(text_cut(text, 2, most), 2);
+  assert_int_equal(text_cut(text, 2, 1), 0);
+  free(text);
+}
+
+static void a_cut_stays_in_bytes_that_begin_no_character(void **state) {
+  (void)state;
+  assert_int_equal(text_cut("\x80\x80\x80\x80", 4, 3), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(json_string_reads_back_as_it_was),
@@ -80,6 +105,9 @@ int main(void) {
       cmocka_unit_test(integers_are_written_to_the_last_digit),
       cmocka_unit_test(text_grows_without_losing_bytes),
       cmocka_unit_test(clear_keeps_a_small_buffer_and_gives_a_large_one_back),
+      cmocka_unit_test(a_cut_text_ends_after_a_whole_character),
+      cmocka_unit_test(a_cut_text_reads_no_byte_past_its_end),
+      cmocka_unit_test(a_cut_stays_in_bytes_that_begin_no_character),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
