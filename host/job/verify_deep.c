@@ -11,6 +11,7 @@
 #include "host/job/settings.h"
 #include "host/model/identity.h"
 #include "host/model/place.h"
+#include "io/random.h"
 #include "io/run/layout.h"
 #include "io/run/manifest.h"
 #include "io/run/record_list.h"
@@ -163,14 +164,6 @@ void verify_deep_close(struct verify_deep *deep) {
 
 const char *verify_deep_encoder(const struct verify_deep *deep) {
   return deep->encoder->info.description;
-}
-
-/* SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): the same numbers on every machine. */
-static uint64_t random_next(uint64_t *state) {
-  uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-  z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-  z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-  return z ^ (z >> 31);
 }
 
 /* Keeps `count` of the parts, in their order: selection sampling (Knuth, The Art of Computer Programming

@@ -4,16 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/random.h"
+
 struct compare_options compare_defaults(void) {
   return (struct compare_options){COMPARE_RESAMPLES, COMPARE_SEED, COMPARE_LEVEL};
-}
-
-/* SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): the same numbers on every machine. */
-static uint64_t random_next(uint64_t *state) {
-  uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-  z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-  z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-  return z ^ (z >> 31);
 }
 
 /* A number in 0 … limit - 1, limit below 2³². All are equally likely up to 1 part in 2³² / limit. */
