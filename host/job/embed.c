@@ -30,18 +30,6 @@ static void say_space(const struct embedding *run) {
     notice(run->callbacks, run->ranks, "%s", sentence);
 }
 
-/* Bytes of all shard files, or -1 if one is standard input. */
-static int64_t total_source_bytes(const struct run_log *log) {
-  int32_t count;
-  int64_t bytes = 0;
-  const struct shard *shards = run_log_shards(log, &count);
-  for (int32_t s = 0; s < count; s++) {
-    if (shards[s].size < 0) return -1;
-    bytes += shards[s].size;
-  }
-  return bytes;
-}
-
 struct damage_report {
   struct embedding *run;
   int32_t count;
@@ -119,13 +107,15 @@ static bool embedding_work(struct embedding *run, struct error *error) {
                         .grace = grace * INT64_C(1000000000)};
   struct outcome outcome = {0};
   struct error failure;
+  int32_t shard_count;
+  const struct shard *shards = run_log_shards(run->log, &shard_count);
   const bool speaks = run->report->speaks;
   const bool resumed = speaks && run_log_resumed(run->log);
   const bool was_complete = resumed && run_log_complete(run->log);
   if (resumed && !was_complete) say_found(run, false);
   if (speaks && !was_complete) say_space(run);
   run->report->status.encoder = run->encoder->info.description;
-  run->report->status.source_bytes_total = total_source_bytes(run->log);
+  run->report->status.source_bytes_total = shards_bytes(shards, shard_count);
   if (!embedding_flow(run, &watch, &failure, error)) return false;
   if (speaks) embedding_judge(run, &outcome);
   /* Not earlier: until now, standard input could differ from the embedded input. */

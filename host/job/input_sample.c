@@ -52,9 +52,7 @@ static bool sample_plan(struct input_sample *sample, struct error *error) {
 /* All lines. */
 static void sample_plan_all(struct input_sample *sample) {
   const struct input_sample_options *options = &sample->options;
-  sample->extent = (struct input_extent){.all = true};
-  for (int32_t s = 0; s < options->count && sample->extent.total >= 0; s++)
-    sample->extent.total = options->shards[s].size < 0 ? -1 : sample->extent.total + options->shards[s].size;
+  sample->extent = (struct input_extent){.all = true, .total = shards_bytes(options->shards, options->count)};
 }
 
 struct input_sample *input_sample_open(const struct input_sample_options *options, struct error *error) {

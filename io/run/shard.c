@@ -82,6 +82,15 @@ bool shard_is_plain(const struct shard *shard) {
   return plain;
 }
 
+int64_t shards_bytes(const struct shard *shards, int32_t count) {
+  int64_t bytes = 0;
+  for (int32_t s = 0; s < count; s++) {
+    if (shards[s].size < 0) return -1;
+    bytes += shards[s].size;
+  }
+  return bytes;
+}
+
 void shard_list_free(struct shard_list *list) {
   for (int32_t i = 0; i < list->count; i++) free(list->shard[i].path);
   free(list->shard);

@@ -19,6 +19,9 @@ bool shard_examine(struct shard *shard, struct error *error);
  * if it is missing, or its size has changed, its name decides. */
 bool shard_is_plain(const struct shard *shard);
 
+/* Bytes of all shard files, or -1 if one is standard input. */
+int64_t shards_bytes(const struct shard *shards, int32_t count);
+
 struct shard_list {
   struct shard *shard; /* [count], the paths owned */
   int32_t count;
