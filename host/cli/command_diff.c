@@ -40,7 +40,7 @@ static bool print_change(void *context, const struct diff_change *change, struct
   text_append_string(line, place);
   if (line->failed) return error_set_memory(error, (size_t)change->id_length, "a line");
   return fwrite(line->bytes, 1, line->size, stdout) == line->size ||
-         error_set(error, ERROR_IO, "the changes are not all written");
+         error_set(error, ERROR_IO, "the changes could not be written to standard output");
 }
 
 static void print_warnings(const struct diff_report *report, const char *new) {

@@ -159,7 +159,7 @@ static bool slots_run(struct slot_rate *slots, struct measuring *shared, struct 
   for (; ok && started < count; started++) {
     slots[started] = (struct slot_rate){.shared = shared, .slot = started};
     ok = pthread_create(&slots[started].thread, NULL, slot_run, &slots[started]) == 0;
-    if (!ok) error_set(error, ERROR_MEMORY, "cannot start a thread for the encoder");
+    if (!ok) error_set(error, ERROR_MEMORY, "cannot start a thread for the encoder: pass fewer --threads");
     if (!ok) break;
   }
   for (int32_t s = 0; s < started; s++) {
