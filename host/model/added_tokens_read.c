@@ -76,6 +76,27 @@ bool special_names_read(const struct added_files *files, struct special_names *n
   return true;
 }
 
+static int32_t piece_find(const struct tokenizer_source *source, const char *piece, size_t length) {
+  return source->kind->find(source, piece, length);
+}
+
+static bool special_find(const struct added_files *files, const struct tokenizer_source *source,
+                         const struct special_names *names, enum special_token token, int32_t *id,
+                         struct error *error) {
+  const char *name = names->name[token];
+  *id = piece_find(source, name, strlen(name));
+  return *id >= 0 || error_set(error, ERROR_UNSUPPORTED,
+                               "%s: the %s \"%s\" is not in the vocabulary; expected one of its pieces",
+                               files->folder, special_token_key(token), name);
+}
+
+bool special_around(const struct added_files *files, struct tokenizer_source *source, struct error *error) {
+  struct special_names names;
+  return special_names_read(files, &names, error) &&
+         special_find(files, source, &names, SPECIAL_CLS, &source->first, error) &&
+         special_find(files, source, &names, SPECIAL_SEPARATOR, &source->last, error);
+}
+
 static int id_compare(const void *a, const void *b) {
   const struct added_token *one = a, *other = b;
   return (one->id > other->id) - (one->id < other->id);
@@ -118,10 +139,6 @@ static bool special_put(struct added_tokens *tokens, const struct config_file *f
   if (!added_token_read(file, key, value, true, &token, error)) return false;
   token.special = true;
   return added_tokens_find(tokens, token.content, token.length) || added_tokens_put(tokens, &token, error);
-}
-
-static int32_t piece_find(const struct tokenizer_source *source, const char *piece, size_t length) {
-  return source->kind->find(source, piece, length);
 }
 
 static bool is_own_token(const char *key, const json_t *value) {

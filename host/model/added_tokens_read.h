@@ -29,6 +29,10 @@ struct special_names {
 };
 bool special_names_read(const struct added_files *files, struct special_names *names, struct error *error);
 
+/* Sets source->first and source->last to the cls_token and the sep_token that the class puts around a text.
+ * The vocabulary must be there. */
+bool special_around(const struct added_files *files, struct tokenizer_source *source, struct error *error);
+
 /* Finds the same added tokens as transformers and gives them the same ids: a token in the vocabulary keeps
  * its id, any other token gets the next id after the vocabulary. A token is refused if a file in the folder
  * gives another id. source->digest then covers the added tokens. */

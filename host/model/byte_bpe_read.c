@@ -83,23 +83,10 @@ bool byte_merge_put_line(struct tokenizer_source *source, const char *line, size
   return byte_merge_put(source, line, left, space + 1, length - left - 1, error);
 }
 
-static bool special_find(const struct added_files *files, const struct tokenizer_source *source,
-                         const struct special_names *names, enum special_token token, int32_t *id,
-                         struct error *error) {
-  const char *name = names->name[token];
-  *id = byte_bpe_find(source->byte_bpe, name, strlen(name));
-  return *id >= 0 || error_set(error, ERROR_UNSUPPORTED,
-                               "%s: the %s \"%s\" is not in the vocabulary; expected one of its pieces",
-                               files->folder, special_token_key(token), name);
-}
-
 bool byte_class_settings(const struct added_files *files, struct tokenizer_source *source,
                          struct error *error) {
-  struct special_names names;
   source->prefix_space = source->whole_words = false;
-  return special_names_read(files, &names, error) &&
-         special_find(files, source, &names, SPECIAL_CLS, &source->first, error) &&
-         special_find(files, source, &names, SPECIAL_SEPARATOR, &source->last, error) &&
+  return special_around(files, source, error) &&
          config_flag(&files->config, "add_prefix_space", &source->prefix_space, error);
 }
 

@@ -152,7 +152,7 @@ static bool processor_read(const struct json_reader *reader, struct error *error
 static bool around_check(const struct json_reader *reader, struct error *error) {
   struct tokenizer_source *source = reader->source;
   const int32_t first = source->first, last = source->last;
-  return wordpiece_source_around(source, reader->files, error) &&
+  return special_around(reader->files, source, error) &&
          ((source->first == first && source->last == last) ||
           reader_refuse(reader, "post_processor", config_member(&reader->file, "post_processor"),
                         "the cls_token and the sep_token that the tokenizer's class takes", error));

@@ -60,11 +60,10 @@ static bool lines_read(const struct added_files *files, const char *path, const 
     line = stop + 1;
   }
   const int32_t count = (int32_t)lines;
-  const bool done = wordpiece_source_class(files, &settings, error) &&
-                    ((wordpiece_source_fill(source, pieces, count, &settings, error) &&
-                      wordpiece_source_around(source, files, error)) ||
-                     error_prefix(error, "%s", path)) &&
-                    wordpiece_source_seal(source, pieces, count, &settings, error);
+  const bool done =
+      wordpiece_source_class(files, &settings, error) &&
+      (wordpiece_source_fill(source, pieces, count, &settings, error) || error_prefix(error, "%s", path)) &&
+      special_around(files, source, error) && wordpiece_source_seal(source, pieces, count, &settings, error);
   free(pieces);
   return done;
 }

@@ -22,24 +22,6 @@ bool wordpiece_source_class(const struct added_files *files, struct wordpiece_se
   return true;
 }
 
-static bool token_find(const struct tokenizer_source *source, const char *name, int32_t *id,
-                       struct error *error) {
-  *id = wordpiece_find(source->wordpiece, name, strlen(name));
-  return *id >= 0 ||
-         error_set(error, ERROR_UNSUPPORTED,
-                   "the vocabulary has no \"%s\"; expected the tokens around a text and the one of "
-                   "unknown words to be pieces",
-                   name);
-}
-
-bool wordpiece_source_around(struct tokenizer_source *source, const struct added_files *files,
-                             struct error *error) {
-  struct special_names names;
-  return special_names_read(files, &names, error) &&
-         (token_find(source, names.name[SPECIAL_CLS], &source->first, error) &&
-          token_find(source, names.name[SPECIAL_SEPARATOR], &source->last, error));
-}
-
 bool wordpiece_source_seal(struct tokenizer_source *source, const struct wordpiece_piece *pieces,
                            int32_t count, const struct wordpiece_settings *settings, struct error *error) {
   XXH3_state_t *hash = XXH3_createState();
@@ -92,5 +74,9 @@ bool wordpiece_source_fill(struct tokenizer_source *source, const struct wordpie
   wordpiece_prefix(wordpiece, settings->prefix, strlen(settings->prefix));
   wordpiece->longest = settings->longest;
   wordpiece->normal = settings->normal;
-  return token_find(source, settings->unknown, &wordpiece->unknown, error);
+  wordpiece->unknown = wordpiece_find(wordpiece, settings->unknown, strlen(settings->unknown));
+  return wordpiece->unknown >= 0 ||
+         error_set(error, ERROR_UNSUPPORTED,
+                   "the vocabulary has no \"%s\"; expected the token of unknown words to be a piece",
+                   settings->unknown);
 }

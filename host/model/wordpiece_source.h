@@ -30,10 +30,6 @@ struct wordpiece_piece {
 bool wordpiece_source_fill(struct tokenizer_source *source, const struct wordpiece_piece *pieces,
                            int32_t count, const struct wordpiece_settings *settings, struct error *error);
 
-/* Sets source->first and source->last to what the class puts around a text. */
-bool wordpiece_source_around(struct tokenizer_source *source, const struct added_files *files,
-                             struct error *error);
-
 /* Makes the digest of all this: of everything that decides the ids, except the added tokens. */
 bool wordpiece_source_seal(struct tokenizer_source *source, const struct wordpiece_piece *pieces,
                            int32_t count, const struct wordpiece_settings *settings, struct error *error);

@@ -281,7 +281,8 @@ static void other_settings_are_refused_by_name(void **state) {
       {"tokenizer_config.json", "{\"do_lower_case\": 1}", ERROR_INPUT, "\"do_lower_case\" is 1"},
       {"tokenizer_config.json", "{\"unk_token\": \"[MASK]\"}", ERROR_UNSUPPORTED, "\"model.unk_token\""},
       {"tokenizer_config.json", "{\"cls_token\": \"[MASK]\"}", ERROR_UNSUPPORTED, "the cls_token and"},
-      {"tokenizer_config.json", "{\"sep_token\": \"none\"}", ERROR_UNSUPPORTED, "has no \"none\""},
+      {"tokenizer_config.json", "{\"sep_token\": \"none\"}", ERROR_UNSUPPORTED,
+       "the sep_token \"none\" is not in"},
       {"tokenizer.json", "{\"model\": {\"type\": \"WordLevel\", \"vocab\": {}}}", ERROR_UNSUPPORTED,
        "\"model.type\" is \"WordLevel\"; expected \"WordPiece\""},
       {"tokenizer.json", "{\"normalizer\": null}", ERROR_UNSUPPORTED, "\"normalizer\" is missing"},
@@ -351,8 +352,8 @@ static void vocab_txt_without_its_tokens_is_refused(void **state) {
     const char *part;
   } cases[] = {
       {"", ERROR_UNSUPPORTED, "vocab.txt: the vocabulary has no \"[UNK]\""},
-      {"[UNK]\na\n", ERROR_UNSUPPORTED, "has no \"[CLS]\""},
-      {"[UNK]\n[CLS]\n", ERROR_UNSUPPORTED, "has no \"[SEP]\""},
+      {"[UNK]\na\n", ERROR_UNSUPPORTED, "the cls_token \"[CLS]\" is not in the vocabulary"},
+      {"[UNK]\n[CLS]\n", ERROR_UNSUPPORTED, "the sep_token \"[SEP]\" is not in the vocabulary"},
       {"[UNK]\n\xff\n", ERROR_INPUT, "vocab.txt: line 2 is not UTF-8"},
       {"[UNK]\n\xe4\xb8", ERROR_INPUT, "vocab.txt: line 2 is not UTF-8"},
   };
@@ -370,6 +371,24 @@ static void vocab_txt_without_its_tokens_is_refused(void **state) {
     folder_put(folder, "vocab.txt", cases[i].vocab);
     assert_null(tokenizer_open(folder, &error));
     assert_error(&error, cases[i].code, cases[i].part);
+    folder_remove(folder);
+  }
+}
+
+/* The token's name is from tokenizer_config.json, so the sentence names the folder and not vocab.txt. */
+static void token_around_a_text_that_is_no_piece_is_refused_with_folder_and_key(void **state) {
+  (void)state;
+  for (int json = 0; json < 2; json++) {
+    char *folder = folder_make(), sentence[512];
+    struct error error = {0};
+    if (json) json_make(folder, "BertTokenizer");
+    if (!json) vocab_make(folder);
+    folder_change(folder, "tokenizer_config.json", "{\"cls_token\": \"none\"}");
+    snprintf(sentence, sizeof sentence,
+             "%s: the cls_token \"none\" is not in the vocabulary; expected one of its pieces", folder);
+    assert_null(tokenizer_open(folder, &error));
+    assert_int_equal(error.code, ERROR_UNSUPPORTED);
+    assert_string_equal(error.message, sentence);
     folder_remove(folder);
   }
 }
@@ -435,6 +454,7 @@ int main(void) {
       cmocka_unit_test(long_words_are_kept_in_part),
       cmocka_unit_test(other_settings_are_refused_by_name),
       cmocka_unit_test(vocab_txt_without_its_tokens_is_refused),
+      cmocka_unit_test(token_around_a_text_that_is_no_piece_is_refused_with_folder_and_key),
       cmocka_unit_test(model_without_a_type_is_known_by_its_members),
       cmocka_unit_test(damaged_files_do_no_harm),
   };
