@@ -132,25 +132,16 @@ static const struct added_pattern *pattern_longest(const struct added_set *set, 
   return longest;
 }
 
-/* The character that ends at `at`; there must be one. */
-static uint32_t character_before(const char *text, size_t at, size_t *size) {
-  size_t start = at - 1;
-  while (start > 0 && at - start < UTF8_BYTES_MAX && ((unsigned char)text[start] & 0xc0) == 0x80) start--;
-  *size = at - start;
-  size_t read;
-  return utf8_read(text + start, text + at, &read);
-}
-
 static bool is_single_word(const struct added_search *search, size_t start, size_t stop) {
   size_t size;
-  if (start > 0 && character_is_word(character_before(search->text, start, &size))) return false;
+  if (start > 0 && character_is_word(utf8_read_before(search->text, start, &size))) return false;
   const char *const end = search->text + search->length;
   return stop == search->length || !character_is_word(utf8_read(search->text + stop, end, &size));
 }
 
 static size_t spaces_before(const struct added_search *search, size_t start) {
   size_t size;
-  while (start > search->done && character_is_space(character_before(search->text, start, &size)))
+  while (start > search->done && character_is_space(utf8_read_before(search->text, start, &size)))
     start -= size;
   return start;
 }

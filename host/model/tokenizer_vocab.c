@@ -5,6 +5,7 @@
 #include <utf8proc.h>
 
 #include "host/model/characters.h"
+#include "host/model/utf8.h"
 #include "host/model/wordpiece_source.h"
 #include "io/file.h"
 
@@ -27,14 +28,8 @@ static bool utf8_check(const char *path, const char *bytes, size_t size, struct 
 
 /* Without the white space at its end. */
 static size_t line_trim(const char *line, size_t length) {
-  while (length > 0) {
-    size_t start = length - 1;
-    while (start > 0 && (line[start] & 0xc0) == 0x80) start--;
-    utf8proc_int32_t code_point;
-    utf8proc_iterate((const utf8proc_uint8_t *)line + start, (utf8proc_ssize_t)(length - start), &code_point);
-    if (!character_is_space((uint32_t)code_point)) break;
-    length = start;
-  }
+  size_t size;
+  while (length > 0 && character_is_space(utf8_read_before(line, length, &size))) length -= size;
   return length;
 }
 

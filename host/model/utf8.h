@@ -28,6 +28,15 @@ static inline uint32_t utf8_read(const char *at, const char *end, size_t *size) 
   return code_point < 0x110000 ? code_point : UTF8_REPLACEMENT;
 }
 
+/* The character that ends at `at`; there must be one. *size is its length in bytes. */
+static inline uint32_t utf8_read_before(const char *text, size_t at, size_t *size) {
+  size_t start = at - 1;
+  while (start > 0 && at - start < UTF8_BYTES_MAX && ((unsigned char)text[start] & 0xc0) == 0x80) start--;
+  *size = at - start;
+  size_t read;
+  return utf8_read(text + start, text + at, &read);
+}
+
 /* Returns the number of bytes. */
 static inline size_t utf8_write(uint32_t code_point, char bytes[UTF8_BYTES_MAX]) {
   static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
