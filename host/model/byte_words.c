@@ -73,8 +73,8 @@ bool byte_word_next(struct word_reader *reader, struct word *word) {
   *word = (struct word){.bytes = at, .spaced = reader->spaced};
   if (!reader->whole)
     stop = word_end(reader, limit, &word->blank);
-  else
-    while (stop < end && stop > at + 1 && ((unsigned char)*stop & 0xc0) == 0x80) stop--;
+  else if (stop < end)
+    stop = at + utf8_start(at, 1, WORD_BYTES_MAX);
   word->length = (size_t)(stop - at);
   reader->at = stop;
   reader->spaced = false;

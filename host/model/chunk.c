@@ -90,9 +90,7 @@ static bool window_take(struct chunker *chunker, int64_t start, int64_t size, st
 
 /* The character border at `at`, or before. */
 static int64_t character_before(const char *text, int64_t length, int64_t at) {
-  if (at >= length) return length;
-  while (at > 0 && (text[at] & 0xc0) == 0x80) at--;
-  return at;
+  return at < length ? (int64_t)utf8_start(text, 0, (size_t)at) : length;
 }
 
 static int64_t character_after(const char *text, int64_t length, int64_t at) {

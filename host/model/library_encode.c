@@ -5,6 +5,7 @@
 
 #include "host/model/spm_write.h"
 #include "host/model/tokenizer_kind.h"
+#include "host/model/utf8.h"
 #include "io/file.h"
 
 /* The first part of a text that the library reads. Running text has 3 to 5 bytes a token, Devanagari and Thai
@@ -51,14 +52,13 @@ bool library_open(const char *folder, struct tokenizer *tokenizer, struct error 
  * without spaces is cut as our own words are. */
 static size_t word_end(const struct tokenizer *tokenizer, const char *text, size_t length, size_t least) {
   if (least >= length) return length;
-  while (least > 0 && ((unsigned char)text[least] & 0xc0) == 0x80) least--;
+  least = utf8_start(text, 0, least);
   const size_t left = length - least, look = left < WORD_BYTES_MAX ? left : WORD_BYTES_MAX;
   const struct tokenizer_kind *kind = tokenizer->source.kind;
   struct word_reader reader = kind->words(tokenizer, text + least, text + least + look);
   struct word word;
   size_t end = kind->word_next(&reader, &word) ? (size_t)(word.bytes + word.length - text) : least + look;
-  while (end < length && end > least && ((unsigned char)text[end] & 0xc0) == 0x80) end--;
-  return end;
+  return end < length ? utf8_start(text, least, end) : end;
 }
 
 /* The end of a stretch that the library reads at once: a run of WORD_BYTES_MAX bytes without a space ends it,
@@ -72,9 +72,7 @@ static size_t stretch_end(const char *text, size_t at, size_t end) {
     } else if (look == left) {
       return end;
     } else {
-      size_t stop = at + look;
-      while (stop > at + 1 && ((unsigned char)text[stop] & 0xc0) == 0x80) stop--;
-      return stop;
+      return utf8_start(text, at + 1, at + look);
     }
   }
 }

@@ -3,6 +3,7 @@
 
 #include "host/model/library_encode.h"
 #include "host/model/tokenizer_kind.h"
+#include "host/model/utf8.h"
 #include "host/model/word_cache.h"
 
 struct token_encoder {
@@ -91,8 +92,7 @@ static bool word_keep_part(struct token_encoder *encoder, const struct word *wor
                            struct output *output, struct error *error) {
   size_t fits = 0, beyond = word->length;
   for (;;) {
-    size_t middle = fits + (beyond - fits) / 2;
-    while (middle > fits && (word->bytes[middle] & 0xc0) == 0x80) middle--;
+    size_t middle = utf8_start(word->bytes, fits, fits + (beyond - fits) / 2);
     if (middle == fits) middle = character_after(word->bytes, fits, beyond);
     if (middle >= beyond) break;
     struct word part = *word;

@@ -28,10 +28,16 @@ static inline uint32_t utf8_read(const char *at, const char *end, size_t *size) 
   return code_point < 0x110000 ? code_point : UTF8_REPLACEMENT;
 }
 
+/* The place where the character at `at` begins, or `low` if that is later. Reads no byte at `low` or before.
+ */
+static inline size_t utf8_start(const char *text, size_t low, size_t at) {
+  while (at > low && ((unsigned char)text[at] & 0xc0) == 0x80) at--;
+  return at;
+}
+
 /* The character that ends at `at`; there must be one. *size is its length in bytes. */
 static inline uint32_t utf8_read_before(const char *text, size_t at, size_t *size) {
-  size_t start = at - 1;
-  while (start > 0 && at - start < UTF8_BYTES_MAX && ((unsigned char)text[start] & 0xc0) == 0x80) start--;
+  const size_t start = utf8_start(text, at > UTF8_BYTES_MAX ? at - UTF8_BYTES_MAX : 0, at - 1);
   *size = at - start;
   size_t read;
   return utf8_read(text + start, text + at, &read);
