@@ -17,6 +17,17 @@
 
 #define DECODER "added_tokens_decoder"
 
+/* The cast to int32_t comes after the bounds: of a number beyond them it is undefined. */
+static bool id_is_plausible(double id) {
+  return id >= 0 && id < TOKENIZER_PIECES_MAX && id == (double)(int32_t)id;
+}
+
+bool token_id_read(const json_t *value, int32_t *id) {
+  if (!json_is_number(value) || !id_is_plausible(json_number_value(value))) return false;
+  *id = (int32_t)json_number_value(value);
+  return true;
+}
+
 void added_files_free(struct added_files *files) {
   config_file_free(&files->config);
   config_file_free(&files->special);
@@ -100,10 +111,6 @@ bool special_around(const struct added_files *files, struct tokenizer_source *so
 static int id_compare(const void *a, const void *b) {
   const struct added_token *one = a, *other = b;
   return (one->id > other->id) - (one->id < other->id);
-}
-
-static bool id_is_plausible(double id) {
-  return id >= 0 && id < TOKENIZER_PIECES_MAX && id == (double)(int32_t)id;
 }
 
 static bool decoder_read(const struct added_files *files, struct added_tokens *tokens, struct error *error) {
@@ -199,12 +206,9 @@ static bool legacy_read(const struct added_files *files, const struct tokenizer_
   json_object_foreach(files->legacy.root, content, id) {
     const size_t length = strlen(content);
     const bool special = added_tokens_find(&specials, content, length) != NULL;
-    const struct added_token token = {.content = (char *)content,
-                                      .length = length,
-                                      .id = (int32_t)json_number_value(id),
-                                      .normalized = !special,
-                                      .special = special};
-    if (done && !(json_is_number(id) && id_is_plausible(json_number_value(id))))
+    struct added_token token = {
+        .content = (char *)content, .length = length, .id = -1, .normalized = !special, .special = special};
+    if (done && !token_id_read(id, &token.id))
       done = config_refuse(&files->legacy, ERROR_INPUT, content, id, "an id", error);
     done = done && added_tokens_put(tokens, &token, error);
   }

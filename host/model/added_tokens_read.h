@@ -11,6 +11,10 @@
 bool added_token_read(const struct config_file *file, const char *key, const json_t *value, bool special,
                       struct added_token *token, struct error *error);
 
+/* An id that is a JSON number: a whole one from 0 to TOKENIZER_PIECES_MAX - 1. Returns false, and
+ * leaves *id alone, if `value` is anything else, or NULL. */
+bool token_id_read(const json_t *value, int32_t *id);
+
 /* The files in a folder that name added tokens. `folder` must outlive them. The caller sets `class`. */
 struct added_files {
   const char *folder;

@@ -12,14 +12,15 @@ static void digest_add(struct tokenizer_source *source, const void *bytes, size_
   source->digest = XXH3_128bits(both, sizeof both);
 }
 
-/* Fills names[id] with each piece. False if two pieces have one id, or if an id has no piece. */
+/* Fills names[id] with each piece, of `count` pieces, at most TOKENIZER_PIECES_MAX. False if two pieces have
+ * one id, or if an id has no piece. */
 static bool pieces_by_id(const json_t *pieces, const char **names, size_t count) {
   const char *name;
   json_t *value;
   json_object_foreach((json_t *)pieces, name, value) {
-    const double id = json_is_number(value) ? json_number_value(value) : -1;
-    if (!(id >= 0 && id < (double)count && id == (double)(size_t)id) || names[(size_t)id]) return false;
-    names[(size_t)id] = name;
+    int32_t id;
+    if (!token_id_read(value, &id) || (size_t)id >= count || names[id]) return false;
+    names[id] = name;
   }
   return true;
 }

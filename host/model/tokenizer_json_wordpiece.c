@@ -8,13 +8,6 @@
 /* Far more than a word of any language has; the normaliser sorts marks in runs of this length. */
 #define LONGEST_MAX BERT_MARKS_MAX
 
-static bool id_read(const json_t *value, int32_t *id) {
-  const double number = json_is_number(value) ? json_number_value(value) : -1;
-  if (!(number >= 0 && number < TOKENIZER_PIECES_MAX) || number != (double)(int32_t)number) return false;
-  *id = (int32_t)number;
-  return true;
-}
-
 /* *pieces [*count] is the caller's to free; its texts belong to the file. */
 static bool vocabulary_read(const struct json_reader *reader, struct wordpiece_piece **pieces, int32_t *count,
                             struct error *error) {
@@ -25,7 +18,7 @@ static bool vocabulary_read(const struct json_reader *reader, struct wordpiece_p
   size_t length;
   *count = 0;
   json_object_foreach((json_t *)vocabulary, piece, value) {
-    if (!id_read(value, &id))
+    if (!token_id_read(value, &id))
       return config_refuse(&reader->file, ERROR_INPUT, "model.vocab", value, "pieces with their ids", error);
     if (id >= *count) *count = id + 1;
   }
@@ -34,7 +27,7 @@ static bool vocabulary_read(const struct json_reader *reader, struct wordpiece_p
   *pieces = calloc((size_t)*count, sizeof **pieces);
   if (!*pieces) return error_set_memory(error, (size_t)*count * sizeof **pieces, "the pieces");
   json_object_keylen_foreach((json_t *)vocabulary, piece, length, value) {
-    id_read(value, &id);
+    token_id_read(value, &id);
     if ((*pieces)[id].bytes)
       return error_set(error, ERROR_UNSUPPORTED,
                        "%s: model.vocab: \"%s\" and \"%s\" have the id %d; expected an id for each piece",

@@ -380,6 +380,23 @@ static void other_tokenizers_are_refused_by_name(void **state) {
   }
 }
 
+static void ids_of_added_tokens_json_are_whole_numbers_of_a_vocabulary(void **state) {
+  (void)state;
+  static const char *const refused[] = {"1e300", "-1e300", "-1", "12.5", "16777216", "\"12\"", "null"};
+  char *folder = folder_make(), file[32];
+  tiny_tokenizer(folder, "XLMRobertaTokenizer");
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+    snprintf(file, sizeof file, "{\"x\": %s}", refused[i]);
+    folder_put(folder, "added_tokens.json", file);
+    refuse_part(folder, ERROR_INPUT, "expected an id");
+  }
+  folder_put(folder, "added_tokens.json", "{\"x\": 12}");
+  struct opened opened = open_whole(folder);
+  EXPECT(&opened, "x", TINY_FIRST, TINY_PIECES, TINY_LAST);
+  close_whole(&opened);
+  folder_remove(folder);
+}
+
 static void folder_without_a_tokenizer_says_what_it_holds(void **state) {
   (void)state;
   char *folder = folder_make();
@@ -443,6 +460,7 @@ int main(void) {
       cmocka_unit_test(bytes_that_are_no_text_are_read_within_bounds),
       cmocka_unit_test(hash_follows_the_model),
       cmocka_unit_test(other_tokenizers_are_refused_by_name),
+      cmocka_unit_test(ids_of_added_tokens_json_are_whole_numbers_of_a_vocabulary),
       cmocka_unit_test(folder_without_a_tokenizer_says_what_it_holds),
       cmocka_unit_test(damaged_sentencepiece_models_do_no_harm),
   };

@@ -205,6 +205,7 @@ static void files_that_do_not_fit_together_are_refused(void **state) {
       {"vocab.json", "{\"<s>\": 0, \"</s>\": 2}", ERROR_UNSUPPORTED, "2 pieces; expected the ids 0 to 1"},
       {"vocab.json", "{\"<s>\": 0, \"</s>\": 0}", ERROR_UNSUPPORTED, "2 pieces; expected the ids 0 to 1"},
       {"vocab.json", "{\"<s>\": 0, \"</s>\": 0.5}", ERROR_UNSUPPORTED, "2 pieces; expected the ids 0 to 1"},
+      {"vocab.json", "{\"<s>\": 0, \"</s>\": 1e300}", ERROR_UNSUPPORTED, "2 pieces; expected the ids 0 to 1"},
       {"vocab.json", "{\"<s>\": 0, \"</s>\": \"1\"}", ERROR_UNSUPPORTED, "each for one piece"},
       {"vocab.json", "{\"a\": 0, \"b\": 1, \"ab\": 2}", ERROR_INPUT,
        "merges.txt:2: the merge \"\u0120 a\" has a"},
