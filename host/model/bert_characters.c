@@ -3,33 +3,21 @@
 #include <utf8proc.h>
 
 #include "host/model/bert_tables.h"
+#include "host/model/characters.h"
 
 #define FIRST_BEYOND_LATIN 0x300 /* no mark, and no character that moves, lies before */
 
-static bool is_in(const struct character_range *range, size_t count, uint32_t code_point) {
-  size_t low = 0, high = count;
-  while (low < high) {
-    const size_t middle = low + (high - low) / 2;
-    if (range[middle].last < code_point)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low < count && range[low].first <= code_point;
-}
-
-#define IS_IN(ranges, code_point) is_in(ranges, sizeof ranges / sizeof *ranges, code_point)
-
 bool bert_is_dropped(uint32_t code_point) {
-  return IS_IN(dropped, code_point);
+  return CHARACTER_IS_IN(dropped, code_point);
 }
 
 bool bert_is_punctuation(uint32_t code_point) {
-  return code_point < 0x80 ? is_ascii_punctuation((unsigned char)code_point) : IS_IN(punctuation, code_point);
+  return code_point < 0x80 ? is_ascii_punctuation((unsigned char)code_point)
+                           : CHARACTER_IS_IN(punctuation, code_point);
 }
 
 bool bert_is_mark(uint32_t code_point) {
-  return code_point >= FIRST_BEYOND_LATIN && IS_IN(marks, code_point);
+  return code_point >= FIRST_BEYOND_LATIN && CHARACTER_IS_IN(marks, code_point);
 }
 
 /* CJK Unified Ideographs with the extensions A to E, and CJK Compatibility Ideographs, in the blocks that
@@ -84,7 +72,7 @@ static bool is_newer_composition(uint32_t code_point) {
       {0x105c9, 0x105c9}, {0x105e4, 0x105e4}, {0x11383, 0x11391}, {0x113c5, 0x113c8},
       {0x11938, 0x11938}, {0x16121, 0x16128}, {0x16d68, 0x16d6a},
   };
-  return IS_IN(newer, code_point);
+  return CHARACTER_IS_IN(newer, code_point);
 }
 
 size_t bert_decompose(uint32_t code_point, uint32_t parts[BERT_PARTS_MAX]) {
@@ -100,6 +88,7 @@ size_t bert_decompose(uint32_t code_point, uint32_t parts[BERT_PARTS_MAX]) {
 }
 
 unsigned bert_combining_class(uint32_t code_point) {
-  if (code_point < FIRST_BEYOND_LATIN || !(bert_is_mark(code_point) || IS_IN(moving, code_point))) return 0;
+  if (code_point < FIRST_BEYOND_LATIN || !(bert_is_mark(code_point) || CHARACTER_IS_IN(moving, code_point)))
+    return 0;
   return utf8proc_get_property((utf8proc_int32_t)code_point)->combining_class;
 }

@@ -2,11 +2,7 @@
  * bert_characters.c. */
 #pragma once
 
-#include <stdint.h>
-
-struct character_range {
-  uint32_t first, last;
-};
+#include "host/model/characters.h"
 
 // clang-format off
 

@@ -41,46 +41,38 @@ bool character_is_word(uint32_t code_point) {
 
 /* Letters and numbers of Unicode 15.1 and 16, in order. Debian 12's utf8proc knows only Unicode 15, Hugging
  * Face's tokenizers 0.23 know these. */
-static const struct code_range {
-  uint32_t first, last;
-  bool is_number;
-} newer[] = {{0x1c89, 0x1c8a, false},   {0xa7cb, 0xa7cd, false},   {0xa7da, 0xa7dc, false},
-             {0x105c0, 0x105f3, false}, {0x10d40, 0x10d49, true},  {0x10d4a, 0x10d65, false},
-             {0x10d6f, 0x10d85, false}, {0x10ec2, 0x10ec4, false}, {0x11380, 0x11389, false},
-             {0x1138b, 0x1138b, false}, {0x1138e, 0x1138e, false}, {0x11390, 0x113b5, false},
-             {0x113b7, 0x113b7, false}, {0x113d1, 0x113d1, false}, {0x113d3, 0x113d3, false},
-             {0x116d0, 0x116e3, true},  {0x11bc0, 0x11be0, false}, {0x11bf0, 0x11bf9, true},
-             {0x13460, 0x143fa, false}, {0x16100, 0x1611d, false}, {0x16130, 0x16139, true},
-             {0x16d40, 0x16d6c, false}, {0x16d70, 0x16d79, true},  {0x18cff, 0x18cff, false},
-             {0x1ccf0, 0x1ccf9, true},  {0x1e5d0, 0x1e5ed, false}, {0x1e5f0, 0x1e5f0, false},
-             {0x1e5f1, 0x1e5fa, true},  {0x2ebf0, 0x2ee5d, false}};
+static const struct character_range newer_letters[] = {
+    {0x1c89, 0x1c8a},   {0xa7cb, 0xa7cd},   {0xa7da, 0xa7dc},   {0x105c0, 0x105f3}, {0x10d4a, 0x10d65},
+    {0x10d6f, 0x10d85}, {0x10ec2, 0x10ec4}, {0x11380, 0x11389}, {0x1138b, 0x1138b}, {0x1138e, 0x1138e},
+    {0x11390, 0x113b5}, {0x113b7, 0x113b7}, {0x113d1, 0x113d1}, {0x113d3, 0x113d3}, {0x11bc0, 0x11be0},
+    {0x13460, 0x143fa}, {0x16100, 0x1611d}, {0x16d40, 0x16d6c}, {0x18cff, 0x18cff}, {0x1e5d0, 0x1e5ed},
+    {0x1e5f0, 0x1e5f0}, {0x2ebf0, 0x2ee5d}};
+static const struct character_range newer_numbers[] = {
+    {0x10d40, 0x10d49}, {0x116d0, 0x116e3}, {0x11bf0, 0x11bf9}, {0x16130, 0x16139},
+    {0x16d70, 0x16d79}, {0x1ccf0, 0x1ccf9}, {0x1e5f1, 0x1e5fa}};
 
-/* The newer range that holds a character, or NULL. */
-static const struct code_range *newer_find(uint32_t code_point) {
-  size_t low = 0, high = sizeof newer / sizeof *newer;
+bool character_is_in(const struct character_range *range, size_t count, uint32_t code_point) {
+  size_t low = 0, high = count;
   while (low < high) {
     const size_t middle = low + (high - low) / 2;
-    if (newer[middle].last < code_point)
+    if (range[middle].last < code_point)
       low = middle + 1;
     else
       high = middle;
   }
-  const bool found = low < sizeof newer / sizeof *newer && newer[low].first <= code_point;
-  return found ? &newer[low] : NULL;
+  return low < count && range[low].first <= code_point;
 }
 
 bool character_is_letter(uint32_t code_point) {
   const utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)code_point);
-  const struct code_range *range = category == UTF8PROC_CATEGORY_CN ? newer_find(code_point) : NULL;
   return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO) ||
-         (range && !range->is_number);
+         (category == UTF8PROC_CATEGORY_CN && CHARACTER_IS_IN(newer_letters, code_point));
 }
 
 bool character_is_number(uint32_t code_point) {
   const utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)code_point);
-  const struct code_range *range = category == UTF8PROC_CATEGORY_CN ? newer_find(code_point) : NULL;
   return (category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO) ||
-         (range && range->is_number);
+         (category == UTF8PROC_CATEGORY_CN && CHARACTER_IS_IN(newer_numbers, code_point));
 }
 
 bool character_closes(uint32_t code_point) {

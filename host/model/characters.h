@@ -3,11 +3,24 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "host/model/charsmap.h"
 
 #define CODE_POINTS 0x110000
+
+/* Characters from `first` to `last`, both included. */
+struct character_range {
+  uint32_t first, last;
+};
+
+/* True if one of the ranges [count] holds the character. They stand in order and do not overlap. */
+bool character_is_in(const struct character_range *range, size_t count, uint32_t code_point);
+
+/* The same of an array. */
+#define CHARACTER_IS_IN(ranges, code_point) \
+  character_is_in(ranges, sizeof(ranges) / sizeof *(ranges), code_point)
 
 /* Unicode's property White_Space. */
 bool character_is_space(uint32_t code_point);
