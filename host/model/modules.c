@@ -11,11 +11,15 @@ enum module_place { PLACE_TRANSFORMER, PLACE_POOLING, PLACE_DENSE, PLACE_NORMALI
 
 static const char *const place_names[PLACES] = {"Transformer", "Pooling", "Dense", "Normalize"};
 
-/* The class without its package: Pooling for sentence_transformers.models.Pooling. PLACES if unknown. */
-static enum module_place place_of(const char *type) {
+const char *module_class(const char *type) {
   const char *dot = strrchr(type, '.');
+  return dot ? dot + 1 : type;
+}
+
+/* PLACES if unknown. */
+static enum module_place place_of(const char *type) {
   int place = 0;
-  while (place < PLACES && strcmp(dot ? dot + 1 : type, place_names[place]) != 0) place++;
+  while (place < PLACES && strcmp(module_class(type), place_names[place]) != 0) place++;
   return (enum module_place)place;
 }
 

@@ -12,6 +12,9 @@ struct modules {
   bool normalise; /* there is a Normalize module */
 };
 
+/* A module's class without its package: Pooling for sentence_transformers.models.Pooling. */
+const char *module_class(const char *type);
+
 /* Accepts Transformer, Pooling, up to DENSE_MAX Dense and, optionally, Normalize, in this order. Only the
  * last component of a module's type counts, so the paths in every version are known. Any other module is
  * ERROR_UNSUPPORTED. On failure nothing is left to free. */

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "host/model/config_file.h"
+#include "host/model/modules.h"
 #include "host/model/place.h"
 #include "io/file.h"
 #include "io/folder.h"
@@ -115,9 +116,8 @@ static bool modules_check_whole(const char *folder, struct lack *lack, struct er
   json_array_foreach(file.root, index, module) {
     const char *below = json_string_value(json_object_get(module, "path"));
     const char *type = json_string_value(json_object_get(module, "type"));
-    const char *dot = type ? strrchr(type, '.') : NULL;
     if (!done || !type || !below || (*below && !config_name_is_plain(below))) continue;
-    done = module_check(folder, below, dot ? dot + 1 : type, lack, error);
+    done = module_check(folder, below, module_class(type), lack, error);
   }
   config_file_free(&file);
   return done;

@@ -5,6 +5,7 @@
 
 #include "host/model/config_file.h"
 #include "host/model/family.h"
+#include "host/model/modules.h"
 #include "io/file.h"
 
 struct unsupported {
@@ -158,8 +159,7 @@ static bool modules_check_types(const char *folder, char **below, struct error *
   if (!config_list_read(folder, "modules.json", CONFIG_OPTIONAL, &file, error)) return false;
   json_array_foreach(file.root, index, module) {
     const char *type = json_string_value(json_object_get(module, "type"));
-    const char *dot = type ? strrchr(type, '.') : NULL;
-    if ((lacks = lacks_find(modules, dot ? dot + 1 : type))) {
+    if ((lacks = lacks_find(modules, type ? module_class(type) : NULL))) {
       error_set(error, ERROR_UNSUPPORTED,
                 "%s: module %zu is %s: %s; nina runs a Transformer with its pooling; %s", file.path, index,
                 type, lacks, SUPPORT_TABLE);
