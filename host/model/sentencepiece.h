@@ -38,9 +38,8 @@ struct library_pieces {
 
 void library_pieces_free(struct library_pieces *pieces);
 
-/* Appends the pieces of a text, which is at most PIECE_LIBRARY_BYTES long and has `before` bytes before it.
+/* Appends the pieces of a text, which is at most INT32_MAX bytes long and has `before` bytes before it.
  * Takes about 200 bytes of memory for each piece. Of a run that no piece covers the library makes one piece,
  * and its time is the square of the run's length. */
-#define PIECE_LIBRARY_BYTES INT32_MAX
 bool piece_library_encode(const struct piece_library *library, const char *text, size_t length, size_t before,
                           struct library_pieces *pieces, struct error *error);
