@@ -6,6 +6,7 @@
 #include "host/cli/dry_run_print.h"
 #include "host/cli/human.h"
 #include "host/cli/options.h"
+#include "host/cli/profile.h"
 #include "host/cli/progress.h"
 #include "host/cli/say.h"
 #include "host/cli/signals.h"
@@ -117,6 +118,9 @@ static const struct option_spec specs[] = {
     {.name = "progress", .type = OPTION_CHOICE, .offset = OWN(progress), .argument = "MODE", .choices = progress_modes,
      .help = "auto, bar, json or none (auto: a bar on a terminal,\n"
              "a line every 10 s elsewhere)"},
+    {.name = "profile", .type = OPTION_FLAG, .offset = EMBED(profile),
+     .help = "cpu: measure every step, and print at the end where the\n"
+             "threads' time went"},
     {.name = "quiet", .type = OPTION_FLAG, .offset = OWN(quiet),
      .help = "print errors only"},
     {.type = OPTION_END},
@@ -157,7 +161,13 @@ static int embed(struct ranks *ranks, const struct embed_arguments *arguments, c
   if (report.failed_ranks > 0)
     say("warning: %d of %d ranks failed, as said above; the others did their work", report.failed_ranks,
         report.status.ranks);
-  if (!arguments->quiet) progress_summary(&progress, arguments->embed.out, &report);
+  const bool json = progress.mode == PROGRESS_JSON;
+  const bool profile = arguments->embed.profile && report.status.flow.blocks > 0;
+  if (!arguments->quiet) {
+    if (profile && json) profile_json(&report.status.flow.times); /* "end" stays the last event */
+    progress_summary(&progress, arguments->embed.out, &report);
+    if (profile && !json) profile_print(&report.status.flow.times);
+  }
   return embed_status_code(arguments, &report);
 }
 
@@ -202,6 +212,8 @@ static bool parse(int argc, char **argv, struct embed_arguments *arguments, stru
   }
   if (arguments->sample > 0 && !arguments->dry_run && !arguments->help)
     return error_set(error, ERROR_USAGE, "--sample is for --dry-run: a run embeds every document");
+  if (arguments->embed.profile && arguments->dry_run && !arguments->help)
+    return error_set(error, ERROR_USAGE, "--profile is for a run: --dry-run encodes only a few texts");
   if (arguments->help || (arguments->embed.model && arguments->embed.out)) return true;
   return error_set(error, ERROR_USAGE, "%s is required (nina embed --help)",
                    arguments->embed.model ? "--out" : "--model");

@@ -98,6 +98,11 @@ static void encoder_cpu_compute_class(const struct encoder *encoder, struct comp
   snprintf(class->onednn_isa, sizeof class->onednn_isa, "%s", gemm_library_isa());
 }
 
+static void encoder_cpu_times(const struct encoder *encoder, struct encoder_times *times) {
+  const struct encoder_cpu *cpu = (const struct encoder_cpu *)encoder;
+  for (int32_t s = 0; s < encoder->info.slots; s++) encoder_times_add(times, slot_times(cpu->slot[s].slot));
+}
+
 static void encoder_cpu_close(struct encoder *encoder) {
   struct encoder_cpu *cpu = cpu_of(encoder);
   for (int32_t s = 0; cpu->slot && s < encoder->info.slots; s++) slot_close(cpu->slot[s].slot);
@@ -112,6 +117,7 @@ static const struct encoder_vtable encoder_cpu_vtable = {
     .compute_class = encoder_cpu_compute_class,
     .close = encoder_cpu_close,
     .blamed = encoder_cpu_blamed,
+    .times = encoder_cpu_times,
 };
 
 static bool options_check(const struct model_shape *shape, const struct encoder_options *options,
@@ -160,6 +166,7 @@ struct encoder *encoder_cpu_open_isa(const struct model *model, const struct enc
   cpu->forward.shape = *shape;
   cpu->forward.kernels = kernels_for(isa, shape->hidden, shape->head_size, shape->ffn);
   cpu->forward.max_tokens = options->max_tokens;
+  cpu->forward.timed = options->timed;
   info_resolve(cpu, options, isa);
   cpu->forward.precision = cpu->encoder.info.precision;
   if (!weights_open(&cpu->forward.weights, model, cpu->forward.precision, FORWARD_ROWS, error)) goto failed;

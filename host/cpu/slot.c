@@ -24,6 +24,7 @@ struct slot {
   int32_t pooled_rows; /* 1, or DENSE_ROWS if there are Dense modules */
   float *pooled;       /* [pooled_rows, the most columns that a pooled row or a Dense module's row has] */
   float *dense;        /* the same; NULL without Dense modules */
+  struct step_clock clock;
 };
 
 static void *slot_allocate(size_t rows, size_t columns, size_t size, struct error *error) {
@@ -59,6 +60,7 @@ struct slot *slot_open(const struct forward *forward, struct error *error) {
     return NULL;
   }
   slot->forward = forward;
+  slot->clock.runs = forward->timed;
   slot->capacity = forward->max_tokens > GROUP_TOKENS ? forward->max_tokens : GROUP_TOKENS;
   const size_t tokens = (size_t)slot->capacity;
   if (!(slot->thread = gemm_thread_open(forward->weights.engine, error)) ||
@@ -122,6 +124,7 @@ static bool project(struct slot *slot, const struct layer_weights *layer, int64_
                   input_at(slot, first), row_at(slot, slot->projected, first, 3 * hidden), error))
       return false;
   }
+  step_clock_lap(&slot->clock, STEP_PROJECTION);
   return true;
 }
 
@@ -143,6 +146,7 @@ static void attend(struct slot *slot, const int32_t *offsets, int32_t sequences,
     else
       forward->kernels->attention_f32(&attention, projected, tokens, queries, context, slot->scratch);
   }
+  step_clock_lap(&slot->clock, STEP_ATTENTION);
 }
 
 /* Runs the layer's steps after attention, for one piece. Rows do not depend on each other, so the wide inner
@@ -158,17 +162,23 @@ static bool transform(struct slot *slot, const struct layer_weights *layer, int6
   if (!gemm_run(weights->attention_output, layer->attention_output, slot->thread, rows,
                 row_at(slot, slot->context, first, hidden), slot->addend, error))
     return false;
+  step_clock_lap(&slot->clock, STEP_ATTENTION_OUTPUT);
   kernels->add_norm(&layer->attention_norm, slot->addend, rows, state, copy_at(slot, first));
+  step_clock_lap(&slot->clock, STEP_ADD_NORM);
   if (!gemm_run(weights->intermediate, layer->intermediate, slot->thread, rows, input_at(slot, first),
                 slot->inner, error))
     return false;
+  step_clock_lap(&slot->clock, STEP_INTERMEDIATE);
   if (forward->precision == PRECISION_BF16)
     kernels->gelu_bf16(slot->inner, inner);
   else
     kernels->gelu_f32(slot->inner, inner);
+  step_clock_lap(&slot->clock, STEP_GELU);
   if (!gemm_run(weights->output, layer->output, slot->thread, rows, slot->inner, slot->addend, error))
     return false;
+  step_clock_lap(&slot->clock, STEP_OUTPUT);
   kernels->add_norm(&layer->output_norm, slot->addend, rows, state, copy_at(slot, first));
+  step_clock_lap(&slot->clock, STEP_ADD_NORM);
   return true;
 }
 
@@ -235,6 +245,7 @@ static bool group_run(struct slot *slot, const struct batch *batch, int32_t firs
                             offsets[s + 1] - offsets[s], slot->state + row * forward->shape.hidden,
                             copy_at(slot, row));
   }
+  step_clock_lap(&slot->clock, STEP_EMBED);
   if (watch) state_watch(slot, watch, ROW_LAYER_EMBEDDING, offsets[count] - offsets[0]);
   for (int32_t l = 0; l < layers; l++) {
     const bool firsts = first_only && l == layers - 1;
@@ -287,10 +298,13 @@ static bool group_pool(struct slot *slot, const struct batch *batch, int32_t fir
   for (int32_t s = 0; s < count; s += slot->pooled_rows) {
     const int32_t left = count - s, rows = left < slot->pooled_rows ? left : slot->pooled_rows;
     sequences_pool(slot, batch->offsets + first, s, rows, batch->prompt_tokens);
+    step_clock_lap(&slot->clock, STEP_POOL);
     const float *done = dense_run(slot, rows, NULL, error);
     if (!done) return false;
+    if (slot->dense) step_clock_lap(&slot->clock, STEP_DENSE);
     for (int32_t r = 0; r < rows; r++)
       if (!row(context, first + s + r, done + r * widest)) return false;
+    step_clock_lap(&slot->clock, STEP_WIDTHS);
   }
   return true;
 }
@@ -298,13 +312,20 @@ static bool group_pool(struct slot *slot, const struct batch *batch, int32_t fir
 bool slot_run(struct slot *slot, const struct batch *batch, slot_row_fn *row, void *context,
               struct error *error) {
   gemm_thread_enter();
+  step_clock_start(&slot->clock);
   for (int32_t first = 0, last = 0; first < batch->sequences; first = last) {
     for (last = first + 1; last < batch->sequences; last++)
       if (batch->offsets[last + 1] - batch->offsets[first] > GROUP_TOKENS) break;
     if (!group_run(slot, batch, first, last - first, NULL, error)) return false;
     if (!group_pool(slot, batch, first, last - first, row, context, error)) return false;
   }
+  slot->clock.times.rows += batch->sequences;
+  slot->clock.times.tokens += batch->offsets[batch->sequences];
   return true;
+}
+
+const struct encoder_times *slot_times(const struct slot *slot) {
+  return &slot->clock.times;
 }
 
 bool slot_blame(struct slot *slot, const struct batch *batch, int32_t sequence, enum row_verdict verdict,

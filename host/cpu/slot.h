@@ -2,6 +2,7 @@
 #pragma once
 
 #include "host/cpu/weights.h"
+#include "host/model/encoder_steps.h"
 #include "host/model/row_verdict.h"
 
 /* Shared by an encoder's slots; immutable while the slots run. */
@@ -11,6 +12,7 @@ struct forward {
   const struct kernels *kernels;
   enum precision precision;
   int32_t max_tokens; /* longest sequence */
+  bool timed;         /* slots measure their steps */
 };
 
 /* The most rows in one product: their inner activations fit the L2 cache. oneDNN reaches full speed at 64
@@ -29,6 +31,9 @@ typedef bool slot_row_fn(void *context, int32_t sequence, const float *pooled);
 /* Runs a checked batch in the calling thread. If `row` returns false, returns false without an error. */
 bool slot_run(struct slot *slot, const struct batch *batch, slot_row_fn *row, void *context,
               struct error *error);
+
+/* Time that the slot's batches took so far. */
+const struct encoder_times *slot_times(const struct slot *slot);
 
 /* Fills *error for a sequence whose row cannot be stored. Runs the sequence again by itself, which gives the
  * same row, and checks the first `columns` of the state after each layer. Returns false. */

@@ -262,8 +262,10 @@ void flow_progress_now(struct flow *flow, struct flow_progress *progress) {
                                      .source_bytes_finished = flow->source_bytes_finished,
                                      .nanoseconds = elapsed};
   for (int stage = 0; stage < STAGES; stage++) {
-    const double time = (double)elapsed * flow->clock[stage].threads;
-    progress->busy[stage] = time > 0 ? (double)atomic_load(&flow->clock[stage].busy) / time : 0;
+    const int64_t time = elapsed * flow->clock[stage].threads, worked = atomic_load(&flow->clock[stage].busy);
+    progress->busy[stage] = time > 0 ? (double)worked / (double)time : 0;
+    progress->times.worked[stage] = worked;
+    progress->times.waited[stage] = time - worked;
   }
 }
 
@@ -271,6 +273,7 @@ bool flow_finish(struct flow *flow, struct flow_progress *progress, flow_damage_
                  struct error *error) {
   for (int32_t i = 0; i < flow->thread_count; i++) pthread_join(flow->thread[i], NULL);
   flow_progress_now(flow, progress);
+  progress->times.encoder = encoder_times_now(flow->parts.encoder);
   for (int32_t i = 0; i < flow->damage_count; i++) report(context, &flow->damage[i]);
   const bool done = !flow->failed;
   if (!done) *error = flow->error;

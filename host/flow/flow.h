@@ -56,6 +56,12 @@ enum flow_stage { STAGE_READ, STAGE_TOKENIZE, STAGE_ENCODE, STAGE_COMMIT, STAGES
 /* Returns "reader", "tokenizers", "encoder" or "committers". */
 const char *flow_stage_name(enum flow_stage stage);
 
+/* Thread time in ns, summed over threads; known at the flow's end. */
+struct flow_times {
+  int64_t worked[STAGES], waited[STAGES];
+  struct encoder_times encoder; /* inside worked[STAGE_ENCODE]; zeros without encoder_options.timed */
+};
+
 /* While the flow runs: the work seen so far, blocks in flight included. At the end: the committed work; if a
  * block was dropped, the rank that does it counts it. */
 struct flow_progress {
@@ -70,6 +76,7 @@ struct flow_progress {
   int64_t source_bytes_finished; /* part of it: shards that earlier runs finished; all ranks count these */
   int64_t nanoseconds;           /* since the start */
   double busy[STAGES];           /* at the end: share of a stage's thread time not spent waiting */
+  struct flow_times times;       /* at the end */
 };
 
 struct flow;

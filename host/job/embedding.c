@@ -39,6 +39,16 @@ static void resolve_blocks(struct embedding *run) {
     run->asked.block_bytes = settings_block_bytes(&run->asked.chunks, run->asked.block_lines, limits[1]);
 }
 
+static bool check_profile(const struct embedding *run, struct error *error) {
+  const struct encoder *encoder = run->encoder;
+  if (!run->options->profile || encoder_has_times(encoder)) return true;
+  return error_set(
+      error, ERROR_USAGE,
+      "--profile measures the steps of the cpu encoder, and this run's device is %s, whose steps "
+      "nina cannot measure: pass --device cpu, or leave --profile out",
+      encoder->info.name);
+}
+
 static bool open_encoder(struct embedding *run, struct error *error) {
   struct settings *settings = &run->settings;
   const bool free_choice = run->options->compute.device == DEVICE_AUTO && !run->manifest;
@@ -50,9 +60,10 @@ static bool open_encoder(struct embedding *run, struct error *error) {
                                         run->manifest, choice.device, &settings->encoder, error),
                    error))
     return false;
+  settings->encoder.timed = run->options->profile;
   run->encoder =
       device_open_encoder(&choice, free_choice, run->ranks, run->model, &settings->encoder, &why, error);
-  if (!run->encoder) return false;
+  if (!run->encoder || !ranks_agree(run->ranks, check_profile(run, error), error)) return false;
   if (why.code) notice(run->callbacks, run->ranks, "%s", why.message);
   resolve_blocks(run);
   return true;

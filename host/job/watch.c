@@ -37,7 +37,12 @@ static void flow_add(struct flow_progress *sum, const struct flow_progress *one)
   sum->reused_tokens += one->reused_tokens;
   sum->source_bytes += one->source_bytes;
   if (one->nanoseconds > sum->nanoseconds) sum->nanoseconds = one->nanoseconds;
-  for (int stage = 0; stage < STAGES; stage++) sum->busy[stage] += one->busy[stage];
+  for (int stage = 0; stage < STAGES; stage++) {
+    sum->busy[stage] += one->busy[stage];
+    sum->times.worked[stage] += one->times.worked[stage];
+    sum->times.waited[stage] += one->times.waited[stage];
+  }
+  encoder_times_add(&sum->times.encoder, &one->times.encoder);
 }
 
 /* Merges the ranks' reports into one status. This rank's own state is newer than its report. */

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "host/model/encoder_steps.h"
 #include "host/model/model.h"
 #include "io/error.h"
 #include "io/run/compute_class.h"
@@ -45,6 +46,7 @@ struct encoder_options {
   int32_t width_count;
   int32_t widths[WIDTHS_MAX]; /* strictly decreasing; widths[0] ≤ the shape's widest */
   int64_t null_rate;          /* for encoder_null: tokens per second and slot; 0: memory speed */
+  bool timed;                 /* measure the steps, if the encoder can (encoder_times_now) */
 };
 
 /* Checks the widths and the longest input against the model's shape. */
@@ -70,7 +72,8 @@ struct encoder_vtable {
   bool (*wait)(struct encoder *encoder, int32_t slot, uint16_t *const *rows, struct error *error);
   void (*compute_class)(const struct encoder *encoder, struct compute_class *class);
   void (*close)(struct encoder *encoder);
-  int32_t (*blamed)(const struct encoder *encoder, int32_t slot); /* NULL: always -1 */
+  int32_t (*blamed)(const struct encoder *encoder, int32_t slot);            /* NULL: always -1 */
+  void (*times)(const struct encoder *encoder, struct encoder_times *times); /* NULL: cannot measure */
 };
 
 /* Hands a batch to a free slot. The batch's arrays must not change until the wait. */
@@ -95,6 +98,18 @@ static inline int32_t encoder_blamed(const struct encoder *encoder, int32_t slot
 
 static inline void encoder_compute_class(const struct encoder *encoder, struct compute_class *class) {
   encoder->vtable->compute_class(encoder, class);
+}
+
+/* True if the encoder can measure its steps. */
+static inline bool encoder_has_times(const struct encoder *encoder) {
+  return encoder->vtable->times != NULL;
+}
+
+/* Time spent in each step so far: zeros without encoder_options.timed. Call it when no slot works. */
+static inline struct encoder_times encoder_times_now(const struct encoder *encoder) {
+  struct encoder_times times = {0};
+  if (encoder->vtable->times) encoder->vtable->times(encoder, &times);
+  return times;
 }
 
 static inline void encoder_close(struct encoder *encoder) {

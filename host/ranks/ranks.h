@@ -141,7 +141,7 @@ enum stop_request ranks_stopping(struct ranks *ranks);
 
 /* Tells rank 0 about this rank's progress. The caller defines the bytes: at most RANKS_REPORT_MAX, and the
  * same number on all ranks. [main] */
-#define RANKS_REPORT_MAX 256
+#define RANKS_REPORT_MAX 512
 bool ranks_report(struct ranks *ranks, const void *report, size_t size, struct error *error);
 
 /* On rank 0: a rank's latest report, aligned for any type, or NULL if it has sent none. [main] */

@@ -230,3 +230,9 @@ def test_reused_rows_are_part_of_a_cards_class(tmp_path: Path) -> None:
     assert again.files("w*/*") == new.files("w*/*")
     other = embed(tmp_path / "other", more, device="cuda", widths="64,32,8", batch_tokens=16384, reuse=old.path, model=GOLDEN / "bert-mean-v6", status=USAGE)
     assert "compute_class.batch_tokens: 8192 there, 16384 now" in other.error
+
+
+def test_profile_is_refused_on_a_card(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "one.jsonl", make_documents(2, 1))
+    error = embed(tmp_path / "out", shard, device="cuda", profile=True, status=USAGE).error
+    assert error.startswith("--profile measures the steps of the cpu encoder, and this run's device is cuda, ")
