@@ -312,18 +312,23 @@ bool file_writer_open_in(struct file_writer *writer, const char *folder, const c
   return ok;
 }
 
-bool file_writer_write(struct file_writer *writer, const void *bytes, size_t size, struct error *error) {
+bool file_write_all(int descriptor, const char *name, const void *bytes, size_t size, struct error *error) {
   const char *from = bytes;
   for (size_t left = size; left > 0;) {
     errno = fault_point(FAULT_WRITE);
-    const ssize_t put = errno ? -1 : write(writer->descriptor, from, left < WRITE_MAX ? left : WRITE_MAX);
+    const ssize_t put = errno ? -1 : write(descriptor, from, left < WRITE_MAX ? left : WRITE_MAX);
     if (put < 0) {
       if (errno == EINTR) continue;
-      return error_set_errno(error, "cannot write %s", writer->path);
+      return error_set_errno(error, "cannot write %s", name);
     }
     from += put;
     left -= (size_t)put;
   }
+  return true;
+}
+
+bool file_writer_write(struct file_writer *writer, const void *bytes, size_t size, struct error *error) {
+  if (!file_write_all(writer->descriptor, writer->path, bytes, size, error)) return false;
   XXH3_128bits_update(writer->hash, bytes, size);
   writer->size += (int64_t)size;
   return true;

@@ -30,6 +30,9 @@ bool file_digest(const char *path, struct digest *digest, struct error *error);
 bool file_read_at(int descriptor, const char *path, int64_t offset, void *bytes, size_t size,
                   struct error *error);
 
+/* Writes all bytes to an open descriptor. `name` serves only the error sentence. */
+bool file_write_all(int descriptor, const char *name, const void *bytes, size_t size, struct error *error);
+
 /* Checks a folder or a file that the user named. ERROR_USAGE if it does not exist, or if a file is found for
  * a folder or a folder for a file. Other problems show when it is opened. */
 bool file_check_folder(const char *path, struct error *error);

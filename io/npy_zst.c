@@ -1,27 +1,19 @@
 #include "io/npy_zst.h"
 
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/npy_header.h"
 #include "io/seekable_zst.h"
-
-#define NPY_MAGIC "\x93NUMPY\x01\x00"
-#define NPY_PREFIX 10 /* magic, version, u16 length of the following text */
-#define NPY_ALIGN 64
-#define NPY_FORMAT(type) "{'descr': '" type "', 'fortran_order': False, 'shape': (%lld, %ld), }"
 
 /* A type of numbers. */
 struct npy_type {
-  const char *format; /* of the header's text: rows and width */
-  int32_t bytes;      /* of a number */
-  const char *name;   /* for people */
+  const char *descr; /* as the header spells it */
+  int32_t bytes;     /* of a number */
+  const char *name;  /* for people */
 };
-static const struct npy_type half_type = {NPY_FORMAT("<f2"), 2,
-                                          "fp16 as this program writes them (.npy 1.0, <f2"};
-static const struct npy_type byte_type = {NPY_FORMAT("|u1"), 1,
-                                          "bytes as this program writes them (.npy 1.0, |u1"};
+static const struct npy_type half_type = {"<f2", 2, "fp16 as this program writes them (.npy 1.0, <f2"};
+static const struct npy_type byte_type = {"|u1", 1, "bytes as this program writes them (.npy 1.0, |u1"};
 
 /* Bytes of content per frame, before rounding down to whole rows. Reading one random row of 2 KiB costs one
  * such read. Smaller frames compress no better and make the table longer. 128 KiB is also zstd's largest
@@ -31,27 +23,11 @@ static const struct npy_type byte_type = {NPY_FORMAT("|u1"), 1,
 /* The largest frame that is read: a row of 8 million numbers. A forged file cannot ask for more memory. */
 #define FRAME_BYTES_MOST (16 * 1024 * 1024)
 
-/* Writes the header like numpy.save; returns its size, a multiple of NPY_ALIGN. */
-static size_t header_format(char header[2 * NPY_ALIGN], const struct npy_type *type, int64_t rows,
-                            int32_t width) {
-  /* The text has at most 84 characters, so two alignments always hold it. */
-  char text[2 * NPY_ALIGN];
-  const size_t length = (size_t)snprintf(text, sizeof text, type->format, (long long)rows, (long)width);
-  const size_t size = (NPY_PREFIX + length + NPY_ALIGN) / NPY_ALIGN * NPY_ALIGN;
-  memset(header, ' ', size);
-  memcpy(header, NPY_MAGIC, sizeof NPY_MAGIC - 1);
-  header[8] = (char)((size - NPY_PREFIX) & 0xff);
-  header[9] = (char)((size - NPY_PREFIX) >> 8);
-  memcpy(header + NPY_PREFIX, text, length);
-  header[size - 1] = '\n';
-  return size;
-}
-
 static bool rows_write(struct file_writer *file, const struct npy_type *type, const void *values,
                        int64_t rows, int32_t width, int level, struct error *error) {
   bool ok = false;
-  char header[2 * NPY_ALIGN];
-  const size_t header_size = header_format(header, type, rows, width);
+  char header[NPY_HEADER_MAX];
+  const size_t header_size = npy_header_format(header, type->descr, rows, width);
   const size_t row_bytes = (size_t)width * (size_t)type->bytes;
   const int64_t frame_rows = row_bytes < FRAME_BYTES ? (int64_t)(FRAME_BYTES / row_bytes) : 1;
   struct seekable_zst_writer *writer = seekable_zst_writer_open(file, level, error);
@@ -87,36 +63,22 @@ struct npy_zst_reader {
   int32_t width;
 };
 
-/* Reads the shape from the header's text; false if the text is anything but rows_write's of the type. */
-static bool header_parse(const char *text, struct npy_zst_reader *reader) {
-  long long rows;
-  long width;
-  char spelled[2 * NPY_ALIGN];
-  if (sscanf(text, reader->type->format, &rows, &width) != 2) return false;
-  if (rows < 0 || width < 1 || width > INT32_MAX) return false;
-  const int length = snprintf(spelled, sizeof spelled, reader->type->format, rows, width);
-  if (strncmp(text, spelled, (size_t)length) != 0) return false;
-  if (text[(size_t)length + strspn(text + length, " ")] != '\n') return false;
-  reader->rows = rows;
-  reader->width = (int32_t)width;
-  return true;
-}
-
 static bool header_read(struct npy_zst_reader *reader, struct error *error) {
   bool ok = false;
-  char prefix[NPY_PREFIX];
+  char prefix[NPY_HEADER_PREFIX];
   char *text = NULL;
   const int64_t size = seekable_zst_reader_size(reader->content);
-  if (size < NPY_PREFIX || seekable_zst_reader_largest(reader->content) > FRAME_BYTES_MOST) goto format;
+  if (size < NPY_HEADER_PREFIX || seekable_zst_reader_largest(reader->content) > FRAME_BYTES_MOST)
+    goto format;
   if (!seekable_zst_reader_read(reader->content, 0, prefix, sizeof prefix, error)) return false;
-  if (memcmp(prefix, NPY_MAGIC, sizeof NPY_MAGIC - 1) != 0) goto format;
-  const size_t length = (unsigned char)prefix[8] | (size_t)(unsigned char)prefix[9] << 8;
-  reader->data = NPY_PREFIX + (int64_t)length;
+  size_t length;
+  if (!npy_header_prefix(prefix, &length)) goto format;
+  reader->data = NPY_HEADER_PREFIX + (int64_t)length;
   if (reader->data > size) goto format;
   text = calloc(1, length + 1);
   if (!text) return error_set_memory(error, length + 1, "the header of a vector file");
-  if (!seekable_zst_reader_read(reader->content, NPY_PREFIX, text, length, error)) goto out;
-  if (!header_parse(text, reader)) goto format;
+  if (!seekable_zst_reader_read(reader->content, NPY_HEADER_PREFIX, text, length, error)) goto out;
+  if (!npy_header_parse(text, reader->type->descr, &reader->rows, &reader->width)) goto format;
   int64_t bytes;
   if (__builtin_mul_overflow(reader->rows, (int64_t)reader->width * reader->type->bytes, &bytes) ||
       bytes != size - reader->data) {

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct command *const commands[] = {&command_embed,    &command_search,   &command_eval,
-                                          &command_info,     &command_verify,   &command_diff,
-                                          &command_tokenize, &command_check_fs, NULL};
+const struct command *const commands[] = {
+    &command_embed, &command_search, &command_eval,     &command_info,     &command_verify,
+    &command_diff,  &command_cat,    &command_tokenize, &command_check_fs, NULL};
 
 const struct command *command_find(const char *name) {
   for (const struct command *const *command = commands; *command; command++)

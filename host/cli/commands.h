@@ -25,7 +25,7 @@ struct command {
 };
 
 extern const struct command command_embed, command_search, command_eval, command_info, command_verify,
-    command_diff, command_tokenize, command_check_fs;
+    command_diff, command_cat, command_tokenize, command_check_fs;
 
 /* All commands in the help's order, then NULL. */
 extern const struct command *const commands[];

@@ -36,6 +36,10 @@ void width_derive_plain(const uint16_t *h, int32_t width, uint16_t *narrow) {
   for (int32_t i = 0; i < width; i++) narrow[i] = half_from_float(half_to_float(h[i]) * scale);
 }
 
+void width_widen_plain(const uint16_t *row, int64_t count, float *wide) {
+  for (int64_t i = 0; i < count; i++) wide[i] = half_to_float(row[i]);
+}
+
 #if defined(__x86_64__)
 
 #define F16C __attribute__((target("avx,f16c")))
@@ -90,6 +94,12 @@ F16C static void derive_f16c(const uint16_t *h, int32_t width, uint16_t *narrow)
     narrow[i] = _cvtss_sh(_cvtsh_ss(h[i]) * scale, _MM_FROUND_TO_NEAREST_INT);
 }
 
+F16C static void widen_f16c(const uint16_t *row, int64_t count, float *wide) {
+  const int64_t whole = count - count % LANES;
+  for (int64_t i = 0; i < whole; i += LANES) _mm256_storeu_ps(wide + i, halves_load(row + i));
+  for (int64_t i = whole; i < count; i++) wide[i] = _cvtsh_ss(row[i]);
+}
+
 void width_normalise(const float *pooled, int32_t width, uint16_t *row) {
   if (processor_has_f16c())
     normalise_f16c(pooled, width, row);
@@ -104,6 +114,13 @@ void width_derive(const uint16_t *h, int32_t width, uint16_t *narrow) {
     width_derive_plain(h, width, narrow);
 }
 
+void width_widen(const uint16_t *row, int64_t count, float *wide) {
+  if (processor_has_f16c())
+    widen_f16c(row, count, wide);
+  else
+    width_widen_plain(row, count, wide);
+}
+
 #else
 
 void width_normalise(const float *pooled, int32_t width, uint16_t *row) {
@@ -112,6 +129,10 @@ void width_normalise(const float *pooled, int32_t width, uint16_t *row) {
 
 void width_derive(const uint16_t *h, int32_t width, uint16_t *narrow) {
   width_derive_plain(h, width, narrow);
+}
+
+void width_widen(const uint16_t *row, int64_t count, float *wide) {
+  width_widen_plain(row, count, wide);
 }
 
 #endif

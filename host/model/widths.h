@@ -21,6 +21,10 @@ void width_normalise(const float *pooled, int32_t width, uint16_t *row);
 /* Computes narrow [width] fp16 from h, the widest row. */
 void width_derive(const uint16_t *h, int32_t width, uint16_t *narrow);
 
+/* Computes wide [count] fp32, the very numbers of row [count] fp16. */
+void width_widen(const uint16_t *row, int64_t count, float *wide);
+
 /* The same in plain C, for processors without F16C, and for the test of the vector code. */
 void width_normalise_plain(const float *pooled, int32_t width, uint16_t *row);
 void width_derive_plain(const uint16_t *h, int32_t width, uint16_t *narrow);
+void width_widen_plain(const uint16_t *row, int64_t count, float *wide);

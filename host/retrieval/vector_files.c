@@ -28,6 +28,7 @@ struct vector_files {
   struct file_worker *workers; /* [threads] */
   atomic_llong done;
 
+  int64_t end_row;      /* corpus row at which the source ends */
   pthread_mutex_t lock; /* protects the place of the next piece */
   int64_t file, row;
 };
@@ -69,6 +70,7 @@ struct vector_files *vector_files_open(const struct vector_file *files, int64_t 
       .filter = filter,
       .piece_rows = row_bytes < PIECE_BYTES ? PIECE_BYTES / row_bytes : 1,
       .workers = workers,
+      .end_row = INT64_MAX,
   };
   pthread_mutex_init(&all->lock, NULL);
   for (int32_t t = 0; t < threads; t++) {
@@ -81,6 +83,15 @@ struct vector_files *vector_files_open(const struct vector_file *files, int64_t 
   return all;
 }
 
+void vector_files_range(struct vector_files *all, int64_t first, int64_t end) {
+  all->end_row = end;
+  for (all->file = 0; all->file < all->count; all->file++) {
+    const struct vector_file *file = &all->files[all->file];
+    all->row = first > file->first_row ? first - file->first_row : 0;
+    if (all->row < file->rows) break;
+  }
+}
+
 /* Claims the next piece: *rows rows in file *file, from its row *row on; 0 rows if nothing is left. */
 static void piece_claim(struct vector_files *all, int64_t *file, int64_t *row, int64_t *rows) {
   pthread_mutex_lock(&all->lock);
@@ -89,8 +100,10 @@ static void piece_claim(struct vector_files *all, int64_t *file, int64_t *row, i
     all->row = 0;
   }
   *rows = 0;
-  if (all->file < all->count) {
-    const int64_t rest = all->files[all->file].rows - all->row;
+  const struct vector_file *next = all->file < all->count ? &all->files[all->file] : NULL;
+  if (next && next->first_row + all->row < all->end_row) {
+    const int64_t in_file = next->rows - all->row, in_range = all->end_row - next->first_row - all->row;
+    const int64_t rest = in_file < in_range ? in_file : in_range;
     *file = all->file;
     *row = all->row;
     *rows = rest < all->piece_rows ? rest : all->piece_rows;

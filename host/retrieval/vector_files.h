@@ -1,5 +1,5 @@
 /* A run's vector files as a passage source for top_k_scan. Workers read and decompress in parallel, a few
- * frames at a time, so no file is ever whole in memory. */
+ * frames at a time, so no file is ever whole in memory. Pieces are handed out in the order of rows. */
 #pragma once
 
 #include "host/retrieval/row_filter.h"
@@ -20,6 +20,9 @@ struct vector_files;
  * on the matching rows only, under their numbers (row_filter.h). NULL: all rows. */
 struct vector_files *vector_files_open(const struct vector_file *files, int64_t count, int32_t width,
                                        int32_t threads, const struct row_filter *filter, struct error *error);
+
+/* Before the first piece: hand on only the corpus rows from `first` up to, not including, `end`. */
+void vector_files_range(struct vector_files *files, int64_t first, int64_t end);
 
 /* The source for one top_k_scan with the same number of threads. */
 struct passage_source vector_files_source(struct vector_files *files);

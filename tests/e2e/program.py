@@ -74,7 +74,9 @@ def nina(*arguments: Argument, stdin: bytes = b"", fault: str | None = None, sta
     return checked(Result(done.returncode, done.stdout.decode(), done.stderr.decode()), status)
 
 
-def run_on_terminal(arguments: Sequence[Argument], columns: int = 80, stream: str = "stderr") -> str:
+def run_on_terminal(
+    arguments: Sequence[Argument], columns: int = 80, stream: str = "stderr", status: int = DONE
+) -> str:
     """Runs nina with a terminal as standard error or output, "stderr" or "stdout"; returns what nina wrote there."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -90,7 +92,7 @@ def run_on_terminal(arguments: Sequence[Argument], columns: int = 80, stream: st
                 break
             content += piece
     os.close(master)
-    assert process.returncode == DONE
+    assert process.returncode == status
     return content.decode()
 
 

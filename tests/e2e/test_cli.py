@@ -36,7 +36,7 @@ def check_golden(name: str, text: str) -> None:
     assert text == path.read_text()
 
 
-@pytest.mark.parametrize("command", ["", "embed", "eval", "search", "info", "verify", "diff", "tokenize", "check-fs"])
+@pytest.mark.parametrize("command", ["", "embed", "eval", "search", "info", "verify", "diff", "cat", "tokenize", "check-fs"])
 def test_help_is_as_agreed(command: str) -> None:
     text = nina(*command.split(), "--help").stdout
     check_golden(f"help-{command or 'nina'}.txt", text)

@@ -9,7 +9,7 @@ import pytest
 
 from program import PROGRAM, USAGE, nina
 
-COMMANDS = ["embed", "search", "eval", "info", "verify", "diff", "tokenize", "check-fs"]
+COMMANDS = ["embed", "search", "eval", "info", "verify", "diff", "cat", "tokenize", "check-fs"]
 SHELLS = ["bash", "zsh", "fish"]
 
 

@@ -55,6 +55,20 @@ static void plain_and_vector_code_give_the_same_bits(void **state) {
   }
 }
 
+static void widened_rows_are_the_same_numbers(void **state) {
+  (void)state;
+  float pooled[WIDTH], wide[WIDTH], plain[WIDTH];
+  uint16_t h[WIDTH];
+  for (int32_t width = 1; width <= WIDTH; width += width < 40 ? 1 : 31) {
+    values_fill(pooled, width, (uint32_t)width);
+    width_normalise(pooled, width, h);
+    width_widen(h, width, wide);
+    width_widen_plain(h, width, plain);
+    assert_memory_equal(wide, plain, (size_t)width * sizeof *wide);
+    for (int32_t i = 0; i < width; i++) assert_true(wide[i] == half_to_float(h[i]));
+  }
+}
+
 /* The same three lines that anyone can write in NumPy; here the sum starts at the far end. */
 static void narrow_rows_follow_from_the_widest_by_the_formula(void **state) {
   (void)state;
@@ -113,6 +127,7 @@ int main(void) {
       cmocka_unit_test(plain_and_vector_code_give_the_same_bits),
       cmocka_unit_test(narrow_rows_follow_from_the_widest_by_the_formula),
       cmocka_unit_test(extreme_halves_are_scaled_exactly),
+      cmocka_unit_test(widened_rows_are_the_same_numbers),
       cmocka_unit_test(zero_rows_stay_zero),
       cmocka_unit_test(not_a_number_shows_in_the_whole_row),
   };

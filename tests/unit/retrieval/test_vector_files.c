@@ -153,12 +153,36 @@ static void rows_of_a_file_are_read_from_its_header(void **state) {
 
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, fixture_make, fixture_remove)
 
+static void range_gives_its_rows_in_order(void **state) {
+  static const int64_t ranges[][2] = {{0, 1},       {0, ROWS},     {99, 101},
+                                      {100, 59999}, {59998, ROWS}, {40000, 40001}};
+  const struct fixture *fixture = *state;
+  struct error error;
+  for (size_t r = 0; r < sizeof ranges / sizeof *ranges; r++) {
+    struct vector_files *files = vector_files_open(fixture->files, FILES, WIDTH, 1, NULL, &error);
+    assert_ok(files, &error);
+    vector_files_range(files, ranges[r][0], ranges[r][1]);
+    const struct passage_source source = vector_files_source(files);
+    int64_t next = ranges[r][0];
+    for (struct passages piece = {.count = 1}; piece.count > 0; next += piece.count) {
+      piece.count = 0;
+      assert_ok(source.next(source.context, 0, &piece, &error), &error);
+      if (piece.count == 0) break;
+      assert_int_equal(piece.first_row, next);
+      assert_memory_equal(piece.values, fixture->rows + next * WIDTH, (size_t)piece.count * WIDTH * 2);
+    }
+    assert_int_equal(next, ranges[r][1]);
+    vector_files_close(files);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       WITH_FIXTURE(scan_of_files_is_that_of_their_rows),
       WITH_FIXTURE(scan_with_a_filter_is_that_of_the_matching_rows),
       WITH_FIXTURE(other_files_than_recorded_are_refused),
       WITH_FIXTURE(rows_of_a_file_are_read_from_its_header),
+      WITH_FIXTURE(range_gives_its_rows_in_order),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
