@@ -19,7 +19,7 @@ static bool side_open(const char *vectors, const char *name, struct stored_run *
                       struct error *error) {
   char *path = file_join(vectors, name);
   if (!path) return error_set_memory(error, strlen(vectors), "a path");
-  bool ok = stored_run_open(path, run, error);
+  bool ok = stored_run_open(path, run, error) && stored_run_check_rows(run, error);
   free(path);
   if (!ok) return false;
   if (!run->complete)

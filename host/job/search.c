@@ -84,7 +84,8 @@ static bool documents_open(struct search *search, const struct search_options *o
 
 static bool search_start(struct search *search, const struct search_options *options, struct error *error) {
   const struct compute_options *compute = &options->question.compute;
-  if (!stored_run_open(options->vectors, &search->run, error) || !width_choose(search, options, error))
+  if (!stored_run_open(options->vectors, &search->run, error) ||
+      !stored_run_check_rows(&search->run, error) || !width_choose(search, options, error))
     return false;
   const struct stored_run *run = &search->run;
   search->filtered = options->where_count > 0;

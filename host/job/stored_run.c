@@ -33,8 +33,7 @@ static bool parts_take(struct stored_run *run, struct error *error) {
     run->part[run->part_count++] = (struct stored_part){part->shard, part->block, run->rows, part->rows};
     run->rows += part->rows;
   }
-  if (run->rows > 0) return true;
-  return error_set(error, ERROR_INPUT, "%s holds no vector at all", run->out);
+  return true;
 }
 
 bool stored_run_open(const char *out, struct stored_run *run, struct error *error) {
@@ -53,6 +52,10 @@ bool stored_run_open(const char *out, struct stored_run *run, struct error *erro
   }
   run->complete = run->manifest->state == MANIFEST_COMPLETE;
   return true;
+}
+
+bool stored_run_check_rows(const struct stored_run *run, struct error *error) {
+  return run->rows > 0 || error_set(error, ERROR_INPUT, "%s holds no vector at all", run->out);
 }
 
 void stored_run_close(struct stored_run *run) {
@@ -106,7 +109,7 @@ int32_t stored_run_file_width(const struct stored_run *run, int32_t width) {
 }
 
 struct vector_file *stored_run_files(const struct stored_run *run, int32_t width, struct error *error) {
-  struct vector_file *files = calloc((size_t)run->part_count, sizeof *files);
+  struct vector_file *files = calloc((size_t)run->part_count + 1, sizeof *files);
   if (!files) {
     error_set_memory(error, (size_t)run->part_count * sizeof *files, "the list of vector files");
     return NULL;

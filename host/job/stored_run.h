@@ -30,11 +30,14 @@ struct stored_run {
 };
 
 /* Reads the manifest and checks every number. ERROR_USAGE if the folder OUT does not exist. ERROR_INPUT if
- * OUT holds no run or no documents, or if the run neither finished nor stopped in order, so that the manifest
+ * OUT holds no run, or if the run neither finished nor stopped in order, so that the manifest
  * does not list the parts yet. ERROR_CONFLICT if a folder in OUT, or the manifest, is a link. On failure the
  * caller has nothing to close. */
 bool stored_run_open(const char *out, struct stored_run *run, struct error *error);
 void stored_run_close(struct stored_run *run);
+
+/* ERROR_INPUT if there is no row, so that nothing can be found among them. */
+bool stored_run_check_rows(const struct stored_run *run, struct error *error);
 
 /* The path of a part's file in a folder, allocated. `width` is for vectors. NULL on error: memory is short,
  * or the file is a link. */

@@ -71,6 +71,12 @@ def test_width_that_is_not_stored_is_derived_bit_for_bit(output: Output, tmp_pat
     assert same_bits(cat("--width", 5, output.path), derive(output.vectors(128), 5))
 
 
+def test_an_output_without_documents_is_an_array_without_rows(tmp_path: Path) -> None:
+    embed(tmp_path / "out", *make_archive(tmp_path / "in", (0,)), **OPTIONS)
+    assert cat_bytes("--width", 16, tmp_path / "out") == saved(np.empty((0, 16), np.float16))
+    nina("cat", "--rows", "0:1", tmp_path / "out", status=USAGE).says("has the rows 0:0")
+
+
 @pytest.mark.sanitize
 def test_fp32_holds_the_very_numbers(output: Output) -> None:
     for width in 128, 16, 5:

@@ -76,6 +76,13 @@ def test_the_same_archive_has_no_changes_however_it_lies(tmp_path: Path) -> None
     assert nina("diff", "--quiet", one.path, two.path).stderr == ""
 
 
+def test_an_archive_without_documents_is_one_end_of_a_diff(tmp_path: Path) -> None:
+    full, empty = snapshot(tmp_path / "full", documents(3)), snapshot(tmp_path / "empty", [])
+    assert [change["op"] for change in diff(empty, full)] == ["add"] * 3
+    assert [change["op"] for change in diff(full, empty)] == ["remove"] * 3
+    assert diff(empty, empty) == []
+
+
 def test_changes_turn_the_old_archive_into_the_new_one(tmp_path: Path) -> None:
     rng = random.Random(2)
     old, more = documents(400), [document | {"id": f"m{i}"} for i, document in enumerate(documents(50, 2))]

@@ -94,6 +94,18 @@ static void rows_are_numbered_through_all_parts(void **state) {
   stored_run_close(&run);
 }
 
+static void a_run_without_rows_opens_but_has_nothing_to_find(void **state) {
+  struct stored_run run;
+  struct error error = {0};
+  manifest_put(*state, MANIFEST("[8]", ",\"totals\":{},\"parts\":[]"));
+  assert_ok(stored_run_open(*state, &run, &error), &error);
+  assert_int_equal(run.rows, 0);
+  assert_false(stored_run_check_rows(&run, &error));
+  assert_int_equal(error.code, ERROR_INPUT);
+  assert_says(&error, "no vector at all");
+  stored_run_close(&run);
+}
+
 static void manifests_that_make_no_sense_are_refused(void **state) {
   static const char *const cases[][2] = {
       {MANIFEST("[]", ",\"totals\":{},\"parts\":[[\"0-0\",1]]"), "widths"},
@@ -103,7 +115,6 @@ static void manifests_that_make_no_sense_are_refused(void **state) {
       {MANIFEST("[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]", ",\"totals\":{},\"parts\":[[\"0-0\",1]]"),
        "widths"},
       {MANIFEST("[8]", ""), "start its nina embed again"},
-      {MANIFEST("[8]", ",\"totals\":{},\"parts\":[]"), "no vector at all"},
       {MANIFEST("[8]", ",\"totals\":{},\"parts\":[[\"../../0-0\",1]]"), "entry 0 of parts"},
       {MANIFEST("[8]", ",\"totals\":{},\"parts\":[[\"0-0\",1],[\"0-1\",-1]]"), "entry 1 of parts"},
       {MANIFEST("[8]", ",\"totals\":{},\"parts\":[[\"0-0\",1],[\"0-1\",9223372036854775807]]"),
@@ -128,6 +139,8 @@ int main(void) {
       cmocka_unit_test(an_empty_id_is_an_id),
       cmocka_unit_test(broken_id_lines_are_refused_within_their_bytes),
       cmocka_unit_test_setup_teardown(rows_are_numbered_through_all_parts, scratch_make, scratch_remove),
+      cmocka_unit_test_setup_teardown(a_run_without_rows_opens_but_has_nothing_to_find, scratch_make,
+                                      scratch_remove),
       cmocka_unit_test_setup_teardown(manifests_that_make_no_sense_are_refused, scratch_make, scratch_remove),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
