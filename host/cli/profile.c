@@ -60,20 +60,24 @@ void profile_print(const struct flow_times *times) {
              flow_stage_name((enum flow_stage)stage));
 }
 
+/* ns a stage, as the next member of the event. */
+static void stages_json(const char *name, const int64_t time[STAGES]) {
+  fprintf(stderr, ",\"%s\":{", name);
+  for (int stage = 0; stage < STAGES; stage++)
+    fprintf(stderr, "%s\"%s\":%.9f", stage ? "," : "", flow_stage_name((enum flow_stage)stage),
+            (double)time[stage] * 1e-9);
+  fputs("}", stderr);
+}
+
 void profile_json(const struct flow_times *times) {
   struct profile_part part[PARTS];
   parts_find(times, part);
   fputs("{\"event\":\"profile\",\"seconds\":{", stderr);
   for (int p = 0; p < PARTS; p++)
     fprintf(stderr, "%s\"%s\":%.9f", p ? "," : "", part[p].name, (double)part[p].time * 1e-9);
-  fputs("},\"worked\":{", stderr);
-  for (int stage = 0; stage < STAGES; stage++)
-    fprintf(stderr, "%s\"%s\":%.9f", stage ? "," : "", flow_stage_name((enum flow_stage)stage),
-            (double)times->worked[stage] * 1e-9);
-  fputs("},\"waiting\":{", stderr);
-  for (int stage = 0; stage < STAGES; stage++)
-    fprintf(stderr, "%s\"%s\":%.9f", stage ? "," : "", flow_stage_name((enum flow_stage)stage),
-            (double)times->waited[stage] * 1e-9);
-  fprintf(stderr, "},\"rows\":%" PRId64 ",\"tokens\":%" PRId64 "}\n", times->encoder.rows,
+  fputs("}", stderr);
+  stages_json("worked", times->worked);
+  stages_json("waiting", times->waited);
+  fprintf(stderr, ",\"rows\":%" PRId64 ",\"tokens\":%" PRId64 "}\n", times->encoder.rows,
           times->encoder.tokens);
 }

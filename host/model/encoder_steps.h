@@ -1,4 +1,4 @@
-/* Where an encoder's time goes: its steps, and a stopwatch for them.
+/* The time that an encoder spends in each of its steps, and a stopwatch for them.
  *
  * A slot's thread calls step_clock_start before the first step, and step_clock_lap after every step. A lap
  * takes all time since the call before, so the steps' times add up to the whole. A stopped clock costs one
