@@ -150,18 +150,12 @@ bool file_read_at(int descriptor, const char *path, int64_t offset, void *bytes,
 }
 
 /* Makes `path`, whose parent exists. If `path` is new, syncs the parent. */
-static bool folder_make_one(char *path, struct error *error) {
+static bool folder_make_one(const char *path, struct error *error) {
   if (mkdir(path, 0777) != 0) {
     if (errno == EEXIST) return true; /* a file with this name shows when something is made inside */
     return error_set_errno(error, "cannot make the folder %s", path);
   }
-  char *slash = strrchr(path, '/');
-  if (!slash) return file_sync_folder(".", error);
-  if (slash == path) return file_sync_folder("/", error);
-  *slash = '\0';
-  const bool ok = file_sync_folder(path, error);
-  *slash = '/';
-  return ok;
+  return file_sync_parent(path, error);
 }
 
 static bool path_check(const char *path, bool folder, struct error *error) {
@@ -232,6 +226,16 @@ bool file_sync_folder(const char *path, struct error *error) {
   const bool ok = (errno == 0 && fsync(descriptor) == 0) || errno == EINVAL;
   if (!ok) error_set_errno(error, "cannot sync the folder %s", path);
   close(descriptor);
+  return ok;
+}
+
+bool file_sync_parent(const char *path, struct error *error) {
+  const char *slash = strrchr(path, '/');
+  if (!slash) return file_sync_folder(".", error);
+  char *folder = strndup(path, slash == path ? 1 : (size_t)(slash - path));
+  if (!folder) return error_set_memory(error, strlen(path), "a path");
+  const bool ok = file_sync_folder(folder, error);
+  free(folder);
   return ok;
 }
 

@@ -60,6 +60,9 @@ bool file_make_folder(const char *path, struct error *error);
 /* Syncs a folder: the renames inside the folder become durable. */
 bool file_sync_folder(const char *path, struct error *error);
 
+/* Syncs the folder that the name `path` stands in; `path` has no slash at its end. */
+bool file_sync_parent(const char *path, struct error *error);
+
 /* Length of a path without the slashes at its end; 1 for the root. */
 size_t file_path_length(const char *path);
 

@@ -1,7 +1,5 @@
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -100,16 +98,6 @@ static bool check_target(const struct cat_arguments *arguments, struct error *er
                    "to a file or a pipe");
 }
 
-/* Syncs the folder that the file's name is in. */
-static bool sync_folder(const char *path, struct error *error) {
-  const char *slash = strrchr(path, '/');
-  char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-  const bool ok =
-      folder ? file_sync_folder(folder, error) : error_set_memory(error, strlen(path) + 1, "a path");
-  free(folder);
-  return ok;
-}
-
 static bool cat_to_file(const struct cat *cat, const char *path, struct error *error) {
   struct file_writer writer;
   char rows[48], bytes[32];
@@ -119,7 +107,7 @@ static bool cat_to_file(const struct cat *cat, const char *path, struct error *e
     file_writer_abandon(&writer);
     return false;
   }
-  if (!file_writer_commit(&writer, NULL, error) || !sync_folder(path, error)) return false;
+  if (!file_writer_commit(&writer, NULL, error) || !file_sync_parent(path, error)) return false;
   human_counted(cat->rows, "row", "rows", rows);
   human_bytes(cat->bytes, bytes);
   say("%s of width %d in %s (%s)", rows, cat->width, path, bytes);
