@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import termios
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,18 +83,29 @@ def run_on_terminal(
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     command, null = [str(PROGRAM), *map(str, arguments)], subprocess.DEVNULL
     streams = {"stdout": null, "stderr": None} | {stream: slave}  # None: the errors are shown with the test's
+    end_of_output = b"\0the program has ended\0"
+    content = b""
     with subprocess.Popen(command, stdin=null, env=environment(), **streams) as process:
-        os.close(slave)
-        content, end = b"", time.monotonic() + LONGEST_RUN
-        while time.monotonic() < end:
+
+        def say_the_end() -> None:
             try:
-                piece = os.read(master, 65536)
-            except OSError:  # Linux reports a terminal's end this way
-                break
-            content += piece
+                process.wait(LONGEST_RUN)
+            finally:
+                os.write(slave, end_of_output)
+
+        # If the last writer closes a terminal before its reader comes, Linux may report the end without the last bytes.
+        # So the test keeps the terminal open, and writes the end itself.
+        waiter = threading.Thread(target=say_the_end)
+        waiter.start()
+        while not content.endswith(end_of_output):
+            content += os.read(master, 65536)
+        waiter.join()
+        if process.returncode is None:
+            process.kill()
+    os.close(slave)
     os.close(master)
     assert process.returncode == status
-    return content.decode()
+    return content.removesuffix(end_of_output).decode()
 
 
 def embed_arguments(

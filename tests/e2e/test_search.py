@@ -347,7 +347,9 @@ def test_no_words_are_glued_at_any_width_of_a_terminal(tmp_path: Path) -> None:
     longest = 0
     for columns in range(20, 120):
         arguments = ["search", "--quiet", "--model", MODEL, "--vectors", out, "--precision", "fp32", "plaça"]
-        line = run_on_terminal(arguments, columns, "stdout").splitlines()[1]
+        shown = run_on_terminal(arguments, columns, "stdout")
+        assert shown.count("\n") == 2, f"at {columns} columns: {shown!r}"
+        line = shown.splitlines()[1]
         assert len(line) <= columns
         place, _, shown = line[13:].partition("  ")
         shown = shown.strip()
