@@ -103,7 +103,7 @@ static bool line_find(struct line_reader *reader, size_t *length, int64_t *passe
   *passed = 0;
   for (;;) {
     const size_t held = reader->end - reader->start;
-    const char *from = reader->buffer + reader->start;
+    const char *from = reader->buffer ? reader->buffer + reader->start : NULL; /* before the first read */
     const char *lf = held > looked ? memchr(from + looked, '\n', held - looked) : NULL;
     *length = lf ? (size_t)(lf - from) + 1 : held;
     if (lf || reader->ended) return true;

@@ -141,7 +141,9 @@ struct seekable_zst_reader {
   int64_t bytes_read;
 };
 
-/* Fills reader->start from the table's entries. The table begins at byte `table_at` of the file. */
+/* Fills reader->start from the table's entries. The table begins at byte `table_at` of the file. A frame
+ * without bytes is never written, and would never be decompressed: the file could hold other bytes than the
+ * table says. */
 static bool table_parse(struct seekable_zst_reader *reader, const uint8_t *entry, size_t entry_bytes,
                         int64_t table_at, struct error *error) {
   struct frame_start at = {0, 0};
@@ -150,7 +152,7 @@ static bool table_parse(struct seekable_zst_reader *reader, const uint8_t *entry
     reader->start[i] = at;
     at.in_file += compressed;
     at.in_content += size;
-    if (at.in_file > table_at || size / GROWTH_MAX > compressed)
+    if (at.in_file > table_at || size == 0 || size / GROWTH_MAX > compressed)
       return error_set(
           error, ERROR_INPUT,
           "%s: damaged seek table: frame %u cannot have %u bytes that give %u: write the file anew",

@@ -55,7 +55,8 @@ bool id_line_parse(char *line, int64_t length, struct id_line *parsed) {
     if (!json_scan_space(&scan) || !json_scan_name(&scan, &name) || !json_scan_value(&scan, &value) ||
         !json_scan_space(&scan) || !id_line_member(&name, &value, parsed))
       return false;
-    if (*scan.at == '}') return parsed->id != NULL;
+    if (*scan.at == '}')
+      return parsed->id && json_scan_byte(&scan, '}', "expected '}'") && !json_scan_space(&scan);
     if (!json_scan_byte(&scan, ',', "expected ','")) return false;
   }
 }

@@ -14,16 +14,7 @@
 #include <zstd.h>
 
 #include "io/block.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition)                                                      \
-  do {                                                                          \
-    if (!(condition)) {                                                         \
-      fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
-      abort();                                                                  \
-    }                                                                           \
-  } while (0)
+#include "tests/fuzz/harness.h"
 
 #define HEADER_SIZE 7
 #define INPUT_MAX 16384

@@ -8,16 +8,7 @@
 #include <string.h>
 
 #include "io/document.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition)                                                      \
-  do {                                                                          \
-    if (!(condition)) {                                                         \
-      fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
-      abort();                                                                  \
-    }                                                                           \
-  } while (0)
+#include "tests/fuzz/harness.h"
 
 static const struct document_fields choices[] = {
     {.text = "text"},

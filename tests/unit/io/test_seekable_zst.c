@@ -245,6 +245,7 @@ static void table_that_promises_the_impossible_is_refused(void **state) {
       {0xffffffffu, 10, 1}, /* longer than the file */
       {7, 10, 1},           /* shorter than the bytes before the table */
       {8, 10, 0xffffffffu}, /* more frames than fit in the table */
+      {8, 0, 1},            /* a frame that gives nothing: it would never be looked into */
       {8, 10, 0},           /* no frames, yet bytes before the table */
   };
   char path[512];
