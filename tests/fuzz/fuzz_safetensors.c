@@ -42,7 +42,9 @@ static void check_tensor(const struct safetensors *file, const struct tensor *te
   REQUIRE(elements == tensor->elements);
   REQUIRE(safetensors_find(file, tensor->name) == tensor);
   const json_t *own = json_object_get(header, tensor->name);
-  REQUIRE(own && strcmp(json_string_value(json_object_get(own, "dtype")), tensor->dtype_name) == 0);
+  const char *dtype = json_string_value(json_object_get(own, "dtype"));
+  REQUIRE(dtype &&
+          strncmp(dtype, tensor->dtype_name, sizeof tensor->dtype_name - 1) == 0); /* a long one is cut */
   REQUIRE((int)json_array_size(json_object_get(own, "shape")) == tensor->dimensions);
   check_values(tensor);
 }
