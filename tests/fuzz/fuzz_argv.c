@@ -29,7 +29,7 @@ static void parse_run(const struct command *command, int count, char **arguments
   if (!parse->done) {
     require_sentence(&parse->error);
     REQUIRE(parse->error.code == ERROR_USAGE || parse->error.code == ERROR_INPUT ||
-            parse->error.code == ERROR_IO);
+            parse->error.code == ERROR_IO || parse->error.code == ERROR_MEMORY);
   } else if (!parse->help) {
     REQUIRE(parse->first >= 1 && parse->first <= count);
   }
