@@ -40,11 +40,16 @@ static uint8_t *sections_pack(const uint8_t *data, size_t size, size_t *packed_s
   return packed;
 }
 
+/* True if some of these files may be packed already. */
+static bool may_be_packed(const uint8_t *data, size_t size) {
+  static const char *const mark[] = {"\x1f\x8b", "\x28\xb5", "\x2a\x4d", "@@z", ".gz", ".zst"};
+  for (size_t i = 0; i < sizeof mark / sizeof mark[0]; i++)
+    if (memmem(data, size, mark[i], strlen(mark[i]))) return true;
+  return false;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  if (size == 0 || memmem(data, size, "\x1f\x8b", 2) || memmem(data, size, "\x28\xb5", 2) ||
-      memmem(data, size, "\x2a\x4d", 2) || memmem(data, size, "@@z", 3) || memmem(data, size, ".gz", 3) ||
-      memmem(data, size, ".zst", 4))
-    return 0; /* these files may be packed already */
+  if (size == 0 || may_be_packed(data, size)) return 0;
   struct error error, packed_error;
   const bool good = set_check(scratch_sections("data", data, size, NULL), &error);
   size_t packed_size;

@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "io/random.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define SEEDS_MAX 256
@@ -47,14 +49,6 @@ static int seed_add(const char *path, const struct stat *status, int type, struc
 
 static int seed_compare(const void *a, const void *b) {
   return strcmp(((const struct seed *)a)->path, ((const struct seed *)b)->path);
-}
-
-/* splitmix64, by Steele, Lea and Flood 2014: any start value works. */
-static uint64_t random_next(uint64_t *state) {
-  uint64_t z = *state += 0x9e3779b97f4a7c15u;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-  return z ^ z >> 31;
 }
 
 static size_t random_below(uint64_t *state, size_t limit) {
