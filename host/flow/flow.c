@@ -257,6 +257,8 @@ void flow_progress_now(struct flow *flow, struct flow_progress *progress) {
                                      .encoded_tokens = atomic_load(&flow->committed.encoded_tokens),
                                      .reused = atomic_load(&flow->committed.reused),
                                      .reused_tokens = atomic_load(&flow->committed.reused_tokens),
+                                     .batches = atomic_load(&flow->committed.batches),
+                                     .padded_tokens = atomic_load(&flow->committed.padded_tokens),
                                      .source_bytes = atomic_load(&counts->source_bytes),
                                      .source_bytes_before = atomic_load(&flow->source_bytes_before),
                                      .source_bytes_finished = flow->source_bytes_finished,

@@ -90,6 +90,7 @@ static bool commit_block(const struct committing *commit, struct error *error) {
                                  .documents = options->chunks.tokens ? work->documents : 0,
                                  .titles_cut = work->titles_cut,
                                  .blank = work->blank};
+  for (int64_t i = 0; i < work->rows; i++) record->lengths[length_class_of(work->row[i].tokens)]++;
   for (int32_t w = 0; w < options->width_count; w++) {
     record->vector_bytes += work->rows * options->widths[w] * (int64_t)sizeof(uint16_t);
     if (!commit_vectors(commit, w, error)) return false;
@@ -103,6 +104,16 @@ static bool commit_block(const struct committing *commit, struct error *error) {
   part_summary_of(record, &summary);
   ranks_committed(commit->flow->parts.ranks, &summary);
   return true;
+}
+
+/* Rows stand longest first, so a batch's first row is its longest. */
+static int64_t padded_tokens(const struct flow_block *work) {
+  int64_t tokens = 0;
+  for (int32_t b = 0; b < work->batch_count; b++) {
+    const struct flow_batch *batch = &work->batch[b];
+    tokens += (int64_t)batch->sequences * work->row[work->order[batch->first_row]].tokens;
+  }
+  return tokens;
 }
 
 static void count_block(struct flow *flow, const struct flow_block *work) {
@@ -119,6 +130,8 @@ static void count_block(struct flow *flow, const struct flow_block *work) {
   atomic_fetch_add(&counts->encoded_tokens, work->packed_tokens);
   atomic_fetch_add(&counts->reused, work->reused_rows);
   atomic_fetch_add(&counts->reused_tokens, work->reused_tokens);
+  atomic_fetch_add(&counts->batches, work->batch_count);
+  atomic_fetch_add(&counts->padded_tokens, padded_tokens(work));
   /* `seen` is counted by batch: add a block without a batch here. */
   if (work->batch_count == 0) atomic_fetch_add(&flow->seen.source_bytes, work->source_bytes);
 }

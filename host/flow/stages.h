@@ -19,7 +19,8 @@ struct stage_clock {
 /* Sums over blocks. */
 struct flow_counts {
   atomic_llong documents, rows, tokens, rejected, truncated, blank, source_bytes;
-  atomic_llong encoded, encoded_tokens, reused, reused_tokens; /* of committed blocks only */
+  atomic_llong encoded, encoded_tokens, reused, reused_tokens, batches,
+      padded_tokens; /* of committed blocks only */
 };
 
 struct flow {

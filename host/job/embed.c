@@ -1,9 +1,11 @@
 #include "host/job/embed.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "host/job/embedding.h"
 #include "host/job/notice.h"
+#include "host/job/run_report.h"
 #include "host/job/space.h"
 #include "host/job/watch.h"
 #include "io/run/run_open.h"
@@ -98,6 +100,26 @@ static void embedding_judge(struct embedding *run, struct outcome *outcome) {
   outcome->report = *report;
 }
 
+/* Rank 0 writes OUT/report.json. The vectors are right without it, so its failure is only told. */
+static void embedding_report(const struct embedding *run, const struct watch *watch,
+                             const struct outcome *outcome, int64_t started) {
+  const struct embed_report *report = &outcome->report;
+  const bool failed = !outcome->done;
+  const struct run_report written = {.run = run,
+                                     .watch = watch,
+                                     .state = run_log_complete(run->log) ? "complete" : "incomplete",
+                                     .end = failed                ? "failed"
+                                            : report->complete    ? "complete"
+                                            : report->interrupted ? "stopped"
+                                                                  : "incomplete",
+                                     .failure = failed ? &outcome->error : NULL,
+                                     .started = started};
+  struct error error;
+  if (failed && outcome->error.code == ERROR_CONFLICT) return; /* OUT belongs to another job now */
+  if (!run_report_write(&written, &error))
+    notice(run->callbacks, run->ranks, "warning: no report of this run: %s", error.message);
+}
+
 static bool embedding_work(struct embedding *run, struct error *error) {
   const int32_t grace = run->options->grace ? run->options->grace : EMBED_GRACE;
   struct watch watch = {.ranks = run->ranks,
@@ -106,6 +128,7 @@ static bool embedding_work(struct embedding *run, struct error *error) {
                         .report = run->report,
                         .grace = grace * INT64_C(1000000000)};
   struct outcome outcome = {0};
+  const int64_t started = (int64_t)time(NULL);
   struct error failure;
   int32_t shard_count;
   const struct shard *shards = run_log_shards(run->log, &shard_count);
@@ -117,7 +140,10 @@ static bool embedding_work(struct embedding *run, struct error *error) {
   run->report->status.encoder = run->encoder->info.description;
   run->report->status.source_bytes_total = shards_bytes(shards, shard_count);
   if (!embedding_flow(run, &watch, &failure, error)) return false;
-  if (speaks) embedding_judge(run, &outcome);
+  if (speaks) {
+    embedding_judge(run, &outcome);
+    embedding_report(run, &watch, &outcome, started);
+  }
   /* Not earlier: until now, standard input could differ from the embedded input. */
   if (was_complete && outcome.done && !outcome.report.interrupted) say_found(run, true);
   if (speaks && outcome.report.complete && outcome.report.totals.rows == 0)

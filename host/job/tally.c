@@ -54,19 +54,23 @@ static void tally_reject(struct tally *tally, const struct reject_reason *reject
   if (r == tally->reasons) tally->reasons++;
 }
 
-/* Adds the block's rejects, as its file would list them. */
-static bool tally_rejects(struct tally *tally, const struct flow_block *work, struct error *error) {
-  const char *line = work->reject_lines.bytes;
-  const char *const end = line + work->reject_lines.size;
+bool tally_rejects(struct tally *tally, int32_t shard, bool numbered, const char *lines, size_t size,
+                   struct error *error) {
+  const char *line = lines;
+  const char *const end = line + size;
   while (line < end) {
-    const char *next = memchr(line, '\n', (size_t)(end - line));
+    const char *found = memchr(line, '\n', (size_t)(end - line)), *next = found ? found : end;
     json_t *record = json_loadb(line, (size_t)(next - line), 0, NULL);
-    if (!record) return error_set_memory(error, (size_t)(next - line), "the record of a reject");
+    const char *reason = json_string_value(json_object_get(record, "reason"));
+    if (!reason) {
+      json_decref(record);
+      return error_set(error, ERROR_INPUT, "a line of shard %d's rejects is none", shard);
+    }
     const int64_t number = json_integer_value(json_object_get(record, "line"));
-    struct reject_reason reject = {.shard = work->block.border.shard,
-                                   .line = work->block.border.first_line > 0 ? number : 0,
+    struct reject_reason reject = {.shard = shard,
+                                   .line = numbered ? number : 0,
                                    .offset = json_integer_value(json_object_get(record, "offset"))};
-    snprintf(reject.text, sizeof reject.text, "%s", json_string_value(json_object_get(record, "reason")));
+    snprintf(reject.text, sizeof reject.text, "%s", reason);
     json_decref(record);
     tally_reject(tally, &reject);
     line = next + 1;
@@ -104,7 +108,8 @@ bool tally_add(struct tally *tally, const struct flow_block *work, int zstd_leve
   return tally_frames(&tally->id_bytes, &work->id_lines, zstd_level, error) &&
          tally_frames(&tally->text_bytes, &work->text_lines, zstd_level, error) &&
          tally_frames(&tally->field_bytes, &work->field_lines, zstd_level, error) &&
-         tally_rejects(tally, work, error);
+         tally_rejects(tally, work->block.border.shard, work->block.border.first_line > 0,
+                       work->reject_lines.bytes, work->reject_lines.size, error);
 }
 
 int32_t tally_quantile(const struct tally *tally, double share) {

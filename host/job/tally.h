@@ -32,6 +32,11 @@ void tally_close(struct tally *tally);
 /* Adds a block that a block_tokenizer has processed. */
 bool tally_add(struct tally *tally, const struct flow_block *work, int zstd_level, struct error *error);
 
+/* Adds the reasons of a part's rejects, as their file lists them. `numbered`: their line numbers are known.
+ * Works on a zeroed tally too. */
+bool tally_rejects(struct tally *tally, int32_t shard, bool numbered, const char *lines, size_t size,
+                   struct error *error);
+
 /* The smallest length in tokens that the given share of the rows, 0 … 1, does not exceed. 0 if there are no
  * rows. */
 int32_t tally_quantile(const struct tally *tally, double share);

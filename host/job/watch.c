@@ -35,6 +35,8 @@ static void flow_add(struct flow_progress *sum, const struct flow_progress *one)
   sum->encoded_tokens += one->encoded_tokens;
   sum->reused += one->reused;
   sum->reused_tokens += one->reused_tokens;
+  sum->batches += one->batches;
+  sum->padded_tokens += one->padded_tokens;
   sum->source_bytes += one->source_bytes;
   if (one->nanoseconds > sum->nanoseconds) sum->nanoseconds = one->nanoseconds;
   for (int stage = 0; stage < STAGES; stage++) {
@@ -69,6 +71,14 @@ static void status_merge(struct watch *watch) {
   }
   for (int stage = 0; stage < STAGES; stage++) sum->busy[stage] /= size;
   status->slowest_host = ranks_place_of(watch->ranks, status->slowest)->host;
+  throughput_add(&watch->throughput, sum->nanoseconds, sum->tokens, sum->rows);
+}
+
+bool watch_rank(const struct watch *watch, int32_t rank, struct flow_progress *progress) {
+  const struct rank_report *report = rank > 0 ? ranks_reported(watch->ranks, rank) : NULL;
+  if (rank > 0 && !report) return false;
+  *progress = report ? report->flow : watch->flow_last;
+  return true;
 }
 
 static bool watch_progress(struct watch *watch, struct error *error) {

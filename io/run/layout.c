@@ -117,13 +117,29 @@ struct emptiness {
   bool overwrite;
 };
 
+/* Other programs may have files of this name. */
+static bool report_is_runs(const char *out) {
+  char begin[sizeof REPORT_BEGIN - 1];
+  struct error unread;
+  int descriptor = -1;
+  int64_t size;
+  char *path = file_join(out, REPORT_NAME);
+  const bool same = path && file_open_regular(path, &descriptor, &size, &unread) &&
+                    file_read_at(descriptor, path, 0, begin, sizeof begin, &unread) &&
+                    memcmp(begin, REPORT_BEGIN, sizeof begin) == 0;
+  if (descriptor >= 0) close(descriptor);
+  free(path);
+  return same;
+}
+
 static bool entry_refuse(void *context, const char *path, const char *folder, const char *name,
                          struct error *error) {
   const struct emptiness *emptiness = context;
   int32_t shard, block;
   if (file_is_temporary(name) || (*folder == '\0' && layout_is_lock(name))) return true;
-  const bool part = part_name_parse(folder, name, &shard, &block);
-  const bool torn = *folder == '\0' && strcmp(name, MANIFEST_NAME) == 0;
+  const bool top = *folder == '\0', torn = top && strcmp(name, MANIFEST_NAME) == 0;
+  const bool part = part_name_parse(folder, name, &shard, &block) ||
+                    (top && strcmp(name, REPORT_NAME) == 0 && report_is_runs(emptiness->out));
   if ((part || torn) && emptiness->overwrite) return true;
   return error_set(error, ERROR_CONFLICT,
                    part ? "%s holds %s but no readable " MANIFEST_NAME
@@ -142,7 +158,8 @@ static bool entry_check_link(void *context, const char *name, struct error *erro
   const char *out = context;
   struct stat status;
   enum folder folder;
-  if (!layout_folder_find(name, &folder) && strcmp(name, MANIFEST_NAME) != 0 && !layout_is_lock(name))
+  if (!layout_folder_find(name, &folder) && strcmp(name, MANIFEST_NAME) != 0 &&
+      strcmp(name, REPORT_NAME) != 0 && !layout_is_lock(name))
     return true;
   char *path = file_join(out, name);
   if (!path) return error_set_memory(error, PATH_MAX, "a path");
@@ -207,6 +224,7 @@ bool layout_remove_run(const char *job, const char *out, struct error *error) {
   if (!folder_visit(path, walk_folder_entry, &records, error)) goto out;
   if (access(path, F_OK) == 0 && !file_sync_folder(path, error)) goto out;
   if (!layout_visit(out, entry_remove_part, &removal, error)) goto out;
+  if (!job_folder_discard(job, out, REPORT_NAME, error)) goto out;
   ok = folder_visit(out, entry_remove_width, &removal, error);
 out:
   free(path);

@@ -6,6 +6,8 @@
 #include "io/error.h"
 
 #define MANIFEST_NAME "manifest.json"
+#define REPORT_NAME "report.json"            /* host/job/run_report.h */
+#define REPORT_BEGIN "{\n \"nina_report\": " /* its first bytes */
 #define LOCK_NAME "job.lock"
 #define LOCK_SEEN_NAME "job.lock.seen"
 #define RECORD_FOLDER "parts"

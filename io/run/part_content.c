@@ -78,6 +78,10 @@ bool part_record_check(const struct part_record *record, const struct run_settin
   if (record->truncated > record->rows)
     return error_set(error, ERROR_INPUT, "%lld of its %lld rows are truncated", (long long)record->truncated,
                      (long long)record->rows);
+  const int64_t measured = record_lengths_sum(record);
+  if (measured > 0 && measured != record->rows)
+    return error_set(error, ERROR_INPUT, "its lengths are those of %lld rows, not of its %lld",
+                     (long long)measured, (long long)record->rows);
   int64_t bytes;
   if (__builtin_mul_overflow(record->rows, row_bytes, &bytes) || bytes != record->vector_bytes)
     return error_set(error, ERROR_INPUT, "vector_bytes is %lld; %lld rows at %lld bytes were expected",

@@ -17,6 +17,7 @@
 #define KEY_FORMAT "format"
 #define KEY_SHARD "shard"
 #define KEY_BLOCK "block"
+#define KEY_LENGTHS "lengths"
 #define KEY_HASH "hash"
 #define KEY_END "end_of_shard"
 #define KEY_INCOMPLETE "incomplete"
@@ -45,6 +46,21 @@ static const struct field count_array[] = {
 };
 static const struct field_table count_fields = FIELD_TABLE(count_array);
 
+int64_t record_lengths_sum(const struct part_record *record) {
+  int64_t sum = 0;
+  for (int i = 0; i < LENGTH_CLASSES; i++) sum += record->lengths[i];
+  return sum;
+}
+
+/* Zeros at the end are left out. */
+static void lengths_print(const int64_t lengths[LENGTH_CLASSES], struct json_text *json) {
+  int count = LENGTH_CLASSES;
+  while (count > 0 && lengths[count - 1] == 0) count--;
+  json_text_open(json, KEY_LENGTHS, '[', JSON_ON_ONE_LINE);
+  for (int i = 0; i < count; i++) json_text_integer(json, NULL, lengths[i]);
+  json_text_close(json, ']');
+}
+
 static void record_print(const struct part_record *record, struct json_text *json) {
   const struct block_border *border = &record->border;
   json_text_open(json, NULL, '{', JSON_BLOCK);
@@ -52,6 +68,7 @@ static void record_print(const struct part_record *record, struct json_text *jso
   json_text_integer(json, KEY_SHARD, border->shard);
   json_text_integer(json, KEY_BLOCK, border->index);
   fields_write(&count_fields, record, json);
+  lengths_print(record->lengths, json);
   json_text_string(json, KEY_HASH, border->hash);
   json_text_boolean(json, KEY_END, border->end_of_shard);
   json_text_boolean(json, KEY_INCOMPLETE, border->incomplete);
@@ -97,6 +114,19 @@ static bool count_read(const json_t *json, const char *key, int64_t *value) {
   const json_t *member = json_object_get(json, key);
   *value = json_integer_value(member);
   return json_is_integer(member) && *value >= 0 && *value <= FIELD_COUNT_MAX;
+}
+
+/* An older version's record has none. */
+static bool lengths_read(const json_t *lengths, struct part_record *record) {
+  const size_t count = json_array_size(lengths);
+  if (!lengths) return true;
+  if (!json_is_array(lengths) || count > LENGTH_CLASSES) return false;
+  for (size_t i = 0; i < count; i++) {
+    const json_t *rows = json_array_get(lengths, i);
+    record->lengths[i] = json_integer_value(rows);
+    if (!json_is_integer(rows) || record->lengths[i] < 0 || record->lengths[i] > record->rows) return false;
+  }
+  return true;
 }
 
 static bool hash_read(const json_t *json, char hash[33]) {
@@ -146,6 +176,7 @@ static const char *record_from_json(const json_t *json, int32_t shard, int32_t b
   struct error unused;
   if (!fields_read(&count_fields, "", false, json, record, &unused))
     return "a count is missing, negative or too large";
+  if (!lengths_read(json_object_get(json, KEY_LENGTHS), record)) return "lengths are no list of its rows";
   const json_t *end = json_object_get(json, KEY_END), *incomplete = json_object_get(json, KEY_INCOMPLETE);
   if (!json_is_boolean(end) || !json_is_boolean(incomplete))
     return "end_of_shard or incomplete is no boolean";

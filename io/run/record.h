@@ -4,6 +4,7 @@
 #include "io/block.h"
 #include "io/file.h"
 #include "io/run/layout.h"
+#include "io/run/row_lengths.h"
 #include "io/run/totals.h"
 
 #define RUN_FORMAT 1 /* for manifest.json and part records; a reader refuses a higher one */
@@ -16,11 +17,12 @@ struct part_file {
 struct part_record {
   struct block_border border;
   int64_t rows, rejected, truncated, tokens, blank;
-  int64_t characters;   /* of the texts, in Unicode code points; 0 in an older version's record */
-  int64_t embedded;     /* characters that were not cut off */
-  int64_t documents;    /* as in struct run_totals */
-  int64_t titles_cut;   /* likewise */
-  int64_t vector_bytes; /* rows × Σ widths × 2: decompressed size, for the compression ratio */
+  int64_t characters;              /* of the texts, in Unicode code points; 0 in an older version's record */
+  int64_t embedded;                /* characters that were not cut off */
+  int64_t documents;               /* as in struct run_totals */
+  int64_t titles_cut;              /* likewise */
+  int64_t lengths[LENGTH_CLASSES]; /* rows by length; all 0 in an older version's record */
+  int64_t vector_bytes;            /* rows × Σ widths × 2: decompressed size, for the compression ratio */
   int file_count;
   struct part_file files[PART_FILES_MAX];
 };
@@ -41,6 +43,9 @@ bool record_write(const char *job, const char *out, const struct part_record *re
  * files in the layout's folders. */
 bool record_read(const char *out, int32_t shard, int32_t block, struct part_record *record,
                  struct error *error);
+
+/* The record's rows whose length is known: all, or of an older version's record none. */
+int64_t record_lengths_sum(const struct part_record *record);
 
 /* The record's file at this path, relative to OUT; NULL if the record names no such file. */
 const struct part_file *record_find(const struct part_record *record, const char *path);

@@ -53,3 +53,17 @@ bool record_list_read(const char *out, int32_t shard_count, struct key_list *lis
   free(folder);
   return ok;
 }
+
+bool records_visit(const char *out, int32_t shard_count, record_fn *visit, void *context,
+                   struct error *error) {
+  struct key_list list = {0};
+  struct part_record record;
+  bool ok = record_list_read(out, shard_count, &list, error);
+  for (int64_t i = 0; ok && i < list.count; i++) {
+    const bool readable =
+        record_read(out, part_key_shard(list.key[i]), part_key_block(list.key[i]), &record, error);
+    ok = readable ? visit(context, &record, error) : error->code != ERROR_MEMORY;
+  }
+  key_list_free(&list);
+  return ok;
+}

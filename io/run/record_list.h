@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "io/error.h"
+#include "io/run/record.h"
 
 /* A part's key, from its numbers; keys sort like parts. */
 static inline uint64_t part_key(int32_t shard, int32_t block) {
@@ -29,6 +30,11 @@ bool key_list_add(struct key_list *list, uint64_t key, struct error *error);
 
 /* True if a sorted list has the key. */
 bool key_list_has(const struct key_list *list, uint64_t key);
+
+/* Calls `visit` for every record that can be read, of shards 0 … shard_count - 1, in part order. */
+typedef bool record_fn(void *context, const struct part_record *record, struct error *error);
+bool records_visit(const char *out, int32_t shard_count, record_fn *visit, void *context,
+                   struct error *error);
 
 /* Fills an empty list with the records of shards 0 … shard_count - 1, readable or not; sorted. */
 bool record_list_read(const char *out, int32_t shard_count, struct key_list *list, struct error *error);

@@ -8,6 +8,7 @@
  *     OUT/rejects/part-SSSSS-BBBBB.jsonl      one object per line without a row; only if there is one
  *     OUT/parts/part-SSSSS-BBBBB.json         the commit record
  *     OUT/manifest.json                       the run's identity; completed last
+ *     OUT/report.json                         for people (host/job/run_report.h)
  *     OUT/job.lock, OUT/.job.….tmp            while a job is at work (io/run/job_lock.h, io/run/job_folder.h)
  *
  * A part exists when its record exists: first its files are renamed and their folders synced, then the record

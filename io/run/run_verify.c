@@ -103,7 +103,8 @@ static bool part_take(void *context, const struct part_check *check, struct erro
 static bool entry_is_known(struct verification *verification, const char *folder, const char *name) {
   int32_t shard, block;
   if (*folder == '\0')
-    return strcmp(name, MANIFEST_NAME) == 0 || layout_is_lock(name) || job_folder_is_named(name);
+    return strcmp(name, MANIFEST_NAME) == 0 || strcmp(name, REPORT_NAME) == 0 || layout_is_lock(name) ||
+           job_folder_is_named(name);
   if (!part_name_parse(folder, name, &shard, &block) || shard >= verification->shards.count) return false;
   if (part_is_unread(verification, shard, block)) return true;
   const struct part *part = part_table_find(&verification->parts, shard, block);

@@ -96,7 +96,12 @@ class Trial:
         said = done.stdout.decode().replace(str(new), "NEW")
         files = Output(new).files("*", "*/*", "*/*/*")
         # The next start removes the folder of a job that could not remove it for want of memory.
-        kept = {name: content for name, content in files.items() if not name.startswith(".job.")}
+        # A report tells of its run's time, and a run goes on without one.
+        kept = {
+            name: content
+            for name, content in files.items()
+            if not name.startswith(".job.") and not name.endswith("report.json")
+        }
         return Result(done.returncode, said, done.stderr.decode()), kept
 
     def fail(self, fault: str) -> None:

@@ -45,7 +45,7 @@ def test_every_part_has_its_files_under_one_name(run: Run) -> None:
     for folder, suffix in suffixes.items():
         assert [path.name for path in run.output.parts(folder)] == [name + suffix for name in names]
     entries = {path.name for path in run.output.path.iterdir()}
-    assert entries == {*suffixes, "rejects", "manifest.json"}
+    assert entries == {*suffixes, "rejects", "manifest.json", "report.json"}
     assert run.output.parts("rejects") == [] and run.output.temporaries() == []
 
 

@@ -44,7 +44,10 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def everything(path: Path) -> dict[str, bytes]:
-    return Output(path).files("*", "*/*")
+    """All but the report, which tells of a run's time."""
+    files = Output(path).files("*", "*/*")
+    assert files.pop("report.json", b"{")[:1] == b"{"
+    return files
 
 
 def end_of(said: str) -> dict[str, Any]:
@@ -102,7 +105,7 @@ def test_summary_says_what_was_reused(tmp_path: Path, old: dict[str, Path]) -> N
     result.says("--reuse: 2000 different rows in 20 parts can be copied; indexed in ")
     result.says("20 encoded, 1,980 reused (about ")
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(
-        ["w32", "w8", "ids", "hashes", "fields", "rejects", "parts", "manifest.json"]
+        ["w32", "w8", "ids", "hashes", "fields", "rejects", "parts", "manifest.json", "report.json"]
     )
 
 
