@@ -21,7 +21,7 @@ def test_installed_program_runs_without_the_checkout(prefix: Path, tmp_path: Pat
     version = subprocess.run([program, "-V"], capture_output=True, text=True, check=True, cwd="/").stdout
     assert version == nina("--version").stdout
     shard = write_shard(tmp_path / "a.jsonl", make_documents(3, 1))
-    config = prefix / "share" / "nina" / "configs" / "cpu-small.ini"
+    config = prefix / "share" / "nina" / "configs" / "laptop.ini"
     arguments = embed_arguments(tmp_path / "out", shard, model=MODEL, device="cpu", config=config)
     subprocess.run([program, *arguments], check=True, cwd="/", stderr=subprocess.DEVNULL)
     assert (tmp_path / "out" / "manifest.json").exists()

@@ -1,0 +1,37 @@
+"""The files in configs/: every key is one that nina takes, and README says when to take which file."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from program import MODEL, ROOT, USAGE, nina
+from shards import make_texts, write_shard
+
+CONFIGS = sorted((ROOT / "configs").glob("*.ini"))
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.name)
+def test_each_key_is_taken_by_its_command(config: Path, tmp_path: Path) -> None:
+    """On the tiny model, which has other widths, and without a card."""
+    shard = write_shard(tmp_path / "a.jsonl", [{"id": i, "text": text} for i, text in enumerate(make_texts(20, 1))])
+    options = ["--config", config, "--widths", 8, "--device", "null"]
+    told = nina("embed", *options, "--model", MODEL, "--out", tmp_path / "out", "--dry-run", shard)
+    assert "documents" in told.stdout
+    missing = tmp_path / "missing"
+    evaluation = ["--model", MODEL, "--data", missing, "--out", tmp_path / "eval"]
+    assert str(missing) in nina("eval", *options, *evaluation, status=USAGE).error
+    search = ["--config", config, "--device", "null", "--model", MODEL, "--vectors", missing, "a question"]
+    assert str(missing) in nina("search", *search, status=USAGE).error
+
+
+def test_the_readme_says_when_to_take_which_file() -> None:
+    listed = re.findall(r"^\| `([\w-]+\.ini)` \| \w", (ROOT / "configs/README.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == [path.name for path in CONFIGS]
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.name)
+def test_each_file_begins_with_what_it_is_for(config: Path) -> None:
+    text = config.read_text()
+    assert text.startswith("; ")
+    assert ("device = cuda" in text) == ("NO CARD HAS RUN THIS YET" in text)
