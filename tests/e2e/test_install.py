@@ -52,7 +52,7 @@ def test_configurations_and_scripts_come_along(prefix: Path) -> None:
     installed = prefix / "share" / "nina"
     for configuration in (ROOT / "configs").iterdir():
         assert (installed / "configs" / configuration.name).read_bytes() == configuration.read_bytes()
-    for script in ("check-parity", "convert-model", "convert-onnx", "plot-eval", "slurm.sbatch"):
+    for script in ("check-parity", "convert-model", "convert-onnx", "plot-eval", "report", "slurm.sbatch"):
         assert (installed / "scripts" / script).stat().st_mode & 0o111
 
 

@@ -1,0 +1,135 @@
+"""scripts/report: one page about an output, that needs no other file. The plots are drawn where matplotlib is, with --full."""
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from program import FULL, MODEL, REJECTS, ROOT, embed, nina
+from shards import make_archive, write_shard
+
+VOID = {"meta", "hr", "br", "img", "link", "input"}
+
+
+class Page(HTMLParser):
+    """Checks that every element is closed in order; collects the text, and what would be fetched."""
+
+    def __init__(self, content: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.links: list[str] = []
+        self.feed(content)
+        assert self.open == []
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "action", "data")]
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words.append(data)
+
+
+def write_page(folder: Path, *arguments: object, plots: bool = False) -> str:
+    """The page, written without matplotlib unless `plots`."""
+    block = folder / "without"
+    block.mkdir(exist_ok=True)
+    (block / "matplotlib.py").write_text("raise ImportError\n")
+    variables = os.environ | ({} if plots else {"PYTHONPATH": str(block)})
+    page = folder / "page.html"
+    command = [sys.executable, "-B", ROOT / "scripts" / "report", "--out", page, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, env=variables, check=True)
+    assert done.stdout == f"{page}\n" and done.stderr == ""
+    content = page.read_text()
+    assert all(link.startswith("#") for link in Page(content).links)
+    assert not re.search(r"@import|<script|url\((?!#)", content)
+    return content
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs, a reject whose reason must be escaped, and rows of an earlier output."""
+    folder = tmp_path_factory.mktemp("report")
+    shards = make_archive(folder / "in", (60, 40))
+    embed(folder / "old", shards[0], widths="16,8")
+    embed(folder / "out", *shards, reuse=folder / "old", widths="16,8", store_text=True)
+    shards.append(write_shard(folder / "in" / "<b>.jsonl", ["no document"]))
+    embed(folder / "out", *shards, append=True, widths="16,8", store_text=True, status=REJECTS)
+    return folder / "out"
+
+
+def test_page_tells_what_the_run_came_to(out: Path, tmp_path: Path) -> None:
+    text = Page(write_page(tmp_path, out)).text
+    report = json.loads((out / "report.json").read_text())
+    for phrase in (
+        "100 documents",
+        "1 rejected",
+        f"{report['totals']['tokens']:,} tokens",
+        "Where the time of the latest run went",
+        "committers",
+        "Rejected: 1 lines",
+        "<b>.jsonl:1",
+        "Runs, the latest first",
+        "Without plots: matplotlib was not installed",
+    ):
+        assert phrase in text, phrase
+    assert text.count(" complete ") == 2
+    for entry in report["widths"]:
+        assert re.search(rf"{entry['width']} [\d.]+ (B|KiB) [\d.]+ (B|KiB) [\d.]+ %", text)
+
+
+def test_page_is_beside_the_folder_and_verify_finds_nothing_foreign(out: Path) -> None:
+    subprocess.run([sys.executable, "-B", ROOT / "scripts" / "report", out], check=True, stdout=subprocess.DEVNULL)
+    assert out.with_name("out.html").exists()
+    nina("verify", out)
+
+
+def test_page_of_an_evaluation_has_the_curve_and_the_questions_that_changed(tmp_path: Path) -> None:
+    data, queries = ROOT / "tests/data/town", ROOT / "tests/data/town/queries.jsonl"
+    for name, engine in ("one", "fp32"), ("two", "fp32"):
+        prompt = ["--query-prompt", "altra: "] if name == "two" else []
+        nina("eval", "--model", MODEL, "--data", data, "--out", tmp_path / name, "--widths", "64,8", "--precision", engine, *prompt)
+    text = Page(write_page(tmp_path, "--questions", queries, tmp_path / "one")).text
+    metrics = json.loads((tmp_path / "one/metrics.json").read_text())
+    for width in 64, 8:
+        mean = metrics["metrics"][f"dim_{width}"]["cosine_ndcg@10"]
+        found = re.search(rf"{width} {2 * width} ([\d.]+) \(([\d.]+) … ([\d.]+)\)", text)
+        assert found and abs(float(found[1]) - mean) < 6e-4 and float(found[2]) <= float(found[1]) <= float(found[3])
+    assert "Questions that lose or gain most from width 64 to 8" in text
+    assert any(json.loads(line)["text"] in text for line in queries.read_text().splitlines())
+    assert "one/corpus" in text and "one/queries" in text
+    compared = Page(write_page(tmp_path, "--compare", tmp_path / "one/metrics.json", tmp_path / "two")).text
+    assert "Questions that changed most since the earlier result, width 64" in compared
+
+
+def test_folder_without_a_report_is_told(tmp_path: Path) -> None:
+    command = [sys.executable, "-B", ROOT / "scripts" / "report", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and "has no report.json and no metrics.json" in done.stderr
+
+
+@pytest.mark.skipif(not FULL, reason="with scripts/test --full")
+@pytest.mark.skipif(not importlib.util.find_spec("matplotlib"), reason="matplotlib is not installed")
+def test_plots_stand_in_the_page_in_its_own_colours(out: Path, tmp_path: Path) -> None:
+    content = write_page(tmp_path, out, plots=True)
+    assert content.count("<svg") == 4 and "Without plots" not in content
+    assert content.count("currentColor") > 40 and "#010203" not in content
+    names = re.findall(r' id="([^"]+)"', content)
+    clips = [name for name in names if not re.match(r"(figure|axes|patch|line2d|text|matplotlib|xtick|ytick|legend|LineCollection)", name)]
+    assert len(clips) == len(set(clips))
+    assert set(re.findall(r"(?:url\(#|href=\"#)([^\")]+)", content)) <= set(names)
