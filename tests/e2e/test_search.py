@@ -205,7 +205,9 @@ def test_prompt_of_the_model_is_put_before_questions(stored: Path) -> None:
     default.says('prompt "consulta: "', "60 passages at width 128")
     assert default.stdout == ask("--prompt", "consulta: ").stdout == ask("--prompt-name", "query").stdout
     assert default.stdout != ask("--prompt", "").stdout
-    assert ask("--quiet").stderr == ""
+    # Under qemu, oneDNN for arm64 says itself that it cannot ask the kernel for the processor's model.
+    said = [line for line in ask("--quiet").stderr.splitlines() if "MIDR_EL1" not in line]
+    assert said == []
 
 
 def test_prompts_of_the_two_sides_that_do_not_go_together_are_told(tmp_path: Path) -> None:
