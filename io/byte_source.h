@@ -7,17 +7,10 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "io/byte_head.h"
 #include "io/error.h"
 
 struct byte_source;
-
-/* The first bytes of a stream that cannot be read twice, kept by an earlier reader. */
-struct byte_head {
-  unsigned char *bytes; /* owned; compressed if the stream is */
-  size_t size;
-};
-
-void byte_head_free(struct byte_head *head);
 
 /* `path` is a file, or "-" for standard input. NULL on error: ERROR_IO, or ERROR_INPUT if `path` is not a
  * regular file. */
