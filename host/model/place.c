@@ -41,6 +41,16 @@ static bool part_is_plain(const char *part, size_t length) {
   return length > 0 && part[0] != '.' && strspn(part, allowed) >= length;
 }
 
+/* The same for a branch, a tag, a commit or a pull request, which may have several parts: refs/pr/1. */
+static bool revision_is_plain(const char *revision) {
+  size_t length = strcspn(revision, "/");
+  while (part_is_plain(revision, length) && revision[length] == '/') {
+    revision += length + 1;
+    length = strcspn(revision, "/");
+  }
+  return part_is_plain(revision, length) && revision[length] == '\0';
+}
+
 static bool reference_parse(const char *text, struct reference *reference) {
   const char *at = strchr(text, '@');
   const size_t length = at ? (size_t)(at - text) : strlen(text);
@@ -49,8 +59,7 @@ static bool reference_parse(const char *text, struct reference *reference) {
   if (!slash || length >= sizeof reference->name) return false;
   memcpy(reference->name, text, length);
   return part_is_plain(text, (size_t)(slash - text)) &&
-         part_is_plain(slash + 1, length - (size_t)(slash + 1 - text)) &&
-         (!at || part_is_plain(at + 1, strlen(at + 1)));
+         part_is_plain(slash + 1, length - (size_t)(slash + 1 - text)) && (!at || revision_is_plain(at + 1));
 }
 
 /* Adds the value of an environment variable and the folder below it, if the variable is set. "~/" at its

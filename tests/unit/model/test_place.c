@@ -140,6 +140,26 @@ static void refs_main_chooses_among_snapshots(void **state) {
   folder_remove(home);
 }
 
+static void revision_may_be_a_pull_request_or_a_branch_with_slashes(void **state) {
+  (void)state;
+  char *home = home_make();
+  setenv("HF_HUB_CACHE", home, 1);
+  snapshot_put(home, "0a1b");
+  snapshot_put(home, "0c2d");
+  put_below(home, "refs/refs/pr/1", "0a1b");
+  put_below(home, "refs/tune/v2", "0c2d");
+  assert_found("ca/model@refs/pr/1", home, "0a1b");
+  assert_found("ca/model@tune/v2", home, "0c2d");
+  assert_not_found("ca/model@refs/pr/2", "hf download ca/model --revision refs/pr/2");
+  /* What could leave the folder of references is no revision. */
+  put_below(home, "0f", "0a1b");
+  static const char *const outside[] = {"ca/model@../0f", "ca/model@refs/../../0f", "ca/model@/0f",
+                                        "ca/model@refs/", "ca/model@refs//pr"};
+  for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
+    assert_not_found(outside[i], "there is no folder");
+  folder_remove(home);
+}
+
 static void missing_model_is_told_with_the_places_and_the_command(void **state) {
   (void)state;
   char *home = home_make(), part[400];
@@ -235,6 +255,7 @@ int main(void) {
       cmocka_unit_test(folder_that_is_there_comes_first),
       cmocka_unit_test(caches_are_searched_in_the_order_of_huggingface_hub),
       cmocka_unit_test(refs_main_chooses_among_snapshots),
+      cmocka_unit_test(revision_may_be_a_pull_request_or_a_branch_with_slashes),
       cmocka_unit_test(missing_model_is_told_with_the_places_and_the_command),
       cmocka_unit_test(snapshot_that_is_not_whole_names_what_it_lacks),
       cmocka_unit_test(folder_outside_a_cache_is_not_looked_into),
