@@ -1,6 +1,8 @@
 """What `cmake --install` leaves under a prefix."""
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,12 @@ def test_configurations_and_scripts_come_along(prefix: Path) -> None:
 
 def test_the_table_of_models_lies_where_error_sentences_say(prefix: Path) -> None:
     assert (prefix / "share" / "doc" / "nina" / "host" / "model" / "README.md").exists()
+
+
+def test_the_python_package_comes_along_and_runs(prefix: Path) -> None:
+    package = prefix / "share" / "nina" / "scripts" / "python"
+    kept = {path.relative_to(ROOT / "scripts" / "python") for path in (ROOT / "scripts" / "python").rglob("*.*")}
+    kept = {path for path in kept if not {"__pycache__", "build"} & set(path.parts) and "egg-info" not in str(path)}
+    assert {path.relative_to(package) for path in package.rglob("*.*")} == kept
+    command = [sys.executable, "-B", "-m", "nina_vectors", "export", "--help"]
+    subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(package)})

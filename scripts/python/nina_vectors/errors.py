@@ -1,0 +1,28 @@
+"""What can go wrong, as one sentence that says what was wrong, where, and what to do."""
+
+from __future__ import annotations
+
+
+class NinaError(Exception):
+    """Any failure of this package; str() is one sentence for people. `status` is the exit status of the command."""
+
+    status = 1
+
+
+class UsageError(NinaError):
+    """What was asked for cannot be: a width that a run does not have, a folder that is not a run's, a missing package."""
+
+    status = 2
+
+
+class DamagedError(NinaError):
+    """A file of a run is missing, cut short, or does not hold what it must. `nina verify OUT` says how it is repaired."""
+
+
+class IncompleteWarning(UserWarning):
+    """A run is not complete: the rows are those that it has committed so far."""
+
+
+def needs(module: str, what: str, extra: str) -> UsageError:
+    """The error if an optional package is not installed: `what` needs `module`, which the extra brings."""
+    return UsageError(f"{what} needs the Python package {module}: pip install '{module}', or nina-vectors[{extra}]")

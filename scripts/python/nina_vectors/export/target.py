@@ -1,0 +1,109 @@
+"""The folder that an export writes: export.json, and files that have their names only if they are whole."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import NinaError, UsageError
+
+STATE = "export.json"
+_TEMPORARY = ".tmp"
+
+
+class Target:
+    """A target's folder, locked against a second export as long as it is open."""
+
+    def __init__(self, path: Path) -> None:
+        """Makes the folder if it is not there. NinaError if another export writes into it."""
+        self.path = path
+        if path.exists() and not path.is_dir():
+            raise UsageError(f"{path} is not a folder: give another --into")
+        path.mkdir(parents=True, exist_ok=True)
+        self._folder = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(self._folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._folder)
+            raise NinaError(f"another export writes into {path}: wait for it, or give another --into") from error
+
+    def close(self) -> None:
+        os.close(self._folder)
+
+    def state(self) -> dict[str, Any] | None:
+        """What export.json says; None if the folder is empty. UsageError if it holds something else than an export."""
+        path = self.path / STATE
+        try:
+            state = json.loads(path.read_bytes())
+            if not isinstance(state, dict) or "options" not in state or "source" not in state:
+                raise ValueError("it lacks its members")
+            return state
+        except FileNotFoundError:
+            for found in sorted(self.path.iterdir()):
+                if not found.name.endswith(_TEMPORARY):
+                    raise UsageError(f"{self.path} holds {found.name} but no {STATE}: it is not an export; give another "
+                                     "--into, or empty it") from None
+            return None
+        except ValueError as error:
+            raise UsageError(f"{path} is not an export's ({error}): --overwrite starts anew") from error
+
+    def save(self, state: dict[str, Any]) -> None:
+        with self.file(STATE) as path:
+            path.write_text(json.dumps(state, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+    def clear(self) -> None:
+        """Removes an export's files, export.json last, so that the folder stays an export's until it is empty. A folder
+        that has no export.json is left as it is."""
+        if not (self.path / STATE).exists():
+            return
+        for path in sorted(self.path.rglob("*"), reverse=True):
+            if path.is_dir() and not path.is_symlink():
+                path.rmdir()
+            elif path != self.path / STATE:
+                path.unlink()
+        (self.path / STATE).unlink()
+
+    def remove_left_over(self) -> None:
+        """Removes temporary files of an export that was killed."""
+        for path in self.path.rglob(f".*{_TEMPORARY}"):
+            path.unlink()
+
+    def has(self, name: str) -> bool:
+        return (self.path / name).is_file()
+
+    def remove(self, name: str) -> None:
+        (self.path / name).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def file(self, name: str) -> Iterator[Path]:
+        """A file to write: inside `with`, under a temporary name; after it, synced and under its own. If the writing
+        fails, nothing stays."""
+        final = self.path / name
+        final.parent.mkdir(exist_ok=True)
+        temporary = final.parent / f".{final.name}{_TEMPORARY}"
+        try:
+            yield temporary
+            self.commit(temporary, final)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def commit(self, written: Path, final: Path) -> None:
+        """Syncs a file and gives it its name."""
+        sync(written)
+        os.replace(written, final)
+        sync(final.parent)
+
+
+def sync(path: Path) -> None:
+    """Makes a file's content, or a folder's names, durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

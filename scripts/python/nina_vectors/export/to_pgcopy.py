@@ -1,0 +1,102 @@
+"""PostgreSQL with pgvector: rows-*.copy in COPY's text format, and load.sql, which makes the table and reads them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError
+from ..output import Output
+from .options import Options, Progress
+from .target import Target
+
+MOST_NUMBERS = 16_000  # of a vector or halfvec in pgvector
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\N{REPLACEMENT CHARACTER}"})
+
+
+def copy_text(value: str | int | bool | None) -> str:
+    """A value in COPY's text format. PostgreSQL cannot store U+0000: it becomes U+FFFD."""
+    if value is None:
+        return "\\N"
+    if isinstance(value, bool):
+        return "t" if value else "f"
+    return value.translate(_ESCAPES) if isinstance(value, str) else str(value)
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    if isinstance(value, list):
+        return [_without_nul(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_nul(key): _without_nul(item) for key, item in value.items()}
+    return value
+
+
+def json_text(line: bytes) -> str:
+    """Stored JSON as it is, but for U+0000, which jsonb refuses."""
+    text = line.decode()
+    return json.dumps(_without_nul(json.loads(text)), ensure_ascii=False) if "\\u0000" in text else text
+
+
+def numbers_of() -> list[str]:
+    """The shortest decimal of every fp16 number, by its bits; read as fp32 or fp16 it is that number again."""
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    return [np.format_float_scientific(number, unique=True, trim="-") for number in halves.astype(np.float32)]
+
+
+class PgcopyWriter:
+    def __init__(self, output: Output, options: Options, target: Target) -> None:
+        if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", options.table):
+            raise UsageError(f"--table {options.table}: a table's name is small letters, digits and _")
+        if options.width_of(output) > MOST_NUMBERS:
+            raise UsageError(f"pgvector stores at most {MOST_NUMBERS} numbers: give --width")
+        self._output, self._options, self._target = output, options, target
+        self._numbers = numbers_of()
+        self._pieces: list[str] = []
+
+    def prepare(self, remembered: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def is_done(self, number: int) -> bool:
+        name = f"rows-{number:05d}.copy"
+        done = self._target.has(name)
+        if done:
+            self._pieces.append(name)
+        return done
+
+    def piece(self, number: int, start: int, stop: int, progress: Progress) -> None:
+        output, options = self._output, self._options
+        rows, name = min(4096, options.batch_rows(output)), f"rows-{number:05d}.copy"
+        texts = options.text and output.stores_text
+        with self._target.file(name) as path, open(path, "w", encoding="utf-8", newline="\n") as file:
+            for first in range(start, stop, rows):
+                end = min(first + rows, stop)
+                ids = list(output.ids(first, end))
+                bits = output.vectors(options.width).read(first, end).view(np.uint16).tolist()
+                said = output.texts(first, end) if texts else [None] * len(ids)
+                fields = map(json_text, output.field_lines(first, end)) if output.kept_fields else [None] * len(ids)
+                for row, text, values, halves in zip(ids, said, fields, bits, strict=True):
+                    place = (str(row.id), row.chunk or 0, row.shard, row.line, row.start, row.end, row.tokens, row.truncated)
+                    vector = ",".join(map(self._numbers.__getitem__, halves))
+                    file.write("\t".join(map(copy_text, (*place, values, text))) + f"\t[{vector}]\n")
+                progress(end - first)
+        self._pieces.append(name)
+
+    def finish(self) -> None:
+        table, kind = self._options.table, "halfvec" if self._options.dtype == "float16" else "vector"
+        lines = [
+            "-- In this folder: psql DATABASE -v ON_ERROR_STOP=1 -f load.sql",
+            "CREATE EXTENSION IF NOT EXISTS vector;",
+            f"CREATE TABLE {table} (id text NOT NULL, chunk integer NOT NULL, shard integer, line bigint, start bigint,",
+            '  "end" bigint, tokens integer, truncated boolean, fields jsonb, text text,',
+            f"  embedding {kind}({self._options.width_of(self._output)}));",
+            *(f"\\copy {table} FROM '{name}'" for name in self._pieces),
+            "-- Fails if ids are not unique; rows are then loaded, but cannot be replaced by their id.",
+            f"ALTER TABLE {table} ADD PRIMARY KEY (id, chunk);",
+        ]
+        with self._target.file("load.sql") as path:
+            path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,165 @@
+"""What a run says about itself: OUT/manifest.json, and OUT/parts, a record for each part."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .errors import DamagedError, NinaError, UsageError
+
+MANIFEST = "manifest.json"
+RECORDS = "parts"
+FORMAT = 1  # of both; a newer one is refused
+
+_RECORD_NAME = re.compile(r"part-([0-9]{5,10})-([0-9]{5,10})\.json")
+
+
+class Shard(NamedTuple):
+    """A file of the archive that a run embedded: its path as the command named it, its size in bytes, and a hash of its
+    first and last 64 KiB."""
+
+    path: str
+    size: int
+    fingerprint: str
+
+
+class Part(NamedTuple):
+    """The rows of one block of one shard; `first` is the number of its first row in the run."""
+
+    shard: int
+    block: int
+    rows: int
+    first: int
+
+    @property
+    def name(self) -> str:
+        return part_name(self.shard, self.block)
+
+
+def part_name(shard: int, block: int) -> str:
+    return f"part-{shard:05d}-{block:05d}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A part's commit record: rows, and size and XXH3-128 (hexadecimal) of each file by its path in OUT."""
+
+    rows: int
+    files: dict[str, tuple[int, str]]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """OUT/manifest.json. `parts` is None as long as the run has not ended."""
+
+    version: str
+    state: str  # "running", "complete", "incomplete"
+    model: dict[str, Any]
+    settings: dict[str, Any]
+    compute_class: Any
+    shards: list[Shard]
+    parts: list[tuple[int, int, int]] | None  # shard, block, rows
+
+    @property
+    def widths(self) -> list[int]:
+        """From the widest to the narrowest."""
+        widths: list[int] = self.settings["widths"]
+        return widths
+
+
+def _json_of(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise DamagedError(f"{path} is not JSON: {error}") from error
+
+
+def _part_of(name: str, rows: Any) -> tuple[int, int, int]:
+    """A part of the manifest's list, whose name is "SHARD-BLOCK"."""
+    shard, block = name.split("-")
+    return int(shard), int(block), int(rows)
+
+
+def manifest_read(out: Path) -> Manifest:
+    """UsageError if `out` is not a run's folder, or one of a newer nina."""
+    path = out / MANIFEST
+    if not out.is_dir():
+        raise UsageError(f"{out} is not a folder: name the folder that nina embed --out wrote")
+    if not path.is_file():
+        raise UsageError(f"{out} has no {MANIFEST}: it is not the output of nina embed")
+    json_of = _json_of(path)
+    try:
+        if json_of["format"] > FORMAT:
+            raise UsageError(f"{path} is of a newer nina (format {json_of['format']}): take its nina_vectors")
+        parts: list[tuple[int, int, int]] | None = None
+        if json_of["state"] != "running":
+            parts = [_part_of(name, rows) for name, rows in json_of["parts"]]
+        manifest = Manifest(
+            version=json_of["nina"],
+            state=json_of["state"],
+            model=json_of["model"],
+            settings=json_of["settings"],
+            compute_class=json_of["compute_class"],
+            shards=[Shard(shard["path"], shard["size"], shard["fingerprint"]) for shard in json_of["shards"]],
+            parts=parts,
+        )
+        manifest.widths[0]
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise DamagedError(f"{path} is not a manifest: {error!r}; nina verify says how it is repaired") from error
+    return manifest
+
+
+def record_read(out: Path, shard: int, block: int) -> Record:
+    """DamagedError if the record is missing or not one."""
+    path = out / RECORDS / f"{part_name(shard, block)}.json"
+    try:
+        json_of = _json_of(path)
+        files = {file["path"]: (int(file["size"]), str(file["hash"])) for file in json_of["files"]}
+        if json_of["format"] > FORMAT or (json_of["shard"], json_of["block"]) != (shard, block):
+            raise ValueError("it is another part's, or of a newer nina")
+        return Record(int(json_of["rows"]), files)
+    except FileNotFoundError as error:
+        raise DamagedError(f"{path} is missing: start the same nina embed again") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedError(f"{path} is not a commit record: {error}; nina verify says how it is repaired") from error
+
+
+def _is_whole(out: Path, record: Record) -> bool:
+    """True if the record's files have their sizes. A resume asks no more."""
+    try:
+        return all((out / path).stat().st_size == size for path, (size, _) in record.files.items())
+    except OSError:
+        return False
+
+
+def parts_committed(out: Path) -> list[tuple[int, int, int]]:
+    """The parts of a run that has not ended, by shard and block, from their records. A part without a readable record, or
+    without a file of it, does not exist (yet)."""
+    found = []
+    folder = out / RECORDS
+    for path in folder.iterdir() if folder.is_dir() else ():
+        match = _RECORD_NAME.fullmatch(path.name)
+        if not match:
+            continue
+        try:
+            record = record_read(out, int(match[1]), int(match[2]))
+        except NinaError:
+            continue
+        if _is_whole(out, record):
+            found.append((int(match[1]), int(match[2]), record.rows))
+    return sorted(found)
+
+
+def identity_of(manifest: Manifest, parts: list[Part]) -> str:
+    """A hash (hexadecimal) of all that decides the rows: model, settings, shards, compute class and parts."""
+    said = [manifest.model, manifest.settings, manifest.shards, manifest.compute_class, parts]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def kept_fields_of(setting: str | None) -> list[str]:
+    """The keys in fields/ from the option --keep-fields, in its order. A backslash keeps the comma after it in a key."""
+    return re.findall(r"(?:\\.|[^,\\])+", setting or "", re.DOTALL)

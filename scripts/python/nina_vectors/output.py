@@ -1,0 +1,354 @@
+"""A run's output: rows in the order of the input, read as they are needed."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import DamagedError, IncompleteWarning, UsageError, needs
+from .manifest import Part, identity_of, kept_fields_of, manifest_read, parts_committed, record_read
+from .row_files import LineFile, NumberFile
+from .rows import Rows, Vectors
+
+_OPEN_FILES = 16  # kept open, each with one decompressed frame
+_LINES_AT_ONCE = 4096  # lines that are parsed together
+_HASHED_AT_ONCE = 1 << 20  # bytes
+
+
+class Id(NamedTuple):
+    """A row's id and the place of its text: a line of OUT/ids.
+
+    shard, line     number of the file in Output.shards, and line in it (from 1)
+    offset          first byte of the line, in decompressed bytes
+    tokens          of the model, special tokens, prompt and title included
+    truncated       whether the text was cut off
+    chunk           its number in the document; None without --chunk-tokens
+    start, end      what was embedded, text[start:end] in Python; end is None if that is the whole text
+    """
+
+    id: str | int
+    shard: int
+    line: int
+    offset: int
+    tokens: int
+    truncated: bool
+    chunk: int | None = None
+    start: int | None = None
+    end: int | None = None
+
+
+class Row(NamedTuple):
+    """Everything of one row. `vector` is [width] fp16; `text` is None without --store-text, `fields` without
+    --keep-fields."""
+
+    number: int
+    id: Id
+    vector: npt.NDArray[np.float16]
+    text: str | None
+    fields: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows first … first + len(ids) - 1. `vectors` is [rows, width] fp16; `texts` and `fields` are None unless asked for."""
+
+    first: int
+    ids: list[Id]
+    vectors: npt.NDArray[np.float16]
+    texts: list[str] | None
+    fields: list[dict[str, Any]] | None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Output:
+    """What `nina embed --out OUT` wrote; nothing in OUT is ever changed. For one thread at a time.
+
+    path, manifest   the folder, and what manifest.json says (model, settings, shards, state)
+    widths           the widths that are stored, from the widest to the narrowest; every narrower one can be asked for
+    shards           the files that were embedded: path, size, fingerprint
+    parts            the parts, in the order of their rows
+    rows             their number, also len()
+    complete         False if the run has not ended, or if a shard is damaged
+    chunks           whether a document may have several rows
+    stores_text      whether texts are stored (--store-text)
+    kept_fields      the keys of `fields`, in their order (--keep-fields)
+    identity         32 hexadecimal digits: differs if model, settings, shards or parts differ
+
+    Memory is that of one part's names and a few frames of 128 KiB, however long the run is. Errors: UsageError for what a
+    run does not have, DamagedError for files that are not what their record says, OSError.
+    """
+
+    def __init__(self, path: str | Path, *, check_hashes: bool = False) -> None:
+        """Opens OUT. With `check_hashes`, every file is read whole and held against its record's XXH3-128 before anything
+        of it is used (this needs xxhash). Warns with IncompleteWarning if the run is not complete."""
+        self.path = Path(path)
+        self.manifest = manifest_read(self.path)
+        self._check_hashes = check_hashes
+        found = self.manifest.parts
+        if found is None:
+            found = parts_committed(self.path)
+        self.parts: list[Part] = []
+        self.rows = 0
+        for shard, block, rows in found:
+            self.parts.append(Part(shard, block, rows, self.rows))
+            self.rows += rows
+        self._first = [part.first for part in self.parts]
+        self._files: OrderedDict[tuple[str, int], NumberFile | LineFile] = OrderedDict()
+        self.complete = self.manifest.state == "complete"
+        if check_hashes:
+            _xxhash()
+        if not self.complete:
+            warnings.warn(
+                f"{self.path} is {self.manifest.state}: it has {self.rows} rows in {len(self.parts)} parts so far; "
+                "start the same nina embed again to complete it", IncompleteWarning, stacklevel=3)
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __repr__(self) -> str:
+        return f"<nina_vectors.Output {str(self.path)!r}: {self.rows} rows, widths {self.widths}, {self.manifest.state}>"
+
+    def __enter__(self) -> Output:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the files that are open; reading opens them again."""
+        while self._files:
+            self._files.popitem()[1].close()
+
+    @property
+    def widths(self) -> list[int]:
+        return self.manifest.widths
+
+    @property
+    def shards(self) -> list[Any]:
+        return self.manifest.shards
+
+    @property
+    def chunks(self) -> bool:
+        return bool(self.manifest.settings.get("chunk_tokens"))
+
+    @property
+    def stores_text(self) -> bool:
+        return bool(self.manifest.settings.get("store_text"))
+
+    @property
+    def kept_fields(self) -> list[str]:
+        return kept_fields_of(self.manifest.settings.get("keep_fields"))
+
+    @property
+    def stores_hashes(self) -> bool:
+        return bool(self.manifest.settings.get("hashes"))
+
+    @property
+    def identity(self) -> str:
+        return identity_of(self.manifest, self.parts)
+
+    # Vectors and hashes.
+
+    def vectors(self, width: int | None = None) -> Vectors:
+        """The vectors at a width (by default the widest), [rows, width] fp16, as something that reads when it is indexed:
+        `v[7]`, `v[1000:2000]`, `v[[3, 1, 4]]`, `np.asarray(v)` for all of them. A width that is not stored is made from
+        the widest, with the bits that nina would have written. Each row has length 1, or is all zero."""
+        widest = self.widths[0]
+        width = widest if width is None else width
+        if not 1 <= width <= widest:
+            raise UsageError(f"{self.path} has vectors of 1 to {widest} numbers, none of {width}")
+        return Vectors(self, width, width if width in self.widths else widest)
+
+    def hashes(self) -> Rows:
+        """XXH3-128 of each row's token ids, [rows, 16] bytes, read when indexed. Two rows of one model with equal hashes
+        are the same row."""
+        if not self.stores_hashes:
+            raise UsageError(f"{self.path} has no hashes: an older nina began it")
+        return Rows(self, "hashes", 16, np.dtype("|u1"))
+
+    # Lines: ids, texts, fields.
+
+    def ids(self, start: int = 0, stop: int | None = None) -> Iterator[Id]:
+        """The ids of rows start … stop - 1, of all by default."""
+        for said in self._objects("ids", start, stop):
+            yield Id(said["id"], said["shard"], said["line"], said["offset"], said["tokens"], said["truncated"],
+                     said.get("chunk"), said.get("start"), said.get("end"))
+
+    def texts(self, start: int = 0, stop: int | None = None) -> Iterator[str]:
+        """The texts of rows start … stop - 1 (of a chunk, its own); UsageError if the run has none (--store-text)."""
+        if not self.stores_text:
+            raise UsageError(f"{self.path} has no texts: they are stored with nina embed --store-text")
+        return (said["text"] for said in self._objects("text", start, stop))
+
+    def fields(self, start: int = 0, stop: int | None = None) -> Iterator[dict[str, Any]]:
+        """The kept fields of rows start … stop - 1, as an object each; UsageError if the run has none (--keep-fields)."""
+        self._check_fields()
+        return self._objects("fields", start, stop)
+
+    def field_lines(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The same as the JSON that is stored: values have the bytes that came in."""
+        self._check_fields()
+        return self._lines("fields", start, stop)
+
+    def _check_fields(self) -> None:
+        if not self.kept_fields:
+            raise UsageError(f"{self.path} has no fields: they are stored with nina embed --keep-fields")
+
+    def _lines(self, folder: str, start: int, stop: int | None) -> Iterator[bytes]:
+        stop = self.rows if stop is None else min(stop, self.rows)
+        for number, first, count in self.places(start, stop):
+            file = self.part_file(folder, number)
+            assert isinstance(file, LineFile)
+            yield from file.lines(first, count)
+
+    def _objects(self, folder: str, start: int, stop: int | None) -> Iterator[dict[str, Any]]:
+        lines: list[bytes] = []
+        for line in self._lines(folder, start, stop):
+            lines.append(line)
+            if len(lines) == _LINES_AT_ONCE:
+                yield from self._parsed(folder, lines)
+                lines = []
+        yield from self._parsed(folder, lines)
+
+    def _parsed(self, folder: str, lines: list[bytes]) -> list[dict[str, Any]]:
+        """Parses lines together, which is several times as fast as one by one."""
+        try:
+            objects: list[dict[str, Any]] = json.loads(b"[" + b",".join(lines) + b"]")
+        except ValueError as error:
+            raise DamagedError(f"{self.path / folder}: a line cannot be parsed: {error}") from error
+        if len(objects) != len(lines):
+            raise DamagedError(f"{self.path / folder}: {len(lines)} lines hold {len(objects)} values")
+        return objects
+
+    # Everything together.
+
+    def batches(self, rows: int = 4096, width: int | None = None, *, start: int = 0, stop: int | None = None,
+                texts: bool = False, fields: bool = False) -> Iterator[Batch]:
+        """Rows start … stop - 1 in batches of `rows` (the last one may be shorter), each with its ids and vectors, and
+        with texts and fields if asked for. Memory is that of one batch."""
+        if rows < 1:
+            raise UsageError(f"a batch has at least 1 row, not {rows}")
+        stop = self.rows if stop is None else min(stop, self.rows)
+        vectors = self.vectors(width)
+        for first in range(start, stop, rows):
+            end = min(first + rows, stop)
+            yield Batch(first, list(self.ids(first, end)), vectors.read(first, end),
+                        list(self.texts(first, end)) if texts else None,
+                        list(self.fields(first, end)) if fields else None)
+
+    def row(self, number: int, width: int | None = None) -> Row:
+        """Row `number` (from 0; negative ones count from the end), with all that is stored of it. IndexError if there is
+        none."""
+        if not -self.rows <= number < self.rows:
+            raise IndexError(f"{self.path} has {self.rows} rows: none has number {number}")
+        number %= self.rows
+        end = number + 1
+        return Row(number, next(self.ids(number, end)), self.vectors(width)[number],
+                   next(self.texts(number, end)) if self.stores_text else None,
+                   next(self.fields(number, end)) if self.kept_fields else None)
+
+    def number_of(self, part: str, row: int) -> int:
+        """The number of a row that is given as `nina diff` gives it: its part ("part-00003-00017") and its row in it.
+        UsageError if there is none."""
+        if not hasattr(self, "_by_name"):
+            self._by_name = {part.name: part for part in self.parts}
+        found = self._by_name.get(part)
+        if found is None or not 0 <= row < found.rows:
+            raise UsageError(f"{self.path} has no row {row} in {part}")
+        return found.first + row
+
+    # Files.
+
+    def places(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+        """(number of the part, first row in it, rows) of rows start … stop - 1; IndexError if there are fewer."""
+        if start < 0 or stop > self.rows:
+            raise IndexError(f"{self.path} has {self.rows} rows: it has no rows {start} to {stop}")
+        number = bisect_right(self._first, start) - 1
+        while start < stop:
+            part = self.parts[number]
+            count = min(stop, part.first + part.rows) - start
+            if count > 0:
+                yield number, start - part.first, count
+                start += count
+            number += 1
+
+    def part_file(self, folder: str, number: int) -> NumberFile | LineFile:
+        """A part's file in a folder of OUT ("ids", "w384"), checked against its record."""
+        key = folder, number
+        if key in self._files:
+            self._files.move_to_end(key)
+            return self._files[key]
+        part = self.parts[number]
+        path = self.path / folder / (part.name + (".jsonl.zst" if folder in ("ids", "text", "fields") else ".npy.zst"))
+        self._check(path, number)
+        file: NumberFile | LineFile
+        if path.name.endswith(".jsonl.zst"):
+            file = LineFile(path, part.rows)
+        else:
+            file = NumberFile(path)
+            width = 16 if folder == "hashes" else int(folder[1:])
+            if file.shape != (part.rows, width):
+                file.close()
+                raise DamagedError(f"{path} has the shape {file.shape}, but its part {part.rows} rows of {width} numbers")
+        self._files[key] = file
+        if len(self._files) > _OPEN_FILES:
+            self._files.popitem(last=False)[1].close()
+        return file
+
+    def _check(self, path: Path, number: int) -> None:
+        """Holds a file against its part's record: its size, and its hash if the caller asked for that."""
+        part = self.parts[number]
+        entry = record_read(self.path, part.shard, part.block).files.get(f"{path.parent.name}/{path.name}")
+        if entry is None:
+            raise DamagedError(f"{path} is not in its part's record; nina verify says how it is repaired")
+        try:
+            size = path.stat().st_size
+        except FileNotFoundError as error:
+            raise DamagedError(f"{path} is missing: start the same nina embed again") from error
+        if size != entry[0]:
+            raise DamagedError(f"{path} has {size} bytes, but its record says {entry[0]}: start the same nina embed again")
+        if self._check_hashes:
+            _hash_check(path, entry[1])
+
+    def check_hashes(self, progress: Callable[[int], object] | None = None) -> int:
+        """Reads every file of every part and holds it against its record's size and XXH3-128; returns their number.
+        DamagedError names the first that differs. `progress` is called with the bytes of each file. Needs xxhash."""
+        _xxhash()
+        checked = 0
+        for part in self.parts:
+            for path, (size, hash128) in record_read(self.path, part.shard, part.block).files.items():
+                if not (self.path / path).is_file() or (self.path / path).stat().st_size != size:
+                    raise DamagedError(f"{self.path / path} is missing or cut short: start the same nina embed again")
+                _hash_check(self.path / path, hash128)
+                checked += 1
+                if progress:
+                    progress(size)
+        return checked
+
+
+def _xxhash() -> Any:
+    try:
+        import xxhash
+    except ImportError as error:
+        raise needs("xxhash", "checking hashes", "hash") from error
+    return xxhash
+
+
+def _hash_check(path: Path, expected: str) -> None:
+    state = _xxhash().xxh3_128()
+    with open(path, "rb") as file:
+        while piece := file.read(_HASHED_AT_ONCE):
+            state.update(piece)
+    if state.hexdigest() != expected:
+        raise DamagedError(f"{path} has other bytes than its record says; nina verify says how it is repaired")
