@@ -232,6 +232,16 @@ def test_reused_rows_are_part_of_a_cards_class(tmp_path: Path) -> None:
     assert "compute_class.batch_tokens: 8192 there, 16384 now" in other.error
 
 
+def test_chunks_of_long_documents_are_those_of_the_cpu(tmp_path: Path) -> None:
+    documents = [{"id": i, "text": ". ".join(make_texts(count, i, 8))} for i, count in enumerate((12, 0, 1, 30, 2, 7))]
+    shard, options = write_shard(tmp_path / "a.jsonl", documents), {"id_field": "id", "chunk_tokens": 40, "chunk_overlap": 12}
+    card = embed_cuda(tmp_path / "card", shard, block_lines=2, **options)
+    processor = embed_cuda(tmp_path / "processor", shard, device="cpu", precision="fp32", batch_tokens=None, **options)
+    assert card.ids() == processor.ids() and len(card.ids()) > 12
+    assert cosines(card.vectors(64), processor.vectors(64)).min() >= LEAST_COSINE
+    nina("verify", card.path)
+
+
 def test_profile_is_refused_on_a_card(tmp_path: Path) -> None:
     shard = write_shard(tmp_path / "one.jsonl", make_documents(2, 1))
     error = embed(tmp_path / "out", shard, device="cuda", profile=True, status=USAGE).error
