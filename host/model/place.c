@@ -260,8 +260,12 @@ char *place_name(const char *folder, struct error *error) {
   char *name;
   if (!place_repository(folder, &name, error) || name) return name;
   char *real = realpath(folder, NULL);
-  const char *slash = real ? strrchr(real, '/') : NULL;
-  if (real) name = strdup(slash && slash[1] ? slash + 1 : real);
+  if (!real) {
+    error_set_errno(error, "cannot look at %s", folder);
+    return NULL;
+  }
+  const char *slash = strrchr(real, '/');
+  name = strdup(slash && slash[1] ? slash + 1 : real);
   free(real);
   if (!name) error_set_memory(error, strlen(folder), "the model's name");
   return name;
