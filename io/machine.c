@@ -1,5 +1,6 @@
 #include "io/machine.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,9 +13,15 @@ void machine_here(struct machine *machine) {
   snprintf(machine->host, sizeof machine->host, "%s", uname(&name) == 0 ? name.nodename : "host");
   const int descriptor = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return;
-  const ssize_t got = read(descriptor, machine->boot, sizeof machine->boot - 1);
+  size_t used = 0;
+  while (used < sizeof machine->boot - 1) {
+    const ssize_t got = read(descriptor, machine->boot + used, sizeof machine->boot - 1 - used);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    used += (size_t)got;
+  }
   close(descriptor);
-  const size_t length = got > 0 ? strcspn(machine->boot, "\n") : 0;
+  const size_t length = strcspn(machine->boot, "\n");
   memset(machine->boot + length, 0, sizeof machine->boot - length);
 }
 

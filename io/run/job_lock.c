@@ -48,8 +48,14 @@ struct job_lock {
 /* The first bytes of a file in /proc, or "". Does not pass through the fault switch. */
 static void proc_read(const char *path, char text[PROC_BYTES]) {
   const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-  const ssize_t got = descriptor < 0 ? -1 : read(descriptor, text, PROC_BYTES - 1);
-  text[got < 0 ? 0 : got] = '\0';
+  size_t used = 0;
+  while (descriptor >= 0 && used < PROC_BYTES - 1) {
+    const ssize_t got = read(descriptor, text + used, PROC_BYTES - 1 - used);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    used += (size_t)got;
+  }
+  text[used] = '\0';
   if (descriptor >= 0) close(descriptor);
 }
 
@@ -219,11 +225,17 @@ static int lock_write(struct job_lock *lock, const char *path) {
   const int length = lock_print(text, &lock->owner, 0);
   lock->descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (lock->descriptor < 0) return errno;
-  const ssize_t written = pwrite(lock->descriptor, text, (size_t)length, 0);
-  if (written == length) return 0;
-  const int number = written < 0 ? errno : ENOSPC;
-  unlink(path);
-  return number;
+  for (int at = 0; at < length;) {
+    const ssize_t written = pwrite(lock->descriptor, text + at, (size_t)(length - at), at);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) {
+      const int number = written < 0 ? errno : ENOSPC;
+      unlink(path);
+      return number;
+    }
+    at += (int)written;
+  }
+  return 0;
 }
 
 /* True if the link exists. If NFS loses the reply, link(2) seems to fail although it has made the link; the
