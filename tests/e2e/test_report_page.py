@@ -1,5 +1,6 @@
-"""scripts/report: one page about an output, that needs no other file. The plots are drawn where matplotlib is, with --full."""
+"""scripts/report: one page about an output, that needs no other file."""
 
+import importlib.machinery
 import importlib.util
 import json
 import os
@@ -11,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from program import FULL, MODEL, REJECTS, ROOT, embed, nina
+from program import MODEL, REJECTS, ROOT, embed, nina
 from shards import make_archive, write_shard
 
-VOID = {"meta", "hr", "br", "img", "link", "input"}
+VOID = {"meta", "hr", "br", "img", "link", "input", "wbr"}
 
 
 class Page(HTMLParser):
@@ -24,6 +25,7 @@ class Page(HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.words: list[str] = []
+        self.drawn: list[str] = []  # the words in plots
         self.links: list[str] = []
         self.feed(content)
         assert self.open == []
@@ -43,6 +45,8 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if "style" not in self.open:
             self.words.append(data)
+        if self.open[-1:] == ["text"]:
+            self.drawn.append(data.strip())
 
 
 def write_page(folder: Path, *arguments: object, plots: bool = False) -> str:
@@ -83,6 +87,8 @@ def test_page_tells_what_the_run_came_to(out: Path, tmp_path: Path) -> None:
         "Where the time of the latest run went",
         "committers",
         "Rejected: 1 lines",
+        "The first 1 line reason",
+        "Lengths and packing No text was cut; the longest input is",
         "<b>.jsonl:1",
         "Runs, the latest first",
         "Without plots: matplotlib was not installed",
@@ -110,21 +116,79 @@ def test_page_of_an_evaluation_has_the_curve_and_the_questions_that_changed(tmp_
         mean = metrics["metrics"][f"dim_{width}"]["cosine_ndcg@10"]
         found = re.search(rf"{width} {2 * width} ([\d.]+) \(([\d.]+) … ([\d.]+)\)", text)
         assert found and abs(float(found[1]) - mean) < 6e-4 and float(found[2]) <= float(found[1]) <= float(found[3])
-    assert "Questions that lose or gain most from width 64 to 8" in text
+    assert "Questions that changed most from width 64 to 8" in text
+    per_question = metrics["queries"]
+    changes = [b - a for a, b in zip(*(per_question[f"dim_{width}"]["cosine_ndcg@10"] for width in (64, 8)))]
+    losing, gaining = sum(change < 0 for change in changes), sum(change > 0 for change in changes)
+    assert f"{losing} of {len(changes)} lose, {gaining} gain, {len(changes) - losing - gaining} stay" in text
     assert any(json.loads(line)["text"] in text for line in queries.read_text().splitlines())
     assert "one/corpus" in text and "one/queries" in text
-    compared = Page(write_page(tmp_path, "--compare", tmp_path / "one/metrics.json", tmp_path / "two")).text
-    assert "Questions that changed most since the earlier result, width 64" in compared
+    drawn = write_page(tmp_path, "--compare", tmp_path / "one/metrics.json", tmp_path / "two", plots=True)
+    assert "Questions that changed most since the earlier result, width 64" in Page(drawn).text
+    assert {"NDCG@10", "MRR@10", "64", "8"} <= set(Page(drawn).drawn) and "with 95 % intervals" in Page(drawn).text
 
 
-def test_folder_without_a_report_is_told(tmp_path: Path) -> None:
+def test_page_of_a_failed_job_of_many_ranks_says_what_is_known(out: Path, tmp_path: Path) -> None:
+    report = json.loads((out / "report.json").read_text())
+    run = report["runs"][0] | {"end": "failed", "error": "rank 2: <no> space", "encoded": 30, "encoded_tokens": 600}
+    run |= {"batches": 2, "batch_tokens": 400, "padded_tokens": 800, "seconds": 9000, "ranks_in_all": 3}
+    run["ranks"] = [run["ranks"][0] | {"rank": rank, "host": f"host{rank}", "tokens": 900, "seconds": 2} for rank in range(3)]
+    totals = report["totals"] | {"truncated": 4, "characters": 1000, "embedded": 905, "titles_cut": 3, "rejected": 7}
+    rejects = [report["rejects"][0] | {"path": None}]
+    changed = report | {"state": "incomplete", "runs": [run], "totals": totals, "rejects": rejects}
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job/report.json").write_text(json.dumps(changed))
+    page = Page(write_page(tmp_path, tmp_path / "job", plots=True))
+    for phrase in (
+        "Not complete: start the same nina embed again",
+        "rank 2: <no> space",
+        f"4 of {totals['rows']} rows were cut at {report['lengths']['max_tokens']} tokens, the longest input; 90.5 % of the text was embedded",
+        "3 titles were cut",
+        "2 batches of at most 400 tokens, 75.0 % filled",
+        "25.0 % of the tokens would have been padding",
+        "1 host1 ",
+        "a shard whose name is not UTF-8:1",
+        "The reasons of 6 more stand in rejects/.",
+        "2:30:00",
+    ):
+        assert phrase in page.text, phrase
+    assert {"hours", "rank", "tokens, up to", "width", "worked", "waited", "as stored"} <= set(page.drawn)
+
+
+def test_bars_of_a_plot_over_time_are_few_and_add_up_to_the_run() -> None:
+    loader = importlib.machinery.SourceFileLoader("report", str(ROOT / "scripts" / "report"))
+    report = importlib.util.module_from_spec(importlib.util.spec_from_loader("report", loader))
+    sys.dont_write_bytecode = True
+    loader.exec_module(report)
+    for count in 1, 2, 79, 80, 81, 160, 161, 240:
+        for rest in 0.01, 0.3, 0.5:
+            seconds = (count - 1) * 0.5 + rest
+            run = {"seconds": seconds, "throughput": {"interval": 0.5, "tokens": [100 * (i + 1) for i in range(count)]}}
+            values, ends = report.rates(run)
+            lengths = [end - begin for begin, end in zip([0, *ends], ends)]
+            assert sum(value * length for value, length in zip(values, lengths)) == pytest.approx(100 * count)
+            assert len(values) <= report.BARS_MOST + 1 and ends[-1] == seconds
+            assert min(lengths) >= max(lengths[:1]) / 2.01 and (count == 1 or max(values) <= 401)
+    assert report.rates({"seconds": 0, "throughput": {"interval": 0, "tokens": []}}) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "has no report.json and no metrics.json"),
+        ('{"results": []}', 'report.json: "nina_report": 1 was expected'),
+        ('{"nina_report": 2}', 'report.json: "nina_report": 1 was expected'),
+        ("{", "report.json: "),
+    ],
+)
+def test_folder_without_a_report_is_told(tmp_path: Path, content: str | None, sentence: str) -> None:
+    if content:
+        (tmp_path / "report.json").write_text(content)
     command = [sys.executable, "-B", ROOT / "scripts" / "report", tmp_path]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1 and "has no report.json and no metrics.json" in done.stderr
+    assert done.returncode == 1 and sentence in done.stderr and "Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(not FULL, reason="with scripts/test --full")
-@pytest.mark.skipif(not importlib.util.find_spec("matplotlib"), reason="matplotlib is not installed")
 def test_plots_stand_in_the_page_in_its_own_colours(out: Path, tmp_path: Path) -> None:
     content = write_page(tmp_path, out, plots=True)
     assert content.count("<svg") == 4 and "Without plots" not in content
