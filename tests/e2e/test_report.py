@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from many import Ranks, embed_many, needs_mpirun
 from output import Output
 from program import ANY, DONE, FAILED, REJECTS, embed, nina, start_embed, stop, wait_for_parts
 from shards import make_archive, make_documents, write_shard
@@ -86,6 +87,55 @@ def test_a_resume_an_append_and_a_killed_run_leave_no_gap(tmp_path: Path) -> Non
     last = check_truth(out)
     assert last["runs"][0] == first["runs"][0] and last["runs"][-1]["rows"] == 30
     assert sum(run["rows"] for run in last["runs"]) < last["totals"]["rows"] == 730
+
+
+@pytest.mark.parametrize("site", ["write", "sync", "rename", "remove"])
+def test_a_kill_at_any_call_leaves_a_report_that_is_true_or_none(tmp_path: Path, site: str) -> None:
+    """Of a first run, and of one that begins anew in an output with other settings."""
+    shard = write_shard(tmp_path / "a.jsonl", [*make_documents(5, 1), "no document"])
+    for overwrite in False, True:
+        for number in range(1, 80):
+            out = Output(tmp_path / f"{site}-{overwrite}-{number}")
+            if overwrite:
+                embed(out.path, shard, status=REJECTS, **OPTIONS | {"widths": "8"})
+            fault, ends = f"{site}:{number}:kill", (-signal.SIGKILL, REJECTS)
+            result = embed(out.path, shard, fault=fault, overwrite=overwrite, status=ends, **OPTIONS)
+            if (out.path / "report.json").exists():
+                if (out.path / "manifest.json").exists() and out.manifest()["state"] == "complete":
+                    check_truth(out)
+                else:
+                    assert overwrite and report_of(out.path)["widths"][0]["width"] == 8
+            if result.status == REJECTS:
+                break
+            embed(out.path, shard, overwrite=overwrite, status=REJECTS, **OPTIONS)
+            assert len(check_truth(out)["runs"]) <= 1
+            nina("verify", out.path)
+        assert result.status == REJECTS and (number > 1 or (site, overwrite) == ("remove", False))
+
+
+@needs_mpirun
+def test_ranks_add_up_to_the_run(tmp_path: Path) -> None:
+    shards = make_archive(tmp_path / "in", (70, 0, 45, 80))
+    embed_many(tmp_path / "out", *shards, ranks=3, **OPTIONS | {"threads": 1})
+    (run,) = check_truth(Output(tmp_path / "out"))["runs"]
+    assert [rank["rank"] for rank in run["ranks"]] == [0, 1, 2] and run["ranks_in_all"] == 3
+    for key in "documents", "rows", "tokens", "encoded", "encoded_tokens":
+        assert sum(rank[key] for rank in run["ranks"]) == run[key] > 0
+    for stage, times in run["stages"].items():
+        assert sum(rank["stages"][stage][0] for rank in run["ranks"]) == pytest.approx(times[0], abs=0.01)
+    assert run["throughput"]["rows"][-1] == run["rows"] == 195
+    assert run["tokens"] <= run["batches"] * run["batch_tokens"]
+
+
+@needs_mpirun
+def test_a_rank_that_failed_is_told(tmp_path: Path) -> None:
+    shards = make_archive(tmp_path / "in", (60, 60))
+    groups = [Ranks(1), Ranks(1, fault="write:1+:ENOSPC")]
+    embed_many(tmp_path / "out", *shards, ranks=groups, status=ANY, **OPTIONS | {"threads": 1})
+    report = check_truth(Output(tmp_path / "out"))
+    (run,) = report["runs"]
+    assert run["end"] == ("complete" if report["state"] == "complete" else "failed")
+    assert len(run["ranks"]) == run["ranks_in_all"] == 2
 
 
 def test_runs_that_change_nothing_leave_the_report_alone(tmp_path: Path) -> None:
