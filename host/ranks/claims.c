@@ -205,10 +205,11 @@ void claims_return(struct claims *claims, int32_t number) {
   struct rank_claims *rank = &claims->rank[number];
   for (int32_t i = 0; i < rank->held.count; i++) {
     struct claim claim = rank->held.claim[i];
-    const struct shard_claims *shard = &claims->shard[claim.shard];
     claim.counted = claim.block;
-    /* Blocks from `next` on still get their turn. */
-    if (claim.block < shard->end && claim.block < shard->next) list_add(&claims->returned, &claim);
+    /* Blocks from `next` on still get their turn. (Of blocks past the shard's end none is held:
+     * claims_end_shard.)
+     */
+    if (claim.block < claims->shard[claim.shard].next) list_add(&claims->returned, &claim);
   }
   rank->held.count = 0;
   rank_leave_shard(claims, rank);

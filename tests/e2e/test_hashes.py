@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xxhash
 
+from models import copy_model, set_json
 from output import Output, same_bits, unzstd
 from program import FAILED, GOLDEN, embed, nina, tokenize
 from shards import make_archive, make_texts, write_shard
@@ -42,6 +43,21 @@ def test_hash_sees_prompt_title_and_limit(tmp_path: Path) -> None:
         embed(tmp_path / str(i), shard, **(OPTIONS | more))
         found.append({row.tobytes() for row in np.concatenate(hashes(Output(tmp_path / str(i))))})
     assert all(not a & b for i, a in enumerate(found) for b in found[:i])
+
+
+def test_hash_sees_which_tokens_are_the_prompts(tmp_path: Path) -> None:
+    """The same ids with and without a prompt are other rows if the model's pooling leaves its prompt out."""
+    model = copy_model(tmp_path / "model", GOLDEN / "bert-mean-v6")
+    texts = make_texts(30, 4)
+    plain = write_shard(tmp_path / "plain.jsonl", [{"text": text} for text in texts])
+    spelled = write_shard(tmp_path / "spelled.jsonl", [{"text": f"passage: {text}"} for text in texts])
+    for include in True, False:
+        set_json("1_Pooling/config.json", include_prompt=include)(model)
+        prompted, whole = (tmp_path / f"{name}-{include}" for name in ("prompted", "whole"))
+        embed(prompted, plain, model=model, prompt="passage: ", **OPTIONS)
+        embed(whole, spelled, model=model, prompt="", **OPTIONS)
+        found = [np.concatenate(hashes(Output(out))) for out in (prompted, whole)]
+        assert (found[0] == found[1]).all(axis=1).tolist() == [include] * len(texts)
 
 
 @pytest.mark.parametrize("device", ["null", "cpu"])

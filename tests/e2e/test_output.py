@@ -318,7 +318,9 @@ def test_part_that_is_a_link_is_done_again(small: Output) -> None:
     file, elsewhere = small.path / "w8/part-00000-00001.npy.zst", small.path.parent / "elsewhere"
     content = file.read_bytes()
     file.rename(elsewhere)
-    file.symlink_to(elsewhere)
+    folder = f"{elsewhere.parent}/"
+    file.symlink_to(folder.ljust(len(content) - len(elsewhere.name), "/") + elsewhere.name)
+    assert file.lstat().st_size == len(content) and file.read_bytes() == content
     assert "w8/part-00000-00001.npy.zst: it is a link" in nina("verify", small.path, status=FAILED).stdout
     embed(small.path, *archive_of(small), widths="16,8", block_lines=20)
     assert not file.is_symlink() and file.read_bytes() == content == elsewhere.read_bytes()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from models import copy_model, set_json
 from output import Output, same_bits
 from program import DONE, FAILED, FULL, GOLDEN, LONGEST_RUN, REJECTS, USAGE, embed, nina, start_embed, stop, wait_for_parts
 from shards import compress, lines_of, make_archive, make_documents, write_shard
@@ -49,6 +50,19 @@ def test_resume_reuses_what_the_run_resolved(small: tuple[Output, list[Path]]) -
     before = snapshot(output)
     embed(output.path, *shards, status=REJECTS, threads=3, quiet=True, **{**OPTIONS, "block_lines": None})
     assert snapshot(output) == before
+
+
+def test_resume_goes_on_with_the_prompt_of_the_run(tmp_path: Path) -> None:
+    """The model has a prompt of its own for documents, which this run did not take."""
+    shards = make_archive(tmp_path / "in", (50,))
+    model = copy_model(tmp_path / "model", GOLDEN / "xlmr-cls-v3")
+    set_json("config_sentence_transformers.json", prompts={"document": "the model's: "})(model)
+    output = Output(tmp_path / "out")
+    embed(output.path, *shards, model=model, prompt="the run's: ", **OPTIONS)
+    expected = output.embedding()
+    output.parts("parts")[1].unlink()
+    embed(output.path, *shards, model=model, **OPTIONS).says('"the run\'s: "')
+    assert output.embedding() == expected
 
 
 def test_moved_archive_is_still_the_same_input(small: tuple[Output, list[Path]]) -> None:

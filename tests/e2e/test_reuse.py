@@ -220,6 +220,31 @@ def test_rows_of_another_model_that_takes_the_place_of_the_old_run_are_not_copie
     assert everything(tmp_path / "new") == everything(tmp_path / "whole")
 
 
+def test_rows_whose_hashes_are_others_now_are_not_copied(tmp_path: Path) -> None:
+    """Each row's hash is read again beside its vector: the index may be older than the files."""
+    texts = documents()[:200]
+    lines = lines_of(texts)
+    options = OPTIONS | {"block_lines": 20}
+    shard = write(tmp_path / "in", texts)[0]
+    embed(tmp_path / "whole", "-", stdin=lines, **options)
+    embed(tmp_path / "old", shard, **options)
+    job = start_embed(tmp_path / "new", "-", reuse=tmp_path / "old", stdin=subprocess.PIPE, **options)
+    assert job.stdin and job.stderr
+    first = lines.index(b"\n", len(lines) // 2) + 1
+    job.stdin.write(lines[:first])
+    job.stdin.flush()
+    wait_for_parts(tmp_path / "new", 1, job)
+    paths = Output(tmp_path / "old").parts("hashes")
+    contents = [path.read_bytes() for path in paths]
+    for path, content in zip(paths, contents[1:] + contents[:1], strict=True):
+        path.write_bytes(content)
+    job.stdin.write(lines[first:])
+    said = job.communicate()[1].decode()
+    assert job.returncode == DONE, said
+    assert f"{tmp_path / 'old'} has changed since this run began" in said, said
+    assert everything(tmp_path / "new") == everything(tmp_path / "whole")
+
+
 def harm_nothing(out: Path) -> None:
     pass
 

@@ -8,7 +8,19 @@
 /* cmocka.h needs the four headers above */
 #include <cmocka.h>
 
+#include "host/cli/commands.h"
 #include "host/cli/say.h"
+#include "host/cli/streams.h"
+
+/* The linker redirects our own calls (tests/unit/CMakeLists.txt). */
+void *__real_realloc(void *bytes, size_t size);
+void *__wrap_realloc(void *bytes, size_t size);
+
+static bool memory_is_short;
+
+void *__wrap_realloc(void *bytes, size_t size) {
+  return memory_is_short ? NULL : __real_realloc(bytes, size);
+}
 
 static void expect(const char *given, const char *printed) {
   char *text = NULL;
@@ -55,11 +67,23 @@ static void bytes_that_are_no_utf8_are_spelled(void **state) {
   expect("\xe2\x82", "\\xe2\\x82");
 }
 
+static void line_that_is_lost_fails_the_program(void **state) {
+  (void)state;
+  assert_int_equal(streams_close(EXIT_DONE), EXIT_DONE);
+  memory_is_short = true;
+  say_line(stdout, "%s", "lost");
+  memory_is_short = false;
+  assert_int_equal(streams_close(EXIT_DONE), EXIT_FAILED);
+  assert_int_equal(streams_close(EXIT_REJECTS), EXIT_FAILED);
+  assert_int_equal(streams_close(EXIT_USAGE), EXIT_USAGE);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(text_is_printed_as_it_is),
       cmocka_unit_test(characters_that_steer_a_terminal_are_spelled),
       cmocka_unit_test(bytes_that_are_no_utf8_are_spelled),
+      cmocka_unit_test(line_that_is_lost_fails_the_program),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

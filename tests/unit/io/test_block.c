@@ -5,6 +5,25 @@
 #include "tests/unit/io/shard_files.h"
 
 #define MEBI ((int64_t)1 << 20)
+#define BLOCKS_MOST 10000 /* more than any shard here has */
+
+/* The linker redirects our own calls (tests/unit/CMakeLists.txt). */
+ssize_t __real_read(int descriptor, void *bytes, size_t size);
+ssize_t __wrap_read(int descriptor, void *bytes, size_t size);
+
+static const char
+    *growing; /* a file to which another process adds a line once its end was read; NULL: none */
+
+ssize_t __wrap_read(int descriptor, void *bytes, size_t size) {
+  const ssize_t got = __real_read(descriptor, bytes, size);
+  if (got > 0 || !growing) return got;
+  FILE *file = fopen(growing, "ab");
+  growing = NULL;
+  assert_non_null(file);
+  fputs("late\n", file);
+  fclose(file);
+  return got;
+}
 
 /* ---- The oracle: borders by the rule in block.h, computed from the whole text at once. ---- */
 
@@ -80,6 +99,12 @@ static struct block_reader *reader_of(const char *path, const struct block_limit
   if (!reader) print_error("%s\n", error.message);
   assert_non_null(reader);
   return reader;
+}
+
+/* As block_reader_next, for loops: fails if the shard does not end. */
+static enum block_result next_of_many(struct block_reader *reader, struct block *block, struct error *error) {
+  assert_true(block_reader_position(reader) < BLOCKS_MOST);
+  return block_reader_next(reader, block, error);
 }
 
 /* Reads a shard to its end and compares every block with the oracle. If skip > 0, skips the blocks with index
@@ -270,7 +295,7 @@ static void memory_is_bounded_by_the_limits(void **state) {
   struct block_reader *reader = reader_of(path, &limits);
   struct block block = {0};
   struct error error;
-  while (block_reader_next(reader, &block, &error) == BLOCK_READ) {
+  while (next_of_many(reader, &block, &error) == BLOCK_READ) {
     assert_true(block.text_capacity <= 600000 + 256 * 1024);
     assert_true(block_memory(&block) <= 600000 + 256 * 1024 + 4096 * sizeof(struct line));
   }
@@ -289,7 +314,7 @@ static int count_large_blocks(const char *path, int64_t max_line) {
   struct block block = {0};
   struct error error;
   int count = 0;
-  while (block_reader_next(reader, &block, &error) == BLOCK_READ) {
+  while (next_of_many(reader, &block, &error) == BLOCK_READ) {
     if (block.text_size <= 1000) {
       assert_true(block.text_capacity <= 1000 + 256 * 1024);
     } else {
@@ -377,7 +402,7 @@ static void damage_is_told_with_line_and_byte(void **state) {
   struct block_reader *reader = reader_of(path, &limits);
   struct block block = {0};
   struct error error;
-  while (block_reader_next(reader, &block, &error) == BLOCK_READ) continue;
+  while (next_of_many(reader, &block, &error) == BLOCK_READ) continue;
   assert_true(block.border.incomplete);
   assert_non_null(strstr(block.damage.message, "is damaged after line 3 (byte 14 of its text)"));
   block_free(&block);
@@ -399,7 +424,7 @@ static void a_file_of_another_size_is_damaged_at_its_end(void **state) {
     struct block_reader *reader =
         block_reader_open(7, &(struct block_source){.path = path, .size = sizes[i]}, &limits, &error);
     assert_non_null(reader);
-    while (block_reader_next(reader, &block, &error) == BLOCK_READ) continue;
+    while (next_of_many(reader, &block, &error) == BLOCK_READ) continue;
     const bool right = sizes[i] == size || sizes[i] == -1;
     assert_int_equal(block.border.incomplete, !right);
     assert_int_equal(block.border.end_of_shard, right);
@@ -414,6 +439,36 @@ static void a_file_of_another_size_is_damaged_at_its_end(void **state) {
   free(path);
 }
 
+static void a_file_that_grows_after_its_end_was_read_is_damaged(void **state) {
+  const struct block_limits limits = {10, 1000, 1000};
+  static const char text[] = "one\ntwo\n";
+  const int64_t size = sizeof text - 1;
+  struct bytes content = {0}, gzip = {0};
+  struct block block = {0};
+  struct error error;
+  bytes_add_text(&content, text);
+  bytes_add_gzip(&gzip, text, (size_t)size);
+  for (int packed = 0; packed < 2; packed++) {
+    const struct bytes *file = packed ? &gzip : &content;
+    char *path = shard_put(state, packed ? "growing.jsonl.gz" : "growing.jsonl", file);
+    struct block_reader *reader = block_reader_open(
+        7, &(struct block_source){.path = path, .size = (int64_t)file->size}, &limits, &error);
+    assert_non_null(reader);
+    growing = path;
+    assert_int_equal(block_reader_next(reader, &block, &error), BLOCK_READ);
+    assert_null(growing);
+    assert_int_equal(block.border.lines, 2);
+    assert_true(block.border.incomplete);
+    assert_false(block.border.end_of_shard);
+    assert_non_null(strstr(block.damage.message, "it is still being written"));
+    block_reader_close(reader);
+    free(path);
+  }
+  block_free(&block);
+  bytes_free(&content);
+  bytes_free(&gzip);
+}
+
 /* Runs in its own process. Exit status 0 if the first block is whole and a later one fails. */
 static int read_with_fault(const char *path) {
   const struct block_limits limits = {100, 1000, 1000};
@@ -423,8 +478,8 @@ static int read_with_fault(const char *path) {
       block_reader_open(7, &(struct block_source){.path = path, .size = -1}, &limits, &error);
   if (!reader) return 1;
   int blocks = 0;
-  enum block_result result;
-  while ((result = block_reader_next(reader, &block, &error)) == BLOCK_READ) blocks++;
+  enum block_result result = BLOCK_READ;
+  while (blocks < BLOCKS_MOST && (result = block_reader_next(reader, &block, &error)) == BLOCK_READ) blocks++;
   const bool right = blocks > 0 && result == BLOCK_FAILED && error.code == ERROR_IO &&
                      strstr(error.message, path) && !block.border.incomplete &&
                      block_reader_next(reader, &block, &error) == BLOCK_FAILED;
@@ -562,6 +617,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(damage_is_told_with_line_and_byte),
       cmocka_unit_test(a_read_failure_is_not_damage),
       cmocka_unit_test(a_file_of_another_size_is_damaged_at_its_end),
+      cmocka_unit_test(a_file_that_grows_after_its_end_was_read_is_damaged),
       cmocka_unit_test(block_whose_look_for_the_end_fails_is_none),
       cmocka_unit_test(seek_goes_on_after_any_border),
       cmocka_unit_test(seek_in_a_compressed_shard_asks_to_read_through),

@@ -271,7 +271,7 @@ static void lines_that_are_no_object_are_told(void **state) {
 static void every_cut_of_a_line_is_rejected(void **state) {
   (void)state;
   static const char line[] =
-      "{\"id\":12,\"text\":\"s\xc3\xad "
+      "{\"id\":12,\"text\":\"s\xc3\xad \xe2\x82\xac \xf0\x9f\x8e\x89 "
       "\\n\\u00e0\",\"x\":[1.5e3,true,{\"y\":null}],\"z\":\"\\ud83c\\udf89\"}";
   for (size_t length = 1; length < sizeof line - 1; length++) {
     struct parsed parsed = parse_bytes(&text_only, line, length);
@@ -281,6 +281,8 @@ static void every_cut_of_a_line_is_rejected(void **state) {
   assert_rejects(&text_only, "{\"text\":\"a", "malformed JSON at byte 11: the line ends inside a string");
   assert_rejects(&text_only, "{\"text\":\"a\"", "malformed JSON at byte 12: expected ',' or '}'");
   assert_rejects(&text_only, "{\"text\":\"a\"}}", "malformed JSON at byte 13: expected the end of the line");
+  assert_rejects(&text_only, "{\"text\":\"a\"}{\"text\":\"b\"}",
+                 "malformed JSON at byte 13: expected the end of the line");
   assert_rejects(&text_only, "{\"text\":\"a\",}",
                  "malformed JSON at byte 13: expected a string in double quotes");
 }

@@ -7,6 +7,30 @@
 
 #include "tests/unit/io/scratch.h"
 
+/* The linker redirects our own calls (tests/unit/CMakeLists.txt). */
+int __real_fsync(int descriptor);
+int __real_close(int descriptor);
+int __wrap_fsync(int descriptor);
+int __wrap_close(int descriptor);
+
+static struct stat synced;           /* the file of the last fsync(2), as it was then */
+static const char *name_when_synced; /* a path; NULL: none */
+static bool had_name_when_synced;
+static bool closing_fails;
+
+int __wrap_fsync(int descriptor) {
+  if (name_when_synced) had_name_when_synced = access(name_when_synced, F_OK) == 0;
+  return fstat(descriptor, &synced) != 0 ? -1 : __real_fsync(descriptor);
+}
+
+/* As a file server that reports a full disk late: the descriptor is closed all the same. */
+int __wrap_close(int descriptor) {
+  const int result = __real_close(descriptor);
+  if (!closing_fails) return result;
+  errno = ENOSPC;
+  return -1;
+}
+
 #define EMPTY_HASH \
   "99aa06d3014798d86001c324468d497f" /* XXH3-128 over no bytes, from the algorithm's own test vectors */
 
@@ -48,6 +72,21 @@ static void whole_file_is_read_up_to_its_limit(void **state) {
   assert_int_equal(size, 0);
   assert_string_equal(data, "");
   free(data);
+}
+
+/* Linux says of its files in /proc that they have no bytes: so a file looks that has grown since it was
+ * opened. */
+static void file_that_grows_is_not_read_past_its_limit(void **state) {
+  char *data;
+  size_t size;
+  struct error error;
+  (void)state;
+  assert_ok(file_read("/proc/self/status", 1 << 20, &data, &size, &error), &error);
+  free(data);
+  assert_true(size > 16);
+  assert_false(file_read("/proc/self/status", 16, &data, &size, &error));
+  assert_int_equal(error.code, ERROR_INPUT);
+  assert_says(&error, "larger than the 16 bytes");
 }
 
 static void file_that_cannot_be_read_is_named(void **state) {
@@ -129,6 +168,42 @@ static void file_appears_only_when_committed(void **state) {
   assert_int_equal(entries(*state, name), 1);
   file_writer_abandon(&writer);
   assert_content(*state, "a", "new one");
+}
+
+static void file_is_synced_whole_before_it_gets_its_name(void **state) {
+  char path[512];
+  struct file_writer writer;
+  struct stat named;
+  struct error error;
+  synced = (struct stat){0};
+  name_when_synced = scratch_path(path, *state, "a");
+  had_name_when_synced = true;
+  assert_ok(file_writer_open(&writer, path, &error), &error);
+  assert_ok(file_writer_write(&writer, "content", 7, &error), &error);
+  assert_ok(file_writer_commit(&writer, NULL, &error), &error);
+  name_when_synced = NULL;
+  assert_int_equal(stat(path, &named), 0);
+  assert_int_equal(synced.st_ino, named.st_ino);
+  assert_int_equal(synced.st_size, 7);
+  assert_false(had_name_when_synced);
+}
+
+static void close_that_fails_fails_the_commit(void **state) {
+  char path[512], name[256];
+  struct file_writer writer;
+  struct error error = {0};
+  scratch_write(*state, "a", "old", 3);
+  assert_ok(file_writer_open(&writer, scratch_path(path, *state, "a"), &error), &error);
+  assert_ok(file_writer_write(&writer, "new", 3, &error), &error);
+  closing_fails = true;
+  const bool committed = file_writer_commit(&writer, NULL, &error);
+  closing_fails = false;
+  assert_false(committed);
+  assert_int_equal(error.code, ERROR_IO);
+  assert_says(&error, path);
+  assert_says(&error, "No space left");
+  assert_content(*state, "a", "old");
+  assert_int_equal(entries(*state, name), 1);
 }
 
 static void abandoned_file_leaves_nothing(void **state) {
@@ -262,11 +337,14 @@ int main(void) {
       IN_SCRATCH(death_keeps_the_old_file_and_a_temporary_that_is_known),
       IN_SCRATCH(folder_that_cannot_be_synced_is_an_error),
       IN_SCRATCH(whole_file_is_read_up_to_its_limit),
+      IN_SCRATCH(file_that_grows_is_not_read_past_its_limit),
       IN_SCRATCH(file_that_cannot_be_read_is_named),
       IN_SCRATCH(what_is_no_regular_file_is_refused_at_once),
       IN_SCRATCH(piece_is_read_whole_or_not_at_all),
       IN_SCRATCH(digest_of_the_writer_is_that_of_the_file),
       IN_SCRATCH(file_appears_only_when_committed),
+      IN_SCRATCH(file_is_synced_whole_before_it_gets_its_name),
+      IN_SCRATCH(close_that_fails_fails_the_commit),
       IN_SCRATCH(abandoned_file_leaves_nothing),
       IN_SCRATCH(two_writers_of_one_name_do_not_meet),
       IN_SCRATCH(file_may_be_written_in_another_folder),

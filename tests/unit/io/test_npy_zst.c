@@ -155,6 +155,7 @@ static void header_of_other_arrays_is_refused(void **state) {
       "{'descr': '<f2', 'fortran_order': False, 'shape': (2, 3, 1), }",
       "{'descr': '<f2', 'fortran_order': False, 'shape': (2, 3); }",
       "{'descr': '<f2', 'fortran_order': False, 'shape': (2, 4), }",
+      "{'descr': '<f2', 'fortran_order': False, 'shape': (1, 3), }",
       "{'descr': '<f2', 'fortran_order': False, 'shape': (-2, -3), }",
       "{'descr': '<f2', 'fortran_order': False, 'shape': (2, 0), }",
       "{'descr': '<f2', 'fortran_order': False, 'shape': (9223372036854775807, 2147483647), }",
@@ -189,8 +190,11 @@ static void frame_larger_than_any_row_is_refused_before_it_is_read(void **state)
   struct file_writer file;
   char *zeros = calloc(64, 1 << 20);
   assert_non_null(zeros);
-  memcpy(zeros, "\x93NUMPY\x01\x00v\x00{'descr': '<f2', 'fortran_order': False, 'shape': (1, 33554368), }",
-         77);
+  static const char head[] =
+      "\x93NUMPY\x01\x00v\x00{'descr': '<f2', 'fortran_order': False, 'shape': (64, 524287), }";
+  memset(zeros, ' ', 127);
+  zeros[127] = '\n';
+  memcpy(zeros, head, sizeof head - 1);
   assert_ok(file_writer_open(&file, scratch_path(path, *state, "a.npy.zst"), &error), &error);
   struct seekable_zst_writer *writer = seekable_zst_writer_open(&file, 1, &error);
   assert_ok(writer, &error);

@@ -244,7 +244,8 @@ static void table_that_promises_the_impossible_is_refused(void **state) {
       {8, 0xffffffffu, 1},  /* more than 8 bytes can give */
       {0xffffffffu, 10, 1}, /* longer than the file */
       {7, 10, 1},           /* shorter than the bytes before the table */
-      {8, 10, 0xffffffffu}, /* more frames than fit in the table */
+      {8, 10, 0xffffffffu}, /* more frames than any file has */
+      {8, 10, 100},         /* a table that is longer than the file */
       {8, 0, 1},            /* a frame that gives nothing: it would never be looked into */
       {8, 10, 0},           /* no frames, yet bytes before the table */
   };
@@ -265,7 +266,34 @@ static void table_that_promises_the_impossible_is_refused(void **state) {
     scratch_write(*state, "a.zst", file, (size_t)(to - file));
     assert_null(seekable_zst_reader_open(scratch_path(path, *state, "a.zst"), &error));
     assert_int_equal(error.code, ERROR_INPUT);
+    if (forged[i].frames > 1) assert_says(&error, "does not end in a zstd seek table");
   }
+}
+
+static void frame_shorter_than_its_table_says_is_damaged(void **state) {
+  char path[512], got[9];
+  size_t size;
+  struct error error;
+  struct file_writer file;
+  assert_ok(file_writer_open(&file, scratch_path(path, *state, "a.zst"), &error), &error);
+  struct seekable_zst_writer *writer = seekable_zst_writer_open(&file, 1, &error);
+  assert_ok(writer, &error);
+  assert_ok(seekable_zst_writer_frame(writer, "8 bytes.", 8, &error), &error);
+  assert_ok(seekable_zst_writer_finish(writer, &error), &error);
+  seekable_zst_writer_close(writer);
+  assert_ok(file_writer_commit(&file, NULL, &error), &error);
+  unsigned char *content = scratch_read(*state, "a.zst", &size);
+  content[size - FOOT_BYTES - 4]++; /* the only entry's number of bytes */
+  scratch_write(*state, "a.zst", content, size);
+  free(content);
+  struct seekable_zst_reader *reader = seekable_zst_reader_open(path, &error);
+  assert_ok(reader, &error);
+  assert_int_equal(seekable_zst_reader_size(reader), sizeof got);
+  assert_false(seekable_zst_reader_read(reader, 0, got, sizeof got, &error)); /* the whole frame */
+  assert_says(&error, "shorter than the seek table says");
+  assert_false(seekable_zst_reader_read(reader, 1, got, 1, &error)); /* a piece of it */
+  assert_int_equal(error.code, ERROR_INPUT);
+  seekable_zst_reader_close(reader);
 }
 
 int main(void) {
@@ -281,6 +309,7 @@ int main(void) {
       IN_SCRATCH(file_cut_anywhere_is_refused),
       IN_SCRATCH(flipped_bit_never_gives_other_bytes),
       IN_SCRATCH(table_that_promises_the_impossible_is_refused),
+      IN_SCRATCH(frame_shorter_than_its_table_says_is_damaged),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

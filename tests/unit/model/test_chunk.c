@@ -407,6 +407,21 @@ static void white_space_that_takes_tokens_is_cut_too(void **state) {
   folder_remove(folder);
 }
 
+/* Here 14 tokens are left for text. The border after the last word that fits has 40 spaces, which are tokens
+ * too: the chunk ends at the border before it, not inside the white space. */
+static void border_whose_white_space_does_not_fit_is_passed_over(void **state) {
+  (void)state;
+  char *folder = folder_make();
+  bytes_tokenizer(folder);
+  struct cutting *cutting = cutting_open(folder, 16, 0);
+  begin(cutting, "", NULL, "a a a a a a a a a a a a a a                                        b", 68);
+  const struct text_chunk chunk = next(cutting);
+  assert_int_equal(chunk.end, 26);
+  assert_false(chunk.truncated);
+  cutting_close(cutting);
+  folder_remove(folder);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_best_border_of_the_last_third_ends_a_chunk),
@@ -417,6 +432,7 @@ int main(void) {
       cmocka_unit_test(a_character_too_long_is_a_truncated_row),
       cmocka_unit_test(every_text_is_covered_by_chunks_that_fit),
       cmocka_unit_test(white_space_that_takes_tokens_is_cut_too),
+      cmocka_unit_test(border_whose_white_space_does_not_fit_is_passed_over),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,21 @@
 
 #include "tests/unit/io/run/run_fixture.h"
 
+/* The linker redirects our own calls (tests/unit/CMakeLists.txt). */
+int __real_rmdir(const char *path);
+int __wrap_rmdir(const char *path);
+
+static const char *begun_in; /* an OUT in which another job begins at the next rmdir(2); NULL: none */
+static char *begun;          /* that job's folder */
+
+int __wrap_rmdir(const char *path) {
+  struct error error;
+  const char *out = begun_in;
+  begun_in = NULL;
+  if (out) begun = job_folder_take(out, &error);
+  return __real_rmdir(path);
+}
+
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
 
 /* Opens a run that differs from the fixture's: other settings, larger blocks. */
@@ -259,6 +274,20 @@ static void of_jobs_that_begin_at_the_same_moment_one_goes_on(void **state) {
   pthread_barrier_destroy(&barrier);
 }
 
+/* The race above, in the order that only the last look at the own folder notices. */
+static void job_that_is_overtaken_while_it_begins_is_refused(void **state) {
+  struct error error = {0};
+  leave_folder(*state);
+  begun_in = fixture_out(*state);
+  assert_null(job_folder_take(fixture_out(*state), &error));
+  assert_non_null(begun);
+  assert_int_equal(error.code, ERROR_CONFLICT);
+  assert_says(&error, "another job has begun in ");
+  assert_true(job_folder_stands(begun));
+  job_folder_leave(begun);
+  assert_int_equal(count_temporaries(*state), 0);
+}
+
 static void lock_that_another_starter_has_put_aside_is_left_alone(void **state) {
   struct error error;
   scratch_write(*state, ".job.lock.elsewhere-1-3.tmp", "x", 1);
@@ -338,6 +367,7 @@ int main(void) {
       IN_SCRATCH(late_rank_that_read_a_damaged_shard_can_change_nothing),
       IN_SCRATCH(job_that_is_shut_out_leaves_the_later_one_alone_when_it_ends),
       IN_SCRATCH(of_jobs_that_begin_at_the_same_moment_one_goes_on),
+      IN_SCRATCH(job_that_is_overtaken_while_it_begins_is_refused),
       IN_SCRATCH(lock_that_another_starter_has_put_aside_is_left_alone),
       IN_SCRATCH(folders_of_other_names_are_left_alone),
       IN_SCRATCH(empty_folder_is_taken_out_only_by_the_job_whose_folder_stands),

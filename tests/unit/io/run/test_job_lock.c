@@ -9,6 +9,20 @@
 
 #include "tests/unit/io/scratch.h"
 
+/* The linker redirects our own calls (tests/unit/CMakeLists.txt). */
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+
+static const json_t
+    *written_first; /* the next rename(2) finds this in its file instead; NULL: what is there */
+
+int __wrap_rename(const char *from, const char *to) {
+  const json_t *json = written_first;
+  written_first = NULL;
+  if (json) assert_int_equal(json_dump_file(json, from, JSON_COMPACT), 0);
+  return __real_rename(from, to);
+}
+
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
 
 /* Reads the lock file as JSON. */
@@ -215,6 +229,25 @@ static void lock_that_was_taken_over_is_not_removed(void **state) {
   assert_true(scratch_exists(*state, "job.lock"));
 }
 
+/* Two jobs find one dead lock. The earlier one has made its own by the time the later one puts it aside. */
+static void only_the_lock_that_was_judged_is_removed(void **state) {
+  struct error error;
+  struct job_lock *lock = job_lock_take(*state, &error);
+  assert_non_null(lock);
+  json_t *living = lock_read(*state, "job.lock"); /* of this process, which lives */
+  job_lock_release(lock);
+  lock_leave(*state, "start", json_integer(1));
+  written_first = living;
+  assert_null(job_lock_take(*state, &error));
+  assert_null(written_first);
+  assert_int_equal(error.code, ERROR_CONFLICT);
+  assert_says(&error, "on this host, is writing to ");
+  json_t *left = lock_read(*state, "job.lock");
+  assert_true(json_equal(left, living));
+  json_decref(left);
+  json_decref(living);
+}
+
 static void lock_that_somebody_put_aside_is_removed(void **state) {
   struct error error;
   scratch_write(*state, ".job.lock.elsewhere-1-3.tmp", "x", 1);
@@ -239,6 +272,7 @@ int main(void) {
       IN_SCRATCH(counter_that_moves_starts_the_minute_anew),
       IN_SCRATCH(torn_lock_is_no_obstacle_for_ever),
       IN_SCRATCH(lock_that_was_taken_over_is_not_removed),
+      IN_SCRATCH(only_the_lock_that_was_judged_is_removed),
       IN_SCRATCH(lock_that_somebody_put_aside_is_removed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,6 +117,13 @@ static void what_this_version_does_not_understand_is_refused_by_name(void **stat
       {"{\"format\": 1, \"nina\": \"0\", \"state\": \"later\", \"model\": {}, \"settings\": {}, "
        "\"compute_class\": {}, \"shards\": []}",
        "state \"later\""},
+      {"{\"format\": 2, \"nina\": \"9\", \"state\": \"complete\", \"model\": {}, \"settings\": {}, "
+       "\"compute_class\": {}, \"shards\": []}",
+       "a newer version of this program wrote it"},
+      {"{\"format\": 1, \"nina\": \"0\", \"state\": \"running\", \"model\": {}, \"settings\": {}, "
+       "\"compute_class\": {}, \"shards\": [{\"path\": \"a\", \"size\": 1, "
+       "\"fingerprint\": \"0123456789abcdef0123456789abcdef0\"}]}",
+       "shard 0 has no path, size or fingerprint"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct manifest *manifest;

@@ -5,6 +5,7 @@
 
 #include "io/npy_zst.h"
 #include "io/run/record.h"
+#include "io/run/row_index_file.h"
 #include "tests/unit/io/scratch.h"
 
 #define WIDTH 2
@@ -151,18 +152,20 @@ static void part_without_its_files_is_left_out(void **state) {
   struct row_index_sums sums;
   struct error error;
   const struct index_source source = {out_make(out, *state, "a"), 1, WIDTH};
-  for (int32_t block = 0; block < 4; block++) part_write(out, 0, block, 10, 10 * block, 1);
+  for (int32_t block = 0; block < 5; block++) part_write(out, 0, block, 10, 10 * block, 1);
   assert_ok(row_index_fingerprint(&source, 1, one, &error), &error);
   assert_int_equal(unlink(scratch_path(path, out, "w2/part-00000-00000.npy.zst")), 0);
   assert_int_equal(truncate(scratch_path(path, out, "hashes/part-00000-00001.npy.zst"), 40), 0);
   scratch_write(out, "parts/part-00000-00002.json", "{", 1);
+  assert_int_equal(truncate(scratch_path(path, out, "w2/part-00000-00003.npy.zst"), 40), 0);
   struct row_index *index = index_make(*state, &source, 1, 1000, &sums);
-  assert_int_equal(sums.left_out, 3);
+  assert_int_equal(sums.left_out, 4);
   assert_int_equal(sums.rows, 10);
   assert_missing(index, 0);
   assert_missing(index, 10);
   assert_missing(index, 20);
-  assert_found(index, 30, 0, 0, 3, 0);
+  assert_missing(index, 30);
+  assert_found(index, 40, 0, 0, 4, 0);
   row_index_close(index);
   assert_ok(row_index_fingerprint(&source, 1, other, &error), &error);
   assert_string_not_equal(one, other);
@@ -193,7 +196,46 @@ static void file_that_is_no_index_is_refused(void **state) {
     assert_null(row_index_open(path, &error));
     content[at] ^= 0x80;
   }
+  /* So are paths that would reach past the file's end, by the size of some entries. */
+  struct row_index_head *head = (void *)content;
+  const int64_t right = head->path_bytes;
+  for (int entries = 11; entries < 20; entries++) {
+    head->path_bytes = right + (int64_t)entries * ROW_INDEX_ENTRY;
+    scratch_write(*state, "rows", content, size);
+    assert_null(row_index_open(path, &error));
+    assert_int_equal(error.code, ERROR_INPUT);
+  }
   free(content);
+}
+
+/* The file belongs to the job, but a disk may still give other bytes than it was given. */
+static void entry_that_leads_nowhere_finds_nothing(void **state) {
+  enum { ROWS = 10 };
+  static const struct {
+    size_t at; /* in an entry */
+    unsigned char number;
+  } wrong[] = {{ROW_HASH_BYTES + 3, 1},
+               {ROW_HASH_BYTES, 0x80},
+               {ROW_HASH_BYTES + 7, ROWS},
+               {ROW_HASH_BYTES + 4, 0x80}};
+  char out[512], path[512];
+  struct row_index_sums sums;
+  struct error error;
+  size_t size;
+  const struct index_source source = {out_make(out, *state, "a"), 1, WIDTH};
+  part_write(out, 0, 0, ROWS, 0, 1);
+  row_index_close(index_make(*state, &source, 1, 1000, &sums));
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    unsigned char *content = scratch_read(*state, "rows", &size);
+    for (int row = 0; row < ROWS; row++)
+      content[size - (size_t)(row + 1) * ROW_INDEX_ENTRY + wrong[i].at] = wrong[i].number;
+    scratch_write(*state, "wrong", content, size);
+    free(content);
+    struct row_index *index = row_index_open(scratch_path(path, *state, "wrong"), &error);
+    assert_ok(index, &error);
+    for (int row = 0; row < ROWS; row++) assert_missing(index, row);
+    row_index_close(index);
+  }
 }
 
 int main(void) {
@@ -201,7 +243,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       IN_SCRATCH(every_row_is_found_and_no_other),  IN_SCRATCH(first_of_equal_rows_stands_for_all),
       IN_SCRATCH(empty_index_finds_nothing),        IN_SCRATCH(part_without_its_files_is_left_out),
-      IN_SCRATCH(file_that_is_no_index_is_refused),
+      IN_SCRATCH(file_that_is_no_index_is_refused), IN_SCRATCH(entry_that_leads_nowhere_finds_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

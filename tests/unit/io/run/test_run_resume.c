@@ -93,7 +93,7 @@ static void record_that_points_elsewhere_is_not_believed(void **state) {
       "w8/part-00000-00001.npy.zst", "keep/part-00000-00000.npy.zst",   "w8/part-00000-00000",
       "w8/part-0-0.npy.zst",         "w8/part-00000-00000./../../kept", "/part-00000-00000.npy.zst",
   };
-  char path[512], bytes[80] = "";
+  char path[512], bytes[512] = "";
   struct run_log *log = must_open(*state, &shard, 1, RUN_RESUME);
   must_make(log, 0, 0, PART_PLAIN);
   run_log_close(log);
@@ -101,15 +101,17 @@ static void record_that_points_elsewhere_is_not_believed(void **state) {
   assert_int_equal(mkdir(scratch_path(path, *state, "out/w8/part-00000-00000."), 0777), 0);
   size_t size;
   unsigned char *text = scratch_read(*state, "out/parts/part-00000-00000.json", &size);
-  json_t *record = fixture_json((char *)text);
+  json_t *record = fixture_json((char *)text), *file = json_array_get(json_object_get(record, "files"), 0);
+  const size_t file_size = (size_t)json_integer_value(json_object_get(file, "size"));
+  assert_true(file_size <= sizeof bytes);
   for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
-    json_object_set_new(json_array_get(json_object_get(record, "files"), 0), "path", json_string(paths[i]));
+    json_object_set_new(file, "path", json_string(paths[i]));
     char *forged = json_dumps(record, 0);
     scratch_write(*state, "out/parts/part-00000-00000.json", forged, strlen(forged));
     free(forged);
     /* A file with the right size exists: only its path is wrong. */
     snprintf(path, sizeof path, "out/%s", paths[i]);
-    if (strncmp(paths[i], "parts/", 6) != 0) scratch_write(*state, path, bytes, sizeof bytes);
+    if (strncmp(paths[i], "parts/", 6) != 0) scratch_write(*state, path, bytes, file_size);
     log = must_open(*state, &shard, 1, RUN_RESUME);
     if (run_log_part(log, 0, 0)) fail_msg("%s was believed", paths[i]);
     run_log_close(log);
