@@ -16,7 +16,8 @@
 /* With AVX-512, oneDNN's brgemm code gives a row the same bits for any row count. Without AVX-512, the code
  * sums a product's last few rows in another order (oneDNN 2.6 with AVX2: one to three rows past a multiple of
  * six, and all but the first part if there are more than 72 rows; 3.7's brgemm for AVX2 differs too). So code
- * without AVX-512 always runs with PADDED_ROWS rows, with padding at the end. */
+ * without AVX-512 always runs with PADDED_ROWS rows, with padding at the end. Sums of integers are exact in
+ * any order. */
 #define PADDED_ROWS 64
 #define ANY_ROWS_CODE "brgemm:avx512"
 
@@ -42,7 +43,7 @@ struct product {
 struct gemm {
   struct gemm_engine *engine;
   struct gemm_shape shape;
-  onednn_desc packed, bias;
+  onednn_desc packed, bias; /* bias: NULL in int8 */
   int32_t most_rows;
   bool any_rows;                      /* any number in one call; else PADDED_ROWS at a time */
   pthread_mutex_t generate;           /* held while a product is made */
@@ -50,7 +51,7 @@ struct gemm {
 };
 
 struct gemm_weights {
-  dnnl_memory_t weight, bias;
+  dnnl_memory_t weight, bias; /* bias: NULL in int8 */
   void *weight_bytes, *bias_bytes;
 };
 
@@ -85,6 +86,15 @@ bool gemm_library_bf16(void) {
   return (isa & bf16) == bf16;
 }
 
+bool gemm_library_int8(void) {
+  static const dnnl_cpu_isa_t with_vnni[] = {dnnl_cpu_isa_avx2_vnni, dnnl_cpu_isa_avx512_core_vnni};
+  const unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
+  bool has = false;
+  for (size_t i = 0; i < sizeof with_vnni / sizeof *with_vnni; i++)
+    has = has || (isa & (unsigned)with_vnni[i]) == (unsigned)with_vnni[i];
+  return has;
+}
+
 struct gemm_engine *gemm_engine_open(struct error *error) {
   struct gemm_engine *engine = calloc(1, sizeof *engine);
   if (!engine) {
@@ -100,6 +110,30 @@ void gemm_engine_close(struct gemm_engine *engine) {
   if (!engine) return;
   dnnl_engine_destroy(engine->engine);
   free(engine);
+}
+
+static dnnl_data_type_t input_type(const struct gemm_shape *shape) {
+  switch (shape->precision) {
+    case PRECISION_BF16:
+      return dnnl_bf16;
+    case PRECISION_INT8:
+      return dnnl_u8;
+    default:
+      return dnnl_f32;
+  }
+}
+
+static dnnl_data_type_t weight_type(const struct gemm_shape *shape) {
+  return shape->precision == PRECISION_INT8 ? dnnl_s8 : input_type(shape);
+}
+
+static dnnl_data_type_t output_type(const struct gemm_shape *shape) {
+  if (shape->precision == PRECISION_INT8) return dnnl_s32;
+  return shape->precision == PRECISION_BF16 && !shape->fp32_output ? dnnl_bf16 : dnnl_f32;
+}
+
+static size_t row_bytes(int32_t columns, dnnl_data_type_t type) {
+  return (size_t)columns * dnnl_data_type_size(type);
 }
 
 static void product_free(struct product *product) {
@@ -118,16 +152,15 @@ static bool product_describe(const struct gemm *gemm, int32_t rows, onednn_const
                              struct error *error) {
   static const char action[] = "describing a matrix product";
   const struct gemm_shape *shape = &gemm->shape;
-  const bool bf16 = shape->precision == PRECISION_BF16;
   const dnnl_dims_t input_dims = {rows, shape->inputs}, output_dims = {rows, shape->outputs};
-  const dnnl_data_type_t input_type = bf16 ? dnnl_bf16 : dnnl_f32;
-  const dnnl_data_type_t output_type = bf16 && !shape->fp32_output ? dnnl_bf16 : dnnl_f32;
   dnnl_primitive_attr_t attributes = NULL;
   bool done = false;
   *description = NULL;
   if (!library_check(onednn_attributes_create(&attributes), action, error) ||
-      !library_check(onednn_desc_make(&product->input, 2, input_dims, input_type, dnnl_ab), action, error) ||
-      !library_check(onednn_desc_make(&product->output, 2, output_dims, output_type, dnnl_ab), action, error))
+      !library_check(onednn_desc_make(&product->input, 2, input_dims, input_type(shape), dnnl_ab), action,
+                     error) ||
+      !library_check(onednn_desc_make(&product->output, 2, output_dims, output_type(shape), dnnl_ab), action,
+                     error))
     goto out;
   const dnnl_status_t status = onednn_inner_product(description, gemm->engine->engine, product->input, weight,
                                                     gemm->bias, product->output, attributes);
@@ -182,15 +215,16 @@ static struct product *product_find(struct gemm *gemm, int32_t rows, struct erro
 static bool packed_choose(struct gemm *gemm, struct error *error) {
   static const char action[] = "choosing the form of the weights";
   const dnnl_dims_t dims = {gemm->shape.outputs, gemm->shape.inputs};
-  const dnnl_data_type_t type = gemm->shape.precision == PRECISION_BF16 ? dnnl_bf16 : dnnl_f32;
+  const bool has_bias = gemm->shape.precision != PRECISION_INT8;
   struct product *product = calloc(1, sizeof *product);
   onednn_desc any = NULL;
   dnnl_primitive_desc_t description = NULL;
   const char *name = "";
   bool done = false;
   if (!product) return error_set_memory(error, sizeof *product, "a matrix product");
-  if (!library_check(onednn_desc_make(&any, 2, dims, type, dnnl_format_tag_any), action, error) ||
-      !library_check(onednn_desc_make(&gemm->bias, 1, dims, dnnl_f32, dnnl_a), action, error) ||
+  if (!library_check(onednn_desc_make(&any, 2, dims, weight_type(&gemm->shape), dnnl_format_tag_any), action,
+                     error) ||
+      (has_bias && !library_check(onednn_desc_make(&gemm->bias, 1, dims, dnnl_f32, dnnl_a), action, error)) ||
       !product_describe(gemm, gemm->shape.max_rows, any, product, &description, error) ||
       !library_check(onednn_desc_copy(&gemm->packed,
                                       dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0)),
@@ -199,7 +233,8 @@ static bool packed_choose(struct gemm *gemm, struct error *error) {
                      error))
     goto out;
   done = true;
-  gemm->any_rows = strncmp(name, ANY_ROWS_CODE, strlen(ANY_ROWS_CODE)) == 0;
+  gemm->any_rows =
+      gemm->shape.precision == PRECISION_INT8 || strncmp(name, ANY_ROWS_CODE, strlen(ANY_ROWS_CODE)) == 0;
 out:
   if (description) dnnl_primitive_desc_destroy(description);
   onednn_desc_free(any);
@@ -242,11 +277,12 @@ void gemm_close(struct gemm *gemm) {
   free(gemm);
 }
 
-/* Converts fp32 rows to the packed form, with oneDNN's own reorder. */
-static bool weight_reorder(const struct gemm *gemm, const float *weight, dnnl_memory_t packed,
+/* Converts rows of fp32 (or int8) to the packed form, with oneDNN's own reorder. */
+static bool weight_reorder(const struct gemm *gemm, const void *weight, dnnl_memory_t packed,
                            struct error *error) {
   static const char action[] = "packing weights";
   const dnnl_dims_t dims = {gemm->shape.outputs, gemm->shape.inputs};
+  const dnnl_data_type_t type = gemm->shape.precision == PRECISION_INT8 ? dnnl_s8 : dnnl_f32;
   const dnnl_engine_t engine = gemm->engine->engine;
   onednn_desc plain = NULL;
   dnnl_memory_t source = NULL;
@@ -254,7 +290,7 @@ static bool weight_reorder(const struct gemm *gemm, const float *weight, dnnl_me
   dnnl_primitive_t reorder = NULL;
   dnnl_stream_t stream = NULL;
   bool done = false;
-  if (!library_check(onednn_desc_make(&plain, 2, dims, dnnl_f32, dnnl_ab), action, error) ||
+  if (!library_check(onednn_desc_make(&plain, 2, dims, type, dnnl_ab), action, error) ||
       !library_check(onednn_memory_create(&source, plain, engine, weight), action, error) ||
       !library_check(onednn_reorder(&description, engine, plain, gemm->packed), action, error) ||
       !library_check(onednn_primitive_create(&reorder, description), action, error) ||
@@ -271,33 +307,50 @@ out:
   return done;
 }
 
-struct gemm_weights *gemm_weights_pack(struct gemm *gemm, const float *weight, const float *bias,
-                                       struct error *error) {
+static bool weights_describe(struct gemm *gemm, struct gemm_weights *weights, const float *bias,
+                             struct error *error) {
   static const char action[] = "describing weights";
   const size_t bias_bytes = (size_t)gemm->shape.outputs * sizeof *bias;
   const dnnl_engine_t engine = gemm->engine->engine;
+  weights->weight_bytes = aligned_allocate(dnnl_memory_desc_get_size(gemm->packed), "packed weights", error);
+  if (!weights->weight_bytes ||
+      !library_check(onednn_memory_create(&weights->weight, gemm->packed, engine, weights->weight_bytes),
+                     action, error))
+    return false;
+  if (!bias) return true;
+  weights->bias_bytes = aligned_allocate(bias_bytes, "packed weights", error);
+  if (!weights->bias_bytes) return false;
+  memcpy(weights->bias_bytes, bias, bias_bytes);
+  return library_check(onednn_memory_create(&weights->bias, gemm->bias, engine, weights->bias_bytes), action,
+                       error);
+}
+
+/* weight: int8_t with PRECISION_INT8, else float. bias: NULL with PRECISION_INT8. */
+static struct gemm_weights *weights_pack(struct gemm *gemm, const void *weight, const float *bias,
+                                         struct error *error) {
   struct gemm_weights *weights = calloc(1, sizeof *weights);
   if (!weights) {
     error_set_memory(error, sizeof *weights, "weights");
     return NULL;
   }
-  weights->weight_bytes = aligned_allocate(dnnl_memory_desc_get_size(gemm->packed), "packed weights", error);
-  weights->bias_bytes = aligned_allocate(bias_bytes, "packed weights", error);
-  if (!weights->weight_bytes || !weights->bias_bytes) goto failed;
-  memcpy(weights->bias_bytes, bias, bias_bytes);
-  if (!library_check(onednn_memory_create(&weights->weight, gemm->packed, engine, weights->weight_bytes),
-                     action, error) ||
-      !library_check(onednn_memory_create(&weights->bias, gemm->bias, engine, weights->bias_bytes), action,
-                     error))
-    goto failed;
-  const int threads = onednn_team(); /* a larger team, once made, would keep spinning between calls */
-  gemm_thread_enter();
-  const bool done = weight_reorder(gemm, weight, weights->weight, error);
-  onednn_team_set(threads);
-  if (done) return weights;
-failed:
+  if (weights_describe(gemm, weights, bias, error)) {
+    const int threads = onednn_team(); /* a larger team, once made, would keep spinning between calls */
+    gemm_thread_enter();
+    const bool done = weight_reorder(gemm, weight, weights->weight, error);
+    onednn_team_set(threads);
+    if (done) return weights;
+  }
   gemm_weights_free(weights);
   return NULL;
+}
+
+struct gemm_weights *gemm_weights_pack(struct gemm *gemm, const float *weight, const float *bias,
+                                       struct error *error) {
+  return weights_pack(gemm, weight, bias, error);
+}
+
+struct gemm_weights *gemm_weights_pack_int8(struct gemm *gemm, const int8_t *weight, struct error *error) {
+  return weights_pack(gemm, weight, NULL, error);
 }
 
 void gemm_weights_free(struct gemm_weights *weights) {
@@ -364,10 +417,12 @@ static bool product_run(struct gemm *gemm, const struct gemm_weights *weights, s
     goto out;
   const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, from},
                                        {DNNL_ARG_WEIGHTS, weights->weight},
-                                       {DNNL_ARG_BIAS, weights->bias},
                                        {DNNL_ARG_DST, to},
-                                       {DNNL_ARG_SCRATCHPAD, scratch}};
-  done = library_check(onednn_primitive_run(product->primitive, thread->stream, arguments, 5), action, error);
+                                       {DNNL_ARG_SCRATCHPAD, scratch},
+                                       {DNNL_ARG_BIAS, weights->bias}};
+  done = library_check(
+      onednn_primitive_run(product->primitive, thread->stream, arguments, weights->bias ? 5 : 4), action,
+      error);
 out:
   dnnl_memory_destroy(from);
   dnnl_memory_destroy(to);
@@ -393,10 +448,8 @@ bool gemm_run(struct gemm *gemm, const struct gemm_weights *weights, struct gemm
               const void *input, void *output, struct error *error) {
   if (gemm->any_rows) return product_run(gemm, weights, thread, rows, input, output, error);
   const struct gemm_shape *shape = &gemm->shape;
-  const bool bf16 = shape->precision == PRECISION_BF16;
-  const size_t input_row = (size_t)shape->inputs * (bf16 ? sizeof(uint16_t) : sizeof(float));
-  const size_t output_row =
-      (size_t)shape->outputs * (bf16 && !shape->fp32_output ? sizeof(uint16_t) : sizeof(float));
+  const size_t input_row = row_bytes(shape->inputs, input_type(shape));
+  const size_t output_row = row_bytes(shape->outputs, output_type(shape));
   for (int32_t first = 0; first < rows; first += PADDED_ROWS) {
     const char *from = (const char *)input + (size_t)first * input_row;
     char *to = (char *)output + (size_t)first * output_row;

@@ -5,7 +5,8 @@
 static const char *const precision_names[] = {[PRECISION_AUTO] = "auto",
                                               [PRECISION_FP32] = "fp32",
                                               [PRECISION_BF16] = "bf16",
-                                              [PRECISION_FP16] = "fp16"};
+                                              [PRECISION_FP16] = "fp16",
+                                              [PRECISION_INT8] = "int8"};
 
 #define PRECISIONS (sizeof precision_names / sizeof *precision_names)
 

@@ -15,9 +15,9 @@
 #include "io/run/compute_class.h"
 #include "io/run/layout.h"
 
-enum precision { PRECISION_AUTO, PRECISION_FP32, PRECISION_BF16, PRECISION_FP16 };
+enum precision { PRECISION_AUTO, PRECISION_FP32, PRECISION_BF16, PRECISION_FP16, PRECISION_INT8 };
 
-/* "auto", "fp32", "bf16", "fp16". */
+/* "auto", "fp32", "bf16", "fp16", "int8". */
 const char *precision_name(enum precision precision);
 bool precision_parse(const char *name, enum precision *precision);
 

@@ -148,6 +148,90 @@ static void row_bits_do_not_depend_on_the_number_of_rows(void **state) {
     }
 }
 
+/* The shapes of every product in e5-small, MiniLM and bge-m3, and some that no block of oneDNN's divides. */
+static const int32_t int8_shapes[][2] = {{1152, 384},  {384, 384},   {1536, 384},  {384, 1536},
+                                         {3072, 1024}, {1024, 1024}, {4096, 1024}, {1024, 4096},
+                                         {48, 80},     {24, 40},     {192, 64},    {1, 8}};
+
+/* How the numbers of a product are chosen: at random, or so that every partial sum is as far from zero as can
+ * be. */
+enum numbers { RANDOM, HIGHEST, LOWEST, ALTERNATING, NUMBERS };
+
+static uint8_t input_byte(enum numbers numbers, uint64_t *state) {
+  return numbers == RANDOM ? (uint8_t)(random_bits(state) >> 56) : 255;
+}
+
+static int8_t weight_byte(enum numbers numbers, size_t at, uint64_t *state) {
+  switch (numbers) {
+    case HIGHEST:
+      return 127;
+    case LOWEST:
+      return -128;
+    case ALTERNATING:
+      return at % 2 ? -128 : 127;
+    default:
+      return (int8_t)(random_bits(state) >> 56);
+  }
+}
+
+static void check_int8(const int32_t *sizes, enum numbers numbers, int32_t rows) {
+  struct error error = {.message = ""};
+  const struct gemm_shape shape = {sizes[0], sizes[1], rows, PRECISION_INT8, false};
+  const size_t outputs = (size_t)sizes[0], inputs = (size_t)sizes[1], count = (size_t)rows;
+  struct gemm_engine *engine = gemm_engine_open(&error);
+  struct gemm *gemm = gemm_open(engine, &shape, &error);
+  struct gemm_thread *thread = gemm_thread_open(engine, &error);
+  int8_t *weight = malloc(outputs * inputs);
+  uint8_t *input = malloc(count * inputs);
+  int32_t *output = malloc(count * outputs * sizeof *output);
+  uint64_t state = 31;
+  if (!gemm) fail_msg("%s", error.message);
+  assert_true(weight && input && output && thread);
+  for (size_t i = 0; i < outputs * inputs; i++) weight[i] = weight_byte(numbers, i, &state);
+  for (size_t i = 0; i < count * inputs; i++) input[i] = input_byte(numbers, &state);
+  struct gemm_weights *weights = gemm_weights_pack_int8(gemm, weight, &error);
+  gemm_thread_enter();
+  if (!weights || !gemm_run(gemm, weights, thread, rows, input, output, &error))
+    fail_msg("%s", error.message);
+  for (size_t r = 0; r < count; r++)
+    for (size_t o = 0; o < outputs; o++) {
+      int32_t wanted = 0;
+      for (size_t i = 0; i < inputs; i++) wanted += input[r * inputs + i] * weight[o * inputs + i];
+      if (output[r * outputs + o] != wanted)
+        fail_msg("%d outputs, %d inputs, %d rows, numbers %d: row %zu, output %zu is %d, not %d", sizes[0],
+                 sizes[1], rows, numbers, r, o, output[r * outputs + o], wanted);
+    }
+  gemm_weights_free(weights);
+  gemm_thread_close(thread);
+  gemm_close(gemm);
+  gemm_engine_close(engine);
+  free(weight);
+  free(input);
+  free(output);
+}
+
+static void int8_sums_are_exact(void **state) {
+  static const int32_t rows[] = {1, 7, 33};
+  (void)state;
+  if (!gemm_library_int8()) skip();
+  for (size_t s = 0; s < sizeof int8_shapes / sizeof *int8_shapes; s++)
+    for (int numbers = 0; numbers < NUMBERS; numbers++)
+      check_int8(int8_shapes[s], (enum numbers)numbers, rows[((int)s + numbers) % 3]);
+  check_int8(int8_shapes[0], RANDOM, 129);
+}
+
+/* Without VNNI, oneDNN's sums are wrong. */
+static void int8_needs_vnni(void **state) {
+  (void)state;
+#ifdef ONEDNN_ISA
+  const bool vnni = strstr(ONEDNN_ISA, "VNNI") != NULL;
+  if (strcmp(gemm_library_isa(), vnni ? "avx2_vnni" : "avx2") != 0) skip(); /* an older processor */
+  assert_int_equal(gemm_library_int8(), vnni);
+#else
+  skip();
+#endif
+}
+
 static void library_names_itself(void **state) {
   (void)state;
   char version[32];
@@ -165,6 +249,8 @@ int main(void) {
       cmocka_unit_test(fp32_products_are_right),
       cmocka_unit_test(bf16_products_are_right),
       cmocka_unit_test(row_bits_do_not_depend_on_the_number_of_rows),
+      cmocka_unit_test(int8_sums_are_exact),
+      cmocka_unit_test(int8_needs_vnni),
       cmocka_unit_test(library_names_itself),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
