@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "host/cpu/int8_kernels.h"
 #include "host/cpu/isa.h"
 #include "io/safetensors.h"
 
@@ -68,6 +69,8 @@ struct kernels {
 
   attention_f32_fn *attention_f32;
   attention_bf16_fn *attention_bf16;
+
+  const struct int8_kernels *int8;
 };
 
 /* Finds the best instruction set up to `isa` whose vector length divides all three sizes, and returns the

@@ -86,3 +86,27 @@ static inline vec vec_scale(vec x, vec n) {
   const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
   return _mm256_mul_ps(x, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
 }
+
+/* a + b, which are whole numbers. */
+static inline vec vec_load_int32_sum(const int32_t *a, const int32_t *b) {
+  const __m256i one = _mm256_loadu_si256((const __m256i *)a), other = _mm256_loadu_si256((const __m256i *)b);
+  return _mm256_cvtepi32_ps(_mm256_add_epi32(one, other));
+}
+
+/* x + zero as a byte, rounded to nearest, ties to even; a NaN gives any byte. Other x must fit. */
+static inline void vec_store_byte(uint8_t *p, vec x, int32_t zero) {
+  const __m256i whole = _mm256_add_epi32(_mm256_cvtps_epi32(x), _mm256_set1_epi32(zero));
+  const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+  _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(words, words));
+}
+static inline vec vec_abs(vec x) {
+  return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x);
+}
+
+/* The Hadamard transform over the lanes: butterflies (a, b) → (a + b, a - b) at distances 1, 2, 4, … A
+ * product with 1 or -1 is exact, so an FMA is such an addition. */
+static inline vec vec_hadamard(vec x) {
+  x = vec_fma(x, _mm256_setr_ps(1, -1, 1, -1, 1, -1, 1, -1), _mm256_permute_ps(x, 0xb1));
+  x = vec_fma(x, _mm256_setr_ps(1, 1, -1, -1, 1, 1, -1, -1), _mm256_permute_ps(x, 0x4e));
+  return vec_fma(x, _mm256_setr_ps(1, 1, 1, 1, -1, -1, -1, -1), _mm256_permute2f128_ps(x, x, 1));
+}

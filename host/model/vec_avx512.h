@@ -78,3 +78,27 @@ static inline vec vec_round(vec x) {
 static inline vec vec_scale(vec x, vec n) {
   return _mm512_scalef_ps(x, n);
 }
+
+/* a + b, which are whole numbers. */
+static inline vec vec_load_int32_sum(const int32_t *a, const int32_t *b) {
+  return _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_loadu_si512(a), _mm512_loadu_si512(b)));
+}
+
+/* x + zero as a byte, rounded to nearest, ties to even; a NaN gives any byte. Other x must fit. */
+static inline void vec_store_byte(uint8_t *p, vec x, int32_t zero) {
+  const __m512i whole = _mm512_add_epi32(_mm512_cvtps_epi32(x), _mm512_set1_epi32(zero));
+  _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(whole));
+}
+static inline vec vec_abs(vec x) {
+  return _mm512_abs_ps(x);
+}
+
+/* The Hadamard transform over the lanes: butterflies (a, b) → (a + b, a - b) at distances 1, 2, 4, … A
+ * product with 1 or -1 is exact, so an FMA is such an addition. */
+static inline vec vec_hadamard(vec x) {
+  const vec one = _mm512_set1_ps(1), minus = _mm512_set1_ps(-1);
+  x = vec_fma(x, _mm512_mask_mov_ps(one, 0xaaaa, minus), _mm512_permute_ps(x, 0xb1));
+  x = vec_fma(x, _mm512_mask_mov_ps(one, 0xcccc, minus), _mm512_permute_ps(x, 0x4e));
+  x = vec_fma(x, _mm512_mask_mov_ps(one, 0xf0f0, minus), _mm512_shuffle_f32x4(x, x, 0xb1));
+  return vec_fma(x, _mm512_mask_mov_ps(one, 0xff00, minus), _mm512_shuffle_f32x4(x, x, 0x4e));
+}

@@ -78,3 +78,26 @@ static inline vec vec_scale(vec x, vec n) {
   const int32x4_t exponent = vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127));
   return vmulq_f32(x, vreinterpretq_f32_s32(vshlq_n_s32(exponent, 23)));
 }
+
+/* a + b, which are whole numbers. */
+static inline vec vec_load_int32_sum(const int32_t *a, const int32_t *b) {
+  return vcvtq_f32_s32(vaddq_s32(vld1q_s32(a), vld1q_s32(b)));
+}
+
+/* x + zero as a byte, rounded to nearest, ties to even; a NaN gives any byte. Other x must fit. */
+static inline void vec_store_byte(uint8_t *p, vec x, int32_t zero) {
+  int32_t whole[VEC_LANES];
+  vst1q_s32(whole, vaddq_s32(vcvtnq_s32_f32(x), vdupq_n_s32(zero)));
+  for (int i = 0; i < VEC_LANES; i++) p[i] = (uint8_t)whole[i];
+}
+static inline vec vec_abs(vec x) {
+  return vabsq_f32(x);
+}
+
+/* The Hadamard transform over the lanes: butterflies (a, b) → (a + b, a - b) at distances 1, 2, 4, … A
+ * product with 1 or -1 is exact, so an FMA is such an addition. */
+static inline vec vec_hadamard(vec x) {
+  static const float near[] = {1, -1, 1, -1}, far[] = {1, 1, -1, -1};
+  x = vec_fma(x, vld1q_f32(near), vrev64q_f32(x));
+  return vec_fma(x, vld1q_f32(far), vextq_f32(x, x, 2));
+}

@@ -78,3 +78,21 @@ static inline vec vec_scale(vec x, vec n) {
   memcpy(&power, &bits, sizeof power);
   return x * power;
 }
+
+/* a + b, which are whole numbers. */
+static inline vec vec_load_int32_sum(const int32_t *a, const int32_t *b) {
+  return (vec)(*a + *b);
+}
+
+/* x + zero as a byte, rounded to nearest, ties to even; a NaN gives any byte. Other x must fit. */
+static inline void vec_store_byte(uint8_t *p, vec x, int32_t zero) {
+  *p = (uint8_t)((x == x ? (int32_t)rintf(x) : 0) + zero);
+}
+static inline vec vec_abs(vec x) {
+  return fabsf(x);
+}
+
+/* The Hadamard transform over the lanes: butterflies (a, b) → (a + b, a - b) at distances 1, 2, 4, … */
+static inline vec vec_hadamard(vec x) {
+  return x;
+}
