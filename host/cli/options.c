@@ -14,7 +14,7 @@
 #define OPTIONS_MAX 64
 #define OPTIONS_BASE 1000 /* getopt's val for spec i is OPTIONS_BASE + i, larger than any character */
 
-const char *const option_precisions[] = {"auto", "fp32", "bf16", "fp16", NULL};
+const char *const option_precisions[] = {"auto", "fp32", "bf16", "fp16", "int8", NULL};
 
 const char *const option_tokenizers[] = {"auto", "sentencepiece", NULL}; /* as enum tokenizer_engine */
 

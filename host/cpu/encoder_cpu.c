@@ -123,9 +123,20 @@ static const struct encoder_vtable encoder_cpu_vtable = {
 static bool options_check(const struct model_shape *shape, const struct encoder_options *options,
                           struct error *error) {
   if (options->precision == PRECISION_FP16)
-    return error_set(error, ERROR_USAGE,
-                     "the cpu encoder computes in fp32 or bf16, not fp16: pass auto, fp32 or bf16");
+    return error_set(
+        error, ERROR_USAGE,
+        "the cpu encoder computes in fp32, bf16 or int8, not fp16: pass auto, fp32, bf16 or int8");
+  if (options->precision == PRECISION_INT8 && !encoder_cpu_check_int8(error)) return false;
+  if (options->precision == PRECISION_INT8 && !options->int8_plan)
+    return error_set(error, ERROR_USAGE, "int8 has no plan for this model: int8_plan_make comes first");
   return encoder_options_check(options, shape, error);
+}
+
+bool encoder_cpu_check_int8(struct error *error) {
+  return gemm_library_int8() ||
+         error_set(error, ERROR_DEVICE,
+                   "int8 needs a processor with VNNI, and this one has none (oneDNN uses %s): use fp32",
+                   gemm_library_isa());
 }
 
 int64_t encoder_cpu_block_lines(const struct model_shape *shape) {
@@ -136,12 +147,16 @@ int64_t encoder_cpu_block_lines(const struct model_shape *shape) {
   return lines;
 }
 
+static bool bf16_is_fast(enum isa isa) {
+  return isa == ISA_AVX512_BF16 && gemm_library_bf16();
+}
+
 static void info_resolve(struct encoder_cpu *cpu, const struct encoder_options *options, enum isa isa) {
   struct encoder_info *info = &cpu->encoder.info;
-  const bool bf16 = isa == ISA_AVX512_BF16 && gemm_library_bf16();
   info->name = "cpu";
   info->precision = options->precision;
-  if (info->precision == PRECISION_AUTO) info->precision = bf16 ? PRECISION_BF16 : PRECISION_FP32;
+  if (info->precision == PRECISION_AUTO)
+    info->precision = bf16_is_fast(isa) ? PRECISION_BF16 : PRECISION_FP32;
   info->slots = options->slots ? options->slots : processors_allowed();
   info->batch_tokens = options->batch_tokens ? options->batch_tokens : BATCH_TOKENS;
   info->block_lines = encoder_cpu_block_lines(&cpu->forward.shape);
@@ -168,8 +183,14 @@ struct encoder *encoder_cpu_open_isa(const struct model *model, const struct enc
   cpu->forward.max_tokens = options->max_tokens;
   cpu->forward.timed = options->timed;
   info_resolve(cpu, options, isa);
-  cpu->forward.precision = cpu->encoder.info.precision;
-  if (!weights_open(&cpu->forward.weights, model, cpu->forward.precision, FORWARD_ROWS, error)) goto failed;
+  cpu->forward.precision = cpu->forward.activations = cpu->encoder.info.precision;
+  if (cpu->forward.precision == PRECISION_INT8)
+    cpu->forward.activations = bf16_is_fast(cpu->forward.kernels->isa) ? PRECISION_BF16 : PRECISION_FP32;
+  const struct weights_options weights = {.precision = cpu->forward.precision,
+                                          .max_rows = FORWARD_ROWS,
+                                          .plan = options->int8_plan,
+                                          .exact = cpu->forward.activations};
+  if (!weights_open(&cpu->forward.weights, model, &weights, error)) goto failed;
   cpu->slot = calloc((size_t)cpu->encoder.info.slots, sizeof *cpu->slot);
   if (!cpu->slot) {
     error_set_memory(error, (size_t)cpu->encoder.info.slots * sizeof *cpu->slot, "slots");

@@ -11,6 +11,9 @@
 struct encoder *encoder_cpu_open(const struct model *model, const struct encoder_options *options,
                                  struct error *error);
 
+/* False, with ERROR_DEVICE, if int8's products are not right on this processor. */
+bool encoder_cpu_check_int8(struct error *error);
+
 /* How many lines a block has by default: a power of two from 256 to 2,048. A larger model has fewer, so that
  * a block is committed every few seconds to every minute. The number depends only on the shape, so every
  * machine cuts the same blocks. */

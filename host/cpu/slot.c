@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/cpu/int8_layer.h"
 #include "host/cpu/pool.h"
 
 /* Sequences go through the layers in groups of at most this many tokens, so that a large batch does not push
@@ -13,13 +14,14 @@
 struct slot {
   const struct forward *forward;
   struct gemm_thread *thread;
-  int32_t capacity;    /* tokens */
-  float *state;        /* [capacity, hidden]: the residual stream, fp32 in every precision */
-  uint16_t *copy;      /* [capacity, hidden]: the same in bf16, the products' input; NULL in fp32 */
-  void *projected;     /* [capacity, 3, heads, head_size] in the precision, like the next two */
-  void *context;       /* [capacity, hidden] */
-  void *inner;         /* [FORWARD_ROWS, ffn] */
-  float *addend;       /* [FORWARD_ROWS, hidden] */
+  int32_t capacity; /* tokens */
+  float *state;     /* [capacity, hidden]: the residual stream, fp32 in every precision */
+  uint16_t *copy;   /* [capacity, hidden]: the same in bf16, for products that read bf16; else NULL */
+  void *projected;  /* [capacity, 3, heads, head_size] in the type of activations, like the next two */
+  void *context;    /* [capacity, hidden] */
+  void *inner;      /* [FORWARD_ROWS, ffn]; NULL in int8, like the next one */
+  float *addend;    /* [FORWARD_ROWS, hidden] */
+  struct int8_rows int8;
   void *scratch;       /* attention's */
   int32_t pooled_rows; /* 1, or DENSE_ROWS if there are Dense modules */
   float *pooled;       /* [pooled_rows, the most columns that a pooled row or a Dense module's row has] */
@@ -51,7 +53,8 @@ static bool rows_allocate(struct slot *slot, struct error *error) {
 struct slot *slot_open(const struct forward *forward, struct error *error) {
   const struct model_shape *shape = &forward->shape;
   const struct attention_shape attention = {shape->heads, shape->head_size, 0};
-  const bool bf16 = forward->precision == PRECISION_BF16;
+  const bool bf16 = forward->activations == PRECISION_BF16, int8 = forward->precision == PRECISION_INT8;
+  const bool copied = bf16 && (!int8 || forward->weights.exact_projection);
   const size_t size = bf16 ? sizeof(uint16_t) : sizeof(float);
   const size_t hidden = (size_t)shape->hidden;
   struct slot *slot = calloc(1, sizeof *slot);
@@ -65,11 +68,12 @@ struct slot *slot_open(const struct forward *forward, struct error *error) {
   const size_t tokens = (size_t)slot->capacity;
   if (!(slot->thread = gemm_thread_open(forward->weights.engine, error)) ||
       !(slot->state = slot_allocate(tokens, hidden, sizeof(float), error)) ||
-      (bf16 && !(slot->copy = slot_allocate(tokens, hidden, size, error))) ||
+      (copied && !(slot->copy = slot_allocate(tokens, hidden, size, error))) ||
       !(slot->projected = slot_allocate(tokens, 3 * hidden, size, error)) ||
       !(slot->context = slot_allocate(tokens, hidden, size, error)) ||
-      !(slot->inner = slot_allocate(FORWARD_ROWS, (size_t)shape->ffn, size, error)) ||
-      !(slot->addend = slot_allocate(FORWARD_ROWS, hidden, sizeof(float), error)) ||
+      (!int8 && !(slot->inner = slot_allocate(FORWARD_ROWS, (size_t)shape->ffn, size, error))) ||
+      (!int8 && !(slot->addend = slot_allocate(FORWARD_ROWS, hidden, sizeof(float), error))) ||
+      !int8_rows_open(&slot->int8, forward, slot->capacity, error) ||
       !(slot->scratch = slot_allocate(1, attention_scratch(&attention, slot->capacity), 1, error)) ||
       !rows_allocate(slot, error)) {
     slot_close(slot);
@@ -87,15 +91,16 @@ void slot_close(struct slot *slot) {
   free(slot->context);
   free(slot->inner);
   free(slot->addend);
+  int8_rows_close(&slot->int8);
   free(slot->scratch);
   free(slot->pooled);
   free(slot->dense);
   free(slot);
 }
 
-/* Activation row `row` in the encoder's precision. */
+/* Activation row `row`. */
 static void *row_at(const struct slot *slot, void *rows, int64_t row, int64_t columns) {
-  const int64_t size = slot->forward->precision == PRECISION_BF16 ? sizeof(uint16_t) : sizeof(float);
+  const int64_t size = slot->forward->activations == PRECISION_BF16 ? sizeof(uint16_t) : sizeof(float);
   return (char *)rows + row * columns * size;
 }
 
@@ -113,15 +118,23 @@ static int64_t pieces_of(int64_t tokens) {
   return (tokens + FORWARD_ROWS - 1) / FORWARD_ROWS;
 }
 
+static struct int8_piece int8_piece_of(struct slot *slot, int32_t layer, int64_t first, int32_t rows) {
+  return (struct int8_piece){slot->forward, layer, first, rows, &slot->int8, slot->thread, &slot->clock};
+}
+
 /* Computes a group's queries, keys and values. */
-static bool project(struct slot *slot, const struct layer_weights *layer, int64_t tokens,
-                    struct error *error) {
+static bool project(struct slot *slot, int32_t l, int64_t tokens, struct error *error) {
   const struct forward *forward = slot->forward;
+  const struct layer_weights *layer = &forward->weights.layer[l];
+  struct gemm *gemm = layer->int8 ? forward->weights.exact_projection : forward->weights.projection;
   const int64_t hidden = forward->shape.hidden, pieces = pieces_of(tokens);
   for (int64_t i = 0; i < pieces; i++) {
     const int64_t first = tokens * i / pieces, rows = tokens * (i + 1) / pieces - first;
-    if (!gemm_run(forward->weights.projection, layer->projection, slot->thread, (int32_t)rows,
-                  input_at(slot, first), row_at(slot, slot->projected, first, 3 * hidden), error))
+    void *projected = row_at(slot, slot->projected, first, 3 * hidden);
+    const struct int8_piece piece = int8_piece_of(slot, l, first, (int32_t)rows);
+    if (!layer->projection ? !int8_piece_project(&piece, projected, error)
+                           : !gemm_run(gemm, layer->projection, slot->thread, (int32_t)rows,
+                                       input_at(slot, first), projected, error))
       return false;
   }
   step_clock_lap(&slot->clock, STEP_PROJECTION);
@@ -141,7 +154,7 @@ static void attend(struct slot *slot, const int32_t *offsets, int32_t sequences,
     const void *projected = row_at(slot, slot->projected, first, 3 * shape->hidden);
     const int32_t queries = first_only ? 1 : tokens;
     void *context = row_at(slot, slot->context, first_only ? s : first, shape->hidden);
-    if (forward->precision == PRECISION_BF16)
+    if (forward->activations == PRECISION_BF16)
       forward->kernels->attention_bf16(&attention, projected, tokens, queries, context, slot->scratch);
     else
       forward->kernels->attention_f32(&attention, projected, tokens, queries, context, slot->scratch);
@@ -151,14 +164,19 @@ static void attend(struct slot *slot, const int32_t *offsets, int32_t sequences,
 
 /* Runs the layer's steps after attention, for one piece. Rows do not depend on each other, so the wide inner
  * activations stay in the cache. */
-static bool transform(struct slot *slot, const struct layer_weights *layer, int64_t first, int32_t rows,
-                      struct error *error) {
+static bool transform(struct slot *slot, int32_t l, int64_t first, int32_t rows, struct error *error) {
   const struct forward *forward = slot->forward;
+  const struct layer_weights *layer = &forward->weights.layer[l];
   const struct weights *weights = &forward->weights;
   const struct kernels *kernels = forward->kernels;
   const int64_t hidden = forward->shape.hidden;
   const size_t inner = (size_t)rows * (size_t)forward->shape.ffn;
   float *state = slot->state + first * hidden;
+  if (layer->int8) {
+    const struct int8_piece piece = int8_piece_of(slot, l, first, rows);
+    return int8_piece_transform(&piece, row_at(slot, slot->context, first, hidden), state,
+                                copy_at(slot, first), error);
+  }
   if (!gemm_run(weights->attention_output, layer->attention_output, slot->thread, rows,
                 row_at(slot, slot->context, first, hidden), slot->addend, error))
     return false;
@@ -192,16 +210,16 @@ static void firsts_gather(struct slot *slot, const int32_t *offsets, int32_t cou
 
 /* Runs one layer over a group. If `first_only` (the last layer, pooled by first tokens), only the first
  * tokens go on past attention: the state's rows 0 … sequences - 1. */
-static bool layer_run(struct slot *slot, const struct layer_weights *layer, const int32_t *offsets,
-                      int32_t sequences, bool first_only, struct error *error) {
+static bool layer_run(struct slot *slot, int32_t l, const int32_t *offsets, int32_t sequences,
+                      bool first_only, struct error *error) {
   const int64_t tokens = offsets[sequences] - offsets[0], left = first_only ? sequences : tokens;
   const int64_t pieces = pieces_of(left);
-  if (!project(slot, layer, tokens, error)) return false;
+  if (!project(slot, l, tokens, error)) return false;
   attend(slot, offsets, sequences, first_only);
   if (first_only) firsts_gather(slot, offsets, sequences);
   for (int64_t i = 0; i < pieces; i++) {
     const int64_t row = left * i / pieces, rows = left * (i + 1) / pieces - row;
-    if (!transform(slot, layer, row, (int32_t)rows, error)) return false;
+    if (!transform(slot, l, row, (int32_t)rows, error)) return false;
   }
   return true;
 }
@@ -240,16 +258,21 @@ static bool group_run(struct slot *slot, const struct batch *batch, int32_t firs
   const bool first_only = pooling_first_only(&forward->shape.pooling);
   for (int32_t s = 0; s < count; s++) {
     const int64_t row = offsets[s] - offsets[0];
+    const int32_t tokens = offsets[s + 1] - offsets[s];
+    float *state = slot->state + row * forward->shape.hidden;
     forward->kernels->embed(&forward->weights.embedding, &forward->weights.embedding_norm,
-                            batch->ids + offsets[s], forward->shape.first_position,
-                            offsets[s + 1] - offsets[s], slot->state + row * forward->shape.hidden,
+                            batch->ids + offsets[s], forward->shape.first_position, tokens, state,
                             copy_at(slot, row));
+    if (forward->precision == PRECISION_INT8) {
+      const struct int8_piece piece = int8_piece_of(slot, 0, row, tokens);
+      int8_piece_begin(&piece, state);
+    }
   }
   step_clock_lap(&slot->clock, STEP_EMBED);
   if (watch) state_watch(slot, watch, ROW_LAYER_EMBEDDING, offsets[count] - offsets[0]);
   for (int32_t l = 0; l < layers; l++) {
     const bool firsts = first_only && l == layers - 1;
-    if (!layer_run(slot, &forward->weights.layer[l], offsets, count, firsts, error)) return false;
+    if (!layer_run(slot, l, offsets, count, firsts, error)) return false;
     if (watch) state_watch(slot, watch, l, firsts ? count : offsets[count] - offsets[0]);
   }
   return true;

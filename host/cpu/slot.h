@@ -10,9 +10,10 @@ struct forward {
   struct model_shape shape;
   struct weights weights;
   const struct kernels *kernels;
-  enum precision precision;
-  int32_t max_tokens; /* longest sequence */
-  bool timed;         /* slots measure their steps */
+  enum precision precision;   /* FP32, BF16 or INT8 */
+  enum precision activations; /* FP32 or BF16: the type in which attention reads and writes */
+  int32_t max_tokens;         /* longest sequence */
+  bool timed;                 /* slots measure their steps */
 };
 
 /* The most rows in one product: their inner activations fit the L2 cache. oneDNN reaches full speed at 64

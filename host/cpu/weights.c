@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/cpu/int8_weights.h"
+
 static bool gemms_open(struct weights *weights, const struct model_shape *shape, enum precision precision,
                        int32_t max_rows, struct error *error) {
   const struct {
@@ -60,10 +62,7 @@ static bool numbers_read(struct weights *weights, const struct model *model, str
   return true;
 }
 
-/* Packs `count` linear layers with the same inputs, one below the other. `buffer` has room for their fp32
- * weights and biases. */
-static struct gemm_weights *linears_pack(struct gemm *gemm, const struct linear *const *linear, int count,
-                                         float *buffer, struct error *error) {
+const float *linears_read(const struct linear *const *linear, int count, float *buffer) {
   int64_t weights = 0, biases = 0;
   for (int i = 0; i < count; i++) weights += linear[i]->weight->elements;
   float *weight = buffer, *bias = buffer + weights;
@@ -73,11 +72,19 @@ static struct gemm_weights *linears_pack(struct gemm *gemm, const struct linear 
     weight += linear[i]->weight->elements;
     biases += linear[i]->bias->elements;
   }
+  return bias;
+}
+
+struct gemm_weights *linears_pack(struct gemm *gemm, const struct linear *const *linear, int count,
+                                  float *buffer, struct error *error) {
+  const float *bias = linears_read(linear, count, buffer);
   return gemm_weights_pack(gemm, buffer, bias, error);
 }
 
-static bool layer_pack(struct weights *weights, const struct layer *from, struct layer_weights *to,
-                       float *buffer, struct error *error) {
+bool weights_layer_pack(struct weights *weights, const struct model *model, int32_t layer, float *buffer,
+                        struct error *error) {
+  const struct layer *from = &model->layer[layer];
+  struct layer_weights *to = &weights->layer[layer];
   const struct linear *const projection[] = {&from->query, &from->key, &from->value};
   const struct linear *const attention_output = &from->attention_output;
   const struct linear *const intermediate = &from->intermediate;
@@ -90,6 +97,16 @@ static bool layer_pack(struct weights *weights, const struct layer *from, struct
   if (!to->intermediate) return false;
   to->output = linears_pack(weights->output, &output, 1, buffer, error);
   return to->output;
+}
+
+void weights_layer_free(struct layer_weights *layer) {
+  gemm_weights_free(layer->projection);
+  gemm_weights_free(layer->attention_output);
+  gemm_weights_free(layer->intermediate);
+  gemm_weights_free(layer->output);
+  layer->projection = layer->attention_output = layer->intermediate = layer->output = NULL;
+  int8_layer_free(layer->int8);
+  layer->int8 = NULL;
 }
 
 /* If there is no bias, the product gets a bias of zeros. */
@@ -108,48 +125,55 @@ static bool dense_pack(struct gemm_engine *engine, const struct dense_config *co
   return to->weights != NULL;
 }
 
-bool weights_open(struct weights *weights, const struct model *model, enum precision precision,
-                  int32_t max_rows, struct error *error) {
-  const struct model_shape *shape = &model->config.shape;
+size_t weights_buffer_size(const struct model_shape *shape) {
   const size_t hidden = (size_t)shape->hidden, ffn = (size_t)shape->ffn;
-  const size_t most = (hidden > ffn ? 3 * hidden : 3 * ffn) * (hidden + 1);
-  float *buffer = NULL;
-  bool done = false;
+  return (hidden > ffn ? 3 * hidden : 3 * ffn) * (hidden + 1) * sizeof(float);
+}
+
+bool weights_open_frame(struct weights *weights, const struct model *model, enum precision precision,
+                        int32_t max_rows, struct error *error) {
+  const struct model_shape *shape = &model->config.shape;
   memset(weights, 0, sizeof *weights);
   weights->layers = shape->layers;
   weights->layer = calloc((size_t)shape->layers, sizeof *weights->layer);
-  if (!weights->layer) {
-    error_set_memory(error, (size_t)shape->layers * sizeof *weights->layer, "layers");
-    goto out;
-  }
-  if (!gemms_open(weights, shape, precision, max_rows, error)) goto out;
-  if (!numbers_read(weights, model, error)) goto out;
-  buffer = malloc(most * sizeof *buffer);
-  if (!buffer) {
-    error_set_memory(error, most * sizeof *buffer, "converting weights");
-    goto out;
-  }
-  for (int32_t l = 0; l < shape->layers; l++)
-    if (!layer_pack(weights, &model->layer[l], &weights->layer[l], buffer, error)) goto out;
+  if (!weights->layer)
+    return error_set_memory(error, (size_t)shape->layers * sizeof *weights->layer, "layers");
+  return gemms_open(weights, shape, precision, max_rows, error) && numbers_read(weights, model, error);
+}
+
+static bool layers_pack(struct weights *weights, const struct model *model,
+                        const struct weights_options *options, struct error *error) {
+  const struct model_shape *shape = &model->config.shape;
+  const size_t size = weights_buffer_size(shape);
+  bool ok = true;
+  if (options->precision == PRECISION_INT8) return int8_layers_pack(weights, model, options, error);
+  float *buffer = malloc(size);
+  if (!buffer) return error_set_memory(error, size, "converting weights");
+  for (int32_t l = 0; ok && l < shape->layers; l++) ok = weights_layer_pack(weights, model, l, buffer, error);
+  free(buffer);
+  return ok;
+}
+
+static bool dense_modules_pack(struct weights *weights, const struct model *model, struct error *error) {
   for (; weights->dense_count < model->config.modules.dense_count; weights->dense_count++) {
     const int32_t d = weights->dense_count;
     if (!dense_pack(weights->engine, &model->config.dense[d], &model->dense[d], &weights->dense[d], error))
-      goto out;
+      return false;
   }
-  done = true;
-out:
-  free(buffer);
-  if (!done) weights_close(weights);
-  return done;
+  return true;
+}
+
+bool weights_open(struct weights *weights, const struct model *model, const struct weights_options *options,
+                  struct error *error) {
+  if (weights_open_frame(weights, model, options->precision, options->max_rows, error) &&
+      layers_pack(weights, model, options, error) && dense_modules_pack(weights, model, error))
+    return true;
+  weights_close(weights);
+  return false;
 }
 
 void weights_close(struct weights *weights) {
-  for (int32_t l = 0; weights->layer && l < weights->layers; l++) {
-    gemm_weights_free(weights->layer[l].projection);
-    gemm_weights_free(weights->layer[l].attention_output);
-    gemm_weights_free(weights->layer[l].intermediate);
-    gemm_weights_free(weights->layer[l].output);
-  }
+  for (int32_t l = 0; weights->layer && l < weights->layers; l++) weights_layer_free(&weights->layer[l]);
   for (int32_t d = 0; d < DENSE_MAX; d++) {
     gemm_weights_free(weights->dense[d].weights);
     gemm_close(weights->dense[d].gemm);
@@ -160,6 +184,7 @@ void weights_close(struct weights *weights) {
   gemm_close(weights->attention_output);
   gemm_close(weights->intermediate);
   gemm_close(weights->output);
+  gemm_close(weights->exact_projection);
   gemm_engine_close(weights->engine);
   memset(weights, 0, sizeof *weights);
 }

@@ -4,14 +4,19 @@
 #pragma once
 
 #include "host/cpu/gemm.h"
+#include "host/cpu/int8_plan.h"
 #include "host/cpu/kernels.h"
 
+struct int8_layer;
+
+/* In int8, the products are NULL, except for projections that stay exact; `int8` has the others. */
 struct layer_weights {
   struct gemm_weights *projection;       /* [3 · hidden, hidden] */
   struct gemm_weights *attention_output; /* [hidden, hidden] */
   struct gemm_weights *intermediate;     /* [ffn, hidden] */
   struct gemm_weights *output;           /* [hidden, ffn] */
   struct norm_weights attention_norm, output_norm;
+  struct int8_layer *int8; /* NULL except in int8 */
 };
 
 struct dense_weights {
@@ -23,6 +28,7 @@ struct dense_weights {
 struct weights {
   struct gemm_engine *engine;
   struct gemm *projection, *attention_output, *intermediate, *output; /* every layer's four shapes */
+  struct gemm *exact_projection; /* in int8, if a layer's projections stay exact; else NULL */
   struct embedding_tables embedding;
   struct norm_weights embedding_norm;
   struct layer_weights *layer; /* [layers] */
@@ -35,12 +41,37 @@ struct weights {
 /* Rows in one product of a Dense module: as many as oneDNN needs for full speed. */
 #define DENSE_ROWS 64
 
-/* Reads and converts every tensor except the word table. Products take up to max_rows rows; `precision` is
- * FP32 or BF16. In BF16 the projections and the intermediate layer give bf16; the outputs added to the state
- * are fp32. The Dense modules' products are always fp32: one row per text costs nothing beside the text's
- * tokens, and a rounded row would be further from the model's. */
-bool weights_open(struct weights *weights, const struct model *model, enum precision precision,
-                  int32_t max_rows, struct error *error);
+struct weights_options {
+  enum precision precision; /* FP32, BF16 or INT8 */
+  int32_t max_rows;         /* in one product */
+
+  /* For INT8 only. */
+  const struct int8_plan *plan;
+  enum precision exact; /* FP32 or BF16: for projections that the plan leaves exact */
+};
+
+/* Reads and converts every tensor except the word table. In BF16 the projections and the intermediate layer
+ * give bf16; the outputs added to the state are fp32. The Dense modules' products are always fp32: one row
+ * per text costs nothing beside the text's tokens, and a rounded row would be further from the model's. */
+bool weights_open(struct weights *weights, const struct model *model, const struct weights_options *options,
+                  struct error *error);
+
+/* The steps of weights_open: everything but the layers' products and the Dense modules, then one layer's
+ * products at a time, in FP32 or BF16. After an error, weights_close frees what there is. */
+bool weights_open_frame(struct weights *weights, const struct model *model, enum precision precision,
+                        int32_t max_rows, struct error *error);
+bool weights_layer_pack(struct weights *weights, const struct model *model, int32_t layer, float *buffer,
+                        struct error *error);
+void weights_layer_free(struct layer_weights *layer);
+
+/* Bytes of a buffer for any product's fp32 weights and biases. */
+size_t weights_buffer_size(const struct model_shape *shape);
+
+/* Converts `count` linear layers with the same inputs into `buffer`, one below the other. Returns their
+ * biases, which lie behind the weights. linears_pack also packs them. */
+const float *linears_read(const struct linear *const *linear, int count, float *buffer);
+struct gemm_weights *linears_pack(struct gemm *gemm, const struct linear *const *linear, int count,
+                                  float *buffer, struct error *error);
 
 /* Accepts a zeroed struct. */
 void weights_close(struct weights *weights);

@@ -10,6 +10,7 @@
 #include "host/cpu/encoder_null.h"
 #include "host/job/card_tuning.h"
 #include "host/job/card_weights.h"
+#include "host/job/int8_texts.h"
 
 /* The cards that this process may compute on. */
 struct card_list {
@@ -99,12 +100,36 @@ static bool agree(struct ranks *ranks, bool ok, struct error *error) {
   return ranks ? ranks_agree(ranks, ok, error) : ok;
 }
 
-struct encoder *device_open_encoder(const struct device_choice *choice, bool free_choice, struct ranks *ranks,
-                                    const struct model *model, const struct encoder_options *options,
-                                    struct error *why, struct error *error) {
+static bool plan_make(const struct model *model, const struct tokenizer *tokenizer, struct int8_plan **plan,
+                      struct error *error) {
+  *plan = encoder_cpu_check_int8(error) ? int8_texts_plan(model, tokenizer, error) : NULL;
+  return *plan != NULL;
+}
+
+/* Rank 0 makes int8's plan for all ranks, if rank 0 computes in int8. Collective. */
+static bool plan_bring(struct ranks *ranks, bool wanted, const struct model *model,
+                       const struct tokenizer *tokenizer, struct int8_plan **plan, struct error *error) {
+  const struct model_shape *shape = &model->config.shape;
+  size_t size = int8_plan_size(shape->layers, shape->hidden);
+  bool shared = wanted; /* what is collective must be so on every rank */
+  if (ranks) ranks_share_into(ranks, &shared, sizeof shared);
+  const bool first = !shared || !ranks || ranks_rank(ranks) == 0;
+  if (!agree(ranks, !wanted || !first || plan_make(model, tokenizer, plan, error), error)) return false;
+  if (!shared || !ranks) return true;
+  void *bytes = *plan;
+  const bool ok = ranks_share(ranks, &bytes, &size, error);
+  *plan = bytes;
+  return ok && agree(ranks,
+                     ((*plan)->layers == shape->layers && (*plan)->hidden == shape->hidden) ||
+                         error_set(error, ERROR_CONFLICT, "rank 0 computes with a model of another shape"),
+                     error);
+}
+
+static struct encoder *open_chosen(const struct device_choice *choice, bool free_choice, struct ranks *ranks,
+                                   const struct model *model, const struct encoder_options *options,
+                                   struct error *why, struct error *error) {
   const bool cuda = choice->device == DEVICE_CUDA;
   struct encoder *encoder = open_alone(choice->device, choice->card, model, options, error);
-  *why = (struct error){0};
   bool ok = agree(ranks, encoder != NULL, error) &&
             card_weights_bring(ranks, choice, cuda ? encoder : NULL, why, error);
   if (!ok && error->code == ERROR_UNSUPPORTED) {
@@ -123,4 +148,21 @@ struct encoder *device_open_encoder(const struct device_choice *choice, bool fre
   if (ok && card_tuning_bring(ranks, choice->gemm_tuning, on_card ? encoder : NULL, error)) return encoder;
   encoder_close(encoder);
   return NULL;
+}
+
+struct encoder *device_open_encoder(const struct device_choice *choice, bool free_choice, struct ranks *ranks,
+                                    const struct model *model, const struct tokenizer *tokenizer,
+                                    const struct encoder_options *options, struct error *why,
+                                    struct error *error) {
+  const bool int8 = choice->device == DEVICE_CPU && options->precision == PRECISION_INT8;
+  struct int8_plan *plan = NULL;
+  struct encoder_options planned = *options;
+  struct encoder *encoder = NULL;
+  *why = (struct error){0};
+  if (plan_bring(ranks, int8, model, tokenizer, &plan, error)) {
+    planned.int8_plan = plan;
+    encoder = open_chosen(choice, free_choice, ranks, model, &planned, why, error);
+  }
+  free(plan);
+  return encoder;
 }

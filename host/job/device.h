@@ -43,9 +43,11 @@ bool device_of_manifest(const struct manifest *manifest, enum device *device);
 bool device_choose(const struct compute_options *options, const struct manifest *manifest,
                    struct ranks *ranks, struct device_choice *choice, struct error *error);
 
-/* Opens the chosen encoder. If the choice was free and the CUDA encoder cannot compute the model, opens the
- * CPU encoder and explains the change in *why. On rank 0, *why may also say that the weights were not sent
- * from card to card. Otherwise *why is empty. Collective: an error on one rank fails all ranks. */
+/* Opens the chosen encoder; `tokenizer` is the model's. If the choice was free and the CUDA encoder cannot
+ * compute the model, opens the CPU encoder and explains the change in *why. On rank 0, *why may also say that
+ * the weights were not sent from card to card. Otherwise *why is empty. Collective: an error on one rank
+ * fails all ranks. */
 struct encoder *device_open_encoder(const struct device_choice *choice, bool free_choice, struct ranks *ranks,
-                                    const struct model *model, const struct encoder_options *options,
-                                    struct error *why, struct error *error);
+                                    const struct model *model, const struct tokenizer *tokenizer,
+                                    const struct encoder_options *options, struct error *why,
+                                    struct error *error);

@@ -61,8 +61,8 @@ static bool open_encoder(struct embedding *run, struct error *error) {
                    error))
     return false;
   settings->encoder.timed = run->options->profile;
-  run->encoder =
-      device_open_encoder(&choice, free_choice, run->ranks, run->model, &settings->encoder, &why, error);
+  run->encoder = device_open_encoder(&choice, free_choice, run->ranks, run->model, run->tokenizer,
+                                     &settings->encoder, &why, error);
   if (!run->encoder || !ranks_agree(run->ranks, check_profile(run, error), error)) return false;
   if (why.code) notice(run->callbacks, run->ranks, "%s", why.message);
   resolve_blocks(run);

@@ -52,7 +52,8 @@ static bool open_encoder(struct question_encoder *question, const struct questio
                             error) ||
       !choose_prompt(question, asked, run, error))
     return false;
-  question->encoder = device_open_encoder(&choice, false, NULL, question->model, options, &unused, error);
+  question->encoder = device_open_encoder(&choice, false, NULL, question->model, question->tokenizer, options,
+                                          &unused, error);
   return question->encoder != NULL;
 }
 

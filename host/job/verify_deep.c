@@ -95,8 +95,8 @@ static bool encoder_open(struct verify_deep *deep, struct error *error) {
       !settings_for_encoder(&compute, &run->widths, &deep->model->config, manifest, choice.device,
                             &deep->settings.encoder, error))
     return false;
-  deep->encoder =
-      device_open_encoder(&choice, free_choice, NULL, deep->model, &deep->settings.encoder, &why, error);
+  deep->encoder = device_open_encoder(&choice, free_choice, NULL, deep->model, deep->tokenizer,
+                                      &deep->settings.encoder, &why, error);
   if (deep->encoder) return true;
   if (as_recorded && choice.device == DEVICE_CUDA)
     error_append(error, "a card made these vectors; --device cpu compares by cosine");

@@ -38,15 +38,17 @@ bool batch_check(const struct batch *batch, int32_t vocabulary, int32_t batch_to
 
 /* A sequence may be longer than batch_tokens, up to max_tokens: it is then a batch alone. If an encoder's
  * memory must hold such a sequence anyway, the encoder takes larger batches instead. */
+struct int8_plan;
 struct encoder_options {
   enum precision precision; /* AUTO: the fastest one in this machine's hardware */
   int32_t slots;            /* wanted; 0: the encoder chooses */
   int32_t batch_tokens;     /* tokens in the largest batch; 0: the encoder chooses */
   int32_t max_tokens;       /* tokens in the longest sequence */
   int32_t width_count;
-  int32_t widths[WIDTHS_MAX]; /* strictly decreasing; widths[0] ≤ the shape's widest */
-  int64_t null_rate;          /* for encoder_null: tokens per second and slot; 0: memory speed */
-  bool timed;                 /* measure the steps, if the encoder can (encoder_times_now) */
+  int32_t widths[WIDTHS_MAX];        /* strictly decreasing; widths[0] ≤ the shape's widest */
+  int64_t null_rate;                 /* for encoder_null: tokens per second and slot; 0: memory speed */
+  const struct int8_plan *int8_plan; /* for INT8: host/cpu/int8_plan.h's decisions on this model */
+  bool timed;                        /* measure the steps, if the encoder can (encoder_times_now) */
 };
 
 /* Checks the widths and the longest input against the model's shape. */

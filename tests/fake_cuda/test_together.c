@@ -50,7 +50,7 @@ static bool open_and_encode(struct rank *rank, struct ranks *ranks, const struct
   const bool free_choice = rank->options.device == DEVICE_AUTO;
   if (!device_choose(&rank->options, NULL, ranks, &rank->choice, &rank->error)) return false;
   struct encoder *encoder =
-      device_open_encoder(&rank->choice, free_choice, ranks, model, &options, &rank->why, &rank->error);
+      device_open_encoder(&rank->choice, free_choice, ranks, model, NULL, &options, &rank->why, &rank->error);
   if (!encoder) return false;
   strncpy(rank->encoder, encoder->info.name, sizeof rank->encoder - 1);
   const bool ok = strcmp(rank->encoder, "cuda") != 0 || encode(encoder, rank->row, &rank->error);

@@ -1,0 +1,39 @@
+/* What int8 decides about a model before it rounds weights: per layer the smoothing of the projections' and
+ * the intermediate layer's inputs, and whether the projections stay in the exact precision.
+ * host/cpu/README.md has the reasons.
+ *
+ * The decisions follow from how large each channel is in the model's own activations. Some texts go through
+ * the layers in fp32, one layer's weights at a time, in one thread. Two machines whose sums differ in the
+ * last bits may still decide differently, so rank 0 sends its plan to the other ranks, and the plan's hash is
+ * part of the compute class. */
+#pragma once
+
+#include "host/cpu/isa.h"
+
+struct int8_plan_layer {
+  bool exact_projection;                        /* the projections compute in bf16 (or fp32) */
+  float projection_spread, intermediate_spread; /* how far the widest channel is from the median one */
+};
+
+/* One allocation, for the caller to free; a copy of the bytes is a plan too. */
+struct int8_plan {
+  int32_t layers, hidden;
+  struct int8_plan_layer layer[]; /* [layers]; then the exponents */
+};
+
+size_t int8_plan_size(int32_t layers, int32_t hidden);
+
+/* A channel's input is divided by 2^exponent, and its weights are multiplied by it. [hidden] each. */
+const int8_t *int8_plan_projection(const struct int8_plan *plan, int32_t layer);
+const int8_t *int8_plan_intermediate(const struct int8_plan *plan, int32_t layer);
+
+/* texts: the calibration's texts, at most INT8_PLAN_TOKENS tokens together. */
+#define INT8_PLAN_TOKENS 1024
+struct int8_plan *int8_plan_make(const struct model *model, const struct batch *texts, enum isa isa,
+                                 struct error *error);
+
+/* The hash of all decisions, as 16 hexadecimal digits. */
+void int8_plan_hash(const struct int8_plan *plan, char hash[17]);
+
+/* The layers whose projections stay exact: "0, 7-9"; "" if there are none. Cut with "…" if too long. */
+void int8_plan_exceptions(const struct int8_plan *plan, char *text, size_t size);
