@@ -65,7 +65,7 @@ static const struct option_spec specs[] = {
     COMPUTE_ROWS(SEARCH(question.compute),
                  "of questions and scan: cpu, cuda, cuda:K (card K), or\n"
                  "null (no model: hashes, for tests); auto: cpu",
-                 "of the questions: auto; cpu: fp32 or bf16; cuda: fp16"),
+                 "of the questions: auto; cpu: fp32, bf16 or int8; cuda: fp16"),
     GEMM_TUNING_ROW(SEARCH(question.compute)),
     {.name = "stats", .type = OPTION_FLAG, .offset = OWN(stats),
      .help = "at the end, say on standard error what was read, and how long\n"

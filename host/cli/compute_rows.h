@@ -20,7 +20,7 @@
    .argument = "N", .most = OPTION_THREADS_MAX, .help = "worker threads (default: the processors it may use)"}
 
 #define PRECISION_HELP                     \
-  "auto; cpu: fp32 or bf16; cuda: fp16\n"  \
+  "auto; cpu: fp32, bf16 or int8; cuda: fp16\n" \
   "(auto: bf16 where the CPU has it)"
 
 #define BATCH_TOKENS_ROW(at)                                                                                  \

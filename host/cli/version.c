@@ -15,7 +15,8 @@ void version_print(void) {
   gemm_library_version(onednn);
   libraries_describe(others);
   puts("nina " NINA_VERSION);
-  printf("encoders    cpu (fp32%s), ", gemm_library_bf16() ? ", bf16" : "");
+  printf("encoders    cpu (fp32%s%s), ", gemm_library_bf16() ? ", bf16" : "",
+         gemm_library_int8() ? ", int8" : "");
   if (has_cuda) printf("cuda (fp16; CUDA %s), ", cuda);
   printf("null%s\n", has_cuda ? "" : "; built without CUDA");
   printf("processor   %s; oneDNN takes %s\n", isa_name(isa_detect()), gemm_library_isa());

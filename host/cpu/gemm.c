@@ -87,12 +87,13 @@ bool gemm_library_bf16(void) {
 }
 
 bool gemm_library_int8(void) {
-  static const dnnl_cpu_isa_t with_vnni[] = {dnnl_cpu_isa_avx2_vnni, dnnl_cpu_isa_avx512_core_vnni};
+#if defined(__x86_64__)
   const unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
-  bool has = false;
-  for (size_t i = 0; i < sizeof with_vnni / sizeof *with_vnni; i++)
-    has = has || (isa & (unsigned)with_vnni[i]) == (unsigned)with_vnni[i];
-  return has;
+  const unsigned avx2 = (unsigned)dnnl_cpu_isa_avx2_vnni, avx512 = (unsigned)dnnl_cpu_isa_avx512_core_vnni;
+  return (isa & avx2) == avx2 || (isa & avx512) == avx512;
+#else
+  return false;
+#endif
 }
 
 struct gemm_engine *gemm_engine_open(struct error *error) {

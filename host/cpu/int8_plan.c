@@ -229,6 +229,17 @@ struct int8_plan *int8_plan_make(const struct model *model, const struct batch *
   return NULL;
 }
 
+float int8_plan_spread(const struct int8_plan *plan, int32_t layer) {
+  return fmaxf(plan->layer[layer].projection_spread, plan->layer[layer].intermediate_spread);
+}
+
+int32_t int8_plan_widest(const struct int8_plan *plan) {
+  int32_t widest = 0;
+  for (int32_t l = 1; l < plan->layers; l++)
+    if (int8_plan_spread(plan, l) > int8_plan_spread(plan, widest)) widest = l;
+  return widest;
+}
+
 void int8_plan_hash(const struct int8_plan *plan, char hash[17]) {
   uint64_t sum = XXH3_64bits(int8_plan_projection(plan, 0), (size_t)plan->layers * 2 * (size_t)plan->hidden);
   for (int32_t l = 0; l < plan->layers; l++)

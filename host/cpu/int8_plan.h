@@ -32,6 +32,10 @@ const int8_t *int8_plan_intermediate(const struct int8_plan *plan, int32_t layer
 struct int8_plan *int8_plan_make(const struct model *model, const struct batch *texts, enum isa isa,
                                  struct error *error);
 
+/* The layer with the widest channel, and how wide this channel is beside the median one. */
+int32_t int8_plan_widest(const struct int8_plan *plan);
+float int8_plan_spread(const struct int8_plan *plan, int32_t layer);
+
 /* The hash of all decisions, as 16 hexadecimal digits. */
 void int8_plan_hash(const struct int8_plan *plan, char hash[17]);
 

@@ -65,6 +65,7 @@ static bool open_encoder(struct embedding *run, struct error *error) {
                                      &settings->encoder, &why, error);
   if (!run->encoder || !ranks_agree(run->ranks, check_profile(run, error), error)) return false;
   if (why.code) notice(run->callbacks, run->ranks, "%s", why.message);
+  if (*run->encoder->info.remark) notice_once(run->callbacks, run->ranks, "%s", run->encoder->info.remark);
   resolve_blocks(run);
   return true;
 }

@@ -19,6 +19,7 @@
 /* Two encoders take their sums in another order, and a lower precision rounds in other places. */
 #define LEAST_COSINE 0.9999
 #define LEAST_COSINE_FP32 0.999999 /* both in fp32 */
+#define LEAST_COSINE_INT8 0.998    /* one in int8 (host/cpu/README.md) */
 
 struct verify_deep {
   struct deep_options options;
@@ -103,12 +104,16 @@ static bool encoder_open(struct verify_deep *deep, struct error *error) {
   return false;
 }
 
-static bool all_fp32(const struct verify_deep *deep, const struct compute_class *own) {
+/* The least cosine of two rows, one of `own` and one of the recorded classes. */
+static double least_cosine(const struct verify_deep *deep, const struct compute_class *own) {
   const struct compute_classes *recorded = &deep->manifest->identity.compute;
-  bool fp32 = strcmp(own->precision, precision_name(PRECISION_FP32)) == 0;
-  for (int32_t i = 0; i < recorded->count; i++)
-    fp32 = fp32 && strcmp(recorded->item[i].precision, precision_name(PRECISION_FP32)) == 0;
-  return fp32;
+  bool all_fp32 = true, some_int8 = false;
+  for (int32_t i = -1; i < recorded->count; i++) {
+    const char *precision = i < 0 ? own->precision : recorded->item[i].precision;
+    all_fp32 = all_fp32 && strcmp(precision, precision_name(PRECISION_FP32)) == 0;
+    some_int8 = some_int8 || strcmp(precision, precision_name(PRECISION_INT8)) == 0;
+  }
+  return all_fp32 ? LEAST_COSINE_FP32 : some_int8 ? LEAST_COSINE_INT8 : LEAST_COSINE;
 }
 
 /* Rows are equal bit for bit within one compute class. Cards are left out: there a row depends on its batch.
@@ -119,7 +124,7 @@ static void rule_choose(struct verify_deep *deep) {
   const struct compute_classes mine = {.item = &own, .count = 1};
   deep->bits =
       strcmp(own.encoder, "cuda") != 0 && compute_classes_equal(&mine, &deep->manifest->identity.compute);
-  deep->least = deep->bits ? COMPARE_BITS : all_fp32(deep, &own) ? LEAST_COSINE_FP32 : LEAST_COSINE;
+  deep->least = deep->bits ? COMPARE_BITS : least_cosine(deep, &own);
 }
 
 static bool deep_open(struct verify_deep *deep, struct error *error) {

@@ -62,6 +62,7 @@ struct encoder_info {
   int32_t slots, batch_tokens;
   int64_t block_lines, block_bytes; /* default block limits for this encoder */
   char description[128];            /* for people: "cpu, bf16 (AVX-512-BF16), 2 threads" */
+  char remark[320];                 /* for people: what the encoder noticed about the model; "": nothing */
 };
 
 struct encoder {

@@ -14,6 +14,8 @@ static const struct field fields[] = {
     {CLASS(FIELD_TEXT, isa)},
     {CLASS(FIELD_TEXT, onednn)},
     {CLASS(FIELD_TEXT, onednn_isa)},
+    {CLASS(FIELD_TEXT, int8_plan)},
+    {CLASS(FIELD_TEXT, int8_exact)},
     {CLASS(FIELD_TEXT, card)},
     {CLASS(FIELD_TEXT, compute_capability)},
     {CLASS(FIELD_TEXT, cublaslt)},

@@ -47,7 +47,7 @@ def test_help_is_as_agreed(command: str) -> None:
 def test_version_and_plain_call() -> None:
     patterns = [
         r"nina \d+\.\d+\.\d+",
-        r"encoders    cpu \(fp32(, bf16)?\), (cuda \(fp16; CUDA [\d.]+\), null|null; built without CUDA)",
+        r"encoders    cpu \(fp32(, bf16)?(, int8)?\), (cuda \(fp16; CUDA [\d.]+\), null|null; built without CUDA)",
         r"processor   \S+; oneDNN takes \S+",
         r"libraries   oneDNN [\d.]+, zlib [\d.]+, zstd [\d.]+, Jansson [\d.]+, xxHash [\d.]+, \S.*",
     ]
@@ -93,7 +93,7 @@ USAGE_ERRORS = {
     f'widths: "{"8," * 16}8" has more than 16 widths': ["embed", "--widths", "8," * 16 + "8"],
     f'device: "gpu" {DEVICES}': ["embed", "--device", "gpu"],
     f'device: "cuda:a" {DEVICES}': ["search", "--device", "cuda:a"],
-    'precision: "int8" is none of auto, fp32, bf16, fp16': ["embed", "--precision", "int8"],
+    'precision: "int4" is none of auto, fp32, bf16, fp16, int8': ["embed", "--precision", "int4"],
     'progress: "lots" is none of auto, bar, json, none': ["embed", "--progress", "lots"],
     "name one folder: nina info DIR": ["info"],
     "name one output folder: nina verify OUT": ["verify", "a", "b"],
