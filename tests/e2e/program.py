@@ -75,6 +75,11 @@ def nina(*arguments: Argument, stdin: bytes = b"", fault: str | None = None, sta
     return checked(Result(done.returncode, done.stdout.decode(), done.stderr.decode()), status)
 
 
+def has_int8() -> bool:
+    """False on a processor without VNNI."""
+    return "int8" in nina("--version").stdout
+
+
 def run_on_terminal(
     arguments: Sequence[Argument], columns: int = 80, stream: str = "stderr", status: int = DONE
 ) -> str:

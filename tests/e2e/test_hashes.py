@@ -11,7 +11,7 @@ import xxhash
 
 from models import copy_model, set_json
 from output import Output, same_bits, unzstd
-from program import FAILED, GOLDEN, embed, nina, tokenize
+from program import FAILED, GOLDEN, embed, has_int8, nina, tokenize
 from shards import make_archive, make_texts, write_shard
 
 OPTIONS: dict[str, Any] = {"widths": "32,8", "block_lines": 40}
@@ -124,7 +124,7 @@ def test_verify_reads_the_hashes(tmp_path: Path) -> None:
     assert "it holds 20 hashes of 16 bytes; its part's record says 40" in said
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16", *(["int8"] if has_int8() else [])])
 @pytest.mark.parametrize("options", [{"batch_tokens": 64}, {"batch_tokens": 4096}, {"block_lines": 7}, {"threads": 3}, {"reverse": True}])
 def test_row_does_not_depend_on_its_batch(tmp_path: Path, options: dict[str, Any], precision: str) -> None:
     texts = make_texts(300, 5, longest=40)
