@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .errors import NinaError, UsageError
+from .command_line import run, say
+from .errors import UsageError
 from .output import Output
-
-INTERRUPTED = 130
-
-
-def say(sentence: str) -> None:
-    print(f"nina_vectors: {sentence}", file=sys.stderr)
-
 
 def arguments_read(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("nina_vectors", description="Exports what nina embed wrote.")
@@ -82,19 +75,7 @@ def export_run(arguments: argparse.Namespace) -> None:
 
 def main(words: Sequence[str] | None = None) -> int:
     arguments = arguments_read(words)
-    warnings.showwarning = lambda message, *rest, **more: say(str(message))
-    try:
-        export_run(arguments)
-    except NinaError as error:
-        say(str(error))
-        return error.status
-    except OSError as error:
-        say(f"{error.filename or arguments.out}: {error.strerror or error}; start the same command again to go on")
-        return 1
-    except KeyboardInterrupt:
-        say("stopped; start the same command again to go on")
-        return INTERRUPTED
-    return 0
+    return run(lambda: export_run(arguments), arguments.out)
 
 
 if __name__ == "__main__":

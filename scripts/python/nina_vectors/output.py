@@ -6,7 +6,7 @@ import json
 import warnings
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -247,16 +247,22 @@ class Output:
                         list(self.texts(first, end)) if texts else None,
                         list(self.fields(first, end)) if fields else None)
 
+    def take(self, numbers: Sequence[int], width: int | None = None) -> Iterator[Row]:
+        """The rows with these numbers, in their order, with all that is stored of each. Their vectors are in memory
+        together. IndexError if one does not exist."""
+        vectors = self.vectors(width).take(np.asarray(numbers, np.int64))
+        for number, vector in zip(numbers, vectors, strict=True):
+            number, end = number % self.rows, number % self.rows + 1
+            yield Row(number, next(self.ids(number, end)), vector,
+                      next(self.texts(number, end)) if self.stores_text else None,
+                      next(self.fields(number, end)) if self.kept_fields else None)
+
     def row(self, number: int, width: int | None = None) -> Row:
         """Row `number` (from 0; negative ones count from the end), with all that is stored of it. IndexError if there is
         none."""
         if not -self.rows <= number < self.rows:
             raise IndexError(f"{self.path} has {self.rows} rows: none has number {number}")
-        number %= self.rows
-        end = number + 1
-        return Row(number, next(self.ids(number, end)), self.vectors(width)[number],
-                   next(self.texts(number, end)) if self.stores_text else None,
-                   next(self.fields(number, end)) if self.kept_fields else None)
+        return next(self.take([number], width))
 
     def number_of(self, part: str, row: int) -> int:
         """The number of a row that is given as `nina diff` gives it: its part ("part-00003-00017") and its row in it.

@@ -68,18 +68,21 @@ class LineFile:
         self.path, self.rows = path, rows
         self.content = SeekableFile(path)
         self._first = [0]  # first row of each frame that was read so far, and of the one after
+        self._kept: tuple[int, list[bytes]] = (-1, [])  # number and lines of the frame that was read last
 
     def close(self) -> None:
         self.content.close()
 
     def _frame(self, number: int) -> list[bytes]:
         """A frame's lines, without their ends. Frames are first read in order."""
-        lines = self.content.frame(number).split(b"\n")
-        if lines.pop():
-            raise DamagedError(f"{self.path}: frame {number} does not end with a line's end")
-        if number + 1 == len(self._first):
-            self._first.append(self._first[-1] + len(lines))
-        return lines
+        if self._kept[0] != number:
+            lines = self.content.frame(number).split(b"\n")
+            if lines.pop():
+                raise DamagedError(f"{self.path}: frame {number} does not end with a line's end")
+            if number + 1 == len(self._first):
+                self._first.append(self._first[-1] + len(lines))
+            self._kept = number, lines
+        return self._kept[1]
 
     def lines(self, first: int, count: int) -> Iterator[bytes]:
         """Lines first … first + count - 1; reads only the frames that hold them, and once those before, to count."""

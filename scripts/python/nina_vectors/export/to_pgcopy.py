@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,22 @@ from .options import Options, Progress
 from .target import Target
 
 MOST_NUMBERS = 16_000  # of a vector or halfvec in pgvector
+ROWS_AT_ONCE = 4096  # their lines' numbers are Python objects
+
+# The table's columns before `embedding`, in the order of a line.
+COLUMNS = {
+    "id": "text NOT NULL",
+    "chunk": "integer NOT NULL",
+    "shard": "integer",
+    "line": "bigint",
+    "start": "bigint",
+    '"end"': "bigint",
+    "tokens": "integer",
+    "truncated": "boolean",
+    "fields": "jsonb",
+    "text": "text",
+}
+
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\N{REPLACEMENT CHARACTER}"})
 
 
@@ -48,14 +65,40 @@ def numbers_of() -> list[str]:
     return [np.format_float_scientific(number, unique=True, trim="-") for number in halves.astype(np.float32)]
 
 
+class CopyLines:
+    """Makes COPY's lines of a run's rows, with the columns of COLUMNS. UsageError for what pgvector cannot store."""
+
+    def __init__(self, output: Output, width: int | None, text: bool) -> None:
+        self._output, self._vectors = output, output.vectors(width)
+        if self._vectors.shape[1] > MOST_NUMBERS:
+            raise UsageError(f"pgvector stores at most {MOST_NUMBERS} numbers: give --width")
+        self._has_text = text and output.stores_text
+        self._numbers = numbers_of()
+
+    def of(self, start: int, stop: int) -> Iterator[str]:
+        """The lines of rows start … stop - 1. A document without chunks is its chunk 0."""
+        output = self._output
+        ids = list(output.ids(start, stop))
+        bits = self._vectors.read(start, stop).view(np.uint16).tolist()
+        texts = output.texts(start, stop) if self._has_text else [None] * len(ids)
+        fields = map(json_text, output.field_lines(start, stop)) if output.kept_fields else [None] * len(ids)
+        for row, text, values, halves in zip(ids, texts, fields, bits, strict=True):
+            place = (str(row.id), row.chunk or 0, row.shard, row.line, row.start, row.end, row.tokens, row.truncated)
+            vector = ",".join(map(self._numbers.__getitem__, halves))
+            yield "\t".join(map(copy_text, (*place, values, text))) + f"\t[{vector}]\n"
+
+
+def check_table(name: str) -> None:
+    """UsageError if the name of a table would have to be quoted."""
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name):
+        raise UsageError(f"--table {name}: a table's name is small letters, digits and _")
+
+
 class PgcopyWriter:
     def __init__(self, output: Output, options: Options, target: Target) -> None:
-        if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", options.table):
-            raise UsageError(f"--table {options.table}: a table's name is small letters, digits and _")
-        if options.width_of(output) > MOST_NUMBERS:
-            raise UsageError(f"pgvector stores at most {MOST_NUMBERS} numbers: give --width")
+        check_table(options.table)
+        self._lines = CopyLines(output, options.width, options.text)
         self._output, self._options, self._target = output, options, target
-        self._numbers = numbers_of()
         self._pieces: list[str] = []
 
     def prepare(self, remembered: dict[str, Any]) -> dict[str, Any]:
@@ -69,31 +112,22 @@ class PgcopyWriter:
         return done
 
     def piece(self, number: int, start: int, stop: int, progress: Progress) -> None:
-        output, options = self._output, self._options
-        rows, name = min(4096, options.batch_rows(output)), f"rows-{number:05d}.copy"
-        texts = options.text and output.stores_text
+        rows, name = min(ROWS_AT_ONCE, self._options.batch_rows(self._output)), f"rows-{number:05d}.copy"
         with self._target.file(name) as path, open(path, "w", encoding="utf-8", newline="\n") as file:
             for first in range(start, stop, rows):
                 end = min(first + rows, stop)
-                ids = list(output.ids(first, end))
-                bits = output.vectors(options.width).read(first, end).view(np.uint16).tolist()
-                said = output.texts(first, end) if texts else [None] * len(ids)
-                fields = map(json_text, output.field_lines(first, end)) if output.kept_fields else [None] * len(ids)
-                for row, text, values, halves in zip(ids, said, fields, bits, strict=True):
-                    place = (str(row.id), row.chunk or 0, row.shard, row.line, row.start, row.end, row.tokens, row.truncated)
-                    vector = ",".join(map(self._numbers.__getitem__, halves))
-                    file.write("\t".join(map(copy_text, (*place, values, text))) + f"\t[{vector}]\n")
+                file.writelines(self._lines.of(first, end))
                 progress(end - first)
         self._pieces.append(name)
 
     def finish(self) -> None:
         table, kind = self._options.table, "halfvec" if self._options.dtype == "float16" else "vector"
+        columns = ", ".join(f"{name} {of}" for name, of in COLUMNS.items())
         lines = [
             "-- In this folder: psql DATABASE -v ON_ERROR_STOP=1 -f load.sql",
             "CREATE EXTENSION IF NOT EXISTS vector;",
-            f"CREATE TABLE {table} (id text NOT NULL, chunk integer NOT NULL, shard integer, line bigint, start bigint,",
-            '  "end" bigint, tokens integer, truncated boolean, fields jsonb, text text,',
-            f"  embedding {kind}({self._options.width_of(self._output)}));",
+            f"CREATE TABLE {table} ({columns},",
+            f"  embedding {kind}({self._options.width_of(self._output)}) NOT NULL);",
             *(f"\\copy {table} FROM '{name}'" for name in self._pieces),
             "-- Fails if ids are not unique; rows are then loaded, but cannot be replaced by their id.",
             f"ALTER TABLE {table} ADD PRIMARY KEY (id, chunk);",

@@ -1,0 +1,34 @@
+"""What the commands of this package share: how they speak, and how they end."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from .errors import NinaError
+
+INTERRUPTED = 130
+
+
+def say(sentence: str) -> None:
+    print(f"nina_vectors: {sentence}", file=sys.stderr)
+
+
+def run(work: Callable[[], None], out: Path) -> int:
+    """Does the work; what fails becomes a sentence on standard error. Returns the exit status. An error without a file's
+    name is said to be of `out`."""
+    warnings.showwarning = lambda message, *rest, **more: say(str(message))
+    try:
+        work()
+    except NinaError as error:
+        say(str(error))
+        return error.status
+    except OSError as error:
+        say(f"{error.filename or out}: {error.strerror or error}; start the same command again to go on")
+        return 1
+    except KeyboardInterrupt:
+        say("stopped; start the same command again to go on")
+        return INTERRUPTED
+    return 0
