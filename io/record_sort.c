@@ -12,6 +12,7 @@
 
 #define BUFFER_BYTES ((size_t)64 * 1024) /* the least that a run is read ahead */
 #define RUNS_FIRST 16
+#define RECORDS_FIRST 1024
 
 /* A sorted stretch of the file. */
 struct sorted_run {
@@ -24,6 +25,7 @@ struct record_sort {
   size_t record;     /* bytes */
   char *records;     /* [room] of the run that is being filled */
   size_t room, used; /* bytes */
+  size_t room_most;  /* bytes; `room` doubles up to it */
   size_t taken;      /* bytes of `records` that were given out, if there is no file */
   char *path;        /* for sentences */
   int descriptor;    /* -1: all records fit into memory */
@@ -38,7 +40,8 @@ struct record_sort {
 struct record_sort *record_sort_open(const char *folder, size_t record_bytes, size_t memory,
                                      struct error *error) {
   struct record_sort *sort = calloc(1, sizeof *sort);
-  const size_t records = memory / record_bytes > 0 ? memory / record_bytes : 1;
+  const size_t most = memory / record_bytes > 0 ? memory / record_bytes : 1;
+  const size_t records = most < RECORDS_FIRST ? most : RECORDS_FIRST;
   if (sort) *sort = (struct record_sort){.record = record_bytes, .descriptor = -1};
   if (sort) sort->path = file_join(folder, ".sort-XXXXXX");
   if (sort && sort->path) sort->records = malloc(records * record_bytes);
@@ -48,6 +51,7 @@ struct record_sort *record_sort_open(const char *folder, size_t record_bytes, si
     return NULL;
   }
   sort->room = records * record_bytes;
+  sort->room_most = most * record_bytes;
   return sort;
 }
 
@@ -94,8 +98,18 @@ static bool run_write(struct record_sort *sort, struct error *error) {
   return true;
 }
 
+static bool room_grow(struct record_sort *sort, struct error *error) {
+  const size_t room = sort->room < sort->room_most / 2 ? 2 * sort->room : sort->room_most;
+  char *records = realloc(sort->records, room);
+  if (!records) return error_set_memory(error, room, "sorting");
+  sort->records = records;
+  sort->room = room;
+  return true;
+}
+
 bool record_sort_add(struct record_sort *sort, const void *record, struct error *error) {
-  if (sort->used == sort->room && !run_write(sort, error)) return false;
+  const bool full = sort->used == sort->room;
+  if (full && !(sort->room < sort->room_most ? room_grow : run_write)(sort, error)) return false;
   memcpy(sort->records + sort->used, record, sort->record);
   sort->used += sort->record;
   return true;

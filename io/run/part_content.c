@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/document.h"
 #include "io/kept_fields.h"
 #include "io/line_reader.h"
 #include "io/npy_zst.h"
@@ -275,29 +276,40 @@ static bool hashes_check(const char *path, const struct part_record *record, str
   return ok;
 }
 
-/* True if a line of a file is what it should be. */
-typedef bool line_fn(const struct line *line);
+/* What a line of a file should be, as nina's readers of such a file ask it. Changes the line. */
+struct line_kind {
+  bool (*good)(const struct line *line);
+  const char *name;
+};
 
-static bool line_any(const struct line *line) {
-  (void)line;
-  return true;
-}
-
-static bool line_is_fields(const struct line *line) {
+static bool line_is_object(const struct line *line) {
   return !line->too_long && kept_line_check(line->text, line->length);
 }
 
-static bool lines_check(const char *path, int64_t expected, line_fn *good, struct error *error) {
+static bool line_is_text(const struct line *line) {
+  static const struct document_fields stored = {.text = "text", .title = "title"};
+  struct document document;
+  char reason[256];
+  return !line->too_long &&
+         document_parse(&stored, line->text, line->length, &document, reason) == DOCUMENT_READ;
+}
+
+static const struct line_kind object_line = {line_is_object, "a JSON object"};
+static const struct line_kind text_line = {line_is_text, "a JSON object with a text"};
+
+static bool lines_check(const char *path, int64_t expected, const struct line_kind *kind,
+                        struct error *error) {
   struct line_reader *reader = line_reader_open(path, &(struct line_limits){.line = LINE_MAX_BYTES}, error);
   if (!reader) return false;
   enum line_result result;
   struct line line;
   int64_t count = 0;
   bool fine = true;
-  while ((result = line_reader_next_any(reader, &line, error)) == LINE_READ && (fine = good(&line))) count++;
+  while ((result = line_reader_next_any(reader, &line, error)) == LINE_READ && (fine = kind->good(&line)))
+    count++;
   line_reader_close(reader);
   if (result == LINE_FAILED) return false;
-  if (!fine) return error_set(error, ERROR_INPUT, "row %lld is not a JSON object", (long long)count);
+  if (!fine) return error_set(error, ERROR_INPUT, "row %lld is not %s", (long long)count, kind->name);
   return count == expected ||
          error_set(error, ERROR_INPUT, "it holds %lld lines; its part's record says %lld", (long long)count,
                    (long long)expected);
@@ -312,11 +324,11 @@ bool part_file_check(const char *path, const struct part_file *file, const struc
     case FOLDER_HASHES:
       return hashes_check(path, record, error);
     case FOLDER_TEXT:
-      return lines_check(path, record->rows, line_any, error);
+      return lines_check(path, record->rows, &text_line, error);
     case FOLDER_FIELDS:
-      return lines_check(path, record->rows, line_is_fields, error);
+      return lines_check(path, record->rows, &object_line, error);
     case FOLDER_REJECTS:
-      return lines_check(path, record->rejected, line_any, error);
+      return lines_check(path, record->rejected, &object_line, error);
     case FOLDER_IDS:
     case FOLDER_RECORDS:
     case FOLDERS:

@@ -27,7 +27,7 @@ bool part_ids_check(const char *path, const struct part_record *record, const st
 
 /* Reads any other file of the part. Vectors: the record's number of rows, every number finite, every row with
  * length 1 ± 0.001, or all zero if its text had no token of its own. Texts, fields and rejects: the record's
- * number of lines; fields: each line an object. Hashes: the record's
- * number of rows. If `rows` is empty, a row of zeros passes. */
+ * number of lines, each an object, of texts one that a search can show. Hashes: the record's number of rows.
+ * If `rows` is empty, a row of zeros passes. */
 bool part_file_check(const char *path, const struct part_file *file, const struct part_record *record,
                      const struct run_settings *settings, const struct part_rows *rows, struct error *error);

@@ -8,7 +8,9 @@
  *     @@z PATH   a seekable zstd file of the bytes (io/seekable_zst.h)
  *     @@n PATH   rows of fp16 numbers (io/npy_zst.h); their width is in the folder's name: w8/…
  *     @@b PATH   rows of 16 bytes each (io/npy_zst.h)
- *     @@s PATH   a safetensors file with these bytes as its header, and zeros as its data */
+ *     @@s PATH   a safetensors file with these bytes as its header, and zeros as its data
+ *     @@r PATH   a part record; it gets the sizes and hashes of its files, which stand before it
+ *     @@m PATH   a manifest; its totals get the sizes of the files that the records before it name */
 #pragma once
 
 #include <stdbool.h>
@@ -29,7 +31,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
     }                                                                           \
   } while (0)
 
-/* A failure has a code and a sentence for people. */
+/* Prints a sentence if NINA_FUZZ_SAY is in the environment: to see how far a seed comes. */
+void sentence_say(const char *sentence);
+
+/* A failure has a code and a sentence for people. Says the sentence. */
 void require_sentence(const struct error *error);
 
 /* The path of a scratch folder in memory, made at the first call, and removed with everything in it when the
@@ -38,6 +43,9 @@ const char *scratch_folder(void);
 
 /* Writes a file into the scratch folder, and returns its path, valid until the next call. */
 const char *scratch_file(const char *name, const void *bytes, size_t size);
+
+/* Writes a file at a path, unless something else has the path already. */
+void scratch_put(const char *path, const void *bytes, size_t size);
 
 /* Makes scratch/NAME anew from an input's sections; returns its path, valid until the next call. Sections
  * with a path that leaves the folder are left out. `text` gets the bytes of the section "@@ text", which

@@ -3,8 +3,8 @@
  *     replay FIRST COUNT SEED…       SEED is a file or a folder of files
  *
  * Runs are numbered; the first runs are the seeds themselves, in the order of their paths. A run depends only
- * on its number and the seeds. If a run fails, the program prints its number, and `replay NUMBER 1 …` repeats
- * just this run. */
+ * on its number and the seeds. If a run fails, the program prints its number and writes its
+ * input to a file; `replay NUMBER 1 …` repeats just this run. */
 #include <ftw.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -113,20 +113,39 @@ static void input_mutate(struct input *input, uint64_t *state) {
   }
 }
 
-static void run_one(uint64_t number) {
-  struct input input;
+static void input_make(uint64_t number, struct input *input) {
   uint64_t state = number;
   const size_t chosen = number < (uint64_t)seed_count ? number : random_below(&state, (size_t)seed_count);
-  input.size = seeds[chosen].size;
-  memcpy(input.bytes, seeds[chosen].bytes, input.size);
+  input->size = seeds[chosen].size;
+  memcpy(input->bytes, seeds[chosen].bytes, input->size);
   if (number >= (uint64_t)seed_count)
-    for (size_t i = 1 + random_below(&state, 6); i > 0; i--) input_mutate(&input, &state);
+    for (size_t i = 1 + random_below(&state, 6); i > 0; i--) input_mutate(input, &state);
+}
+
+static void run_one(uint64_t number) {
+  struct input input;
+  input_make(number, &input);
   /* A copy with exactly the input's size, so that a sanitizer sees a read past the end. */
   uint8_t *exact = malloc(input.size > 0 ? input.size : 1);
   if (!exact) return;
   memcpy(exact, input.bytes, input.size);
   LLVMFuzzerTestOneInput(exact, input.size);
   free(exact);
+}
+
+/* Writes a failed run's input beside other temporary files: a new seed, once its cause is mended. */
+static void input_keep(uint64_t number, const char *program) {
+  struct input input;
+  char path[4096];
+  const char *folder = getenv("TMPDIR"), *name = strrchr(program, '/');
+  input_make(number, &input);
+  snprintf(path, sizeof path, "%s/%s-%llu", folder ? folder : "/tmp", name ? name + 1 : program,
+           (unsigned long long)number);
+  FILE *file = fopen(path, "wb");
+  if (!file) return;
+  fwrite(input.bytes, 1, input.size, file);
+  fclose(file);
+  fprintf(stderr, "its input: %s\n", path);
 }
 
 int main(int argc, char **argv) {
@@ -154,5 +173,6 @@ int main(int argc, char **argv) {
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
   fprintf(stderr, "run %llu failed; to repeat it: %s %llu 1 SEED...\n", (unsigned long long)*running, argv[0],
           (unsigned long long)*running);
+  input_keep(*running, argv[0]);
   return 1;
 }
