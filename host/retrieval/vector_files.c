@@ -1,7 +1,6 @@
 #include "host/retrieval/vector_files.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +25,6 @@ struct vector_files {
   const struct row_filter *filter; /* NULL: all rows match */
   int64_t piece_rows;
   struct file_worker *workers; /* [threads] */
-  atomic_llong done;
 
   int64_t end_row;      /* corpus row at which the source ends */
   pthread_mutex_t lock; /* protects the place of the next piece */
@@ -153,7 +151,6 @@ static bool piece_next(void *context, int32_t worker, struct passages *piece, st
     first = all->files[file].first_row + row;
     number = row_number(all, first);
     matching = row_number(all, first + rows) - number;
-    atomic_fetch_add_explicit(&all->done, rows, memory_order_relaxed);
   } while (matching == 0);
   if (!worker_open(all, own, file, error)) return false;
   if (!npy_zst_reader_read(own->reader, row, rows, own->values, error)) return false;
@@ -164,10 +161,6 @@ static bool piece_next(void *context, int32_t worker, struct passages *piece, st
 
 struct passage_source vector_files_source(struct vector_files *files) {
   return (struct passage_source){files, piece_next};
-}
-
-int64_t vector_files_done(const struct vector_files *files) {
-  return atomic_load_explicit(&files->done, memory_order_relaxed);
 }
 
 int64_t vector_files_bytes_read(const struct vector_files *files) {

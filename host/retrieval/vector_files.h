@@ -27,9 +27,6 @@ void vector_files_range(struct vector_files *files, int64_t first, int64_t end);
 /* The source for one top_k_scan with the same number of threads. */
 struct passage_source vector_files_source(struct vector_files *files);
 
-/* Rows done so far, for progress. Thread-safe. */
-int64_t vector_files_done(const struct vector_files *files);
-
 /* Compressed bytes read so far. Must not run during a scan. */
 int64_t vector_files_bytes_read(const struct vector_files *files);
 
