@@ -51,13 +51,27 @@ static char *string_copy(const json_t *object, const char *key) {
   return strdup(string ? string : "");
 }
 
+/* A count below an object, not above `most`; 0 if there is none. */
+static bool read_count(const json_t *object, const char *key, int64_t most, int64_t *count) {
+  const json_t *value = json_object_get(object, key);
+  *count = json_integer_value(value);
+  return !value || (json_is_integer(value) && *count >= 0 && *count <= most);
+}
+
+static bool read_chunks(const struct reading *reading, const json_t *chunks, struct error *error) {
+  struct eval_result *result = reading->result;
+  int64_t tokens, overlap;
+  if (!read_count(chunks, "tokens", INT32_MAX, &tokens) ||
+      !read_count(chunks, "overlap", INT32_MAX, &overlap) ||
+      !read_count(chunks, "rows", INT64_MAX, &result->rows))
+    return reading_fails(reading, "a member of chunks is not a count", error);
+  result->chunks = (struct chunk_limits){(int32_t)tokens, (int32_t)overlap};
+  return true;
+}
+
 static bool read_names(const struct reading *reading, const json_t *file, struct error *error) {
   struct eval_result *result = reading->result;
   const json_t *dataset = json_object_get(file, "dataset"), *prompts = json_object_get(file, "prompts");
-  const json_t *chunks = json_object_get(file, "chunks");
-  result->chunks.tokens = (int32_t)json_integer_value(json_object_get(chunks, "tokens"));
-  result->chunks.overlap = (int32_t)json_integer_value(json_object_get(chunks, "overlap"));
-  result->rows = json_integer_value(json_object_get(chunks, "rows"));
   result->dataset = string_copy(dataset, "name");
   result->split = string_copy(dataset, "split");
   result->query_prompt = string_copy(prompts, "query");
@@ -196,7 +210,8 @@ bool eval_result_read(const char *path, struct eval_result *result, struct error
     reading_fails(&reading, problem.text, error);
   if (ok && json_integer_value(json_object_get(file, "format")) != 1)
     ok = reading_fails(&reading, "its format is not 1", error);
-  ok = ok && read_names(&reading, file, error) && read_making(&reading, file, error) &&
+  ok = ok && read_chunks(&reading, json_object_get(file, "chunks"), error) &&
+       read_names(&reading, file, error) && read_making(&reading, file, error) &&
        read_query_ids(&reading, json_object_get(json_object_get(file, "queries"), "ids"), error) &&
        read_widths(&reading, file, error);
   json_decref(file);

@@ -17,6 +17,8 @@ static void result_make(struct eval_result *result) {
                                  .passage_prompt = strdup(""),
                                  .passages = 5,
                                  .queries = 4,
+                                 .chunks = {INT32_MAX, 3},
+                                 .rows = INT64_C(1) << 40,
                                  .judged = QUERIES,
                                  .query_id = calloc(QUERIES, sizeof *result->query_id),
                                  .width_count = 2};
@@ -45,6 +47,9 @@ static void metrics_survive_their_file_to_the_last_bit(void **state) {
   assert_string_equal(read.query_prompt, written.query_prompt);
   assert_int_equal(read.passages, written.passages);
   assert_int_equal(read.judged, QUERIES);
+  assert_int_equal(read.chunks.tokens, INT32_MAX);
+  assert_int_equal(read.chunks.overlap, 3);
+  assert_int_equal(read.rows, written.rows);
   assert_int_equal(read.width_count, 2);
   assert_memory_equal(&read.metrics, &written.metrics, sizeof read.metrics);
   for (int64_t q = 0; q < QUERIES; q++) assert_string_equal(read.query_id[q], written.query_id[q]);
@@ -84,6 +89,10 @@ static void other_files_are_refused_with_a_reason(void **state) {
       {"{", "not a metrics.json"},
       {"[]", "its format is not 1"},
       {"{\"format\":1}", "names no queries"},
+      {"{\"format\":1,\"chunks\":{\"tokens\":2147483648}}", "not a count"},
+      {"{\"format\":1,\"chunks\":{\"tokens\":8,\"overlap\":4294967300}}", "not a count"},
+      {"{\"format\":1,\"chunks\":{\"tokens\":8,\"rows\":-1}}", "not a count"},
+      {"{\"format\":1,\"chunks\":{\"tokens\":\"8\"}}", "not a count"},
       {"{\"format\":1,\"queries\":{\"ids\":[1]}}", "not a string"},
       {HEAD "}", "it has no metrics"},
       {HEAD ",\"metrics\":{\"dim_x\":{}}}", "not dim_<width>"},
