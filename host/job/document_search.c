@@ -7,10 +7,22 @@
 
 #define ROWS_A_DOCUMENT 4 /* rows asked for at first, for each document wanted */
 
+static bool rows_make(const struct stored_run *run, struct document_rows *rows, struct error *error) {
+  *rows = (struct document_rows){.document = malloc((size_t)run->rows * sizeof *rows->document),
+                                 .rows = run->rows};
+  if (rows->document) return true;
+  return error_set_memory(error, (size_t)run->rows * sizeof *rows->document, "the documents of rows");
+}
+
+bool document_rows_map(const struct stored_run *run, struct id_map *ids, struct document_rows *rows,
+                       struct error *error) {
+  if (!rows_make(run, rows, error) || !stored_run_ids(run, ids, rows->document, error)) return false;
+  rows->count = rows->matching = id_map_count(ids);
+  return true;
+}
+
 bool document_rows_read(const struct stored_run *run, struct document_rows *rows, struct error *error) {
-  *rows = (struct document_rows){.document = malloc((size_t)run->rows * sizeof *rows->document)};
-  if (!rows->document)
-    return error_set_memory(error, (size_t)run->rows * sizeof *rows->document, "the documents of rows");
+  if (!rows_make(run, rows, error)) return false;
   struct row_walk *walk = row_walk_open(run, false, error);
   bool ok = walk != NULL;
   for (int64_t row = 0; ok && row < run->rows; row++) {
@@ -23,7 +35,6 @@ bool document_rows_read(const struct stored_run *run, struct document_rows *rows
     rows->document[row] = (uint32_t)(rows->count - 1);
   }
   row_walk_close(walk);
-  rows->rows = run->rows;
   rows->matching = rows->count;
   return ok || stored_run_blame(run, error);
 }

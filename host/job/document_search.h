@@ -18,7 +18,12 @@ struct document_rows {
   int64_t matching; /* documents of these rows */
 };
 
-/* Reads all of OUT/ids. Free it even if this fails. */
+/* Reads all of OUT/ids, and adds the ids to an empty map, as stored_run_ids. Free the rows even if this
+ * fails. */
+bool document_rows_map(const struct stored_run *run, struct id_map *ids, struct document_rows *rows,
+                       struct error *error);
+
+/* The same without the ids. */
 bool document_rows_read(const struct stored_run *run, struct document_rows *rows, struct error *error);
 
 /* Leaves out the rows that do not match, and numbers the others and their documents anew, as a search among

@@ -14,9 +14,10 @@
 #define RUN_TAG "nina"
 #define RUN_PIECE_BYTES ((size_t)1 << 20) /* bytes of a .trec file per write */
 
-/* Opens OUT/<name> as a run and reads the ids of its rows. */
+/* Opens OUT/<name> as a run and reads the ids of its documents. If these may be cut into chunks, their rows
+ * too; `rows` is NULL if they may not. */
 static bool side_open(const char *vectors, const char *name, struct stored_run *run, struct id_map **ids,
-                      struct error *error) {
+                      struct document_rows *rows, struct error *error) {
   char *path = file_join(vectors, name);
   if (!path) return error_set_memory(error, strlen(vectors), "a path");
   bool ok = stored_run_open(path, run, error) && stored_run_check_rows(run, error);
@@ -26,20 +27,26 @@ static bool side_open(const char *vectors, const char *name, struct stored_run *
     return error_set(error, ERROR_INPUT,
                      "%s is not complete: embed it to its end first, or its metrics mislead", run->out);
   *ids = id_map_open(error);
-  return *ids && stored_run_ids(run, *ids, error);
+  if (!*ids) return false;
+  if (rows && stored_run_has_chunks(run)) return document_rows_map(run, *ids, rows, error);
+  if (!stored_run_ids(run, *ids, NULL, error)) return false;
+  return id_map_count(*ids) == run->rows ||
+         error_set(error, ERROR_INPUT,
+                   "%s: its questions are cut into chunks: embed them without --chunk-tokens", run->out);
 }
 
 bool eval_vectors_open(const char *vectors, const char *qrels, struct eval_vectors *set,
                        struct error *error) {
   *set = (struct eval_vectors){.folder = vectors};
-  return side_open(vectors, "corpus", &set->corpus, &set->passage_ids, error) &&
-         side_open(vectors, "queries", &set->queries, &set->query_ids, error) &&
+  return side_open(vectors, "corpus", &set->corpus, &set->passage_ids, &set->passages, error) &&
+         side_open(vectors, "queries", &set->queries, &set->query_ids, NULL, error) &&
          stored_run_matches(&set->corpus, &set->queries, error) &&
          qrels_read(qrels, set->query_ids, set->passage_ids, &set->qrels, error);
 }
 
 void eval_vectors_close(struct eval_vectors *set) {
   qrels_free(&set->qrels);
+  document_rows_free(&set->passages);
   id_map_close(set->query_ids);
   id_map_close(set->passage_ids);
   stored_run_close(&set->queries);
@@ -53,8 +60,7 @@ struct scoring {
   int64_t *judged;               /* [result->judged] rows of queries with a relevant passage */
   float *query_rows[WIDTHS_MAX]; /* [w]: [judged, width] */
   uint32_t *order;               /* [passages] */
-  struct top_k *top_k;           /* NULL if passages are cut into chunks: then the next two */
-  struct document_rows documents;
+  struct top_k *top_k;           /* NULL if passages are cut into chunks: then `lists` */
   struct document_lists lists;
   int32_t k;
   int64_t replaced;
@@ -114,9 +120,7 @@ static struct top_k *corpus_scan_rows(void *context, struct top_k_options *optio
 /* Ranks passages that are cut into chunks by their best row. */
 static bool chunks_search(struct scoring *scoring, struct corpus_scan *scan,
                           const struct top_k_options *options, struct error *error) {
-  const struct stored_run *corpus = &scoring->set->corpus;
-  return document_rows_read(corpus, &scoring->documents, error) &&
-         document_search(&scoring->documents, options, corpus_scan_rows, scan, &scoring->lists, error);
+  return document_search(&scoring->set->passages, options, corpus_scan_rows, scan, &scoring->lists, error);
 }
 
 /* Searches the corpus for the judged queries. */
@@ -223,7 +227,6 @@ bool eval_score(struct ranks *ranks, const struct eval_vectors *set, const char 
   *replaced = scoring.replaced;
   top_k_close(scoring.top_k);
   document_lists_free(&scoring.lists);
-  document_rows_free(&scoring.documents);
   for (int32_t w = 0; w < result->width_count; w++) free(scoring.query_rows[w]);
   free(scoring.order);
   free(scoring.judged);

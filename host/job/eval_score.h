@@ -1,6 +1,7 @@
 /* The scoring half of an evaluation: stored vectors in, metrics and runs out. */
 #pragma once
 
+#include "host/job/document_search.h"
 #include "host/job/embed.h"
 #include "host/job/eval_result.h"
 #include "host/job/scan.h"
@@ -11,7 +12,8 @@
 struct eval_vectors {
   const char *folder; /* as given to eval_vectors_open */
   struct stored_run corpus, queries;
-  struct id_map *passage_ids, *query_ids; /* by row */
+  struct id_map *passage_ids, *query_ids; /* by document */
+  struct document_rows passages;          /* if they are cut into chunks */
   struct qrels qrels;
 };
 

@@ -147,11 +147,23 @@ static bool id_add(const struct stored_run *run, struct id_map *map, const struc
       (long long)parsed->line, (long long)first + 1);
 }
 
+/* A row's id, if it begins a document; *document is the number of its document. */
+static bool row_id(const struct stored_run *run, struct id_map *map, const struct id_line *parsed,
+                   uint32_t *document, struct error *error) {
+  if (parsed->chunk == 0 && !id_add(run, map, parsed, error)) return false;
+  if (id_map_count(map) == 0)
+    return error_set(error, ERROR_INPUT, "%s/ids: the first row is chunk %d of a document", run->out,
+                     parsed->chunk);
+  *document = (uint32_t)(id_map_count(map) - 1);
+  return true;
+}
+
 static bool part_ids(const struct stored_run *run, const struct stored_part *part, struct id_map *map,
-                     struct error *error) {
+                     uint32_t *document, struct error *error) {
   struct line_reader *reader = stored_run_lines(run, FOLDER_IDS, part, error);
   bool ok = reader != NULL;
   int64_t rows = 0;
+  uint32_t number = 0;
   struct line line;
   struct id_line parsed;
   enum line_result result = LINE_END;
@@ -159,7 +171,8 @@ static bool part_ids(const struct stored_run *run, const struct stored_part *par
     if (!id_line_parse(line.text, line.length, &parsed))
       ok = error_set(error, ERROR_INPUT, "%s, line %lld: not a record of a document's id",
                      line_reader_name(reader), (long long)rows + 1);
-    ok = ok && (parsed.chunk > 0 || id_add(run, map, &parsed, error));
+    ok = ok && row_id(run, map, &parsed, &number, error);
+    if (ok && document && rows < part->rows) document[part->first_row + rows] = number;
     rows++;
   }
   ok = ok && result == LINE_END;
@@ -170,9 +183,10 @@ static bool part_ids(const struct stored_run *run, const struct stored_part *par
   return ok;
 }
 
-bool stored_run_ids(const struct stored_run *run, struct id_map *map, struct error *error) {
+bool stored_run_ids(const struct stored_run *run, struct id_map *map, uint32_t *document,
+                    struct error *error) {
   for (int64_t p = 0; p < run->part_count; p++)
-    if (!part_ids(run, &run->part[p], map, error)) return stored_run_blame(run, error);
+    if (!part_ids(run, &run->part[p], map, document, error)) return stored_run_blame(run, error);
   return true;
 }
 

@@ -59,8 +59,10 @@ struct vector_file *stored_run_files(const struct stored_run *run, int32_t width
 void stored_files_free(struct vector_file *files, int64_t count);
 
 /* Adds the ids of all documents to an empty map, one by one: those of all rows, or, if documents are cut into
- * chunks, of each one's first row. If two documents have the same id, ERROR_INPUT names both. */
-bool stored_run_ids(const struct stored_run *run, struct id_map *map, struct error *error);
+ * chunks, of each one's first row. `document` [run->rows], if not NULL, gets the number of each row's
+ * document. If two documents have the same id, ERROR_INPUT names both. */
+bool stored_run_ids(const struct stored_run *run, struct id_map *map, uint32_t *document,
+                    struct error *error);
 
 /* Adds a hint to an error about a file in OUT: the command that tells more. Returns false. */
 bool stored_run_blame(const struct stored_run *run, struct error *error);

@@ -274,6 +274,11 @@ def test_eval_judges_passages_by_their_best_row(tmp_path: Path) -> None:
         assert np.allclose([best[passage] for passage in passages], sorted(best.values(), reverse=True), atol=1e-6)
         assert passages.index("d00") + 1 == passages.index("d00-again")  # equal scores stand by id
     nina("verify", tmp_path / "chunks" / "corpus")
+    (tmp_path / "odd").mkdir()
+    for side in "corpus", "queries":
+        (tmp_path / "odd" / side).symlink_to(tmp_path / "chunks" / "corpus")
+    error = nina("eval", "--vectors", tmp_path / "odd", "--data", data, "--device", "cpu", status=FAILED).error
+    assert "queries: its questions are cut into chunks" in error
 
 
 def test_conditions_and_chunks_go_together(tmp_path: Path, archive: tuple[list[dict[str, Any]], list[Path]]) -> None:
