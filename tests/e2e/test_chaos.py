@@ -11,6 +11,8 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +21,17 @@ import pytest
 
 from many import Ranks, finish, heeds, needs_mpirun, rank_processes, start
 from output import Output, unzstd
-from program import ANY, DONE, FAILED, FULL, USAGE, embed, nina, tokenize
+from program import DONE, FAILED, FULL, USAGE, embed, has_int8, nina, tokenize
 from shards import write_shard
 from test_scale import make_text, null_rows
 
 pytestmark = needs_mpirun
 
-ROWS, WIDTH = 100_000, 16
+ROWS, INT8_ROWS, WIDTH = 100_000, 20_000, 16
 SHARES = {"a.jsonl.zst": 0.6, "b.jsonl": 0.15, "c.jsonl.gz": 0.2, "d.jsonl.zst": 0.05}  # share of the rows
 OPTIONS: dict[str, Any] = {"widths": WIDTH, "block_lines": 1000, "threads": 1}
 CHUNKS: dict[str, Any] = OPTIONS | {"chunk_tokens": 16, "chunk_overlap": 4}  # most texts become two rows and more
+INT8: dict[str, Any] = OPTIONS | {"block_lines": INT8_ROWS // 100, "device": "cpu", "precision": "int8"}
 SITES = {"write": 600, "sync": 400, "rename": 200, "read": 40}  # roughly the calls that a rank makes in a whole job
 STILL = 15  # seconds for which mpirun may go on without a rank
 MOST_STARTS = 6  # per round; the last start meets no misfortune
@@ -47,41 +50,49 @@ EXPLAINED = {
 CRASH = re.compile(r"\[[^\]]*:(\d+)\] \*\*\* Process received signal")  # what Open MPI makes a crashing process print, with its id
 
 
-class Corpus:
-    """The shards, and what every row must be."""
+class Archive:
+    """Shards, an earlier run that has half of their texts, and what a run without misfortunes makes of them."""
 
-    def __init__(self, folder: Path) -> None:
-        texts = [make_text(number) for number in range(ROWS)]
-        self.shards, self.places, first = [], [], 0
+    def __init__(self, folder: Path, texts: list[str], options: dict[str, Any]) -> None:
+        self.options, self.shards, first = options, [], 0
+        self.places: list[str] = []
+        folder.mkdir()
         for shard, (name, share) in enumerate(SHARES.items()):
-            count = round(ROWS * share)
-            lines = (f'{{"text":"{text}"}}' for text in texts[first : first + count])
-            self.shards.append(write_shard(folder / name, lines))
+            count = round(len(texts) * share)
+            self.shards.append(write_shard(folder / name, documents_of(texts[first : first + count])))
             self.places += [f"{shard}:{line}" for line in range(1, count + 1)]
             first += count
-        assert first == ROWS
-        self.rows = null_rows(tokenize(texts), WIDTH)
-        # An earlier run that has half of the texts, in other places.
-        halves = write_shard(folder / "old.jsonl", (f'{{"text":"{text}"}}' for text in texts[::-2]))
-        self.old = folder / "old"
-        embed(self.old, halves, **OPTIONS)
-        embed(folder / "chunks", *self.shards, **CHUNKS)
-        self.chunks = Output(folder / "chunks").embedding()
-        assert Output(folder / "chunks").manifest()["totals"]["rows"] > 1.5 * ROWS
+        assert first == len(texts)
+        self.old = folder / "old"  # in other places
+        embed(self.old, write_shard(folder / "old.jsonl", documents_of(texts[::-2])), **options)
+        self.straight = Output(folder / "straight")
+        embed(self.straight.path, *self.shards, **options)
+        self.expected = self.straight.embedding()
 
-    def check(self, out: Path, chunked: bool) -> None:
-        """Every row exactly once, in order, equal to its text's hash (with chunks: the bytes of a run without misfortunes); no
-        other files; verify finds nothing."""
+    def check(self, out: Path) -> None:
+        """The bytes of a run without misfortunes, no other files; verify finds nothing."""
         output = Output(out)
         assert not output.temporaries() and not (out / "job.lock").exists()
         nina("verify", out)
-        if chunked:
-            assert output.embedding() == self.chunks
-            return
-        lines = unzstd(output.parts("ids")).splitlines()
-        assert [json.loads(line)["id"] for line in lines] == self.places
-        assert np.array_equal(output.vectors(WIDTH).view(np.uint16), self.rows.view(np.uint16))
-        assert output.manifest()["totals"]["rows"] == ROWS
+        assert output.embedding() == self.expected
+
+
+def documents_of(texts: list[str]) -> Iterator[str]:
+    return (f'{{"text":"{text}"}}' for text in texts)
+
+
+def make_archives(folder: Path) -> dict[str, Archive]:
+    """One for each kind of run."""
+    texts = [make_text(number) for number in range(ROWS)]
+    rows = Archive(folder / "rows", texts, OPTIONS)
+    # Every row exactly once, in order, equal to its text's hash.
+    lines = unzstd(rows.straight.parts("ids")).splitlines()
+    assert [json.loads(line)["id"] for line in lines] == rows.places
+    assert np.array_equal(rows.straight.vectors(WIDTH).view(np.uint16), null_rows(tokenize(texts), WIDTH).view(np.uint16))
+    chunks = Archive(folder / "chunks", texts, CHUNKS)
+    assert chunks.straight.manifest()["totals"]["rows"] > 1.5 * ROWS
+    archives = {"rows": rows, "chunks": chunks}
+    return archives | {"int8": Archive(folder / "int8", texts[:INT8_ROWS], INT8)} if has_int8() else archives
 
 
 def random_fault(rng: random.Random) -> str:
@@ -129,14 +140,16 @@ def end_of_ranks(job: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def attempt(rng: random.Random, out: Path, corpus: Corpus, options: dict[str, Any]) -> bool:
+def attempt(rng: random.Random, out: Path, archive: Archive, shards: list[Path], append: bool) -> bool:
     """Starts the job once, with misfortunes. True if the job says that it is done."""
     count = rng.choice([1, 2, 3, 5])
     faults = [random_fault(rng) if rng.random() < 0.3 else None for _ in range(count)]
     groups = [Ranks(1, fault=fault) for fault in faults]
-    rate = rng.choice([None, None, 200_000])
-    reuse = rng.choice([None, corpus.old])  # each start with or without: the bytes are the same
-    job = start(out, *corpus.shards, ranks=groups, null_rate=rate, grace=2, reuse=reuse, **options)
+    # Each start at another rate, and with or without the earlier run: the bytes are the same.
+    options = archive.options | {"reuse": rng.choice([None, archive.old])}
+    if "device" not in options:
+        options["null_rate"] = rng.choice([None, None, 200_000])
+    job = start(out, *shards, ranks=groups, grace=2, append=append, **options)
     struck = None
     if rng.random() < 0.7:
         time.sleep(rng.uniform(0.2, 2.0))
@@ -150,41 +163,56 @@ def attempt(rng: random.Random, out: Path, corpus: Corpus, options: dict[str, An
     return result.status == DONE
 
 
-def chaos_round(seed: int, folder: Path, corpus: Corpus) -> int:
-    """Starts the job until it is done; returns how many starts that took."""
+def chaos_round(seed: int, folder: Path, archives: dict[str, Archive]) -> tuple[str, int]:
+    """Starts the job until it is done; returns what kind of run it was, and how many starts it took."""
     rng = random.Random(seed)
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
-    options = rng.choice([OPTIONS, CHUNKS])
+    kind = list(archives)[seed % len(archives)]
+    archive = archives[kind]
+    shards = archive.shards
+    # Every other round of a kind, the archive grows once: after the run is done, or after a start or two.
+    grows = seed // len(archives) % 2 == 1
+    begun, patience = (rng.randrange(1, len(shards)), rng.choice([1, 2])) if grows else (len(shards), 0)
     starts = 1
-    while starts < MOST_STARTS and not attempt(rng, out, corpus, options):
+    while starts < MOST_STARTS:
+        done = attempt(rng, out, archive, shards[:begun], append=grows and begun == len(shards))
+        if done and begun == len(shards):
+            break
+        if done or starts >= patience:
+            begun = len(shards)
         starts += 1
     if starts == MOST_STARTS:
-        embed(out, *corpus.shards, **options)
-    corpus.check(out, options is CHUNKS)
-    return starts
+        embed(out, *shards, append=grows, **archive.options)
+    archive.check(out)
+    return f"{kind}, appended" if grows else kind, starts
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    return Corpus(tmp_path_factory.mktemp("corpus"))
+def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Archive]:
+    return make_archives(tmp_path_factory.mktemp("archives"))
 
 
 @pytest.mark.parametrize("seed", range(100 if FULL else 10))
-def test_job_among_misfortunes_ends_with_every_row_once(seed: int, tmp_path: Path, corpus: Corpus) -> None:
-    chaos_round(seed, tmp_path, corpus)
+def test_job_among_misfortunes_ends_with_every_row_once(seed: int, tmp_path: Path, archives: dict[str, Archive]) -> None:
+    chaos_round(seed, tmp_path, archives)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of the first round")
     arguments = parser.parse_args()
+    rounds, starts = Counter[str](), Counter[str]()
     with tempfile.TemporaryDirectory() as folder:
-        corpus, starts = Corpus(Path(folder)), 0
+        archives = make_archives(Path(folder))
         for seed in range(arguments.seed, arguments.seed + arguments.rounds):
-            starts += chaos_round(seed, Path(folder), corpus)
-            print(f"seed {seed}: {starts} starts so far", flush=True)
+            kind, took = chaos_round(seed, Path(folder), archives)
+            rounds[kind] += 1
+            starts[kind] += took
+            print(f"seed {seed}: {kind}, {took} starts", flush=True)
+    print(*(f"{kind}: {rounds[kind]} rounds, {starts[kind]} starts" for kind in sorted(rounds)), sep="\n")
+    print(f"in all: {rounds.total()} rounds, {starts.total()} starts; each ended with the bytes of a run without misfortunes")
 
 
 if __name__ == "__main__":
