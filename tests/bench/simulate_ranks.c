@@ -327,6 +327,8 @@ int main(int argc, char **argv) {
                                   .blocks = ranks * atoi(argv[3]),
                                   .block_seconds = atof(argv[4]),
                                   .message_cost = atof(argv[5]) / 1e6};
+  if (simulation.blocks < simulation.shards)
+    simulation.blocks = simulation.shards; /* an empty one has a part too */
   simulation.member = calloc((size_t)ranks + 1, sizeof *simulation.member);
   struct run_log *log = simulation.member ? log_make(out, simulation.shards, &error) : NULL;
   const bool done = log && simulate(&simulation, log, &error);
