@@ -3,7 +3,7 @@
 #include "host/cli/commands.h"
 #include "host/cli/options.h"
 #include "host/cli/say.h"
-#include "io/run/folder_check.h"
+#include "host/job/hosts_check.h"
 
 static const struct option_spec specs[] = {{.type = OPTION_END}};
 
@@ -17,24 +17,49 @@ static void print_trial(void *context, const struct folder_trial *trial) {
     say_line(stdout, "no   %s: %s; without it %s", trial->promise, trial->reason, trial->without);
 }
 
+/* What one host sees, on rank 0; then what several see of each other. */
+static bool check(struct ranks *ranks, const char *path, bool *may, struct error *error) {
+  const bool first = ranks_rank(ranks) == 0;
+  bool hosts_may = true;
+  const bool ok = !first || folder_check(path, print_trial, NULL, may, error);
+  if (!ranks_agree(ranks, ok, error)) return false;
+  if (ranks_size(ranks) > 1 && !hosts_check(ranks, path, print_trial, NULL, &hosts_may, error)) return false;
+  *may = *may && hosts_may;
+  return true;
+}
+
+static int32_t count_hosts(const struct ranks *ranks) {
+  int32_t hosts = 0;
+  for (int32_t i = 0; i < ranks_size(ranks); i++) hosts += ranks_place_of(ranks, i)->machine == i;
+  return hosts;
+}
+
+static int check_fs(struct ranks *ranks, const char *path) {
+  struct error error = {0};
+  bool may = true;
+  const bool ok = check(ranks, path, &may, &error);
+  if (ranks_rank(ranks) > 0) return EXIT_DONE;
+  if (!ok) return command_fail(&error);
+  const int32_t hosts = count_hosts(ranks);
+  say_line(stdout, "%s: an output folder may %sstand here, tried from %d host%s", path, may ? "" : "not ",
+           hosts, hosts == 1 ? "" : "s");
+  return may ? EXIT_DONE : EXIT_FAILED;
+}
+
 static int check_fs_command(int argc, char **argv) {
   struct error error = {0};
-  int first;
-  bool help, may;
-  if (!options_parse("check-fs", specs, argc, argv, NULL, NULL, &first, &help, &error))
-    return command_fail(&error);
-  if (help) {
+  int first, status;
+  bool help = false;
+  bool parsed = options_parse("check-fs", specs, argc, argv, NULL, NULL, &first, &help, &error);
+  if (parsed && !help && argc - first != 1)
+    parsed = error_set(&error, ERROR_USAGE, "name one folder: nina check-fs DIR");
+  struct ranks *ranks = command_join(parsed, help ? "check-fs --help" : "check-fs", &error, &status);
+  if (ranks && !help)
+    status = check_fs(ranks, argv[first]);
+  else if (ranks && ranks_rank(ranks) == 0)
     command_help(&command_check_fs);
-    return EXIT_DONE;
-  }
-  if (argc - first != 1) {
-    error_set(&error, ERROR_USAGE, "name one folder: nina check-fs DIR");
-    return command_fail(&error);
-  }
-  if (!folder_check(argv[first], print_trial, NULL, &may, &error)) return command_fail(&error);
-  say_line(stdout, may ? "%s: an output folder may stand here" : "%s: an output folder may not stand here",
-           argv[first]);
-  return may ? EXIT_DONE : EXIT_FAILED;
+  ranks_close(ranks);
+  return status;
 }
 
 // clang-format off
@@ -49,7 +74,10 @@ const struct command command_check_fs = {
         "\n"
         "  nina check-fs /mnt/archive/out\n"
         "\n"
-        "It sees what one host sees. Run it on each host; whether one sees at once what another does is not tried.",
+        "That is what one host sees. Under mpirun or srun with a rank on each of several hosts it also tries whether\n"
+        "one sees what another does: exclusive create, a folder that was moved, a file that was replaced or removed.\n"
+        "\n"
+        "  mpirun -n 2 --host node1,node2 nina check-fs /mnt/archive/out",
     .options = specs,
     .exits = "0 OUT may stand there; 1 it may not, or nothing could be tried; 2 wrong usage",
     .operands = OPERANDS_FOLDERS,

@@ -11,8 +11,7 @@
 
 #include "io/fault.h"
 #include "io/file.h"
-
-#define BYTES_MAX 16
+#include "io/run/trial_file.h"
 
 /* Each trial gets the descriptor of an empty folder and leaves only the names below. Returns NULL if the
  * promise is kept, else why not; the text of errno if that is not 0. */
@@ -23,34 +22,6 @@ static const char *const folder_names[] = {"three/two", "one", "two", "three"};
 
 static const char *fail(void) {
   return strerror(errno);
-}
-
-static bool file_make(int folder, const char *name, const char *bytes) {
-  const int number = fault_point(FAULT_WRITE);
-  const int file = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  const ssize_t size = (ssize_t)strlen(bytes);
-  if (file < 0) return false;
-  const ssize_t written = number ? -1 : pwrite(file, bytes, (size_t)size, 0);
-  const int problem = number ? number : written < 0 ? errno : ENOSPC;
-  if (close(file) != 0) return false;
-  errno = problem;
-  return written == size;
-}
-
-static bool file_holds(int folder, const char *name, const char *bytes) {
-  char found[BYTES_MAX] = "";
-  const int file = openat(folder, name, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return false;
-  const ssize_t size = pread(file, found, sizeof found - 1, 0);
-  close(file);
-  return size >= 0 && strcmp(found, bytes) == 0;
-}
-
-static bool name_change(int folder, const char *from, const char *to) {
-  const int number = fault_point(FAULT_RENAME);
-  if (!number) return renameat(folder, from, folder, to) == 0;
-  errno = number;
-  return false;
 }
 
 static bool folder_make(int folder, const char *name) {
@@ -68,14 +39,14 @@ static bool sync_name(int folder, const char *name, int flags) {
 }
 
 static const char *try_exclusive(int folder) {
-  if (!file_make(folder, "file", "one")) return fail();
-  if (file_make(folder, "file", "two")) return "a second file was made under the same name";
+  if (!trial_file_make(folder, "file", "one")) return fail();
+  if (trial_file_make(folder, "file", "two")) return "a second file was made under the same name";
   if (errno != EEXIST) return fail();
-  return file_holds(folder, "file", "one") ? NULL : "the first file has lost its bytes";
+  return trial_file_holds(folder, "file", "one") ? NULL : "the first file has lost its bytes";
 }
 
 static const char *try_sync_file(int folder) {
-  return file_make(folder, "file", "one") && sync_name(folder, "file", O_WRONLY) ? NULL : fail();
+  return trial_file_make(folder, "file", "one") && sync_name(folder, "file", O_WRONLY) ? NULL : fail();
 }
 
 static const char *try_sync_folder(int folder) {
@@ -83,27 +54,28 @@ static const char *try_sync_folder(int folder) {
 }
 
 static const char *try_rename(int folder) {
-  if (!folder_make(folder, "one") || !folder_make(folder, "two") || !file_make(folder, "one/file", "new") ||
-      !file_make(folder, "two/file", "old") || !name_change(folder, "one/file", "two/file"))
+  if (!folder_make(folder, "one") || !folder_make(folder, "two") ||
+      !trial_file_make(folder, "one/file", "new") || !trial_file_make(folder, "two/file", "old") ||
+      !trial_file_rename(folder, "one/file", "two/file"))
     return fail();
   if (faccessat(folder, "one/file", F_OK, 0) == 0) return "the file kept its old name too";
-  return file_holds(folder, "two/file", "new") ? NULL : "the old file is still there";
+  return trial_file_holds(folder, "two/file", "new") ? NULL : "the old file is still there";
 }
 
 /* What shuts a job out that another has followed (io/run/job_folder.h). */
 static const char *try_fence(int folder) {
   if (!folder_make(folder, "two") || !folder_make(folder, "three") ||
-      !file_make(folder, "two/file", "late") || !name_change(folder, "two", "three/two"))
+      !trial_file_make(folder, "two/file", "late") || !trial_file_rename(folder, "two", "three/two"))
     return fail();
   if (renameat(folder, "two/file", folder, "file") == 0) return "the file was still found under its old name";
   if (errno != ENOENT) return fail();
-  return file_holds(folder, "three/two/file", "late") ? NULL : "the file did not come along";
+  return trial_file_holds(folder, "three/two/file", "late") ? NULL : "the file did not come along";
 }
 
 /* NFS leaves a file's rest in its folder while a process has the file open. */
 static const char *try_remove_open(int folder) {
   const char *reason = NULL;
-  if (!folder_make(folder, "one") || !file_make(folder, "one/file", "one")) return fail();
+  if (!folder_make(folder, "one") || !trial_file_make(folder, "one/file", "one")) return fail();
   const int file = openat(folder, "one/file", O_RDONLY | O_CLOEXEC);
   if (file < 0) return fail();
   if (unlinkat(folder, "one/file", 0) != 0 || unlinkat(folder, "one", AT_REMOVEDIR) != 0) reason = fail();
@@ -113,7 +85,8 @@ static const char *try_remove_open(int folder) {
 
 static const char *try_link(int folder) {
   struct stat status;
-  if (!file_make(folder, "file", "one") || linkat(folder, "file", folder, "other", 0) != 0) return fail();
+  if (!trial_file_make(folder, "file", "one") || linkat(folder, "file", folder, "other", 0) != 0)
+    return fail();
   if (linkat(folder, "file", folder, "other", 0) == 0) return "a name that is taken was given again";
   if (errno != EEXIST || fstatat(folder, "file", &status, 0) != 0) return fail();
   return status.st_nlink == 2 ? NULL : "the file's links are not counted";

@@ -1,6 +1,6 @@
 /* Whether a folder's file system does what an output folder relies on, tried in a folder of its own.
  *
- * What is tried is what one host can see. Whether a second host sees it too (NFS, Lustre) is not tried. */
+ * What is tried is what one host can see; host/job/hosts_check.h tries whether other hosts see it too. */
 #pragma once
 
 #include <stdbool.h>

@@ -12,7 +12,7 @@ from cluster import Cluster
 from hosts import embed_on, needs_hosts, nina_on, start_embed_on
 from many import finish, needs_mpirun
 from output import Output
-from program import DONE, FULL, LONGEST_RUN, MODEL, PROGRAM, USAGE, embed, nina, wait_for_parts
+from program import DONE, FAILED, FULL, LONGEST_RUN, MODEL, PROGRAM, USAGE, embed, nina, wait_for_parts
 from shards import make_archive
 from test_ranks_search import embed_set, results, write_set
 
@@ -98,6 +98,14 @@ def test_search_on_two_hosts_gives_the_bytes_of_one_process(cluster: Cluster, tm
     query = ["search", "--model", MODEL, "--device", "null", "--vectors", vectors / "corpus", "festa major"]
     alone = nina(*query)
     assert nina_on(cluster, TWO_EACH, *query).stdout == alone.stdout
+
+
+def test_two_hosts_try_what_each_sees_of_the_other(cluster: Cluster, tmp_path: Path) -> None:
+    each = {"node1": 1, "node2": 1}
+    assert nina_on(cluster, each, "check-fs", tmp_path).stdout.endswith("may stand here, tried from 2 hosts\n")
+    # /tmp is another one on each host.
+    alone = nina_on(cluster, each, "check-fs", "/tmp", status=FAILED)
+    alone.says("rank 1 on node2: cannot open /tmp/.check", "which rank 0 has made: No such file or directory")
 
 
 @pytest.mark.skipif(not FULL, reason="as two hosts; NINA_FULL_TESTS=1")
