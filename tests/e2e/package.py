@@ -6,13 +6,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from output import Output
-from program import LONGEST_RUN, ROOT, embed
+from program import FULL, LONGEST_RUN, ROOT, embed
 from shards import make_documents, write_shard
 
 PACKAGE = ROOT / "scripts" / "python"
 sys.path.insert(0, str(PACKAGE))
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(PACKAGE), "PYTHONDONTWRITEBYTECODE": "1"}
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(PACKAGE), "PYTHONDONTWRITEBYTECODE": "1", "HF_HUB_OFFLINE": "1"}
+
+needs_full = pytest.mark.skipif(not FULL, reason="needs what scripts/requirements-full.txt lists; NINA_FULL_TESTS=1")
 
 KINDS: dict[str, dict[str, Any]] = {
     "plain": {},

@@ -1,8 +1,6 @@
 """`python -m nina_vectors export` writes all of an output in other formats, and goes on where it was interrupted."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from output import Output, same_bits
-from package import ENVIRONMENT, KINDS, export, write
+from package import KINDS, export, needs_full, python, write
 from program import USAGE
 
 
@@ -49,26 +47,62 @@ def test_parquet_holds_every_column(written: Output, tmp_path: Path, dtype: str)
         assert [json.loads(row["meta.a\\.b"]) for row in rows] == [row["meta.a\\.b"] for row in fields]
 
 
-@pytest.mark.parametrize("to", ["parquet", "npy", "pgcopy"])
-def test_an_interrupted_export_goes_on_to_the_same_bytes(everything: Output, tmp_path: Path, to: str) -> None:
-    export(everything.path, to, tmp_path / "whole", "--rows-per-file", "50")
-    script = (
-        "import pathlib, sys; from nina_vectors import open; from nina_vectors.export import Options, export\n"
-        "seen = 0\n"
-        "def stop(rows):\n global seen; seen += rows\n if seen > 120: raise KeyboardInterrupt\n"
-        f"export(open(sys.argv[1]), Options({to!r}, rows_per_file=50), pathlib.Path(sys.argv[2]), progress=stop)"
-    )
-    command = [sys.executable, "-B", "-c", script, str(everything.path), str(tmp_path / "cut")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
-    assert "KeyboardInterrupt" in done.stderr
+INTERRUPT = """
+import pathlib, sys
+from nina_vectors import open
+from nina_vectors.export import Options, export
+seen = 0
+def stop(rows):
+    global seen
+    seen += rows
+    if seen > 120:
+        sys.exit("stopped")
+export(open(sys.argv[1]), Options(sys.argv[2], index=sys.argv[3], rows_per_file=50), pathlib.Path(sys.argv[4]), progress=stop)
+"""
+# How many rows find themselves among five; FAISS merges the first three.
+FAISS_KINDS = {"Flat": 1.0, "IVF4,PQ8x4": 0.5, "PCA32,IVF4,SQ8": 0.8, "HNSW32": 0.8}
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(("to", "index"), [("parquet", "Flat"), ("npy", "Flat"), ("pgcopy", "Flat"), *(
+    pytest.param("faiss", index, marks=needs_full) for index in FAISS_KINDS)])
+def test_an_interrupted_export_goes_on_to_the_same_bytes(everything: Output, tmp_path: Path, to: str, index: str) -> None:
+    more = ("--rows-per-file", "50", "--index", index)
+    export(everything.path, to, tmp_path / "whole", *more)
+    assert "stopped" in python("-c", INTERRUPT, everything.path, to, index, tmp_path / "cut", status=1).stderr
     names = {path.name for path in (tmp_path / "cut").rglob("*")}
-    assert not names & {"vectors.npy", "load.sql"} and not any(name.endswith(".tmp") for name in names)
-    assert "100 from before" in export(everything.path, to, tmp_path / "cut", "--rows-per-file", "50")
-    files = {path.relative_to(tmp_path / "whole"): path.read_bytes() for path in (tmp_path / "whole").rglob("*") if path.is_file()}
-    assert files == {path.relative_to(tmp_path / "cut"): path.read_bytes() for path in (tmp_path / "cut").rglob("*") if path.is_file()}
-    assert "already there" in export(everything.path, to, tmp_path / "cut", "--rows-per-file", "50")
-    assert "width was 128, is now 64" in export(
-        everything.path, to, tmp_path / "cut", "--rows-per-file", "50", "--width", "64", status=USAGE)
+    assert not names & {"vectors.npy", "load.sql", "index.faiss"} and not any(name.endswith(".tmp") for name in names)
+    said = export(everything.path, to, tmp_path / "cut", *more)
+    assert ("100 from before" in said) == (index != "HNSW32")  # which FAISS cannot merge
+    assert files_of(tmp_path / "cut") == files_of(tmp_path / "whole")
+    assert "already there" in export(everything.path, to, tmp_path / "cut", *more)
+    assert "width was 128, is now 64" in export(everything.path, to, tmp_path / "cut", *more, "--width", "64", status=USAGE)
+
+
+@needs_full
+@pytest.mark.parametrize("index", FAISS_KINDS)
+def test_faiss_finds_rows_by_their_numbers(everything: Output, tmp_path: Path, index: str) -> None:
+    import faiss
+
+    export(everything.path, "faiss", tmp_path / "f", "--index", index, "--rows-per-file", "50")
+    assert {path.name for path in (tmp_path / "f").iterdir()} == {"_export.json", "ids", "index.faiss"}
+    made, vectors = faiss.read_index(str(tmp_path / "f" / "index.faiss")), everything.vectors(128).astype(np.float32)
+    assert made.ntotal == len(vectors) and made.metric_type == faiss.METRIC_INNER_PRODUCT
+    scores, found = made.search(vectors, 5)
+    if index == "Flat":
+        np.testing.assert_allclose(scores[:, 0], (vectors * vectors).sum(axis=1), rtol=1e-5)
+    assert (found == np.arange(len(vectors))[:, None]).any(axis=1).mean() >= FAISS_KINDS[index]
+    rows = pq.read_table(tmp_path / "f" / "ids", columns=["line", "shard"]).to_pylist()
+    assert rows == [{"line": row["line"], "shard": row["shard"]} for row in everything.ids()]
+
+
+@needs_full
+def test_what_faiss_cannot_do_is_said(everything: Output, tmp_path: Path) -> None:
+    for index, phrase in (("IVFx", "cannot make it"), ("IVF4000,Flat", "cannot be trained with 221 rows (Number of training points"), ("IDMap,Flat", "cannot add")):
+        assert phrase in export(everything.path, "faiss", tmp_path / index, "--index", index, status=USAGE)
 
 
 def test_npy_maps_into_memory(written: Output, tmp_path: Path) -> None:

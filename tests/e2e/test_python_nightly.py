@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from output import Output, same_bits
-from package import export, python
+from package import export, needs_full, python
 from postgres import Server, needs_postgres, server_started
-from program import FULL, USAGE, embed, nina
+from program import USAGE, embed, nina
 from shards import make_texts, write_shard
 
 KINDS: dict[str, dict[str, Any]] = {"documents": {}, "chunks": {"chunk_tokens": 16}}
@@ -121,7 +121,7 @@ def test_pgvector_has_the_rows_of_each_night(night: Night, server: Server, tmp_p
     server.psql("DROP TABLE old, new")
 
 
-@pytest.mark.skipif(not FULL, reason="needs qdrant-client; NINA_FULL_TESTS=1")
+@needs_full
 def test_qdrant_has_the_rows_of_each_night(night: Night, tmp_path: Path) -> None:
     from qdrant_client import QdrantClient
 

@@ -14,11 +14,12 @@ from program import LONGEST_RUN, PROGRAM, ROOT, embed, environment
 from shards import make_archive
 
 GUIDES = sorted(path for path in ROOT.rglob("*.md") if not path.relative_to(ROOT).parts[0].startswith((".", "build")))
-# Indented blocks, without the indent; blocks inside a list count too.
+# Indented blocks, without the indent; blocks inside a list count too. (Those between fences: test_python_recipes.py.)
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = [
     textwrap.dedent(block)
     for path in GUIDES
-    for block in re.findall(r"(?:^ {4,}\S.*\n)+", path.read_text(), re.MULTILINE)
+    for block in re.findall(r"(?:^ {4,}\S.*\n)+", FENCED.sub("", path.read_text()), re.MULTILINE)
 ]
 COMMANDS = sorted(
     {

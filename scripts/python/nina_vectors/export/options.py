@@ -72,7 +72,7 @@ class Writer(Protocol):
     `finish` if all are there. After an interruption it does the same again."""
 
     def prepare(self, remembered: dict[str, Any]) -> dict[str, Any]:
-        """Finds out what needs all rows (the types of columns). Returns what is remembered in export.json; an export that
+        """Finds out what needs all rows (the types of columns). Returns what is remembered in _export.json; an export that
         goes on gets this back in `remembered`, which is empty otherwise."""
 
     def is_done(self, number: int) -> bool:

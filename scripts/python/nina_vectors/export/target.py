@@ -1,4 +1,4 @@
-"""The folder that an export writes: export.json, and files that have their names only if they are whole."""
+"""The folder that an export writes: _export.json, and files that have their names only if they are whole."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import NinaError, UsageError
 
-STATE = "export.json"
+STATE = "_export.json"  # readers of a folder of Parquet files leave names with "_" out
 _TEMPORARY = ".tmp"
 
 
@@ -36,7 +36,7 @@ class Target:
         os.close(self._folder)
 
     def state(self) -> dict[str, Any] | None:
-        """What export.json says; None if the folder is empty. UsageError if it holds something else than an export."""
+        """What _export.json says; None if the folder is empty. UsageError if it holds something else than an export."""
         path = self.path / STATE
         try:
             state = json.loads(path.read_bytes())
@@ -57,8 +57,8 @@ class Target:
             path.write_text(json.dumps(state, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
     def clear(self) -> None:
-        """Removes an export's files, export.json last, so that the folder stays an export's until it is empty. A folder
-        that has no export.json is left as it is."""
+        """Removes an export's files, _export.json last, so that the folder stays an export's until it is empty. A folder
+        that has no _export.json is left as it is."""
         if not (self.path / STATE).exists():
             return
         for path in sorted(self.path.rglob("*"), reverse=True):
@@ -78,6 +78,14 @@ class Target:
 
     def remove(self, name: str) -> None:
         (self.path / name).unlink(missing_ok=True)
+
+    def remove_folder(self, name: str) -> None:
+        """Removes a folder of files; nothing if it is not there."""
+        folder = self.path / name
+        if folder.is_dir():
+            for path in folder.iterdir():
+                path.unlink()
+            folder.rmdir()
 
     @contextlib.contextmanager
     def file(self, name: str) -> Iterator[Path]:

@@ -7,20 +7,29 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UsageError, needs
+from ..errors import NinaError, UsageError, needs
 from ..output import Output
 from .options import Options, Progress
 from .target import Target
 from .to_parquet import IdFiles
 
-NAME = "index.faiss"
+NAME, TRAINED = "index.faiss", "trained.faiss"
 TRAIN_ROWS_LEAST, TRAIN_ROWS_A_LIST = 65_536, 64  # FAISS asks for 39 to 256 rows a list
 SEED = 1
 
 
+def reason_of(error: RuntimeError) -> str:
+    """FAISS's own words, without the place in its source that it puts before them."""
+    return re.split("Error: |failed: ", str(error))[-1].strip()
+
+
 class FaissWriter:
-    """A row's number in the index is its number in the run. An index is one whole: an export that is interrupted adds all
-    rows again, but keeps the ids and the trained index."""
+    """A row's number in the index is its number in the run.
+
+    Each piece becomes an index of its own in pieces/, with codes by the one trained index, and `finish` merges them; so an
+    interrupted export goes on after its last piece. FAISS cannot merge some kinds (HNSW, refinement): with them an index
+    stays in memory, and an interrupted export adds all rows again.
+    """
 
     def __init__(self, output: Output, options: Options, target: Target) -> None:
         try:
@@ -30,46 +39,81 @@ class FaissWriter:
         self._faiss: Any = faiss
         self._output, self._options, self._target = output, options, target
         self._ids = IdFiles(output, options, target)
-        self._next = 0
+        self._pieces: list[str] = []
 
     def prepare(self, remembered: dict[str, Any]) -> dict[str, Any]:
-        faiss, width = self._faiss, self._options.width_of(self._output)
-        if self._target.has("trained.faiss"):
-            self._index = faiss.read_index(str(self._target.path / "trained.faiss"))
-        else:
-            try:
-                self._index = faiss.index_factory(width, self._options.index, faiss.METRIC_INNER_PRODUCT)
-            except RuntimeError as error:
-                raise UsageError(f"--index {self._options.index}: FAISS cannot make it for {width} numbers") from error
-            if not self._index.is_trained:
-                self._train()
+        if not self._target.has(TRAINED):
+            self._write(self._trained(), TRAINED)
+        self._empty = self._read(TRAINED)
+        self._merges = self._can_be_merged()
+        self._index = None if self._merges else self._faiss.clone_index(self._empty)
         return self._ids.prepare(remembered)
 
-    def _train(self) -> None:
-        lists = re.search(r"IVF([0-9]+)", self._options.index)
+    def _trained(self) -> Any:
+        faiss, index, width = self._faiss, self._options.index, self._options.width_of(self._output)
+        try:
+            made = faiss.index_factory(width, index, faiss.METRIC_INNER_PRODUCT)
+        except RuntimeError as error:
+            raise UsageError(f"--index {index}: FAISS cannot make it for {width} numbers ({reason_of(error)})") from error
+        if made.is_trained:
+            return made
+        lists = re.search(r"IVF([0-9]+)", index)
         wanted = self._options.train_rows or max(TRAIN_ROWS_LEAST, TRAIN_ROWS_A_LIST * int(lists[1]) if lists else 0)
         rows, count = self._output.rows, min(wanted, self._output.rows)
         chosen = np.sort(np.random.default_rng(SEED).choice(rows, count, replace=False))
         try:
-            self._index.train(self._output.vectors(self._options.width)[chosen].astype(np.float32))
+            made.train(self._output.vectors(self._options.width)[chosen].astype(np.float32))
         except RuntimeError as error:
-            raise UsageError(f"--index {self._options.index} cannot be trained with {count} rows: take fewer lists") from error
-        with self._target.file("trained.faiss") as path:
-            self._faiss.write_index(self._index, str(path))
+            raise UsageError(f"--index {index} cannot be trained with {count} rows ({reason_of(error)}): take fewer lists, or "
+                             "shorter codes") from error
+        return made
+
+    def _can_be_merged(self) -> bool:
+        try:
+            self._empty.check_compatible_for_merge(self._faiss.clone_index(self._empty))
+        except RuntimeError:
+            return False
+        return True
+
+    def _read(self, name: str) -> Any:
+        return self._faiss.read_index(str(self._target.path / name))
+
+    def _write(self, index: Any, name: str) -> None:
+        with self._target.file(name) as path:
+            self._faiss.write_index(index, str(path))
 
     def is_done(self, number: int) -> bool:
-        return False
+        name = f"pieces/piece-{number:05d}.faiss"
+        done = self._merges and self._target.has(name) and self._ids.is_done(number)
+        if done:
+            self._pieces.append(name)
+        return done
 
     def piece(self, number: int, start: int, stop: int, progress: Progress) -> None:
+        index = self._faiss.clone_index(self._empty) if self._index is None else self._index
         vectors, rows = self._output.vectors(self._options.width), self._options.batch_rows(self._output)
         for first in range(start, stop, rows):
             end = min(first + rows, stop)
-            self._index.add(vectors.read(first, end).astype(np.float32))
+            try:
+                index.add(vectors.read(first, end).astype(np.float32))
+            except RuntimeError as error:
+                raise UsageError(f"--index {self._options.index}: FAISS cannot add rows ({reason_of(error)})") from error
             progress(end - first)
+        if self._index is None:
+            self._pieces.append(f"pieces/piece-{number:05d}.faiss")
+            self._write(index, self._pieces[-1])
         if not self._ids.is_done(number):
             self._ids.write(number, start, stop)
 
     def finish(self) -> None:
-        with self._target.file(NAME) as path:
-            self._faiss.write_index(self._index, str(path))
-        self._target.remove("trained.faiss")
+        if self._index is None:
+            self._index = self._empty
+            # Rows of an inverted file carry their numbers, which move on; those of other kinds have none.
+            has_numbers = self._faiss.try_extract_index_ivf(self._index) is not None
+            for name in self._pieces:
+                self._index.merge_from(self._read(name), self._index.ntotal if has_numbers else 0)
+        if self._index.ntotal != self._output.rows:
+            raise NinaError(f"FAISS has {self._index.ntotal} rows of {self._output.rows}: --overwrite starts anew")
+        self._write(self._index, NAME)
+        self._target.remove_folder("pieces")
+        self._target.remove(TRAINED)
