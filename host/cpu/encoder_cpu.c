@@ -28,8 +28,8 @@ struct encoder_cpu {
   struct encoder encoder; /* must be first: the pipeline's pointer is cast to this struct */
   struct forward forward;
   int32_t width_count, widths[WIDTHS_MAX];
-  char int8_plan[17], int8_exact[128]; /* as in struct compute_class */
-  struct cpu_slot *slot;               /* [encoder.info.slots] */
+  char int8_plan[17];    /* as in struct compute_class */
+  struct cpu_slot *slot; /* [encoder.info.slots] */
 };
 
 static struct encoder_cpu *cpu_of(struct encoder *encoder) {
@@ -96,7 +96,6 @@ static void encoder_cpu_compute_class(const struct encoder *encoder, struct comp
   snprintf(class->precision, sizeof class->precision, "%s", precision_name(encoder->info.precision));
   snprintf(class->isa, sizeof class->isa, "%s", isa_name(cpu->forward.kernels->isa));
   memcpy(class->int8_plan, cpu->int8_plan, sizeof class->int8_plan);
-  memcpy(class->int8_exact, cpu->int8_exact, sizeof class->int8_exact);
   gemm_library_version(class->onednn);
   snprintf(class->onednn_isa, sizeof class->onednn_isa, "%s", gemm_library_isa());
 }
@@ -174,12 +173,9 @@ static void int8_resolve(struct encoder_cpu *cpu, const struct int8_plan *plan) 
   const int32_t widest = int8_plan_widest(plan);
   cpu->forward.activations = bf16_is_fast(cpu->forward.kernels->isa) ? PRECISION_BF16 : PRECISION_FP32;
   int8_plan_hash(plan, cpu->int8_plan);
-  int8_plan_exceptions(plan, cpu->int8_exact, sizeof cpu->int8_exact);
   snprintf(info->remark, sizeof info->remark,
-           "int8: the widest channel before a product is %.3g times the median one (layer %d)%s%s%s%s",
-           (double)int8_plan_spread(plan, widest), widest + 1, *cpu->int8_exact ? "; stays in " : "",
-           *cpu->int8_exact ? precision_name(cpu->forward.activations) : "",
-           *cpu->int8_exact ? ": query, key and value of layers (from 0) " : "", cpu->int8_exact);
+           "int8: the widest channel before a product is %.3g times the median one (layer %d)",
+           (double)int8_plan_spread(plan, widest), widest + 1);
 }
 
 struct encoder *encoder_cpu_open_isa(const struct model *model, const struct encoder_options *options,
@@ -201,10 +197,8 @@ struct encoder *encoder_cpu_open_isa(const struct model *model, const struct enc
   info_resolve(cpu, options, isa);
   cpu->forward.precision = cpu->forward.activations = cpu->encoder.info.precision;
   if (cpu->forward.precision == PRECISION_INT8) int8_resolve(cpu, options->int8_plan);
-  const struct weights_options weights = {.precision = cpu->forward.precision,
-                                          .max_rows = FORWARD_ROWS,
-                                          .plan = options->int8_plan,
-                                          .exact = cpu->forward.activations};
+  const struct weights_options weights = {
+      .precision = cpu->forward.precision, .max_rows = FORWARD_ROWS, .plan = options->int8_plan};
   if (!weights_open(&cpu->forward.weights, model, &weights, error)) goto failed;
   cpu->slot = calloc((size_t)cpu->encoder.info.slots, sizeof *cpu->slot);
   if (!cpu->slot) {

@@ -199,15 +199,15 @@ static void sums_gelu(const struct sums_form *form, struct sum_rows from, int32_
 }
 
 static void sums_add_norm(const struct sums_form *form, const struct norm_weights *norm, struct sum_rows from,
-                          int32_t count, float *state, uint16_t *copy, const struct byte_form *next,
-                          float *row, struct byte_rows to) {
+                          int32_t count, float *state, const struct byte_form *next, float *row,
+                          struct byte_rows to) {
   const int64_t hidden = norm->hidden;
   for (int64_t r = 0; r < count; r++) {
     const vec scale = vec_set(from.scales[r]);
     float *x = state + r * hidden;
     for (int32_t i = 0; i < norm->hidden; i += VEC_LANES)
       vec_store(x + i, vec_add(vec_load(x + i), sums_load(form, from.sums + r * hidden, scale, i)));
-    row_norm(norm, x, copy ? copy + r * hidden : NULL);
+    row_norm(norm, x, NULL);
     if (next) to.scales[r] = row_f32_to_bytes(next, x, row, to.bytes + r * hidden);
   }
 }

@@ -61,9 +61,9 @@ struct int8_kernels {
   void (*sums_gelu)(const struct sums_form *form, struct sum_rows from, int32_t count,
                     const struct byte_form *next, float *row, struct byte_rows to);
 
-  /* state [count, hidden] = norm(state + the sums' numbers). If `copy` is not NULL, it gets the same numbers
-   * in bf16; if `next` is not NULL, `to` gets them as bytes. */
+  /* state [count, hidden] = norm(state + the sums' numbers). If `next` is not NULL, `to` gets the same
+   * numbers as bytes. */
   void (*sums_add_norm)(const struct sums_form *form, const struct norm_weights *norm, struct sum_rows from,
-                        int32_t count, float *state, uint16_t *copy, const struct byte_form *next, float *row,
+                        int32_t count, float *state, const struct byte_form *next, float *row,
                         struct byte_rows to);
 };

@@ -38,10 +38,9 @@ static const struct layer_weights *layer_of(const struct int8_piece *piece, int3
   return &piece->forward->weights.layer[layer];
 }
 
-/* The bytes of a layer's projections; NULL if there are no more layers, or the layer's projections read the
- * exact state. */
+/* The bytes of a layer's projections; NULL if there are no more layers. */
 static const struct byte_form *projection_input(const struct int8_piece *piece, int32_t layer) {
-  if (layer == piece->forward->shape.layers || layer_of(piece, layer)->projection) return NULL;
+  if (layer == piece->forward->shape.layers) return NULL;
   return &layer_of(piece, layer)->int8->projection.input;
 }
 
@@ -53,10 +52,8 @@ static struct byte_rows state_bytes(const struct int8_piece *piece) {
 }
 
 void int8_piece_begin(const struct int8_piece *piece, const float *state) {
-  const struct byte_form *form = projection_input(piece, piece->layer);
-  if (!form) return;
-  piece->forward->kernels->int8->f32_to_bytes(form, state, piece->rows, piece->buffers->row,
-                                              state_bytes(piece));
+  piece->forward->kernels->int8->f32_to_bytes(projection_input(piece, piece->layer), state, piece->rows,
+                                              piece->buffers->row, state_bytes(piece));
 }
 
 static bool product_run(const struct int8_piece *piece, struct gemm *gemm, const struct int8_linear *linear,
@@ -85,7 +82,7 @@ bool int8_piece_project(const struct int8_piece *piece, void *projected, struct 
   return true;
 }
 
-bool int8_piece_transform(const struct int8_piece *piece, const void *context, float *state, uint16_t *copy,
+bool int8_piece_transform(const struct int8_piece *piece, const void *context, float *state,
                           struct error *error) {
   const struct forward *forward = piece->forward;
   const struct weights *weights = &forward->weights;
@@ -102,7 +99,7 @@ bool int8_piece_transform(const struct int8_piece *piece, const void *context, f
                    error))
     return false;
   kernels->sums_add_norm(&int8->attention_output.sums, &layer->attention_norm, sums_of(piece, rows),
-                         piece->rows, state, NULL, &int8->intermediate.input, row, rows);
+                         piece->rows, state, &int8->intermediate.input, row, rows);
   step_clock_lap(piece->clock, STEP_ADD_NORM);
   if (!product_run(piece, weights->intermediate, &int8->intermediate, rows, STEP_INTERMEDIATE, error))
     return false;
@@ -111,7 +108,7 @@ bool int8_piece_transform(const struct int8_piece *piece, const void *context, f
   step_clock_lap(piece->clock, STEP_GELU);
   if (!product_run(piece, weights->output, &int8->output, rows, STEP_OUTPUT, error)) return false;
   kernels->sums_add_norm(&int8->output.sums, &layer->output_norm, sums_of(piece, rows), piece->rows, state,
-                         copy, projection_input(piece, piece->layer + 1), row, state_bytes(piece));
+                         projection_input(piece, piece->layer + 1), row, state_bytes(piece));
   step_clock_lap(piece->clock, STEP_ADD_NORM);
   return true;
 }

@@ -33,10 +33,10 @@ struct int8_piece {
 /* The state, as bytes for the piece's layer, after the embedding. */
 void int8_piece_begin(const struct int8_piece *piece, const float *state);
 
-/* projected [rows, 3 · hidden], in the type of activations. Not for a layer whose projections stay exact. */
+/* projected [rows, 3 · hidden], in the type of activations. */
 bool int8_piece_project(const struct int8_piece *piece, void *projected, struct error *error);
 
 /* The steps after attention. context [rows, hidden] in the type of activations; state [rows, hidden] in and
- * out. copy: gets the state in bf16 if it is not NULL. The next layer's bytes go to the buffers. */
-bool int8_piece_transform(const struct int8_piece *piece, const void *context, float *state, uint16_t *copy,
+ * out. The next layer's bytes go to the buffers. */
+bool int8_piece_transform(const struct int8_piece *piece, const void *context, float *state,
                           struct error *error);

@@ -11,9 +11,6 @@
 
 #define EXPONENT_MAX 4 /* smoothing factors from 1/16 to 16 */
 
-/* A layer's projections stay exact if a channel of their input is so many times as wide as the median one. */
-#define SPREAD_EXTREME 1e30f
-
 size_t int8_plan_size(int32_t layers, int32_t hidden) {
   const size_t count = (size_t)layers;
   return sizeof(struct int8_plan) + count * (sizeof(struct int8_plan_layer) + 2 * (size_t)hidden);
@@ -183,7 +180,6 @@ static bool layer_measure(struct calibration *this, int32_t l, struct int8_plan 
   int8_t *exponents = exponents_of(plan, l);
   if (!weights_layer_pack(weights, this->model, l, this->buffer, error)) return false;
   plan->layer[l].projection_spread = channels_smooth(this, projection, 3, exponents);
-  plan->layer[l].exact_projection = plan->layer[l].projection_spread >= SPREAD_EXTREME;
   if (!gemm_run(weights->projection, layer->projection, this->thread, this->tokens, this->state,
                 this->projected, error))
     return false;
@@ -241,27 +237,6 @@ int32_t int8_plan_widest(const struct int8_plan *plan) {
 }
 
 void int8_plan_hash(const struct int8_plan *plan, char hash[17]) {
-  uint64_t sum = XXH3_64bits(int8_plan_projection(plan, 0), (size_t)plan->layers * 2 * (size_t)plan->hidden);
-  for (int32_t l = 0; l < plan->layers; l++)
-    if (plan->layer[l].exact_projection) sum = XXH3_64bits_withSeed(&l, sizeof l, sum);
-  snprintf(hash, 17, "%016" PRIx64, sum);
-}
-
-void int8_plan_exceptions(const struct int8_plan *plan, char *text, size_t size) {
-  size_t used = 0;
-  text[0] = '\0';
-  for (int32_t l = 0; l < plan->layers; l++) {
-    int32_t last = l;
-    char item[32];
-    if (!plan->layer[l].exact_projection) continue;
-    while (last + 1 < plan->layers && plan->layer[last + 1].exact_projection) last++;
-    const int length = last > l ? snprintf(item, sizeof item, "%s%d-%d", used ? ", " : "", l, last)
-                                : snprintf(item, sizeof item, "%s%d", used ? ", " : "", l);
-    if (used + (size_t)length + sizeof "…" > size) {
-      snprintf(text + used, size - used, "…");
-      return;
-    }
-    used += (size_t)snprintf(text + used, size - used, "%s", item);
-    l = last;
-  }
+  const size_t exponents = (size_t)plan->layers * 2 * (size_t)plan->hidden;
+  snprintf(hash, 17, "%016" PRIx64, XXH3_64bits(int8_plan_projection(plan, 0), exponents));
 }

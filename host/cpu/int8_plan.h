@@ -1,5 +1,5 @@
-/* What int8 decides about a model before it rounds weights: per layer the smoothing of the projections' and
- * the intermediate layer's inputs, and whether the projections stay in the exact precision.
+/* What int8 decides about a model before it rounds weights: the smoothing of the inputs of each layer's
+ * projections and intermediate layer.
  * host/cpu/README.md has the reasons.
  *
  * The decisions follow from how large each channel is in the model's own activations. Some texts go through
@@ -11,7 +11,6 @@
 #include "host/cpu/isa.h"
 
 struct int8_plan_layer {
-  bool exact_projection;                        /* the projections compute in bf16 (or fp32) */
   float projection_spread, intermediate_spread; /* how far the widest channel is from the median one */
 };
 
@@ -38,6 +37,3 @@ float int8_plan_spread(const struct int8_plan *plan, int32_t layer);
 
 /* The hash of all decisions, as 16 hexadecimal digits. */
 void int8_plan_hash(const struct int8_plan *plan, char hash[17]);
-
-/* The layers whose projections stay exact: "0, 7-9"; "" if there are none. Cut with "…" if too long. */
-void int8_plan_exceptions(const struct int8_plan *plan, char *text, size_t size);

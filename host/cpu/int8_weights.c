@@ -104,7 +104,6 @@ static bool layer_make(struct weights *weights, const struct model *model, int32
        BYTE_FAR_BLOCK_MAX, BYTE_FAR_STRIDE},
   };
   for (size_t p = 0; p < sizeof products / sizeof *products; p++) {
-    if (products[p].to == &to->projection && plan->layer[l].exact_projection) continue;
     const float *bias = linears_read(products[p].linear, products[p].linears, buffers->numbers);
     const int32_t inputs = (int32_t)products[p].linear[0]->weight->shape[1];
     const int32_t outputs = products[p].linears * (int32_t)products[p].linear[0]->weight->shape[0];
@@ -113,37 +112,18 @@ static bool layer_make(struct weights *weights, const struct model *model, int32
                      buffers->bytes, error))
       return false;
   }
-  if (!plan->layer[l].exact_projection) return true;
-  weights->layer[l].projection =
-      linears_pack(weights->exact_projection, projection, 3, buffers->numbers, error);
-  return weights->layer[l].projection != NULL;
+  return true;
 }
 
-static bool has_exceptions(const struct int8_plan *plan) {
-  bool has = false;
-  for (int32_t l = 0; l < plan->layers; l++) has = has || plan->layer[l].exact_projection;
-  return has;
-}
-
-static bool exact_open(struct weights *weights, const struct model_shape *shape,
-                       const struct weights_options *options, struct error *error) {
-  const struct gemm_shape wanted = {3 * shape->hidden, shape->hidden, options->max_rows, options->exact,
-                                    false};
-  if (!has_exceptions(options->plan)) return true;
-  weights->exact_projection = gemm_open(weights->engine, &wanted, error);
-  return weights->exact_projection != NULL;
-}
-
-bool int8_layers_pack(struct weights *weights, const struct model *model,
-                      const struct weights_options *options, struct error *error) {
+bool int8_layers_pack(struct weights *weights, const struct model *model, const struct int8_plan *plan,
+                      struct error *error) {
   const size_t size = weights_buffer_size(&model->config.shape);
   struct buffers buffers = {malloc(size), malloc(size / sizeof(float))};
   bool ok = buffers.numbers && buffers.bytes;
   if (!ok) error_set_memory(error, size, "rounding weights");
-  ok = ok && exact_open(weights, &model->config.shape, options, error);
   for (int32_t l = 0; ok && l < weights->layers; l++) {
     weights->layer[l].int8 = calloc(1, sizeof *weights->layer[l].int8);
-    ok = weights->layer[l].int8 ? layer_make(weights, model, l, options->plan, &buffers, error)
+    ok = weights->layer[l].int8 ? layer_make(weights, model, l, plan, &buffers, error)
                                 : error_set_memory(error, sizeof *weights->layer[l].int8, "a layer");
   }
   free(buffers.numbers);

@@ -12,12 +12,11 @@ struct int8_linear {
 };
 
 struct int8_layer {
-  struct int8_linear projection; /* weights NULL if the layer's projections stay exact */
-  struct int8_linear attention_output, intermediate, output;
+  struct int8_linear projection, attention_output, intermediate, output;
 };
 
 /* Rounds and packs all layers, one at a time. */
-bool int8_layers_pack(struct weights *weights, const struct model *model,
-                      const struct weights_options *options, struct error *error);
+bool int8_layers_pack(struct weights *weights, const struct model *model, const struct int8_plan *plan,
+                      struct error *error);
 
 void int8_layer_free(struct int8_layer *layer);

@@ -54,7 +54,6 @@ struct slot *slot_open(const struct forward *forward, struct error *error) {
   const struct model_shape *shape = &forward->shape;
   const struct attention_shape attention = {shape->heads, shape->head_size, 0};
   const bool bf16 = forward->activations == PRECISION_BF16, int8 = forward->precision == PRECISION_INT8;
-  const bool copied = bf16 && (!int8 || forward->weights.exact_projection);
   const size_t size = bf16 ? sizeof(uint16_t) : sizeof(float);
   const size_t hidden = (size_t)shape->hidden;
   struct slot *slot = calloc(1, sizeof *slot);
@@ -68,7 +67,7 @@ struct slot *slot_open(const struct forward *forward, struct error *error) {
   const size_t tokens = (size_t)slot->capacity;
   if (!(slot->thread = gemm_thread_open(forward->weights.engine, error)) ||
       !(slot->state = slot_allocate(tokens, hidden, sizeof(float), error)) ||
-      (copied && !(slot->copy = slot_allocate(tokens, hidden, size, error))) ||
+      (bf16 && !int8 && !(slot->copy = slot_allocate(tokens, hidden, size, error))) ||
       !(slot->projected = slot_allocate(tokens, 3 * hidden, size, error)) ||
       !(slot->context = slot_allocate(tokens, hidden, size, error)) ||
       (!int8 && !(slot->inner = slot_allocate(FORWARD_ROWS, (size_t)shape->ffn, size, error))) ||
@@ -126,15 +125,14 @@ static struct int8_piece int8_piece_of(struct slot *slot, int32_t layer, int64_t
 static bool project(struct slot *slot, int32_t l, int64_t tokens, struct error *error) {
   const struct forward *forward = slot->forward;
   const struct layer_weights *layer = &forward->weights.layer[l];
-  struct gemm *gemm = layer->int8 ? forward->weights.exact_projection : forward->weights.projection;
   const int64_t hidden = forward->shape.hidden, pieces = pieces_of(tokens);
   for (int64_t i = 0; i < pieces; i++) {
     const int64_t first = tokens * i / pieces, rows = tokens * (i + 1) / pieces - first;
     void *projected = row_at(slot, slot->projected, first, 3 * hidden);
     const struct int8_piece piece = int8_piece_of(slot, l, first, (int32_t)rows);
-    if (!layer->projection ? !int8_piece_project(&piece, projected, error)
-                           : !gemm_run(gemm, layer->projection, slot->thread, (int32_t)rows,
-                                       input_at(slot, first), projected, error))
+    if (layer->int8 ? !int8_piece_project(&piece, projected, error)
+                    : !gemm_run(forward->weights.projection, layer->projection, slot->thread, (int32_t)rows,
+                                input_at(slot, first), projected, error))
       return false;
   }
   step_clock_lap(&slot->clock, STEP_PROJECTION);
@@ -174,8 +172,7 @@ static bool transform(struct slot *slot, int32_t l, int64_t first, int32_t rows,
   float *state = slot->state + first * hidden;
   if (layer->int8) {
     const struct int8_piece piece = int8_piece_of(slot, l, first, rows);
-    return int8_piece_transform(&piece, row_at(slot, slot->context, first, hidden), state,
-                                copy_at(slot, first), error);
+    return int8_piece_transform(&piece, row_at(slot, slot->context, first, hidden), state, error);
   }
   if (!gemm_run(weights->attention_output, layer->attention_output, slot->thread, rows,
                 row_at(slot, slot->context, first, hidden), slot->addend, error))

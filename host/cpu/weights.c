@@ -75,8 +75,8 @@ const float *linears_read(const struct linear *const *linear, int count, float *
   return bias;
 }
 
-struct gemm_weights *linears_pack(struct gemm *gemm, const struct linear *const *linear, int count,
-                                  float *buffer, struct error *error) {
+static struct gemm_weights *linears_pack(struct gemm *gemm, const struct linear *const *linear, int count,
+                                         float *buffer, struct error *error) {
   const float *bias = linears_read(linear, count, buffer);
   return gemm_weights_pack(gemm, buffer, bias, error);
 }
@@ -146,7 +146,7 @@ static bool layers_pack(struct weights *weights, const struct model *model,
   const struct model_shape *shape = &model->config.shape;
   const size_t size = weights_buffer_size(shape);
   bool ok = true;
-  if (options->precision == PRECISION_INT8) return int8_layers_pack(weights, model, options, error);
+  if (options->precision == PRECISION_INT8) return int8_layers_pack(weights, model, options->plan, error);
   float *buffer = malloc(size);
   if (!buffer) return error_set_memory(error, size, "converting weights");
   for (int32_t l = 0; ok && l < shape->layers; l++) ok = weights_layer_pack(weights, model, l, buffer, error);
@@ -184,7 +184,6 @@ void weights_close(struct weights *weights) {
   gemm_close(weights->attention_output);
   gemm_close(weights->intermediate);
   gemm_close(weights->output);
-  gemm_close(weights->exact_projection);
   gemm_engine_close(weights->engine);
   memset(weights, 0, sizeof *weights);
 }

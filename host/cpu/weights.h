@@ -9,7 +9,7 @@
 
 struct int8_layer;
 
-/* In int8, the products are NULL, except for projections that stay exact; `int8` has the others. */
+/* In int8, the products are NULL, and `int8` has them. */
 struct layer_weights {
   struct gemm_weights *projection;       /* [3 · hidden, hidden] */
   struct gemm_weights *attention_output; /* [hidden, hidden] */
@@ -28,7 +28,6 @@ struct dense_weights {
 struct weights {
   struct gemm_engine *engine;
   struct gemm *projection, *attention_output, *intermediate, *output; /* every layer's four shapes */
-  struct gemm *exact_projection; /* in int8, if a layer's projections stay exact; else NULL */
   struct embedding_tables embedding;
   struct norm_weights embedding_norm;
   struct layer_weights *layer; /* [layers] */
@@ -42,12 +41,9 @@ struct weights {
 #define DENSE_ROWS 64
 
 struct weights_options {
-  enum precision precision; /* FP32, BF16 or INT8 */
-  int32_t max_rows;         /* in one product */
-
-  /* For INT8 only. */
-  const struct int8_plan *plan;
-  enum precision exact; /* FP32 or BF16: for projections that the plan leaves exact */
+  enum precision precision;     /* FP32, BF16 or INT8 */
+  int32_t max_rows;             /* in one product */
+  const struct int8_plan *plan; /* for INT8 only */
 };
 
 /* Reads and converts every tensor except the word table. In BF16 the projections and the intermediate layer
@@ -68,10 +64,8 @@ void weights_layer_free(struct layer_weights *layer);
 size_t weights_buffer_size(const struct model_shape *shape);
 
 /* Converts `count` linear layers with the same inputs into `buffer`, one below the other. Returns their
- * biases, which lie behind the weights. linears_pack also packs them. */
+ * biases, which lie behind the weights. */
 const float *linears_read(const struct linear *const *linear, int count, float *buffer);
-struct gemm_weights *linears_pack(struct gemm *gemm, const struct linear *const *linear, int count,
-                                  float *buffer, struct error *error);
 
 /* Accepts a zeroed struct. */
 void weights_close(struct weights *weights);

@@ -9,19 +9,12 @@
 #define CLASS(kind, member) FIELD(#member, kind, struct compute_class, member)
 
 static const struct field fields[] = {
-    {CLASS(FIELD_TEXT, encoder)},
-    {CLASS(FIELD_TEXT, precision)},
-    {CLASS(FIELD_TEXT, isa)},
-    {CLASS(FIELD_TEXT, onednn)},
-    {CLASS(FIELD_TEXT, onednn_isa)},
-    {CLASS(FIELD_TEXT, int8_plan)},
-    {CLASS(FIELD_TEXT, int8_exact)},
-    {CLASS(FIELD_TEXT, card)},
-    {CLASS(FIELD_TEXT, compute_capability)},
-    {CLASS(FIELD_TEXT, cublaslt)},
-    {CLASS(FIELD_TEXT, gemm_tuning)},
-    {CLASS(FIELD_TEXT, reused)},
-    {CLASS(FIELD_OPTION, batch_tokens)},
+    {CLASS(FIELD_TEXT, encoder)},    {CLASS(FIELD_TEXT, precision)},
+    {CLASS(FIELD_TEXT, isa)},        {CLASS(FIELD_TEXT, onednn)},
+    {CLASS(FIELD_TEXT, onednn_isa)}, {CLASS(FIELD_TEXT, int8_plan)},
+    {CLASS(FIELD_TEXT, card)},       {CLASS(FIELD_TEXT, compute_capability)},
+    {CLASS(FIELD_TEXT, cublaslt)},   {CLASS(FIELD_TEXT, gemm_tuning)},
+    {CLASS(FIELD_TEXT, reused)},     {CLASS(FIELD_OPTION, batch_tokens)},
 };
 static const struct field_table table = FIELD_TABLE(fields);
 

@@ -14,8 +14,7 @@
 struct compute_class {
   char encoder[16], precision[16];
   char isa[32], onednn[32], onednn_isa[64]; /* of the encoder for CPUs */
-  char int8_plan[17];   /* for int8 on CPUs: hash of what was decided about the model's channels */
-  char int8_exact[128]; /* for int8 on CPUs: layers whose projections stay in bf16 or fp32, as "0, 7-9" */
+  char int8_plan[17]; /* for int8 on CPUs: hash of what was decided about the model's channels */
   char card[256], compute_capability[16], cublaslt[32]; /* of the encoder for cards */
   char gemm_tuning[33]; /* for cards: hash of the file with the GEMM algorithms */
   char reused[33];      /* for cards: the rows that --reuse can copy, which decide what stands in a batch */
