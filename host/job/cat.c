@@ -179,7 +179,7 @@ static bool line_run(struct cat_line *line, struct error *error) {
 
 bool cat_run(const struct cat *cat, cat_write_fn *write, void *context, const atomic_int *stop,
              struct error *error) {
-  const struct stored_run *run = cat->run;
+  struct stored_run *run = cat->run;
   char header[NPY_HEADER_MAX];
   struct cat_line line = {.cat = cat,
                           .file_width = stored_run_file_width(run, cat->width),
@@ -204,5 +204,5 @@ bool cat_run(const struct cat *cat, cat_write_fn *write, void *context, const at
   }
   vector_files_close(files);
   stored_files_free(list, run->part_count);
-  return ok;
+  return ok && stored_run_stands(run, error);
 }

@@ -235,6 +235,10 @@ static bool changes_give(struct diff *diff, diff_fn *take, void *context, struct
          side_give(diff, SIDE_OLD, &next, take, context, error);
 }
 
+static bool runs_stand(struct diff *diff, struct error *error) {
+  return stored_run_stands(&diff->run[SIDE_OLD], error) && stored_run_stands(&diff->run[SIDE_NEW], error);
+}
+
 bool diff_run(const char *old, const char *new, const char *scratch, diff_fn *take, void *context,
               struct diff_report *report, struct error *error) {
   struct diff diff = {.report = report};
@@ -246,7 +250,7 @@ bool diff_run(const char *old, const char *new, const char *scratch, diff_fn *ta
        (diff.changes = record_sort_open(scratch, sizeof(struct change_record), SORT_MEMORY, error)) &&
        rows_add(&diff, SIDE_OLD, error) && rows_add(&diff, SIDE_NEW, error) && rows_judge(&diff, error) &&
        repeats_check(&diff, SIDE_OLD, error) && repeats_check(&diff, SIDE_NEW, error) &&
-       changes_give(&diff, take, context, error);
+       runs_stand(&diff, error) && changes_give(&diff, take, context, error) && runs_stand(&diff, error);
   record_sort_close(diff.rows);
   record_sort_close(diff.changes);
   stored_run_close(&diff.run[SIDE_OLD]);

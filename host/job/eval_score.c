@@ -55,7 +55,7 @@ void eval_vectors_close(struct eval_vectors *set) {
 
 /* State shared by the steps of scoring. */
 struct scoring {
-  const struct eval_vectors *set;
+  struct eval_vectors *set;
   struct eval_result *result;
   int64_t *judged;               /* [result->judged] rows of queries with a relevant passage */
   float *query_rows[WIDTHS_MAX]; /* [w]: [judged, width] */
@@ -126,7 +126,7 @@ static bool chunks_search(struct scoring *scoring, struct corpus_scan *scan,
 /* Searches the corpus for the judged queries. */
 static bool corpus_search(struct scoring *scoring, struct ranks *ranks, const struct eval_scan *scan,
                           struct error *error) {
-  const struct stored_run *corpus = &scoring->set->corpus;
+  struct stored_run *corpus = &scoring->set->corpus;
   const int32_t depth = metric_set_depth(&scoring->result->metrics);
   const int64_t passages = id_map_count(scoring->set->passage_ids);
   scoring->k = passages < depth ? (int32_t)passages : depth;
@@ -155,7 +155,7 @@ static bool corpus_search(struct scoring *scoring, struct ranks *ranks, const st
   const bool ok = chunks ? chunks_search(scoring, &rows, &options, error) : scoring->top_k != NULL;
   if (!ok) stored_run_blame(corpus, error);
   stored_files_free(files, corpus->part_count);
-  return ok;
+  return ok && stored_run_stands(corpus, error) && stored_run_stands(&scoring->set->queries, error);
 }
 
 /* One query's hits at one width; `row` is the passage's number. */
@@ -218,9 +218,8 @@ static bool width_write(struct scoring *scoring, const char *out, int32_t w, str
   return ok;
 }
 
-bool eval_score(struct ranks *ranks, const struct eval_vectors *set, const char *out,
-                const struct eval_scan *scan, struct eval_result *result, int64_t *replaced,
-                struct error *error) {
+bool eval_score(struct ranks *ranks, struct eval_vectors *set, const char *out, const struct eval_scan *scan,
+                struct eval_result *result, int64_t *replaced, struct error *error) {
   struct scoring scoring = {.set = set, .result = result};
   bool ok = corpus_search(&scoring, ranks, scan, error);
   for (int32_t w = 0; ok && w < result->width_count; w++) ok = width_write(&scoring, out, w, error);

@@ -227,6 +227,7 @@ static bool answers_give(struct search *search, int64_t question, const struct h
     const int64_t found = rows ? rows[i] : hits[i].row;
     const int64_t row = search->filtered ? row_filter_row(&search->filter, found) : found;
     if (!passage_read(search->passages, row, &passage, error)) return false;
+    if (!stored_run_stands(&search->run, error)) return false; /* no answer that may be of two runs */
     const struct search_answer answer = {question, i + 1, hits[i].score, &passage};
     *wanted = take(context, &answer);
   }

@@ -7,6 +7,7 @@
 
 #include "io/file.h"
 #include "io/run/id_line.h"
+#include "io/run/job_lock.h"
 
 static bool widths_take(struct stored_run *run, struct error *error) {
   const struct width_list *widths = &run->manifest->identity.settings.widths;
@@ -36,12 +37,21 @@ static bool parts_take(struct stored_run *run, struct error *error) {
   return true;
 }
 
+/* A run without a manifest has a stamp of zeros. */
+static bool manifest_stamp(const char *out, struct file_stamp *stamp, struct error *error) {
+  char *path = file_join(out, MANIFEST_NAME);
+  *stamp = (struct file_stamp){0};
+  if (path && !file_stamp_read(path, stamp)) *stamp = (struct file_stamp){0};
+  free(path);
+  return path || error_set_memory(error, strlen(out), "a path");
+}
+
 bool stored_run_open(const char *out, struct stored_run *run, struct error *error) {
   *run = (struct stored_run){.out = strndup(out, file_path_length(out))};
   bool ok = run->out != NULL;
   if (!ok) error_set_memory(error, strlen(out), "a path");
   ok = ok && file_check_folder(out, error) && layout_check_links(out, error) &&
-       manifest_read(out, &run->manifest, error);
+       manifest_stamp(out, &run->stamp, error) && manifest_read(out, &run->manifest, error);
   if (ok && !run->manifest)
     ok = error_set(error, ERROR_INPUT, "%s holds no vectors: it has no manifest.json (nina embed --out %s …)",
                    out, out);
@@ -190,8 +200,39 @@ bool stored_run_ids(const struct stored_run *run, struct id_map *map, uint32_t *
   return true;
 }
 
+bool stored_run_stands(struct stored_run *run, struct error *error) {
+  struct file_stamp now;
+  struct manifest *manifest = NULL;
+  struct error unread;
+  bool same = false;
+  if (!manifest_stamp(run->out, &now, error)) return false;
+  if (file_stamps_equal(&now, &run->stamp)) return true;
+  if (manifest_read(run->out, &manifest, &unread) && manifest &&
+      !manifest_goes_on(run->manifest, manifest, &same, error)) {
+    manifest_free(manifest);
+    return false;
+  }
+  manifest_free(manifest);
+  if (same) run->stamp = now;
+  return same || error_set(error, ERROR_CONFLICT,
+                           "%s was begun anew while it was read, so its rows may be of two runs: start again "
+                           "when its nina embed is done",
+                           run->out);
+}
+
+/* True if a job is changing OUT, or has done so since it was opened. */
+static bool is_changing(const struct stored_run *run) {
+  struct file_stamp now;
+  struct error unused;
+  return !manifest_stamp(run->out, &now, &unused) || !file_stamps_equal(&now, &run->stamp) ||
+         !job_lock_look(run->out, &unused);
+}
+
 bool stored_run_blame(const struct stored_run *run, struct error *error) {
   if (error->code != ERROR_INPUT && error->code != ERROR_IO) return false;
+  if (is_changing(run))
+    return error_append(
+        error, "%.200s was changed while it was read: start again when its nina embed is done", run->out);
   return error_append(error, "nina verify %.200s says what is damaged, and what repairs it", run->out);
 }
 

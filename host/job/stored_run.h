@@ -21,6 +21,7 @@ struct stored_part {
 struct stored_run {
   char *out;
   struct manifest *manifest;
+  struct file_stamp stamp; /* of its file, from before it was read or last found to go on */
   int32_t width_count;
   int32_t widths[WIDTHS_MAX]; /* strictly decreasing */
   struct stored_part *part;   /* [part_count] */
@@ -35,6 +36,10 @@ struct stored_run {
  * caller has nothing to close. */
 bool stored_run_open(const char *out, struct stored_run *run, struct error *error);
 void stored_run_close(struct stored_run *run);
+
+/* Ask after reading, before what was read is used. ERROR_CONFLICT if OUT has been begun anew since it was
+ * opened: the rows may be of two runs. A run that went on (--append, a resume) has its rows still. */
+bool stored_run_stands(struct stored_run *run, struct error *error);
 
 /* ERROR_INPUT if there is no row, so that nothing can be found among them. */
 bool stored_run_check_rows(const struct stored_run *run, struct error *error);
@@ -64,7 +69,8 @@ void stored_files_free(struct vector_file *files, int64_t count);
 bool stored_run_ids(const struct stored_run *run, struct id_map *map, uint32_t *document,
                     struct error *error);
 
-/* Adds a hint to an error about a file in OUT: the command that tells more. Returns false. */
+/* Adds a hint to an error about a file in OUT: the command that tells more or, if OUT was changed meanwhile,
+ * that. Returns false. */
 bool stored_run_blame(const struct stored_run *run, struct error *error);
 
 /* ERROR_CONFLICT if the rows are hashes from --device null, not vectors from a model, and `asked` is another

@@ -277,6 +277,26 @@ static void setting_name(struct text *text, const char *path) {
     text_append(text, *key == '_' ? "-" : key, 1);
 }
 
+static bool shards_go_on(const struct shard_list *then, const struct shard_list *now) {
+  if (then->count > now->count) return false;
+  for (int32_t s = 0; s < then->count; s++) {
+    const struct shard *one = &then->shard[s], *other = &now->shard[s];
+    if (one->size < 0 || one->size != other->size || strcmp(one->fingerprint, other->fingerprint) != 0 ||
+        strcmp(one->path, other->path) != 0)
+      return false;
+  }
+  return true;
+}
+
+bool manifest_goes_on(const struct manifest *then, const struct manifest *now, bool *same,
+                      struct error *error) {
+  struct difference difference = {.then = "then", .now = "now", .name = setting_name};
+  const bool ok = run_identity_compare(&then->identity, &now->identity, false, &difference);
+  *same = ok && difference.count == 0 && shards_go_on(&then->shards, &now->shards);
+  difference_free(&difference);
+  return ok || error_set_memory(error, PATH_MAX, "a comparison");
+}
+
 bool manifest_check_identity(const char *out, const struct manifest *manifest,
                              const struct run_identity *identity, bool mixed, struct error *error) {
   struct difference difference = {.then = "in the manifest", .now = "now", .name = setting_name};

@@ -54,6 +54,12 @@ void manifest_free(struct manifest *manifest);
  * first difference. */
 bool manifest_lists(const struct manifest *manifest, const struct part_table *table, struct error *error);
 
+/* Whether `now`, read from the same OUT later, is of the same run, which may have gone on since: if so, every
+ * row of `then` is still there. Not known, so false, of standard input. False with an error only if memory is
+ * short. */
+bool manifest_goes_on(const struct manifest *then, const struct manifest *now, bool *same,
+                      struct error *error);
+
 /* ERROR_CONFLICT, with the first differences, if the manifest in OUT has another identity. */
 bool manifest_check_identity(const char *out, const struct manifest *manifest,
                              const struct run_identity *identity, bool mixed, struct error *error);

@@ -197,6 +197,38 @@ def test_person_at_a_terminal_is_answered_line_by_line(stored: Path) -> None:
     os.close(master)
 
 
+@pytest.mark.sanitize
+def test_an_output_that_is_begun_anew_gives_no_answers_of_two_runs(tmp_path: Path) -> None:
+    """A search that goes on from question to question; the new run has as many rows in as many parts."""
+    out, given = tmp_path / "out", archive(tmp_path / "in")
+    embed_archive(out, *given, store_text=True)
+    write_shard(tmp_path / "in/other.jsonl", [{"id": "other", "text": "una altra cosa"}])
+    (tmp_path / "turned").mkdir()
+    turned = [write_shard(tmp_path / f"turned/{n}.jsonl", part[::-1]) for n, part in enumerate((documents(0, 25), documents(25, 35)))]
+    master, slave = pty.openpty()
+    command = [PROGRAM, "search", "--model", MODEL, "--vectors", out, "--precision", "fp32", "--prompt", "", "--json", "--top-k", "1"]
+    with subprocess.Popen(command, stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()) as process:
+        os.close(slave)
+
+        def ask() -> str:
+            assert process.stdout
+            os.write(master, f"{TEXTS[4]}\n".encode())
+            line = process.stdout.readline()
+            return json.loads(line)["answers"][0]["id"] if line else "no answer"
+
+        try:
+            assert ask() == "d-4"
+            embed_archive(out, *given, tmp_path / "in/other.jsonl", store_text=True, append=True)
+            assert ask() == "d-4"
+            embed_archive(out, *turned, store_text=True, overwrite=True)
+            assert ask() == "no answer"
+        finally:
+            os.close(master)  # ends the search
+        _, error = process.communicate(timeout=LONGEST_RUN)
+        assert process.returncode == USAGE and "was begun anew while it was read" in error
+    assert answers(search(out, "--json", "--top-k", 1, TEXTS[4]))[0]["answers"][0]["id"] == "d-4"
+
+
 def test_prompt_of_the_model_is_put_before_questions(stored: Path) -> None:
     def ask(*options: str) -> Result:
         return nina("search", "--model", MODEL, "--vectors", stored, "--json", *options, QUESTIONS[1])

@@ -1,3 +1,7 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "host/job/stored_run.h"
 #include "io/run/id_line.h"
 #include "tests/unit/io/scratch.h"
@@ -106,6 +110,72 @@ static void a_run_without_rows_opens_but_has_nothing_to_find(void **state) {
   stored_run_close(&run);
 }
 
+/* A complete manifest of one row; `shards` is the list's content. */
+static void run_put(const void *folder, const char *widths, const char *shards, const char *parts) {
+  char text[2000];
+  snprintf(text, sizeof text,
+           "{\"format\":1,\"nina\":\"0\",\"state\":\"complete\",\"model\":{},\"settings\":{\"widths\":%s},"
+           "\"compute_class\":{},\"shards\":[%s],\"totals\":{},\"parts\":[[\"00000-00000\",1]%s]}",
+           widths, shards, parts);
+  manifest_put(folder, text);
+}
+
+#define SHARD(name, size, last) \
+  "{\"path\":\"" name "\",\"size\":" size ",\"fingerprint\":\"0000000000000000000000000000000" last "\"}"
+
+static void a_run_that_goes_on_stands_and_one_begun_anew_does_not(void **state) {
+  static const char first[] = SHARD("a", "5", "1");
+  static const struct {
+    const char *widths, *shards, *parts;
+    bool stands;
+  } cases[] = {
+      {"[8,4]", SHARD("a", "5", "1"), "", true},
+      {"[8,4]", SHARD("a", "5", "1"), ",[\"00000-00001\",2]", true},
+      {"[8,4]", SHARD("a", "5", "1") "," SHARD("b", "7", "2"), ",[\"00001-00000\",2]", true},
+      {"[8]", SHARD("a", "5", "1"), "", false},
+      {"[8,4]", SHARD("b", "5", "1"), "", false},
+      {"[8,4]", SHARD("a", "6", "1"), "", false},
+      {"[8,4]", SHARD("a", "5", "2"), "", false},
+      {"[8,4]", "", "", false},
+      {"torn", "", "", false},
+  };
+  char path[512];
+  scratch_path(path, *state, "manifest.json");
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct stored_run run;
+    struct error error = {0}, damage = {.code = ERROR_INPUT, .message = "damage"};
+    run_put(*state, "[8,4]", first, "");
+    assert_ok(stored_run_open(*state, &run, &error), &error);
+    assert_ok(stored_run_stands(&run, &error), &error);
+    run_put(*state, cases[i].widths, cases[i].shards, cases[i].parts);
+    /* Files of one size may be written within a tick of the file system's clock. */
+    assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[]){{1, 0}, {(time_t)i + 2, 0}}, 0), 0);
+    stored_run_blame(&run, &damage);
+    assert_says(&damage, "was changed while it was read");
+    for (int time = 0; time < 2; time++)
+      if (stored_run_stands(&run, &error) != cases[i].stands) fail_msg("case %zu", i);
+    if (!cases[i].stands) {
+      assert_int_equal(error.code, ERROR_CONFLICT);
+      assert_says(&error, "was begun anew while it was read");
+    }
+    assert_int_equal(unlink(path), 0);
+    assert_false(stored_run_stands(&run, &error));
+    stored_run_close(&run);
+  }
+}
+
+static void standard_input_is_not_known_to_be_the_same(void **state) {
+  static const char input[] = "{\"path\":\"-\",\"size\":-1,\"fingerprint\":\"\"}";
+  struct stored_run run;
+  struct error error = {0};
+  run_put(*state, "[8]", input, "");
+  assert_ok(stored_run_open(*state, &run, &error), &error);
+  assert_ok(stored_run_stands(&run, &error), &error);
+  run_put(*state, "[8]", input, ",[\"00000-00001\",1]");
+  assert_false(stored_run_stands(&run, &error));
+  stored_run_close(&run);
+}
+
 static void manifests_that_make_no_sense_are_refused(void **state) {
   static const char *const cases[][2] = {
       {MANIFEST("[]", ",\"totals\":{},\"parts\":[[\"0-0\",1]]"), "widths"},
@@ -139,6 +209,10 @@ int main(void) {
       cmocka_unit_test(an_empty_id_is_an_id),
       cmocka_unit_test(broken_id_lines_are_refused_within_their_bytes),
       cmocka_unit_test_setup_teardown(rows_are_numbered_through_all_parts, scratch_make, scratch_remove),
+      cmocka_unit_test_setup_teardown(a_run_that_goes_on_stands_and_one_begun_anew_does_not, scratch_make,
+                                      scratch_remove),
+      cmocka_unit_test_setup_teardown(standard_input_is_not_known_to_be_the_same, scratch_make,
+                                      scratch_remove),
       cmocka_unit_test_setup_teardown(a_run_without_rows_opens_but_has_nothing_to_find, scratch_make,
                                       scratch_remove),
       cmocka_unit_test_setup_teardown(manifests_that_make_no_sense_are_refused, scratch_make, scratch_remove),
