@@ -134,9 +134,12 @@ class Cluster:
         self.started.append(subprocess.Popen(self.on(name, command), stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=env))
         return self.started[-1]
 
-    def launcher(self, ranks: dict[str, int]) -> list[str]:
-        """Open MPI's mpirun for so many ranks on each host; it has to be started on the first of them."""
+    def launcher(self, ranks: dict[str, int], mpich: bool = False) -> list[str]:
+        """Open MPI's mpirun, or MPICH's mpiexec, for so many ranks on each host; it has to be started on the first of them."""
         hosts = ",".join(f"{name}:{count}" for name, count in ranks.items())
+        if mpich:
+            options = ["-launcher", "rsh", "-launcher-exec", str(AGENT), "-iface", "eth0"]
+            return ["mpiexec.mpich", *options, "-hosts", hosts, "-n", str(sum(ranks.values()))]
         options = [word for setting, value in self.settings.items() for word in ("--mca", setting, str(value))]
         return ["mpirun", "--allow-run-as-root", "--bind-to", "none", *options, "--host", hosts, "-n", str(sum(ranks.values()))]
 

@@ -11,26 +11,36 @@ from many import finish
 from program import DONE, PROGRAM, Argument, Result, Status, embed_arguments, environment
 
 
+LIBRARIES = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True).stdout if PROGRAM.exists() else ""
+MPICH = "MPICH" in LIBRARIES
+
+
 def reason() -> str | None:
-    version = subprocess.run(["mpirun", "--version"], capture_output=True, text=True).stdout if shutil.which("mpirun") else ""
-    if "(Open MPI) 4." not in version:
-        return "the hosts have been tried with the mpirun of Open MPI 4 alone"
+    if not MPICH and "Open MPI v4." not in LIBRARIES:
+        return "the hosts have been tried with Open MPI 4 and MPICH alone"
+    if MPICH and not shutil.which("mpiexec.mpich"):
+        return "mpiexec.mpich is not there: scripts/setup --cluster installs it"
     return reason_to_skip()
 
 
 REASON = reason()
 needs_hosts = pytest.mark.skipif(REASON is not None, reason=REASON or "")
 
-# The fake cards of two hosts are not the same cards, and each rank has a log of its own.
-RANK = """[ -z "$FAKE_CUDA_LOG" ] || export FAKE_CUDA_LOG=$FAKE_CUDA_LOG$OMPI_COMM_WORLD_RANK
-FAKE_CUDA_MACHINE=$(uname -n | tr -dc 0-9) exec "$0" "$@" """
+# On each host: its fake cards are not the other hosts' cards, each rank has a log of its own, and a host may have a library loaded in
+# front of nina, and options of its own.
+RANK = """host=$(uname -n)
+options=$(printenv "FAKE_OPTIONS_$host")
+[ -z "$FAKE_CUDA_LOG" ] || export FAKE_CUDA_LOG=$FAKE_CUDA_LOG${OMPI_COMM_WORLD_RANK:-$PMI_RANK}
+preload=$(printenv "FAKE_PRELOAD_$host") && export LD_PRELOAD="$preload"
+FAKE_CUDA_MACHINE=${host#node} exec "$0" "$@" $options"""
 
 
 def start_on(cluster: Cluster, ranks: dict[str, int], *arguments: Argument) -> subprocess.Popen[bytes]:
     """Starts nina with so many ranks on each host, the first host's first."""
     variables = environment()
-    passed_on = [word for name in sorted(variables) if name.startswith(("FAKE_", "NINA_")) for word in ("-x", name)]
-    words = [*cluster.launcher(ranks), *passed_on, "sh", "-c", RANK, str(PROGRAM), *map(str, arguments)]
+    names = [name for name in sorted(variables) if name.startswith(("CLOCK_", "FAKE_", "NINA_"))]
+    passed_on = [] if MPICH else [word for name in names for word in ("-x", name)]
+    words = [*cluster.launcher(ranks, MPICH), *passed_on, "sh", "-c", RANK, str(PROGRAM), *map(str, arguments)]
     return cluster.start(next(iter(ranks)), words, variables)
 
 

@@ -44,6 +44,18 @@ def check_complete(out: Path, archive: list[Path], alone: Path, device: str = "n
     nina("verify", out)
 
 
+def test_host_of_another_compute_class_is_refused_unless_mixed(
+    cluster: Cluster, tmp_path: Path, archive: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_OPTIONS_node2", "--batch-tokens 2000")
+    refused = embed_on(cluster, TWO_EACH, tmp_path / "out", *archive, status=USAGE, **OPTIONS)
+    refused.says("rank 2 on node2", "compute_class.batch_tokens: 16384 on rank 0, 2000 on rank 2", "--mixed")
+    embed_on(cluster, TWO_EACH, tmp_path / "out", *archive, mixed=True, **OPTIONS)
+    classes = [dict(encoder="null", batch_tokens=tokens) for tokens in (16384, 2000)]
+    assert Output(tmp_path / "out").manifest()["compute_class"] == {"mixed": classes}
+    nina("verify", tmp_path / "out")
+
+
 @pytest.mark.parametrize("device", ["null", "cpu"])
 def test_two_hosts_give_the_bytes_of_one_process(cluster: Cluster, tmp_path: Path, archive: list[Path], device: str) -> None:
     embed_on(cluster, TWO_EACH, tmp_path / "out", *archive, device=device, **OPTIONS)
@@ -108,10 +120,9 @@ def test_two_hosts_try_what_each_sees_of_the_other(cluster: Cluster, tmp_path: P
     alone.says("rank 1 on node2: cannot open /tmp/.check", "which rank 0 has made: No such file or directory")
 
 
-@pytest.mark.skipif(not FULL, reason="as two hosts; NINA_FULL_TESTS=1")
-@pytest.mark.parametrize("each", [1, 2])
-@pytest.mark.parametrize("cluster", [4], indirect=True)
-def test_four_hosts_give_the_bytes_of_one_process(cluster: Cluster, tmp_path: Path, archive: list[Path], each: int) -> None:
+@pytest.mark.skipif(not FULL, reason="as two ranks on each of two hosts; NINA_FULL_TESTS=1")
+@pytest.mark.parametrize("cluster, each", [(2, 1), (4, 1), (4, 2)], indirect=["cluster"])
+def test_more_hosts_and_fewer_ranks_give_the_bytes_of_one_process(cluster: Cluster, tmp_path: Path, archive: list[Path], each: int) -> None:
     ranks = {name: each for name in cluster.names}
     embed_on(cluster, ranks, tmp_path / "out", *archive, device="cpu", **OPTIONS)
     check_complete(tmp_path / "out", archive, tmp_path / "alone", "cpu")

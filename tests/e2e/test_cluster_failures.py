@@ -131,7 +131,7 @@ def test_host_that_wakes_up_after_another_job_has_taken_over_changes_nothing(
 def test_clock_an_hour_ahead_on_one_host_changes_nothing(
     make_cluster: Callable[..., Cluster], tmp_path: Path, archive: list[Path]
 ) -> None:
-    """The clocks since boot; nina asks the wall clock for the names of temporary files alone."""
+    """The clocks since boot."""
     cluster, out = make_cluster(ahead={"node2": 3600}), tmp_path / "out"
     job = start_embed_on(cluster, {"node2": 2, "node1": 2}, out, *archive, **OPTIONS, **SLOW)
     wait_for_parts(out, 3, job)
@@ -140,6 +140,24 @@ def test_clock_an_hour_ahead_on_one_host_changes_nothing(
     report("a host an hour ahead killed, until the job's end", took, result)
     cluster.wait_for_end(PROGRAM, LONGEST)
     print(f"    taken over after {take_over(cluster, out, archive):.0f} s")
+    check_complete(out, archive, tmp_path / "alone")
+
+
+@pytest.mark.parametrize("seconds", [3600, -3600])
+@pytest.mark.parametrize("host", ["node1", "node2"])
+def test_wall_clock_that_jumps_by_an_hour_on_one_host_changes_nothing(
+    make_cluster: Callable[..., Cluster], tmp_path: Path, archive: list[Path], monkeypatch: pytest.MonkeyPatch, host: str, seconds: int
+) -> None:
+    monkeypatch.setenv(f"FAKE_PRELOAD_{host}", str(PROGRAM.parent / "tests" / "preload" / "libclock_jump.so"))
+    monkeypatch.setenv("CLOCK_JUMP_AFTER", str(tmp_path / "jump"))
+    monkeypatch.setenv("CLOCK_JUMP_BY", str(seconds))
+    cluster, out = make_cluster(), tmp_path / "out"
+    job = start_embed_on(cluster, TWO_EACH, out, *archive, **OPTIONS, **SLOW)
+    wait_for_parts(out, 3, job)
+    (tmp_path / "jump").touch()
+    took, result = finish_late(job, LONGEST)
+    report(f"the wall clock of {host} jumps by {seconds} s, until the job's end", took, result)
+    assert result.status == DONE
     check_complete(out, archive, tmp_path / "alone")
 
 
