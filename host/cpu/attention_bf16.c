@@ -10,11 +10,22 @@
 #include <string.h>
 
 #include "host/model/unroll.h"
+#include "host/model/vec_avx512.h"
 
 #define INLINE __attribute__((always_inline)) static inline
 
-/* Four queries by four key vectors make 16 sums, so that no vdpbf16ps waits for the one before. */
-enum { LANES = 16, QUERIES = 4, VECTORS = 4, QUERY_BLOCK = 64 /* queries that share a walk over K and V */ };
+/* A tile has 16 sums: a vdpbf16ps takes six cycles and two start in each cycle, so with fewer than twelve
+ * sums the multipliers would wait. The logits' tile is eight queries by two key vectors, or, for the last one
+ * to four queries, four by four. The weighted sum's tile is eight queries by a value's two vectors, or, for
+ * heads of 64, four by four. Tiles of 24 sums were no faster with Clang 14 and slower with GCC 12. */
+enum {
+  LANES = 16,
+  SUMS = 16,
+  QUERIES = 8, /* the most queries, key vectors and value vectors in a tile */
+  VECTORS = 4,
+  PARTS = 4,
+  QUERY_BLOCK = 64 /* queries that share a walk over K and V */
+};
 
 /* One head in one sequence. Logits are exponents to base 2. If a sequence has several tiles, `top` and `sum`
  * are the highest logit and the sum of exponentials so far. */
@@ -26,51 +37,23 @@ struct head_bf16 {
   float factor;      /* logits = factor · (q · k) */
   __m512i *keys;     /* [⌈tokens / 16⌉, size / 2]: lane l holds two components of key 16 b + l */
   __m512i *values;   /* [⌈tokens / 2⌉, size / 16]: lanes as unpack_lo and unpack_hi order them */
-  float *logits;     /* [QUERIES, ATTENTION_TILE] */
-  uint16_t *weights; /* [QUERIES, ATTENTION_TILE] */
+  float *logits;     /* [QUERIES, ATTENTION_ROW] */
+  uint16_t *weights; /* [QUERIES, ATTENTION_ROW] */
   float *sums;       /* [QUERY_BLOCK, size]: weighted sums so far, if there are several tiles */
   _Alignas(16) float top[QUERY_BLOCK];
   _Alignas(16) float sum[QUERY_BLOCK];
 };
 
-/* Transposes 16 by 16 32-bit numbers. */
-INLINE void transpose(__m512i r[16]) {
-  __m512i t[16];
-  for (int i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-    t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-  }
-  for (int i = 0; i < 16; i += 4) {
-    r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-    r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-    r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-    r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-  }
-  for (int c = 0; c < 4; c++) {
-    t[c] = _mm512_shuffle_i32x4(r[c], r[4 + c], 0x88);
-    t[4 + c] = _mm512_shuffle_i32x4(r[c], r[4 + c], 0xdd);
-    t[8 + c] = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0x88);
-    t[12 + c] = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0xdd);
-  }
-  for (int c = 0; c < 4; c++) {
-    r[c] = _mm512_shuffle_i32x4(t[c], t[8 + c], 0x88);
-    r[4 + c] = _mm512_shuffle_i32x4(t[4 + c], t[12 + c], 0x88);
-    r[8 + c] = _mm512_shuffle_i32x4(t[c], t[8 + c], 0xdd);
-    r[12 + c] = _mm512_shuffle_i32x4(t[4 + c], t[12 + c], 0xdd);
-  }
-}
-
 INLINE void pack_keys(const struct head_bf16 *head, const int size) {
   for (int32_t first = 0; first < head->tokens; first += LANES) {
     __m512i *keys = head->keys + (int64_t)(first / LANES) * (size / 2);
     for (int part = 0; part < size / 32; part++) {
-      __m512i r[16];
-      for (int t = 0; t < 16; t++)
-        r[t] = first + t < head->tokens
-                   ? _mm512_loadu_si512(head->key + (first + t) * head->stride + part * 32)
-                   : _mm512_setzero_si512();
-      transpose(r);
-      for (int i = 0; i < 16; i++) _mm512_store_si512(keys + part * 16 + i, r[i]);
+      vec r[LANES]; /* pairs of components */
+      for (int t = 0; t < LANES; t++)
+        r[t] = first + t < head->tokens ? _mm512_loadu_ps(head->key + (first + t) * head->stride + part * 32)
+                                        : _mm512_setzero_ps();
+      vec_transpose(r);
+      for (int i = 0; i < LANES; i++) _mm512_store_ps(keys + part * 16 + i, r[i]);
     }
   }
 }
@@ -95,57 +78,52 @@ INLINE __m512bh pair_broadcast(const uint16_t *pair) {
   return (__m512bh)_mm512_set1_epi32(bits);
 }
 
-/* Computes four queries' logits against `vectors` · 16 keys. In the last vector, lanes outside `inside` are
- * past the last key, and get a number below every logit. `top` collects each lane's highest logit. */
+/* Computes `queries` queries' logits against `vectors` · 16 keys. In the last vector, lanes outside `inside`
+ * are past the last key, and get a number below every logit. `top` collects each lane's highest logit. */
 INLINE void logits_tile(const uint16_t *const query[QUERIES], const __m512i *keys, const int size,
-                        const int vectors, __mmask16 inside, float *logits, __m512 top[QUERIES]) {
+                        const int queries, const int vectors, __mmask16 inside, float *logits,
+                        __m512 top[QUERIES]) {
   __m512 sum[QUERIES][VECTORS];
-  for (int q = 0; q < QUERIES; q++)
+  for (int q = 0; q < queries; q++)
     for (int v = 0; v < vectors; v++) sum[q][v] = _mm512_setzero_ps();
   UNROLL(2)
   for (int i = 0; i < size / 2; i++) {
     __m512bh key[VECTORS];
     for (int v = 0; v < vectors; v++) key[v] = (__m512bh)_mm512_load_si512(keys + v * (size / 2) + i);
-    for (int q = 0; q < QUERIES; q++) {
+    for (int q = 0; q < queries; q++) {
       const __m512bh pair = pair_broadcast(query[q] + 2 * i);
       for (int v = 0; v < vectors; v++) sum[q][v] = _mm512_dpbf16_ps(sum[q][v], pair, key[v]);
     }
   }
-  for (int q = 0; q < QUERIES; q++) {
+  for (int q = 0; q < queries; q++) {
     sum[q][vectors - 1] = _mm512_mask_mov_ps(_mm512_set1_ps(-FLT_MAX), inside, sum[q][vectors - 1]);
     for (int v = 0; v < vectors; v++) {
-      _mm512_store_ps(logits + q * ATTENTION_TILE + v * LANES, sum[q][v]);
+      _mm512_store_ps(logits + q * ATTENTION_ROW + v * LANES, sum[q][v]);
       top[q] = _mm512_max_ps(top[q], sum[q][v]);
     }
   }
 }
 
 INLINE void logits_compute(const struct head_bf16 *head, const uint16_t *const query[QUERIES], int32_t first,
-                           int32_t count, const int size, __m512 top[QUERIES]) {
+                           int32_t count, const int size, const int queries, __m512 top[QUERIES]) {
   const int32_t vectors = (count + LANES - 1) / LANES;
   const __mmask16 inside = (__mmask16)(0xffff >> (vectors * LANES - count));
   const __m512i *keys = head->keys + (int64_t)(first / LANES) * (size / 2);
   float *logits = head->logits;
-  for (int q = 0; q < QUERIES; q++) top[q] = _mm512_set1_ps(-FLT_MAX);
-  for (int32_t left = vectors; left > 0; left -= VECTORS) {
-    switch (left) {
-      case 1:
-        logits_tile(query, keys, size, 1, inside, logits, top);
-        break;
-      case 2:
-        logits_tile(query, keys, size, 2, inside, logits, top);
-        break;
-      case 3:
-        logits_tile(query, keys, size, 3, inside, logits, top);
-        break;
-      case 4:
-        logits_tile(query, keys, size, 4, inside, logits, top);
-        break;
-      default:
-        logits_tile(query, keys, size, 4, 0xffff, logits, top);
-    }
-    keys += VECTORS * (size / 2);
-    logits += VECTORS * LANES;
+  for (int q = 0; q < queries; q++) top[q] = _mm512_set1_ps(-FLT_MAX);
+  const int most = SUMS / queries;
+  for (int32_t left = vectors; left > 0; left -= most) {
+    const __mmask16 mask = left > most ? 0xffff : inside;
+    if (left >= most)
+      logits_tile(query, keys, size, queries, most, mask, logits, top);
+    else if (left == 1)
+      logits_tile(query, keys, size, queries, 1, mask, logits, top);
+    else if (left == 2)
+      logits_tile(query, keys, size, queries, 2, mask, logits, top);
+    else
+      logits_tile(query, keys, size, queries, 3, mask, logits, top);
+    keys += most * (size / 2);
+    logits += most * LANES;
   }
 }
 
@@ -186,48 +164,52 @@ INLINE __m512 exp2_short(__m512 x) {
 
 /* weights = 2^(factor · logits - shift) in bf16, with zeros up to a multiple of 32 keys. sum[q] collects the
  * weights in fp32. */
-INLINE void weights_compute(const struct head_bf16 *head, int32_t count, const __m512 shift[QUERIES],
-                            __m512 sum[QUERIES]) {
+INLINE void weights_compute(const struct head_bf16 *head, int32_t count, const int queries,
+                            const __m512 shift[QUERIES], __m512 sum[QUERIES]) {
   const __m512 factor = _mm512_set1_ps(head->factor);
-  for (int q = 0; q < QUERIES; q++) {
-    const float *logits = head->logits + q * ATTENTION_TILE;
-    uint16_t *weights = head->weights + q * ATTENTION_TILE;
+  for (int q = 0; q < queries; q++) {
+    const float *logits = head->logits + q * ATTENTION_ROW;
+    uint16_t *weights = head->weights + q * ATTENTION_ROW;
     sum[q] = _mm512_setzero_ps();
-    for (int32_t k = 0; k < count; k += 2 * LANES) {
+    int32_t k = 0;
+    for (; k + LANES < count; k += 2 * LANES) {
       const __m512 low = exp2_short(_mm512_fmsub_ps(_mm512_load_ps(logits + k), factor, shift[q]));
-      __m512 high = _mm512_setzero_ps();
-      if (k + LANES < count)
-        high = exp2_short(_mm512_fmsub_ps(_mm512_load_ps(logits + k + LANES), factor, shift[q]));
+      const __m512 high = exp2_short(_mm512_fmsub_ps(_mm512_load_ps(logits + k + LANES), factor, shift[q]));
       sum[q] = _mm512_add_ps(sum[q], _mm512_add_ps(low, high));
       _mm512_store_si512(weights + k, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+    }
+    if (k < count) {
+      const __m512 low = exp2_short(_mm512_fmsub_ps(_mm512_load_ps(logits + k), factor, shift[q]));
+      sum[q] = _mm512_add_ps(sum[q], low);
+      _mm512_store_si512(weights + k, (__m512i)_mm512_cvtne2ps_pbh(_mm512_setzero_ps(), low));
     }
   }
 }
 
-/* sum[q] += Σ_k weights[q, k] · values[k] for `count` keys. */
-INLINE void values_sum(const struct head_bf16 *head, int32_t first, int32_t count, const int size,
-                       __m512 sum[QUERIES][VECTORS]) {
+/* sum[q] += Σ_k weights[query + q, k] · values[k] for `count` keys and `queries` queries. */
+INLINE void values_tile(const struct head_bf16 *head, int32_t first, int32_t count, const int size,
+                        const int query, const int queries, __m512 sum[QUERIES][PARTS]) {
+  const uint16_t *weights = head->weights + query * ATTENTION_ROW;
   const __m512i *values = head->values + (int64_t)(first / 2) * (size / LANES);
   UNROLL(2)
   for (int32_t k = 0; k < count; k += 2, values += size / LANES) {
-    __m512bh value[VECTORS];
+    __m512bh value[PARTS];
     for (int v = 0; v < size / LANES; v++) value[v] = (__m512bh)_mm512_load_si512(values + v);
-    for (int q = 0; q < QUERIES; q++) {
-      const __m512bh pair = pair_broadcast(head->weights + q * ATTENTION_TILE + k);
+    for (int q = 0; q < queries; q++) {
+      const __m512bh pair = pair_broadcast(weights + q * ATTENTION_ROW + k);
       for (int v = 0; v < size / LANES; v++) sum[q][v] = _mm512_dpbf16_ps(sum[q][v], value[v], pair);
     }
   }
 }
 
-/* Writes four queries' rows, with the components back in order; writes no row past the last query. */
-INLINE void context_store(const struct head_bf16 *head, int32_t first, const int size,
-                          __m512 sum[QUERIES][VECTORS], __m512 total) {
+/* Writes the queries' rows, multiplied by `share`, with the components back in order; writes no row past the
+ * last query. */
+INLINE void context_store(const struct head_bf16 *head, int32_t first, const int size, const int queries,
+                          __m512 sum[QUERIES][PARTS], const __m512 share[QUERIES]) {
   /* unpack_lo left components 8 l … 8 l + 3 in 128-bit lane l, unpack_hi the next four. */
   const __m512i order = _mm512_set_epi16(31, 30, 29, 28, 15, 14, 13, 12, 27, 26, 25, 24, 11, 10, 9, 8, 23, 22,
                                          21, 20, 7, 6, 5, 4, 19, 18, 17, 16, 3, 2, 1, 0);
-  __m512 share[QUERIES];
-  spread(_mm512_div_ps(_mm512_set1_ps(1), total), share);
-  for (int q = 0; q < QUERIES; q++) {
+  for (int q = 0; q < queries; q++) {
     if (first + q >= head->queries) break;
     for (int v = 0; v < size / LANES; v += 2) {
       const __m512 low = _mm512_mul_ps(sum[q][v], share[q]), high = _mm512_mul_ps(sum[q][v + 1], share[q]);
@@ -237,52 +219,68 @@ INLINE void context_store(const struct head_bf16 *head, int32_t first, const int
   }
 }
 
-INLINE void queries_find(const struct head_bf16 *head, int32_t first, const uint16_t *query[QUERIES]) {
-  for (int32_t q = 0; q < QUERIES; q++) {
+INLINE void queries_find(const struct head_bf16 *head, int32_t first, const int queries,
+                         const uint16_t *query[QUERIES]) {
+  for (int32_t q = 0; q < queries; q++) {
     const int32_t t = first + q < head->tokens ? first + q : head->tokens - 1;
     query[q] = head->query + t * head->stride;
   }
 }
 
-/* Does four queries in a sequence that fits one tile: memory holds only K, V, the logits and the weights. */
-INLINE void attend_tile(const struct head_bf16 *head, int32_t first, const int size) {
+/* Does `queries` queries in a sequence that fits one tile: memory holds only K, V, the logits and the
+ * weights. */
+INLINE void attend_tile(const struct head_bf16 *head, int32_t first, const int size, const int queries) {
   const uint16_t *query[QUERIES];
-  __m512 top[QUERIES], shift[QUERIES], total[QUERIES], sum[QUERIES][VECTORS];
-  queries_find(head, first, query);
-  logits_compute(head, query, 0, head->tokens, size, top);
-  spread(_mm512_mul_ps(highest_of_four(top), _mm512_set1_ps(head->factor)), shift);
-  weights_compute(head, head->tokens, shift, total);
-  for (int q = 0; q < QUERIES; q++)
-    for (int v = 0; v < size / LANES; v++) sum[q][v] = _mm512_setzero_ps();
-  values_sum(head, 0, head->tokens, size, sum);
-  context_store(head, first, size, sum, sum_of_four(total));
+  __m512 top[QUERIES], shift[QUERIES], total[QUERIES], share[QUERIES], sum[QUERIES][PARTS];
+  queries_find(head, first, queries, query);
+  logits_compute(head, query, 0, head->tokens, size, queries, top);
+  for (int q = 0; q < queries; q += 4)
+    spread(_mm512_mul_ps(highest_of_four(top + q), _mm512_set1_ps(head->factor)), shift + q);
+  weights_compute(head, head->tokens, queries, shift, total);
+  for (int q = 0; q < queries; q += 4)
+    spread(_mm512_div_ps(_mm512_set1_ps(1), sum_of_four(total + q)), share + q);
+  const int group = size == 32 ? queries : 4; /* queries in a tile of the weighted sum */
+  for (int g = 0; g < queries; g += group) {
+    for (int q = 0; q < group; q++)
+      for (int v = 0; v < size / LANES; v++) sum[q][v] = _mm512_setzero_ps();
+    values_tile(head, 0, head->tokens, size, g, group, sum);
+    context_store(head, first + g, size, group, sum, share + g);
+  }
 }
 
-/* Adds one more key tile for four queries in a longer sequence; `row` is the first query's place in the
+/* Adds one more key tile for QUERIES queries in a longer sequence; `row` is the first query's place in the
  * block. */
 INLINE void attend_step(struct head_bf16 *head, int32_t first, int32_t row, int32_t key, int32_t keys,
                         const int size) {
   const uint16_t *query[QUERIES];
-  __m512 top[QUERIES], shift[QUERIES], total[QUERIES], keep[QUERIES], sum[QUERIES][VECTORS];
-  queries_find(head, first + row, query);
-  logits_compute(head, query, key, keys, size, top);
-  const __m512 before = _mm512_broadcast_f32x4(_mm_load_ps(head->top + row));
-  const __m512 now = _mm512_max_ps(before, _mm512_mul_ps(highest_of_four(top), _mm512_set1_ps(head->factor)));
-  const __m512 share = exp2_short(_mm512_sub_ps(before, now));
-  spread(now, shift);
-  spread(share, keep);
-  weights_compute(head, keys, shift, total);
-  const __m512 old = _mm512_broadcast_f32x4(_mm_load_ps(head->sum + row));
-  const __m512 all = _mm512_fmadd_ps(old, share, sum_of_four(total));
-  _mm_store_ps(head->top + row, _mm512_castps512_ps128(now));
-  _mm_store_ps(head->sum + row, _mm512_castps512_ps128(all));
+  __m512 top[QUERIES], shift[QUERIES], total[QUERIES], keep[QUERIES], share[QUERIES / 4], sum[QUERIES][PARTS];
+  queries_find(head, first + row, QUERIES, query);
+  logits_compute(head, query, key, keys, size, QUERIES, top);
+  for (int q = 0; q < QUERIES; q += 4) {
+    const __m512 before = _mm512_broadcast_f32x4(_mm_load_ps(head->top + row + q));
+    const __m512 now =
+        _mm512_max_ps(before, _mm512_mul_ps(highest_of_four(top + q), _mm512_set1_ps(head->factor)));
+    share[q / 4] = exp2_short(_mm512_sub_ps(before, now));
+    spread(now, shift + q);
+    spread(share[q / 4], keep + q);
+    _mm_store_ps(head->top + row + q, _mm512_castps512_ps128(now));
+  }
+  weights_compute(head, keys, QUERIES, shift, total);
+  for (int q = 0; q < QUERIES; q += 4) {
+    const __m512 old = _mm512_broadcast_f32x4(_mm_load_ps(head->sum + row + q));
+    const __m512 all = _mm512_fmadd_ps(old, share[q / 4], sum_of_four(total + q));
+    _mm_store_ps(head->sum + row + q, _mm512_castps512_ps128(all));
+  }
   float *sums = head->sums + row * size;
-  for (int q = 0; q < QUERIES; q++)
-    for (int v = 0; v < size / LANES; v++)
-      sum[q][v] = _mm512_mul_ps(_mm512_load_ps(sums + q * size + v * LANES), keep[q]);
-  values_sum(head, key, keys, size, sum);
-  for (int q = 0; q < QUERIES; q++)
-    for (int v = 0; v < size / LANES; v++) _mm512_store_ps(sums + q * size + v * LANES, sum[q][v]);
+  const int group = size == 32 ? QUERIES : 4; /* queries in a tile of the weighted sum */
+  for (int g = 0; g < QUERIES; g += group, sums += group * size) {
+    for (int q = 0; q < group; q++)
+      for (int v = 0; v < size / LANES; v++)
+        sum[q][v] = _mm512_mul_ps(_mm512_load_ps(sums + q * size + v * LANES), keep[g + q]);
+    values_tile(head, key, keys, size, g, group, sum);
+    for (int q = 0; q < group; q++)
+      for (int v = 0; v < size / LANES; v++) _mm512_store_ps(sums + q * size + v * LANES, sum[q][v]);
+  }
 }
 
 /* Does `count` queries from `first` in a sequence with several tiles. */
@@ -297,11 +295,14 @@ INLINE void attend_block(struct head_bf16 *head, int32_t first, int32_t count, c
     for (int32_t row = 0; row < count; row += QUERIES) attend_step(head, first, row, key, keys, size);
   }
   for (int32_t row = 0; row < count; row += QUERIES) {
-    __m512 sum[QUERIES][VECTORS];
+    __m512 sum[QUERIES][PARTS], share[QUERIES];
     for (int q = 0; q < QUERIES; q++)
       for (int v = 0; v < size / LANES; v++)
         sum[q][v] = _mm512_load_ps(head->sums + (row + q) * size + v * LANES);
-    context_store(head, first + row, size, sum, _mm512_broadcast_f32x4(_mm_load_ps(head->sum + row)));
+    for (int q = 0; q < QUERIES; q += 4)
+      spread(_mm512_div_ps(_mm512_set1_ps(1), _mm512_broadcast_f32x4(_mm_load_ps(head->sum + row + q))),
+             share + q);
+    context_store(head, first + row, size, QUERIES, sum, share);
   }
 }
 
@@ -309,7 +310,9 @@ INLINE void attend_head(struct head_bf16 *head, const int size) {
   pack_keys(head, size);
   pack_values(head, size);
   if (head->tokens <= ATTENTION_TILE) {
-    for (int32_t first = 0; first < head->queries; first += QUERIES) attend_tile(head, first, size);
+    int32_t first = 0;
+    for (; head->queries - first > 4; first += QUERIES) attend_tile(head, first, size, QUERIES);
+    if (first < head->queries) attend_tile(head, first, size, 4);
     return;
   }
   for (int32_t first = 0; first < head->queries; first += QUERY_BLOCK) {
@@ -338,8 +341,8 @@ void attention_bf16_pairs(const struct attention_shape *shape, const uint16_t *q
   head.keys = scratch;
   head.values = head.keys + (int64_t)((tokens + LANES - 1) / LANES) * (size / 2);
   head.logits = (float *)(head.values + (int64_t)((tokens + 1) / 2) * (size / LANES));
-  head.weights = (uint16_t *)(head.logits + QUERIES * ATTENTION_TILE);
-  head.sums = (float *)(head.weights + QUERIES * ATTENTION_TILE);
+  head.weights = (uint16_t *)(head.logits + QUERIES * ATTENTION_ROW);
+  head.sums = (float *)(head.weights + QUERIES * ATTENTION_ROW);
   for (int32_t h = 0; h < shape->heads; h++) {
     head.query = qkv + h * size;
     head.key = head.query + hidden;

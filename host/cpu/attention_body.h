@@ -2,7 +2,7 @@
  * set.
  *
  * For each head, K is packed so that a vector holds one component from each of VEC_LANES keys; V is packed as
- * whole rows. Then, for four queries at a time, the code computes their logits against a key tile, the
+ * whole rows. Then, for a few queries at a time, the code computes their logits against a key tile, the
  * softmax over the tile, and the weighted sum over the tile's values. */
 #pragma once
 
@@ -11,8 +11,19 @@
 
 #include "host/cpu/kernels.h"
 
-/* A register tile is four queries by four vectors: 16 sums, which hide the latency of an FMA. */
-enum { QUERIES = 4, VECTORS = 4, QUERY_BLOCK = 64 /* queries that share a walk over K and V */ };
+#define INLINE __attribute__((always_inline)) static inline
+#define NOINLINE __attribute__((noinline)) static
+
+/* A register tile is QUERIES queries by up to VECTORS vectors: as many sums as hide the latency of an FMA,
+ * and leave registers for the vectors that they multiply. AVX2 has 16 registers, the others have 32. */
+#if VEC_LANES == 16
+enum { QUERIES = 8, VECTORS = 2 };
+#elif VEC_LANES == 8
+enum { QUERIES = 4, VECTORS = 2 };
+#else
+enum { QUERIES = 4, VECTORS = 4 };
+#endif
+enum { QUERY_BLOCK = 64 /* queries that share a walk over K and V */ };
 
 /* Activation rows in either type, for the inlined functions below. */
 struct rows {
@@ -32,7 +43,7 @@ struct head {
   float *keys;       /* [⌈tokens / VEC_LANES⌉, size, VEC_LANES], zeros past the end */
   float *values;     /* [tokens, size] */
   float *queries;    /* [QUERIES, size], scaled */
-  float *logits;     /* [QUERIES, ATTENTION_TILE] */
+  float *logits;     /* [QUERIES, ATTENTION_ROW] */
   float *context;    /* [QUERY_BLOCK, size], not yet divided by the sum */
   float top[QUERY_BLOCK], sum[QUERY_BLOCK];
 };
@@ -51,64 +62,67 @@ static inline vec vec_exp2(vec x) {
 
 static void pack_head(struct head *head, struct rows key, struct rows value) {
   const int32_t size = head->size;
-  for (int32_t t = 0; t < head->tokens; t++) {
-    const int64_t from = t * head->stride;
-    float row[VEC_LANES];
-    float *keys = head->keys + (int64_t)(t / VEC_LANES) * size * VEC_LANES + t % VEC_LANES;
+  for (int32_t first = 0; first < head->tokens; first += VEC_LANES)
     for (int32_t i = 0; i < size; i += VEC_LANES) {
-      vec_store(row, rows_load(key, from + i));
-      for (int32_t j = 0; j < VEC_LANES; j++) keys[(i + j) * VEC_LANES] = row[j];
-      vec_store(head->values + (int64_t)t * size + i, rows_load(value, from + i));
+      float *keys = head->keys + ((int64_t)first * size + (int64_t)i * VEC_LANES);
+      vec row[VEC_LANES];
+      for (int32_t t = 0; t < VEC_LANES; t++)
+        row[t] = first + t < head->tokens ? rows_load(key, (first + t) * head->stride + i) : vec_set(0);
+      vec_transpose(row);
+      for (int32_t j = 0; j < VEC_LANES; j++) vec_store(keys + j * VEC_LANES, row[j]);
     }
-  }
-  for (int32_t t = head->tokens; t % VEC_LANES; t++) {
-    float *keys = head->keys + (int64_t)(t / VEC_LANES) * size * VEC_LANES + t % VEC_LANES;
-    for (int32_t i = 0; i < size; i++) keys[i * VEC_LANES] = 0;
-  }
+  for (int32_t t = 0; t < head->tokens; t++)
+    for (int32_t i = 0; i < size; i += VEC_LANES)
+      vec_store(head->values + (int64_t)t * size + i, rows_load(value, t * head->stride + i));
 }
 
-/* Computes logits[q, 0 … vectors · VEC_LANES) for four queries; inlined for each vector count. */
-__attribute__((always_inline)) static inline void logits_tile(const struct head *head, const float *keys,
-                                                              const int vectors, float *logits) {
+/* Computes logits[q, 0 … vectors · VEC_LANES) for `queries` queries. */
+INLINE void logits_tile(const struct head *head, const float *keys, const int queries, const int vectors,
+                        float *logits) {
   const int32_t size = head->size;
   vec sum[QUERIES][VECTORS];
-  for (int q = 0; q < QUERIES; q++)
+  for (int q = 0; q < queries; q++)
     for (int v = 0; v < vectors; v++) sum[q][v] = vec_set(0);
   for (int32_t i = 0; i < size; i++) {
     vec key[VECTORS];
     for (int v = 0; v < vectors; v++) key[v] = vec_load(keys + ((int64_t)v * size + i) * VEC_LANES);
-    for (int q = 0; q < QUERIES; q++) {
+    for (int q = 0; q < queries; q++) {
       const vec query = vec_set(head->queries[q * size + i]);
       for (int v = 0; v < vectors; v++) sum[q][v] = vec_fma(query, key[v], sum[q][v]);
     }
   }
-  for (int q = 0; q < QUERIES; q++)
-    for (int v = 0; v < vectors; v++) vec_store(logits + q * ATTENTION_TILE + v * VEC_LANES, sum[q][v]);
+  for (int q = 0; q < queries; q++)
+    for (int v = 0; v < vectors; v++) vec_store(logits + q * ATTENTION_ROW + v * VEC_LANES, sum[q][v]);
 }
 
 /* Computes the logits for `count` keys from `first`. Lanes past the last key get a value whose exponential is
  * as good as 0. */
-static void logits_compute(const struct head *head, int32_t first, int32_t count) {
+INLINE void logits_compute_for(const struct head *head, int32_t first, int32_t count, const int queries) {
   const int32_t vectors = (count + VEC_LANES - 1) / VEC_LANES;
   for (int32_t v = 0; v < vectors; v += VECTORS) {
     const float *keys = head->keys + (int64_t)(first / VEC_LANES + v) * head->size * VEC_LANES;
     float *logits = head->logits + v * VEC_LANES;
-    switch (vectors - v) {
-      case 1:
-        logits_tile(head, keys, 1, logits);
-        break;
-      case 2:
-        logits_tile(head, keys, 2, logits);
-        break;
-      case 3:
-        logits_tile(head, keys, 3, logits);
-        break;
-      default:
-        logits_tile(head, keys, VECTORS, logits);
-    }
+    const int32_t left = vectors - v;
+    if (left >= VECTORS)
+      logits_tile(head, keys, queries, VECTORS, logits);
+    else if (left == 1)
+      logits_tile(head, keys, queries, 1, logits);
+    else if (left == VECTORS / 2)
+      logits_tile(head, keys, queries, VECTORS / 2, logits);
+    else
+      logits_tile(head, keys, queries, VECTORS - 1, logits);
   }
-  for (int q = 0; q < QUERIES; q++)
-    for (int32_t k = count; k < vectors * VEC_LANES; k++) head->logits[q * ATTENTION_TILE + k] = -FLT_MAX;
+  for (int q = 0; q < queries; q++)
+    for (int32_t k = count; k < vectors * VEC_LANES; k++) head->logits[q * ATTENTION_ROW + k] = -FLT_MAX;
+}
+
+/* Functions of their own, because GCC 12 keeps a tile's vectors in memory if it finds the loops inside a
+ * larger function. */
+NOINLINE void logits_compute(const struct head *head, int32_t first, int32_t count, int32_t queries) {
+  if (queries == QUERIES)
+    logits_compute_for(head, first, count, QUERIES);
+  else
+    logits_compute_for(head, first, count, QUERIES / 2);
 }
 
 /* Sets logits = 2^(logits - top), and updates top and sum for the block's query `q`. Returns the factor for
@@ -130,57 +144,71 @@ static float softmax_update(struct head *head, int32_t count, float *logits, int
   return keep;
 }
 
-/* context[q] = context[q] · keep[q] + Σ_k weights[q, k] · values[k], for `vectors` component vectors at a
- * time. */
-__attribute__((always_inline)) static inline void values_tile(const struct head *head, const float *values,
-                                                              int32_t count, const float *keep,
-                                                              const int vectors, float *context) {
+/* context[q] = context[q] · keep[q] + Σ_k weights[q, k] · values[k] for `queries` queries and `vectors`
+ * component vectors. */
+INLINE void values_tile(const struct head *head, const float *values, int32_t count, const float *keep,
+                        const int queries, const int vectors, float *context) {
   const int32_t size = head->size;
   vec sum[QUERIES][VECTORS];
-  for (int q = 0; q < QUERIES; q++)
+  for (int q = 0; q < queries; q++)
     for (int v = 0; v < vectors; v++)
       sum[q][v] = vec_mul(vec_load(context + q * size + v * VEC_LANES), vec_set(keep[q]));
   for (int32_t k = 0; k < count; k++) {
     vec value[VECTORS];
     for (int v = 0; v < vectors; v++) value[v] = vec_load(values + (int64_t)k * size + v * VEC_LANES);
-    for (int q = 0; q < QUERIES; q++) {
-      const vec weight = vec_set(head->logits[q * ATTENTION_TILE + k]);
+    for (int q = 0; q < queries; q++) {
+      const vec weight = vec_set(head->logits[q * ATTENTION_ROW + k]);
       for (int v = 0; v < vectors; v++) sum[q][v] = vec_fma(weight, value[v], sum[q][v]);
     }
   }
-  for (int q = 0; q < QUERIES; q++)
+  for (int q = 0; q < queries; q++)
     for (int v = 0; v < vectors; v++) vec_store(context + q * size + v * VEC_LANES, sum[q][v]);
 }
 
-static void values_compute(const struct head *head, int32_t first, int32_t count, const float *keep,
-                           float *context) {
+INLINE void values_compute_for(const struct head *head, int32_t first, int32_t count, const float *keep,
+                               const int queries, float *context) {
   const int32_t vectors = head->size / VEC_LANES;
-  for (int32_t v = 0; v < vectors;) {
+  for (int32_t v = 0, step; v < vectors; v += step) {
     const float *values = head->values + (int64_t)first * head->size + v * VEC_LANES;
-    const int step = vectors - v >= VECTORS ? VECTORS : vectors - v >= 2 ? 2 : 1;
-    switch (step) {
-      case 1:
-        values_tile(head, values, count, keep, 1, context + v * VEC_LANES);
-        break;
-      case 2:
-        values_tile(head, values, count, keep, 2, context + v * VEC_LANES);
-        break;
-      default:
-        values_tile(head, values, count, keep, VECTORS, context + v * VEC_LANES);
-    }
-    v += step;
+    float *part = context + v * VEC_LANES;
+    step = vectors - v >= VECTORS ? VECTORS : vectors - v >= VECTORS / 2 ? VECTORS / 2 : 1;
+    if (step == VECTORS)
+      values_tile(head, values, count, keep, queries, VECTORS, part);
+    else if (step == VECTORS / 2)
+      values_tile(head, values, count, keep, queries, VECTORS / 2, part);
+    else
+      values_tile(head, values, count, keep, queries, 1, part);
   }
 }
 
-/* Loads queries first … first + QUERIES - 1 as scaled fp32. Past the sequence's end, repeats the last
- * query. */
-static void queries_load(const struct head *head, int32_t first, float scale) {
-  for (int32_t q = 0; q < QUERIES; q++) {
+NOINLINE void values_compute(const struct head *head, int32_t first, int32_t count, const float *keep,
+                             int32_t queries, float *context) {
+  if (queries == QUERIES)
+    values_compute_for(head, first, count, keep, QUERIES, context);
+  else
+    values_compute_for(head, first, count, keep, QUERIES / 2, context);
+}
+
+/* Loads `queries` queries from `first` on as scaled fp32. Past the sequence's end, repeats the last query. */
+static void queries_load(const struct head *head, int32_t first, int32_t queries, float scale) {
+  for (int32_t q = 0; q < queries; q++) {
     const int32_t t = first + q < head->tokens ? first + q : head->tokens - 1;
     for (int32_t i = 0; i < head->size; i += VEC_LANES)
       vec_store(head->queries + q * head->size + i,
                 vec_mul(rows_load(head->query, t * head->stride + i), vec_set(scale)));
   }
+}
+
+/* Adds `keys` keys from `key` on for `queries` queries; `row` is the first query's place in the block, which
+ * begins with query `first`. */
+static void attend_step(struct head *head, int32_t first, int32_t row, int32_t key, int32_t keys,
+                        int32_t queries, float scale) {
+  float keep[QUERIES];
+  queries_load(head, first + row, queries, scale);
+  logits_compute(head, key, keys, queries);
+  for (int32_t q = 0; q < queries; q++)
+    keep[q] = softmax_update(head, keys, head->logits + q * ATTENTION_ROW, row + q);
+  values_compute(head, key, keys, keep, queries, head->context + (int64_t)row * head->size);
 }
 
 /* Computes the context for queries first … first + count - 1, count ≤ QUERY_BLOCK; head->context is not
@@ -194,21 +222,14 @@ static void attend_block(struct head *head, int32_t first, int32_t count, float 
   }
   for (int32_t key = 0; key < head->tokens; key += ATTENTION_TILE) {
     const int32_t keys = head->tokens - key < ATTENTION_TILE ? head->tokens - key : ATTENTION_TILE;
-    for (int32_t block = 0; block < count; block += QUERIES) {
-      float keep[QUERIES];
-      queries_load(head, first + block, scale);
-      logits_compute(head, key, keys);
-      for (int32_t q = 0; q < QUERIES; q++)
-        keep[q] = softmax_update(head, keys, head->logits + q * ATTENTION_TILE, block + q);
-      values_compute(head, key, keys, keep, head->context + (int64_t)block * head->size);
-    }
+    for (int32_t row = 0; row < count; row += QUERIES)
+      attend_step(head, first, row, key, keys, count - row > QUERIES / 2 ? QUERIES : QUERIES / 2, scale);
   }
 }
 
 /* scratch holds keys, values, then the tiles, as attention_scratch() counts them. */
-__attribute__((always_inline)) static inline void attend(const struct attention_shape *shape, struct rows qkv,
-                                                         int32_t tokens, int32_t queries, float *context_f32,
-                                                         uint16_t *context_bf16, void *scratch) {
+INLINE void attend(const struct attention_shape *shape, struct rows qkv, int32_t tokens, int32_t queries,
+                   float *context_f32, uint16_t *context_bf16, void *scratch) {
   const int64_t hidden = (int64_t)shape->heads * shape->head_size;
   const float log2_e = 1.44269504f; /* the softmax uses powers of two */
   struct head head = {.size = shape->head_size, .tokens = tokens, .stride = 3 * hidden};
@@ -216,7 +237,7 @@ __attribute__((always_inline)) static inline void attend(const struct attention_
   head.values = head.keys + (int64_t)((tokens + VEC_LANES - 1) / VEC_LANES) * VEC_LANES * head.size;
   head.queries = head.values + (int64_t)tokens * head.size;
   head.logits = head.queries + QUERIES * head.size;
-  head.context = head.logits + QUERIES * ATTENTION_TILE;
+  head.context = head.logits + QUERIES * ATTENTION_ROW;
   for (int32_t h = 0; h < shape->heads; h++) {
     struct rows part[3];
     for (int64_t i = 0; i < 3; i++) {

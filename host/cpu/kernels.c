@@ -29,6 +29,6 @@ size_t attention_scratch(const struct attention_shape *shape, int32_t tokens) {
   const size_t size = (size_t)shape->head_size;
   const size_t packed = 2 * (((size_t)tokens + 15) / 16 * 16) * size;
   const size_t tiles =
-      4 * (size + 2 * ATTENTION_TILE) + 64 * size; /* queries, logits, weights; a block's context */
+      8 * (size + 2 * ATTENTION_ROW) + 64 * size; /* queries, logits, weights; a block's context */
   return (packed + tiles) * sizeof(float);
 }

@@ -46,7 +46,11 @@ typedef void attention_bf16_fn(const struct attention_shape *shape, const uint16
                                int32_t queries, uint16_t *context, void *scratch);
 
 #define ATTENTION_TILE \
-  512 /* keys: their K and V fit the L2 cache, and their logits for four queries the L1 cache */
+  512 /* keys: their K and V fit the L2 cache, and their logits for eight queries the L1 cache */
+
+/* Numbers from one query's logits to the next query's. If rows were a power of two apart, they would share a
+ * few sets of the L1 cache. */
+#define ATTENTION_ROW (ATTENTION_TILE + 32)
 
 size_t attention_scratch(const struct attention_shape *shape, int32_t tokens);
 

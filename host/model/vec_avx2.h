@@ -38,6 +38,23 @@ static inline void vec_store_bf16(uint16_t *p, vec x) {
   _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(_mm256_permute4x64_epi64(packed, 0x08)));
 }
 
+/* Swaps rows and columns of VEC_LANES by VEC_LANES numbers. */
+__attribute__((always_inline)) static inline void vec_transpose(vec r[VEC_LANES]) {
+  vec t[VEC_LANES];
+  for (int i = 0; i < 8; i += 4) {
+    const vec a = _mm256_unpacklo_ps(r[i], r[i + 1]), b = _mm256_unpackhi_ps(r[i], r[i + 1]);
+    const vec c = _mm256_unpacklo_ps(r[i + 2], r[i + 3]), d = _mm256_unpackhi_ps(r[i + 2], r[i + 3]);
+    t[i] = _mm256_shuffle_ps(a, c, 0x44);
+    t[i + 1] = _mm256_shuffle_ps(a, c, 0xee);
+    t[i + 2] = _mm256_shuffle_ps(b, d, 0x44);
+    t[i + 3] = _mm256_shuffle_ps(b, d, 0xee);
+  }
+  for (int j = 0; j < 4; j++) {
+    r[j] = _mm256_permute2f128_ps(t[j], t[4 + j], 0x20);
+    r[4 + j] = _mm256_permute2f128_ps(t[j], t[4 + j], 0x31);
+  }
+}
+
 static inline vec vec_add(vec a, vec b) {
   return _mm256_add_ps(a, b);
 }

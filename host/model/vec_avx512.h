@@ -42,6 +42,29 @@ static inline void vec_store_bf16(uint16_t *p, vec x) {
 #endif
 }
 
+/* Swaps rows and columns of VEC_LANES by VEC_LANES numbers. */
+__attribute__((always_inline)) static inline void vec_transpose(vec r[VEC_LANES]) {
+  vec t[VEC_LANES];
+  for (int i = 0; i < 16; i += 4) {
+    const vec a = _mm512_unpacklo_ps(r[i], r[i + 1]), b = _mm512_unpackhi_ps(r[i], r[i + 1]);
+    const vec c = _mm512_unpacklo_ps(r[i + 2], r[i + 3]), d = _mm512_unpackhi_ps(r[i + 2], r[i + 3]);
+    t[i] = _mm512_shuffle_ps(a, c, 0x44);
+    t[i + 1] = _mm512_shuffle_ps(a, c, 0xee);
+    t[i + 2] = _mm512_shuffle_ps(b, d, 0x44);
+    t[i + 3] = _mm512_shuffle_ps(b, d, 0xee);
+  }
+  /* Now 128-bit lane l of t[i + j] holds column 4 l + j of rows i … i + 3. */
+  for (int j = 0; j < 4; j++) {
+    const vec a = _mm512_shuffle_f32x4(t[j], t[4 + j], 0x88), b = _mm512_shuffle_f32x4(t[j], t[4 + j], 0xdd);
+    const vec c = _mm512_shuffle_f32x4(t[8 + j], t[12 + j], 0x88);
+    const vec d = _mm512_shuffle_f32x4(t[8 + j], t[12 + j], 0xdd);
+    r[j] = _mm512_shuffle_f32x4(a, c, 0x88);
+    r[4 + j] = _mm512_shuffle_f32x4(b, d, 0x88);
+    r[8 + j] = _mm512_shuffle_f32x4(a, c, 0xdd);
+    r[12 + j] = _mm512_shuffle_f32x4(b, d, 0xdd);
+  }
+}
+
 static inline vec vec_add(vec a, vec b) {
   return _mm512_add_ps(a, b);
 }

@@ -38,6 +38,16 @@ static inline void vec_store_bf16(uint16_t *p, vec x) {
   vst1_u16(p, vshrn_n_u32(vbslq_u32(vceqq_f32(x, x), sum, nan), 16));
 }
 
+/* Swaps rows and columns of VEC_LANES by VEC_LANES numbers. */
+static inline void vec_transpose(vec r[VEC_LANES]) {
+  const vec a = vzip1q_f32(r[0], r[2]), b = vzip2q_f32(r[0], r[2]);
+  const vec c = vzip1q_f32(r[1], r[3]), d = vzip2q_f32(r[1], r[3]);
+  r[0] = vzip1q_f32(a, c);
+  r[1] = vzip2q_f32(a, c);
+  r[2] = vzip1q_f32(b, d);
+  r[3] = vzip2q_f32(b, d);
+}
+
 static inline vec vec_add(vec a, vec b) {
   return vaddq_f32(a, b);
 }

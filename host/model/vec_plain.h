@@ -37,6 +37,12 @@ static inline vec vec_load_unaligned(const void *p) {
 static inline void vec_store_bf16(uint16_t *p, vec x) {
   *p = bfloat_from_float(x);
 }
+
+/* Swaps rows and columns of VEC_LANES by VEC_LANES numbers. */
+static inline void vec_transpose(vec r[VEC_LANES]) {
+  (void)r;
+}
+
 static inline vec vec_add(vec a, vec b) {
   return a + b;
 }
