@@ -1,6 +1,7 @@
 """`python -m nina_vectors export` writes all of an output in other formats, and goes on where it was interrupted."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 
 from output import Output, same_bits
 from package import KINDS, export, needs_full, python, write
-from program import USAGE
+from program import FAILED, USAGE, embed
+from shards import make_archive, write_shard
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -124,3 +126,70 @@ def test_an_export_refuses_what_it_must_not_touch(everything: Output, tmp_path: 
     assert "inside" in export(everything.path, "pgcopy", everything.path / "x", status=USAGE)
     assert not (everything.path / "x").exists()
     assert "not a folder" in export(tmp_path / "none", "pgcopy", tmp_path / "y", status=USAGE)
+
+
+@pytest.mark.parametrize("to", ["parquet", "npy"])
+def test_an_export_that_was_killed_goes_on(everything: Output, tmp_path: Path, to: str) -> None:
+    killed = INTERRUPT.replace('sys.exit("stopped")', "os._exit(9)").replace("import pathlib", "import os, pathlib")
+    python("-c", killed, everything.path, to, "Flat", tmp_path / "cut", status=9)
+    assert any(path.name.endswith((".tmp", ".partial")) for path in (tmp_path / "cut").rglob("*"))
+    assert "100 from before" in export(everything.path, to, tmp_path / "cut", "--rows-per-file", "50")
+    export(everything.path, to, tmp_path / "whole", "--rows-per-file", "50")
+    assert files_of(tmp_path / "cut") == files_of(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("to", ["parquet", "npy", "pgcopy"])
+def test_an_export_for_which_there_is_no_room_says_so_and_goes_on(everything: Output, tmp_path: Path, to: str) -> None:
+    """A limit for files stands in for a full disk."""
+    limited = (
+        "import resource, sys; from nina_vectors.__main__ import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000)); sys.exit(main(sys.argv[1:]))"
+    )
+    words = ("export", everything.path, "--to", to, "--into", tmp_path / "x", "--rows-per-file", "200")
+    said = python("-c", limited, *words, status=1).stderr
+    assert "File too large" in said and "start the same command again to go on" in said
+    assert "complete" in python("-m", "nina_vectors", *words).stderr
+
+
+def test_an_export_of_a_run_that_is_not_complete_is_of_what_it_has(tmp_path: Path) -> None:
+    (shard,) = make_archive(tmp_path / "in", (100,))
+    embed(tmp_path / "out", shard, widths="8", block_lines=10, fault="rename:20+:EIO", status=FAILED)
+    said = export(tmp_path / "out", "parquet", tmp_path / "p")
+    assert "start the same nina embed again" in said
+    rows = pq.read_table(tmp_path / "p")["line"].to_pylist()
+    assert rows == list(range(1, len(rows) + 1)) and 0 < len(rows) < 100
+    embed(tmp_path / "out", shard, widths="8", block_lines=10)
+    assert "is another run" in export(tmp_path / "out", "parquet", tmp_path / "p", status=USAGE)
+    export(tmp_path / "out", "parquet", tmp_path / "p", "--overwrite")
+    assert len(pq.read_table(tmp_path / "p")) == 100
+
+
+@pytest.mark.parametrize("to", ["parquet", "npy", "pgcopy"])
+def test_an_export_of_a_damaged_output_names_the_file_and_leaves_nothing_half(everything: Output, tmp_path: Path, to: str) -> None:
+    subprocess.run(["cp", "-r", everything.path, tmp_path / "out"], check=True)
+    path = sorted((tmp_path / "out" / "w128").iterdir())[-1]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    for more in ((), ("--check-hashes",)):
+        said = export(tmp_path / "out", to, tmp_path / "x", "--rows-per-file", "50", *more, status=1)
+        assert path.name in said and "nina verify" in said
+        assert not any(found.name in ("vectors.npy", "load.sql") or found.suffix == ".tmp" for found in (tmp_path / "x").rglob("*"))
+    path.write_bytes((everything.path / "w128" / path.name).read_bytes())
+    assert "200 from before" in export(tmp_path / "out", to, tmp_path / "x", "--rows-per-file", "50")
+
+
+def test_two_exports_do_not_write_into_one_folder(everything: Output, tmp_path: Path) -> None:
+    hold = (
+        "import pathlib, sys; from nina_vectors.export.target import Target; from nina_vectors.__main__ import main\n"
+        "held = Target(pathlib.Path(sys.argv[6])); sys.exit(main(sys.argv[1:]))"
+    )
+    done = python("-c", hold, "export", everything.path, "--to", "pgcopy", "--into", tmp_path / "x", status=1)
+    assert "another export writes into" in done.stderr
+
+
+def test_empty_outputs_are_exported(tmp_path: Path) -> None:
+    embed(tmp_path / "out", write_shard(tmp_path / "a.jsonl", []), widths="8")
+    for to in ("parquet", "npy", "pgcopy"):
+        assert "complete" in export(tmp_path / "out", to, tmp_path / to)
+    assert pq.read_table(tmp_path / "parquet").num_rows == 0 and np.load(tmp_path / "npy" / "vectors.npy").shape == (0, 8)

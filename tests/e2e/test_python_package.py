@@ -8,8 +8,8 @@ import pytest
 
 from output import Output, derive, same_bits
 from package import KINDS, write
-from program import FAILED, embed
-from shards import make_archive
+from program import FAILED, GOLDEN, REJECTS, embed
+from shards import make_archive, make_documents, write_shard
 
 import nina_vectors  # package.py makes it be found
 
@@ -49,6 +49,45 @@ def test_every_width_has_the_bits_of_nina(tmp_path: Path) -> None:
     for width in (0, 129):
         with pytest.raises(nina_vectors.UsageError, match="1 to 128"):
             out.vectors(width)
+
+
+def test_rows_of_every_encoder_and_model_are_read(tmp_path: Path) -> None:
+    (shard,) = make_archive(tmp_path / "in", (30,))
+    for model in ("xlmr-cls-v3", "bert-mean-v6"):
+        embed(tmp_path / model, shard, model=GOLDEN / model, device="cpu", block_lines=7)
+        out, written = nina_vectors.open(tmp_path / model, check_hashes=True), Output(tmp_path / model)
+        for width in out.widths:
+            assert same_bits(np.asarray(out.vectors(width)), written.vectors(width))
+        assert np.allclose(np.linalg.norm(out.vectors()[:].astype(np.float32), axis=1), 1, atol=1e-3)
+
+
+def test_outputs_that_grew_or_reuse_another_are_read(tmp_path: Path) -> None:
+    """Rejected lines and blank ones leave no row; parts keep the order of shards and blocks."""
+    rows = make_documents(90, 3)
+    shards = [write_shard(tmp_path / f"{i}.jsonl", [*rows[i * 30 : i * 30 + 30], b"no json", b""]) for i in range(3)]
+    options = {"widths": "64,8", "block_lines": 9}
+    embed(tmp_path / "out", *shards[:1], status=REJECTS, **options)
+    one = nina_vectors.open(tmp_path / "out")
+    embed(tmp_path / "out", *shards, append=True, status=REJECTS, **options)
+    embed(tmp_path / "reused", *reversed(shards), reuse=tmp_path / "out", status=REJECTS, **options)
+    grown, reused = nina_vectors.open(tmp_path / "out"), nina_vectors.open(tmp_path / "reused", check_hashes=True)
+    assert [len(out) for out in (one, grown, reused)] == [30, 90, 90] and one.identity != grown.identity
+    for out in (grown, reused):
+        assert same_bits(np.asarray(out.vectors(8)), Output(out.path).vectors(8))
+        assert [row.line for row in out.ids()] == [row["line"] for row in Output(out.path).ids()]
+    assert same_bits(grown.vectors()[:30], reused.vectors()[60:]) and same_bits(grown.vectors()[:30], one.vectors()[:])
+
+
+def test_rows_are_taken_by_number_with_all_that_is_stored(written: Output) -> None:
+    out, vectors = nina_vectors.open(written.path), written.vectors(128)
+    numbers = [100, 3, -1, 3]
+    rows = list(out.take(numbers))
+    assert [row.number for row in rows] == [100, 3, len(out) - 1, 3]
+    assert all(same_bits(row.vector, vectors[number]) for row, number in zip(rows, numbers, strict=True))
+    assert [row.id.line for row in rows] == [written.ids()[number]["line"] for number in numbers]
+    if out.stores_text:
+        assert [row.text for row in rows] == [written.texts()[number]["text"] for number in numbers]
+    assert [row.fields for row in rows] == ([written.fields()[number] for number in numbers] if out.kept_fields else [None] * 4)
 
 
 def test_any_rows_are_reached_in_any_order(written: Output) -> None:

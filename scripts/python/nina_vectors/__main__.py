@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,6 +72,7 @@ def export_run(arguments: argparse.Namespace) -> None:
     print(f"  rows   {done.rows:,} of width {options.width_of(output)}" + (f", {earlier:,} from before" if earlier else ""),
           file=sys.stderr)
     print(f"  files  {len(done.files)} with {done.bytes:,} bytes", file=sys.stderr)
+    print(f"  memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB at the peak", file=sys.stderr)
 
 
 def main(words: Sequence[str] | None = None) -> int:
