@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "host/ranks/local_rank.h"
+
 #define MESSAGE_TAG 1
 #define SHARE_BYTES_MAX (1 << 30) /* bytes in one broadcast: MPI counts in int */
 #define NAP_FIRST 20000           /* ns of the first wait for a collective; doubles up to the longest */
@@ -126,10 +128,16 @@ static const struct world_vtable world_mpi_vtable = {.send = world_mpi_send,
 
 bool world_mpi_open(struct world **world, struct error *error) {
   int level, rank, size;
+  struct local_rank held;
   struct world_mpi *mpi = calloc(1, sizeof *mpi);
   if (!mpi) return error_set_memory(error, sizeof *mpi, "the ranks");
-  if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level) != MPI_SUCCESS ||
-      level < MPI_THREAD_FUNNELED) {
+  if (!local_rank_hold(&held, error)) {
+    free(mpi);
+    return false;
+  }
+  const int result = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level);
+  local_rank_release(&held);
+  if (result != MPI_SUCCESS || level < MPI_THREAD_FUNNELED) {
     free(mpi);
     return error_set(error, ERROR_UNSUPPORTED,
                      "this MPI cannot serve a program of several threads (MPI_THREAD_FUNNELED)");

@@ -56,14 +56,17 @@ def processes_of(namespace: str) -> Iterator[int]:
 
 
 class Cluster:
-    def __init__(self, count: int, shared: list[Path], ahead: dict[str, int] | None = None) -> None:
-        """`ahead`: seconds by which a host's clocks since boot are ahead of the others'."""
+    def __init__(self, count: int, shared: list[Path], ahead: dict[str, int] | None = None, alike: bool = False) -> None:
+        """`ahead`: seconds by which a host's clocks since boot are ahead of the others'. `alike`: all call themselves box and
+        share /dev/shm, as containers of one machine may."""
         self.names = [f"node{number + 1}" for number in range(count)]
         self.ahead = ahead or {}
         # of Open MPI
         self.settings = {"plm_rsh_agent": str(AGENT), "btl_tcp_if_include": "eth0", "oob_tcp_if_include": "eth0"}
         self.folder = Path(tempfile.mkdtemp(prefix=f"nina-cluster-{os.getpid()}-"))
         self.shared = [ROOT, self.folder, *shared]
+        if alike:
+            (self.folder / "shm").mkdir()
         self.box: subprocess.Popen[bytes] | None = None
         self.started: list[subprocess.Popen[bytes]] = []
 

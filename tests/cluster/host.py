@@ -18,13 +18,18 @@ def mount(*words: str, files: tuple[int, ...] = ()) -> None:
 
 
 def make_file_systems(folder: str, shared: list[str]) -> None:
-    """Private /tmp and /dev/shm. A shared folder that lay in one of them stays in its place."""
-    private = ("/tmp", "/dev/shm")
+    """Private /tmp and /dev/shm; FOLDER/shm, if it is there, is everybody's /dev/shm. A shared folder that lay in one of them stays
+    in its place."""
+    private = ("/dev/shm", "/tmp")
     hidden = [path for path in shared if path.startswith(tuple(f"{place}/" for place in private))]
     opened = [os.open(path, os.O_PATH | os.O_DIRECTORY) for path in hidden]
     hosts = os.open(f"{folder}/hosts", os.O_PATH)
     for place in private:
-        mount("-t", "tmpfs", "tmpfs", place)
+        common = Path(folder, "shm")
+        if place == "/dev/shm" and common.exists():
+            mount("--bind", str(common), place)
+        else:
+            mount("-t", "tmpfs", "tmpfs", place)
     os.chmod("/tmp", 0o1777)
     for path, descriptor in zip(hidden, opened):
         os.makedirs(path, exist_ok=True)
@@ -85,7 +90,7 @@ def serve(server: socket.socket) -> None:
 
 def main() -> None:
     name, number, folder, shared = sys.argv[1:]
-    socket.sethostname(name)
+    socket.sethostname("box" if Path(folder, "shm").exists() else name)
     make_file_systems(folder, json.loads(shared))
     make_network(int(number))
     with socket.create_server(("", PORT)) as server:

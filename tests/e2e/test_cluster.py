@@ -44,6 +44,7 @@ def check_complete(out: Path, archive: list[Path], alone: Path, device: str = "n
     nina("verify", out)
 
 
+@pytest.mark.skipif(not FULL, reason="as on one host; NINA_FULL_TESTS=1")
 def test_host_of_another_compute_class_is_refused_unless_mixed(
     cluster: Cluster, tmp_path: Path, archive: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,6 +61,19 @@ def test_host_of_another_compute_class_is_refused_unless_mixed(
 def test_two_hosts_give_the_bytes_of_one_process(cluster: Cluster, tmp_path: Path, archive: list[Path], device: str) -> None:
     embed_on(cluster, TWO_EACH, tmp_path / "out", *archive, device=device, **OPTIONS)
     check_complete(tmp_path / "out", archive, tmp_path / "alone", device)
+
+
+def test_daemons_that_share_a_name_and_dev_shm_are_recognised(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, archive: list[Path]
+) -> None:
+    """Open MPI would crash (SIGSEGV)."""
+    with Cluster(2, [tmp_path_factory.getbasetemp(), PROGRAM.parent], alike=True) as cluster:
+        refused = embed_on(cluster, TWO_EACH, tmp_path / "out", *archive, status=USAGE, **OPTIONS)
+        refused.says("on host box: two of Open MPI's daemons share this host name and /dev/shm", "--mca btl ^vader")
+        assert not list((cluster.folder / "shm").glob("nina.*"))
+        cluster.settings["btl"] = "^vader"
+        embed_on(cluster, TWO_EACH, tmp_path / "out", *archive, **OPTIONS)
+    check_complete(tmp_path / "out", archive, tmp_path / "alone")
 
 
 def a_minute_passes(out: Path) -> None:
