@@ -36,15 +36,18 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return make_archive(tmp_path_factory.mktemp("archive"), (300, 0, 140, 17, 1, 150, 233, 64, 20))
 
 
+def launcher_variables() -> dict[str, str]:
+    return LAUNCHER_VARIABLES | {"OMPI_MCA_btl_tcp_if_include": "eth0", "OMPI_MCA_oob_tcp_if_include": "eth0"}
+
+
 def submit(
     slurm: Slurm, archive: list[Path], out: Path, launcher: str, *options: str, each: int = 2, nina: list[str] = SLOW, program: Path = PROGRAM
 ) -> str:
     """Two hosts with `each` ranks each."""
     place = {"NINA": str(program), "MODEL": str(MODEL), "ARCHIVE": str(archive[0].parent), "OUT": str(out), "LAUNCHER": launcher, "GRACE": "5"}
-    network = {"OMPI_MCA_btl_tcp_if_include": "eth0", "OMPI_MCA_oob_tcp_if_include": "eth0"}
     settings = ["--widths", OPTIONS["widths"], "--block-lines", str(OPTIONS["block_lines"]), "--device", "null"]
     job = [f"--chdir={out.parent}", "--nodes=2", f"--ntasks-per-node={each}", "--cpus-per-task=1", *options, str(SCRIPT), *settings, *nina]
-    return slurm.sbatch(*job, variables=LAUNCHER_VARIABLES | network | place)
+    return slurm.sbatch(*job, variables=launcher_variables() | place)
 
 
 def log(out: Path, job: str) -> str:
