@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "io/look.h"
 
 #define PATH_MOST 1024
 
@@ -72,7 +73,14 @@ static bool library_try(struct quest *quest, const char *path) {
 static bool folder_try(struct quest *quest, const char *folder) {
   char path[PATH_MOST];
   const int length = snprintf(path, sizeof path, "%s/%s", folder, quest->wanted->file);
-  return length < PATH_MOST && access(path, F_OK) == 0 && library_try(quest, path);
+  if (length >= PATH_MOST) return false;
+  struct look look;
+  struct error error;
+  if (look_at(path, &look, &error)) return look.kind != LOOK_NOTHING && library_try(quest, path);
+  char why[224];
+  snprintf(why, sizeof why, "%.*s", (int)sizeof why - 1, error.message);
+  list_append(quest->rejected, sizeof quest->rejected, why);
+  return false;
 }
 
 /* Tries all folders that match the pattern `below` in `root`. If root is NULL or empty, there are none. */

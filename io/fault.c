@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "io/look.h"
+
 #define FAULT_RULES_MAX 16 /* more than any test needs; a longer list is refused */
 
 struct fault_rule {
@@ -99,7 +101,9 @@ static void fault_read_environment(void) {
 
 static void wait_for_file(const char *path) {
   const struct timespec nap = {.tv_nsec = 1000 * 1000};
-  while (access(path, F_OK) != 0) nanosleep(&nap, NULL);
+  struct look look;
+  struct error unused;
+  while (!look_at(path, &look, &unused) || look.kind == LOOK_NOTHING) nanosleep(&nap, NULL);
 }
 
 int fault_point(enum fault_site site) {

@@ -13,6 +13,7 @@
 #include <xxhash.h>
 
 #include "io/fault.h"
+#include "io/look.h"
 
 #define PIECE_BYTES (1 << 20) /* one read for a digest: few calls, and small against a cache */
 #define WRITE_MAX (1 << 30)   /* Linux writes at most 2^31 - 4096 bytes in one call */
@@ -159,14 +160,13 @@ static bool folder_make_one(const char *path, struct error *error) {
 }
 
 static bool path_check(const char *path, bool folder, struct error *error) {
-  struct stat status;
-  if (stat(path, &status) == 0) {
-    if (S_ISDIR(status.st_mode) == folder) return true;
-    return error_set(error, ERROR_USAGE,
-                     folder ? "%s is a file; expected a folder" : "%s is a folder; expected a file", path);
-  }
-  if (errno != ENOENT && errno != ENOTDIR) return error_set_errno(error, "cannot look at %s", path);
-  return error_set(error, ERROR_USAGE, "there is no %s %s", folder ? "folder" : "file", path);
+  struct look look;
+  if (!look_at(path, &look, error)) return false;
+  if (look.kind == LOOK_NOTHING)
+    return error_set(error, ERROR_USAGE, "there is no %s %s", folder ? "folder" : "file", path);
+  return (look.kind == LOOK_FOLDER) == folder ||
+         error_set(error, ERROR_USAGE,
+                   folder ? "%s is a file; expected a folder" : "%s is a folder; expected a file", path);
 }
 
 bool file_check_folder(const char *path, struct error *error) {
@@ -177,20 +177,10 @@ bool file_check_file(const char *path, struct error *error) {
   return path_check(path, false, error);
 }
 
-bool file_exists_in(const char *folder, const char *name) {
-  char path[PATH_MAX];
-  const int length = snprintf(path, sizeof path, "%s/%s", folder, name);
-  if (length >= (int)sizeof path || access(path, F_OK) == 0) return true;
-  return errno != ENOENT && errno != ENOTDIR;
-}
-
-bool file_stamp_read(const char *path, struct file_stamp *stamp) {
-  struct stat status;
-  if (stat(path, &status) != 0 || !S_ISREG(status.st_mode)) return false;
-  *stamp = (struct file_stamp){
-      .size = status.st_size,
-      .changed = status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec,
-  };
+bool file_stamp_read(const char *path, struct file_stamp *stamp, struct error *error) {
+  struct look look;
+  if (!look_at(path, &look, error)) return false;
+  *stamp = look.kind == LOOK_FILE ? (struct file_stamp){look.size, look.changed} : (struct file_stamp){-1, 0};
   return true;
 }
 
@@ -199,11 +189,11 @@ bool file_stamps_equal(const struct file_stamp *a, const struct file_stamp *b) {
 }
 
 bool file_make_folder(const char *path, struct error *error) {
-  struct stat status;
-  if (stat(path, &status) == 0) {
-    if (S_ISDIR(status.st_mode)) return true;
+  struct look look;
+  if (!look_at(path, &look, error)) return false;
+  if (look.kind == LOOK_FOLDER) return true;
+  if (look.kind != LOOK_NOTHING)
     return error_set(error, ERROR_USAGE, "%s is not a folder: give another name, or move it away", path);
-  }
   char *copy = strndup(path, file_path_length(path));
   if (!copy) return error_set_memory(error, strlen(path), "a path");
   bool ok = true;

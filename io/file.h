@@ -38,10 +38,6 @@ bool file_write_all(int descriptor, const char *name, const void *bytes, size_t 
 bool file_check_folder(const char *path, struct error *error);
 bool file_check_file(const char *path, struct error *error);
 
-/* Whether `folder` holds `name`. False only if it is certain that it does not: whatever else hinders the look
- * is for the one that opens the file to say. Takes no memory. */
-bool file_exists_in(const char *folder, const char *name);
-
 /* What tells a file from another one that has taken its path since: nothing is written into a finished file,
  * so another one has another time. */
 struct file_stamp {
@@ -49,8 +45,8 @@ struct file_stamp {
   int64_t changed; /* nanoseconds: when its bytes were last written */
 };
 
-/* False if there is no regular file. */
-bool file_stamp_read(const char *path, struct file_stamp *stamp);
+/* The size is -1 if there is no regular file. False if the system cannot tell. */
+bool file_stamp_read(const char *path, struct file_stamp *stamp, struct error *error);
 bool file_stamps_equal(const struct file_stamp *a, const struct file_stamp *b);
 
 /* Makes a folder and the missing folders above it; new folders are durable. ERROR_USAGE if `path` is a

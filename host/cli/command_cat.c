@@ -1,6 +1,5 @@
 #include <stddef.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/cli/commands.h"
@@ -11,6 +10,7 @@
 #include "host/cpu/isa.h"
 #include "host/job/cat.h"
 #include "io/file.h"
+#include "io/look.h"
 
 struct cat_arguments {
   int32_t width;
@@ -77,9 +77,10 @@ static bool write_file(void *context, const void *bytes, size_t size, struct err
 
 /* A file that is there is replaced only if the user says so, and a device or a folder never. */
 static bool check_file(const struct cat_arguments *arguments, struct error *error) {
-  struct stat status;
-  if (lstat(arguments->file, &status) != 0) return true;
-  if (!S_ISREG(status.st_mode))
+  struct look look;
+  if (!look_at_link(arguments->file, &look, error)) return false;
+  if (look.kind == LOOK_NOTHING) return true;
+  if (look.kind != LOOK_FILE)
     return error_set(error, ERROR_USAGE,
                      "%s is there and not a plain file: name another one, or leave out --out and send "
                      "standard output to it",

@@ -8,6 +8,7 @@
 #include "host/cli/options.h"
 #include "io/file.h"
 #include "io/json_parse.h"
+#include "io/look.h"
 #include "io/run/manifest.h"
 
 struct info_arguments {
@@ -31,9 +32,11 @@ static const struct option_spec specs[] = {
 static bool info(const char *place, const struct info_arguments *arguments, struct error *error) {
   char *manifest_path = file_join(place, MANIFEST_NAME);
   if (!manifest_path) return error_set_memory(error, strlen(place), "a path");
-  const bool is_output = access(manifest_path, F_OK) == 0;
+  struct look look;
+  const bool looked = look_at(manifest_path, &look, error);
   free(manifest_path);
-  if (!is_output) return info_model(place, arguments->tokenizer, arguments->json, error);
+  if (!looked) return false;
+  if (look.kind == LOOK_NOTHING) return info_model(place, arguments->tokenizer, arguments->json, error);
   if (arguments->tokenizer != TOKENIZER_AUTO)
     return error_set(error, ERROR_USAGE, "--tokenizer is for models, and %s is the output of a run", place);
   return info_output(place, arguments->json, error);

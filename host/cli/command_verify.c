@@ -118,6 +118,10 @@ static void print_repair(const struct findings *findings) {
     print_removal(findings);
   else if (of[REPAIR_RESUME] > 0)
     say_line(stdout, "repair     start the same nina embed command again");
+  if (of[REPAIR_READ] > 0)
+    say_line(stdout,
+             "repair     see to what kept the system from reading those unjudged, then verify again; what is "
+             "lost for good, remove, and start the same nina embed command again");
   if (of[REPAIR_SHARD] > 0)
     say_line(stdout, "repair     put the shards back as they were, or draw other parts with another --seed");
   if (findings->foreign > 0)

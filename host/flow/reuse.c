@@ -68,11 +68,16 @@ void reuse_reader_close(struct reuse_reader *reader) {
   free(reader);
 }
 
-/* True if `path` is the file that was indexed. Asked after it was opened, so another one is never taken for
- * it: another run, of another model, may have the same texts at the same place. */
-static bool is_indexed(const char *path, const struct index_part *part) {
+static bool file_changed(const char *path, struct error *error) {
+  return error_set(error, ERROR_INPUT, "%s has changed since this run began", path);
+}
+
+/* Fails unless `path` is the file that was indexed. Asked after it was opened, so another one is never taken
+ * for it: another run, of another model, may have the same texts at the same place. */
+static bool indexed_check(const char *path, const struct index_part *part, struct error *error) {
   struct file_stamp now;
-  return file_stamp_read(path, &now) && file_stamps_equal(&now, &part->vectors);
+  return file_stamp_read(path, &now, error) &&
+         (file_stamps_equal(&now, &part->vectors) || file_changed(path, error));
 }
 
 /* A part's file of rows, which must have the index's number of rows. */
@@ -89,9 +94,11 @@ static struct npy_zst_reader *rows_open(const struct row_index *index, int32_t p
   else
     rows =
         folder == FOLDER_HASHES ? npy_zst_reader_open_bytes(path, error) : npy_zst_reader_open(path, error);
-  if (rows && (npy_zst_reader_rows(rows) != entry->rows || npy_zst_reader_width(rows) != numbers ||
-               (folder == FOLDER_VECTORS && !is_indexed(path, entry)))) {
-    error_set(error, ERROR_INPUT, "%s has changed since this run began", path);
+  bool ok = rows;
+  if (rows && (npy_zst_reader_rows(rows) != entry->rows || npy_zst_reader_width(rows) != numbers))
+    ok = file_changed(path, error);
+  if (ok && folder == FOLDER_VECTORS) ok = indexed_check(path, entry, error);
+  if (rows && !ok) {
     npy_zst_reader_close(rows);
     rows = NULL;
   }

@@ -6,6 +6,7 @@
 
 #include "cuda/encoder_cuda.h"
 #include "io/file.h"
+#include "io/look.h"
 
 #define FILE_MOST ((size_t)1 << 20) /* a hundred times a usual file */
 
@@ -24,7 +25,9 @@ static bool text_write(const char *path, const char *text, struct error *error) 
 static char *text_get(const char *path, struct encoder *encoder, struct error *error) {
   char *text = NULL;
   size_t size;
-  if (access(path, F_OK) == 0) {
+  struct look look;
+  if (!look_at(path, &look, error)) return NULL;
+  if (look.kind != LOOK_NOTHING) {
     if (!file_read(path, FILE_MOST, &text, &size, error)) return NULL;
     if (strlen(text) == size) return text;
     error_set(error, ERROR_INPUT, "%s is no file that --gemm-tuning has written: it holds a zero byte", path);

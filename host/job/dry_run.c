@@ -13,6 +13,7 @@
 #include "host/job/space.h"
 #include "io/clock.h"
 #include "io/json_text.h"
+#include "io/look.h"
 #include "io/run/row_hash.h"
 
 /* Bytes of a commit record, and bytes for each file in the record: `nina embed --device null` on 40,000
@@ -280,8 +281,9 @@ bool embed_dry_run(struct ranks *ranks, const struct embed_options *options, dou
         "--dry-run reads the input in one process: start it without mpirun (the time it tells is "
         "that of one rank)");
   /* A dry run writes nothing: if the file of algorithms does not exist, do without. */
-  if (options->compute.gemm_tuning && access(options->compute.gemm_tuning, F_OK) != 0)
-    run.asked.compute.gemm_tuning = NULL;
+  struct look tuning = {.kind = LOOK_NOTHING};
+  if (options->compute.gemm_tuning && !look_at(options->compute.gemm_tuning, &tuning, error)) return false;
+  if (tuning.kind == LOOK_NOTHING) run.asked.compute.gemm_tuning = NULL;
   bool ok = embedding_prepare(&run, error);
   if (ok && options->reuse_count > 0)
     notice(callbacks, ranks, "what follows is without --reuse: how much can be copied shows when it runs");

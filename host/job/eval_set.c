@@ -10,6 +10,7 @@
 #include "io/document.h"
 #include "io/file.h"
 #include "io/line_reader.h"
+#include "io/look.h"
 #include "io/text.h"
 
 #define QUERIES_BYTES ((int64_t)1 << 30) /* as qrels_read_lines takes: millions of queries */
@@ -26,18 +27,23 @@ static char *name_of(const char *path) {
 static bool file_find(const char *data, const char *name, char **path, struct error *error) {
   static const char *const endings[] = {"", ".gz", ".zst"};
   *path = NULL;
+  struct look look = {.kind = LOOK_NOTHING};
   char *plain = file_join(data, name);
-  bool ok = plain != NULL;
+  bool ok = plain || error_set_memory(error, strlen(data) + strlen(name), "a path");
   for (size_t i = 0; ok && !*path && i < sizeof endings / sizeof *endings; i++) {
     char *candidate = NULL;
-    ok = asprintf(&candidate, "%s%s", plain, endings[i]) >= 0;
-    if (ok && access(candidate, F_OK) == 0)
-      *path = candidate;
-    else if (ok)
+    if (asprintf(&candidate, "%s%s", plain, endings[i]) < 0) {
+      ok = error_set_memory(error, strlen(data) + strlen(name), "a path");
+      break;
+    }
+    ok = look_at(candidate, &look, error);
+    if (look.kind == LOOK_NOTHING)
       free(candidate);
+    else
+      *path = candidate;
   }
   free(plain);
-  return ok || error_set_memory(error, strlen(data) + strlen(name), "a path");
+  return ok;
 }
 
 static bool set_find(const char *data, const char *split, bool judgements_only, struct eval_set *set,

@@ -10,7 +10,7 @@
 #define FIELDS_NAMED 8
 
 /* Results so far. */
-struct look {
+struct glance {
   const struct first_lines *first;
   int64_t rejected, bytes;
   bool over;                                 /* found an accepted line, or enough rejected lines */
@@ -34,51 +34,52 @@ static void name_fields(const struct line *line, char *names, size_t size) {
   }
 }
 
-static void look_at(struct look *look, const struct line_reader *reader, const struct line *line) {
+static void glance_at(struct glance *glance, const struct line_reader *reader, const struct line *line) {
   char reason[256] = "it is longer than --max-line";
   struct document document;
   const enum document_result result =
       line->too_long ? DOCUMENT_REJECTED
-                     : document_parse(&look->first->fields, line->text, line->length, &document, reason);
-  look->bytes += line->length;
+                     : document_parse(&glance->first->fields, line->text, line->length, &document, reason);
+  glance->bytes += line->length;
   switch (result) {
     case DOCUMENT_READ:
-      look->over = true;
+      glance->over = true;
       return;
     case DOCUMENT_BLANK:
       break;
     case DOCUMENT_REJECTED:
-      if (look->rejected++ > 0) break;
-      snprintf(look->where, sizeof look->where, "%.250s, line %lld", line_reader_name(reader),
+      if (glance->rejected++ > 0) break;
+      snprintf(glance->where, sizeof glance->where, "%.250s, line %lld", line_reader_name(reader),
                (long long)line_reader_number(reader));
-      memcpy(look->reason, reason, sizeof reason);
-      if (!line->too_long) name_fields(line, look->fields, sizeof look->fields);
+      memcpy(glance->reason, reason, sizeof reason);
+      if (!line->too_long) name_fields(line, glance->fields, sizeof glance->fields);
       break;
   }
-  look->over = look->rejected == FIRST_LINES || look->bytes > LOOK_BYTES;
+  glance->over = glance->rejected == FIRST_LINES || glance->bytes > LOOK_BYTES;
 }
 
-static void look_into(struct look *look, const struct shard *shard, struct byte_head *head) {
-  const struct line_limits limits = {.line = look->first->max_line};
+static void glance_into(struct glance *glance, const struct shard *shard, struct byte_head *head) {
+  const struct line_limits limits = {.line = glance->first->max_line};
   struct error unused;
   struct line line;
   const bool standard_input = strcmp(shard->path, "-") == 0;
   struct line_reader *reader =
-      standard_input ? line_reader_open_keeping(shard->path, &limits, look->first->stop, &unused)
+      standard_input ? line_reader_open_keeping(shard->path, &limits, glance->first->stop, &unused)
                      : line_reader_open(shard->path, &limits, &unused);
-  while (reader && !look->over && line_reader_next_any(reader, &line, &unused) == LINE_READ)
-    look_at(look, reader, &line);
+  while (reader && !glance->over && line_reader_next_any(reader, &line, &unused) == LINE_READ)
+    glance_at(glance, reader, &line);
   if (reader && standard_input) line_reader_take_head(reader, head);
   line_reader_close(reader);
 }
 
 bool first_lines_check(const struct first_lines *first, struct byte_head *head, struct error *error) {
-  struct look look = {.first = first};
+  struct glance glance = {.first = first};
   *head = (struct byte_head){0};
-  for (int32_t i = 0; i < first->count && !look.over; i++) look_into(&look, &first->shards[i], head);
-  if (look.rejected < FIRST_LINES) return true;
+  for (int32_t i = 0; i < first->count && !glance.over; i++) glance_into(&glance, &first->shards[i], head);
+  if (glance.rejected < FIRST_LINES) return true;
   return error_set(error, ERROR_USAGE,
                    "the first %d lines are all rejected, so nothing was begun. %s: %s%s%s. Pass --text-field "
                    "NAME (and --id-field, --title-field), or --allow-rejects to go on",
-                   FIRST_LINES, look.where, look.reason, *look.fields ? "; its fields: " : "", look.fields);
+                   FIRST_LINES, glance.where, glance.reason, *glance.fields ? "; its fields: " : "",
+                   glance.fields);
 }

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "host/job/shard_ending.h"
 #include "io/file.h"
+#include "io/look.h"
 
 static bool inputs_add(struct inputs *inputs, const char *path, struct error *error) {
   struct shard *grown = realloc(inputs->shard, (size_t)(inputs->count + 1) * sizeof *grown);
@@ -34,8 +34,9 @@ static int by_name(const struct dirent **a, const struct dirent **b) {
 /* Counts a folder's entry that is not a shard, and keeps the first few names. */
 static void inputs_pass_over(struct inputs *inputs, const char *path) {
   struct passed_over *passed = &inputs->passed_over;
-  struct stat status;
-  const bool folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+  struct look look;
+  struct error unused;
+  const bool folder = look_at(path, &look, &unused) && look.kind == LOOK_FOLDER;
   const size_t used = strlen(passed->names);
   if (passed->count < PASSED_OVER_NAMED)
     snprintf(passed->names + used, sizeof passed->names - used, "%s%.200s%s", passed->count ? ", " : "", path,
@@ -72,13 +73,12 @@ static bool inputs_add_folder(struct inputs *inputs, const char *folder, struct 
 }
 
 static bool inputs_add_path(struct inputs *inputs, const char *path, struct error *error) {
-  struct stat status;
+  struct look look;
   if (strcmp(path, "-") == 0) return inputs_add(inputs, path, error);
-  if (stat(path, &status) != 0)
-    return errno == ENOENT || errno == ENOTDIR ? error_set(error, ERROR_USAGE, "there is no input %s", path)
-                                               : error_set_errno(error, "cannot read the input %s", path);
-  if (S_ISDIR(status.st_mode)) return inputs_add_folder(inputs, path, error);
-  if (!S_ISREG(status.st_mode))
+  if (!look_at(path, &look, error)) return false;
+  if (look.kind == LOOK_NOTHING) return error_set(error, ERROR_USAGE, "there is no input %s", path);
+  if (look.kind == LOOK_FOLDER) return inputs_add_folder(inputs, path, error);
+  if (look.kind != LOOK_FILE)
     return error_set(error, ERROR_USAGE,
                      "%s is neither a regular file nor a folder; pass a pipe's content as standard input: -",
                      path);
@@ -94,19 +94,17 @@ static bool inputs_add_path(struct inputs *inputs, const char *path, struct erro
  * file are two shards, since the user may want both. */
 struct place {
   const char *path, *name;
-  dev_t device;
-  ino_t folder;
+  uint64_t device, folder;
 };
 
 static bool place_of(const char *path, struct place *place, struct error *error) {
   const char *slash = strrchr(path, '/');
   char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-  struct stat status = {0};
+  struct look look = {0};
   if (!folder) return error_set_memory(error, strlen(path), "a path");
-  const bool found = stat(folder, &status) == 0;
-  if (!found) error_set_errno(error, "cannot examine %s", folder);
+  const bool found = look_at(folder, &look, error);
   free(folder);
-  *place = (struct place){path, slash ? slash + 1 : path, status.st_dev, status.st_ino};
+  *place = (struct place){path, slash ? slash + 1 : path, look.device, look.inode};
   return found;
 }
 

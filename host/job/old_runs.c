@@ -4,42 +4,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "io/clock.h"
 #include "io/file.h"
+#include "io/look.h"
 #include "io/run/job_lock.h"
 
 #define INDEX_NAME "rows"
 #define INDEX_MEMORY ((size_t)64 << 20) /* for sorting; beyond it, files in the job's folder */
 
-/* True if both paths lead to one folder. */
-static bool is_same_folder(const char *a, const char *b) {
-  struct stat one, other;
-  return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
-         one.st_ino == other.st_ino;
-}
-
-static bool manifest_stamp(const char *out, struct file_stamp *stamp) {
-  char *path = file_join(out, MANIFEST_NAME);
-  const bool there = path && file_stamp_read(path, stamp);
-  free(path);
-  return there;
+/* Fails if both paths lead to one folder. */
+static bool check_apart(const char *path, const char *out, struct error *error) {
+  struct look one, other;
+  if (!look_at(path, &one, error) || !look_at(out, &other, error)) return false;
+  return !look_is_same(&one, &other) ||
+         error_set(error, ERROR_USAGE,
+                   "--reuse %s is --out itself: a run goes on where it stopped without --reuse; for a new "
+                   "archive give a new --out",
+                   path);
 }
 
 static bool old_run_open(const char *path, const char *out, struct manifest **manifest,
                          struct file_stamp *stamp, struct error *error) {
-  if (!file_check_folder(path, error)) return false;
-  if (is_same_folder(path, out))
-    return error_set(error, ERROR_USAGE,
-                     "--reuse %s is --out itself: a run goes on where it stopped without --reuse; for a new "
-                     "archive give a new --out",
-                     path);
+  if (!file_check_folder(path, error) || !check_apart(path, out, error)) return false;
   if (!layout_check_links(path, error) || !job_lock_look(path, error)) return false;
   /* Before the manifest is read: a change in between shows in manifests_stand. */
-  const bool there = manifest_stamp(path, stamp);
-  if (!manifest_read(path, manifest, error)) return false;
-  if (!there || !*manifest)
+  if (!manifest_stamp(path, stamp, error) || !manifest_read(path, manifest, error)) return false;
+  if (!*manifest)
     return error_set(error, ERROR_INPUT,
                      "--reuse %s: it has no " MANIFEST_NAME ", so it is not the output of a run", path);
   return (*manifest)->identity.settings.hashes ||
@@ -144,7 +135,8 @@ bool old_runs_fingerprint(const struct old_runs *runs, char hash[33], struct err
 static bool manifests_stand(const struct old_runs *runs, struct error *error) {
   for (int32_t i = 0; i < runs->count; i++) {
     struct file_stamp now;
-    if (manifest_stamp(runs->source[i].out, &now) && file_stamps_equal(&now, &runs->stamp[i])) continue;
+    if (!manifest_stamp(runs->source[i].out, &now, error)) return false;
+    if (file_stamps_equal(&now, &runs->stamp[i])) continue;
     return error_set(error, ERROR_CONFLICT,
                      "--reuse %s: it was changed while its rows were indexed; start again when it is whole",
                      runs->source[i].out);

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "io/file.h"
+#include "io/look.h"
 #include "io/run/id_line.h"
 #include "io/run/job_lock.h"
 
@@ -35,15 +35,6 @@ static bool parts_take(struct stored_run *run, struct error *error) {
     run->rows += part->rows;
   }
   return true;
-}
-
-/* A run without a manifest has a stamp of zeros. */
-static bool manifest_stamp(const char *out, struct file_stamp *stamp, struct error *error) {
-  char *path = file_join(out, MANIFEST_NAME);
-  *stamp = (struct file_stamp){0};
-  if (path && !file_stamp_read(path, stamp)) *stamp = (struct file_stamp){0};
-  free(path);
-  return path || error_set_memory(error, strlen(out), "a path");
 }
 
 bool stored_run_open(const char *out, struct stored_run *run, struct error *error) {
@@ -78,17 +69,19 @@ void stored_run_close(struct stored_run *run) {
 char *stored_run_path(const struct stored_run *run, enum folder folder, int32_t width,
                       const struct stored_part *part, struct error *error) {
   char name[PART_PATH_MAX];
-  struct stat status;
+  struct look look;
   part_path_format(name, folder, width, part->shard, part->block);
   char *path = file_join(run->out, name);
   if (!path) {
     error_set_memory(error, strlen(run->out) + PART_PATH_MAX, "a path");
-  } else if (lstat(path, &status) == 0 && S_ISLNK(status.st_mode)) {
-    error_set(error, ERROR_INPUT, "%s is a link: a run's files are its own", path);
-    free(path);
-    path = NULL;
+    return NULL;
   }
-  return path;
+  if (look_at_link(path, &look, error) &&
+      (look.kind != LOOK_LINK ||
+       error_set(error, ERROR_INPUT, "%s is a link: a run's files are its own", path)))
+    return path;
+  free(path);
+  return NULL;
 }
 
 struct line_reader *stored_run_lines(const struct stored_run *run, enum folder folder,
@@ -203,16 +196,13 @@ bool stored_run_ids(const struct stored_run *run, struct id_map *map, uint32_t *
 bool stored_run_stands(struct stored_run *run, struct error *error) {
   struct file_stamp now;
   struct manifest *manifest = NULL;
-  struct error unread;
   bool same = false;
   if (!manifest_stamp(run->out, &now, error)) return false;
   if (file_stamps_equal(&now, &run->stamp)) return true;
-  if (manifest_read(run->out, &manifest, &unread) && manifest &&
-      !manifest_goes_on(run->manifest, manifest, &same, error)) {
-    manifest_free(manifest);
-    return false;
-  }
+  bool ok = manifest_read(run->out, &manifest, error) || error->code == ERROR_INPUT;
+  if (ok && manifest) ok = manifest_goes_on(run->manifest, manifest, &same, error);
   manifest_free(manifest);
+  if (!ok) return false;
   if (same) run->stamp = now;
   return same || error_set(error, ERROR_CONFLICT,
                            "%s was begun anew while it was read, so its rows may be of two runs: start again "
@@ -223,9 +213,9 @@ bool stored_run_stands(struct stored_run *run, struct error *error) {
 /* True if a job is changing OUT, or has done so since it was opened. */
 static bool is_changing(const struct stored_run *run) {
   struct file_stamp now;
-  struct error unused;
-  return !manifest_stamp(run->out, &now, &unused) || !file_stamps_equal(&now, &run->stamp) ||
-         !job_lock_look(run->out, &unused);
+  struct error why;
+  if (manifest_stamp(run->out, &now, &why) && !file_stamps_equal(&now, &run->stamp)) return true;
+  return !job_lock_look(run->out, &why) && why.code == ERROR_CONFLICT;
 }
 
 bool stored_run_blame(const struct stored_run *run, struct error *error) {

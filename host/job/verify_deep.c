@@ -232,7 +232,7 @@ static bool part_judge(struct deep_work *this, uint64_t key, struct error *error
   const struct verify_deep *deep = this->deep;
   if (!record_read(deep->options.out, part_key_shard(key), part_key_block(key), &record, error)) {
     if (error->code == ERROR_MEMORY) return false;
-    part_unjudged(this, key, REPAIR_RESUME, error->message);
+    part_unjudged(this, key, error->code == ERROR_IO ? REPAIR_READ : REPAIR_RESUME, error->message);
     return true;
   }
   bool ok = false;

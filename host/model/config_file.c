@@ -6,6 +6,7 @@
 
 #include "io/file.h"
 #include "io/json_parse.h"
+#include "io/look.h"
 
 /* A tokenizer.json with 250,000 pieces has 17 MB. */
 #define CONFIG_BYTES_MAX ((size_t)256 << 20)
@@ -37,8 +38,10 @@ static bool file_fill(const char *folder, const char *name, enum config_need nee
   size_t size = 0;
   *file = (struct config_file){.path = file_join(folder, name)};
   if (!file->path) return error_set_memory(error, strlen(folder) + strlen(name) + 2, "a path");
-  if (need == CONFIG_OPTIONAL && !file_exists_in(folder, name)) return true;
-  if (file_read(file->path, CONFIG_BYTES_MAX, &text, &size, error))
+  bool there = true;
+  const bool looked = need == CONFIG_REQUIRED || look_in(folder, name, &there, error);
+  if (looked && !there) return true;
+  if (looked && file_read(file->path, CONFIG_BYTES_MAX, &text, &size, error))
     file->root = text_parse(file->path, text, size, error);
   free(text);
   if (file->root && root_check(file, type, error)) return true;

@@ -7,6 +7,7 @@
 
 #include "host/model/config_file.h"
 #include "io/file.h"
+#include "io/look.h"
 #include "io/shell_word.h"
 
 #define WEIGHTS_FILE "model.safetensors"
@@ -115,18 +116,24 @@ static bool pickle_refuse(const char *folder, const struct model *model, const c
 /* Returns false with what the folder has in the place of `expected`. */
 static bool weights_refuse(const char *folder, const struct model *model, const char *expected,
                            struct error *error) {
-  if (file_exists_in(folder, "pytorch_model.bin") || file_exists_in(folder, "pytorch_model.bin.index.json"))
-    return pickle_refuse(folder, model, expected, error);
+  bool pickle, index;
+  if (!look_in(folder, "pytorch_model.bin", &pickle, error) ||
+      !look_in(folder, "pytorch_model.bin.index.json", &index, error))
+    return false;
+  if (pickle || index) return pickle_refuse(folder, model, expected, error);
   return error_set(error, ERROR_INPUT, "%s: no weights; expected %s", folder, expected);
 }
 
 bool model_weights_open(const char *folder, struct model *model, struct error *error) {
-  if (file_exists_in(folder, WEIGHTS_FILE)) {
+  bool whole, index;
+  if (!look_in(folder, WEIGHTS_FILE, &whole, error) || !look_in(folder, WEIGHTS_INDEX, &index, error))
+    return false;
+  if (whole) {
     model->file = calloc(1 + DENSE_MAX, sizeof *model->file);
     if (!model->file) return error_set_memory(error, sizeof *model->file, "the list of weight files");
     return file_add(folder, WEIGHTS_FILE, model, error);
   }
-  if (file_exists_in(folder, WEIGHTS_INDEX)) return index_open(folder, model, error);
+  if (index) return index_open(folder, model, error);
   return weights_refuse(folder, model, WEIGHTS_FILE " or " WEIGHTS_INDEX, error);
 }
 
@@ -278,7 +285,9 @@ static bool dense_check_all(const char *folder, const struct dense_config *dense
 
 static bool dense_bind(const char *folder, const struct dense_config *dense, struct model *model,
                        struct linear *linear, struct error *error) {
-  if (!file_exists_in(folder, WEIGHTS_FILE)) return weights_refuse(folder, model, WEIGHTS_FILE, error);
+  bool there;
+  if (!look_in(folder, WEIGHTS_FILE, &there, error)) return false;
+  if (!there) return weights_refuse(folder, model, WEIGHTS_FILE, error);
   if (!file_add(folder, WEIGHTS_FILE, model, error)) return false;
   const struct binder binder = {folder, model, &model->file[model->file_count - 1], 1, "", error};
   return tensor_bind(&binder, DENSE_WEIGHT, dense->outputs, dense->inputs, &linear->weight) &&

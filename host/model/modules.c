@@ -5,6 +5,7 @@
 
 #include "host/model/config_file.h"
 #include "io/file.h"
+#include "io/look.h"
 
 /* A module's place in the required order. */
 enum module_place { PLACE_TRANSFORMER, PLACE_POOLING, PLACE_DENSE, PLACE_NORMALIZE, PLACES };
@@ -117,7 +118,9 @@ static bool modules_fill(const struct config_file *file, const char *folder, str
 bool modules_read(const char *folder, struct modules *modules, struct error *error) {
   struct config_file file = {0};
   *modules = (struct modules){0};
-  if (!file_exists_in(folder, "modules.json"))
+  bool there;
+  if (!look_in(folder, "modules.json", &there, error)) return false;
+  if (!there)
     return error_set(
         error, ERROR_INPUT,
         "%s: no modules.json; expected a model folder that sentence-transformers has saved (a bare "

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "io/file.h"
 #include "io/folder.h"
+#include "io/look.h"
 
 #define NAME_BYTES 200  /* of "org/name"; the Hub allows 96 */
 #define COMMIT_BYTES 72 /* of a commit's hash; SHA-1 has 40 digits */
@@ -84,20 +84,20 @@ static void caches_list(struct caches *caches) {
          cache_add(caches, "HOME", "/.cache/huggingface/hub"));
 }
 
-static bool folder_is_there(const char *path) {
-  struct stat status;
-  return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-/* Writes the path of the repository in the first cache that has it. */
-static bool repository_find(const struct caches *caches, const char *name, char path[PATH_MAX]) {
+/* Writes the path of the repository in the first cache that has it; "" if none has. */
+static bool repository_find(const struct caches *caches, const char *name, char path[PATH_MAX],
+                            struct error *error) {
   const char *slash = strchr(name, '/');
+  struct look look;
   for (int32_t i = 0; i < caches->count; i++) {
     const int length = snprintf(path, PATH_MAX, "%s/" REPOSITORY "%.*s--%s", caches->path[i],
                                 (int)(slash - name), name, slash + 1);
-    if (length < PATH_MAX && folder_is_there(path)) return true;
+    if (length >= PATH_MAX) continue;
+    if (!look_at(path, &look, error)) return false;
+    if (look.kind == LOOK_FOLDER) return true;
   }
-  return false;
+  path[0] = '\0';
+  return true;
 }
 
 static bool repository_missing(const struct caches *caches, const char *reference, const char *name,
@@ -149,7 +149,9 @@ static bool ref_read(const char *repository, const char *revision, char commit[C
   size_t size = 0;
   commit[0] = '\0';
   bool done = path || error_set_memory(error, strlen(repository), "a path");
-  if (path && file_exists_in(folder, revision)) {
+  bool there = false;
+  done = done && look_in(folder, revision, &there, error);
+  if (there) {
     done = file_read(path, COMMIT_BYTES - 1, &text, &size, error);
     const size_t length = done ? strcspn(text, " \r\n") : 0;
     if (done && !part_is_plain(text, length))
@@ -201,7 +203,9 @@ static char *snapshot_find(const struct reference *reference, const char *reposi
   char commit[COMMIT_BYTES], path[PATH_MAX];
   if (!commit_choose(reference, repository, commit, error)) return NULL;
   const int length = snprintf(path, sizeof path, "%s/" SNAPSHOTS "/%s", repository, commit);
-  if (length >= (int)sizeof path || !folder_is_there(path)) {
+  struct look look = {.kind = LOOK_NOTHING};
+  if (length < (int)sizeof path && !look_at(path, &look, error)) return NULL;
+  if (look.kind != LOOK_FOLDER) {
     error_set(error, ERROR_USAGE,
               "%s: the cache names the commit %s and has no snapshot of it in %s; this command fetches it: "
               "hf download %s%s%s",
@@ -222,14 +226,15 @@ static char *folder_copy(const char *path, struct error *error) {
 }
 
 char *place_find(const char *text, struct error *error) {
-  struct stat status;
+  struct look look;
   struct reference reference;
   struct caches caches;
   char repository[PATH_MAX];
-  if (stat(text, &status) == 0 || !reference_parse(text, &reference)) return folder_copy(text, error);
+  if (!look_at(text, &look, error)) return NULL;
+  if (look.kind != LOOK_NOTHING || !reference_parse(text, &reference)) return folder_copy(text, error);
   caches_list(&caches);
-  if (repository_find(&caches, reference.name, repository))
-    return snapshot_find(&reference, repository, error);
+  if (!repository_find(&caches, reference.name, repository, error)) return NULL;
+  if (*repository) return snapshot_find(&reference, repository, error);
   repository_missing(&caches, text, reference.name, error);
   return NULL;
 }

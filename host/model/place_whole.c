@@ -2,13 +2,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "host/model/config_file.h"
 #include "host/model/modules.h"
 #include "host/model/place.h"
 #include "io/file.h"
 #include "io/folder.h"
+#include "io/look.h"
 
 #define MISSING_NAMED 4 /* in an error sentence */
 #define HALF_WRITTEN ".incomplete"
@@ -36,41 +36,50 @@ static void lack_add(struct lack *lack, const char *name) {
 
 /* A link that leads nowhere: its blob was removed. */
 static bool link_visit(void *context, const char *name, struct error *error) {
-  (void)error;
   struct place_module *module = context;
-  if (!file_exists_in(module->folder, name)) lack_add(module->lack, name);
+  bool there;
+  if (!look_in(module->folder, name, &there, error)) return false;
+  if (!there) lack_add(module->lack, name);
   return true;
 }
 
-static bool entry_is_there(const char *folder, const char *name) {
-  char path[PATH_MAX];
-  struct stat status;
-  const int length = snprintf(path, sizeof path, "%s/%s", folder, name);
-  return length >= (int)sizeof path || lstat(path, &status) == 0;
+/* A link that leads nowhere counts: it has been named already. */
+static bool entry_look(const char *folder, const char *name, bool *there, struct error *error) {
+  struct look look;
+  char *path = file_join(folder, name);
+  const bool ok = path ? look_at_link(path, &look, error) : error_set_memory(error, PATH_MAX, "a path");
+  *there = ok && look.kind != LOOK_NOTHING;
+  free(path);
+  return ok;
 }
 
-/* Wants one of the names, up to NULL. A link that leads nowhere has been counted already. */
-static void one_is_needed(const struct place_module *module, const char *const *names) {
-  for (const char *const *name = names; *name; name++)
-    if (entry_is_there(module->folder, *name)) return;
-  lack_add(module->lack, names[0]);
+/* Wants one of the names, up to NULL. */
+static bool one_is_needed(const struct place_module *module, const char *const *names, struct error *error) {
+  bool there = false;
+  for (const char *const *name = names; *name && !there; name++)
+    if (!entry_look(module->folder, *name, &there, error)) return false;
+  if (!there) lack_add(module->lack, names[0]);
+  return true;
 }
 
 static bool shards_are_needed(const struct place_module *module, struct error *error) {
   struct config_file index;
   const char *tensor, *last = "";
   json_t *file;
+  bool done = true;
   if (!config_file_read(module->folder, "model.safetensors.index.json", CONFIG_OPTIONAL, &index, error))
     return false;
   json_object_foreach((json_t *)(uintptr_t)config_member(&index, "weight_map"), tensor, file) {
     const char *name = json_string_value(file);
+    bool there;
     if (!name || !strcmp(name, last)) continue;
-    if (!entry_is_there(module->folder, name) && !strstr(module->lack->names, name))
-      lack_add(module->lack, name);
+    done = entry_look(module->folder, name, &there, error);
+    if (!done) break;
+    if (!there && !strstr(module->lack->names, name)) lack_add(module->lack, name);
     last = name;
   }
   config_file_free(&index);
-  return true;
+  return done;
 }
 
 static bool transformer_is_needed(const struct place_module *module, struct error *error) {
@@ -79,10 +88,8 @@ static bool transformer_is_needed(const struct place_module *module, struct erro
                                         "pytorch_model.bin", "pytorch_model.bin.index.json", NULL};
   static const char *const tokenizer[] = {"tokenizer.json",          "vocab.txt",    "vocab.json",
                                           "sentencepiece.bpe.model", "spiece.model", NULL};
-  one_is_needed(module, config);
-  one_is_needed(module, weights);
-  one_is_needed(module, tokenizer);
-  return shards_are_needed(module, error);
+  return one_is_needed(module, config, error) && one_is_needed(module, weights, error) &&
+         one_is_needed(module, tokenizer, error) && shards_are_needed(module, error);
 }
 
 /* `below` is "" or the name of the module's folder. */
@@ -96,7 +103,7 @@ static bool module_check(const char *folder, const char *below, const char *kind
   if (done && !strcmp(kind, "Transformer"))
     done = transformer_is_needed(&module, error);
   else if (done && *below && strcmp(kind, "Normalize") != 0)
-    one_is_needed(&module, config);
+    done = one_is_needed(&module, config, error);
   lack->below = "";
   free(module.folder);
   return done;
@@ -107,7 +114,9 @@ static bool modules_check_whole(const char *folder, struct lack *lack, struct er
   struct config_file file;
   size_t index;
   json_t *module;
-  if (!file_exists_in(folder, "modules.json")) {
+  bool there;
+  if (!look_in(folder, "modules.json", &there, error)) return false;
+  if (!there) {
     if (lack->unfinished) lack_add(lack, "modules.json");
     return module_check(folder, "", "Transformer", lack, error);
   }
@@ -126,14 +135,15 @@ static bool modules_check_whole(const char *folder, struct lack *lack, struct er
 /* A half-written blob bears the name that the whole one will have, and words after a dot. It stays behind if
  * a later download made the whole one. */
 static bool blob_visit(void *context, const char *name, struct error *error) {
-  (void)error;
   struct place_module *blobs = context;
   const size_t length = strlen(name), stem = strcspn(name, ".");
   if (length < strlen(HALF_WRITTEN) || strcmp(name + length - strlen(HALF_WRITTEN), HALF_WRITTEN) != 0)
     return true;
   char whole[NAME_MAX + 1];
   snprintf(whole, sizeof whole, "%.*s", (int)stem, name);
-  if (!file_exists_in(blobs->folder, whole)) blobs->lack->unfinished = true;
+  bool there;
+  if (!look_in(blobs->folder, whole, &there, error)) return false;
+  if (!there) blobs->lack->unfinished = true;
   return true;
 }
 

@@ -7,6 +7,7 @@
 #include "host/model/family.h"
 #include "host/model/modules.h"
 #include "io/file.h"
+#include "io/look.h"
 
 struct unsupported {
   const char *value; /* as the file spells it; a '*' at the end: with any ending */
@@ -173,13 +174,18 @@ static bool modules_check_types(const char *folder, char **below, struct error *
   return *below != NULL;
 }
 
-/* Without modules.json the architecture tells a scorer from an encoder. */
-static const char *scorer_find(const char *folder, const struct config_file *config) {
+/* Without modules.json the architecture tells a scorer from an encoder: its name, or NULL. */
+static bool scorer_find(const char *folder, const struct config_file *config, const char **scorer,
+                        struct error *error) {
   static const char ending[] = "ForSequenceClassification";
   const char *name = json_string_value(json_array_get(config_member(config, "architectures"), 0));
   const size_t length = name ? strlen(name) : 0;
-  if (file_exists_in(folder, "modules.json") || length < strlen(ending)) return NULL;
-  return strcmp(name + length - strlen(ending), ending) ? NULL : name;
+  bool modules;
+  *scorer = NULL;
+  if (length < strlen(ending) || strcmp(name + length - strlen(ending), ending) != 0) return true;
+  if (!look_in(folder, "modules.json", &modules, error)) return false;
+  if (!modules) *scorer = name;
+  return true;
 }
 
 static bool config_check(const char *folder, const char *below, struct error *error) {
@@ -190,12 +196,13 @@ static bool config_check(const char *folder, const char *below, struct error *er
   free(place);
   if (!done) return false;
   const char *type = json_string_value(config_member(&file, "model_type"));
-  const char *lacks = lacks_find(types, type), *scorer = scorer_find(folder, &file);
-  if (lacks)
+  const char *lacks = lacks_find(types, type), *scorer;
+  done = scorer_find(folder, &file, &scorer, error);
+  if (done && lacks)
     done = error_set(error, ERROR_UNSUPPORTED,
                      "%s: \"model_type\" is \"%s\": %s; nina runs " FAMILY_TYPES "; %s", file.path, type,
                      lacks, SUPPORT_TABLE);
-  else if (scorer)
+  else if (done && scorer)
     done = error_set(error, ERROR_UNSUPPORTED, "%s: \"architectures\" is \"%s\": %s; %s", file.path, scorer,
                      SCORER, SUPPORT_TABLE);
   config_file_free(&file);

@@ -9,7 +9,7 @@
 #include "host/model/config_file.h"
 #include "host/model/library_encode.h"
 #include "host/model/tokenizer_kind.h"
-#include "io/file.h"
+#include "io/look.h"
 
 #define EXPECTED                                                                                      \
   "XLM-RoBERTa's tokenizer (" TOKENIZER_SPM "), RoBERTa's (" TOKENIZER_VOCAB " and " TOKENIZER_MERGES \
@@ -17,20 +17,33 @@
 #define NO_CONVERSION \
   " (scripts/convert-model changes weights, not the tokenizer that a model was trained with)"
 
-static bool source_missing(const char *folder, enum tokenizer_class class, struct error *error) {
-  const char *found = file_exists_in(folder, TOKENIZER_SPM)         ? TOKENIZER_SPM " alone"
-                      : file_exists_in(folder, TOKENIZER_VOCAB_TXT) ? TOKENIZER_VOCAB_TXT " alone"
-                      : file_exists_in(folder, TOKENIZER_MERGES)    ? TOKENIZER_MERGES " (BPE)"
-                      : file_exists_in(folder, TOKENIZER_VOCAB)     ? TOKENIZER_VOCAB " (BPE)"
-                                                                    : "no tokenizer";
-  const bool spm = file_exists_in(folder, TOKENIZER_SPM);
+/* Which vocabularies a folder holds. */
+struct vocabularies {
+  bool json, spm, vocab_txt, vocab, merges;
+};
+
+static bool vocabularies_look(const char *folder, struct vocabularies *there, struct error *error) {
+  return look_in(folder, TOKENIZER_JSON, &there->json, error) &&
+         look_in(folder, TOKENIZER_SPM, &there->spm, error) &&
+         look_in(folder, TOKENIZER_VOCAB_TXT, &there->vocab_txt, error) &&
+         look_in(folder, TOKENIZER_VOCAB, &there->vocab, error) &&
+         look_in(folder, TOKENIZER_MERGES, &there->merges, error);
+}
+
+static bool source_missing(const char *folder, const struct vocabularies *there, enum tokenizer_class class,
+                           struct error *error) {
+  const char *found = there->spm         ? TOKENIZER_SPM " alone"
+                      : there->vocab_txt ? TOKENIZER_VOCAB_TXT " alone"
+                      : there->merges    ? TOKENIZER_MERGES " (BPE)"
+                      : there->vocab     ? TOKENIZER_VOCAB " (BPE)"
+                                         : "no tokenizer";
   const bool unnamed = class == CLASS_UNNAMED || class == CLASS_GENERIC;
-  if (unnamed && (spm || file_exists_in(folder, TOKENIZER_VOCAB_TXT)))
+  if (unnamed && (there->spm || there->vocab_txt))
     return error_set(error, ERROR_UNSUPPORTED,
                      "%s: found %s, but tokenizer_config.json names no class that says which ids it gives; "
                      "expected \"tokenizer_class\": \"%s\", or " TOKENIZER_JSON,
-                     folder, spm ? TOKENIZER_SPM : TOKENIZER_VOCAB_TXT,
-                     spm ? "XLMRobertaTokenizer" : "BertTokenizer");
+                     folder, there->spm ? TOKENIZER_SPM : TOKENIZER_VOCAB_TXT,
+                     there->spm ? "XLMRobertaTokenizer" : "BertTokenizer");
   return error_set(error, ERROR_UNSUPPORTED, "%s: found %s; expected " EXPECTED NO_CONVERSION, folder, found);
 }
 
@@ -40,23 +53,22 @@ static bool pieces_read(struct added_files *files, struct tokenizer_source *sour
                         struct error *error) {
   const char *folder = files->folder;
   struct special_names names;
+  struct vocabularies there;
   *name = TOKENIZER_JSON;
-  if (file_exists_in(folder, TOKENIZER_JSON)) return tokenizer_json_read(files, source, error);
-  if ((files->class == CLASS_ROBERTA || files->class == CLASS_UNNAMED) &&
-      file_exists_in(folder, TOKENIZER_VOCAB) && file_exists_in(folder, TOKENIZER_MERGES)) {
+  if (!vocabularies_look(folder, &there, error)) return false;
+  if (there.json) return tokenizer_json_read(files, source, error);
+  if ((files->class == CLASS_ROBERTA || files->class == CLASS_UNNAMED) && there.vocab && there.merges) {
     files->class = CLASS_ROBERTA;
     *name = TOKENIZER_VOCAB;
     return tokenizer_merges_read(files, source, error);
   }
   *name = TOKENIZER_SPM;
-  if (files->class == CLASS_XLM_ROBERTA && file_exists_in(folder, TOKENIZER_SPM))
+  if (files->class == CLASS_XLM_ROBERTA && there.spm)
     return special_names_read(files, &names, error) && tokenizer_spm_read(folder, &names, source, error);
   *name = TOKENIZER_VOCAB_TXT;
-  const bool unnamed = files->class == CLASS_UNNAMED && !file_exists_in(folder, TOKENIZER_SPM);
-  if (unnamed && file_exists_in(folder, TOKENIZER_VOCAB_TXT)) files->class = CLASS_BERT;
-  if (files->class == CLASS_BERT && file_exists_in(folder, TOKENIZER_VOCAB_TXT))
-    return tokenizer_vocab_read(files, source, error);
-  return source_missing(folder, files->class, error);
+  if (files->class == CLASS_UNNAMED && !there.spm && there.vocab_txt) files->class = CLASS_BERT;
+  if (files->class == CLASS_BERT && there.vocab_txt) return tokenizer_vocab_read(files, source, error);
+  return source_missing(folder, &there, files->class, error);
 }
 
 static bool class_read(struct added_files *files, struct error *error) {

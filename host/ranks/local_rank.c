@@ -14,7 +14,7 @@ bool local_rank_hold(struct local_rank *held, struct error *error) {
   const char *job = getenv("PMIX_NAMESPACE"), *number = getenv("OMPI_COMM_WORLD_LOCAL_RANK");
   held->file = -1;
   if (!job || !number || getenv("OMPI_MCA_btl") || getenv("OMPI_MCA_pml")) return true;
-  machine_here(&machine);
+  if (!machine_here(&machine, error)) return false;
   const int size =
       snprintf(held->path, sizeof held->path, "/dev/shm/nina.%s.%s.%s", machine.host, job, number);
   if (size < 0 || (size_t)size >= sizeof held->path) return true;

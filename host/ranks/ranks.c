@@ -15,13 +15,13 @@ struct arrival {
   cpu_set_t mask;
 };
 
-static void arrival_fill(struct arrival *arrival) {
+static bool arrival_fill(struct arrival *arrival, struct error *error) {
   memset(arrival, 0, sizeof *arrival);
-  machine_here(&arrival->machine);
   if (sched_getaffinity(0, sizeof arrival->mask, &arrival->mask) != 0) {
     CPU_ZERO(&arrival->mask);
     CPU_SET(0, &arrival->mask);
   }
+  return machine_here(&arrival->machine, error);
 }
 
 static void places_fill(struct ranks *ranks, const struct arrival *arrival) {
@@ -41,14 +41,14 @@ static void places_fill(struct ranks *ranks, const struct arrival *arrival) {
 static bool ranks_arrive(struct ranks *ranks, struct error *error) {
   struct arrival *arrivals = calloc((size_t)ranks->size, sizeof *arrivals), mine;
   if (!arrivals) return error_set_memory(error, (size_t)ranks->size * sizeof *arrivals, "the ranks");
-  arrival_fill(&mine);
+  const bool known = arrival_fill(&mine, error);
   if (ranks->size > 1)
     ranks->world->vtable->gather(ranks->world, &mine, sizeof mine, arrivals);
   else
     arrivals[0] = mine;
   places_fill(ranks, arrivals);
   free(arrivals);
-  return true;
+  return known;
 }
 
 static bool ranks_init(struct ranks *ranks, struct error *error) {

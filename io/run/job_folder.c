@@ -12,6 +12,7 @@
 #include "io/fault.h"
 #include "io/file.h"
 #include "io/folder.h"
+#include "io/look.h"
 
 #define JOB "job"
 #define TAKEN "taken" /* in a job's folder: another job's folder, while it is being removed */
@@ -66,7 +67,7 @@ static bool entry_remove(void *context, const char *name, struct error *error) {
 static int folder_remove_once(const char *folder) {
   struct folder_removal removal = {.folder = folder};
   struct error unused;
-  folder_visit(folder, entry_remove, &removal, &unused);
+  if (!folder_visit(folder, entry_remove, &removal, &unused) && !removal.number) return errno;
   if (removal.number) return removal.number;
   return rmdir(folder) == 0 || errno == ENOENT ? 0 : errno;
 }
@@ -123,22 +124,19 @@ static bool gone_remove(const char *path, struct error *error) {
   return number == 0 || remove_failed(number, path, error);
 }
 
-/* A file with a job folder's name is a lock that a job has put aside: see io/run/job_lock.c. */
-static bool path_is_folder(const char *path) {
-  struct stat status;
-  return lstat(path, &status) == 0 && S_ISDIR(status.st_mode);
-}
-
 static bool entry_take_away(void *context, const char *name, struct error *error) {
   const struct taking *taking = context;
+  struct look look;
   if (!job_folder_is_named(name) || strcmp(name, strrchr(taking->folder, '/') + 1) == 0) return true;
   char *path = file_join(taking->out, name), *away = folder_name(taking->out, GONE, error);
   bool ok = path && away;
   if (!path) error_set_memory(error, PATH_MAX, "a path");
   if (ok && name_is_of(name, GONE))
     ok = gone_remove(path, error);
-  else if (ok && path_is_folder(path))
-    ok = job_take_away(taking, path, away, error);
+  else if (ok)
+    ok = look_at_link(path, &look, error) &&
+         /* A file with a job folder's name is a lock that a job has put aside: see io/run/job_lock.c. */
+         (look.kind != LOOK_FOLDER || job_take_away(taking, path, away, error));
   free(away);
   free(path);
   return ok;
@@ -174,7 +172,9 @@ void job_folder_leave(char *folder) {
 }
 
 bool job_folder_stands(const char *folder) {
-  return access(folder, F_OK) == 0 || (errno != ENOENT && errno != ESTALE);
+  struct look look;
+  struct error unused;
+  return look_at(folder, &look, &unused) ? look.kind != LOOK_NOTHING : errno != ESTALE;
 }
 
 bool job_folder_discard(const char *folder, const char *out, const char *path, struct error *error) {
@@ -196,18 +196,20 @@ static bool entry_found(void *context, const char *name, struct error *error) {
   return false;
 }
 
-static bool folder_is_empty(const char *path) {
-  struct error unused;
+static bool folder_look_inside(const char *path, bool *empty, struct error *error) {
   bool found = false;
-  return folder_visit(path, entry_found, &found, &unused) && !found;
+  const bool ok = folder_visit(path, entry_found, &found, error) || found;
+  *empty = ok && !found;
+  return ok;
 }
 
 /* Not rmdir(2): nothing would stop an earlier job from using it. */
 bool job_folder_discard_empty(const char *folder, const char *out, const char *path, struct error *error) {
   char *whole = file_join(out, path), *empty = file_join(folder, EMPTY);
-  bool ok = whole && empty;
+  bool is_empty, ok = whole && empty;
   if (!ok) error_set_memory(error, PATH_MAX, "a path");
-  if (ok && folder_is_empty(whole)) {
+  ok = ok && folder_look_inside(whole, &is_empty, error);
+  if (ok && is_empty) {
     ok = rename(whole, empty) == 0 || (errno == ENOENT && job_folder_stands(folder)) ||
          error_set_errno(error, "cannot remove %s", whole);
     if (ok && rmdir(empty) != 0) rename(empty, whole); /* a file has been put into it since */

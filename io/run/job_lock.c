@@ -17,7 +17,9 @@
 #include "io/file.h"
 #include "io/folder.h"
 #include "io/json_parse.h"
+#include "io/look.h"
 #include "io/machine.h"
+#include "io/proc.h"
 #include "io/run/layout.h"
 
 #define LOCK_BYTES_MAX 1024
@@ -45,42 +47,39 @@ struct job_lock {
   bool ending;
 };
 
-/* The first bytes of a file in /proc, or "". Does not pass through the fault switch. */
-static void proc_read(const char *path, char text[PROC_BYTES]) {
-  const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-  size_t used = 0;
-  while (descriptor >= 0 && used < PROC_BYTES - 1) {
-    const ssize_t got = read(descriptor, text + used, PROC_BYTES - 1 - used);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) break;
-    used += (size_t)got;
-  }
-  text[used] = '\0';
-  if (descriptor >= 0) close(descriptor);
-}
+#define START_UNKNOWN (-1) /* the process lives, and /proc does not show it */
 
-/* Field 22 of /proc/<process>/stat; 0 if there is no such process, or only its zombie. */
-static int64_t process_start(int64_t process) {
+/* Field 22 of /proc/<process>/stat; 0 if there is no such process, or only its zombie. False if the system
+ * cannot tell. */
+static bool process_start(int64_t process, int64_t *start, struct error *error) {
   char path[48], text[PROC_BYTES];
+  *start = 0;
   snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", process);
-  proc_read(path, text);
+  if (!proc_read(path, text, sizeof text, error)) return false;
+  /* A system may hide the processes of others. */
+  if (!*text && process > 0 && process <= INT32_MAX && (kill((pid_t)process, 0) == 0 || errno == EPERM))
+    *start = START_UNKNOWN;
   /* The second field is the program's name in brackets and may contain anything. */
   const char *at = strrchr(text, ')');
-  if (at && (strncmp(at, ") Z", 3) == 0 || strncmp(at, ") X", 3) == 0)) return 0;
+  if (at && (strncmp(at, ") Z", 3) == 0 || strncmp(at, ") X", 3) == 0)) return true;
   for (int field = 2; at && field < 22; field++)
     if ((at = strchr(at, ' '))) at++;
-  return at ? strtoll(at, NULL, 10) : 0;
+  if (at) *start = strtoll(at, NULL, 10);
+  return true;
 }
 
-static void owner_self(struct owner *owner) {
+static bool owner_self(struct owner *owner, struct error *error) {
+  char namespace[sizeof owner->namespace];
   memset(owner, 0, sizeof *owner);
-  machine_here(&owner->machine);
-  /* "pid:[4026531836]"; the unread rest stays zero */
-  if (readlink("/proc/self/ns/pid", owner->namespace, sizeof owner->namespace - 1) < 0)
-    owner->namespace[0] = '\0';
   owner->process = getpid();
-  owner->start = process_start(owner->process);
   owner->parent = getppid();
+  /* "pid:[4026531836]"; the unread rest stays zero */
+  if (!machine_here(&owner->machine, error) ||
+      !proc_read_link("/proc/self/ns/pid", namespace, sizeof namespace, error) ||
+      !process_start(owner->process, &owner->start, error))
+    return false;
+  snprintf(owner->namespace, sizeof owner->namespace, "%s", namespace);
+  return true;
 }
 
 /* The counter has a fixed width, so the lock can be rewritten in place. */
@@ -118,23 +117,29 @@ static bool lock_parse(const char *text, struct owner *owner, bool *whole, struc
 
 /* True if the owner's numbers mean the same here. */
 static bool owner_is_here(const struct owner *owner, const struct owner *self) {
-  return *self->machine.boot && *self->namespace && machine_same(&owner->machine, &self->machine) &&
-         strcmp(owner->namespace, self->namespace) == 0;
+  return *self->machine.boot && *self->namespace && owner->start > 0 &&
+         machine_same(&owner->machine, &self->machine) && strcmp(owner->namespace, self->namespace) == 0;
 }
 
-static bool owner_lives_here(const struct owner *owner) {
-  return process_start(owner->process) == owner->start;
+static bool owner_look(const struct owner *owner, bool *lives, struct error *error) {
+  int64_t start;
+  const bool ok = process_start(owner->process, &start, error);
+  *lives = start == owner->start || start == START_UNKNOWN;
+  return ok;
 }
 
 /* Waits for an owner to end. The ranks of a killed mpirun live on for a second or so; after this wait the
  * same command can start again at once. */
-static bool owner_goes(const struct owner *owner) {
+static bool owner_await(const struct owner *owner, bool *gone, struct error *error) {
   const struct timespec nap = {.tv_nsec = 100 * 1000 * 1000};
-  for (int naps = 0; owner_lives_here(owner); naps++) {
-    if (naps == ORPHAN_NAPS || process_start(owner->parent) != 0) return false;
+  int64_t parent;
+  bool lives;
+  for (int naps = 0;; naps++) {
+    if (!owner_look(owner, &lives, error) || !process_start(owner->parent, &parent, error)) return false;
+    *gone = !lives;
+    if (*gone || naps == ORPHAN_NAPS || parent != 0) return true;
     nanosleep(&nap, NULL);
   }
-  return true;
 }
 
 /* Seconds since this machine's start, sleep included: a clock that cannot be set. */
@@ -182,7 +187,9 @@ static bool lock_is_dead(const char *out, const char *text, const struct owner *
   bool parsed;
   if (!lock_parse(text, &owner, &parsed, error)) return false;
   if (parsed && owner_is_here(&owner, self)) {
-    if (owner_goes(&owner)) return true;
+    bool gone;
+    if (!owner_await(&owner, &gone, error)) return false;
+    if (gone) return true;
     return error_set(error, ERROR_CONFLICT,
                      "another job, process %" PRId64
                      " on this host, is writing to %s: wait until it ends, or give another --out",
@@ -252,7 +259,8 @@ static int lock_make(struct job_lock *lock) {
   char *whole = file_temporary(lock->path);
   int number = whole ? lock_write(lock, whole) : ENOMEM;
   if (number == 0) {
-    if (link(whole, lock->path) != 0 && !lock_is_linked(lock)) number = errno;
+    if (link(whole, lock->path) != 0) number = errno;
+    if (number && lock_is_linked(lock)) number = 0;
     unlink(whole);
     /* A file system without links (exFAT, some of FUSE): write the lock in place. */
     if (number == EPERM || number == ENOTSUP || number == ENOSYS) {
@@ -268,6 +276,12 @@ static int lock_make(struct job_lock *lock) {
   return number;
 }
 
+/* True if it is certain that no lock is there. */
+static bool lock_has_gone(const char *path, struct error *error) {
+  struct look look;
+  return look_at(path, &look, error) && look.kind == LOOK_NOTHING;
+}
+
 /* One try. True with lock->descriptor: taken; true without: try again; false on error. */
 static bool lock_try(struct job_lock *lock, const char *out, struct error *error) {
   char *found;
@@ -276,7 +290,7 @@ static bool lock_try(struct job_lock *lock, const char *out, struct error *error
   if (number == 0 || number == ENOENT) return true; /* ENOENT: another job has removed the file */
   errno = number;
   if (number != EEXIST) return error_set_errno(error, "cannot make %s", lock->path);
-  if (!file_read(lock->path, LOCK_BYTES_MAX, &found, &size, error)) return access(lock->path, F_OK) != 0;
+  if (!file_read(lock->path, LOCK_BYTES_MAX, &found, &size, error)) return lock_has_gone(lock->path, error);
   const bool gone = lock_is_dead(out, found, &lock->owner, error) && lock_remove(lock->path, found, error);
   free(found);
   return gone;
@@ -314,11 +328,14 @@ static bool bumping_start(struct job_lock *lock, struct error *error) {
   return lock->bumping || error_set(error, ERROR_MEMORY, "cannot start a thread: %s", strerror(status));
 }
 
-/* True if the path leads to the file that this lock made. */
-static bool lock_is_at(const struct job_lock *lock, const char *path) {
-  struct stat named, opened;
-  return stat(path, &named) == 0 && fstat(lock->descriptor, &opened) == 0 && named.st_ino == opened.st_ino &&
-         named.st_dev == opened.st_dev;
+/* Whether the path leads to the file that this lock made. False if the system cannot tell. */
+static bool lock_look(const struct job_lock *lock, const char *path, bool *is_lock) {
+  struct look named;
+  struct stat opened;
+  struct error unused;
+  if (!look_at(path, &named, &unused) || fstat(lock->descriptor, &opened) != 0) return false;
+  *is_lock = named.kind == LOOK_FILE && named.inode == opened.st_ino && named.device == opened.st_dev;
+  return true;
 }
 
 struct sweep {
@@ -332,7 +349,8 @@ static bool aside_remove(void *context, const char *name, struct error *error) {
   (void)error;
   if (strncmp(name, aside, sizeof aside - 1) != 0 || !file_is_temporary(name)) return true;
   char *path = file_join(sweep->out, name);
-  if (path && !lock_is_at(sweep->lock, path)) unlink(path);
+  bool is_lock;
+  if (path && lock_look(sweep->lock, path, &is_lock) && !is_lock) unlink(path);
   free(path);
   return true;
 }
@@ -349,17 +367,18 @@ bool job_lock_look(const char *out, struct error *error) {
   char *text = NULL, *path = file_join(out, LOCK_NAME);
   size_t size;
   if (!path) return error_set_memory(error, PATH_MAX, "a path");
-  bool ok = access(path, F_OK) != 0;
-  if (!ok && !file_read(path, LOCK_BYTES_MAX, &text, &size, error)) {
-    ok = access(path, F_OK) != 0; /* the job has ended meanwhile */
+  struct look look;
+  bool ok = false;
+  if (!look_at(path, &look, error)) goto out;
+  if (look.kind == LOOK_NOTHING || !file_read(path, LOCK_BYTES_MAX, &text, &size, error)) {
+    ok = look.kind == LOOK_NOTHING || lock_has_gone(path, error); /* the job has ended meanwhile */
     goto out;
   }
-  if (ok) goto out;
-  owner_self(&self);
-  bool parsed;
-  if (!lock_parse(text, &owner, &parsed, error)) goto out;
+  bool parsed, lives = true;
+  if (!owner_self(&self, error) || !lock_parse(text, &owner, &parsed, error)) goto out;
   const bool here = parsed && owner_is_here(&owner, &self);
-  if (here && !owner_lives_here(&owner)) {
+  if (here && !owner_look(&owner, &lives, error)) goto out;
+  if (!lives) {
     ok = true;
   } else if (here) {
     error_set(error, ERROR_CONFLICT,
@@ -388,7 +407,7 @@ struct job_lock *job_lock_take(const char *out, struct error *error) {
   }
   lock->path = path;
   lock->descriptor = -1;
-  owner_self(&lock->owner);
+  if (!owner_self(&lock->owner, error)) goto fail;
   for (int tries = 0; lock->descriptor < 0; tries++) {
     if (tries == TAKE_TRIES) {
       error_set(error, ERROR_CONFLICT, "other jobs are starting in %s at this moment: leave it to one", out);
@@ -421,7 +440,8 @@ void job_lock_release(struct job_lock *lock) {
   }
   pthread_cond_destroy(&lock->ended);
   pthread_mutex_destroy(&lock->mutex);
-  if (lock_is_at(lock, lock->path)) unlink(lock->path);
+  bool is_lock;
+  if (lock_look(lock, lock->path, &is_lock) && is_lock) unlink(lock->path);
   close(lock->descriptor);
   free(lock->path);
   free(lock);

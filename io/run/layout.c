@@ -9,6 +9,7 @@
 
 #include "io/file.h"
 #include "io/folder.h"
+#include "io/look.h"
 #include "io/run/job_folder.h"
 #include "io/run/manifest.h"
 
@@ -156,21 +157,22 @@ bool layout_check_empty(const char *out, bool overwrite, struct error *error) {
 
 static bool entry_check_link(void *context, const char *name, struct error *error) {
   const char *out = context;
-  struct stat status;
+  struct look look;
   enum folder folder;
   if (!layout_folder_find(name, &folder) && strcmp(name, MANIFEST_NAME) != 0 &&
       strcmp(name, REPORT_NAME) != 0 && !layout_is_lock(name))
     return true;
   char *path = file_join(out, name);
   if (!path) return error_set_memory(error, PATH_MAX, "a path");
-  const bool link = lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
-  if (link)
-    error_set(error, ERROR_CONFLICT,
-              "%s is a link, and what a run writes and removes there would be elsewhere: remove the link (or "
-              "put what it leads to in its place); a link to all of the output folder is fine",
-              path);
+  bool ok = look_at_link(path, &look, error);
+  if (ok && look.kind == LOOK_LINK)
+    ok = error_set(
+        error, ERROR_CONFLICT,
+        "%s is a link, and what a run writes and removes there would be elsewhere: remove the link (or "
+        "put what it leads to in its place); a link to all of the output folder is fine",
+        path);
   free(path);
-  return !link;
+  return ok;
 }
 
 bool layout_check_links(const char *out, struct error *error) {
@@ -216,13 +218,14 @@ static bool entry_remove_width(void *context, const char *name, struct error *er
 
 bool layout_remove_run(const char *job, const char *out, struct error *error) {
   bool ok = false;
+  struct look look;
   struct removal removal = {job, out};
   struct layout_walk records = {
       .out = out, .folder = RECORD_FOLDER, .visit = entry_remove_part, .context = &removal};
   char *path = file_join(out, RECORD_FOLDER);
   if (!path) return error_set_memory(error, PATH_MAX, "a path");
   if (!folder_visit(path, walk_folder_entry, &records, error)) goto out;
-  if (access(path, F_OK) == 0 && !file_sync_folder(path, error)) goto out;
+  if (!look_at(path, &look, error) || (look.kind == LOOK_FOLDER && !file_sync_folder(path, error))) goto out;
   if (!layout_visit(out, entry_remove_part, &removal, error)) goto out;
   if (!job_folder_discard(job, out, REPORT_NAME, error)) goto out;
   ok = folder_visit(out, entry_remove_width, &removal, error);

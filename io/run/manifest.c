@@ -8,6 +8,7 @@
 
 #include "io/file.h"
 #include "io/json_parse.h"
+#include "io/look.h"
 #include "io/run/fields.h"
 #include "io/run/record.h"
 
@@ -235,13 +236,21 @@ bool manifest_read(const char *out, struct manifest **manifest, struct error *er
   size_t size;
   *manifest = NULL;
   if (!path) return error_set_memory(error, PATH_MAX, "a path");
-  bool ok = access(path, F_OK) != 0;
-  if (!ok && file_read(path, MANIFEST_BYTES_MAX, &text, &size, error)) {
+  struct look look;
+  bool ok = look_at(path, &look, error) && look.kind == LOOK_NOTHING;
+  if (!ok && look.kind != LOOK_NOTHING && file_read(path, MANIFEST_BYTES_MAX, &text, &size, error)) {
     ok = manifest_parse(text, size, manifest, error);
     if (!ok && error->code == ERROR_INPUT)
       error_prefix(error, "%s is not a manifest that this program reads", path);
   }
   free(text);
+  free(path);
+  return ok;
+}
+
+bool manifest_stamp(const char *out, struct file_stamp *stamp, struct error *error) {
+  char *path = file_join(out, MANIFEST_NAME);
+  const bool ok = path ? file_stamp_read(path, stamp, error) : error_set_memory(error, PATH_MAX, "a path");
   free(path);
   return ok;
 }

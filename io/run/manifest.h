@@ -1,6 +1,7 @@
 /* OUT/manifest.json: the identity of a run and, once it has finished, its result. */
 #pragma once
 
+#include "io/file.h"
 #include "io/run/identity.h"
 #include "io/run/part_table.h"
 #include "io/run/shard.h"
@@ -44,7 +45,10 @@ bool manifest_read(const char *out, struct manifest **manifest, struct error *er
  * it is a link (layout_check_links), ERROR_INPUT if it has no manifest. */
 bool manifest_read_run(const char *out, struct manifest **manifest, struct error *error);
 
-/* The same as text in memory, for another rank. The caller frees *text, which has a NUL after its end. */
+/* Tells OUT's manifest from another one that takes its place later. Without a manifest the size is -1. */
+bool manifest_stamp(const char *out, struct file_stamp *stamp, struct error *error);
+
+/* The manifest as text in memory, for another rank. The caller frees *text, which has a NUL after its end. */
 bool manifest_print(const struct manifest *manifest, char **text, size_t *size, struct error *error);
 bool manifest_parse(const char *text, size_t size, struct manifest **manifest, struct error *error);
 

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "io/look.h"
 #include "io/run/part_content.h"
 #include "io/run/record.h"
 
@@ -38,53 +38,61 @@ static void check_fail(struct part_check *check, const struct error *error) {
   check->error = *error;
 }
 
-/* The problem with a file's bytes; "" if there is none. */
-static enum finding_kind file_check(const char *path, const struct part_file *file, struct part_check *check,
-                                    char detail[DETAIL_BYTES]) {
-  struct stat status;
-  struct digest digest;
-  struct error error;
-  detail[0] = '\0';
-  if (lstat(path, &status) != 0) {
-    snprintf(detail, DETAIL_BYTES, "its part's record names it, but it is not there");
-    return FINDING_MISSING;
-  }
-  if (!S_ISREG(status.st_mode)) {
-    snprintf(detail, DETAIL_BYTES, "it is a link, or no file at all");
-    return FINDING_DAMAGED;
-  }
-  if (status.st_size != file->digest.size) {
-    snprintf(detail, DETAIL_BYTES, "it has %lld bytes; its part's record says %lld",
-             (long long)status.st_size, (long long)file->digest.size);
-    return FINDING_DAMAGED;
-  }
-  check->files_read++;
-  if (!file_digest(path, &digest, &error)) {
-    if (error.code == ERROR_MEMORY)
-      check_fail(check, &error);
-    else
-      snprintf(detail, DETAIL_BYTES, "%s", error.message);
-  } else if (strcmp(digest.hash, file->digest.hash) != 0)
-    snprintf(detail, DETAIL_BYTES, "its XXH3-128 is %s; its part's record says %s", digest.hash,
-             file->digest.hash);
-  return FINDING_DAMAGED;
+struct part_problem part_problem_of(const struct error *error, enum repair repair) {
+  const bool refused = error->code == ERROR_IO;
+  return (struct part_problem){refused ? FINDING_UNJUDGED : FINDING_DAMAGED, refused ? REPAIR_READ : repair,
+                               NULL};
 }
 
-/* Keeps a finding; `place` is a field of check. */
-static void detail_keep(struct part_check *check, char **place, const char *detail) {
-  *place = strdup(detail);
-  if (*place) return;
+/* Keeps a finding. */
+static void problem_keep(struct part_check *check, struct part_problem *place, struct part_problem problem,
+                         const char *detail) {
+  *place = problem;
+  place->detail = strdup(detail);
+  if (place->detail) return;
   check->state = PART_UNCHECKED;
   error_set_memory(&check->error, DETAIL_BYTES, "a finding");
 }
 
-/* Keeps a problem with the content. If the check itself failed, that is not a finding. */
-static void content_keep(struct part_check *check, int i, const struct error *error) {
-  check->kind[i] = FINDING_DAMAGED;
+/* Keeps a problem that a read found. If the check itself failed, that is not a finding. */
+static void error_keep(struct part_check *check, int i, const struct error *error) {
   if (error->code == ERROR_MEMORY)
     check_fail(check, error);
   else
-    detail_keep(check, &check->detail[i], error->message);
+    problem_keep(check, &check->problem[i], part_problem_of(error, REPAIR_RECORD), error->message);
+}
+
+/* Checks a file's bytes. A resume sees for itself whether the file is there with its size, and does the part
+ * again if it is not. */
+static void file_check(const char *path, struct part_check *check, int i) {
+  const struct digest *recorded = &check->record.files[i].digest;
+  struct part_problem *place = &check->problem[i];
+  char detail[DETAIL_BYTES];
+  struct look look;
+  struct digest digest;
+  struct error error;
+  if (!look_at_link(path, &look, &error)) {
+    error_keep(check, i, &error);
+  } else if (look.kind == LOOK_NOTHING) {
+    problem_keep(check, place, (struct part_problem){FINDING_MISSING, REPAIR_RESUME, NULL},
+                 "its part's record names it, but it is not there");
+  } else if (look.kind != LOOK_FILE) {
+    problem_keep(check, place, (struct part_problem){FINDING_DAMAGED, REPAIR_RESUME, NULL},
+                 "it is a link, or no file at all");
+  } else if (look.size != recorded->size) {
+    snprintf(detail, sizeof detail, "it has %lld bytes; its part's record says %lld", (long long)look.size,
+             (long long)recorded->size);
+    problem_keep(check, place, (struct part_problem){FINDING_DAMAGED, REPAIR_RESUME, NULL}, detail);
+  } else {
+    check->files_read++;
+    if (!file_digest(path, &digest, &error)) {
+      error_keep(check, i, &error);
+    } else if (strcmp(digest.hash, recorded->hash) != 0) {
+      snprintf(detail, sizeof detail, "its XXH3-128 is %s; its part's record says %s", digest.hash,
+               recorded->hash);
+      problem_keep(check, place, (struct part_problem){FINDING_DAMAGED, REPAIR_RECORD, NULL}, detail);
+    }
+  }
 }
 
 static bool file_is_ids(const struct part_file *file) {
@@ -101,18 +109,18 @@ static void content_check(const struct checking *checking, struct part_check *ch
   struct part_rows rows = {0};
   struct error error;
   for (int i = 0; i < record->file_count; i++)
-    if (path[i] && !check->detail[i] && file_is_ids(&record->files[i]) &&
+    if (path[i] && !check->problem[i].detail && file_is_ids(&record->files[i]) &&
         !part_ids_check(path[i], record, checking->settings, &rows, &error))
-      content_keep(check, i, &error);
+      error_keep(check, i, &error);
   for (int i = 0; i < record->file_count; i++)
-    if (path[i] && !check->detail[i] &&
+    if (path[i] && !check->problem[i].detail &&
         !part_file_check(path[i], &record->files[i], record, checking->settings, &rows, &error))
-      content_keep(check, i, &error);
+      error_keep(check, i, &error);
   part_rows_free(&rows);
 }
 
 static void part_reread(const struct checking *checking, uint64_t key, struct part_check *check) {
-  char detail[DETAIL_BYTES], *path[PART_FILES_MAX] = {0};
+  char *path[PART_FILES_MAX] = {0};
   struct error error;
   *check = (struct part_check){.shard = part_key_shard(key), .block = part_key_block(key)};
   if (!record_read(checking->out, check->shard, check->block, &check->record, &check->error)) {
@@ -120,12 +128,12 @@ static void part_reread(const struct checking *checking, uint64_t key, struct pa
     return;
   }
   const bool fits = part_record_check(&check->record, checking->settings, &error);
-  if (!fits) detail_keep(check, &check->record_detail, error.message);
+  if (!fits)
+    problem_keep(check, &check->of_record, (struct part_problem){FINDING_DAMAGED, REPAIR_RECORD, NULL},
+                 error.message);
   for (int i = 0; i < check->record.file_count; i++) {
-    const struct part_file *file = &check->record.files[i];
-    path[i] = file_join(checking->out, file->path);
-    if (path[i]) check->kind[i] = file_check(path[i], file, check, detail);
-    if (path[i] && *detail) detail_keep(check, &check->detail[i], detail);
+    path[i] = file_join(checking->out, check->record.files[i].path);
+    if (path[i]) file_check(path[i], check, i);
     if (path[i]) continue;
     check->state = PART_UNCHECKED;
     error_set_memory(&check->error, PATH_MAX, "a path");
@@ -135,8 +143,8 @@ static void part_reread(const struct checking *checking, uint64_t key, struct pa
 }
 
 static void part_check_clear(struct part_check *check) {
-  for (int i = 0; i < PART_FILES_MAX; i++) free(check->detail[i]);
-  free(check->record_detail);
+  for (int i = 0; i < PART_FILES_MAX; i++) free(check->problem[i].detail);
+  free(check->of_record.detail);
   *check = (struct part_check){0};
 }
 

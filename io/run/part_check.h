@@ -13,17 +13,25 @@ enum part_state {
   PART_UNCHECKED   /* the check itself failed; `error` says why */
 };
 
+struct part_problem {
+  enum finding_kind kind;
+  enum repair repair;
+  char *detail; /* NULL: there is no problem */
+};
+
 struct part_check {
   int32_t shard, block;
   enum part_state state;
   struct error error;
   struct part_record record;
   int32_t files_read;
-  char *record_detail; /* problem in the record itself, or NULL */
-  /* For each of the record's files: its problem, or NULL. */
-  char *detail[PART_FILES_MAX];
-  enum finding_kind kind[PART_FILES_MAX];
+  struct part_problem of_record;
+  struct part_problem problem[PART_FILES_MAX]; /* of the record's files */
 };
+
+/* What a failed read says: damage if the content is wrong; if the system refused to read, nothing about the
+ * content. `repair` is that of damage. */
+struct part_problem part_problem_of(const struct error *error, enum repair repair);
 
 /* Takes a part; false ends the check. */
 typedef bool part_check_fn(void *context, const struct part_check *check, struct error *error);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "io/json_parse.h"
+#include "io/look.h"
 #include "io/run/fields.h"
 #include "io/run/job_folder.h"
 #include "io/run/layout.h"
@@ -227,8 +228,10 @@ const struct part_file *record_find(const struct part_record *record, const char
 
 bool record_exists(const char *out, int32_t shard, int32_t block) {
   char name[PART_PATH_MAX];
+  bool there;
+  struct error unused;
   record_path_format(name, shard, block);
-  return file_exists_in(out, name);
+  return !look_in(out, name, &there, &unused) || there;
 }
 
 bool record_remove(const char *job, const char *out, const struct part_record *record, struct error *error) {

@@ -62,7 +62,7 @@ bool records_visit(const char *out, int32_t shard_count, record_fn *visit, void 
   for (int64_t i = 0; ok && i < list.count; i++) {
     const bool readable =
         record_read(out, part_key_shard(list.key[i]), part_key_block(list.key[i]), &record, error);
-    ok = readable ? visit(context, &record, error) : error->code != ERROR_MEMORY;
+    ok = readable ? visit(context, &record, error) : error->code == ERROR_INPUT;
   }
   key_list_free(&list);
   return ok;

@@ -31,7 +31,8 @@ bool key_list_add(struct key_list *list, uint64_t key, struct error *error);
 /* True if a sorted list has the key. */
 bool key_list_has(const struct key_list *list, uint64_t key);
 
-/* Calls `visit` for every record that can be read, of shards 0 … shard_count - 1, in part order. */
+/* Calls `visit` for every whole record of shards 0 … shard_count - 1, in part order; damaged ones are left
+ * out. */
 typedef bool record_fn(void *context, const struct part_record *record, struct error *error);
 bool records_visit(const char *out, int32_t shard_count, record_fn *visit, void *context,
                    struct error *error);

@@ -24,30 +24,35 @@ struct part_walk {
   void *context;
 };
 
-/* The record's file in a folder; NULL if the record does not name it, or it is not there whole. */
-static const struct part_file *record_file(const char *out, const struct part_record *record,
-                                           enum folder folder, int32_t width, struct file_stamp *stamp) {
+/* The record's file in a folder; *whole is NULL if the record does not name it, or it is not there whole. */
+static bool record_file(const char *out, const struct part_record *record, enum folder folder, int32_t width,
+                        struct file_stamp *stamp, const struct part_file **whole, struct error *error) {
   char name[PART_PATH_MAX];
   part_path_format(name, folder, width, record->border.shard, record->border.index);
   const struct part_file *file = record_find(record, name);
-  char *path = file ? file_join(out, name) : NULL;
-  const bool whole = path && file_stamp_read(path, stamp) && stamp->size == file->digest.size;
+  *whole = NULL;
+  if (!file) return true;
+  char *path = file_join(out, name);
+  const bool ok =
+      path ? file_stamp_read(path, stamp, error) : error_set_memory(error, PART_PATH_MAX, "a path");
+  if (ok && stamp->size == file->digest.size) *whole = file;
   free(path);
-  return whole ? file : NULL;
+  return ok;
 }
 
 static bool part_visit(struct part_walk *walk, uint64_t key, struct error *error) {
   const char *out = walk->source->out;
   struct part_record record;
-  const struct part_file *hashes = NULL;
+  const struct part_file *vectors = NULL, *hashes = NULL;
   struct file_stamp stamp;
   const bool readable = record_read(out, part_key_shard(key), part_key_block(key), &record, error);
   if (!readable && error->code != ERROR_INPUT) return false;
   if (readable && record.rows == 0) return true;
   if (readable && record.rows <= INT32_MAX &&
-      record_file(out, &record, FOLDER_VECTORS, walk->source->width, &walk->vectors))
-    hashes = record_file(out, &record, FOLDER_HASHES, 0, &stamp);
-  if (hashes) return walk->take(walk->context, walk, &record, hashes, error);
+      (!record_file(out, &record, FOLDER_VECTORS, walk->source->width, &walk->vectors, &vectors, error) ||
+       !record_file(out, &record, FOLDER_HASHES, 0, &stamp, &hashes, error)))
+    return false;
+  if (vectors && hashes) return walk->take(walk->context, walk, &record, hashes, error);
   walk->left_out++;
   return true;
 }

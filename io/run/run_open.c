@@ -8,22 +8,25 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "io/look.h"
 #include "io/run/job_folder.h"
 #include "io/run/layout.h"
 #include "io/run/record.h"
 #include "io/run/record_list.h"
 #include "io/run/run_state.h"
 
-/* True if every file of the record exists with its recorded size: a resume trusts this. A link does not
+/* Whether every file of the record exists with its recorded size: a resume trusts this. A link does not
  * count. */
-static bool files_are_there(const char *out, const struct part_record *record) {
-  for (int i = 0; i < record->file_count; i++) {
-    struct stat status;
+static bool files_look(const char *out, const struct part_record *record, bool *there, struct error *error) {
+  *there = true;
+  for (int i = 0; *there && i < record->file_count; i++) {
+    struct look look;
     char *path = file_join(out, record->files[i].path);
-    const bool there = path && lstat(path, &status) == 0 && S_ISREG(status.st_mode) &&
-                       status.st_size == record->files[i].digest.size;
+    const bool ok =
+        path ? look_at_link(path, &look, error) : error_set_memory(error, PART_PATH_MAX, "a path");
     free(path);
-    if (!there) return false;
+    if (!ok) return false;
+    *there = look.kind == LOOK_FILE && look.size == record->files[i].digest.size;
   }
   return true;
 }
@@ -34,7 +37,9 @@ static bool part_load(struct run_log *log, uint64_t key, struct error *error) {
   struct part_record record;
   if (!record_read(log->out, part_key_shard(key), part_key_block(key), &record, error))
     return error->code == ERROR_INPUT;
-  return !files_are_there(log->out, &record) || part_table_put(&log->parts, &record, error);
+  bool there;
+  return files_look(log->out, &record, &there, error) &&
+         (!there || part_table_put(&log->parts, &record, error));
 }
 
 static bool parts_load(struct run_log *log, struct error *error) {

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "io/file.h"
 #include "io/run/job_folder.h"
@@ -21,7 +20,9 @@
 #define DETAIL_BYTES 1280 /* of a finding */
 
 static void finding_send(struct verification *verification, const struct finding *finding) {
-  if (finding->kind == FINDING_MISSING || finding->kind == FINDING_DAMAGED) verification->losses++;
+  if (finding->kind == FINDING_MISSING || finding->kind == FINDING_DAMAGED ||
+      finding->kind == FINDING_UNJUDGED)
+    verification->losses++;
   verification->report(verification->context, finding);
 }
 
@@ -59,30 +60,21 @@ static uint64_t folder_bit(struct verification *verification, const char *folder
   return (uint64_t)1 << verification->folder_count++;
 }
 
-/* If a resume can see the damage, it does the part again; any other damage is repaired once the part's record
- * is removed. */
-static enum repair file_repair(const char *out, const struct part_file *file) {
-  struct stat status;
-  char *path = file_join(out, file->path);
-  const bool seen =
-      !path || lstat(path, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size != file->digest.size;
-  free(path);
-  return seen ? REPAIR_RESUME : REPAIR_RECORD;
-}
-
 static void files_take(struct verification *verification, const struct part_check *check, struct part *part) {
-  if (check->record_detail)
-    record_report(verification, FINDING_DAMAGED, REPAIR_RECORD, check->shard, check->block, "%s",
-                  check->record_detail);
+  const struct part_problem *of_record = &check->of_record;
+  if (of_record->detail)
+    record_report(verification, of_record->kind, of_record->repair, check->shard, check->block, "%s",
+                  of_record->detail);
   for (int i = 0; i < check->record.file_count; i++) {
     const struct part_file *file = &check->record.files[i];
     char folder[PART_PATH_MAX];
     snprintf(folder, sizeof folder, "%.*s", (int)strcspn(file->path, "/"), file->path);
     const uint64_t bit = folder_bit(verification, folder, true);
     part->files |= bit ? bit : FILES_ANY;
-    if (!check->detail[i]) continue;
-    finding_send(verification, &(struct finding){check->kind[i], file_repair(verification->out, file),
-                                                 file->path, check->detail[i], check->shard, check->block});
+    const struct part_problem *problem = &check->problem[i];
+    if (!problem->detail) continue;
+    finding_send(verification, &(struct finding){problem->kind, problem->repair, file->path, problem->detail,
+                                                 check->shard, check->block});
   }
   verification->files += check->files_read;
 }
@@ -90,7 +82,8 @@ static void files_take(struct verification *verification, const struct part_chec
 static bool part_take(void *context, const struct part_check *check, struct error *error) {
   struct verification *verification = context;
   if (check->state == PART_UNREADABLE) {
-    record_report(verification, FINDING_DAMAGED, REPAIR_RESUME, check->shard, check->block, "%s",
+    const struct part_problem problem = part_problem_of(&check->error, REPAIR_RESUME);
+    record_report(verification, problem.kind, problem.repair, check->shard, check->block, "%s",
                   check->error.message);
     return key_list_add(&verification->unread, part_key(check->shard, check->block), error);
   }

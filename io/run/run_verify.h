@@ -10,18 +10,20 @@
  * is relative to OUT. */
 enum finding_kind {
   FINDING_MISSING,    /* a record's file is missing; in a finished run also a part, or a shard's end */
-  FINDING_DAMAGED,    /* size or hash differ from the record, or a record cannot be read */
+  FINDING_DAMAGED,    /* size or hash differ from the record, or a record's content is no record */
   FINDING_INCOMPLETE, /* a shard ends in an incomplete part, or the run was not finished: says what is left to
                          do */
   FINDING_FOREIGN,    /* a file that no record names (also temporary files of dead processes) */
   FINDING_DIFFERENT,  /* deep verification (host/job/verify_deep.h): embedding gives something else */
-  FINDING_UNJUDGED,   /* the same: it could not be embedded again, or not be compared */
+  FINDING_UNJUDGED,   /* the system could not read it, so it may be whole; deep verification: it could not be
+                         embedded again, or not be compared */
 };
 /* The repair of a finding. */
 enum repair {
   REPAIR_NONE,   /* nothing in this program: a foreign file belongs to its owner */
   REPAIR_RESUME, /* the same `nina embed` again */
   REPAIR_RECORD, /* the same, after removing the part's record: a resume trusts records and sizes */
+  REPAIR_READ,   /* what keeps the system from reading must go away; then verify again */
   REPAIR_SHARD,  /* the shard must be put back as it was */
   REPAIR_ANEW,   /* the same `nina embed` with --overwrite */
   REPAIRS

@@ -11,6 +11,7 @@
 
 #include "io/byte_source.h"
 #include "io/file.h"
+#include "io/look.h"
 
 #define FINGERPRINT_BYTES (64 * 1024) /* bytes from each end: one read each, for a shard of any size */
 
@@ -69,17 +70,16 @@ static bool name_ends_in(const char *name, const char *ending) {
   return length > size && strcasecmp(name + length - size, ending) == 0;
 }
 
-bool shard_is_plain(const struct shard *shard) {
-  struct stat status;
-  struct error unused;
-  if (shard->size < 0) return false;
-  bool plain = !name_ends_in(shard->path, ".gz") && !name_ends_in(shard->path, ".zst");
-  if (stat(shard->path, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size != shard->size)
-    return plain;
-  struct byte_source *source = byte_source_open(shard->path, &unused);
-  if (source) plain = byte_source_can_seek(source);
+bool shard_is_plain(const struct shard *shard, bool *plain, struct error *error) {
+  struct look look;
+  *plain = shard->size >= 0 && !name_ends_in(shard->path, ".gz") && !name_ends_in(shard->path, ".zst");
+  if (shard->size < 0) return true;
+  if (!look_at(shard->path, &look, error)) return false;
+  if (look.kind != LOOK_FILE || look.size != shard->size) return true;
+  struct byte_source *source = byte_source_open(shard->path, error);
+  if (source) *plain = byte_source_can_seek(source);
   byte_source_close(source);
-  return plain;
+  return source != NULL;
 }
 
 int64_t shards_bytes(const struct shard *shards, int32_t count) {

@@ -15,9 +15,9 @@ struct shard {
 /* Fills in the size and fingerprint of shard->path; the caller still owns the path. */
 bool shard_examine(struct shard *shard, struct error *error);
 
-/* True if the shard's bytes are its text: no .gz, no .zst, no standard input. The shard's first bytes decide;
- * if it is missing, or its size has changed, its name decides. */
-bool shard_is_plain(const struct shard *shard);
+/* Whether the shard's bytes are its text: no .gz, no .zst, no standard input. The shard's first bytes decide;
+ * if it is missing, or its size has changed, its name decides. False if it is there and cannot be read. */
+bool shard_is_plain(const struct shard *shard, bool *plain, struct error *error);
 
 /* Bytes of all shard files, or -1 if one is standard input. */
 int64_t shards_bytes(const struct shard *shards, int32_t count);

@@ -58,10 +58,18 @@ static void border_check(struct verification *verification, const struct part *b
 /* A plain shard's last part must end at the shard's end. */
 static void end_check(struct verification *verification, const struct part *last) {
   const struct shard *shard = &verification->shards.shard[last->border.shard];
-  if (last->border.next_offset == shard->size || !shard_is_plain(shard)) return;
-  record_report(verification, FINDING_DAMAGED, REPAIR_RECORD, last->border.shard, last->border.index,
-                "it ends shard %d (%s) at byte %lld, but the shard has %lld bytes", last->border.shard,
-                shard->path, (long long)last->border.next_offset, (long long)shard->size);
+  struct error error;
+  bool plain;
+  if (last->border.next_offset == shard->size) return;
+  if (!shard_is_plain(shard, &plain, &error)) {
+    record_report(verification, FINDING_UNJUDGED, REPAIR_READ, last->border.shard, last->border.index,
+                  "whether it ends its shard is not known: %s", error.message);
+    return;
+  }
+  if (plain)
+    record_report(verification, FINDING_DAMAGED, REPAIR_RECORD, last->border.shard, last->border.index,
+                  "it ends shard %d (%s) at byte %lld, but the shard has %lld bytes", last->border.shard,
+                  shard->path, (long long)last->border.next_offset, (long long)shard->size);
 }
 
 /* Two parts say that the shard ends with them. Which of them is right, only the shard can tell: both are done

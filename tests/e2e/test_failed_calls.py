@@ -94,7 +94,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         given = make_given(Path(folder))
         for name in [arguments.only] if arguments.only else COMMANDS:
-            scratch = Path(folder) / name
+            scratch = Path(folder) / f"trial of {name}"
             scratch.mkdir()
             trial = Trial(name, given, scratch)
             for site in [arguments.site] if arguments.site else trial.calls:

@@ -110,6 +110,13 @@ def test_no_two_types_share_a_tag_and_no_function_bears_one() -> None:
     assert not called & defined.keys()
 
 
+def test_one_file_asks_what_stands_at_a_path() -> None:
+    """A stat or an access that fails is no proof that nothing is there: io/look.h tells the two apart."""
+    asking = re.compile(r"\b(?:stat|lstat|statx|access|euidaccess)\(")
+    found = {str(path.relative_to(ROOT)) for path in files(PROGRAM, SOURCES + HEADERS) if asking.search(code_of(path))}
+    assert found == {"io/look.c"}
+
+
 def clang_format() -> str | None:
     for program in (Path(sys.prefix) / "bin" / "clang-format", "clang-format-14", "clang-format"):
         found = shutil.which(program)

@@ -1,0 +1,56 @@
+#include "io/look.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+static enum look_kind kind_of(mode_t mode) {
+  return S_ISREG(mode) ? LOOK_FILE : S_ISDIR(mode) ? LOOK_FOLDER : S_ISLNK(mode) ? LOOK_LINK : LOOK_OTHER;
+}
+
+/* `number` is the look's errno, or 0. */
+static bool look_fill(const char *path, int number, const struct stat *status, struct look *look,
+                      struct error *error) {
+  *look = (struct look){.kind = LOOK_NOTHING};
+  if (number == ENOENT || number == ENOTDIR) return true;
+  if (number) {
+    errno = number;
+    error_set_errno(error, "cannot look at %s", path);
+    errno = number;
+    return false;
+  }
+  *look = (struct look){.kind = kind_of(status->st_mode),
+                        .size = status->st_size,
+                        .changed = status->st_mtim.tv_sec * INT64_C(1000000000) + status->st_mtim.tv_nsec,
+                        .device = status->st_dev,
+                        .inode = status->st_ino};
+  return true;
+}
+
+bool look_at(const char *path, struct look *look, struct error *error) {
+  struct stat status;
+  const int number = stat(path, &status) == 0 ? 0 : errno;
+  return look_fill(path, number, &status, look, error);
+}
+
+bool look_at_link(const char *path, struct look *look, struct error *error) {
+  struct stat status;
+  const int number = lstat(path, &status) == 0 ? 0 : errno;
+  return look_fill(path, number, &status, look, error);
+}
+
+bool look_in(const char *folder, const char *name, bool *there, struct error *error) {
+  char path[PATH_MAX];
+  struct look look = {.kind = LOOK_NOTHING};
+  *there = false;
+  if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
+    return error_set(error, ERROR_IO, "the path of %s in %s is longer than %d bytes", name, folder, PATH_MAX);
+  const bool ok = look_at(path, &look, error);
+  *there = look.kind != LOOK_NOTHING;
+  return ok;
+}
+
+bool look_is_same(const struct look *a, const struct look *b) {
+  return a->kind != LOOK_NOTHING && b->kind != LOOK_NOTHING && a->device == b->device && a->inode == b->inode;
+}
