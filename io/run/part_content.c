@@ -141,6 +141,20 @@ static bool id_take(const struct id_line *id, const struct part_record *record, 
   return true;
 }
 
+static bool lengths_check(const struct part_rows *rows, const struct part_record *record,
+                          struct error *error) {
+  int64_t lengths[LENGTH_CLASSES] = {0};
+  if (record_lengths_sum(record) == 0) return true; /* an older version's */
+  for (int64_t r = 0; r < rows->count; r++) lengths[length_class_of(rows->tokens[r])]++;
+  for (int i = 0; i < LENGTH_CLASSES; i++)
+    if (lengths[i] != record->lengths[i])
+      return error_set(error, ERROR_INPUT,
+                       "it holds %lld rows in the class of lengths up to %d tokens; its part's record says "
+                       "%lld",
+                       (long long)lengths[i], length_class_most(i), (long long)record->lengths[i]);
+  return true;
+}
+
 static bool ids_read(struct line_reader *reader, const struct part_record *record, bool chunks,
                      struct part_rows *rows, struct error *error) {
   struct ids_sum sum = {
@@ -160,7 +174,7 @@ static bool ids_read(struct line_reader *reader, const struct part_record *recor
     return error_set(error, ERROR_INPUT, "it holds chunks of %lld documents; its part's record says %lld",
                      (long long)sum.documents, (long long)record->documents);
   if (rows->count == record->rows && sum.tokens == record->tokens && sum.truncated == record->truncated)
-    return true;
+    return lengths_check(rows, record, error);
   return error_set(error, ERROR_INPUT,
                    "it holds %lld rows with %lld tokens, %lld truncated; its part's record says %lld, %lld "
                    "and %lld",

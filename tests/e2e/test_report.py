@@ -113,6 +113,20 @@ def test_a_kill_at_any_call_leaves_a_report_that_is_true_or_none(tmp_path: Path,
         assert result.status == REJECTS and (number > 1 or (site, overwrite) == ("remove", False))
 
 
+def test_verify_holds_the_lengths_of_a_record_against_its_rows(tmp_path: Path) -> None:
+    embed(tmp_path / "out", write_shard(tmp_path / "a.jsonl", make_documents(9, 1)), **OPTIONS)
+    (record_path,) = (tmp_path / "out/parts").iterdir()
+    record = json.loads(record_path.read_text())
+    last = len(record["lengths"]) - 1
+    wrong = record["lengths"][:last] + [0, record["lengths"][last]]
+    record_path.write_text(json.dumps(record | {"lengths": wrong}))
+    said = nina("verify", tmp_path / "out", status=FAILED)
+    assert "rows in the class of lengths up to" in said.stdout and "its part's record says 0" in said.stdout
+    del record["lengths"]  # an older version's
+    record_path.write_text(json.dumps(record))
+    nina("verify", tmp_path / "out")
+
+
 @needs_mpirun
 def test_ranks_add_up_to_the_run(tmp_path: Path) -> None:
     shards = make_archive(tmp_path / "in", (70, 0, 45, 80))
