@@ -137,6 +137,7 @@ out:
 bool file_read_at(int descriptor, const char *path, int64_t offset, void *bytes, size_t size,
                   struct error *error) {
   char *to = bytes;
+  if (offset < 0) return error_set(error, ERROR_INPUT, "%s has no byte %lld", path, (long long)offset);
   while (size > 0) {
     const ssize_t got = descriptor_read(descriptor, to, size, offset);
     if (got < 0) return error_set_errno(error, "cannot read %s at byte %lld", path, (long long)offset);

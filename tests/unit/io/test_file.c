@@ -129,8 +129,10 @@ static void piece_is_read_whole_or_not_at_all(void **state) {
   assert_non_null(file);
   assert_ok(file_read_at(fileno(file), path, 6, bytes, 4, &error), &error);
   assert_string_equal(bytes, "6789");
-  assert_false(file_read_at(fileno(file), path, 7, bytes, 4, &error));
-  assert_int_equal(error.code, ERROR_INPUT);
+  for (int offset = -1; offset < 9; offset += 8) {
+    assert_false(file_read_at(fileno(file), path, offset, bytes, 4, &error));
+    assert_int_equal(error.code, ERROR_INPUT);
+  }
   fclose(file);
 }
 
