@@ -1,7 +1,8 @@
 /* The CPU encoder alone: tokens per second, as a share of the best rate at which oneDNN multiplies plain
  * matrices on the same threads in the same run.
  *
- *     bench_cpu [--model FOLDER | --shape e5-small | --shape bge-m3] [--precision fp32|bf16] [--threads N]
+ *     bench_cpu [--model FOLDER | --shape e5-small | --shape bge-m3] [--precision fp32|bf16|int8] [--threads
+ * N]
  *               [--tokens N] [--median N] [--longest N] [--batch-tokens N] [--no-ceiling] [--cpu-time]
  *
  * Lengths are drawn from a log-normal distribution (sigma 0.6) around the median, sorted within blocks of
@@ -17,6 +18,7 @@
 
 #include "host/cpu/encoder_cpu.h"
 #include "host/cpu/gemm.h"
+#include "host/cpu/int8_plan.h"
 #include "tests/unit/cpu/random_model.h"
 
 #define BLOCK_TEXTS 2048
@@ -77,7 +79,9 @@ static void *ceiling_run(void *context) {
   void *input = allocate(rows * inputs * sizeof(float)), *output = allocate(rows * outputs * sizeof(float));
   gemm_thread_enter();
   struct gemm_thread *thread = gemm_thread_open(ceiling->engine, &error);
-  struct gemm_weights *weights = gemm_weights_pack(ceiling->gemm, weight, bias, &error);
+  struct gemm_weights *weights = shape->precision == PRECISION_INT8
+                                     ? gemm_weights_pack_int8(ceiling->gemm, (const int8_t *)weight, &error)
+                                     : gemm_weights_pack(ceiling->gemm, weight, bias, &error);
   if (!thread || !weights ||
       !gemm_run(ceiling->gemm, weights, thread, shape->max_rows, input, output, &error))
     fail(&error);
@@ -270,6 +274,21 @@ static double operations_done(const struct model_shape *shape, int64_t texts, in
   return all * (shape->layers - 1) + (pooling_first_only(&shape->pooling) ? last : all);
 }
 
+/* int8's decisions on the model, from random texts. */
+static struct int8_plan *plan_make(const struct model *model) {
+  enum { TEXTS = 16, LENGTH = INT8_PLAN_TOKENS / TEXTS };
+  int32_t ids[TEXTS * LENGTH], offsets[TEXTS + 1];
+  uint64_t state = 20240608;
+  struct error error;
+  for (int i = 0; i < TEXTS * LENGTH; i++)
+    ids[i] = (int32_t)(random_bits(&state) % (uint64_t)model->config.shape.vocabulary);
+  for (int i = 0; i <= TEXTS; i++) offsets[i] = i * LENGTH;
+  struct int8_plan *plan =
+      int8_plan_make(model, &(struct batch){ids, offsets, TEXTS, 0}, isa_detect(), &error);
+  if (!plan) fail(&error);
+  return plan;
+}
+
 static json_t *class_json(const struct encoder *encoder) {
   struct compute_class class;
   struct json_text text = {0};
@@ -282,18 +301,21 @@ static json_t *class_json(const struct encoder *encoder) {
 
 static json_t *encoder_measure(const struct settings *settings, const struct model *model) {
   const struct model_shape *shape = &model->config.shape;
-  const struct encoder_options options = {.precision = settings->precision,
-                                          .slots = settings->threads,
-                                          .batch_tokens = settings->batch_tokens,
-                                          .max_tokens = settings->longest,
-                                          .width_count = 2,
-                                          .widths = {shape->hidden, 64}};
+  struct encoder_options options = {.precision = settings->precision,
+                                    .slots = settings->threads,
+                                    .batch_tokens = settings->batch_tokens,
+                                    .max_tokens = settings->longest,
+                                    .width_count = 2,
+                                    .widths = {shape->hidden, 64}};
   struct error error;
   struct work work = {.options = &options, .clock = settings->clock};
   int64_t texts, tokens;
   double pairs;
   const double start = clock_seconds(CLOCK_MONOTONIC);
+  struct int8_plan *plan = settings->precision == PRECISION_INT8 ? plan_make(model) : NULL;
+  options.int8_plan = plan;
   if (!(work.encoder = encoder_cpu_open(model, &options, &error))) fail(&error);
+  free(plan);
   const double opened = clock_seconds(CLOCK_MONOTONIC) - start;
   work_lay(&work, settings, shape, &texts, &tokens, &pairs);
   const double seconds = work_run(&work, settings->threads);

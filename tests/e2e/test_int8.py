@@ -3,6 +3,8 @@
 import json
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 
 from many import embed_many, needs_mpirun
 from output import Output
-from program import DONE, FAILED, GOLDEN, MODEL, USAGE, embed, has_int8, nina, start_embed, stop, wait_for_parts
+from program import DONE, FAILED, GOLDEN, MODEL, PROGRAM, ROOT, USAGE, embed, has_int8, nina, start_embed, stop, wait_for_parts
 from shards import make_texts, write_shard
 
 OPTIONS: dict[str, Any] = {"device": "cpu", "precision": "int8", "widths": "128,16", "block_lines": 50}
@@ -91,6 +93,16 @@ def test_questions_find_the_same_documents_in_int8(tmp_path: Path) -> None:
 def test_auto_is_never_int8(tmp_path: Path) -> None:
     embed(tmp_path / "out", write_archive(tmp_path / "in")[0], **(OPTIONS | {"precision": "auto"}))
     assert Output(tmp_path / "out").manifest()["compute_class"]["precision"] in ("fp32", "bf16")
+
+
+@needs_int8
+@pytest.mark.parametrize("factor, least", [(4, 0.999), (12, 0.995)])
+def test_wide_channels_cost_little(factor: int, least: float) -> None:
+    """Channels so many times as wide, in a model that is the same function: the script changes it so, and compares with the unchanged one's fp32."""
+    model = GOLDEN / "xlmr-cls-v3"
+    options = ["--nina", PROGRAM, "--model", model, "--widths", "128,16", "--amplify", str(factor), "--least-mean", str(least)]
+    done = subprocess.run([sys.executable, ROOT / "scripts" / "check-precision", *options, model / "texts.jsonl"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("isa", ["AVX512_CORE", "AVX2"])
