@@ -96,7 +96,7 @@ def test_auto_is_never_int8(tmp_path: Path) -> None:
 
 
 @needs_int8
-@pytest.mark.parametrize("factor, least", [(4, 0.999), (12, 0.995)])
+@pytest.mark.parametrize("factor, least", [(4, 0.9995), (12, 0.9986)])
 def test_wide_channels_cost_little(factor: int, least: float) -> None:
     """Channels so many times as wide, in a model that is the same function: the script changes it so, and compares with the unchanged one's fp32."""
     model = GOLDEN / "xlmr-cls-v3"
