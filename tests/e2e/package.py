@@ -1,8 +1,11 @@
 """Outputs for the tests of scripts/python/nina_vectors, and its commands."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -49,5 +52,12 @@ def python(*words: str | Path, status: int = 0, cwd: Path | None = None) -> subp
 
 
 def export(out: Path, to: str, into: Path, *more: str, status: int = 0) -> str:
-    """python -m nina_vectors export; returns what it says."""
-    return python("-m", "nina_vectors", "export", out, "--to", to, "--into", into, *more, status=status).stderr
+    """python -m nina_vectors export, in this process, which is quicker; returns what it says."""
+    from nina_vectors.__main__ import main
+
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), warnings.catch_warnings():
+        warnings.simplefilter("always")
+        done = main(["export", str(out), "--to", to, "--into", str(into), *more])
+    assert done == status, said.getvalue()
+    return said.getvalue()

@@ -1,7 +1,13 @@
 """`python -m nina_vectors export` writes all of an output in other formats, and goes on where it was interrupted."""
 
+import fcntl
 import json
+import os
+import pty
+import struct
 import subprocess
+import sys
+import termios
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from output import Output, same_bits
-from package import KINDS, export, needs_full, python, write
-from program import FAILED, USAGE, embed
+from package import ENVIRONMENT, KINDS, export, needs_full, python, write
+from program import FAILED, LONGEST_RUN, USAGE, embed
 from shards import make_archive, write_shard
 
 
@@ -123,6 +129,7 @@ def test_copy_text_gives_every_number_back(written: Output, tmp_path: Path) -> N
 def test_an_export_refuses_what_it_must_not_touch(everything: Output, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("")
     assert "it is not an export" in export(everything.path, "pgcopy", tmp_path, status=USAGE)
+    assert "it is not an export" in export(everything.path, "pgcopy", tmp_path, "--overwrite", status=USAGE)
     assert "inside" in export(everything.path, "pgcopy", everything.path / "x", status=USAGE)
     assert not (everything.path / "x").exists()
     assert "not a folder" in export(tmp_path / "none", "pgcopy", tmp_path / "y", status=USAGE)
@@ -157,7 +164,8 @@ def test_an_export_of_a_run_that_is_not_complete_is_of_what_it_has(tmp_path: Pat
     said = export(tmp_path / "out", "parquet", tmp_path / "p")
     assert "start the same nina embed again" in said
     rows = pq.read_table(tmp_path / "p")["line"].to_pylist()
-    assert rows == list(range(1, len(rows) + 1)) and 0 < len(rows) < 100
+    records = [(record["first_line"], record["rows"]) for record in Output(tmp_path / "out").records()]
+    assert rows == [line for first, count in records for line in range(first, first + count)] and 0 < len(rows) < 100
     embed(tmp_path / "out", shard, widths="8", block_lines=10)
     assert "is another run" in export(tmp_path / "out", "parquet", tmp_path / "p", status=USAGE)
     export(tmp_path / "out", "parquet", tmp_path / "p", "--overwrite")
@@ -193,3 +201,34 @@ def test_empty_outputs_are_exported(tmp_path: Path) -> None:
     for to in ("parquet", "npy", "pgcopy"):
         assert "complete" in export(tmp_path / "out", to, tmp_path / to)
     assert pq.read_table(tmp_path / "parquet").num_rows == 0 and np.load(tmp_path / "npy" / "vectors.npy").shape == (0, 8)
+
+
+def test_an_export_that_is_made_anew_leaves_other_files_alone(everything: Output, tmp_path: Path) -> None:
+    export(everything.path, "npy", tmp_path, "--rows-per-file", "50")
+    (tmp_path / "ids" / "notes.txt").write_text("mine")
+    export(everything.path, "parquet", tmp_path, "--overwrite")
+    assert sorted(files_of(tmp_path)) == ["_export.json", "ids/notes.txt", "part-00000.parquet"]
+    assert json.loads((tmp_path / "_export.json").read_text())["files"] == ["part-00000.parquet"]
+    export(everything.path, "npy", tmp_path, "--overwrite")
+
+
+def test_packages_that_are_missing_are_named(everything: Output, tmp_path: Path) -> None:
+    without = "import sys; sys.modules[sys.argv.pop(1)] = None; from nina_vectors.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    words = ("export", everything.path, "--into", tmp_path / "x", "--to")
+    for module, to, extra in (("pyarrow", "parquet", "parquet"), ("pyarrow", "npy", "parquet"), ("faiss", "faiss", "faiss")):
+        assert f"nina-vectors[{extra}]" in python("-c", without, module, *words, to, status=USAGE).stderr
+    assert "nina-vectors[hash]" in python("-c", without, "xxhash", *words, "pgcopy", "--check-hashes", status=USAGE).stderr
+    assert "complete" in python("-c", without, "tqdm", *words, "pgcopy", "--overwrite").stderr
+
+
+def test_a_terminal_sees_a_bar_and_a_file_does_not(everything: Output, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "nina_vectors", "export", everything.path, "--to", "pgcopy", "--into"]
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    subprocess.run([*command, tmp_path / "a"], check=True, stderr=slave, env=ENVIRONMENT, timeout=LONGEST_RUN)
+    said = os.read(master, 1 << 16).decode()
+    os.close(slave)
+    os.close(master)
+    assert "100%" in said and "221/221" in said and "complete after" in said
+    assert "221/221" not in export(everything.path, "pgcopy", tmp_path / "b")
+    assert export(everything.path, "pgcopy", tmp_path / "c", "--quiet") == ""

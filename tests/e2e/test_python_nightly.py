@@ -12,7 +12,7 @@ import pytest
 from output import Output, same_bits
 from package import export, needs_full, python
 from postgres import Server, needs_postgres, server_started
-from program import USAGE, embed, nina
+from program import FAILED, USAGE, embed, nina
 from shards import make_texts, write_shard
 
 KINDS: dict[str, dict[str, Any]] = {"documents": {}, "chunks": {"chunk_tokens": 16}}
@@ -147,3 +147,7 @@ def test_qdrant_has_the_rows_of_each_night(night: Night, tmp_path: Path) -> None
     same(qdrant(night.old.path), stored(night.old))
     for _ in range(2):
         same(qdrant(night.new.path, night.changes), stored(night.new))
+    said = python("-m", "nina_vectors.nightly.qdrant", night.new.path, night.changes, "--path", tmp_path / "q", status=USAGE).stderr
+    assert "has vectors of 64 numbers: give --width" in said
+    said = python("-m", "nina_vectors.nightly.qdrant", night.new.path, "--url", "http://127.0.0.1:9", status=FAILED).stderr
+    assert "Qdrant at http://127.0.0.1:9" in said and "refused" in said

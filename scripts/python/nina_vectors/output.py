@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import DamagedError, IncompleteWarning, UsageError, needs
-from .manifest import Part, identity_of, kept_fields_of, manifest_read, parts_committed, record_read
+from .manifest import Part, Shard, identity_of, kept_fields_of, manifest_read, parts_committed, record_read
 from .row_files import LineFile, NumberFile
 from .rows import Rows, Vectors
 
@@ -104,6 +104,7 @@ class Output:
             self.parts.append(Part(shard, block, rows, self.rows))
             self.rows += rows
         self._first = [part.first for part in self.parts]
+        self._by_name: dict[str, Part] = {}  # filled by number_of
         self._files: OrderedDict[tuple[str, int], NumberFile | LineFile] = OrderedDict()
         self.complete = self.manifest.state == "complete"
         if check_hashes:
@@ -135,7 +136,7 @@ class Output:
         return self.manifest.widths
 
     @property
-    def shards(self) -> list[Any]:
+    def shards(self) -> list[Shard]:
         return self.manifest.shards
 
     @property
@@ -225,7 +226,7 @@ class Output:
         """Parses lines together, which is several times as fast as one by one."""
         try:
             objects: list[dict[str, Any]] = json.loads(b"[" + b",".join(lines) + b"]")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DamagedError(f"{self.path / folder}: a line cannot be parsed: {error}") from error
         if len(objects) != len(lines):
             raise DamagedError(f"{self.path / folder}: {len(lines)} lines hold {len(objects)} values")
@@ -267,7 +268,7 @@ class Output:
     def number_of(self, part: str, row: int) -> int:
         """The number of a row that is given as `nina diff` gives it: its part ("part-00003-00017") and its row in it.
         UsageError if there is none."""
-        if not hasattr(self, "_by_name"):
+        if not self._by_name:
             self._by_name = {part.name: part for part in self.parts}
         found = self._by_name.get(part)
         if found is None or not 0 <= row < found.rows:

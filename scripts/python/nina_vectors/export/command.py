@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import UsageError
 from ..output import Output
 from .options import Options, Progress, WriterMaker
-from .target import STATE, Target
+from .target import Target
 from .to_faiss import FaissWriter
 from .to_npy import NpyWriter
 from .to_parquet import ParquetWriter
@@ -75,9 +75,7 @@ def _state_of(target: Target, output: Output, options: Options, overwrite: bool)
     source = {"path": str(output.path.resolve()), "identity": output.identity, "rows": output.rows,
               "state": output.manifest.state}
     wanted = options.of(output)
-    if overwrite:
-        target.clear()
-    state = target.state()
+    state = None if overwrite and target.clear() else target.state()
     if state is None:
         return {"format": FORMAT, "state": "running", "options": wanted, "source": source,
                 "model": output.manifest.model.get("name"), "shards": [shard.path for shard in output.shards],
@@ -95,8 +93,7 @@ def _state_of(target: Target, output: Output, options: Options, overwrite: bool)
 
 def _write(target: Target, output: Output, options: Options, state: dict[str, Any], progress: Progress) -> int:
     writer = WRITERS[options.to](output, options, target)
-    if not target.has(STATE):
-        target.save(state)  # from here on the folder is an export's, whatever happens
+    target.save(state)  # from here on the folder is this export's, whatever happens
     remembered = writer.prepare(state["remembered"])
     if remembered != state["remembered"]:
         state["remembered"] = remembered
@@ -110,8 +107,7 @@ def _write(target: Target, output: Output, options: Options, state: dict[str, An
             writer.piece(number, start, stop, progress)
             written += stop - start
     writer.finish()
-    names = (str(path.relative_to(target.path)) for path in target.path.rglob("*") if path.is_file())
-    state["files"] = sorted(name for name in names if name != STATE)
+    state["files"] = target.files()
     state["state"] = "complete"
     target.save(state)
     return written

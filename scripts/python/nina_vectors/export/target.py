@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from ..errors import NinaError, UsageError
 
 STATE = "_export.json"  # readers of a folder of Parquet files leave names with "_" out
 _TEMPORARY = ".tmp"
+_OURS = re.compile(r"part-[0-9]+\.parquet|ids/ids-[0-9]+\.parquet|vectors\.npy(\.partial)?|rows-[0-9]+\.copy|load\.sql|"
+                   r"(index|trained|pieces/piece-[0-9]+)\.faiss")
 
 
 class Target:
@@ -56,17 +59,20 @@ class Target:
         with self.file(STATE) as path:
             path.write_text(json.dumps(state, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
-    def clear(self) -> None:
-        """Removes an export's files, _export.json last, so that the folder stays an export's until it is empty. A folder
-        that has no _export.json is left as it is."""
-        if not (self.path / STATE).exists():
-            return
-        for path in sorted(self.path.rglob("*"), reverse=True):
-            if path.is_dir() and not path.is_symlink():
-                path.rmdir()
-            elif path != self.path / STATE:
-                path.unlink()
-        (self.path / STATE).unlink()
+    def files(self) -> list[str]:
+        """The names of an export's files that are there, but for its state."""
+        names = (str(path.relative_to(self.path)) for path in self.path.rglob("*") if path.is_file())
+        return sorted(name for name in names if _OURS.fullmatch(name))
+
+    def clear(self) -> bool:
+        """Removes an export's files but for its state, which the next `save` replaces, so that the folder stays an export's.
+        Other files stay. False if there is no export here; then nothing is removed."""
+        if not self.has(STATE):
+            return False
+        self.remove_left_over()
+        for name in self.files():
+            self.remove(name)
+        return True
 
     def remove_left_over(self) -> None:
         """Removes temporary files of an export that was killed."""

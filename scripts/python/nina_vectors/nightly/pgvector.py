@@ -63,7 +63,7 @@ def write(words: argparse.Namespace) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser("nina_vectors.nightly.pgvector", description="Writes the lines of nina diff as SQL for psql.")
+    parser = argparse.ArgumentParser("nina_vectors.nightly.pgvector", description="Writes what nina diff says as SQL for psql.")
     parser.add_argument("new", metavar="NEW", type=Path, help="the second output that nina diff compared")
     parser.add_argument("changes", metavar="CHANGES", type=Path, help="what nina diff printed")
     parser.add_argument("--table", default="nina", help="the table's name (default nina)")

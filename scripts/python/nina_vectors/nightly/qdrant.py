@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from .. import Output, Row, UsageError, open as open_output
 from ..changes import changes_read
 from ..command_line import run
-from ..errors import needs
+from ..errors import NinaError, needs
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
@@ -76,10 +76,13 @@ def apply(client: QdrantClient, collection: str, new: Output, changes: Path | No
         return
     if not client.collection_exists(collection):
         raise UsageError(f"there is no collection {collection}: leave CHANGES out to make it of all of {new.path}")
+    there = client.get_collection(collection).config.params.vectors
+    if there.size != new.vectors(width).shape[1]:  # type: ignore[union-attr]
+        raise UsageError(f"the collection {collection} has vectors of {there.size} numbers: give --width")  # type: ignore[union-attr]
     with changes.open("rb") as file:
         for lot in in_lots(changes_read(new, file)):
             written = [change.number for change in lot if change.number is not None]
-            removed = [point_id(change.id, change.chunk) for change in lot if change.number is None]
+            removed: list[int | str | uuid.UUID] = [point_id(change.id, change.chunk) for change in lot if change.number is None]
             if written:
                 put(client, collection, new, written, width)
             if removed:
@@ -89,16 +92,20 @@ def apply(client: QdrantClient, collection: str, new: Output, changes: Path | No
 def connect_and_apply(words: argparse.Namespace) -> None:
     try:
         from qdrant_client import QdrantClient
+        from qdrant_client.http.exceptions import ApiException
     except ImportError as error:
         raise needs("qdrant-client", "this script", "qdrant") from error
-    client = QdrantClient(path=str(words.path)) if words.path else QdrantClient(words.url)
-    try:
-        with open_output(words.new) as new:
-            if not new.complete:
-                raise UsageError(f"{words.new} is not complete: start the same nina embed again first")
-            apply(client, words.collection, new, words.changes, words.width)
-    finally:
-        client.close()
+    with open_output(words.new) as new:
+        if not new.complete:
+            raise UsageError(f"{words.new} is not complete: start the same nina embed again first")
+        try:
+            client = QdrantClient(path=str(words.path)) if words.path else QdrantClient(words.url)
+            try:
+                apply(client, words.collection, new, words.changes, words.width)
+            finally:
+                client.close()
+        except (ApiException, RuntimeError) as error:  # no server, or no permission; a folder that another client has open
+            raise NinaError(f"Qdrant at {words.path or words.url}: {error}; start the same command again to go on") from error
 
 
 def main() -> int:
