@@ -1,5 +1,5 @@
 """Any single call of the system may fail, in nina or in a library: the result is right, or a sentence and exit status 1; and the
-same command completes what was begun. By default every few calls are tried, with `scripts/test --full` each.
+same command completes what was begun. By default every few calls are tried, with `scripts/test --full` each (of memory 400 a command).
 
 By hand, the table of tests/README.md: test_failed_calls.py [--step N] [--only NAME] [--site SITE] goes on after a fault, and prints
 how often what ended how."""
@@ -21,6 +21,7 @@ from program import FAILED, FULL, PROGRAM, nina
 TRIED = {"heap": 3}  # of a command's calls at a site, unless all are
 TRIED_ELSE = 1
 TRIED_OF_RANKS = {"mpi": 2, "heap": 1}  # mpirun takes seconds
+TRIED_FULL = {"heap": 400}  # thousands of them are alike; --site heap by hand tries each
 SANITIZED = ("embed with two threads", "append", "reuse", "verify", "search of what matches", "eval of vectors")  # all, if by hand
 INTERRUPTED = ("read:1+:short", "write:1+:short", "read:1+:EINTR", "write:1+:EINTR")
 
@@ -33,9 +34,11 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def numbers(trial: Trial, site: str, step: int = 0) -> Iterator[int]:
     """The calls to fail; each command begins elsewhere, so that together they fail more different ones."""
     tried = TRIED_OF_RANKS.get(site, 0) if trial.command.ranks else TRIED.get(site, TRIED_ELSE)
-    if not (step or FULL or tried):
+    if FULL:
+        tried = TRIED_FULL.get(site, trial.calls[site])
+    if not (step or tried):
         return iter(())
-    step = step or (1 if FULL else max(1, trial.calls[site] // tried))
+    step = step or max(1, trial.calls[site] // tried)
     first = list(COMMANDS).index(trial.name) * 7 % step
     return iter(range(1 + first, trial.calls[site] + 1, step))
 
