@@ -95,7 +95,7 @@ static void check_ids(const struct stored_run *run) {
   struct error error = {0};
   struct id_map *map = id_map_open(&error);
   REQUIRE(map);
-  if (stored_run_ids(run, map, &error))
+  if (stored_run_ids(run, map, NULL, &error))
     REQUIRE(id_map_count(map) <= run->rows);
   else
     require_sentence(&error); /* also of two documents with one id */
