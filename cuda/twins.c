@@ -97,7 +97,7 @@ static void attention_tile(const struct attention_tile *tile, int32_t rows, cons
 bool twin_attention(const struct attention_plan *plan, const struct attention_tile *tiles,
                     const uint16_t *qkv, int32_t heads, int32_t head_size, float scale, uint16_t *context) {
   const int32_t hidden = heads * head_size;
-  int32_t longest = 0;
+  int32_t longest = 1;
   for (int32_t i = 0; i < plan->tiles; i++)
     if (tiles[i].tokens > longest) longest = tiles[i].tokens;
   double *weight = malloc((size_t)longest * sizeof *weight);
@@ -181,6 +181,7 @@ void twin_pool(const uint16_t *state, const int32_t *offsets, int32_t sequences,
   float x[KERNEL_WIDTH_MAX];
   for (int64_t s = 0; s < sequences; s++) {
     const int64_t first = offsets ? offsets[s] : s;
+    /* The mean is asked for with offsets alone. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     const int32_t count = mean ? offsets[s + 1] - offsets[s] - prompt_tokens : 1;
     rows_mean(state + (first + (mean ? prompt_tokens : 0)) * hidden, count, hidden, widths->width[0], x);
     uint16_t *widest = widths->rows[0] + s * widths->width[0];

@@ -164,8 +164,9 @@ static void texts_attend(struct calibration *this) {
                                             1 / sqrtf((float)shape->head_size)};
   const int64_t hidden = shape->hidden;
   for (int32_t s = 0; s < this->texts->sequences; s++) {
-    const int32_t first = this->texts->offsets[s], count = this->texts->offsets[s + 1] - first;
-    this->kernels->attention_f32(&attention, this->projected + first * 3 * hidden, count, count,
+    const int64_t first = this->texts->offsets[s];
+    const int32_t count = this->texts->offsets[s + 1] - this->texts->offsets[s];
+    this->kernels->attention_f32(&attention, this->projected + 3 * first * hidden, count, count,
                                  this->context + first * hidden, this->scratch);
   }
 }

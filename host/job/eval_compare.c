@@ -165,8 +165,9 @@ bool eval_width_loss(const struct eval_result *result, int32_t w, struct width_l
   const size_t queries = (size_t)result->judged;
   int32_t m = eval_result_metric(result, (struct metric){METRIC_NDCG, 10});
   if (m < 0) m = 0;
-  double *wide = calloc(2 * queries + 1, sizeof *wide), *narrow = wide + queries;
+  double *wide = calloc(2 * queries + 1, sizeof *wide);
   if (!wide) return error_set_memory(error, 2 * queries * sizeof *wide, "the values of queries");
+  double *narrow = wide + queries;
   for (size_t q = 0; q < queries; q++) {
     wide[q] = result->width[0].values[q * (size_t)metrics + (size_t)m];
     narrow[q] = result->width[w].values[q * (size_t)metrics + (size_t)m];

@@ -20,17 +20,17 @@ struct question_options {
 struct question_encoder *question_encoder_open(const struct question_options *options,
                                                const struct width_list *widths, const struct stored_run *run,
                                                struct error *error);
-void question_encoder_close(struct question_encoder *encoder);
+void question_encoder_close(struct question_encoder *question);
 
 /* The prompt in use; a warning for people if the prompts for questions and documents do not fit together,
  * otherwise ""; the encoder's description for people. Valid until close. */
-const char *question_encoder_prompt(const struct question_encoder *encoder);
-const char *question_encoder_warning(const struct question_encoder *encoder);
-const char *question_encoder_description(const struct question_encoder *encoder);
+const char *question_encoder_prompt(const struct question_encoder *question);
+const char *question_encoder_warning(const struct question_encoder *question);
+const char *question_encoder_description(const struct question_encoder *question);
 
 /* Embeds a question (UTF-8). */
-bool question_encode(struct question_encoder *encoder, const char *question, struct error *error);
+bool question_encode(struct question_encoder *question, const char *asked, struct error *error);
 
 /* row [width] fp32: the vector of the question that was embedded last, at one of the widths, as stored fp16,
  * widened. */
-void question_row(const struct question_encoder *encoder, int32_t width, float *row);
+void question_row(const struct question_encoder *question, int32_t width, float *row);

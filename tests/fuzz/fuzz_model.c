@@ -14,7 +14,7 @@ static void check_shape(const struct model_config *config) {
   REQUIRE((int64_t)shape->heads * shape->head_size == shape->hidden);
   REQUIRE(shape->vocabulary > 0 && shape->first_position >= 0);
   REQUIRE(shape->max_tokens >= 2 && shape->max_tokens <= shape->positions - shape->first_position);
-  REQUIRE(shape->layer_norm_eps > 0 && shape->pooling.count >= 1 && shape->pooling.count <= POOLING_MODES);
+  REQUIRE(shape->layer_norm_eps >= 0 && shape->pooling.count >= 1 && shape->pooling.count <= POOLING_MODES);
   int64_t widest = (int64_t)shape->hidden * shape->pooling.count;
   REQUIRE(config->modules.dense_count >= 0 && config->modules.dense_count <= DENSE_MAX);
   for (int32_t i = 0; i < config->modules.dense_count; i++) {
