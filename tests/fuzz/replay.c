@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define SEEDS_MAX 256
 #define INPUT_MAX 16384
 #define FOLDER_DEPTH 4
+#define FULL_TIMES 20 /* as many runs with NINA_FULL_TESTS=1 */
 
 struct seed {
   char *path;
@@ -153,7 +154,9 @@ int main(int argc, char **argv) {
     fprintf(stderr, "usage: %s FIRST COUNT SEED...\n", argv[0]);
     return 2;
   }
-  const uint64_t first = strtoull(argv[1], NULL, 10), count = strtoull(argv[2], NULL, 10);
+  const char *full = getenv("NINA_FULL_TESTS");
+  const uint64_t times = full && *full && strcmp(full, "0") != 0 ? FULL_TIMES : 1;
+  const uint64_t first = strtoull(argv[1], NULL, 10), count = times * strtoull(argv[2], NULL, 10);
   for (int i = 3; i < argc; i++)
     if (nftw(argv[i], seed_add, FOLDER_DEPTH, FTW_PHYS) != 0 || seed_count == 0) {
       fprintf(stderr, "cannot read seeds from %s\n", argv[i]);
