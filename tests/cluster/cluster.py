@@ -129,7 +129,7 @@ class Cluster:
 
     def on(self, name: str, command: list[str]) -> list[str]:
         """A command for this machine that runs `command` on a host."""
-        return ["nsenter", "--target", str(self.first_process(name)), *NAMESPACES, "--", *command]
+        return ["nsenter", "--target", str(self.first_process(name)), "--root", "--wd", *NAMESPACES, "--", *command]
 
     def start(self, name: str, command: list[str], variables: dict[str, str]) -> subprocess.Popen[bytes]:
         """Starts a command on a host."""
@@ -137,14 +137,19 @@ class Cluster:
         self.started.append(subprocess.Popen(self.on(name, command), stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=env))
         return self.started[-1]
 
-    def launcher(self, ranks: dict[str, int], mpich: bool = False) -> list[str]:
+    def launcher(self, ranks: dict[str, int], library: str = "Open MPI v4") -> list[str]:
         """Open MPI's mpirun, or MPICH's mpiexec, for so many ranks on each host; it has to be started on the first of them."""
         hosts = ",".join(f"{name}:{count}" for name, count in ranks.items())
-        if mpich:
+        count = ["-n", str(sum(ranks.values()))]
+        if library.startswith("MPICH"):
             options = ["-launcher", "rsh", "-launcher-exec", str(AGENT), "-iface", "eth0"]
-            return ["mpiexec.mpich", *options, "-hosts", hosts, "-n", str(sum(ranks.values()))]
-        options = [word for setting, value in self.settings.items() for word in ("--mca", setting, str(value))]
-        return ["mpirun", "--allow-run-as-root", "--bind-to", "none", *options, "--host", hosts, "-n", str(sum(ranks.values()))]
+            return ["mpiexec.mpich", *options, "-hosts", hosts, *count]
+        settings = self.settings
+        if not library.startswith("Open MPI v4"):
+            of_mpi = {name: value for name, value in settings.items() if name.startswith("btl")}
+            settings = of_mpi | {"plm_ssh_agent": str(AGENT)}
+        options = [word for setting, value in settings.items() for word in ("--mca", setting, str(value))]
+        return ["mpirun", "--allow-run-as-root", "--bind-to", "none", *options, "--host", hosts, *count]
 
     def link(self, name: str, state: str) -> None:
         """Takes a host's link "down" or brings it "up" at the bridge. Nobody is told: packets are lost."""

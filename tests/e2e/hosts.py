@@ -11,13 +11,19 @@ from many import finish
 from program import DONE, PROGRAM, Argument, Result, Status, embed_arguments, environment
 
 
-LIBRARIES = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True).stdout if PROGRAM.exists() else ""
-MPICH = "MPICH" in LIBRARIES
+def library() -> str:
+    """The MPI library that nina was built with, as "Open MPI v4"."""
+    said = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True).stdout if PROGRAM.exists() else ""
+    return next((name for name in ("Open MPI v4", "Open MPI v5", "MPICH") if name in said), "")
+
+
+LIBRARY = library()
+MPICH = LIBRARY == "MPICH"
 
 
 def reason() -> str | None:
-    if not MPICH and "Open MPI v4." not in LIBRARIES:
-        return "the hosts have been tried with Open MPI 4 and MPICH alone"
+    if not LIBRARY:
+        return "the hosts have been tried with Open MPI 4, Open MPI 5 and MPICH alone"
     if MPICH and not shutil.which("mpiexec.mpich"):
         return "mpiexec.mpich is not there: scripts/setup --cluster installs it"
     return reason_to_skip()
@@ -40,7 +46,7 @@ def start_on(cluster: Cluster, ranks: dict[str, int], *arguments: Argument) -> s
     variables = environment()
     names = [name for name in sorted(variables) if name.startswith(("CLOCK_", "FAKE_", "NINA_"))]
     passed_on = [] if MPICH else [word for name in names for word in ("-x", name)]
-    words = [*cluster.launcher(ranks, MPICH), *passed_on, "sh", "-c", RANK, str(PROGRAM), *map(str, arguments)]
+    words = [*cluster.launcher(ranks, LIBRARY), *passed_on, "sh", "-c", RANK, str(PROGRAM), *map(str, arguments)]
     return cluster.start(next(iter(ranks)), words, variables)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cluster import Cluster
-from hosts import embed_on, needs_hosts, nina_on, start_embed_on
+from hosts import LIBRARY, embed_on, needs_hosts, nina_on, start_embed_on
 from many import finish, needs_mpirun
 from output import Output
 from program import DONE, FAILED, FULL, LONGEST_RUN, MODEL, PROGRAM, USAGE, embed, nina, wait_for_parts
@@ -22,6 +22,8 @@ OPTIONS: dict[str, Any] = {"widths": "32,8", "block_lines": 16, "threads": 1}
 SLOW = {"null_rate": 1000}  # tokens/s per rank: a block takes about a second
 TWO_EACH = {"node1": 2, "node2": 2}
 DIED = (1, 137, 205, -signal.SIGKILL)
+if LIBRARY == "Open MPI v5":
+    DIED += (0, 255)  # now one, now the other, if it has lost a host
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ import pytest
 
 import slurm as package
 from cluster import Cluster
-from hosts import needs_hosts
+from hosts import LIBRARY, needs_hosts
 from many import LAUNCHER_VARIABLES, needs_mpirun
 from program import FULL, LONGEST_RUN, MODEL, PROGRAM, ROOT
 from shards import make_archive
 from slurm import ENDED, Slurm
 from test_cluster import OPTIONS, check_complete
 
-REASON = package.reason_to_skip()
+REASON = package.reason_to_skip() if LIBRARY == "Open MPI v4" else "Slurm has been tried with Open MPI 4 alone"
 needs_slurm = pytest.mark.skipif(REASON is not None, reason=REASON or "")
 pytestmark = [needs_mpirun, needs_hosts, needs_slurm]
 

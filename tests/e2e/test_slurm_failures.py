@@ -128,3 +128,14 @@ def test_job_whose_starts_commit_nothing_is_not_queued_for_ever(slurm: Slurm, tm
     print(f"\n{launcher}, a program that crashes: {time.monotonic() - began:.0f} s until its end{said_by_the_script(out, job)}")
     assert ended["Restarts"] == "2" and ended["ExitCode"] == "139:0"
     assert log(out, job).count("queued again") == 3 and "3 starts have committed nothing" in log(out, job)
+
+
+def test_launcher_that_loses_a_host_and_returns_0_is_not_believed(slurm: Slurm, tmp_path: Path, archive: list[Path]) -> None:
+    """As the mpirun of Open MPI 5.0.7 may."""
+    out = tmp_path / "out"
+    program = tmp_path / "ends"
+    program.write_text(f"#!/bin/sh\nmkdir -p {out}; touch {out}/job.lock\n")
+    program.chmod(0o755)
+    job = submit(slurm, archive, out, "mpirun", program=program)
+    assert slurm.wait_for(job, ("FAILED",), restarts=2)["ExitCode"] == "255:0"
+    assert log(out, job).count("the launcher lost a rank or a machine") == 3 and "nina: done" not in log(out, job)
