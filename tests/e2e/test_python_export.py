@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -185,6 +186,18 @@ def test_an_export_of_a_damaged_output_names_the_file_and_leaves_nothing_half(ev
         assert not any(found.name in ("vectors.npy", "load.sql") or found.suffix == ".tmp" for found in (tmp_path / "x").rglob("*"))
     path.write_bytes((everything.path / "w128" / path.name).read_bytes())
     assert "200 from before" in export(tmp_path / "out", to, tmp_path / "x", "--rows-per-file", "50")
+
+
+@needs_full
+@pytest.mark.parametrize("to", ["parquet", "npy", "pgcopy"])
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path, to: str) -> None:
+    peaks = []
+    for rows in (100_000, 300_000):
+        shard = write_shard(tmp_path / f"{rows}.jsonl", (f'{{"text":"{i}"}}' for i in range(rows)))
+        embed(tmp_path / f"out{rows}", shard, widths="128")
+        done = python("-m", "nina_vectors", "export", tmp_path / f"out{rows}", "--to", to, "--into", tmp_path / f"{to}{rows}")
+        peaks.append(int(re.findall(r"memory ([0-9]+) MiB", done.stderr)[0]))
+    assert peaks[1] - peaks[0] < 32  # the vectors of 200,000 rows more are 49 MiB, and their ids more than that
 
 
 def test_two_exports_do_not_write_into_one_folder(everything: Output, tmp_path: Path) -> None:
