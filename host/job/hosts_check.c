@@ -22,7 +22,7 @@ struct witness {
 };
 
 /* A step of a trial: all ranks do it at the same time, and wait for each other before the next one. Returns
- * NULL if the promise is kept so far, else why not; the text of errno if that is not 0. */
+ * NULL if the promise is kept so far, else why not. */
 typedef const char *step_fn(struct witness *witness);
 
 static const char *fail(void) {

