@@ -106,8 +106,13 @@ def test_pgvector_has_the_rows_of_each_night(night: Night, server: Server, tmp_p
         export(out.path, "pgcopy", tmp_path / name, *more)
         server.psql((tmp_path / name / "load.sql").read_text(), cwd=tmp_path / name)
     columns = 'id, chunk, start, "end", tokens, truncated, fields, text, embedding'
+    sql, rows = pgvector(night, "--table", "old")[0], f"SELECT {columns} FROM old ORDER BY id, chunk"
+    before = server.psql(rows)
+    for cut in (len(sql) // 2, sql.index("COMMIT;")):  # within a COPY, and before the end
+        server.psql(sql[: sql.rindex("\n", 0, cut) + 1])
+        assert server.psql(rows) == before
     for _ in range(2):
-        server.psql(pgvector(night, "--table", "old")[0])
+        server.psql(sql)
         for one, other in (("old", "new"), ("new", "old")):
             assert server.psql(f"SELECT count(*) FROM (SELECT {columns} FROM {one} EXCEPT SELECT {columns} FROM {other}) d").strip() == "0"
     numbers = server.psql("SELECT embedding FROM old ORDER BY shard, line, chunk").split()
@@ -147,7 +152,8 @@ def test_qdrant_has_the_rows_of_each_night(night: Night, tmp_path: Path) -> None
     same(qdrant(night.old.path), stored(night.old))
     for _ in range(2):
         same(qdrant(night.new.path, night.changes), stored(night.new))
-    said = python("-m", "nina_vectors.nightly.qdrant", night.new.path, night.changes, "--path", tmp_path / "q", status=USAGE).stderr
-    assert "has vectors of 64 numbers: give --width" in said
+    for words in ((night.new.path, night.changes), (night.new.path,)):
+        said = python("-m", "nina_vectors.nightly.qdrant", *words, "--path", tmp_path / "q", status=USAGE).stderr
+        assert "has other vectors than of 128 numbers: give its --width" in said
     said = python("-m", "nina_vectors.nightly.qdrant", night.new.path, "--url", "http://127.0.0.1:9", status=FAILED).stderr
     assert "Qdrant at http://127.0.0.1:9" in said and "refused" in said

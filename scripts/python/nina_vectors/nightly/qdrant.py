@@ -1,8 +1,8 @@
 """python -m nina_vectors.nightly.qdrant NEW [changes.jsonl] --url http://HOST:6333
 
 Does in a collection of Qdrant what `nina diff OLD NEW > changes.jsonl` says. Without changes it makes the collection, and
-puts all rows of NEW into it: the first night. Qdrant has no transactions: during the update a search may find rows of both
-nights. If it is stopped, start it again.
+puts all rows of NEW into it: the first night. (What a collection has already, and NEW has not, stays.) Qdrant has no
+transactions: during the update a search may find rows of both nights. If it is stopped, start it again.
 """
 
 from __future__ import annotations
@@ -52,12 +52,20 @@ def put(client: QdrantClient, collection: str, new: Output, numbers: list[int], 
     client.upsert(collection, points, wait=True)
 
 
+def check_width(client: QdrantClient, collection: str, width: int) -> None:
+    there = client.get_collection(collection).config.params.vectors
+    if getattr(there, "size", None) != width:
+        raise UsageError(f"the collection {collection} has other vectors than of {width} numbers: give its --width, or another "
+                         "--collection")
+
+
 def collection_make(client: QdrantClient, collection: str, width: int) -> None:
     """Rows have length 1, so the dot product is the cosine; a row of zeros has none."""
     from qdrant_client.models import Datatype, Distance, VectorParams
 
-    if client.collection_exists(collection):
-        return  # a first night that was stopped
+    if client.collection_exists(collection):  # a first night that was stopped
+        check_width(client, collection, width)
+        return
     client.create_collection(collection, VectorParams(size=width, distance=Distance.DOT, datatype=Datatype.FLOAT16))
 
 
@@ -76,9 +84,7 @@ def apply(client: QdrantClient, collection: str, new: Output, changes: Path | No
         return
     if not client.collection_exists(collection):
         raise UsageError(f"there is no collection {collection}: leave CHANGES out to make it of all of {new.path}")
-    there = client.get_collection(collection).config.params.vectors
-    if there.size != new.vectors(width).shape[1]:  # type: ignore[union-attr]
-        raise UsageError(f"the collection {collection} has vectors of {there.size} numbers: give --width")  # type: ignore[union-attr]
+    check_width(client, collection, new.vectors(width).shape[1])
     with changes.open("rb") as file:
         for lot in in_lots(changes_read(new, file)):
             written = [change.number for change in lot if change.number is not None]
