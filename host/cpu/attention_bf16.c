@@ -7,6 +7,7 @@
 
 #include <float.h>
 #include <immintrin.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "host/model/unroll.h"
@@ -34,6 +35,7 @@ struct head_bf16 {
   uint16_t *context;                   /* [queries, context_stride], from this head's columns on */
   int64_t stride, context_stride;
   int32_t tokens, queries;
+  bool last;         /* no head follows */
   float factor;      /* logits = factor · (q · k) */
   __m512i *keys;     /* [⌈tokens / 16⌉, size / 2]: lane l holds two components of key 16 b + l */
   __m512i *values;   /* [⌈tokens / 2⌉, size / 16]: lanes as unpack_lo and unpack_hi order them */
@@ -219,11 +221,16 @@ INLINE void context_store(const struct head_bf16 *head, int32_t first, const int
   }
 }
 
-INLINE void queries_find(const struct head_bf16 *head, int32_t first, const int queries,
+/* Finds the queries' rows, and fetches the same tokens' query, key and value for the next head: rows are far
+ * apart, so the processor does not fetch them by itself. */
+INLINE void queries_find(const struct head_bf16 *head, int32_t first, const int size, const int queries,
                          const uint16_t *query[QUERIES]) {
   for (int32_t q = 0; q < queries; q++) {
     const int32_t t = first + q < head->tokens ? first + q : head->tokens - 1;
     query[q] = head->query + t * head->stride;
+    for (int part = 0; part < 3 && !head->last; part++)
+      for (int i = 0; i < size; i += 32)
+        __builtin_prefetch(query[q] + part * head->context_stride + size + i);
   }
 }
 
@@ -232,7 +239,7 @@ INLINE void queries_find(const struct head_bf16 *head, int32_t first, const int 
 INLINE void attend_tile(const struct head_bf16 *head, int32_t first, const int size, const int queries) {
   const uint16_t *query[QUERIES];
   __m512 top[QUERIES], shift[QUERIES], total[QUERIES], share[QUERIES], sum[QUERIES][PARTS];
-  queries_find(head, first, queries, query);
+  queries_find(head, first, size, queries, query);
   logits_compute(head, query, 0, head->tokens, size, queries, top);
   for (int q = 0; q < queries; q += 4)
     spread(_mm512_mul_ps(highest_of_four(top + q), _mm512_set1_ps(head->factor)), shift + q);
@@ -254,7 +261,7 @@ INLINE void attend_step(struct head_bf16 *head, int32_t first, int32_t row, int3
                         const int size) {
   const uint16_t *query[QUERIES];
   __m512 top[QUERIES], shift[QUERIES], total[QUERIES], keep[QUERIES], share[QUERIES / 4], sum[QUERIES][PARTS];
-  queries_find(head, first + row, QUERIES, query);
+  queries_find(head, first + row, size, QUERIES, query);
   logits_compute(head, query, key, keys, size, QUERIES, top);
   for (int q = 0; q < QUERIES; q += 4) {
     const __m512 before = _mm512_broadcast_f32x4(_mm_load_ps(head->top + row + q));
@@ -344,6 +351,7 @@ void attention_bf16_pairs(const struct attention_shape *shape, const uint16_t *q
   head.weights = (uint16_t *)(head.logits + QUERIES * ATTENTION_ROW);
   head.sums = (float *)(head.weights + QUERIES * ATTENTION_ROW);
   for (int32_t h = 0; h < shape->heads; h++) {
+    head.last = h == shape->heads - 1;
     head.query = qkv + h * size;
     head.key = head.query + hidden;
     head.value = head.key + hidden;
