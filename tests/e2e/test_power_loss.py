@@ -153,23 +153,24 @@ def main() -> None:
     parser.add_argument("--only")
     parser.add_argument("--step", type=int, default=1)
     arguments = parser.parse_args()
-    table: Counter[tuple[str, str, str]] = Counter()
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         given = make_given(Path(folder))
         for name in [arguments.only] if arguments.only else RUNS:
+            table: Counter[tuple[str, str]] = Counter()
             scratch = Path(folder) / f"outages of {name}"
             scratch.mkdir()
             outage = Outage(name, given, scratch)
-            for fate, change, state in list(outage.states())[:: arguments.step]:
+            states = list(outage.states())
+            print(f"{name}: {len(outage.lines)} changes, {len(states)} states", flush=True)
+            for fate, change, state in states[:: arguments.step]:
                 try:
                     end = outage.try_state(fate, state)
                 except AssertionError as error:
                     end = "FAULT"
                     print(f"{name}, {fate} after {change}: {error}"[:3000], flush=True)
-                table[name, fate, end] += 1
-            print(name, len(outage.lines), "changes", flush=True)
-    for (name, fate, end), count in sorted(table.items()):
-        print(f"{name:24} {fate:10} {end:16} {count}")
+                table[fate, end] += 1
+            for (fate, end), count in sorted(table.items()):
+                print(f"{fate:10} {end:16} {count}", flush=True)
 
 
 if __name__ == "__main__":
