@@ -18,13 +18,20 @@ static bool set_check(const char *folder, struct error *error) {
   return good;
 }
 
-/* The same sections, each as a seekable zstd file: "@@ corpus.jsonl" becomes "@@z corpus.jsonl.zst". */
+static bool ends_in(const struct input_text *line, const char *ending) {
+  const size_t length = strlen(ending);
+  return line->size > length && memcmp(line->bytes + line->size - length, ending, length) == 0;
+}
+
+/* The same sections, those of an evaluation set as seekable zstd files: "@@ corpus.jsonl" becomes
+ * "@@z corpus.jsonl.zst". */
 static uint8_t *sections_pack(const uint8_t *data, size_t size, size_t *packed_size) {
   uint8_t *packed = malloc(3 * size + 16), *to = packed;
   REQUIRE(packed);
   while (size > 0) {
     const struct input_text line = input_line(&data, &size);
-    const bool head = line.size > 4 && memcmp(line.bytes, "@@ ", 3) == 0;
+    const bool head = line.size > 4 && memcmp(line.bytes, "@@ ", 3) == 0 &&
+                      (ends_in(&line, ".jsonl") || ends_in(&line, ".tsv"));
     if (head) {
       memcpy(to, "@@z ", 4);
       memcpy(to + 4, line.bytes + 3, line.size - 3);
@@ -40,18 +47,16 @@ static uint8_t *sections_pack(const uint8_t *data, size_t size, size_t *packed_s
   return packed;
 }
 
-/* True if some of these files may be packed already, or if a folder has a file's name, which its packed copy
- * would not have. */
-static bool packs_otherwise(const uint8_t *data, size_t size) {
-  static const char *const mark[] = {"\x1f\x8b", "\x28\xb5", "\x2a\x4d", "@@z",
-                                     ".gz",      ".zst",     ".jsonl/",  ".tsv/"};
+/* True if some of these files may be packed already. */
+static bool may_be_packed(const uint8_t *data, size_t size) {
+  static const char *const mark[] = {"\x1f\x8b", "\x28\xb5", "\x2a\x4d", "@@z", ".gz", ".zst"};
   for (size_t i = 0; i < sizeof mark / sizeof mark[0]; i++)
     if (memmem(data, size, mark[i], strlen(mark[i]))) return true;
   return false;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  if (size == 0 || packs_otherwise(data, size)) return 0;
+  if (size == 0 || may_be_packed(data, size)) return 0;
   struct error error, packed_error;
   const bool good = set_check(scratch_sections("data", data, size, NULL), &error);
   size_t packed_size;

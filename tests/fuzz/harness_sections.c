@@ -168,7 +168,8 @@ const char *scratch_sections(const char *name, const uint8_t *data, size_t size,
     const struct input_text head = input_line(&data, &size);
     char path[128] = "";
     const struct input_text bytes = section_bytes(&data, &size);
-    if (head.size > 4 && head.size < sizeof path && head.bytes[0] == '@' && head.bytes[1] == '@') {
+    if (head.size > 4 && head.size < sizeof path && memcmp(head.bytes, "@@", 2) == 0 &&
+        !memchr(head.bytes, '\0', head.size)) {
       const size_t skip = head.bytes[2] == ' ' ? 3 : 4;
       memcpy(path, head.bytes + skip, head.size - skip);
       if (strcmp(path, "text") != 0)
