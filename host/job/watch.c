@@ -7,8 +7,8 @@
 
 #define SERVE_MILLISECONDS 20 /* between two checks of the pipeline */
 #define SHOW_INTERVAL 200000000LL
-#define REPORT_INTERVAL \
-  500000000LL /* ns between a rank's reports: a thousand ranks send 2,000 messages a second */
+#define REPORT_INTERVAL 500000000LL /* ns between a rank's reports */
+#define REPORT_SHARE 500000LL /* of rank 0's time for each rank: all together send 2,000 a second at most */
 
 /* A rank's progress report to rank 0. */
 struct rank_report {
@@ -92,7 +92,8 @@ static bool watch_progress(struct watch *watch, struct error *error) {
     return true;
   }
   if (!watch->flow || now < watch->next_report) return true;
-  watch->next_report = now + REPORT_INTERVAL;
+  const int64_t share = REPORT_SHARE * ranks_size(watch->ranks);
+  watch->next_report = now + (share > REPORT_INTERVAL ? share : REPORT_INTERVAL);
   watch->next_show = watch->next_report;
   return watch_report(watch, error);
 }

@@ -3,7 +3,7 @@
  * Rank 0 is the real one: ranks_serve with the real server, claims and log, in a world whose other ranks are
  * a few numbers each. They claim, work, report and leave as host/flow and host/job do: at most two blocks
  * claimed that are not begun, SECONDS of work a block (up to a tenth more or less), a report every half
- * second. There are BLOCKS blocks for each rank, spread over the shards; rank 0 only serves.
+ * second or less often. There are BLOCKS blocks for each rank, spread over the shards; rank 0 only serves.
  *
  * Rank 0's clock goes forward by the processor time that its code takes here, by MICROSECONDS for each
  * message that it receives or sends (what the MPI library takes; bench_claims measures it), and by its naps.
@@ -18,9 +18,10 @@
 #include "io/random.h"
 #include "io/run/run_open.h"
 
-#define AHEAD 2          /* host/flow/lookahead.h */
-#define REPORT_EVERY 0.5 /* s, host/job/watch.h */
-#define TRAVEL 50e-6     /* s from rank to rank, over a network */
+#define AHEAD 2           /* host/flow/lookahead.h */
+#define REPORT_EVERY 0.5  /* s, host/job/watch.c */
+#define REPORT_SHARE 5e-4 /* s, likewise */
+#define TRAVEL 50e-6      /* s from rank to rank, over a network */
 #define RANKS_A_HOST 8
 
 enum event_kind { EVENT_ARRIVES, EVENT_ANSWERED, EVENT_BLOCK_ENDS, EVENT_REPORT };
@@ -67,6 +68,11 @@ static double processor_time(void) {
 static int32_t blocks_of(const struct simulation *simulation, int32_t shard) {
   const int64_t blocks = simulation->blocks, shards = simulation->shards;
   return (int32_t)(blocks * (shard + 1) / shards - blocks * shard / shards);
+}
+
+static double report_interval(const struct simulation *simulation) {
+  const double share = REPORT_SHARE * simulation->world.size;
+  return share > REPORT_EVERY ? share : REPORT_EVERY;
 }
 
 static bool comes_before(const struct event *a, const struct event *b) {
@@ -168,7 +174,8 @@ static void member_event(struct simulation *simulation, const struct event *even
       if (member->left) break;
       tell(simulation, event->at, event->rank, MESSAGE_REPORT, (struct claim){0});
       heap_add(simulation,
-               (struct event){.at = event->at + REPORT_EVERY, .kind = EVENT_REPORT, .rank = event->rank});
+               (struct event){
+                   .at = event->at + report_interval(simulation), .kind = EVENT_REPORT, .rank = event->rank});
       break;
   }
 }
@@ -284,9 +291,9 @@ static bool simulate(struct simulation *simulation, struct run_log *log, struct 
   bool ok = ranks_begin(ranks, log, error) && ranks_leave(ranks, NULL, error);
   for (int32_t i = 1; i <= simulation->world.size - 1; i++) {
     member_go_on(simulation, i, 0);
-    heap_add(
-        simulation,
-        (struct event){.at = REPORT_EVERY * i / simulation->world.size, .kind = EVENT_REPORT, .rank = i});
+    heap_add(simulation, (struct event){.at = report_interval(simulation) * i / simulation->world.size,
+                                        .kind = EVENT_REPORT,
+                                        .rank = i});
   }
   simulation->clock = simulation->busy = simulation->code = 0;
   ok = ok && serve_all(simulation, ranks, error);
