@@ -20,7 +20,7 @@ from power import FATES, KEPT, TORN, Disk, put
 from program import DONE, FAILED, FULL, REJECTS, SANITIZER_WORDS, USAGE, nina
 
 RUNS = ("embed with two threads", "resume", "append", "overwrite", "chunk", "reuse")
-TRIED = 2  # states of a run and a fate, unless all are
+TRIED = 1  # state of a run and a fate, unless all are
 
 
 @pytest.fixture(scope="module")
