@@ -80,7 +80,7 @@ static bool line_take(struct line_reader *reader, struct line *line, struct erro
 }
 
 bool row_walk_to(struct row_walk *walk, int64_t row, struct walked_row *found, struct error *error) {
-  struct line id, fields = {0};
+  struct line id = {0}, fields = {0};
   if (row >= walk->run->rows || !part_open(walk, stored_run_part(walk->run, row), error))
     return row < walk->run->rows
                ? false
