@@ -18,7 +18,7 @@ bool local_rank_hold(struct local_rank *held, struct error *error) {
   const int size =
       snprintf(held->path, sizeof held->path, "/dev/shm/nina.%s.%s.%s", machine.host, job, number);
   if (size < 0 || (size_t)size >= sizeof held->path) return true;
-  held->file = open(held->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  held->file = open(held->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (held->file < 0 || flock(held->file, LOCK_EX | LOCK_NB) == 0) return true;
   const bool taken = errno == EWOULDBLOCK;
   local_rank_release(held);
