@@ -166,8 +166,7 @@ class Trial:
 
     def judged(self, new: Path, site: str, action: str, result: Result, files: dict[str, bytes]) -> str:
         if site == "heap" and SANITIZER_WITHOUT_MEMORY in result.stderr:
-            again, files = self.run(new, {})
-            assert (again.status, files) == (self.straight.status, self.files), (result, again, differing(files, self.files))
+            self.check_goes_on(new, result)
             return "sanitizer"
         assert not any(word in result.stderr for word in SANITIZER_WORDS), result
         if result.status == self.straight.status:
@@ -177,9 +176,13 @@ class Trial:
         assert result.status in (FAILED, USAGE) or (self.command.ranks and site == "mpi"), result
         if site != "mpi":
             self.check_said(site, action, result)
-        again, files = self.run(new, {})
-        assert (again.status, files) == (self.straight.status, self.files), (result, again, differing(files, self.files))
+        self.check_goes_on(new, result)
         return "told"
+
+    def check_goes_on(self, new: Path, context: object) -> None:
+        """The same command, started again, ends like an untouched run."""
+        again, files = self.run(new, {})
+        assert (again.status, files) == (self.straight.status, self.files), (context, again, differing(files, self.files))
 
     def check_done(self, new: Path, site: str, result: Result, files: dict[str, bytes]) -> None:
         """The right result: what could not be removed may lie there, and the next command does not mind it."""
@@ -188,8 +191,7 @@ class Trial:
         left = files.keys() - self.files.keys()
         if left:
             assert site in DISK, left
-            again, files = self.run(new, {})
-            assert (again.status, files) == (self.straight.status, self.files), (left, again, differing(files, self.files))
+            self.check_goes_on(new, left)
 
     def check_said(self, site: str, action: str, result: Result) -> None:
         said = [line for line in result.stderr.splitlines() if line.startswith(("nina: ", "libgomp: Out of memory"))]

@@ -194,6 +194,22 @@ def test_run_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
     assert 0 < done < ROWS and end_of(result.stderr)["reused"] == done
 
 
+def reuse_while(change: Callable[[], None], folder: Path, lines: bytes, **options: Any) -> str:
+    """Embeds `lines` into folder/new with the rows of folder/old. `change` is called when half of the lines are given and a part is
+    committed. Returns what the job said."""
+    job = start_embed(folder / "new", "-", reuse=folder / "old", stdin=subprocess.PIPE, **options)
+    assert job.stdin and job.stderr
+    first = lines.index(b"\n", len(lines) // 2) + 1
+    job.stdin.write(lines[:first])
+    job.stdin.flush()
+    wait_for_parts(folder / "new", 1, job)
+    change()
+    job.stdin.write(lines[first:])
+    said = job.communicate()[1].decode()
+    assert job.returncode == DONE, said
+    return said
+
+
 @pytest.mark.sanitize
 def test_rows_of_another_model_that_takes_the_place_of_the_old_run_are_not_copied(tmp_path: Path) -> None:
     texts = documents()[:200]
@@ -205,17 +221,12 @@ def test_rows_of_another_model_that_takes_the_place_of_the_old_run_are_not_copie
     embed(tmp_path / "whole", "-", stdin=lines, **options)
     embed(tmp_path / "old", shard, **options)
     embed(tmp_path / "other", shard, model=other, **options)
-    job = start_embed(tmp_path / "new", "-", reuse=tmp_path / "old", stdin=subprocess.PIPE, **options)
-    assert job.stdin and job.stderr
-    first = lines.index(b"\n", len(lines) // 2) + 1
-    job.stdin.write(lines[:first])
-    job.stdin.flush()
-    wait_for_parts(tmp_path / "new", 1, job)
-    (tmp_path / "old").rename(tmp_path / "gone")
-    (tmp_path / "other").rename(tmp_path / "old")
-    job.stdin.write(lines[first:])
-    said = job.communicate()[1].decode()
-    assert job.returncode == DONE, said
+
+    def exchange() -> None:
+        (tmp_path / "old").rename(tmp_path / "gone")
+        (tmp_path / "other").rename(tmp_path / "old")
+
+    said = reuse_while(exchange, tmp_path, lines, **options)
     assert f"{tmp_path / 'old'}/w32/part-00000-000" in said and "has changed since this run began" in said
     assert everything(tmp_path / "new") == everything(tmp_path / "whole")
 
@@ -228,19 +239,14 @@ def test_rows_whose_hashes_are_others_now_are_not_copied(tmp_path: Path) -> None
     shard = write(tmp_path / "in", texts)[0]
     embed(tmp_path / "whole", "-", stdin=lines, **options)
     embed(tmp_path / "old", shard, **options)
-    job = start_embed(tmp_path / "new", "-", reuse=tmp_path / "old", stdin=subprocess.PIPE, **options)
-    assert job.stdin and job.stderr
-    first = lines.index(b"\n", len(lines) // 2) + 1
-    job.stdin.write(lines[:first])
-    job.stdin.flush()
-    wait_for_parts(tmp_path / "new", 1, job)
-    paths = Output(tmp_path / "old").parts("hashes")
-    contents = [path.read_bytes() for path in paths]
-    for path, content in zip(paths, contents[1:] + contents[:1], strict=True):
-        path.write_bytes(content)
-    job.stdin.write(lines[first:])
-    said = job.communicate()[1].decode()
-    assert job.returncode == DONE, said
+
+    def exchange() -> None:
+        paths = Output(tmp_path / "old").parts("hashes")
+        contents = [path.read_bytes() for path in paths]
+        for path, content in zip(paths, contents[1:] + contents[:1], strict=True):
+            path.write_bytes(content)
+
+    said = reuse_while(exchange, tmp_path, lines, **options)
     assert f"{tmp_path / 'old'} has changed since this run began" in said, said
     assert everything(tmp_path / "new") == everything(tmp_path / "whole")
 
