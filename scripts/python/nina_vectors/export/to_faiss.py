@@ -103,7 +103,7 @@ class FaissWriter:
             self._pieces.append(f"pieces/piece-{number:05d}.faiss")
             self._write(index, self._pieces[-1])
         if not self._ids.is_done(number):
-            self._ids.write(number, start, stop)
+            self._ids.put(number, start, stop)
 
     def finish(self) -> None:
         if self._index is None:

@@ -38,7 +38,7 @@ class NpyWriter:
                 file.write(vectors.read(first, end).astype(self._options.dtype, copy=False).tobytes())
                 progress(end - first)
         sync(path)
-        self._ids.write(number, start, stop)
+        self._ids.put(number, start, stop)
 
     def finish(self) -> None:
         if self._target.has(PARTIAL):

@@ -94,47 +94,45 @@ class RowTable:
         return pa.FixedSizeListArray.from_arrays(pa.array(numbers), vectors.shape[1])
 
 
-class ParquetWriter:
-    """part-00000.parquet, …: a file for each piece."""
+class _ParquetFiles:
+    """A file for each piece, written last of what a piece has, so it tells that the piece is done."""
 
-    def __init__(self, output: Output, options: Options, target: Target) -> None:
+    def __init__(self, output: Output, options: Options, target: Target, name: str, vectors: bool) -> None:
+        """`name` is that of a file, with a place for its number."""
         self._target = target
-        self._table = RowTable(output, options, target, vectors=True)
+        self._name = name
+        self._table = RowTable(output, options, target, vectors=vectors)
 
     def prepare(self, remembered: dict[str, Any]) -> dict[str, Any]:
         return self._table.prepare(remembered)
 
-    def _name(self, number: int) -> str:
-        return f"part-{number:05d}.parquet"
-
     def is_done(self, number: int) -> bool:
-        return self._target.has(self._name(number))
+        return self._target.has(self._name.format(number))
+
+    def write(self, number: int, start: int, stop: int, progress: Progress) -> None:
+        with self._target.file(self._name.format(number)) as path:
+            self._table.write(path, start, stop, progress)
+
+
+class ParquetWriter(_ParquetFiles):
+    """part-00000.parquet, …: all columns, and the vectors."""
+
+    def __init__(self, output: Output, options: Options, target: Target) -> None:
+        super().__init__(output, options, target, "part-{:05d}.parquet", vectors=True)
 
     def piece(self, number: int, start: int, stop: int, progress: Progress) -> None:
-        with self._target.file(self._name(number)) as path:
-            self._table.write(path, start, stop, progress)
+        self.write(number, start, stop, progress)
 
     def finish(self) -> None:
         pass
 
 
-class IdFiles:
-    """ids/ids-00000.parquet, …: ids, places and kept fields of the rows, beside vectors of another format. A piece's file
-    is written last, so it tells that the piece is done."""
+class IdFiles(_ParquetFiles):
+    """ids/ids-00000.parquet, …: ids, places and kept fields of the rows, beside vectors of another format, which count the
+    progress."""
 
     def __init__(self, output: Output, options: Options, target: Target) -> None:
-        self._target = target
-        self._table = RowTable(output, options, target, vectors=False)
+        super().__init__(output, options, target, "ids/ids-{:05d}.parquet", vectors=False)
 
-    def prepare(self, remembered: dict[str, Any]) -> dict[str, Any]:
-        return self._table.prepare(remembered)
-
-    def _name(self, number: int) -> str:
-        return f"ids/ids-{number:05d}.parquet"
-
-    def is_done(self, number: int) -> bool:
-        return self._target.has(self._name(number))
-
-    def write(self, number: int, start: int, stop: int) -> None:
-        with self._target.file(self._name(number)) as path:
-            self._table.write(path, start, stop, lambda rows: None)
+    def put(self, number: int, start: int, stop: int) -> None:
+        self.write(number, start, stop, lambda rows: None)
