@@ -121,7 +121,9 @@ static bool plan_bring(struct ranks *ranks, bool wanted, const struct model *mod
   *plan = bytes;
   return ok && agree(ranks,
                      ((*plan)->layers == shape->layers && (*plan)->hidden == shape->hidden) ||
-                         error_set(error, ERROR_CONFLICT, "rank 0 computes with a model of another shape"),
+                         error_set(error, ERROR_CONFLICT,
+                                   "rank 0's model has another shape than this rank's: --model must be the "
+                                   "same folder, with the same files, on every host"),
                      error);
 }
 

@@ -64,7 +64,8 @@ bool tally_rejects(struct tally *tally, int32_t shard, bool numbered, const char
     const char *reason = json_string_value(json_object_get(record, "reason"));
     if (!reason) {
       json_decref(record);
-      return error_set(error, ERROR_INPUT, "a line of shard %d's rejects is none", shard);
+      return error_set(error, ERROR_INPUT,
+                       "a line of the rejects of shard %d is no JSON object with a reason", shard);
     }
     const int64_t number = json_integer_value(json_object_get(record, "line"));
     struct reject_reason reject = {.shard = shard,
