@@ -14,6 +14,7 @@
 
 #include "io/fault.h"
 #include "io/look.h"
+#include "io/text.h"
 
 #define PIECE_BYTES (1 << 20) /* one read for a digest: few calls, and small against a cache */
 #define WRITE_MAX (1 << 30)   /* Linux writes at most 2^31 - 4096 bytes in one call */
@@ -237,10 +238,9 @@ size_t file_path_length(const char *path) {
 }
 
 char *file_join(const char *folder, const char *name) {
-  char *path;
   const int length = (int)file_path_length(folder);
   const bool root = length == 1 && folder[0] == '/';
-  return asprintf(&path, "%.*s/%s", root ? 0 : length, folder, name) < 0 ? NULL : path;
+  return text_format("%.*s/%s", root ? 0 : length, folder, name);
 }
 
 char *file_temporary(const char *path) {
@@ -248,13 +248,10 @@ char *file_temporary(const char *path) {
   const char *name = slash ? slash + 1 : path;
   struct utsname host;
   struct timespec now;
-  char *temporary;
   clock_gettime(CLOCK_REALTIME, &now);
-  return asprintf(&temporary, "%.*s.%s.%s-%ld-%lld%09ld.tmp", (int)(name - path), path, name,
-                  uname(&host) == 0 ? host.nodename : "host", (long)getpid(), (long long)now.tv_sec,
-                  now.tv_nsec) < 0
-             ? NULL
-             : temporary;
+  return text_format("%.*s.%s.%s-%ld-%lld%09ld.tmp", (int)(name - path), path, name,
+                     uname(&host) == 0 ? host.nodename : "host", (long)getpid(), (long long)now.tv_sec,
+                     now.tv_nsec);
 }
 
 /* Opens writer->temporary, a new name at every try; `beside` is a path in the temporary file's folder. */

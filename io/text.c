@@ -1,5 +1,6 @@
 #include "io/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,6 +84,24 @@ void text_clear(struct text *text, size_t keep) {
 void text_free(struct text *text) {
   free(text->bytes);
   *text = (struct text){0};
+}
+
+char *text_format_list(const char *format, va_list arguments) {
+  va_list again;
+  va_copy(again, arguments);
+  const int size = vsnprintf(NULL, 0, format, again);
+  va_end(again);
+  char *string = size < 0 ? NULL : malloc((size_t)size + 1);
+  if (string) vsnprintf(string, (size_t)size + 1, format, arguments);
+  return string;
+}
+
+char *text_format(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  char *string = text_format_list(format, arguments);
+  va_end(arguments);
+  return string;
 }
 
 size_t text_mark(const char *bytes, size_t size) {

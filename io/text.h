@@ -1,6 +1,7 @@
-/* A growing text, for the JSON lines that a run writes. */
+/* A growing text, for the JSON lines that a run writes; and formatted strings. */
 #pragma once
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +26,12 @@ void text_append_json(struct text *text, const char *bytes, size_t size);
 void text_clear(struct text *text, size_t keep);
 
 void text_free(struct text *text);
+
+/* A new string (caller frees) as printf would write it, or NULL if memory is short or the format cannot be
+ * written. They stand in asprintf's place: if memory runs out, glibc 2.36's writes one byte behind a string
+ * of 100 bytes. */
+char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+char *text_format_list(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 
 /* Number of Unicode code points in valid UTF-8, as Python's len() counts. */
 int64_t text_characters(const char *bytes, int64_t size);

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "io/text.h"
 
@@ -78,20 +79,20 @@ static void line_lose(FILE *stream) {
 
 static void line_print(FILE *stream, const char *name, const char *format, va_list arguments) {
   struct text line = {0};
-  char *sentence;
-  const int size = vasprintf(&sentence, format, arguments);
-  if (size < 0) {
+  char *sentence = text_format_list(format, arguments);
+  if (!sentence) {
     line_lose(stream);
     return;
   }
+  const size_t size = strlen(sentence);
   text_append_string(&line, name);
-  for (size_t at = 0; at < (size_t)size;) {
+  for (size_t at = 0; at < size;) {
     bool printable;
-    const size_t length = say_character(sentence + at, (size_t)size - at, &printable);
+    const size_t length = say_character(sentence + at, size - at, &printable);
     if (printable)
       text_append(&line, sentence + at, length);
     else
-      spell(&line, sentence + at, (size_t)size - at);
+      spell(&line, sentence + at, size - at);
     at += length;
   }
   text_append_string(&line, "\n");

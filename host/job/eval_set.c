@@ -31,8 +31,8 @@ static bool file_find(const char *data, const char *name, char **path, struct er
   char *plain = file_join(data, name);
   bool ok = plain || error_set_memory(error, strlen(data) + strlen(name), "a path");
   for (size_t i = 0; ok && !*path && i < sizeof endings / sizeof *endings; i++) {
-    char *candidate = NULL;
-    if (asprintf(&candidate, "%s%s", plain, endings[i]) < 0) {
+    char *candidate = text_format("%s%s", plain, endings[i]);
+    if (!candidate) {
       ok = error_set_memory(error, strlen(data) + strlen(name), "a path");
       break;
     }

@@ -9,6 +9,7 @@
 #include "io/run/layout.h"
 #include "io/run/record.h"
 #include "io/run/run_state.h"
+#include "io/text.h"
 
 const struct shard *run_log_shards(const struct run_log *log, int32_t *count) {
   *count = log->shards.count;
@@ -106,9 +107,8 @@ static bool folders_sync(const struct run_log *log, const struct part_record *re
     bool done = false;
     for (int j = 0; j < i; j++) done |= strncmp(record->files[j].path, path, folder) == 0;
     if (done) continue;
-    char *whole;
-    if (asprintf(&whole, "%s/%.*s", log->out, (int)folder, path) < 0)
-      return error_set_memory(error, PATH_MAX, "a path");
+    char *whole = text_format("%s/%.*s", log->out, (int)folder, path);
+    if (!whole) return error_set_memory(error, PATH_MAX, "a path");
     ok = file_sync_folder(whole, error);
     free(whole);
   }

@@ -117,6 +117,12 @@ def test_one_file_asks_what_stands_at_a_path() -> None:
     assert found == {"io/look.c"}
 
 
+def test_no_formatted_string_is_asprintfs() -> None:
+    """If memory runs out, glibc's asprintf may write behind its string (io/text.h)."""
+    asking = re.compile(r"\bv?asprintf\(")
+    assert not [str(path.relative_to(ROOT)) for path in files(PROGRAM, SOURCES + HEADERS) if asking.search(code_of(path))]
+
+
 def clang_format() -> str | None:
     for program in (Path(sys.prefix) / "bin" / "clang-format", "clang-format-14", "clang-format"):
         found = shutil.which(program)

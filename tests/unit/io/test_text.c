@@ -53,6 +53,16 @@ static void integers_are_written_to_the_last_digit(void **state) {
   text_free(&text);
 }
 
+static void a_formatted_string_is_as_long_as_its_text(void **state) {
+  (void)state;
+  for (int length = 0; length < 300; length++) { /* 100 is where asprintf is wrong */
+    char *string = text_format("%*s%d", length, "", 7);
+    assert_int_equal(strlen(string), length + 1);
+    assert_int_equal(string[length], '7');
+    free(string);
+  }
+}
+
 static void text_grows_without_losing_bytes(void **state) {
   (void)state;
   struct text text = {0};
@@ -103,6 +113,7 @@ int main(void) {
       cmocka_unit_test(json_string_reads_back_as_it_was),
       cmocka_unit_test(json_escapes_are_the_short_ones),
       cmocka_unit_test(integers_are_written_to_the_last_digit),
+      cmocka_unit_test(a_formatted_string_is_as_long_as_its_text),
       cmocka_unit_test(text_grows_without_losing_bytes),
       cmocka_unit_test(clear_keeps_a_small_buffer_and_gives_a_large_one_back),
       cmocka_unit_test(a_cut_text_ends_after_a_whole_character),
