@@ -233,7 +233,7 @@ static int embed_command(int argc, char **argv) {
         ranks_launched(ranks));
   else if (ranks && ranks_rank(ranks) == 0)
     command_help(&command_embed);
-  ranks_close(ranks);
+  status = command_leave(ranks, status);
   kept_fields_free(&arguments.kept);
   option_strings_free(&arguments.strings);
   return status;

@@ -212,7 +212,7 @@ static int eval_command(int argc, char **argv) {
     command_help(&command_eval);
   else if (ranks && ranks_rank(ranks) == 0)
     status = compare_files(&arguments);
-  ranks_close(ranks);
+  status = command_leave(ranks, status);
   option_strings_free(&arguments.strings);
   return status;
 }

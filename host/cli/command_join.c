@@ -27,6 +27,6 @@ struct ranks *command_join(bool parsed, const char *way, struct error *error, in
   *status = EXIT_DONE;
   if (ranks_agree(ranks, parsed, error) && ways_agree(ranks, way, error)) return ranks;
   if (ranks_rank(ranks) == 0) *status = command_fail(error);
-  ranks_close(ranks);
+  *status = command_leave(ranks, *status);
   return NULL;
 }

@@ -212,7 +212,7 @@ static int search_command(int argc, char **argv) {
     status = search_run(ranks, &arguments);
   else if (ranks && ranks_rank(ranks) == 0)
     command_help(&command_search);
-  ranks_close(ranks);
+  status = command_leave(ranks, status);
   option_strings_free(&arguments.strings);
   return status;
 }

@@ -197,7 +197,7 @@ static bool check_alone(struct error *error) {
   struct ranks *ranks = ranks_open(error);
   if (!ranks) return false;
   const int32_t size = ranks_size(ranks);
-  ranks_close(ranks);
+  command_leave(ranks, EXIT_USAGE);
   return size == 1 ||
          error_set(error, ERROR_USAGE,
                    "--deep embeds in one process, and %d were started: start it without mpirun", size);

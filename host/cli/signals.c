@@ -11,6 +11,7 @@
 #include "host/job/embed.h"
 #include "io/mapped_file.h"
 
+#define LEAVE_SECONDS 60
 #define NOTHING_ENDS 65536 /* no object begins below: Linux maps nothing there (vm.mmap_min_addr) */
 
 static atomic_int stop_requested; /* enum embed_stop; lock-free, so that a handler may set it */
@@ -96,6 +97,30 @@ static void on_segmentation_fault(int number, siginfo_t *info, void *context) {
     _exit(EXIT_FAILED);
   }
   fault_leave(number, info, &fault_before);
+}
+
+static int bound_status;
+static bool bound_tells;
+
+static void on_bound(int number) {
+  (void)number;
+  if (bound_tells)
+    handler_say(
+        "the MPI library",
+        " has not let this job end for a minute. Every rank has done its work, so they end without it; "
+        "the launcher may call that an error\n");
+  _exit(bound_status);
+}
+
+void signals_bound(int status, bool tell) {
+  bound_status = status;
+  bound_tells = tell;
+  signal(SIGALRM, on_bound);
+  alarm(LEAVE_SECONDS);
+}
+
+void signals_unbound(void) {
+  alarm(0);
 }
 
 static void catch_segmentation_fault(void) {

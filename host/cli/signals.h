@@ -25,3 +25,8 @@ const atomic_int *signals_catch(void);
  * end (EXIT_FAILED), the exit status is 128 + the signal's number, as in shells. A launcher such as mpirun
  * replaces such a status by its own, so if `launched`, the status stays. */
 int signals_status(int status, bool launched);
+
+/* Ends the process with `status` after a minute, unless signals_unbound is called before; if `tell`, with a
+ * sentence. Nothing may be left to do or to print. */
+void signals_bound(int status, bool tell);
+void signals_unbound(void);

@@ -90,6 +90,12 @@ struct ranks *ranks_open(struct error *error) {
   return world_open(&world, error) ? ranks_open_world(world, error) : NULL;
 }
 
+void ranks_wait(struct ranks *ranks) {
+  const bool here = true;
+  if (ranks->size > 1 && !ranks->broken)
+    ranks->world->vtable->gather(ranks->world, &here, sizeof here, ranks->oks);
+}
+
 void ranks_close(struct ranks *ranks) {
   if (!ranks) return;
   if (ranks->world) ranks->world->vtable->close(ranks->world, ranks->broken);

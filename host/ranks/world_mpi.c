@@ -153,6 +153,12 @@ void world_mpi_library(char text[WORLD_LIBRARY_MAX]) {
   char full[MPI_MAX_LIBRARY_VERSION_STRING];
   int length;
   MPI_Get_library_version(full, &length);
-  /* The rest says how the library was built. */
-  snprintf(text, WORLD_LIBRARY_MAX, "%.*s", (int)strcspn(full, ",\n"), full);
+  full[strcspn(full, ",\n")] = '\0'; /* the rest says how the library was built */
+  char *word = strstr(full, "Version:");
+  if (word) { /* "MPICH Version:      4.2.1" */
+    const char *number = word + strlen("Version:");
+    number += strspn(number, " \t");
+    memmove(word, number, strlen(number) + 1);
+  }
+  snprintf(text, WORLD_LIBRARY_MAX, "%.*s", WORLD_LIBRARY_MAX - 1, full);
 }

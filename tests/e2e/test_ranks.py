@@ -17,6 +17,7 @@ pytestmark = needs_mpirun
 
 OPTIONS = {"widths": "32,8", "block_lines": 16, "threads": 1}
 SLOW = {"null_rate": 1000}  # tokens/s per rank: a block takes about a second
+STUCK_FINALIZE = PROGRAM.parent / "tests" / "preload" / "libstuck_finalize.so"
 HELD = "write:20+:wait"  # the rank has begun, but can commit nothing until the test lets it
 
 
@@ -214,3 +215,15 @@ def test_rank_bound_to_fewer_cores_than_its_share_says_which_option_helps(tmp_pa
     done = subprocess.run(arguments, env=environment() | LAUNCHER_VARIABLES, capture_output=True, text=True)
     assert done.returncode == DONE
     assert "--bind-to none" in done.stderr
+
+
+@pytest.mark.skipif(not STUCK_FINALIZE.exists(), reason="the library is built without sanitizers only")
+def test_job_that_the_mpi_library_does_not_let_go_ends_when_all_is_done(
+    tmp_path: Path, archive: dict[str, list[Path]], wanted: dict[tuple[str, str], dict[str, bytes]]
+) -> None:
+    # mpirun calls the end of such a rank an error.
+    stuck = Ranks(2, variables={"LD_PRELOAD": STUCK_FINALIZE})
+    job = start(tmp_path, *archive["many"], ranks=[stuck], device="null", **OPTIONS)
+    finish(job, (DONE, FAILED, 255)).says("has not let this job end for a minute")
+    assert Output(tmp_path).embedding() == wanted["many", "null"]
+    assert Output(tmp_path).manifest()["state"] == "complete"
