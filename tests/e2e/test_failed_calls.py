@@ -65,11 +65,12 @@ def test_short_and_interrupted_calls_change_nothing(tmp_path: Path, given: Path,
     assert Trial(name, given, tmp_path).fail(fault) == "unnoticed"
 
 
-@pytest.mark.parametrize("name", ["embed", "verify", "search"])
-def test_memory_that_is_out_from_some_point_on_is_a_sentence(tmp_path: Path, given: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["embed with two threads", "append", "verify", "search"])
+def test_calls_that_fail_from_some_point_on_are_a_sentence_or_the_right_result(tmp_path: Path, given: Path, name: str) -> None:
     trial = Trial(name, given, tmp_path)
-    for number in list(numbers(trial, "heap"))[::4]:
-        trial.fail(f"heap:{number}+")
+    for site in trial.calls:
+        for number in list(numbers(trial, site))[::4]:
+            trial.fail(f"{site}:{number}+")
 
 
 @pytest.mark.sanitize
