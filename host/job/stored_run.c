@@ -78,7 +78,9 @@ char *stored_run_path(const struct stored_run *run, enum folder folder, int32_t 
   }
   if (look_at_link(path, &look, error) &&
       (look.kind != LOOK_LINK ||
-       error_set(error, ERROR_INPUT, "%s is a link: a run's files are its own", path)))
+       error_set(error, ERROR_INPUT,
+                 "%s is a link, and a run's files are its own: put the file that it leads to in its place",
+                 path)))
     return path;
   free(path);
   return NULL;
