@@ -1,12 +1,7 @@
-#include "host/cpu/gemm.h"
-
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/cpu/onednn.h"
+#include "host/cpu/gemm_state.h"
 
 /* Uses inner_product, not matmul: both run the same brgemm code at the processor's peak, but inner_product
  * reaches the peak from 64 rows on, and its fp32 form has no slow shapes (measured with 2.6.3). */
@@ -20,10 +15,6 @@
  * any order. */
 #define PADDED_ROWS 64
 #define ANY_ROWS_CODE "brgemm:avx512"
-
-struct gemm_engine {
-  dnnl_engine_t engine;
-};
 
 struct gemm_thread {
   struct gemm_engine *engine;
@@ -40,60 +31,17 @@ struct product {
   onednn_desc input, output, scratch;
 };
 
-struct gemm {
-  struct gemm_engine *engine;
-  struct gemm_shape shape;
-  onednn_desc packed, bias; /* bias: NULL in int8 */
-  int32_t most_rows;
-  bool any_rows;                      /* any number in one call; else PADDED_ROWS at a time */
-  pthread_mutex_t generate;           /* held while a product is made */
-  _Atomic(struct product *) *product; /* [most_rows + 1]; NULL until first needed, then never changed */
-};
-
-struct gemm_weights {
-  dnnl_memory_t weight, bias; /* bias: NULL in int8 */
-  void *weight_bytes, *bias_bytes;
-};
-
-static bool library_check(dnnl_status_t status, const char *action, struct error *error) {
+bool gemm_check(dnnl_status_t status, const char *action, struct error *error) {
   if (status == dnnl_success) return true;
   if (status == dnnl_out_of_memory)
     return error_set(error, ERROR_MEMORY, "oneDNN is out of memory: %s", action);
   return error_set(error, ERROR_DEVICE, "oneDNN failed (status %d): %s", (int)status, action);
 }
 
-static void *aligned_allocate(size_t bytes, const char *purpose, struct error *error) {
+void *gemm_allocate(size_t bytes, const char *purpose, struct error *error) {
   void *memory = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
   if (!memory) error_set_memory(error, bytes, purpose);
   return memory;
-}
-
-void gemm_library_version(char version[32]) {
-  const dnnl_version_t *library = dnnl_version();
-  snprintf(version, 32, "%d.%d.%d", library->major, library->minor, library->patch);
-}
-
-const char *gemm_library_isa(void) {
-  return onednn_isa();
-}
-
-bool gemm_library_runs_here(void) {
-  return onednn_runs_here();
-}
-
-bool gemm_library_bf16(void) {
-  const unsigned isa = (unsigned)dnnl_get_effective_cpu_isa(), bf16 = (unsigned)dnnl_cpu_isa_avx512_core_bf16;
-  return (isa & bf16) == bf16;
-}
-
-bool gemm_library_int8(void) {
-#if defined(__x86_64__)
-  const unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
-  const unsigned avx2 = (unsigned)dnnl_cpu_isa_avx2_vnni, avx512 = (unsigned)dnnl_cpu_isa_avx512_core_vnni;
-  return (isa & avx2) == avx2 || (isa & avx512) == avx512;
-#else
-  return false;
-#endif
 }
 
 struct gemm_engine *gemm_engine_open(struct error *error) {
@@ -102,7 +50,7 @@ struct gemm_engine *gemm_engine_open(struct error *error) {
     error_set_memory(error, sizeof *engine, "the GEMM engine");
     return NULL;
   }
-  if (library_check(onednn_engine_create(&engine->engine), "creating its CPU engine", error)) return engine;
+  if (gemm_check(onednn_engine_create(&engine->engine), "creating its CPU engine", error)) return engine;
   free(engine);
   return NULL;
 }
@@ -157,11 +105,11 @@ static bool product_describe(const struct gemm *gemm, int32_t rows, onednn_const
   dnnl_primitive_attr_t attributes = NULL;
   bool done = false;
   *description = NULL;
-  if (!library_check(onednn_attributes_create(&attributes), action, error) ||
-      !library_check(onednn_desc_make(&product->input, 2, input_dims, input_type(shape), dnnl_ab), action,
-                     error) ||
-      !library_check(onednn_desc_make(&product->output, 2, output_dims, output_type(shape), dnnl_ab), action,
-                     error))
+  if (!gemm_check(onednn_attributes_create(&attributes), action, error) ||
+      !gemm_check(onednn_desc_make(&product->input, 2, input_dims, input_type(shape), dnnl_ab), action,
+                  error) ||
+      !gemm_check(onednn_desc_make(&product->output, 2, output_dims, output_type(shape), dnnl_ab), action,
+                  error))
     goto out;
   const dnnl_status_t status = onednn_inner_product(description, gemm->engine->engine, product->input, weight,
                                                     gemm->bias, product->output, attributes);
@@ -170,7 +118,7 @@ static bool product_describe(const struct gemm *gemm, int32_t rows, onednn_const
               precision_name(shape->precision), gemm_library_isa());
     goto out;
   }
-  done = library_check(status, "choosing a matrix product", error);
+  done = gemm_check(status, "choosing a matrix product", error);
 out:
   dnnl_primitive_attr_destroy(attributes);
   return done;
@@ -185,10 +133,10 @@ static struct product *product_make(const struct gemm *gemm, int32_t rows, struc
     return NULL;
   }
   if (!product_describe(gemm, rows, gemm->packed, product, &description, error) ||
-      !library_check(onednn_desc_copy(&product->scratch,
-                                      dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0)),
-                     action, error) ||
-      !library_check(onednn_primitive_create(&product->primitive, description), action, error))
+      !gemm_check(onednn_desc_copy(&product->scratch,
+                                   dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0)),
+                  action, error) ||
+      !gemm_check(onednn_primitive_create(&product->primitive, description), action, error))
     goto failed;
   dnnl_primitive_desc_destroy(description);
   return product;
@@ -223,15 +171,14 @@ static bool packed_choose(struct gemm *gemm, struct error *error) {
   const char *name = "";
   bool done = false;
   if (!product) return error_set_memory(error, sizeof *product, "a matrix product");
-  if (!library_check(onednn_desc_make(&any, 2, dims, weight_type(&gemm->shape), dnnl_format_tag_any), action,
-                     error) ||
-      (has_bias && !library_check(onednn_desc_make(&gemm->bias, 1, dims, dnnl_f32, dnnl_a), action, error)) ||
+  if (!gemm_check(onednn_desc_make(&any, 2, dims, weight_type(&gemm->shape), dnnl_format_tag_any), action,
+                  error) ||
+      (has_bias && !gemm_check(onednn_desc_make(&gemm->bias, 1, dims, dnnl_f32, dnnl_a), action, error)) ||
       !product_describe(gemm, gemm->shape.max_rows, any, product, &description, error) ||
-      !library_check(onednn_desc_copy(&gemm->packed,
-                                      dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0)),
-                     action, error) ||
-      !library_check(dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name), action,
-                     error))
+      !gemm_check(onednn_desc_copy(&gemm->packed,
+                                   dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0)),
+                  action, error) ||
+      !gemm_check(dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name), action, error))
     goto out;
   done = true;
   gemm->any_rows =
@@ -278,91 +225,6 @@ void gemm_close(struct gemm *gemm) {
   free(gemm);
 }
 
-/* Converts rows of fp32 (or int8) to the packed form, with oneDNN's own reorder. */
-static bool weight_reorder(const struct gemm *gemm, const void *weight, dnnl_memory_t packed,
-                           struct error *error) {
-  static const char action[] = "packing weights";
-  const dnnl_dims_t dims = {gemm->shape.outputs, gemm->shape.inputs};
-  const dnnl_data_type_t type = gemm->shape.precision == PRECISION_INT8 ? dnnl_s8 : dnnl_f32;
-  const dnnl_engine_t engine = gemm->engine->engine;
-  onednn_desc plain = NULL;
-  dnnl_memory_t source = NULL;
-  dnnl_primitive_desc_t description = NULL;
-  dnnl_primitive_t reorder = NULL;
-  dnnl_stream_t stream = NULL;
-  bool done = false;
-  if (!library_check(onednn_desc_make(&plain, 2, dims, type, dnnl_ab), action, error) ||
-      !library_check(onednn_memory_create(&source, plain, engine, weight), action, error) ||
-      !library_check(onednn_reorder(&description, engine, plain, gemm->packed), action, error) ||
-      !library_check(onednn_primitive_create(&reorder, description), action, error) ||
-      !library_check(onednn_stream_create(&stream, engine), action, error))
-    goto out;
-  const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, packed}};
-  done = library_check(onednn_primitive_run(reorder, stream, arguments, 2), action, error);
-out:
-  dnnl_stream_destroy(stream);
-  dnnl_primitive_destroy(reorder);
-  dnnl_primitive_desc_destroy(description);
-  dnnl_memory_destroy(source);
-  onednn_desc_free(plain);
-  return done;
-}
-
-static bool weights_describe(struct gemm *gemm, struct gemm_weights *weights, const float *bias,
-                             struct error *error) {
-  static const char action[] = "describing weights";
-  const size_t bias_bytes = (size_t)gemm->shape.outputs * sizeof *bias;
-  const dnnl_engine_t engine = gemm->engine->engine;
-  weights->weight_bytes = aligned_allocate(dnnl_memory_desc_get_size(gemm->packed), "packed weights", error);
-  if (!weights->weight_bytes ||
-      !library_check(onednn_memory_create(&weights->weight, gemm->packed, engine, weights->weight_bytes),
-                     action, error))
-    return false;
-  if (!bias) return true;
-  weights->bias_bytes = aligned_allocate(bias_bytes, "packed weights", error);
-  if (!weights->bias_bytes) return false;
-  memcpy(weights->bias_bytes, bias, bias_bytes);
-  return library_check(onednn_memory_create(&weights->bias, gemm->bias, engine, weights->bias_bytes), action,
-                       error);
-}
-
-/* weight: int8_t with PRECISION_INT8, else float. bias: NULL with PRECISION_INT8. */
-static struct gemm_weights *weights_pack(struct gemm *gemm, const void *weight, const float *bias,
-                                         struct error *error) {
-  struct gemm_weights *weights = calloc(1, sizeof *weights);
-  if (!weights) {
-    error_set_memory(error, sizeof *weights, "weights");
-    return NULL;
-  }
-  if (weights_describe(gemm, weights, bias, error)) {
-    const int threads = onednn_team(); /* a larger team, once made, would keep spinning between calls */
-    gemm_thread_enter();
-    const bool done = weight_reorder(gemm, weight, weights->weight, error);
-    onednn_team_set(threads);
-    if (done) return weights;
-  }
-  gemm_weights_free(weights);
-  return NULL;
-}
-
-struct gemm_weights *gemm_weights_pack(struct gemm *gemm, const float *weight, const float *bias,
-                                       struct error *error) {
-  return weights_pack(gemm, weight, bias, error);
-}
-
-struct gemm_weights *gemm_weights_pack_int8(struct gemm *gemm, const int8_t *weight, struct error *error) {
-  return weights_pack(gemm, weight, NULL, error);
-}
-
-void gemm_weights_free(struct gemm_weights *weights) {
-  if (!weights) return;
-  dnnl_memory_destroy(weights->weight);
-  dnnl_memory_destroy(weights->bias);
-  free(weights->weight_bytes);
-  free(weights->bias_bytes);
-  free(weights);
-}
-
 struct gemm_thread *gemm_thread_open(struct gemm_engine *engine, struct error *error) {
   struct gemm_thread *thread = calloc(1, sizeof *thread);
   if (!thread) {
@@ -370,7 +232,7 @@ struct gemm_thread *gemm_thread_open(struct gemm_engine *engine, struct error *e
     return NULL;
   }
   thread->engine = engine;
-  if (library_check(onednn_stream_create(&thread->stream, engine->engine), "creating a stream", error))
+  if (gemm_check(onednn_stream_create(&thread->stream, engine->engine), "creating a stream", error))
     return thread;
   free(thread);
   return NULL;
@@ -393,7 +255,7 @@ static bool memory_reserve(void **memory, size_t *capacity, size_t bytes, struct
   if (bytes <= *capacity) return true;
   free(*memory);
   *capacity = 0;
-  *memory = aligned_allocate(bytes, "a matrix product's scratch", error);
+  *memory = gemm_allocate(bytes, "a matrix product's scratch", error);
   if (!*memory) return false;
   *capacity = bytes;
   return true;
@@ -411,19 +273,18 @@ static bool product_run(struct gemm *gemm, const struct gemm_weights *weights, s
     return false;
   dnnl_memory_t from = NULL, to = NULL, scratch = NULL;
   bool done = false;
-  if (!library_check(onednn_memory_create(&from, product->input, engine, input), action, error) ||
-      !library_check(onednn_memory_create(&to, product->output, engine, output), action, error) ||
-      !library_check(onednn_memory_create(&scratch, product->scratch, engine, thread->scratch), action,
-                     error))
+  if (!gemm_check(onednn_memory_create(&from, product->input, engine, input), action, error) ||
+      !gemm_check(onednn_memory_create(&to, product->output, engine, output), action, error) ||
+      !gemm_check(onednn_memory_create(&scratch, product->scratch, engine, thread->scratch), action, error))
     goto out;
   const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, from},
                                        {DNNL_ARG_WEIGHTS, weights->weight},
                                        {DNNL_ARG_DST, to},
                                        {DNNL_ARG_SCRATCHPAD, scratch},
                                        {DNNL_ARG_BIAS, weights->bias}};
-  done = library_check(
-      onednn_primitive_run(product->primitive, thread->stream, arguments, weights->bias ? 5 : 4), action,
-      error);
+  done =
+      gemm_check(onednn_primitive_run(product->primitive, thread->stream, arguments, weights->bias ? 5 : 4),
+                 action, error);
 out:
   dnnl_memory_destroy(from);
   dnnl_memory_destroy(to);
