@@ -6,7 +6,6 @@
 #include <jansson.h>
 #include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,129 +17,21 @@
 #include "io/folder.h"
 #include "io/json_parse.h"
 #include "io/look.h"
-#include "io/machine.h"
-#include "io/proc.h"
 #include "io/run/layout.h"
+#include "io/run/lock_owner.h"
 
-#define LOCK_BYTES_MAX 1024
-#define PROC_BYTES 1024 /* for a line of /proc/<pid>/stat: some 50 numbers */
-#define ORPHAN_NAPS 50  /* a tenth of a second each */
-#define TAKE_TRIES 8    /* a try fails only if another job did something at the same moment */
-
-/* A process on any machine. */
-struct owner {
-  struct machine machine;
-  char namespace[40]; /* PID namespace of the numbers below; "" without /proc */
-  int64_t process;
-  int64_t start;  /* clock ticks since boot: tells processes with the same number apart */
-  int64_t parent; /* parent when the lock was taken: mpirun, or a shell */
-};
+#define TAKE_TRIES 8 /* a try fails only if another job did something at the same moment */
 
 struct job_lock {
   char *path;
   int descriptor;
-  struct owner owner;
+  struct lock_owner owner;
   pthread_t thread;
   bool bumping;
   pthread_mutex_t mutex; /* protects `ending` */
   pthread_cond_t ended;
   bool ending;
 };
-
-#define START_UNKNOWN (-1) /* the process lives, and /proc does not show it */
-
-/* Field 22 of /proc/<process>/stat; 0 if there is no such process, or only its zombie. False if the system
- * cannot tell. */
-static bool process_start(int64_t process, int64_t *start, struct error *error) {
-  char path[48], text[PROC_BYTES];
-  *start = 0;
-  snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", process);
-  if (!proc_read(path, text, sizeof text, error)) return false;
-  /* A system may hide the processes of others. */
-  if (!*text && process > 0 && process <= INT32_MAX && (kill((pid_t)process, 0) == 0 || errno == EPERM))
-    *start = START_UNKNOWN;
-  /* The second field is the program's name in brackets and may contain anything. */
-  const char *at = strrchr(text, ')');
-  if (at && (strncmp(at, ") Z", 3) == 0 || strncmp(at, ") X", 3) == 0)) return true;
-  for (int field = 2; at && field < 22; field++)
-    if ((at = strchr(at, ' '))) at++;
-  if (at) *start = strtoll(at, NULL, 10);
-  return true;
-}
-
-static bool owner_self(struct owner *owner, struct error *error) {
-  char namespace[sizeof owner->namespace];
-  memset(owner, 0, sizeof *owner);
-  owner->process = getpid();
-  owner->parent = getppid();
-  /* "pid:[4026531836]"; the unread rest stays zero */
-  if (!machine_here(&owner->machine, error) ||
-      !proc_read_link("/proc/self/ns/pid", namespace, sizeof namespace, error) ||
-      !process_start(owner->process, &owner->start, error))
-    return false;
-  snprintf(owner->namespace, sizeof owner->namespace, "%s", namespace);
-  return true;
-}
-
-/* The counter has a fixed width, so the lock can be rewritten in place. */
-static int lock_print(char text[LOCK_BYTES_MAX], const struct owner *owner, int64_t counter) {
-  return snprintf(text, LOCK_BYTES_MAX,
-                  "{\"host\":\"%s\",\"boot\":\"%s\",\"namespace\":\"%s\",\"pid\":%" PRId64
-                  ",\"start\":%" PRId64 ",\"parent\":%" PRId64 ",\"counter\":%19" PRId64 "}\n",
-                  owner->machine.host, owner->machine.boot, owner->namespace, owner->process, owner->start,
-                  owner->parent, counter);
-}
-
-/* Reads a lock's text. *whole is false if it is not a lock, because its job died while writing. (Earlier
- * versions wrote no namespace.) False if memory is short. */
-static bool lock_parse(const char *text, struct owner *owner, bool *whole, struct error *error) {
-  const char *host, *boot, *namespace = "";
-  json_int_t process, start, parent, counter;
-  memset(owner, 0, sizeof *owner);
-  json_error_t problem;
-  json_memory_failed();
-  json_t *json = json_parse(text, strlen(text), 0, &problem);
-  *whole = json && json_unpack(json, "{s:s, s:s, s?:s, s:I, s:I, s:I, s:I}", "host", &host, "boot", &boot,
-                               "namespace", &namespace, "pid", &process, "start", &start, "parent", &parent,
-                               "counter", &counter) == 0;
-  if (*whole) {
-    snprintf(owner->machine.host, sizeof owner->machine.host, "%s", host);
-    snprintf(owner->machine.boot, sizeof owner->machine.boot, "%s", boot);
-    snprintf(owner->namespace, sizeof owner->namespace, "%s", namespace);
-    owner->process = process;
-    owner->start = start;
-    owner->parent = parent;
-  }
-  json_decref(json);
-  return !json_memory_failed() || error_set_memory(error, strlen(text), "a lock");
-}
-
-/* True if the owner's numbers mean the same here. */
-static bool owner_is_here(const struct owner *owner, const struct owner *self) {
-  return *self->machine.boot && *self->namespace && owner->start > 0 &&
-         machine_same(&owner->machine, &self->machine) && strcmp(owner->namespace, self->namespace) == 0;
-}
-
-static bool owner_look(const struct owner *owner, bool *lives, struct error *error) {
-  int64_t start;
-  const bool ok = process_start(owner->process, &start, error);
-  *lives = start == owner->start || start == START_UNKNOWN;
-  return ok;
-}
-
-/* Waits for an owner to end. The ranks of a killed mpirun live on for a second or so; after this wait the
- * same command can start again at once. */
-static bool owner_await(const struct owner *owner, bool *gone, struct error *error) {
-  const struct timespec nap = {.tv_nsec = 100 * 1000 * 1000};
-  int64_t parent;
-  bool lives;
-  for (int naps = 0;; naps++) {
-    if (!owner_look(owner, &lives, error) || !process_start(owner->parent, &parent, error)) return false;
-    *gone = !lives;
-    if (*gone || naps == ORPHAN_NAPS || parent != 0) return true;
-    nanosleep(&nap, NULL);
-  }
-}
 
 /* Seconds since this machine's start, sleep included: a clock that cannot be set. */
 static int64_t seconds_since_boot(void) {
@@ -151,7 +42,7 @@ static int64_t seconds_since_boot(void) {
 
 /* Seconds for which this host has seen the lock's text unchanged, noted in job.lock.seen. If this file cannot
  * be written, the result is 0. */
-static int64_t lock_seen_for(const char *out, const char *lock, const struct owner *self) {
+static int64_t lock_seen_for(const char *out, const char *lock, const struct lock_owner *self) {
   int64_t seen_for = 0;
   char *text = NULL;
   size_t size;
@@ -182,13 +73,14 @@ static int64_t lock_seen_for(const char *out, const char *lock, const struct own
 }
 
 /* True if the lock may be taken over; else false with ERROR_CONFLICT. */
-static bool lock_is_dead(const char *out, const char *text, const struct owner *self, struct error *error) {
-  struct owner owner;
+static bool lock_is_dead(const char *out, const char *text, const struct lock_owner *self,
+                         struct error *error) {
+  struct lock_owner owner;
   bool parsed;
-  if (!lock_parse(text, &owner, &parsed, error)) return false;
-  if (parsed && owner_is_here(&owner, self)) {
+  if (!lock_owner_parse(text, &owner, &parsed, error)) return false;
+  if (parsed && lock_owner_is_here(&owner, self)) {
     bool gone;
-    if (!owner_await(&owner, &gone, error)) return false;
+    if (!lock_owner_await(&owner, &gone, error)) return false;
     if (gone) return true;
     return error_set(error, ERROR_CONFLICT,
                      "another job, process %" PRId64
@@ -229,7 +121,7 @@ out:
 /* Writes the lock to a new file at `path`, which stays open. Returns 0, or the errno. */
 static int lock_write(struct job_lock *lock, const char *path) {
   char text[LOCK_BYTES_MAX];
-  const int length = lock_print(text, &lock->owner, 0);
+  const int length = lock_owner_print(text, &lock->owner, 0);
   lock->descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (lock->descriptor < 0) return errno;
   for (int at = 0; at < length;) {
@@ -308,7 +200,7 @@ static void *lock_bump(void *argument) {
     if (lock->ending) break;
     pthread_mutex_unlock(&lock->mutex);
     /* A failed bump can cost only the lock. The sync takes the bump to a file server. */
-    const int length = lock_print(text, &lock->owner, counter);
+    const int length = lock_owner_print(text, &lock->owner, counter);
     if (pwrite(lock->descriptor, text, (size_t)length, 0) == length) fdatasync(lock->descriptor);
     pthread_mutex_lock(&lock->mutex);
   }
@@ -363,7 +255,7 @@ static void asides_remove(const struct job_lock *lock, const char *out) {
 }
 
 bool job_lock_look(const char *out, struct error *error) {
-  struct owner owner, self;
+  struct lock_owner owner, self;
   char *text = NULL, *path = file_join(out, LOCK_NAME);
   size_t size;
   if (!path) return error_set_memory(error, PATH_MAX, "a path");
@@ -375,9 +267,9 @@ bool job_lock_look(const char *out, struct error *error) {
     goto out;
   }
   bool parsed, lives = true;
-  if (!owner_self(&self, error) || !lock_parse(text, &owner, &parsed, error)) goto out;
-  const bool here = parsed && owner_is_here(&owner, &self);
-  if (here && !owner_look(&owner, &lives, error)) goto out;
+  if (!lock_owner_self(&self, error) || !lock_owner_parse(text, &owner, &parsed, error)) goto out;
+  const bool here = parsed && lock_owner_is_here(&owner, &self);
+  if (here && !lock_owner_look(&owner, &lives, error)) goto out;
   if (!lives) {
     ok = true;
   } else if (here) {
@@ -407,7 +299,7 @@ struct job_lock *job_lock_take(const char *out, struct error *error) {
   }
   lock->path = path;
   lock->descriptor = -1;
-  if (!owner_self(&lock->owner, error)) goto fail;
+  if (!lock_owner_self(&lock->owner, error)) goto fail;
   for (int tries = 0; lock->descriptor < 0; tries++) {
     if (tries == TAKE_TRIES) {
       error_set(error, ERROR_CONFLICT, "other jobs are starting in %s at this moment: leave it to one", out);
