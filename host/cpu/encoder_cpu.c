@@ -130,7 +130,7 @@ static bool options_check(const struct model_shape *shape, const struct encoder_
         "the cpu encoder computes in fp32, bf16 or int8, not fp16: pass auto, fp32, bf16 or int8");
   if (options->precision == PRECISION_INT8 && !encoder_cpu_check_int8(error)) return false;
   if (options->precision == PRECISION_INT8 && !options->int8_plan)
-    return error_set(error, ERROR_USAGE, "int8 has no plan for this model: int8_plan_make comes first");
+    return error_set(error, ERROR_USAGE, "int8 has no plan for this model: int8_calibrate comes first");
   return encoder_options_check(options, shape, error);
 }
 

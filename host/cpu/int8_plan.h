@@ -1,14 +1,12 @@
 /* What int8 decides about a model before it rounds weights: the smoothing of the inputs of each layer's
- * projections and intermediate layer.
- * host/cpu/README.md has the reasons.
+ * projections and intermediate layer. int8_calibration.h makes it; host/cpu/README.md has the reasons.
  *
- * The decisions follow from how large each channel is in the model's own activations. Some texts go through
- * the layers in fp32, one layer's weights at a time, in one thread. Two machines whose sums differ in the
- * last bits may still decide differently, so rank 0 sends its plan to the other ranks, and the plan's hash is
- * part of the compute class. */
+ * Two machines whose sums differ in the last bits may decide differently, so rank 0 sends its plan to the
+ * other ranks, and the plan's hash is part of the compute class. */
 #pragma once
 
-#include "host/cpu/isa.h"
+#include <stddef.h>
+#include <stdint.h>
 
 struct int8_plan_layer {
   float projection_spread, intermediate_spread; /* how far the widest channel is from the median one */
@@ -26,10 +24,8 @@ size_t int8_plan_size(int32_t layers, int32_t hidden);
 const int8_t *int8_plan_projection(const struct int8_plan *plan, int32_t layer);
 const int8_t *int8_plan_intermediate(const struct int8_plan *plan, int32_t layer);
 
-/* texts: the calibration's texts, at most INT8_PLAN_TOKENS tokens together. */
-#define INT8_PLAN_TOKENS 1024
-struct int8_plan *int8_plan_make(const struct model *model, const struct batch *texts, enum isa isa,
-                                 struct error *error);
+/* Both in one array, the projections' first, to be written: [2 · hidden]. */
+int8_t *int8_plan_exponents(struct int8_plan *plan, int32_t layer);
 
 /* The layer with the widest channel, and how wide this channel is beside the median one. */
 int32_t int8_plan_widest(const struct int8_plan *plan);

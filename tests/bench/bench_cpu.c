@@ -18,7 +18,7 @@
 
 #include "host/cpu/encoder_cpu.h"
 #include "host/cpu/gemm.h"
-#include "host/cpu/int8_plan.h"
+#include "host/cpu/int8_calibration.h"
 #include "tests/unit/cpu/random_model.h"
 
 #define BLOCK_TEXTS 2048
@@ -276,7 +276,7 @@ static double operations_done(const struct model_shape *shape, int64_t texts, in
 
 /* int8's decisions on the model, from random texts. */
 static struct int8_plan *plan_make(const struct model *model) {
-  enum { TEXTS = 16, LENGTH = INT8_PLAN_TOKENS / TEXTS };
+  enum { TEXTS = 16, LENGTH = INT8_CALIBRATION_TOKENS / TEXTS };
   int32_t ids[TEXTS * LENGTH], offsets[TEXTS + 1];
   uint64_t state = 20240608;
   struct error error;
@@ -284,7 +284,7 @@ static struct int8_plan *plan_make(const struct model *model) {
     ids[i] = (int32_t)(random_bits(&state) % (uint64_t)model->config.shape.vocabulary);
   for (int i = 0; i <= TEXTS; i++) offsets[i] = i * LENGTH;
   struct int8_plan *plan =
-      int8_plan_make(model, &(struct batch){ids, offsets, TEXTS, 0}, isa_detect(), &error);
+      int8_calibrate(model, &(struct batch){ids, offsets, TEXTS, 0}, isa_detect(), &error);
   if (!plan) fail(&error);
   return plan;
 }
