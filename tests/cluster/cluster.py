@@ -121,11 +121,12 @@ class Cluster:
         return sorted(processes_of(os.readlink(f"/proc/{self.first_process(name)}/ns/pid")))
 
     @staticmethod
-    def executable(process: int) -> Path | None:
+    def runs(process: int, program: Path) -> bool:
+        """By the file itself: below a chroot a process on a host has another path to it."""
         try:
-            return Path(os.readlink(f"/proc/{process}/exe"))
-        except OSError:
-            return None
+            return os.path.samefile(f"/proc/{process}/exe", program)
+        except OSError:  # it has ended
+            return False
 
     def on(self, name: str, command: list[str]) -> list[str]:
         """A command for this machine that runs `command` on a host."""
@@ -146,8 +147,8 @@ class Cluster:
             return ["mpiexec.mpich", *options, "-hosts", hosts, *count]
         settings = self.settings
         if not library.startswith("Open MPI v4"):
-            of_mpi = {name: value for name, value in settings.items() if name.startswith("btl")}
-            settings = of_mpi | {"plm_ssh_agent": str(AGENT)}
+            settings = {name: value for name, value in settings.items() if name.startswith("btl") or "keepalive" in name}
+            settings |= {"plm_ssh_agent": str(AGENT)}
         options = [word for setting, value in settings.items() for word in ("--mca", setting, str(value))]
         return ["mpirun", "--allow-run-as-root", "--bind-to", "none", *options, "--host", hosts, *count]
 
@@ -179,7 +180,7 @@ class Cluster:
     def wait_for_end(self, program: Path, seconds: float) -> float:
         """Waits until no host runs `program`. Returns the seconds that it took."""
         began = time.monotonic()
-        while any(self.executable(process) == program.resolve() for process in self.all_processes()):
+        while any(self.runs(process, program) for process in self.all_processes()):
             assert time.monotonic() - began < seconds, f"{program.name} still runs after {seconds} s"
             time.sleep(0.1)
         return time.monotonic() - began

@@ -78,7 +78,7 @@ def test_job_goes_on_without_a_drained_host(slurm: Slurm, tmp_path: Path, archiv
 
 
 def ranks_on(slurm: Slurm, name: str) -> list[int]:
-    return [process for process in slurm.cluster.processes(name) if slurm.cluster.executable(process) == PROGRAM.resolve()]
+    return [process for process in slurm.cluster.processes(name) if slurm.cluster.runs(process, PROGRAM)]
 
 
 @pytest.mark.parametrize("victim, number, words", [
