@@ -101,6 +101,10 @@ cudaError_t fake_launch(cudaStream_t stream, enum fake_count kind, fake_work *wo
 /* Queues work that is not a kernel. */
 cudaError_t fake_enqueue(cudaStream_t stream, fake_work *work, const void *arguments, size_t bytes);
 
+/* For work in a queue: to events it seems to have taken so much longer. Events tell the processor time that a
+ * stream's work has used, and these; how busy the machine is makes no difference. */
+void fake_time_pass(double milliseconds);
+
 /* Returns the memory behind `bytes` bytes at a device address. NULL if the bytes are not inside one
  * allocation on the thread's current card (a stream's thread has the stream's card). */
 void *fake_device(const void *address, size_t bytes);

@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "host/model/half.h"
 #include "tests/fake_cuda/fake.h"
@@ -19,7 +18,7 @@
 /* What an algorithm holds: a mark, the number of tokens that it was chosen for, and whether it takes every
  * other number too, as the heuristic's second algorithm does. */
 #define ALGORITHM 0x6e696e61
-#define SLOW_NANOSECONDS 20000000
+#define SLOW_MILLISECONDS 20
 #define REFUSED_EACH 5
 #define REFUSED_REST 3
 enum { ALGORITHM_MARK, ALGORITHM_TOKENS, ALGORITHM_DOES_ALL };
@@ -128,7 +127,7 @@ static cudaError_t product_run(const void *arguments) {
   if (!is_scores(&product)) product.bias = fake_device(product.bias, outputs * 2);
   product.x = fake_device(product.x, tokens * inputs * 2);
   product.y = fake_device(product.y, tokens * outputs * size);
-  if (product.slow) nanosleep(&(struct timespec){.tv_nsec = SLOW_NANOSECONDS}, NULL);
+  if (product.slow) fake_time_pass(SLOW_MILLISECONDS);
   if (!product.weight || (!product.bias && !is_scores(&product)) || !product.x || !product.y)
     return cudaErrorIllegalAddress;
   float *panels = malloc((outputs + PANEL) * inputs * sizeof *panels);
