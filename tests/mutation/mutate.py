@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -90,9 +91,10 @@ def check(mutation: Mutation) -> None:
 
 
 def chosen_by_commit(everything: list[Mutation]) -> list[Mutation]:
-    """The gate's mutations: each commit's are the next ones of the list."""
-    asked = subprocess.run(["git", "rev-list", "--count", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    commits = int(asked.stdout) if asked.returncode == 0 else 0
+    """The gate's mutations: each commit's are the next ones of the list. Without git, or in a copy that is no repository, the first."""
+    git = shutil.which("git")
+    asked = subprocess.run([git, "rev-list", "--count", "HEAD"], cwd=ROOT, capture_output=True, text=True) if git else None
+    commits = int(asked.stdout) if asked and asked.returncode == 0 else 0
     first = commits * EACH_GATE % len(everything)
     print(f"commit {commits}: {EACH_GATE} of {len(everything)} mutations, from number {first} on")
     return [everything[(first + i) % len(everything)] for i in range(EACH_GATE)]
