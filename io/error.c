@@ -29,7 +29,8 @@ bool error_set_errno(struct error *error, const char *format, ...) {
 }
 
 bool error_set_memory(struct error *error, size_t bytes, const char *purpose) {
-  return error_set(error, ERROR_MEMORY, "out of memory: %zu bytes for %s", bytes, purpose);
+  return bytes ? error_set(error, ERROR_MEMORY, "out of memory: %zu bytes for %s", bytes, purpose)
+               : error_set(error, ERROR_MEMORY, "out of memory for %s", purpose);
 }
 
 bool error_prefix(struct error *error, const char *format, ...) {

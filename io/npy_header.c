@@ -7,14 +7,14 @@
 #define ALIGN 64
 
 /* Returns the number of characters. */
-static int text_format(char text[NPY_HEADER_MAX], const char *type, int64_t rows, int32_t width) {
+static int dictionary_print(char text[NPY_HEADER_MAX], const char *type, int64_t rows, int32_t width) {
   return snprintf(text, NPY_HEADER_MAX, "{'descr': '%s', 'fortran_order': False, 'shape': (%lld, %ld), }",
                   type, (long long)rows, (long)width);
 }
 
 size_t npy_header_format(char header[NPY_HEADER_MAX], const char *type, int64_t rows, int32_t width) {
   char text[NPY_HEADER_MAX];
-  const size_t length = (size_t)text_format(text, type, rows, width);
+  const size_t length = (size_t)dictionary_print(text, type, rows, width);
   const size_t size = (NPY_HEADER_PREFIX + length + ALIGN) / ALIGN * ALIGN;
   memset(header, ' ', size);
   memcpy(header, MAGIC, sizeof MAGIC - 1);
@@ -38,7 +38,7 @@ bool npy_header_parse(const char *text, const char *type, int64_t *rows, int32_t
   char spelled[NPY_HEADER_MAX];
   if (!shape || sscanf(shape, "'shape': (%lld, %ld)", &r, &w) != 2) return false;
   if (r < 0 || w < 1 || w > INT32_MAX) return false;
-  const int length = text_format(spelled, type, r, (int32_t)w);
+  const int length = dictionary_print(spelled, type, r, (int32_t)w);
   if (strncmp(text, spelled, (size_t)length) != 0) return false;
   if (text[(size_t)length + strspn(text + length, " ")] != '\n') return false;
   *rows = r;

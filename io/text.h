@@ -28,8 +28,8 @@ void text_clear(struct text *text, size_t keep);
 void text_free(struct text *text);
 
 /* A new string (caller frees) as printf would write it, or NULL if memory is short or the format cannot be
- * written. They stand in asprintf's place: if memory runs out, glibc 2.36's writes one byte behind a string
- * of 100 bytes. */
+ * written. Used instead of asprintf: if memory runs out, asprintf of glibc 2.36 writes one byte past a
+ * buffer of 100 bytes. */
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *text_format_list(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 

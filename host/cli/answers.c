@@ -11,6 +11,7 @@
 #define PLACE_COLUMNS 13 /* columns for rank and cosine */
 #define ID_COLUMNS 14    /* columns for an id: most ids fit, so texts begin in one column */
 #define ID_COLUMNS_MAX 40
+#define SHOWN_KEPT ((size_t)1 << 20)
 
 void answers_init(struct answers *answers, bool json, int32_t width, int32_t rescore) {
   struct winsize window;
@@ -67,40 +68,42 @@ static int shown_print(const struct text *shown, int count, int room) {
   return used + 1 + (word > 0);
 }
 
-/* Prints the id in its column; the column is narrower on a narrow terminal. Returns how many columns it
- * used. */
-static int print_id(const struct answers *answers, const struct span *id) {
-  struct text shown = {0};
+/* Prints the id in its column; the column is narrower on a narrow terminal. *used: how many columns it took.
+ * False if memory is short; answers->line.failed then stays set. */
+static bool print_id(struct answers *answers, const struct span *id, int *used) {
+  struct text *shown = &answers->line;
   const int most = answers->columns < 80 ? (answers->columns - PLACE_COLUMNS) / 2 : ID_COLUMNS_MAX;
-  const int count = shown_add(&shown, id, most + 1);
-  const int used = shown.failed ? 0 : shown_print(&shown, count, most);
-  text_free(&shown);
-  return used;
+  text_clear(shown, SHOWN_KEPT);
+  const int count = shown_add(shown, id, most + 1);
+  *used = shown->failed ? 0 : shown_print(shown, count, most);
+  return !shown->failed;
 }
 
-/* Prints title, colon and text, as far as there is room. */
-static void print_text(const struct passage *passage, int room) {
+/* Prints title, colon and text, as far as there is room. False as above. */
+static bool print_text(struct answers *answers, const struct passage *passage, int room) {
   static const struct span colon = {": ", 2};
-  struct text shown = {0};
+  struct text *shown = &answers->line;
   int count = 0;
+  text_clear(shown, SHOWN_KEPT);
   if (passage->title.length > 0) {
-    count = shown_add(&shown, &passage->title, room + 1);
-    count += shown_add(&shown, &colon, 2);
+    count = shown_add(shown, &passage->title, room + 1);
+    count += shown_add(shown, &colon, 2);
   }
-  if (count <= room) count += shown_add(&shown, &passage->text, room + 1 - count);
-  if (!shown.failed) shown_print(&shown, count, room);
-  text_free(&shown);
+  if (count <= room) count += shown_add(shown, &passage->text, room + 1 - count);
+  if (!shown->failed) shown_print(shown, count, room);
+  return !shown->failed;
 }
 
 static void print_answer(struct answers *answers, const struct search_answer *answer) {
   const struct passage *passage = answer->passage;
   printf("%3d. %.4f  ", answer->rank, answer->cosine);
-  int used = print_id(answers, &passage->id);
+  int used;
+  if (!print_id(answers, &passage->id, &used)) return;
   const int padding = answers->columns < 80 || used > ID_COLUMNS ? 2 : ID_COLUMNS + 2 - used;
   printf("%*s", padding, "");
   used += PLACE_COLUMNS + padding;
   if (passage->text.bytes) {
-    print_text(passage, answers->columns - used);
+    if (!print_text(answers, passage, answers->columns - used)) return;
   } else {
     printf("[shard %d, line %lld]", passage->shard, (long long)passage->line);
     if (answers->textless++ == 0) snprintf(answers->why, sizeof answers->why, "%s", passage->missing);
@@ -160,7 +163,7 @@ static void json_end(struct answers *answers) {
   text_append_string(&answers->line, "]}\n");
   if (answers->line.failed) return;
   fwrite(answers->line.bytes, 1, answers->line.size, stdout);
-  text_clear(&answers->line, (size_t)1 << 20);
+  text_clear(&answers->line, SHOWN_KEPT);
 }
 
 static void question_begin(struct answers *answers, int64_t number) {
@@ -199,7 +202,7 @@ bool answers_take(void *context, const struct search_answer *answer) {
 bool answers_end(struct answers *answers, struct error *error) {
   if (answers->json) json_end(answers);
   if (answers->textless > 0 && !answers->why_told) print_why(answers);
-  if (answers->line.failed) return error_set_memory(error, answers->line.size, "answers");
+  if (answers->line.failed) return error_set_memory(error, answers->line.size, "the answers");
   answers->last = -1;
   fflush(stdout);
   if (ferror(stdout))

@@ -58,8 +58,7 @@ static int check_fs_command(int argc, char **argv) {
     status = check_fs(ranks, argv[first]);
   else if (ranks && ranks_rank(ranks) == 0)
     command_help(&command_check_fs);
-  status = command_leave(ranks, status);
-  return status;
+  return command_leave(ranks, status);
 }
 
 // clang-format off

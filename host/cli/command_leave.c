@@ -4,13 +4,13 @@
 
 int command_leave(struct ranks *ranks, int status) {
   if (!ranks) return status;
-  const bool many = ranks_size(ranks) > 1;
-  if (many) {
-    ranks_wait(ranks);
-    status = streams_close(status);
-    signals_bound(status, ranks_rank(ranks) == 0);
+  bool bound = false;
+  if (ranks_size(ranks) > 1) {
+    status = streams_close(status); /* first: after the wait a rank may end without the others */
+    bound = ranks_wait(ranks);
+    if (bound) signals_bound(status, ranks_rank(ranks) == 0);
   }
   ranks_close(ranks);
-  if (many) signals_unbound();
+  if (bound) signals_unbound();
   return status;
 }

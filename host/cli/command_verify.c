@@ -192,15 +192,20 @@ static bool verify(const struct verify_arguments *arguments, const char *out, st
   return true;
 }
 
-/* --deep embeds in one process. */
-static bool check_alone(struct error *error) {
-  struct ranks *ranks = ranks_open(error);
-  if (!ranks) return false;
-  const int32_t size = ranks_size(ranks);
-  command_leave(ranks, EXIT_USAGE);
-  return size == 1 ||
-         error_set(error, ERROR_USAGE,
-                   "--deep embeds in one process, and %d were started: start it without mpirun", size);
+/* --deep embeds in one process. If there are several, says so. Returns the exit status, EXIT_DONE if this is
+ * the only one. */
+static int alone_status(void) {
+  struct error error;
+  int status = EXIT_DONE;
+  struct ranks *ranks = ranks_open(&error);
+  if (!ranks) return command_fail(&error);
+  if (ranks_size(ranks) > 1) {
+    error_set(&error, ERROR_USAGE,
+              "--deep embeds in one process, and %d were started: start it without mpirun",
+              ranks_size(ranks));
+    status = command_fail(&error);
+  }
+  return command_leave(ranks, status);
 }
 
 static bool parse(int argc, char **argv, struct verify_arguments *arguments, struct error *error) {
@@ -211,7 +216,7 @@ static bool parse(int argc, char **argv, struct verify_arguments *arguments, str
   if (arguments->help) return true;
   if (argc - first != 1) return error_set(error, ERROR_USAGE, "name one output folder: nina verify OUT");
   deep->out = argv[first];
-  if (deep->parts > 0) return check_alone(error);
+  if (deep->parts > 0) return true;
   const char *alone = deep->model                                 ? "--model"
                       : deep->seed > 0                            ? "--seed"
                       : deep->compute.device != DEVICE_AUTO       ? "--device"
@@ -237,6 +242,8 @@ static int verify_command(int argc, char **argv) {
     return EXIT_DONE;
   }
   if (arguments.deep.parts > 0) {
+    const int status = alone_status();
+    if (status != EXIT_DONE) return status;
     if (arguments.deep.seed == 0) arguments.deep.seed = seed_new();
     deep = verify_deep_open(&arguments.deep, &error);
     if (!deep) return command_fail(&error);

@@ -107,7 +107,7 @@ static void on_bound(int number) {
   if (bound_tells)
     handler_say(
         "the MPI library",
-        " has not let this job end for a minute. Every rank has done its work, so they end without it; "
+        " has not let this job end for a minute. Every rank has done its work, so the ranks end without it; "
         "the launcher may call that an error\n");
   _exit(bound_status);
 }

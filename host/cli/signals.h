@@ -1,4 +1,5 @@
-/* Handles signals that report a fault, and signals that end a run early:
+/* Handles signals that report a fault, bounds how long the process may take to leave (SIGALRM), and handles
+ * signals that end a run early:
  *
  *   first SIGINT, or SIGUSR1 (a scheduler's "time is nearly up")
  *       The encoder finishes the blocks that it has begun.

@@ -1,4 +1,4 @@
-/* Matrix products y = x · Wᵀ + b, or in integers y = x · Wᵀ, over weights that are packed once. Only gemm.c
+/* Matrix products y = x · Wᵀ + b, or in integers y = x · Wᵀ, over weights that are packed once. Only gemm*.c
  * and onednn.cpp call oneDNN; onednn.cpp hides the differences between oneDNN 2 and 3.
  *
  * A gemm is one shape (outputs, inputs, types), and serves every layer with that shape. oneDNN generates code

@@ -24,7 +24,8 @@ size_t int8_plan_size(int32_t layers, int32_t hidden);
 const int8_t *int8_plan_projection(const struct int8_plan *plan, int32_t layer);
 const int8_t *int8_plan_intermediate(const struct int8_plan *plan, int32_t layer);
 
-/* Both in one array, the projections' first, to be written: [2 · hidden]. */
+/* A layer's exponents, for int8_calibrate to fill: [hidden] of the projections, then [hidden] of the
+ * intermediate layer. */
 int8_t *int8_plan_exponents(struct int8_plan *plan, int32_t layer);
 
 /* The layer with the widest channel, and how wide this channel is beside the median one. */

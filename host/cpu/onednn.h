@@ -1,6 +1,7 @@
 /* The oneDNN calls that can fail. If a call throws an exception, it returns a status: dnnl_out_of_memory or
  * dnnl_runtime_error. The calls also hide how oneDNN 2's C interface differs from oneDNN 3's, and speak
- * oneDNN 3's terms: memory descriptors, the inner product, and instruction sets' names. Private to gemm.c. */
+ * oneDNN 3's terms: memory descriptors, the inner product, and instruction sets' names. Private to gemm*.c.
+ */
 #pragma once
 
 #include <oneapi/dnnl/dnnl.h>

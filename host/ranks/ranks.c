@@ -90,10 +90,11 @@ struct ranks *ranks_open(struct error *error) {
   return world_open(&world, error) ? ranks_open_world(world, error) : NULL;
 }
 
-void ranks_wait(struct ranks *ranks) {
+bool ranks_wait(struct ranks *ranks) {
   const bool here = true;
-  if (ranks->size > 1 && !ranks->broken)
-    ranks->world->vtable->gather(ranks->world, &here, sizeof here, ranks->oks);
+  if (ranks->broken) return false;
+  if (ranks->size > 1) ranks->world->vtable->gather(ranks->world, &here, sizeof here, ranks->oks);
+  return true;
 }
 
 void ranks_close(struct ranks *ranks) {

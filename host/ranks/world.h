@@ -25,7 +25,8 @@ struct world_vtable {
   /* The same, but only to rank 0; `all` is unused on other ranks. At most RANKS_COLLECT_MAX bytes a rank
    * (ranks.h). */
   void (*collect)(struct world *world, const void *bytes, size_t size, void *all);
-  /* Collective, unless `broken`: then this rank cannot go on, and the others must not wait for it. */
+  /* Collective, unless `broken`: then this rank cannot go on, and the others must not wait for it. Their
+   * processes are ended when this one exits. */
   void (*close)(struct world *world, bool broken);
 };
 

@@ -108,10 +108,20 @@ static void world_mpi_collect(struct world *world, const void *bytes, size_t siz
   request_wait(&request);
 }
 
+static void job_abort(void) {
+  MPI_Abort(MPI_COMM_WORLD, 1);
+}
+
+static struct world_mpi *broken_world; /* its messages may still be on their way */
+
 static void world_mpi_close(struct world *world, bool broken) {
   struct world_mpi *mpi = (struct world_mpi *)world;
   MPI_Request everybody;
-  if (broken) MPI_Abort(MPI_COMM_WORLD, 1);
+  if (broken) { /* MPI_Abort ends this process too, which must say first why it cannot go on */
+    broken_world = mpi;
+    if (atexit(job_abort) != 0) job_abort();
+    return;
+  }
   sending_reap(mpi, true);
   MPI_Ibarrier(MPI_COMM_WORLD, &everybody); /* rank 0 may have more to do, and MPI_Finalize would spin */
   request_wait(&everybody);

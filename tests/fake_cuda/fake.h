@@ -101,8 +101,8 @@ cudaError_t fake_launch(cudaStream_t stream, enum fake_count kind, fake_work *wo
 /* Queues work that is not a kernel. */
 cudaError_t fake_enqueue(cudaStream_t stream, fake_work *work, const void *arguments, size_t bytes);
 
-/* For work in a queue: to events it seems to have taken so much longer. Events tell the processor time that a
- * stream's work has used, and these; how busy the machine is makes no difference. */
+/* Called by queued work: adds to its stream's time, as if the work had taken so much longer. Events tell this
+ * time plus the processor time that the stream's work has used, so a busy machine changes nothing. */
 void fake_time_pass(double milliseconds);
 
 /* Returns the memory behind `bytes` bytes at a device address. NULL if the bytes are not inside one

@@ -38,6 +38,7 @@ static const struct {
 
 static atomic_llong calls[CALL_SITES];
 static atomic_bool counting; /* main has begun, and has not ended */
+static atomic_bool library_exits;
 
 /* Written before `counting`, then only read. */
 static struct {
@@ -166,11 +167,19 @@ static bool descriptors_leak(void) {
   return leak;
 }
 
+/* The program returns from main or calls _exit. A library that gives up (libgomp without memory) comes here.
+ */
+void exit(int status) {
+  atomic_store(&library_exits, true);
+  REAL(exit)(status);
+  abort();
+}
+
 static void calls_end(void) {
   atomic_store(&counting, false);
   if (count_path) counts_write();
   record_end();
-  if (descriptors_leak()) _exit(95);
+  if (!atomic_load(&library_exits) && descriptors_leak()) _exit(95);
 }
 
 void calls_begin(void) {
