@@ -12,6 +12,8 @@
 #include "io/mapped_file.h"
 
 #define LEAVE_SECONDS 60
+#define LEAVE_LATER \
+  2 /* seconds: a launcher that sees a rank end may kill the others before rank 0 has spoken */
 #define NOTHING_ENDS 65536 /* no object begins below: Linux maps nothing there (vm.mmap_min_addr) */
 
 static atomic_int stop_requested; /* enum embed_stop; lock-free, so that a handler may set it */
@@ -116,7 +118,7 @@ void signals_bound(int status, bool tell) {
   bound_status = status;
   bound_tells = tell;
   signal(SIGALRM, on_bound);
-  alarm(LEAVE_SECONDS);
+  alarm(tell ? LEAVE_SECONDS : LEAVE_SECONDS + LEAVE_LATER);
 }
 
 void signals_unbound(void) {

@@ -27,7 +27,8 @@ const atomic_int *signals_catch(void);
  * replaces such a status by its own, so if `launched`, the status stays. */
 int signals_status(int status, bool launched);
 
-/* Ends the process with `status` after a minute, unless signals_unbound is called before; if `tell`, with a
- * sentence. Nothing may be left to do or to print. */
+/* Ends the process with `status` after a minute, unless signals_unbound is called before. If `tell`, says so;
+ * else waits a little longer, so that the process that tells ends first. Nothing may be left to do or to
+ * print. */
 void signals_bound(int status, bool tell);
 void signals_unbound(void);
