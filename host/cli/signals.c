@@ -117,7 +117,9 @@ static void on_bound(int number) {
 void signals_bound(int status, bool tell) {
   bound_status = status;
   bound_tells = tell;
-  signal(SIGALRM, on_bound);
+  struct sigaction bound = {.sa_handler = on_bound};
+  sigemptyset(&bound.sa_mask);
+  sigaction(SIGALRM, &bound, NULL);
   alarm(tell ? LEAVE_SECONDS : LEAVE_SECONDS + LEAVE_LATER);
 }
 
