@@ -21,7 +21,7 @@ import pytest
 
 from many import Ranks, finish, heeds, needs_mpirun, rank_processes, start
 from output import Output, unzstd
-from program import DONE, FAILED, FULL, USAGE, embed, has_int8, nina, tokenize
+from program import DONE, FAILED, FULL, LONGEST_RUN, USAGE, embed, has_int8, nina, tokenize
 from shards import write_shard
 from test_scale import make_text, null_rows
 
@@ -163,6 +163,15 @@ def attempt(rng: random.Random, out: Path, archive: Archive, shards: list[Path],
     return result.status == DONE
 
 
+def complete(out: Path, shards: list[Path], append: bool, options: dict[str, Any]) -> None:
+    """The last start meets no misfortune. While ranks of the start before it still live, it is refused."""
+    end = time.monotonic() + LONGEST_RUN
+    while (refused := embed(out, *shards, append=append, status=(DONE, USAGE), **options)).status == USAGE:
+        refused.says("another job, process")
+        assert time.monotonic() < end, refused
+        time.sleep(1)
+
+
 def chaos_round(seed: int, folder: Path, archives: dict[str, Archive]) -> tuple[str, int]:
     """Starts the job until it is done; returns what kind of run it was, and how many starts it took."""
     rng = random.Random(seed)
@@ -183,7 +192,7 @@ def chaos_round(seed: int, folder: Path, archives: dict[str, Archive]) -> tuple[
             begun = len(shards)
         starts += 1
     if starts == MOST_STARTS:
-        embed(out, *shards, append=grows, **archive.options)
+        complete(out, shards, grows, archive.options)
     archive.check(out)
     return f"{kind}, appended" if grows else kind, starts
 
