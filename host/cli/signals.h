@@ -27,8 +27,8 @@ const atomic_int *signals_catch(void);
  * replaces such a status by its own, so if `launched`, the status stays. */
 int signals_status(int status, bool launched);
 
-/* Ends the process with `status` after a minute, unless signals_unbound is called before. If `tell`, says so;
- * else waits a little longer, so that the process that tells ends first. Nothing may be left to do or to
- * print. */
-void signals_bound(int status, bool tell);
+/* Ends the process with `status` after a minute, unless signals_unbound is called before. `tell`: it is rank
+ * 0, which says so. `all`: every rank is to end with EXIT_DONE; if not, rank 0 ends first. Nothing may be
+ * left to do or to print. */
+void signals_bound(int status, bool tell, bool all);
 void signals_unbound(void);

@@ -90,10 +90,12 @@ struct ranks *ranks_open(struct error *error) {
   return world_open(&world, error) ? ranks_open_world(world, error) : NULL;
 }
 
-bool ranks_wait(struct ranks *ranks) {
-  const bool here = true;
+bool ranks_wait(struct ranks *ranks, bool ok, bool *all) {
+  *all = ok;
   if (ranks->broken) return false;
-  if (ranks->size > 1) ranks->world->vtable->gather(ranks->world, &here, sizeof here, ranks->oks);
+  if (ranks->size == 1) return true;
+  ranks->world->vtable->gather(ranks->world, &ok, sizeof ok, ranks->oks);
+  for (int32_t rank = 0; rank < ranks->size; rank++) *all &= ranks->oks[rank];
   return true;
 }
 

@@ -56,10 +56,10 @@ struct ranks *ranks_open(struct error *error);
 /* The same in a world that the caller made. The world is closed with the ranks; NULL is a world of one. */
 struct ranks *ranks_open_world(struct world *world, struct error *error);
 
-/* Waits until every rank has come here. Afterwards no rank needs another one, and only the MPI library has
- * something left to do. A rank that cannot go on does not wait, and gets false: the job ends with it.
- * [main] */
-bool ranks_wait(struct ranks *ranks);
+/* Waits until every rank has come here; *all says whether each passes ok. Afterwards no rank needs another
+ * one, and only the MPI library has something left to do. A rank that cannot go on does not wait, and gets
+ * false: the job ends with it. [main] */
+bool ranks_wait(struct ranks *ranks, bool ok, bool *all);
 
 /* Waits for the other ranks to close. [main] */
 void ranks_close(struct ranks *ranks);
