@@ -1,11 +1,13 @@
 #include "io/run/run_share.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "io/file.h"
 #include "io/run/run_open.h"
 #include "io/run/run_state.h"
+#include "io/text.h"
 
 /* Sent as it is in memory: sender and receiver are the same program. */
 struct share_head {
@@ -22,44 +24,39 @@ struct pack_shard {
   uint32_t path_bytes; /* bytes of the following path, with its NUL */
 };
 
-static void pack_print(FILE *stream, const struct run_log *log) {
+static void pack_append(struct text *pack, const struct run_log *log) {
   struct share_head head = {.version = NINA_VERSION,
                             .summary_bytes = sizeof(struct part_summary),
                             .shard_count = log->shards.count,
                             .part_count = part_table_count(&log->parts)};
   snprintf(head.job, sizeof head.job, "%s", log->job + strlen(log->out) + 1);
-  fwrite(&head, sizeof head, 1, stream);
+  text_append(pack, (const char *)&head, sizeof head);
   for (int32_t i = 0; i < log->shards.count; i++) {
     const struct shard *shard = &log->shards.shard[i];
     struct pack_shard packed = {.size = shard->size, .path_bytes = (uint32_t)strlen(shard->path) + 1};
     memcpy(packed.fingerprint, shard->fingerprint, sizeof packed.fingerprint);
-    fwrite(&packed, sizeof packed, 1, stream);
-    fwrite(shard->path, packed.path_bytes, 1, stream);
+    text_append(pack, (const char *)&packed, sizeof packed);
+    text_append(pack, shard->path, packed.path_bytes);
   }
   for (int32_t i = 0; i < log->parts.shard_count; i++)
     for (int32_t p = 0; p < log->parts.shard[i].count; p++) {
       const struct part *part = log->parts.shard[i].part[p];
       const struct part_summary summary = {part->border, part->sums};
-      fwrite(&summary, sizeof summary, 1, stream);
+      text_append(pack, (const char *)&summary, sizeof summary);
     }
 }
 
 bool run_log_pack(const struct run_log *log, void **bytes, size_t *size, struct error *error) {
-  char *text = NULL;
-  FILE *stream = open_memstream(&text, size);
-  bool ok = stream != NULL;
-  if (ok) {
-    pack_print(stream, log);
-    ok = !ferror(stream);
-    ok = fclose(stream) == 0 && ok;
+  struct text pack = {0};
+  pack_append(&pack, log);
+  if (pack.failed) {
+    error_set_memory(error, pack.size, "the state of a run");
+    text_free(&pack);
+    return false;
   }
-  if (ok) {
-    *bytes = text;
-    return true;
-  }
-  free(text);
-  return error_set_memory(error, (size_t)log->parts.totals.parts * sizeof(struct part_summary),
-                          "the state of a run");
+  *bytes = pack.bytes;
+  *size = pack.size;
+  return true;
 }
 
 /* The unread rest of a pack. */
