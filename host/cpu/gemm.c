@@ -1,12 +1,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/cpu/aligned.h"
 #include "host/cpu/gemm_state.h"
 
 /* Uses inner_product, not matmul: both run the same brgemm code at the processor's peak, but inner_product
  * reaches the peak from 64 rows on, and its fp32 form has no slow shapes (measured with 2.6.3). */
-
-#define ALIGNMENT 64 /* bytes: a cache line, and the widest vector */
 
 /* With AVX-512, oneDNN's brgemm code gives a row the same bits for any row count. Without AVX-512, the code
  * sums a product's last few rows in another order (oneDNN 2.6 with AVX2: one to three rows past a multiple of
@@ -36,12 +35,6 @@ bool gemm_check(dnnl_status_t status, const char *action, struct error *error) {
   if (status == dnnl_out_of_memory)
     return error_set(error, ERROR_MEMORY, "oneDNN is out of memory: %s", action);
   return error_set(error, ERROR_DEVICE, "oneDNN failed (status %d): %s", (int)status, action);
-}
-
-void *gemm_allocate(size_t bytes, const char *purpose, struct error *error) {
-  void *memory = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
-  if (!memory) error_set_memory(error, bytes, purpose);
-  return memory;
 }
 
 struct gemm_engine *gemm_engine_open(struct error *error) {
@@ -255,7 +248,7 @@ static bool memory_reserve(void **memory, size_t *capacity, size_t bytes, struct
   if (bytes <= *capacity) return true;
   free(*memory);
   *capacity = 0;
-  *memory = gemm_allocate(bytes, "a matrix product's scratch", error);
+  *memory = aligned_allocate(bytes, "a matrix product's scratch", error);
   if (!*memory) return false;
   *capacity = bytes;
   return true;

@@ -30,6 +30,3 @@ struct gemm_weights {
 
 /* False, with the error set, if a call of oneDNN failed; `action` says what the call was for. */
 bool gemm_check(dnnl_status_t status, const char *action, struct error *error);
-
-/* Memory for oneDNN, aligned to a cache line (caller frees); `purpose` as in error_set_memory. */
-void *gemm_allocate(size_t bytes, const char *purpose, struct error *error);

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/cpu/aligned.h"
 #include "host/cpu/gemm_state.h"
 
 /* Converts rows of fp32 (or int8) to the packed form, with oneDNN's own reorder. */
@@ -38,13 +39,13 @@ static bool weights_describe(struct gemm *gemm, struct gemm_weights *weights, co
   static const char action[] = "describing weights";
   const size_t bias_bytes = (size_t)gemm->shape.outputs * sizeof *bias;
   const dnnl_engine_t engine = gemm->engine->engine;
-  weights->weight_bytes = gemm_allocate(dnnl_memory_desc_get_size(gemm->packed), "packed weights", error);
+  weights->weight_bytes = aligned_allocate(dnnl_memory_desc_get_size(gemm->packed), "packed weights", error);
   if (!weights->weight_bytes ||
       !gemm_check(onednn_memory_create(&weights->weight, gemm->packed, engine, weights->weight_bytes), action,
                   error))
     return false;
   if (!bias) return true;
-  weights->bias_bytes = gemm_allocate(bias_bytes, "packed weights", error);
+  weights->bias_bytes = aligned_allocate(bias_bytes, "packed weights", error);
   if (!weights->bias_bytes) return false;
   memcpy(weights->bias_bytes, bias, bias_bytes);
   return gemm_check(onednn_memory_create(&weights->bias, gemm->bias, engine, weights->bias_bytes), action,

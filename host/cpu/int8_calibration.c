@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/cpu/aligned.h"
 #include "host/cpu/weights.h"
 
+#define PURPOSE "int8's calibration"
 #define EXPONENT_MAX 4 /* smoothing factors from 1/16 to 16 */
 
 /* Everything that a layer's run needs. */
@@ -24,13 +26,6 @@ struct calibration {
   void *scratch;
 };
 
-static void *calibration_allocate(size_t bytes, struct error *error) {
-  const size_t whole = (bytes + 63) / 64 * 64;
-  void *memory = aligned_alloc(64, whole);
-  if (!memory) error_set_memory(error, whole, "int8's calibration");
-  return memory;
-}
-
 static bool calibration_open(struct calibration *this, const struct model *model, const struct batch *texts,
                              enum isa isa, struct error *error) {
   const struct model_shape *shape = &model->config.shape;
@@ -43,15 +38,15 @@ static bool calibration_open(struct calibration *this, const struct model *model
   const size_t tokens = (size_t)this->tokens, row = tokens * sizeof(float);
   return weights_open_frame(&this->weights, model, PRECISION_FP32, this->tokens, error) &&
          (this->thread = gemm_thread_open(this->weights.engine, error)) &&
-         (this->state = calibration_allocate(row * hidden, error)) &&
-         (this->projected = calibration_allocate(row * 3 * hidden, error)) &&
-         (this->context = calibration_allocate(row * hidden, error)) &&
-         (this->addend = calibration_allocate(row * hidden, error)) &&
-         (this->inner = calibration_allocate(row * ffn, error)) &&
-         (this->buffer = calibration_allocate(weights_buffer_size(shape), error)) &&
-         (this->size = calibration_allocate(hidden * sizeof *this->size, error)) &&
-         (this->norm = calibration_allocate(hidden * sizeof *this->norm, error)) &&
-         (this->scratch = calibration_allocate(attention_scratch(&attention, this->tokens), error));
+         (this->state = aligned_allocate(row * hidden, PURPOSE, error)) &&
+         (this->projected = aligned_allocate(row * 3 * hidden, PURPOSE, error)) &&
+         (this->context = aligned_allocate(row * hidden, PURPOSE, error)) &&
+         (this->addend = aligned_allocate(row * hidden, PURPOSE, error)) &&
+         (this->inner = aligned_allocate(row * ffn, PURPOSE, error)) &&
+         (this->buffer = aligned_allocate(weights_buffer_size(shape), PURPOSE, error)) &&
+         (this->size = aligned_allocate(hidden * sizeof *this->size, PURPOSE, error)) &&
+         (this->norm = aligned_allocate(hidden * sizeof *this->norm, PURPOSE, error)) &&
+         (this->scratch = aligned_allocate(attention_scratch(&attention, this->tokens), PURPOSE, error));
 }
 
 static void calibration_close(struct calibration *this) {

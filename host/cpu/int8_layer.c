@@ -2,13 +2,11 @@
 
 #include <stdlib.h>
 
+#include "host/cpu/aligned.h"
 #include "host/cpu/int8_weights.h"
 
 static void *rows_allocate(size_t rows, size_t bytes, struct error *error) {
-  const size_t whole = (rows * bytes + 63) / 64 * 64;
-  void *memory = aligned_alloc(64, whole);
-  if (!memory) error_set_memory(error, whole, "int8's activations");
-  return memory;
+  return aligned_allocate(rows * bytes, "int8's activations", error);
 }
 
 bool int8_rows_open(struct int8_rows *rows, const struct forward *forward, int32_t capacity,

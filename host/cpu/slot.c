@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/cpu/aligned.h"
 #include "host/cpu/int8_layer.h"
 #include "host/cpu/pool.h"
 
@@ -30,10 +31,7 @@ struct slot {
 };
 
 static void *slot_allocate(size_t rows, size_t columns, size_t size, struct error *error) {
-  const size_t bytes = (rows * columns * size + 63) / 64 * 64;
-  void *memory = aligned_alloc(64, bytes);
-  if (!memory) error_set_memory(error, bytes, "activations (a smaller --max-tokens needs less)");
-  return memory;
+  return aligned_allocate(rows * columns * size, "activations (a smaller --max-tokens needs less)", error);
 }
 
 /* Rows after pooling: the Dense modules read one buffer and write the other, in turn. */
