@@ -65,7 +65,7 @@ def test_short_and_interrupted_calls_change_nothing(tmp_path: Path, given: Path,
     assert Trial(name, given, tmp_path).fail(fault) == "unnoticed"
 
 
-@pytest.mark.parametrize("name", ["embed with two threads", "append", "verify", "search"])
+@pytest.mark.parametrize("name", ["embed", "embed with two threads", "append", "verify", "search"])
 def test_calls_that_fail_from_some_point_on_are_a_sentence_or_the_right_result(tmp_path: Path, given: Path, name: str) -> None:
     trial = Trial(name, given, tmp_path)
     for site in trial.calls:

@@ -15,7 +15,7 @@
  * library makes inside itself do not pass here, but for allocations.
  *
  * A descriptor that was opened here and is still open when the program ends is a leak: the program then ends
- * with status 95, and standard error names the file.
+ * with status 95, and standard error names the file. (Not if a library has ended the program with exit.)
  *
  * A new site is a value of enum call_site, its row in call_sites.c, and the functions that ask call_fails. */
 #pragma once

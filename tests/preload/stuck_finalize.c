@@ -1,5 +1,4 @@
-/* MPI_Finalize never returns, as MPICH 4.0's sometimes does on several hosts, and an alarm rings 59 s early.
- */
+/* MPI_Finalize never returns, as with MPICH 4.0 on several hosts, and an alarm rings 59 s early. */
 #include <sys/time.h>
 #include <unistd.h>
 
