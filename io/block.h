@@ -66,8 +66,7 @@ size_t block_memory(const struct block *block);
 struct block_reader;
 
 /* The input of a block_reader. If the file's size at its end is not `size`, the shard counts as damaged at
- * its end. When *stop is set, a wait for standard input ends with BLOCK_FAILED. `head` must outlive the
- * reader. */
+ * its end. Soon after *stop is set, reading ends with BLOCK_FAILED. `head` must outlive the reader. */
 struct block_source {
   const char *path;             /* as in byte_source_open */
   int64_t size;                 /* expected size of the file; -1: any */

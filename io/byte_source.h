@@ -16,9 +16,9 @@ struct byte_source;
  * regular file. */
 struct byte_source *byte_source_open(const char *path, struct error *error);
 
-/* As byte_source_open. Soon after *stop is set, a wait for a pipe ends with -1 and ERROR_IO, "stopped". The
- * bytes of `head` come first, then the rest of the pipe; `head` must outlive the source. `stop` and `head`
- * may be NULL. */
+/* As byte_source_open. Soon after *stop is set, reading ends with -1 and ERROR_IO, "stopped", even if it
+ * waits for a pipe. The bytes of `head` come first, then the rest of the pipe; `head` must outlive the
+ * source. `stop` and `head` may be NULL. */
 struct byte_source *byte_source_open_until(const char *path, const atomic_int *stop,
                                            const struct byte_head *head, struct error *error);
 

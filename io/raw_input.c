@@ -13,13 +13,17 @@
 
 #define STOP_INTERVAL_MS 100 /* how often a wait for a pipe checks *stop */
 
-/* Waits until a pipe has bytes; false if *stop was set before. */
-static bool wait_for_pipe(const struct raw_input *raw) {
+/* Waits until a pipe has bytes. False if *stop is set, before a read of a file too: a long input must not
+ * keep a stopped run waiting for its end. */
+static bool wait_for_input(const struct raw_input *raw) {
   struct pollfd pipe = {.fd = raw->descriptor, .events = POLLIN};
-  if (!raw->stop || raw->regular) return true;
-  while (poll(&pipe, 1, STOP_INTERVAL_MS) == 0)
-    if (atomic_load(raw->stop)) return false;
-  return true;
+  while (raw->stop && !atomic_load(raw->stop)) {
+    if (raw->regular) return true;
+    const int ready = poll(&pipe, 1, STOP_INTERVAL_MS);
+    /* The signal that sets *stop interrupts the wait. */
+    if (ready > 0 || (ready < 0 && errno != EINTR)) return true;
+  }
+  return !raw->stop;
 }
 
 /* Gives bytes from the rest of the head. */
@@ -35,8 +39,8 @@ static size_t read_head(struct raw_input *raw, void *bytes, size_t capacity) {
 ssize_t raw_input_read(struct raw_input *raw, void *bytes, size_t capacity) {
   ssize_t count = (ssize_t)read_head(raw, bytes, capacity);
   if (count > 0) return count;
-  if (!wait_for_pipe(raw)) {
-    error_set(&raw->failure, ERROR_IO, "stopped while waiting for %s", raw->name);
+  if (!wait_for_input(raw)) {
+    error_set(&raw->failure, ERROR_IO, "stopped while reading %s", raw->name);
     return -1;
   }
   do {

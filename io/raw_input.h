@@ -17,7 +17,7 @@ struct raw_input {
   int descriptor;
   bool owned; /* the descriptor must be closed */
   bool regular;
-  const atomic_int *stop;       /* ends a wait for a pipe; may be NULL */
+  const atomic_int *stop;       /* ends the reading; may be NULL */
   const struct byte_head *head; /* comes before the pipe's own bytes; may be NULL */
   size_t head_used;
   bool keeps; /* every byte taken is also copied to `kept` */

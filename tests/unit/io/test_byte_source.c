@@ -1,5 +1,8 @@
 #include "io/byte_source.h"
 
+#include <signal.h>
+#include <sys/time.h>
+
 #include "tests/unit/io/shard_files.h"
 
 /* 700 kB in lines that compress moderately: several zstd blocks, several reads. */
@@ -297,6 +300,67 @@ static void standard_input_comes_in_pieces(void **state) {
   bytes_free(&text);
 }
 
+static atomic_int stop;
+
+static void set_stop(int number) {
+  (void)number;
+  atomic_store(&stop, 1);
+}
+
+/* As nina's signal handlers do, which restart a read that they interrupt. */
+static void stop_after_a_moment(void) {
+  struct sigaction action = {.sa_handler = set_stop, .sa_flags = SA_RESTART};
+  sigaction(SIGALRM, &action, NULL);
+  atomic_store(&stop, 0);
+  setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_usec = 20000}, NULL);
+}
+
+/* The pipe gives one byte, from which the format cannot be told, and then nothing for longer than a wait may
+ * take. */
+static void stop_by_a_signal_ends_the_wait_for_a_pipe(void **state) {
+  (void)state;
+  int ends[2];
+  assert_int_equal(pipe(ends), 0);
+  const pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    close(ends[0]);
+    _exit(write(ends[1], "\x1f", 1) == 1 ? (int)sleep(5) : 1);
+  }
+  close(ends[1]);
+  const int saved = dup(STDIN_FILENO);
+  dup2(ends[0], STDIN_FILENO);
+  close(ends[0]);
+  struct error error = {0};
+  stop_after_a_moment();
+  struct byte_source *source = byte_source_open_until("-", &stop, NULL, &error);
+  dup2(saved, STDIN_FILENO);
+  close(saved);
+  kill(child, SIGKILL);
+  waitpid(child, NULL, 0);
+  assert_null(source);
+  assert_int_equal(error.code, ERROR_IO);
+  assert_says(&error, "stopped while reading standard input");
+}
+
+static void stop_ends_the_reading_of_a_file(void **state) {
+  struct bytes text = sample_text(), out = {0};
+  char *path = shard_put(state, "plain", &text), byte;
+  struct error error = {0};
+  atomic_store(&stop, 0);
+  struct byte_source *source = byte_source_open_until(path, &stop, NULL, &error);
+  assert_non_null(source);
+  assert_int_equal(byte_source_read(source, &byte, 1, &error), 1);
+  atomic_store(&stop, 1);
+  assert_int_equal(drain(source, 65536, &out, &error), -1);
+  assert_int_equal(error.code, ERROR_IO);
+  assert_says(&error, "stopped while reading");
+  byte_source_close(source);
+  free(path);
+  bytes_free(&out);
+  bytes_free(&text);
+}
+
 static void what_is_no_file_is_named(void **state) {
   struct error error = {0};
   char path[4200];
@@ -352,6 +416,8 @@ int main(int argc, char **argv) {
       cmocka_unit_test(seek_goes_to_any_byte_of_a_plain_file),
       cmocka_unit_test(consumed_counts_compressed_bytes),
       cmocka_unit_test(standard_input_comes_in_pieces),
+      cmocka_unit_test(stop_by_a_signal_ends_the_wait_for_a_pipe),
+      cmocka_unit_test(stop_ends_the_reading_of_a_file),
       cmocka_unit_test(what_is_no_file_is_named),
       cmocka_unit_test(read_failure_names_file_and_byte),
   };
