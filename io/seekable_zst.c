@@ -21,7 +21,6 @@
 #define DESCRIPTOR_CHECKSUMS 0x80
 #define DESCRIPTOR_RESERVED 0x7c
 #define FRAMES_MAX 0x8000000 /* the specification's limit */
-#define FRAME_BYTES_MAX 0x7fffffff
 
 /* RFC 8878: a block takes at least 4 bytes and gives at most 128 KiB, so this is a frame's largest growth. */
 #define GROWTH_MAX 32768
@@ -83,7 +82,7 @@ static bool table_reserve(struct seekable_zst_writer *writer, struct error *erro
 bool seekable_zst_writer_frame(struct seekable_zst_writer *writer, const void *bytes, size_t size,
                                struct error *error) {
   if (size == 0) return true;
-  if (size > FRAME_BYTES_MAX || writer->frames == FRAMES_MAX)
+  if (size > SEEKABLE_FRAME_MAX || writer->frames == FRAMES_MAX)
     return error_set(error, ERROR_USAGE,
                      "%s: frame %u of %zu bytes: a seekable file holds %d frames below 2 GiB",
                      writer->file->path, writer->frames, size, FRAMES_MAX);

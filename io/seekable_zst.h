@@ -9,7 +9,8 @@
 #include "io/error.h"
 #include "io/file.h"
 
-#define ZST_LEVEL_MAX 22 /* ZSTD_maxCLevel() of zstd 1.x */
+#define SEEKABLE_FRAME_MAX 0x7fffffff /* most bytes of a frame */
+#define ZST_LEVEL_MAX 22              /* ZSTD_maxCLevel() of zstd 1.x */
 
 struct seekable_zst_writer;
 
@@ -17,7 +18,7 @@ struct seekable_zst_writer;
 struct seekable_zst_writer *seekable_zst_writer_open(struct file_writer *file, int level,
                                                      struct error *error);
 
-/* Appends one frame with exactly these bytes (fewer than 2 GiB; for 0 bytes, no frame). */
+/* Appends one frame with exactly these bytes (at most SEEKABLE_FRAME_MAX; for 0 bytes, no frame). */
 bool seekable_zst_writer_frame(struct seekable_zst_writer *writer, const void *bytes, size_t size,
                                struct error *error);
 

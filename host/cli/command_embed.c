@@ -11,6 +11,7 @@
 #include "host/cli/say.h"
 #include "host/cli/signals.h"
 #include "host/job/embed.h"
+#include "io/run/stored_line.h"
 
 struct embed_arguments {
   struct embed_options embed;
@@ -60,7 +61,7 @@ static const struct option_spec specs[] = {
     {.name = "chunk-overlap", .type = OPTION_INT, .offset = EMBED(chunks.overlap), .argument = "M",
      .help = "tokens that a row may repeat of the row before, up to N/2"},
     {.name = "max-line", .type = OPTION_SIZE, .offset = EMBED(max_line), .argument = "BYTES",
-     .help = "reject longer lines unread (default: 128M)"},
+     .most = MAX_LINE_MOST, .help = "reject longer lines unread (default: 128M; at most 1000M)"},
     {.type = OPTION_HEADING, .help = "Vectors"},
     {.name = "widths", .type = OPTION_WIDTHS, .offset = EMBED(widths), .argument = "LIST",
      .help = "Matryoshka widths, as 1024,512,64\n"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "io/run/row_hash.h"
+#include "io/run/stored_line.h"
 
 /* A document's id, title and kept fields stand in every row of its chunks. A document for which they would
  * take more bytes is rejected. */
@@ -58,7 +59,8 @@ static void frame_end(struct row_lines *lines) {
 
 /* The row's lines are complete: ends the frame if it is full. */
 static void row_end(const struct flow_block *work, struct row_lines *lines, int64_t frame_rows) {
-  if (work->rows % frame_rows == 0) frame_end(lines);
+  const int64_t start = lines->frame_count > 0 ? lines->frame[lines->frame_count - 1] : 0;
+  if (work->rows % frame_rows == 0 || (int64_t)lines->text.size - start >= LINE_FRAME_BYTES) frame_end(lines);
 }
 
 static void append_field(struct text *text, const char *key, int64_t value) {

@@ -7,8 +7,8 @@
 #include "host/flow/flow.h"
 #include "host/flow/flow_block.h"
 
-/* Rows per frame in ids/, text/ and fields/: row k of a part lies in frame k / ROWS. Frames in text/ are
- * smaller, because a search reads one passage at a time. */
+/* Most rows of a frame in ids/, text/ and fields/; a frame of LINE_FRAME_BYTES (io/run/stored_line.h) ends
+ * earlier. Frames in text/ are smaller, because a search reads one passage at a time. */
 #define ID_FRAME_ROWS 512
 #define TEXT_FRAME_ROWS 64
 #define FIELD_FRAME_ROWS 512

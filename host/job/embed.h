@@ -24,7 +24,7 @@ struct embed_options {
   enum prompt_side side;                 /* side of the model's prompt, if the user gives no prompt */
   const char *prompt;                    /* a text */
   const char *prompt_name;               /* one of the model's prompts */
-  int64_t max_line;                      /* 0: 128 MiB */
+  int64_t max_line;                      /* 0: 128 MiB; at most MAX_LINE_MOST */
   struct chunk_limits chunks;            /* of documents; none: a document is one row */
   int64_t block_lines, block_bytes;
   int32_t zstd_level; /* 0: EMBED_ZSTD_LEVEL */

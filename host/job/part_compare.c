@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/job/stored_run.h"
 #include "host/model/half.h"
 #include "io/line_reader.h"
 #include "io/npy_zst.h"
@@ -169,7 +168,8 @@ static bool lines_compare(const struct comparing *this, enum folder folder, cons
   char path[PART_PATH_MAX];
   char *whole = file_place(this, folder, 0, path, error);
   if (!whole) return false;
-  struct line_reader *reader = line_reader_open(whole, &(struct line_limits){.line = STORED_LINE_MAX}, error);
+  struct line_reader *reader =
+      line_reader_open(whole, &(struct line_limits){.line = this->comparison->line_most}, error);
   const bool read = reader && lines_walk(this, folder, path, reader, expected, equal, error) != LINE_FAILED;
   line_reader_close(reader);
   free(whole);

@@ -8,6 +8,7 @@
 #include "io/look.h"
 #include "io/run/id_line.h"
 #include "io/run/job_lock.h"
+#include "io/run/stored_line.h"
 
 static bool widths_take(struct stored_run *run, struct error *error) {
   const struct width_list *widths = &run->manifest->identity.settings.widths;
@@ -89,8 +90,8 @@ char *stored_run_path(const struct stored_run *run, enum folder folder, int32_t 
 struct line_reader *stored_run_lines(const struct stored_run *run, enum folder folder,
                                      const struct stored_part *part, struct error *error) {
   char *path = stored_run_path(run, folder, 0, part, error);
-  struct line_reader *reader =
-      path ? line_reader_open(path, &(struct line_limits){.line = STORED_LINE_MAX}, error) : NULL;
+  const struct line_limits limits = {.line = stored_line_most(&run->manifest->identity.settings)};
+  struct line_reader *reader = path ? line_reader_open(path, &limits, error) : NULL;
   free(path);
   return reader;
 }

@@ -9,9 +9,6 @@
 #include "io/line_reader.h"
 #include "io/run/manifest.h"
 
-/* Longest line in ids/ or text/: twice a run's longest input line, since escapes grow. */
-#define STORED_LINE_MAX ((int64_t)256 << 20)
-
 struct stored_part {
   int32_t shard, block;
   int64_t first_row; /* row number in the run */

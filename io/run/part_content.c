@@ -10,9 +10,9 @@
 #include "io/npy_zst.h"
 #include "io/run/id_line.h"
 #include "io/run/row_hash.h"
+#include "io/run/stored_line.h"
 
-#define LINE_MAX_BYTES ((int64_t)256 << 20) /* twice the longest accepted line, since escapes grow */
-#define PIECE_BYTES (128 * 1024)            /* vectors read at a time: a frame of npy_zst_write */
+#define PIECE_BYTES (128 * 1024) /* vectors read at a time: a frame of npy_zst_write */
 
 /* fp16 in integers: a square is a multiple of 2^-48, so a row's sum is exact. */
 #define HALF_EXPONENT_MAX 31
@@ -182,9 +182,15 @@ static bool ids_read(struct line_reader *reader, const struct part_record *recor
                    (long long)record->rows, (long long)record->tokens, (long long)record->truncated);
 }
 
+/* Opens a file of lines in OUT. */
+static struct line_reader *lines_open(const char *path, const struct run_settings *settings,
+                                      struct error *error) {
+  return line_reader_open(path, &(struct line_limits){.line = stored_line_most(settings)}, error);
+}
+
 bool part_ids_check(const char *path, const struct part_record *record, const struct run_settings *settings,
                     struct part_rows *rows, struct error *error) {
-  struct line_reader *reader = line_reader_open(path, &(struct line_limits){.line = LINE_MAX_BYTES}, error);
+  struct line_reader *reader = lines_open(path, settings, error);
   const bool ok = reader && ids_read(reader, record, settings->chunk_tokens > 0, rows, error);
   line_reader_close(reader);
   if (!ok) part_rows_free(rows);
@@ -312,8 +318,8 @@ static const struct line_kind object_line = {line_is_object, "a JSON object"};
 static const struct line_kind text_line = {line_is_text, "a JSON object with a text"};
 
 static bool lines_check(const char *path, int64_t expected, const struct line_kind *kind,
-                        struct error *error) {
-  struct line_reader *reader = line_reader_open(path, &(struct line_limits){.line = LINE_MAX_BYTES}, error);
+                        const struct run_settings *settings, struct error *error) {
+  struct line_reader *reader = lines_open(path, settings, error);
   if (!reader) return false;
   enum line_result result;
   struct line line;
@@ -338,11 +344,11 @@ bool part_file_check(const char *path, const struct part_file *file, const struc
     case FOLDER_HASHES:
       return hashes_check(path, record, error);
     case FOLDER_TEXT:
-      return lines_check(path, record->rows, &text_line, error);
+      return lines_check(path, record->rows, &text_line, settings, error);
     case FOLDER_FIELDS:
-      return lines_check(path, record->rows, &object_line, error);
+      return lines_check(path, record->rows, &object_line, settings, error);
     case FOLDER_REJECTS:
-      return lines_check(path, record->rejected, &object_line, error);
+      return lines_check(path, record->rejected, &object_line, settings, error);
     case FOLDER_IDS:
     case FOLDER_RECORDS:
     case FOLDERS:
