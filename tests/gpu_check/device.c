@@ -101,14 +101,33 @@ bool device_poison(struct check *check, void *to, size_t bytes, struct error *er
   return done;
 }
 
-double halves_differ(const uint16_t *numbers, const uint16_t *expected, size_t count) {
+/* The largest |numbers - expected| in units of `unit` (|expected|). */
+static double halves_off(const uint16_t *numbers, const uint16_t *expected, size_t count,
+                         double (*unit)(double size)) {
   double worst = 0;
   for (size_t i = 0; i < count; i++) {
     const double x = (double)half_to_float(numbers[i]), y = (double)half_to_float(expected[i]);
-    const double difference = fabs(x - y) / fmax(1, fabs(y));
+    const double difference = fabs(x - y) / unit(fabs(y));
     if (!(difference <= worst)) worst = isnan(difference) ? INFINITY : difference;
   }
   return worst;
+}
+
+static double size_unit(double size) {
+  return fmax(1, size);
+}
+
+/* fp16 has 10 bits behind the first. */
+static double step_unit(double size) {
+  return ldexp(1, ilogb(fmax(0.5, size)) - 10);
+}
+
+double halves_differ(const uint16_t *numbers, const uint16_t *expected, size_t count) {
+  return halves_off(numbers, expected, count, size_unit);
+}
+
+double halves_steps(const uint16_t *numbers, const uint16_t *expected, size_t count) {
+  return halves_off(numbers, expected, count, step_unit);
 }
 
 bool time_measure(struct check *check, timed_work *work, void *context, int count, double *seconds,

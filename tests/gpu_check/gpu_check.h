@@ -72,8 +72,10 @@ struct check {
   double bandwidth; /* measured, bytes a second */
 };
 
-/* Each kernel against its plain C twin, on short texts and on long texts. */
+/* Each kernel against its plain C twin, on short texts and on long texts: all but those that pool, and those
+ * that pool. */
 bool check_kernels(struct check *check, struct error *error);
+bool check_pooling(struct check *check, struct error *error);
 
 /* A layer's products against sums in fp64, for many numbers of tokens; GELU against its erf form. */
 bool check_products(struct check *check, struct error *error);
@@ -126,6 +128,11 @@ uint64_t random_next(uint64_t *state);
 
 /* The largest |numbers - expected| in units of max(1, |expected|); infinity if a number is NaN. */
 double halves_differ(const uint16_t *numbers, const uint16_t *expected, size_t count);
+
+/* The same in steps: a step is the distance between two neighbours in fp16 at |expected|, 0.00098 in [1, 2),
+ * 0.002 in [2, 4), …. Below 1 it is always the step of [0.5, 1): where terms cancel, a sum in fp32 is as far
+ * off as its terms are large, and not as the sum is small. */
+double halves_steps(const uint16_t *numbers, const uint16_t *expected, size_t count);
 
 /* Measures the seconds for one run of `work` on the check's stream, averaged over `count` runs after an
  * uncounted run. */

@@ -91,3 +91,28 @@ bool case_compare(struct kernel_case *this, const char *kernel, size_t count, do
   case_add(this, kernel, halves_differ(this->output, this->expected, count), tolerance);
   return true;
 }
+
+bool case_compare_rounding(struct kernel_case *this, const char *kernel, size_t count, struct error *error) {
+  if (!case_read(this, count, error)) return false;
+  const double worst = halves_steps(this->output, this->expected, count);
+  struct table_line *line = case_add(this, kernel, worst, 1);
+  snprintf(line->measured, sizeof line->measured, "%.3g steps off its twin", worst);
+  snprintf(line->beside, sizeof line->beside, "1 step of fp16 allowed; %s", this->name);
+  return true;
+}
+
+bool cases_run(struct check *check, bool (*run)(struct kernel_case *this, struct error *error),
+               struct error *error) {
+  static const int32_t shapes[][2] = {{12, 32}, {16, 64}, {8, 128}}; /* heads, head size */
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+    for (int short_texts = 0; short_texts < 2; short_texts++) {
+      struct kernel_case this;
+      const bool done = case_open(&this, check, shapes[i][0] / check->scale->fewer_heads, shapes[i][1],
+                                  short_texts, error) &&
+                        run(&this, error);
+      case_close(&this);
+      table_print(&check->table);
+      if (!done) return false;
+    }
+  return true;
+}

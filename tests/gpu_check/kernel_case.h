@@ -37,5 +37,17 @@ struct table_line *case_add(struct kernel_case *this, const char *kernel, double
 bool case_compare(struct kernel_case *this, const char *kernel, size_t count, double tolerance,
                   struct error *error);
 
+/* The same for a kernel that rounds each number once: the kernel and its twin may be one step of fp16 apart,
+ * at the number's own size (halves_steps). That is the right bound and not a loose one. Before the rounding
+ * their numbers differ by some steps of fp32, of which one step of fp16 has 8,192. So almost all round alike,
+ * but a number that lies so near the middle between two neighbours in fp16 may go to either, and of some
+ * hundred thousand numbers a few do. A smaller bound would fail a right kernel. A wrong one is further off: a
+ * token that is left out moves a sum over the square root of 8,192 by some twenty steps. */
+bool case_compare_rounding(struct kernel_case *this, const char *kernel, size_t count, struct error *error);
+
+/* Runs `run` on every case: three shapes of heads, long texts and short texts. */
+bool cases_run(struct check *check, bool (*run)(struct kernel_case *this, struct error *error),
+               struct error *error);
+
 /* Attention, in check_attention.c. */
 bool attention_check(struct kernel_case *this, struct error *error);

@@ -13,6 +13,7 @@ struct part {
 };
 
 static const struct part parts[] = {{"kernels", "kernels against their twins", check_kernels},
+                                    {"pooling", "pooling against its twins", check_pooling},
                                     {"products", "a layer's products against fp64", check_products},
                                     {"golden", "golden models", check_golden},
                                     {"slots", "one batch in two slots", check_slots},
