@@ -179,10 +179,22 @@ bool file_check_file(const char *path, struct error *error) {
   return path_check(path, false, error);
 }
 
+static struct file_stamp stamp_of(const struct look *look) {
+  return look->kind == LOOK_FILE ? (struct file_stamp){look->size, look->changed}
+                                 : (struct file_stamp){-1, 0};
+}
+
 bool file_stamp_read(const char *path, struct file_stamp *stamp, struct error *error) {
   struct look look;
   if (!look_at(path, &look, error)) return false;
-  *stamp = look.kind == LOOK_FILE ? (struct file_stamp){look.size, look.changed} : (struct file_stamp){-1, 0};
+  *stamp = stamp_of(&look);
+  return true;
+}
+
+bool file_stamp_read_open(int descriptor, const char *path, struct file_stamp *stamp, struct error *error) {
+  struct look look;
+  if (!look_at_open(descriptor, path, &look, error)) return false;
+  *stamp = stamp_of(&look);
   return true;
 }
 

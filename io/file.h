@@ -47,6 +47,9 @@ struct file_stamp {
 
 /* The size is -1 if there is no regular file. False if the system cannot tell. */
 bool file_stamp_read(const char *path, struct file_stamp *stamp, struct error *error);
+
+/* The same of an open file; `path` is for the sentence. */
+bool file_stamp_read_open(int descriptor, const char *path, struct file_stamp *stamp, struct error *error);
 bool file_stamps_equal(const struct file_stamp *a, const struct file_stamp *b);
 
 /* Makes a folder and the missing folders above it; new folders are durable. ERROR_USAGE if `path` is a

@@ -40,6 +40,12 @@ bool look_at_link(const char *path, struct look *look, struct error *error) {
   return look_fill(path, number, &status, look, error);
 }
 
+bool look_at_open(int descriptor, const char *path, struct look *look, struct error *error) {
+  struct stat status;
+  const int number = fstat(descriptor, &status) == 0 ? 0 : errno;
+  return look_fill(path, number, &status, look, error);
+}
+
 bool look_in(const char *folder, const char *name, bool *there, struct error *error) {
   char path[PATH_MAX];
   struct look look = {.kind = LOOK_NOTHING};

@@ -30,6 +30,9 @@ bool look_at(const char *path, struct look *look, struct error *error);
 /* The same at the path itself, which may be a link. */
 bool look_at_link(const char *path, struct look *look, struct error *error);
 
+/* The same at an open file; `path` is for the sentence. */
+bool look_at_open(int descriptor, const char *path, struct look *look, struct error *error);
+
 /* Whether `folder` holds `name`; the end of its links counts. Takes no memory. */
 bool look_in(const char *folder, const char *name, bool *there, struct error *error);
 

@@ -50,39 +50,51 @@ const char *mapped_file_name(const void *address) {
 }
 
 bool mapped_file_open(struct mapped_file *file, const char *path, const char *kind, struct error *error) {
-  bool ok = false;
   int descriptor;
   int64_t size;
   void *bytes;
+  struct file_stamp stamp;
   *file = (struct mapped_file){0};
   if (!file_open_regular(path, &descriptor, &size, error)) return false;
   if (size == 0) {
     error_set(error, ERROR_INPUT, "%s is empty: expected %s", path, kind);
-    goto out;
+    goto fail;
   }
+  if (!file_stamp_read_open(descriptor, path, &stamp, error)) goto fail;
   bytes = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, descriptor, 0);
   if (bytes == MAP_FAILED) {
     error_set_errno(error, "cannot map %s", path);
-    goto out;
+    goto fail;
   }
   file->slot = slot_take(path, bytes, (size_t)size);
   if (file->slot < 0) {
     munmap(bytes, (size_t)size);
     error_set(error, ERROR_UNSUPPORTED, "%s is one more than the %d files that can be mapped at a time", path,
               MAPPED_FILES_MAX);
-    goto out;
+    goto fail;
   }
   file->bytes = bytes;
   file->size = size;
-  ok = true;
-out:
+  file->path = path;
+  file->descriptor = descriptor;
+  file->stamp = stamp;
+  return true;
+fail:
   close(descriptor);
-  return ok;
+  return false;
+}
+
+bool mapped_file_stands(const struct mapped_file *file, struct error *error) {
+  struct file_stamp now;
+  if (!file_stamp_read_open(file->descriptor, file->path, &now, error)) return false;
+  return file_stamps_equal(&now, &file->stamp) ||
+         error_set(error, ERROR_INPUT, "%s was written to while it was in use", file->path);
 }
 
 void mapped_file_close(struct mapped_file *file) {
   if (!file->bytes) return;
   slot_free(file->slot);
   munmap((void *)file->bytes, (size_t)file->size);
+  close(file->descriptor);
   *file = (struct mapped_file){0};
 }

@@ -195,6 +195,10 @@ const void *safetensors_bytes(const struct safetensors *file, int64_t *size) {
   return file->map.bytes;
 }
 
+bool safetensors_stands(const struct safetensors *file, struct error *error) {
+  return mapped_file_stands(&file->map, error);
+}
+
 void safetensors_close(struct safetensors *file) {
   if (!file) return;
   json_decref(file->header);

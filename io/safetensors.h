@@ -33,6 +33,10 @@ const struct tensor *safetensors_find(const struct safetensors *file, const char
 /* The whole mapped file, for hashing. */
 const void *safetensors_bytes(const struct safetensors *file, int64_t *size);
 
+/* False with ERROR_INPUT if the file was written to since it was opened. Ask after reading tensors, before
+ * what was read is used. */
+bool safetensors_stands(const struct safetensors *file, struct error *error);
+
 void safetensors_close(struct safetensors *file);
 
 /* output[i] = tensor element first + i as fp32, for i < count; DTYPE_OTHER is not allowed. */

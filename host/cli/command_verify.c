@@ -13,6 +13,7 @@
 #include "host/job/verify_deep.h"
 #include "io/clock.h"
 #include "io/run/layout.h"
+#include "io/run/manifest.h"
 #include "io/run/run_verify.h"
 #include "io/shell_word.h"
 #include "io/text.h"
@@ -173,14 +174,26 @@ static bool deep_run(const struct verify_arguments *arguments, struct verify_dee
   return ok;
 }
 
-static bool verify(const struct verify_arguments *arguments, const char *out, struct verify_deep *deep,
-                   struct findings *findings, struct error *error) {
+/* A job that goes on, or begins anew, writes another manifest. `begun`: when the verification began. */
+static bool out_stands(const char *out, const struct file_stamp *begun, struct error *error) {
+  struct file_stamp now;
+  if (!manifest_stamp(out, &now, error)) return false;
+  return file_stamps_equal(begun, &now) ||
+         error_set(error, ERROR_CONFLICT,
+                   "%s was changed while it was verified, so what was found may be of two runs: verify it "
+                   "again when its nina embed is done",
+                   out);
+}
+
+static bool verify(const struct verify_arguments *arguments, const struct file_stamp *begun,
+                   struct verify_deep *deep, struct findings *findings, struct error *error) {
   struct run_totals totals;
   int64_t files = 0;
+  const char *out = arguments->deep.out;
   const int32_t asked = arguments->deep.compute.threads, threads = asked ? asked : processors_allowed();
-  if (!run_verify(out, threads, print_finding, findings, &totals, &files, error) ||
-      (deep && !deep_run(arguments, deep, findings, error)))
-    return false;
+  const bool ok = run_verify(out, threads, print_finding, findings, &totals, &files, error) &&
+                  (!deep || deep_run(arguments, deep, findings, error));
+  if (!out_stands(out, begun, error) || !ok) return false;
   print_repair(findings);
   char documents[48], parts[48], read[48], bytes[32];
   human_counted(totals_documents(&totals), "document", "documents", documents);
@@ -236,11 +249,13 @@ static int verify_command(int argc, char **argv) {
   struct error error = {0};
   struct verify_arguments arguments = {0};
   struct verify_deep *deep = NULL;
+  struct file_stamp begun;
   if (!parse(argc, argv, &arguments, &error)) return command_fail(&error);
   if (arguments.help) {
     command_help(&command_verify);
     return EXIT_DONE;
   }
+  if (!manifest_stamp(arguments.deep.out, &begun, &error)) return command_fail(&error);
   if (arguments.deep.parts > 0) {
     const int status = alone_status();
     if (status != EXIT_DONE) return status;
@@ -251,7 +266,7 @@ static int verify_command(int argc, char **argv) {
         verify_deep_encoder(deep));
   }
   struct findings findings = {.out = arguments.deep.out};
-  const bool done = verify(&arguments, arguments.deep.out, deep, &findings, &error);
+  const bool done = verify(&arguments, &begun, deep, &findings, &error);
   verify_deep_close(deep);
   if (!done) return signals_status(command_fail(&error), false);
   return findings.count ? EXIT_FAILED : EXIT_DONE;

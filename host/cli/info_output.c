@@ -65,6 +65,8 @@ static json_t *output_json(const char *folder, const struct manifest *manifest) 
 bool info_output(const char *folder, bool json, struct error *error) {
   struct manifest *manifest;
   if (!manifest_read(folder, &manifest, error)) return false;
+  if (!manifest) /* the caller saw one a moment ago */
+    return error_set(error, ERROR_INPUT, "%s was removed, or begun anew, while it was read", folder);
   const bool done =
       json ? info_print_json(output_json(folder, manifest), error) : output_print(folder, manifest, error);
   manifest_free(manifest);

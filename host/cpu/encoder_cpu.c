@@ -26,6 +26,7 @@ struct cpu_slot {
 
 struct encoder_cpu {
   struct encoder encoder; /* must be first: the pipeline's pointer is cast to this struct */
+  const struct model *model;
   struct forward forward;
   int32_t width_count, widths[WIDTHS_MAX];
   char int8_plan[17];    /* as in struct compute_class */
@@ -79,8 +80,12 @@ static bool encoder_cpu_wait(struct encoder *encoder, int32_t slot, uint16_t *co
   if (!this->submitted)
     return error_set(error, ERROR_USAGE, "slot %d has no batch to wait for: submit comes first", slot);
   this->submitted = false;
-  if (slot_run(this->slot, &this->batch, row_write, &out, error)) return true;
-  if (this->blamed < 0) return false;
+  const bool done = slot_run(this->slot, &this->batch, row_write, &out, error);
+  if (!model_stands(cpu->model, error)) { /* the word table is read from the file */
+    this->blamed = -1;
+    return false;
+  }
+  if (done || this->blamed < 0) return done;
   const int32_t narrowest = cpu->widths[cpu->width_count - 1];
   return slot_blame(this->slot, &this->batch, this->blamed, out.verdict,
                     out.verdict == ROW_ZERO ? narrowest : cpu->widths[0], error);
@@ -188,6 +193,7 @@ struct encoder *encoder_cpu_open_isa(const struct model *model, const struct enc
     return NULL;
   }
   cpu->encoder.vtable = &encoder_cpu_vtable;
+  cpu->model = model;
   cpu->width_count = options->width_count;
   memcpy(cpu->widths, options->widths, sizeof cpu->widths);
   cpu->forward.shape = *shape;

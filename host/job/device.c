@@ -147,7 +147,9 @@ static struct encoder *open_chosen(const struct device_choice *choice, bool free
     if (!ok && !error->code) *error = first;
   }
   const bool on_card = ok && strcmp(encoder->info.name, "cuda") == 0;
-  if (ok && card_tuning_bring(ranks, choice->gemm_tuning, on_card ? encoder : NULL, error)) return encoder;
+  if (ok && card_tuning_bring(ranks, choice->gemm_tuning, on_card ? encoder : NULL, error) &&
+      agree(ranks, model_stands(model, error), error)) /* a card has its copy of the weights by now */
+    return encoder;
   encoder_close(encoder);
   return NULL;
 }

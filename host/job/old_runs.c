@@ -153,6 +153,10 @@ bool old_runs_index(const struct old_runs *runs, const char *job_folder, char *s
   if (!path) return error_set_memory(error, PATH_MAX, "a path");
   const bool ok = row_index_build(path, runs->source, runs->count, INDEX_MEMORY, &sums, error);
   free(path);
+  if (!ok) {
+    struct error changed; /* it explains the other one */
+    if (error->code != ERROR_MEMORY && !manifests_stand(runs, &changed)) *error = changed;
+  }
   if (!ok || !manifests_stand(runs, error)) return false;
   if (sums.left_out > 0)
     snprintf(left_out, sizeof left_out, " (%lld part%s cannot be read and %s left out)",

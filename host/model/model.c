@@ -35,6 +35,17 @@ void model_close(struct model *model) {
   free(model);
 }
 
+bool model_stands(const struct model *model, struct error *error) {
+  for (int32_t i = 0; i < model->file_count; i++) {
+    if (safetensors_stands(model->file[i], error)) continue;
+    if (error->code == ERROR_INPUT)
+      error_append(error,
+                   "rows from now on would be of two models. Write a new model into a folder of its own");
+    return false;
+  }
+  return true;
+}
+
 bool model_hash(const struct model *model, char hash[33], struct error *error) {
   XXH3_state_t *state = XXH3_createState();
   if (!state || XXH3_128bits_reset(state) != XXH_OK) {

@@ -43,6 +43,10 @@ struct model {
 struct model *model_open(const char *reference, struct error *error);
 void model_close(struct model *model);
 
+/* False with ERROR_INPUT if a weights file was written to since the model was opened. An encoder asks after
+ * each batch whose weights it has read from the files, so that no row of two models is stored. */
+bool model_stands(const struct model *model, struct error *error);
+
 /* Reads every tensor that the encoder uses. If a number is infinite or NaN: ERROR_INPUT with the tensor's
  * name. Such a number makes rows wrong, and the rows do not always show it. */
 bool model_check_finite(const struct model *model, struct error *error);

@@ -165,6 +165,54 @@ def test_weights_that_are_shortened_while_they_are_used_are_named(tmp_path: Path
     assert result.error == f"{name} can no longer be read: it was shortened while it was in use, or its disk failed"
 
 
+def embed_while(tmp_path: Path, change: Callable[[Path], object]) -> tuple[Result, Output, Output]:
+    """Embeds, and changes the weights when the first of many blocks is committed. Returns the result, the output, and a straight run's."""
+    model, out = tmp_path / "model", tmp_path / "out"
+    shutil.copytree(MODEL, model)
+    shard = write_shard(tmp_path / "a.jsonl", [{"text": text} for text in make_texts(200, 3)])
+    options: dict[str, Any] = {"model": model, "device": "cpu", "block_lines": 2, "threads": 1}
+    embed(tmp_path / "straight", shard, **options)
+    held = environment("sync:20:wait") | {"NINA_FAULT_UNTIL": str(tmp_path / "release")}
+    command = [str(PROGRAM), *embed_arguments(out, shard, **options)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=held)
+    wait_until(lambda: (out / "parts").is_dir() and any((out / "parts").iterdir()))
+    change(model / "model.safetensors")
+    (tmp_path / "release").touch()
+    _, stderr = process.communicate(timeout=LONGEST_RUN)
+    result = checked(Result(process.returncode, "", stderr.decode()), (DONE, FAILED))
+    if result.status == FAILED:
+        assert "holds another run" in embed(out, shard, status=USAGE, **options).error
+    return result, Output(out), Output(tmp_path / "straight")
+
+
+@pytest.mark.sanitize
+def test_weights_that_are_written_to_while_they_are_used_give_no_rows(tmp_path: Path) -> None:
+    """As by a script that saves the model of its next epoch into the same folder. Rows of both models would look alike."""
+
+    def change(weights: Path) -> None:
+        content = bytearray(weights.read_bytes())
+        content[len(content) // 2] ^= 1
+        with open(weights, "r+b") as file:
+            file.write(content)
+
+    result, out, straight = embed_while(tmp_path, change)
+    assert result.status == FAILED
+    result.says("model.safetensors was written to while it was in use; rows from now on would be of two models")
+    written, right = out.files("w*/*"), straight.files("w*/*")
+    assert 0 < len(written) < len(right)
+    assert {name: right[name] for name in written} == written
+
+
+def test_weights_that_are_replaced_while_they_are_used_stay_as_they_were(tmp_path: Path) -> None:
+    def change(weights: Path) -> None:
+        (tmp_path / "next").write_bytes(b"another model")
+        (tmp_path / "next").rename(weights)
+
+    result, out, straight = embed_while(tmp_path, change)
+    assert result.status == DONE
+    assert out.files("w*/*", "ids/*") == straight.files("w*/*", "ids/*")
+
+
 def refusal(kind: str) -> str:
     return f"is {'a folder' if kind == 'folder' else 'a pipe or a device'}: expected a regular file"
 

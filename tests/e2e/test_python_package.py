@@ -1,5 +1,6 @@
 """scripts/python/nina_vectors reads every output of the program."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -113,6 +114,35 @@ def test_a_run_that_is_not_complete_gives_what_it_has_with_a_warning(tmp_path: P
     with pytest.warns(nina_vectors.IncompleteWarning, match="start the same nina embed again"):
         out = nina_vectors.open(tmp_path / "out")
     assert 0 < len(out) == len(list(out.ids())) < 100
+
+
+@pytest.mark.parametrize("change", ["begun anew", "begun anew and killed", "removed"])
+@pytest.mark.parametrize("read", ["rows", "hashes"])
+def test_an_output_that_is_begun_anew_while_it_is_read_gives_no_rows_of_two_runs(tmp_path: Path, change: str, read: str) -> None:
+    shard = write_shard(tmp_path / "in.jsonl", make_documents(100, 3))
+    embed(tmp_path / "out", shard, widths="8", block_lines=2)
+    out = nina_vectors.open(tmp_path / "out")
+    batches = out.batches(2)
+    next(batches)
+    write_shard(shard, make_documents(100, 4))
+    if change == "removed":
+        shutil.rmtree(tmp_path / "out")
+    else:
+        fault, status = ("rename:9:kill", -9) if "killed" in change else (None, 0)
+        embed(tmp_path / "out", shard, widths="8", block_lines=2, overwrite=True, fault=fault, status=status)
+    with pytest.raises(nina_vectors.ChangedError, match="was begun anew while it was read"):
+        _ = list(batches) if read == "rows" else out.check_hashes()
+
+
+def test_an_output_that_grows_while_it_is_read_gives_the_rows_that_it_had(tmp_path: Path) -> None:
+    shards = [write_shard(tmp_path / f"{n}.jsonl", make_documents(40, n)) for n in range(2)]
+    embed(tmp_path / "out", shards[0], widths="8", block_lines=2)
+    before, out = Output(tmp_path / "out").vectors(8), nina_vectors.open(tmp_path / "out")
+    batches = out.batches(2)
+    first = next(batches)
+    embed(tmp_path / "out", *shards, widths="8", block_lines=2, append=True)
+    assert same_bits(np.concatenate([batch.vectors for batch in (first, *batches)]), before)
+    assert out.rows == 40 and nina_vectors.open(tmp_path / "out").rows == 80
 
 
 def test_damage_is_named(written: Output, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <link.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,9 @@
 
 #define MODULES_MAX 64
 #define DESCRIPTORS_MAX 256
+
+/* What a rule does, beside failing with an errno. */
+enum { CALL_SHORT = 0, CALL_STOP = -1 };
 
 static const struct {
   const char *name;
@@ -32,9 +36,9 @@ static const struct {
 static const struct {
   const char *name;
   int number;
-} actions[] = {{"EIO", EIO},       {"ENOSPC", ENOSPC}, {"EMFILE", EMFILE}, {"ENOMEM", ENOMEM},
-               {"EAGAIN", EAGAIN}, {"EACCES", EACCES}, {"EPERM", EPERM},   {"EINTR", EINTR},
-               {"ESTALE", ESTALE}, {"EDQUOT", EDQUOT}, {"short", 0}};
+} actions[] = {{"EIO", EIO},       {"ENOSPC", ENOSPC}, {"EMFILE", EMFILE},    {"ENOMEM", ENOMEM},
+               {"EAGAIN", EAGAIN}, {"EACCES", EACCES}, {"EPERM", EPERM},      {"EINTR", EINTR},
+               {"ESTALE", ESTALE}, {"EDQUOT", EDQUOT}, {"short", CALL_SHORT}, {"stop", CALL_STOP}};
 
 static atomic_llong calls[CALL_SITES];
 static atomic_bool counting; /* main has begun, and has not ended */
@@ -45,7 +49,7 @@ static struct {
   enum call_site site;
   long long first; /* call that fails; 0: none */
   bool later;      /* calls after it fail too */
-  int number;      /* errno; 0: the call is short */
+  int number;      /* errno, CALL_SHORT or CALL_STOP */
 } rule;
 static bool stack_wanted;
 static const char *count_path;
@@ -77,7 +81,11 @@ enum call_outcome call_outcome(enum call_site site, const void *caller) {
     return OUTCOME_PASS;
   if (rule.number == EINTR && (call - rule.first) % 2 == 1) return OUTCOME_PASS;
   stack_write();
-  if (rule.number == 0) return OUTCOME_SHORT;
+  if (rule.number == CALL_SHORT) return OUTCOME_SHORT;
+  if (rule.number == CALL_STOP) {
+    raise(SIGSTOP);
+    return OUTCOME_PASS;
+  }
   errno = rule.number;
   return OUTCOME_FAIL;
 }
@@ -128,7 +136,7 @@ static bool rule_read(const char *value) {
   for (size_t i = 0; *end == ':' && i < sizeof actions / sizeof actions[0]; i++)
     if (strcmp(end + 1, actions[i].name) == 0) {
       rule.number = actions[i].number;
-      return rule.number != 0 || site == CALL_READ || site == CALL_WRITE;
+      return rule.number != CALL_SHORT || site == CALL_READ || site == CALL_WRITE;
     }
   return false;
 }

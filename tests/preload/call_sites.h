@@ -9,6 +9,8 @@
  *
  * ACTION is an errno's name (EIO, ENOSPC …) instead of the site's own; or `short`: a read or a write of less
  * than was asked for. With `EINTR` and N+ every second call fails: else a loop that tries again never ended.
+ * With `stop` the call does not fail: the program stops before it (SIGSTOP), for the test to change something
+ * and let the program go on (SIGCONT).
  *
  * Calls count from the start of main, and only if they come from the program or from a library that it was
  * linked with. MPI's libraries are left out: what fails in there is for MPI to survive. Calls that the C

@@ -16,7 +16,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .changes import Change, changes_read
-from .errors import DamagedError, IncompleteWarning, NinaError, UsageError
+from .errors import ChangedError, DamagedError, IncompleteWarning, NinaError, UsageError
 from .manifest import Manifest, Part, Shard
 from .output import Batch, Id, Output, Row
 from .rows import Rows, Vectors
@@ -24,8 +24,8 @@ from .widths import derive
 
 __version__ = "0.1.0"
 __all__ = [
-    "Batch", "Change", "DamagedError", "Id", "IncompleteWarning", "Manifest", "NinaError", "Output", "Part", "Row", "Rows",
-    "Shard", "UsageError", "Vectors", "changes_read", "derive", "open",
+    "Batch", "Change", "ChangedError", "DamagedError", "Id", "IncompleteWarning", "Manifest", "NinaError", "Output", "Part",
+    "Row", "Rows", "Shard", "UsageError", "Vectors", "changes_read", "derive", "open",
 ]
 
 

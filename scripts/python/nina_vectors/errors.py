@@ -19,6 +19,12 @@ class DamagedError(NinaError):
     """A file of a run is missing, cut short, or does not hold what it must. `nina verify OUT` says how it is repaired."""
 
 
+class ChangedError(NinaError):
+    """OUT was begun anew, or removed, while it was read: its rows may be of two runs. Open it again."""
+
+    status = 2
+
+
 class IncompleteWarning(UserWarning):
     """A run is not complete: the rows are those that it has committed so far."""
 

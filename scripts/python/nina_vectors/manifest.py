@@ -113,6 +113,23 @@ def manifest_read(out: Path) -> Manifest:
     return manifest
 
 
+def manifest_stamp(out: Path) -> tuple[int, int] | None:
+    """Tells OUT's manifest from another one that takes its place later: size, time in nanoseconds. None if there is none."""
+    try:
+        status = (out / MANIFEST).stat()
+    except FileNotFoundError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def goes_on(then: Manifest, now: Manifest) -> bool:
+    """Whether `now`, read from the same OUT later, is of the same run, which may have gone on since: if so, every row of
+    `then` is still there. Not known, so False, of standard input."""
+    sizes_known = all(shard.size >= 0 for shard in then.shards)
+    same = (then.model, then.settings, then.compute_class) == (now.model, now.settings, now.compute_class)
+    return same and sizes_known and then.shards == now.shards[: len(then.shards)]
+
+
 def record_read(out: Path, shard: int, block: int) -> Record:
     """DamagedError if the record is missing or not one."""
     path = out / RECORDS / f"{part_name(shard, block)}.json"

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .errors import DamagedError, IncompleteWarning, UsageError, needs
-from .manifest import Part, Shard, identity_of, kept_fields_of, manifest_read, parts_committed, record_read
+from .errors import ChangedError, DamagedError, IncompleteWarning, NinaError, UsageError, needs
+from .manifest import Part, Shard, goes_on, identity_of, kept_fields_of, manifest_read, manifest_stamp, parts_committed, record_read
 from .row_files import LineFile, NumberFile
 from .rows import Rows, Vectors
 
@@ -86,13 +86,15 @@ class Output:
     identity         32 hexadecimal digits: differs if model, settings, shards or parts differ
 
     Memory is that of one part's names and a few frames of 128 KiB, however long the run is. Errors: UsageError for what a
-    run does not have, DamagedError for files that are not what their record says, OSError.
+    run does not have, DamagedError for files that are not what their record says, ChangedError if another run has taken
+    OUT's place since it was opened (a run that went on, --append or a resume, has its rows still), OSError.
     """
 
     def __init__(self, path: str | Path, *, check_hashes: bool = False) -> None:
         """Opens OUT. With `check_hashes`, every file is read whole and held against its record's XXH3-128 before anything
         of it is used (this needs xxhash). Warns with IncompleteWarning if the run is not complete."""
         self.path = Path(path)
+        self._stamp = manifest_stamp(self.path)
         self.manifest = manifest_read(self.path)
         self._check_hashes = check_hashes
         found = self.manifest.parts
@@ -296,22 +298,44 @@ class Output:
         if key in self._files:
             self._files.move_to_end(key)
             return self._files[key]
-        part = self.parts[number]
-        path = self.path / folder / (part.name + (".jsonl.zst" if folder in ("ids", "text", "fields") else ".npy.zst"))
-        self._check(path, number)
-        file: NumberFile | LineFile
-        if path.name.endswith(".jsonl.zst"):
-            file = LineFile(path, part.rows)
-        else:
-            file = NumberFile(path)
-            width = 16 if folder == "hashes" else int(folder[1:])
-            if file.shape != (part.rows, width):
-                file.close()
-                raise DamagedError(f"{path} has the shape {file.shape}, but its part {part.rows} rows of {width} numbers")
+        try:
+            file = self._part_open(folder, number)
+        except (DamagedError, OSError):
+            self._check_stands()
+            raise
         self._files[key] = file
         if len(self._files) > _OPEN_FILES:
             self._files.popitem(last=False)[1].close()
+        self._check_stands()
         return file
+
+    def _part_open(self, folder: str, number: int) -> NumberFile | LineFile:
+        part = self.parts[number]
+        path = self.path / folder / (part.name + (".jsonl.zst" if folder in ("ids", "text", "fields") else ".npy.zst"))
+        self._check(path, number)
+        if path.name.endswith(".jsonl.zst"):
+            return LineFile(path, part.rows)
+        file = NumberFile(path)
+        width = 16 if folder == "hashes" else int(folder[1:])
+        if file.shape != (part.rows, width):
+            file.close()
+            raise DamagedError(f"{path} has the shape {file.shape}, but its part {part.rows} rows of {width} numbers")
+        return file
+
+    def _check_stands(self) -> None:
+        """ChangedError if OUT was begun anew since it was opened. A run that begins anew replaces the manifest before any
+        other file, so what was opened before this check is of the run that `manifest` tells of."""
+        now = manifest_stamp(self.path)
+        if now == self._stamp:
+            return
+        try:
+            stands = now is not None and goes_on(self.manifest, manifest_read(self.path))
+        except (NinaError, OSError):
+            stands = False
+        if not stands:
+            raise ChangedError(f"{self.path} was begun anew while it was read, so its rows may be of two runs: start again "
+                               "when its nina embed is done")
+        self._stamp = now
 
     def _check(self, path: Path, number: int) -> None:
         """Holds a file against its part's record: its size, and its hash if the caller asked for that."""
@@ -333,14 +357,17 @@ class Output:
         DamagedError names the first that differs. `progress` is called with the bytes of each file. Needs xxhash."""
         _xxhash()
         checked = 0
-        for part in self.parts:
-            for path, (size, hash128) in record_read(self.path, part.shard, part.block).files.items():
-                if not (self.path / path).is_file() or (self.path / path).stat().st_size != size:
-                    raise DamagedError(f"{self.path / path} is missing or cut short: start the same nina embed again")
-                _hash_check(self.path / path, hash128)
-                checked += 1
-                if progress:
-                    progress(size)
+        try:
+            for part in self.parts:
+                for path, (size, hash128) in record_read(self.path, part.shard, part.block).files.items():
+                    if not (self.path / path).is_file() or (self.path / path).stat().st_size != size:
+                        raise DamagedError(f"{self.path / path} is missing or cut short: start the same nina embed again")
+                    _hash_check(self.path / path, hash128)
+                    checked += 1
+                    if progress:
+                        progress(size)
+        finally:
+            self._check_stands()
         return checked
 
 
