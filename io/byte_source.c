@@ -253,13 +253,13 @@ static bool source_detect(struct byte_source *source) {
 }
 
 static struct byte_source *source_open(const char *path, const atomic_int *stop, const struct byte_head *head,
-                                       bool keeps, struct error *error) {
+                                       struct byte_head *keep, struct error *error) {
   struct byte_source *source = calloc(1, sizeof *source);
   if (!source) {
     error_set_memory(error, sizeof *source, "reading a shard");
     return NULL;
   }
-  source->raw = (struct raw_input){.stop = stop, .head = head, .keeps = keeps};
+  source->raw = (struct raw_input){.stop = stop, .head = head, .keep = keep};
   if (raw_input_open(&source->raw, path) && source_detect(source)) return source;
   *error = source->raw.failure;
   byte_source_close(source);
@@ -267,21 +267,17 @@ static struct byte_source *source_open(const char *path, const atomic_int *stop,
 }
 
 struct byte_source *byte_source_open(const char *path, struct error *error) {
-  return source_open(path, NULL, NULL, false, error);
+  return source_open(path, NULL, NULL, NULL, error);
 }
 
 struct byte_source *byte_source_open_until(const char *path, const atomic_int *stop,
                                            const struct byte_head *head, struct error *error) {
-  return source_open(path, stop, head, false, error);
+  return source_open(path, stop, head, NULL, error);
 }
 
-struct byte_source *byte_source_open_keeping(const char *path, const atomic_int *stop, struct error *error) {
-  return source_open(path, stop, NULL, true, error);
-}
-
-void byte_source_take_head(struct byte_source *source, struct byte_head *head) {
-  *head = source->raw.kept;
-  source->raw.kept = (struct byte_head){0};
+struct byte_source *byte_source_open_keeping(const char *path, const atomic_int *stop, struct byte_head *keep,
+                                             struct error *error) {
+  return source_open(path, stop, NULL, keep, error);
 }
 
 bool byte_source_can_seek(const struct byte_source *source) {

@@ -22,10 +22,11 @@ struct byte_source *byte_source_open(const char *path, struct error *error);
 struct byte_source *byte_source_open_until(const char *path, const atomic_int *stop,
                                            const struct byte_head *head, struct error *error);
 
-/* As byte_source_open_until without a head; the source also keeps every byte taken from the file or pipe.
- * byte_source_take_head hands these bytes over; after this call the source can only be closed. */
-struct byte_source *byte_source_open_keeping(const char *path, const atomic_int *stop, struct error *error);
-void byte_source_take_head(struct byte_source *source, struct byte_head *head);
+/* As byte_source_open_until without a head; *keep, the caller's, also gets every byte taken from the file or
+ * pipe, whatever fails, the opening too. So another reader can begin at the start. Once *keep is full
+ * (BYTE_HEAD_MAX), reading ends with -1 and ERROR_INPUT. */
+struct byte_source *byte_source_open_keeping(const char *path, const atomic_int *stop, struct byte_head *keep,
+                                             struct error *error);
 
 /* Reads up to `capacity` bytes into `buffer`. Returns the number read (at least 1), 0 at the end, or -1 on an
  * I/O error (ERROR_IO), on damage (ERROR_INPUT: a truncated or corrupt stream, garbage after the last

@@ -42,12 +42,9 @@ struct line_reader *line_reader_open(const char *path, const struct line_limits 
 }
 
 struct line_reader *line_reader_open_keeping(const char *path, const struct line_limits *limits,
-                                             const atomic_int *stop, struct error *error) {
-  return reader_open(path, limits, byte_source_open_keeping(path, stop, error), error);
-}
-
-void line_reader_take_head(struct line_reader *reader, struct byte_head *head) {
-  byte_source_take_head(reader->source, head);
+                                             const atomic_int *stop, struct byte_head *keep,
+                                             struct error *error) {
+  return reader_open(path, limits, byte_source_open_keeping(path, stop, keep, error), error);
 }
 
 void line_reader_close(struct line_reader *reader) {
@@ -64,6 +61,10 @@ const char *line_reader_name(const struct line_reader *reader) {
 
 int64_t line_reader_number(const struct line_reader *reader) {
   return reader->number;
+}
+
+int64_t line_reader_bytes(const struct line_reader *reader) {
+  return reader->total;
 }
 
 /* Makes room for a piece after the held bytes. */

@@ -15,11 +15,10 @@ struct line_limits {
 /* `path` is a file, or "-" for standard input; the first bytes are read here. */
 struct line_reader *line_reader_open(const char *path, const struct line_limits *limits, struct error *error);
 
-/* As byte_source_open_keeping, for a stream that another reader will read again from its start. *stop as in
- * byte_source_open_until. */
+/* As byte_source_open_keeping, for a stream that another reader will read again from its start. */
 struct line_reader *line_reader_open_keeping(const char *path, const struct line_limits *limits,
-                                             const atomic_int *stop, struct error *error);
-void line_reader_take_head(struct line_reader *reader, struct byte_head *head);
+                                             const atomic_int *stop, struct byte_head *keep,
+                                             struct error *error);
 
 void line_reader_close(struct line_reader *reader);
 
@@ -40,6 +39,9 @@ bool line_is_string(const struct line_reader *reader, const struct line *line, s
 /* The file's name, or "standard input", and the number of the last line (from 1): for error sentences. */
 const char *line_reader_name(const struct line_reader *reader);
 int64_t line_reader_number(const struct line_reader *reader);
+
+/* Bytes of text read so far, those of no line yet with them. */
+int64_t line_reader_bytes(const struct line_reader *reader);
 
 /* True if line_reader_go takes no time: a plain file. */
 bool line_reader_can_seek(const struct line_reader *reader);

@@ -36,6 +36,16 @@ static size_t read_head(struct raw_input *raw, void *bytes, size_t capacity) {
   return count;
 }
 
+/* Before a read: makes room in raw->keep, for as many bytes as it may hold. */
+static bool keep_reserve(struct raw_input *raw, size_t *capacity) {
+  const size_t left = BYTE_HEAD_MAX - raw->keep->size;
+  if (left == 0)
+    return error_set(&raw->failure, ERROR_INPUT, "the first %zu bytes of %s have been read", BYTE_HEAD_MAX,
+                     raw->name);
+  if (*capacity > left) *capacity = left;
+  return byte_head_reserve(raw->keep, *capacity, &raw->failure);
+}
+
 ssize_t raw_input_read(struct raw_input *raw, void *bytes, size_t capacity) {
   ssize_t count = (ssize_t)read_head(raw, bytes, capacity);
   if (count > 0) return count;
@@ -43,6 +53,7 @@ ssize_t raw_input_read(struct raw_input *raw, void *bytes, size_t capacity) {
     error_set(&raw->failure, ERROR_IO, "stopped while reading %s", raw->name);
     return -1;
   }
+  if (raw->keep && !keep_reserve(raw, &capacity)) return -1;
   do {
     errno = fault_point(FAULT_READ);
     count = errno ? -1 : read(raw->descriptor, bytes, capacity);
@@ -52,7 +63,7 @@ ssize_t raw_input_read(struct raw_input *raw, void *bytes, size_t capacity) {
     return -1;
   }
   raw->consumed += count;
-  if (raw->keeps && !byte_head_add(&raw->kept, bytes, (size_t)count, &raw->failure)) return -1;
+  if (raw->keep) byte_head_add(raw->keep, bytes, (size_t)count);
   return count;
 }
 
@@ -124,7 +135,6 @@ int64_t raw_input_file_size(const struct raw_input *raw) {
 
 void raw_input_close(struct raw_input *raw) {
   if (raw->owned && raw->descriptor >= 0) close(raw->descriptor);
-  byte_head_free(&raw->kept);
   free(raw->buffer);
   free(raw->name);
 }

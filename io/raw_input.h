@@ -20,8 +20,7 @@ struct raw_input {
   const atomic_int *stop;       /* ends the reading; may be NULL */
   const struct byte_head *head; /* comes before the pipe's own bytes; may be NULL */
   size_t head_used;
-  bool keeps; /* every byte taken is also copied to `kept` */
-  struct byte_head kept;
+  struct byte_head *keep; /* gets a copy of every byte taken; may be NULL */
 
   unsigned char *buffer; /* [RAW_INPUT_CAPACITY]; bytes used … size are not yet taken */
   size_t used, size;
@@ -33,11 +32,12 @@ struct raw_input {
 
 #define RAW_INPUT_CAPACITY ((size_t)256 * 1024) /* one read of a compressed file */
 
-/* Opens a file, or standard input for "-". `raw` is all zeros but for stop, head and keeps. After false, too,
+/* Opens a file, or standard input for "-". `raw` is all zeros but for stop, head and keep. After false, too,
  * the caller calls raw_input_close. */
 bool raw_input_open(struct raw_input *raw, const char *path);
 
-/* Reads past the buffer, which must be empty: 1 … capacity bytes, 0 at the end, or -1. */
+/* Reads past the buffer, which must be empty: 1 … capacity bytes, 0 at the end, or -1. ERROR_INPUT if
+ * raw->keep is full. */
 ssize_t raw_input_read(struct raw_input *raw, void *bytes, size_t capacity);
 
 /* Adds what one read gives to the bytes in the buffer, which must have room. */

@@ -6,13 +6,14 @@
 #include "io/json_scan.h"
 #include "io/line_reader.h"
 
-#define LOOK_BYTES ((int64_t)64 << 20)
+#define LOOK_BYTES ((int64_t)BYTE_HEAD_MAX)
 #define FIELDS_NAMED 8
 
 /* Results so far. */
 struct glance {
   const struct first_lines *first;
-  int64_t rejected, bytes;
+  int64_t rejected;
+  int64_t bytes;                             /* of text, from shards that are done */
   bool over;                                 /* found an accepted line, or enough rejected lines */
   char where[300], reason[256], fields[300]; /* for the first rejected line */
 };
@@ -40,7 +41,6 @@ static void glance_at(struct glance *glance, const struct line_reader *reader, c
   const enum document_result result =
       line->too_long ? DOCUMENT_REJECTED
                      : document_parse(&glance->first->fields, line->text, line->length, &document, reason);
-  glance->bytes += line->length;
   switch (result) {
     case DOCUMENT_READ:
       glance->over = true;
@@ -55,27 +55,33 @@ static void glance_at(struct glance *glance, const struct line_reader *reader, c
       if (!line->too_long) name_fields(line, glance->fields, sizeof glance->fields);
       break;
   }
-  glance->over = glance->rejected == FIRST_LINES || glance->bytes > LOOK_BYTES;
+  glance->over = glance->rejected == FIRST_LINES;
 }
 
-static void glance_into(struct glance *glance, const struct shard *shard, struct byte_head *head) {
-  const struct line_limits limits = {.line = glance->first->max_line};
-  struct error unused;
+/* Looks into one shard. False if memory runs out. */
+static bool glance_into(struct glance *glance, const struct shard *shard, struct byte_head *head,
+                        struct error *error) {
+  /* The limit counts all the text, so that a line without an end does not pass it. */
+  const struct line_limits limits = {.line = glance->first->max_line, .total = LOOK_BYTES - glance->bytes};
   struct line line;
-  const bool standard_input = strcmp(shard->path, "-") == 0;
+  *error = (struct error){0};
   struct line_reader *reader =
-      standard_input ? line_reader_open_keeping(shard->path, &limits, glance->first->stop, &unused)
-                     : line_reader_open(shard->path, &limits, &unused);
-  while (reader && !glance->over && line_reader_next_any(reader, &line, &unused) == LINE_READ)
+      strcmp(shard->path, "-") == 0
+          ? line_reader_open_keeping(shard->path, &limits, glance->first->stop, head, error)
+          : line_reader_open(shard->path, &limits, error);
+  while (reader && !glance->over && line_reader_next_any(reader, &line, error) == LINE_READ)
     glance_at(glance, reader, &line);
-  if (reader && standard_input) line_reader_take_head(reader, head);
+  if (reader) glance->bytes += line_reader_bytes(reader);
+  if (glance->bytes >= LOOK_BYTES) glance->over = true;
   line_reader_close(reader);
+  return error->code != ERROR_MEMORY;
 }
 
 bool first_lines_check(const struct first_lines *first, struct byte_head *head, struct error *error) {
   struct glance glance = {.first = first};
   *head = (struct byte_head){0};
-  for (int32_t i = 0; i < first->count && !glance.over; i++) glance_into(&glance, &first->shards[i], head);
+  for (int32_t i = 0; i < first->count && !glance.over; i++)
+    if (!glance_into(&glance, &first->shards[i], head, error)) return false;
   if (glance.rejected < FIRST_LINES) return true;
   return error_set(error, ERROR_USAGE,
                    "the first %d lines are all rejected, so nothing was begun. %s: %s%s%s. Pass --text-field "

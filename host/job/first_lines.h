@@ -20,7 +20,9 @@ struct first_lines {
 
 /* ERROR_USAGE if the first FIRST_LINES lines that are not blank are all rejected. The sentence gives the
  * place of the first rejected line, the reason, and the line's fields. The check stops at the first accepted
- * line or after 64 MiB. Unreadable shards are skipped; the run will report them.
+ * line or after 64 MiB of text, with or without a line's end. Unreadable shards are skipped; the run will
+ * report them. ERROR_MEMORY if memory runs out.
  *
- * *head gets the bytes that the check took from standard input, for the next reader, freed by the caller. */
+ * *head gets every byte that the check took from standard input, after an error or a stop too, for the next
+ * reader; the caller frees it. */
 bool first_lines_check(const struct first_lines *first, struct byte_head *head, struct error *error);

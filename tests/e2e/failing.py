@@ -33,6 +33,7 @@ class Command:
     words: list[Any]
     before: str = ""  # what lies at NEW when the command starts: a name in `given`
     writes: bool = True  # NEW is compared
+    stdin: str = ""  # what comes on standard input: a name in `given`
     ranks: int = 0
     variables: dict[str, str] = field(default_factory=dict)
 
@@ -40,12 +41,14 @@ class Command:
 TINY = ["embed", "--out", "NEW", "--id-field", "id", "--store-text", "--allow-rejects", "--widths", "32,8"]
 ONE = [*TINY, "--threads", 1, "--model", MODEL, "--device", "cpu"]
 NULL = [*TINY, "--threads", 2, "--model", MODEL, "--device", "null", "--block-lines", 2]
+STREAM = ["embed", "--out", "NEW", "--threads", 1, "--model", MODEL, "--device", "null", "--widths", 8]  # its first lines are checked
 COMMANDS: dict[str, Command] = {
     "embed": Command([*ONE, "SHARD"]),
     "embed without a model": Command([*TINY, "--threads", 1, "--model", MODEL, "--device", "null", "SHARD"]),
     "embed with two threads": Command([*NULL, "SHARD", "MORE"]),
     "embed with a tokenizer.json": Command([*TINY, "--threads", 1, "--model", GOLDEN / "bert-mean-v6", "--device", "cpu", "SHARD"]),
     "embed of packed shards": Command([*NULL, "PACKED.gz", "PACKED.zst"]),
+    "embed of standard input": Command([*STREAM, "-"], stdin="packed.jsonl.zst"),
     "resume": Command([*NULL, "SHARD", "MORE"], "begun"),
     "resume of a job that died": Command([*ONE, "SHARD"], "locked"),
     "append": Command([*NULL, "--append", "SHARD", "MORE"], "short"),
@@ -145,7 +148,8 @@ class Trial:
             words = [*LAUNCHER, "-n", str(self.command.ranks), "sh", "-c", script, "sh", *words]
             given = {name: value for name, value in given.items() if name != "LD_PRELOAD"} | LAUNCHER_VARIABLES
             variables = {}
-        done = subprocess.run(words, input=b'"la pla\xc3\xa7a"\n', capture_output=True, env=given | variables, timeout=HANGS)
+        lines = (self.given / self.command.stdin).read_bytes() if self.command.stdin else b'"la pla\xc3\xa7a"\n'
+        done = subprocess.run(words, input=lines, capture_output=True, env=given | variables, timeout=HANGS)
         said = done.stdout.decode().replace(str(new), "NEW")
         files = Output(new).files("*", "*/*", "*/*/*") if self.command.writes else {}
         # The next start removes the folder of a job that could not remove it. A report tells of its run's time, and a run goes on without one.

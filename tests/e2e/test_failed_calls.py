@@ -59,10 +59,17 @@ def test_failed_call_is_a_sentence_or_the_right_result(tmp_path: Path, given: Pa
             trial.fail(f"{site}:{number}")
 
 
-@pytest.mark.parametrize("name", ["embed with two threads", "embed of packed shards", "resume", "append", "verify", "search", "eval", "diff"])
+@pytest.mark.parametrize("name", ["embed with two threads", "embed of packed shards", "embed of standard input", "resume", "append", "verify", "search", "eval", "diff"])
 @pytest.mark.parametrize("fault", INTERRUPTED)
 def test_short_and_interrupted_calls_change_nothing(tmp_path: Path, given: Path, name: str, fault: str) -> None:
     assert Trial(name, given, tmp_path).fail(fault) == "unnoticed"
+
+
+def test_no_byte_of_standard_input_is_lost_for_want_of_memory(tmp_path: Path, given: Path) -> None:
+    """What a failed look at the first lines has taken from a pipe cannot be read again."""
+    trial = Trial("embed of standard input", given, tmp_path)
+    for number in range(12, 30):  # the look's, and some before and after
+        trial.fail(f"heap:{number}")
 
 
 @pytest.mark.parametrize("name", ["embed", "embed with two threads", "append", "verify", "search"])
