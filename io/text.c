@@ -44,12 +44,17 @@ static bool json_is_special(unsigned char byte) {
   return byte < 0x20 || byte == '"' || byte == '\\';
 }
 
+/* What stands behind the backslash in a special byte's short escape; 0: it has none. */
+static char json_short_form(unsigned char byte) {
+  static const char forms[] = "btn\0fr"; /* of 0x08 … 0x0d */
+  if (byte >= 0x20) return (char)byte;
+  return byte >= 0x08 && byte <= 0x0d ? forms[byte - 0x08] : '\0';
+}
+
 static void text_append_escape(struct text *text, unsigned char byte) {
-  static const char short_form[] = "btn\0fr"; /* of 0x08 … 0x0d */
   static const char digits[] = "0123456789abcdef";
-  char escape[6] = {'\\', (char)byte};
-  if (byte >= 0x08 && byte <= 0x0d && short_form[byte - 0x08]) escape[1] = short_form[byte - 0x08];
-  if (escape[1] != (char)byte || byte >= 0x20) {
+  char escape[6] = {'\\', json_short_form(byte)};
+  if (escape[1]) {
     text_append(text, escape, 2);
     return;
   }
@@ -70,6 +75,13 @@ void text_append_json(struct text *text, const char *bytes, size_t size) {
   }
   text_append(text, bytes + plain, size - plain);
   text_append(text, "\"", 1);
+}
+
+size_t text_json_size(const char *bytes, size_t size) {
+  size_t whole = size + 2;
+  for (size_t i = 0; i < size; i++)
+    if (json_is_special((unsigned char)bytes[i])) whole += json_short_form((unsigned char)bytes[i]) ? 1 : 5;
+  return whole;
 }
 
 void text_clear(struct text *text, size_t keep) {

@@ -22,6 +22,9 @@ void text_append_integer(struct text *text, int64_t number);
  * forbids raw are escaped. */
 void text_append_json(struct text *text, const char *bytes, size_t size);
 
+/* Bytes that text_append_json appends for these. */
+size_t text_json_size(const char *bytes, size_t size);
+
 /* Empties the text; if the buffer has more than `keep` bytes, it is freed. */
 void text_clear(struct text *text, size_t keep);
 

@@ -7,10 +7,6 @@
 #include "io/run/row_hash.h"
 #include "io/run/stored_line.h"
 
-/* A document's id, title and kept fields stand in every row of its chunks. A document for which they would
- * take more bytes is rejected. */
-#define REPEATED_BYTES_MAX ((int64_t)1 << 30)
-
 struct block_tokenizer {
   const struct flow_options *options;
   struct token_encoder *encoder;
@@ -236,6 +232,14 @@ static bool add_chunk(struct block_tokenizer *tools, struct flow_block *work,
   return true;
 }
 
+/* Bytes that each row of a document has again: those of its id, title and kept fields, as they are stored. */
+static int64_t chunk_repeats(const struct block_tokenizer *tools, const struct document *document) {
+  const bool titles = tools->options->store_text;
+  const size_t title = titles ? (size_t)chunker_title(tools->chunker) : 0;
+  return (int64_t)(text_json_size(document->id.bytes, (size_t)document->id.length) +
+                   text_json_size(document->title.bytes, title) + tools->fields.size);
+}
+
 /* Cuts a document into rows. Its line of fields begins at `fields` and stands there once. If *stop is set,
  * the rest is left out. */
 static bool add_chunks(struct block_tokenizer *tools, struct flow_block *work,
@@ -254,10 +258,9 @@ static bool add_chunks(struct block_tokenizer *tools, struct flow_block *work,
   if (lines->size > fields) text_append(&tools->fields, lines->bytes + fields, lines->size - fields);
   if (tools->fields.failed) return error_set_memory(error, lines->size - fields, "a document's fields");
   if (!chunker_begin(tools->chunker, &text, error)) return false;
-  const int64_t repeated = document->id.length + (int64_t)tools->fields.size +
-                           (tools->options->store_text ? chunker_title(tools->chunker) : 0);
+  const int64_t repeated = chunk_repeats(tools, document);
   for (int64_t n = 0; !chunker_done(tools->chunker) && !atomic_load(stop); n++) {
-    if (n * repeated > REPEATED_BYTES_MAX) {
+    if (n * repeated > tools->options->repeats_most) {
       mark_restore(work, &mark);
       snprintf(reason, 256,
                "its id, title and kept fields take %lld bytes, and each of its more than %lld chunks repeats "

@@ -30,6 +30,7 @@ struct flow_options {
   int32_t prompt_tokens; /* as in struct batch */
   int32_t max_tokens;
   struct chunk_limits chunks; /* of documents; chunks.tokens is at most max_tokens, or 0 */
+  int64_t repeats_most; /* a document is rejected if its chunks repeat more bytes of id, title and fields */
   int32_t width_count;
   int32_t widths[WIDTHS_MAX];
   int32_t threads; /* number of tokenizers, and of committers */

@@ -41,6 +41,7 @@ struct embed_options {
 #define EMBED_ZSTD_LEVEL 1
 #define EMBED_GRACE 30
 #define EMBED_MAX_LINE ((int64_t)128 << 20)
+#define EMBED_REPEATS_MOST ((int64_t)1 << 30) /* flow_options.repeats_most */
 
 /* Values for *stop. SOON: start no new block, and give blocks in flight `grace` seconds to finish. NOW: drop
  * the blocks in flight, but finish commits that have begun. */

@@ -120,6 +120,7 @@ bool settings_for_flow(const struct embed_options *options, const struct model_c
   flow->fields = settings_fields(options);
   flow->max_tokens = settings->encoder.max_tokens;
   flow->chunks = options->chunks;
+  flow->repeats_most = EMBED_REPEATS_MOST;
   flow->width_count = settings->encoder.width_count;
   memcpy(flow->widths, settings->encoder.widths, sizeof flow->widths);
   flow->threads = threads_of(&options->compute);

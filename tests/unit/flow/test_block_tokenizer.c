@@ -128,10 +128,41 @@ static void stored_lines_are_no_longer_than_their_limit(void **state) {
   kept_fields_free(&kept);
 }
 
+/* True if a document with an id of 100 such characters is rejected for what its chunks repeat. */
+static bool repeats_too_much(const char *character, size_t bytes) {
+  struct flow_options options = options_of(&(struct document_fields){.text = "text", .id = "id"});
+  struct text line = {0};
+  struct flow_block work;
+  options.chunks.tokens = CHUNK_TOKENS_LEAST;
+  options.repeats_most = 10000;
+  text_append_string(&line, "{\"text\":");
+  append_string(&line, "el carrer major ", 2000);
+  text_append_string(&line, ",\"id\":");
+  append_string(&line, character, bytes);
+  text_append_string(&line, "}");
+  run(&options, &line, 1, &work);
+  const bool rejected = work.rejected == 1;
+  assert_int_equal(work.documents, !rejected);
+  assert_true(rejected ? work.rows == 0 : work.rows > 40 && work.rows < 95);
+  assert_int_equal(rejected, memmem(work.reject_lines.bytes, work.reject_lines.size, "repeats", 7) != NULL);
+  flow_block_free(&work);
+  text_free(&line);
+  return rejected;
+}
+
+/* Chunks repeat the id as it is stored: a control character takes 6 bytes. */
+static void repeats_are_counted_as_they_are_stored(void **state) {
+  (void)state;
+  assert_false(repeats_too_much("x", 100));
+  assert_true(repeats_too_much("x", 600));
+  assert_true(repeats_too_much("\\u0001", 600));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(frame_of_long_lines_holds_fewer_rows),
       cmocka_unit_test(stored_lines_are_no_longer_than_their_limit),
+      cmocka_unit_test(repeats_are_counted_as_they_are_stored),
   };
   return cmocka_run_group_tests(tests, tokenizer_make, tokenizer_free);
 }

@@ -37,6 +37,18 @@ static void json_escapes_are_the_short_ones(void **state) {
   text_free(&text);
 }
 
+static void size_of_a_json_string_is_known_before_it_is_written(void **state) {
+  (void)state;
+  for (int i = 0; i < 256; i++) {
+    const char bytes[] = {'a', (char)i, 'b'};
+    struct text text = {0};
+    text_append_json(&text, bytes, sizeof bytes);
+    if (text.size != text_json_size(bytes, sizeof bytes)) fail_msg("byte %d: %zu bytes", i, text.size);
+    text_free(&text);
+  }
+  assert_int_equal(text_json_size(NULL, 0), 2);
+}
+
 static void integers_are_written_to_the_last_digit(void **state) {
   (void)state;
   const char expected[] = "0 -1 9223372036854775807 -9223372036854775808";
@@ -112,6 +124,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(json_string_reads_back_as_it_was),
       cmocka_unit_test(json_escapes_are_the_short_ones),
+      cmocka_unit_test(size_of_a_json_string_is_known_before_it_is_written),
       cmocka_unit_test(integers_are_written_to_the_last_digit),
       cmocka_unit_test(a_formatted_string_is_as_long_as_its_text),
       cmocka_unit_test(text_grows_without_losing_bytes),
