@@ -160,10 +160,12 @@ void progress_clear(struct progress *progress) {
 
 /* With --progress json each line on standard error is a JSON object, until an error ends the output. */
 static void notice_json(const char *sentence) {
-  struct text text = {0};
+  struct text text = {0}, spelled = {0};
+  say_spell(&spelled, sentence); /* it may name a file with a name that is not UTF-8 */
   text_append_string(&text, "{\"event\":\"notice\",\"sentence\":");
-  text_append_json(&text, sentence, strlen(sentence));
-  if (!text.failed) fprintf(stderr, "%.*s}\n", (int)text.size, text.bytes);
+  text_append_json(&text, spelled.bytes, spelled.size);
+  if (!text.failed && !spelled.failed) fprintf(stderr, "%.*s}\n", (int)text.size, text.bytes);
+  text_free(&spelled);
   text_free(&text);
 }
 

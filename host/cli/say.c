@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/text.h"
-
 struct range {
   uint32_t first, last;
 };
@@ -77,6 +75,19 @@ static void line_lose(FILE *stream) {
     fputs("nina: out of memory\n", stream);
 }
 
+void say_spell(struct text *text, const char *sentence) {
+  const size_t size = strlen(sentence);
+  for (size_t at = 0; at < size;) {
+    bool printable;
+    const size_t length = say_character(sentence + at, size - at, &printable);
+    if (printable)
+      text_append(text, sentence + at, length);
+    else
+      spell(text, sentence + at, size - at);
+    at += length;
+  }
+}
+
 static void line_print(FILE *stream, const char *name, const char *format, va_list arguments) {
   struct text line = {0};
   char *sentence = text_format_list(format, arguments);
@@ -84,17 +95,8 @@ static void line_print(FILE *stream, const char *name, const char *format, va_li
     line_lose(stream);
     return;
   }
-  const size_t size = strlen(sentence);
   text_append_string(&line, name);
-  for (size_t at = 0; at < size;) {
-    bool printable;
-    const size_t length = say_character(sentence + at, size - at, &printable);
-    if (printable)
-      text_append(&line, sentence + at, length);
-    else
-      spell(&line, sentence + at, size - at);
-    at += length;
-  }
+  say_spell(&line, sentence);
   text_append_string(&line, "\n");
   if (line.failed)
     line_lose(stream);

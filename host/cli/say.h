@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "io/text.h"
+
 /* Prints one line, including the line end. */
 void say_line(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -19,6 +21,9 @@ bool say_failed(void);
 
 /* Prints a notice or an error to standard error: "nina: <sentence>". */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Appends a sentence as the functions above print it, without the line end: it is valid UTF-8 then. */
+void say_spell(struct text *text, const char *sentence);
 
 /* Returns the first character's length in bytes (size > 0). *printable: the character may be printed
  * unchanged. */

@@ -139,6 +139,7 @@ static void *counting_thread(void *argument) {
   return NULL;
 }
 
+/* The lock is held while progress is shown: a worker's notice must not come into the middle of its line. */
 static void counting_show(struct counting *counting) {
   const struct dry_run_parts *parts = counting->parts;
   const struct tally *tally = &counting->report->tally;
@@ -155,8 +156,8 @@ static void counting_show(struct counting *counting) {
                                       .source_bytes_total = extent->total,
                                       .encoder = parts->encoder->info.description,
                                       .ranks = 1};
-  pthread_mutex_unlock(&counting->lock);
   parts->callbacks->progress(parts->callbacks->context, &status);
+  pthread_mutex_unlock(&counting->lock);
 }
 
 /* Runs the threads to their end. */

@@ -59,6 +59,7 @@ struct embed_status {
   const char *slowest_host;
 };
 
+/* Never called at the same time, but not always by the same thread. */
 struct embed_callbacks {
   void *context;
   void (*progress)(void *context, const struct embed_status *status); /* if this process speaks */

@@ -9,6 +9,7 @@
 #include "host/job/shard_ending.h"
 #include "io/file.h"
 #include "io/look.h"
+#include "io/text.h"
 
 static bool inputs_add(struct inputs *inputs, const char *path, struct error *error) {
   struct shard *grown = realloc(inputs->shard, (size_t)(inputs->count + 1) * sizeof *grown);
@@ -39,8 +40,8 @@ static void inputs_pass_over(struct inputs *inputs, const char *path) {
   const bool folder = look_at(path, &look, &unused) && look.kind == LOOK_FOLDER;
   const size_t used = strlen(passed->names);
   if (passed->count < PASSED_OVER_NAMED)
-    snprintf(passed->names + used, sizeof passed->names - used, "%s%.200s%s", passed->count ? ", " : "", path,
-             folder ? "/" : "");
+    snprintf(passed->names + used, sizeof passed->names - used, "%s%.*s%s", passed->count ? ", " : "",
+             (int)text_cut(path, strlen(path), 200), path, folder ? "/" : "");
   passed->count++;
 }
 

@@ -16,7 +16,7 @@
 /* Clears the state of the previous run. */
 static void run_reset(struct ranks *ranks) {
   ranks->ended = false;
-  ranks->nap = 0;
+  ranks->nap = NAP_FIRST;
   ranks->left = ranks->wants = ranks->failed = 0;
   memset(ranks->member, 0, (size_t)(ranks->rank == 0 ? ranks->size : 1) * sizeof *ranks->member);
   pthread_mutex_lock(&ranks->lock);
@@ -37,18 +37,18 @@ bool ranks_begin(struct ranks *ranks, struct run_log *log, struct error *error) 
   return ranks->claims != NULL;
 }
 
-/* Queues a message for the main thread to send. If memory runs out, the message is lost: then work is done
- * twice, or the job says that it is not complete. */
-static void outbox_post(struct ranks *ranks, const struct message *message) {
+/* Queues a message for the main thread to send; false if memory is short. */
+static bool outbox_post(struct ranks *ranks, const struct message *message) {
   if (ranks->outbox_count == ranks->outbox_capacity) {
     const int32_t capacity = ranks->outbox_capacity ? 2 * ranks->outbox_capacity : 8;
     struct message *larger = realloc(ranks->outbox, (size_t)capacity * sizeof *larger);
-    if (!larger) return;
+    if (!larger) return false;
     ranks->outbox = larger;
     ranks->outbox_capacity = capacity;
   }
   ranks->outbox[ranks->outbox_count++] = *message;
   pthread_cond_signal(&ranks->posted);
+  return true;
 }
 
 /* Gets rank 0's own claim. The lock is held. */
@@ -91,7 +91,8 @@ void ranks_quit(struct ranks *ranks) {
   pthread_mutex_unlock(&ranks->lock);
 }
 
-/* Rank 0 updates the claims itself; other ranks send it a message. */
+/* Rank 0 updates the claims itself; other ranks send it a message. If memory is short for the message, a
+ * block that is done is done again, or the job says that it is not complete. */
 static void claim_tell(struct ranks *ranks, const struct message *event) {
   struct error none; /* rank 0's own events cannot fail */
   pthread_mutex_lock(&ranks->lock);
@@ -113,8 +114,8 @@ void ranks_shard_ends(struct ranks *ranks, int32_t shard, int32_t blocks) {
 /* The lock is held. */
 static bool restart_there(struct ranks *ranks, const struct message *event, struct error *error) {
   struct claiming *claiming = &ranks->claiming;
-  claiming->restarting = true;
-  outbox_post(ranks, event);
+  claiming->restarting = outbox_post(ranks, event);
+  if (!claiming->restarting) return error_set_memory(error, sizeof *event, "a message to rank 0");
   while (!ranks->quit && claiming->restarting) pthread_cond_wait(&ranks->changed, &ranks->lock);
   *error = (struct error){0};
   if (claiming->restarting) return false;
@@ -177,8 +178,8 @@ static bool serve_out(struct ranks *ranks, bool *busy, struct error *error) {
   struct claiming *claiming = &ranks->claiming;
   pthread_mutex_lock(&ranks->lock);
   if (claim_is_due(ranks)) {
-    claiming->wanted = true;
-    outbox_post(ranks, &(struct message){.kind = MESSAGE_WANT});
+    claiming->wanted =
+        outbox_post(ranks, &(struct message){.kind = MESSAGE_WANT}); /* if not: the next time */
   }
   struct message *messages = ranks->outbox;
   const int32_t count = ranks->outbox_count;

@@ -5,21 +5,25 @@ import itertools
 import json
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from output import Output
 from program import (
+    DONE,
     FAILED,
     FULL,
     GOLDEN,
     MODEL,
+    PROGRAM,
     REJECTS,
     ROOT,
     USAGE,
     embed,
     embed_arguments,
+    environment,
     nina,
     run_on_terminal,
     tokenize,
@@ -266,6 +270,19 @@ def test_quiet_prints_errors_only(tmp_path: Path, shard: Path) -> None:
         file.write(b"no document\n")
     assert embed(tmp_path / "bad", shard, widths=8, quiet=True, status=REJECTS).stderr == ""
     assert embed(tmp_path / "out", shard, widths=8, quiet=True, status=USAGE).stderr.startswith("nina: ")
+
+
+def test_progress_json_is_json_whatever_a_file_is_called(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    write_shard(folder / "a.jsonl", [{"text": "u"}])
+    for name in b"latin \xe9.txt", ("à" * 110 + ".txt").encode():
+        with open(os.path.join(os.fsencode(folder), name), "wb"):
+            pass
+    done = subprocess.run([PROGRAM, *embed_arguments(tmp_path / "out", folder, progress="json")], capture_output=True, env=environment())
+    events = [json.loads(line) for line in done.stderr.decode("utf-8").splitlines()]
+    assert done.returncode == DONE and events[-1]["event"] == "end"
+    assert any(r"latin \xe9.txt" in event.get("sentence", "") for event in events)
 
 
 def test_progress_json_is_one_object_a_line(tmp_path: Path) -> None:
