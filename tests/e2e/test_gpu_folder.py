@@ -1,8 +1,12 @@
 """The folder that scripts/gpu-check makes for a machine with a card: a dry run on the fake CUDA runtime, with small sizes."""
 
+import importlib.util
 import json
 import os
 import subprocess
+import sys
+import time
+import types
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +56,12 @@ def statuses(lines: list[dict[str, Any]]) -> dict[str, str]:
     return {line["part"]: line["status"] for line in lines if "status" in line}
 
 
+def checksum(folder: Path) -> str:
+    """As `run` writes it beside the half that has passed."""
+    with (folder / "payload.tar.gz").open("rb") as payload:
+        return subprocess.run(["cksum"], stdin=payload, capture_output=True, check=True, text=True).stdout.strip().replace(" ", "-")
+
+
 def test_quick_runs_every_part(folder: Path, tmp_path: Path, stand_ins: Path) -> None:
     status, report, lines = run(folder, "quick", tmp_path / "results", stand_ins)
     assert status == 0, report
@@ -61,9 +71,13 @@ def test_quick_runs_every_part(folder: Path, tmp_path: Path, stand_ins: Path) ->
     assert plans == {f"attention<{size}, the plan" for size in ("32, 1>", "32, 2>", "64, 1>", "64, 2>", "128, 1>")}
     (cosines,) = [line for line in lines if "cosine_least" in line]
     assert cosines["rows"] == 154 and cosines["cosine_least"] > 0.9999
+    assert report.splitlines()[-1] == "all is well in quick; `run full`, which checks other things, has not passed here"
+    assert (tmp_path / "results" / "passed").read_text() == f"quick {checksum(folder)}\n"
 
 
 def test_full_measures_and_survives_a_kill_half_way(folder: Path, tmp_path: Path, stand_ins: Path) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "passed").write_text(f"full of-another-folder\nquick {checksum(folder)}\n")
     status, report, lines = run(folder, "full", tmp_path / "results", stand_ins)
     assert status == 0, report
     assert statuses(lines) == dict.fromkeys(FULL, "ok") | {"torch_ceiling": "skipped", "transformers": "skipped"}
@@ -72,7 +86,8 @@ def test_full_measures_and_survives_a_kill_half_way(folder: Path, tmp_path: Path
     (end,) = [line for line in passages if line.get("event") == "end"]
     assert [line["ok"] for line in lines if line["part"] == "tuning" and "cosine_least" in line] == [True]
     assert end["documents"] == 160 and end["busy"] and end["bottleneck"]
-    assert len([line for line in lines if line.get("tool")]) == 4
+    assert len([line for line in lines if line.get("tool")]) == 8
+    assert report.splitlines()[-1] == "all is well in both halves, quick and full"
     ceilings = [line for line in lines if line["part"] == "ceiling"]
     assert [line["what"] for line in ceilings[:6]] == [line["what"] for line in ceilings[6:]]
     files = list((tmp_path / "results").iterdir())
@@ -85,7 +100,72 @@ def test_a_part_that_fails_or_hangs_does_not_stop_the_next(folder: Path, tmp_pat
     found = statuses(lines)
     assert status == 1 and list(found) == QUICK
     assert (found["about"], found["kernels"], found["products"]) == ("stopped", "failed", "ok")
-    assert "FAILED: about kernels" in report
+    assert "FAILED in quick: about kernels" in report
+
+
+def test_parts_for_which_no_time_is_left_have_not_failed(folder: Path, tmp_path: Path, stand_ins: Path) -> None:
+    variables = {"NINA_GPU_SECONDS": "3", "SMI_SLEEP": "100"}
+    status, report, lines = run(folder, "quick", tmp_path / "results", stand_ins, **variables)
+    assert status == 0 and statuses(lines) == dict.fromkeys(QUICK, "skipped")
+    assert report.splitlines()[-1] == f"nothing has failed in quick, but no time was left for: {' '.join(QUICK)}"
+    assert not (tmp_path / "results" / "passed").exists()
+
+
+def test_parts_that_were_chosen_do_not_stand_for_their_half(folder: Path, tmp_path: Path, stand_ins: Path) -> None:
+    _, report, lines = run(folder, "full", tmp_path / "results", stand_ins, NINA_GPU_PARTS="ncu")
+    assert statuses(lines) == {"ncu": "ok"}
+    assert report.splitlines()[-1] == "all is well in the parts of full that were asked for: ncu"
+    assert not (tmp_path / "results" / "passed").exists()
+
+
+# What the tools print if they cannot attach, and their exit statuses.
+CANNOT_ATTACH = {
+    "compute-sanitizer": 'echo "========= Device not supported. Please refer to the documentation"; exit 1',
+    "ncu": 'echo "==ERROR== ERR_NVGPUCTRPERM - \\"no permission\\""; exit 255',
+}
+
+
+@pytest.mark.parametrize(
+    ("tools", "status", "verdicts", "found"),
+    [
+        (CANNOT_ATTACH, 0, {None}, {"sanitizers": "skipped", "ncu": "skipped"}),
+        ({"compute-sanitizer": "exit 1", "ncu": "exit 0"}, 0, {None, True}, {"sanitizers": "skipped", "ncu": "ok"}),
+        ({"compute-sanitizer": "exit 9", "ncu": "exit 1"}, 1, {False}, {"sanitizers": "failed", "ncu": "failed"}),
+        # A tool that exits by itself with what a kill gives has no finding.
+        ({"compute-sanitizer": "exit 137", "ncu": "exit 124"}, 0, {None}, {"sanitizers": "skipped", "ncu": "skipped"}),
+    ],
+)
+def test_only_a_tools_own_finding_is_a_failure(
+    folder: Path, tmp_path: Path, stand_ins: Path, tools: dict[str, str], status: int, verdicts: set[bool | None], found: dict[str, str]
+) -> None:
+    for name, body in tools.items():
+        (stand_ins / name).write_text(f"#!/usr/bin/env bash\n{body}\n")
+    done, report, lines = run(folder, "full", tmp_path / "results", stand_ins, NINA_GPU_PARTS="sanitizers ncu")
+    assert (done, statuses(lines)) == (status, found), report
+    records = [line for line in lines if "tool" in line]
+    assert len(records) == 8 and {line["ok"] for line in records} == verdicts
+    assert all(line.get("why") for line in records if line["ok"] is None)
+
+
+def test_a_tool_does_not_outlive_the_part_that_is_stopped(folder: Path, tmp_path: Path, stand_ins: Path) -> None:
+    (stand_ins / "ncu").write_text(f"#!/usr/bin/env bash\nsleep 60 &\necho $! >{tmp_path}/pid\nwait\n")
+    status, report, lines = run(folder, "full", tmp_path / "results", stand_ins, NINA_GPU_PARTS="ncu", NINA_GPU_LIMIT="3")
+    assert status == 1 and statuses(lines) == {"ncu": "stopped"} and report.endswith("FAILED in full: ncu\n")
+    gone = Path("/proc") / (tmp_path / "pid").read_text().strip()
+    deadline = time.monotonic() + 4  # the tool's own limit comes later
+    while gone.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not gone.exists()
+
+
+def test_older_transformers_get_the_argument_that_they_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(dtype=object))
+    spec = importlib.util.spec_from_file_location("compare", ROOT / "tests" / "gpu_check" / "folder" / "compare.py")
+    assert spec and spec.loader
+    compare = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(compare)
+    names = {version: compare.dtype_name(version) for version in ("4.55.4", "4.56.0", "4.60.0.dev0", "5.0.0rc1")}
+    assert names == {"4.55.4": "torch_dtype", "4.56.0": "dtype", "4.60.0.dev0": "dtype", "5.0.0rc1": "dtype"}
 
 
 def test_the_folder_is_small_and_whole(folder: Path) -> None:

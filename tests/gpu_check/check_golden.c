@@ -105,6 +105,7 @@ static bool model_check(struct check *check, const char *folder, const char *nam
     line->value = worst;
     snprintf(line->measured, sizeof line->measured, "cosine ≥ %.7f", worst);
     snprintf(line->beside, sizeof line->beside, "%.4f asked for", LEAST_COSINE);
+    table_print(&check->table);
   }
   encoder_close(encoder);
   golden_close(&golden);

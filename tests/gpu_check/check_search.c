@@ -125,6 +125,7 @@ static bool error_check(struct check *check, int32_t width, bool positive, struc
     line->value = worst;
     snprintf(line->measured, sizeof line->measured, "%.3g u off", worst);
     snprintf(line->beside, sizeof line->beside, "bound %.0f u, slack %d u", bound, 8 * width + 8);
+    table_print(&check->table);
   }
   products_close(&products);
   return done;
@@ -224,6 +225,7 @@ static bool lists_check(struct check *check, int32_t width, struct error *error)
     snprintf(line->measured, sizeof line->measured, "%.3g passages/s", (double)corpus.count / card_seconds);
     snprintf(line->beside, sizeof line->beside, "CPU %.3g/s, %lld hits differ",
              (double)corpus.count / cpu_seconds, (long long)different);
+    table_print(&check->table);
   }
   top_k_close(cpu);
   top_k_close(card);

@@ -184,10 +184,12 @@ static bool batch_times(struct check *check, int32_t length, bool all, struct er
   const double operations = 4.0 * length * this.shape->hidden * this.tokens;
   snprintf(what, sizeof what, "attention, %d texts of %d tokens", this.sequences, length);
   time_add(check, what, seconds[0], fmax(4 * bytes / check->bandwidth, operations / check->flops));
-  if (!all) return true;
-  time_add(check, "LayerNorm", seconds[1], 2 * bytes / check->bandwidth);
-  time_add(check, "embedding", seconds[2], 2 * bytes / check->bandwidth);
-  time_add(check, "pooling, two widths", seconds[3], 2.5 * bytes / length / check->bandwidth);
+  if (all) {
+    time_add(check, "LayerNorm", seconds[1], 2 * bytes / check->bandwidth);
+    time_add(check, "embedding", seconds[2], 2 * bytes / check->bandwidth);
+    time_add(check, "pooling, two widths", seconds[3], 2.5 * bytes / length / check->bandwidth);
+  }
+  table_print(&check->table);
   return true;
 }
 
@@ -223,6 +225,7 @@ bool check_times(struct check *check, struct error *error) {
     if (!product_time(check, products[i].shape, check->scale->batch_tokens, &seconds, &operations, error))
       return false;
     time_add(check, products[i].what, seconds, operations / check->flops);
+    table_print(&check->table);
   }
   for (const int32_t *length = check->scale->lengths; *length; length++)
     if (!batch_times(check, *length, length == check->scale->lengths, error)) return false;

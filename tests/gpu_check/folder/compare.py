@@ -73,6 +73,12 @@ def encode_rate(model: object, texts: list[str], size: int, device: str) -> tupl
     return rows, len(texts) / (time.perf_counter() - start)
 
 
+def dtype_name(version: str) -> str:
+    """The argument of transformers' from_pretrained that this version takes."""
+    major, minor = (int(number) for number in version.split(".")[:2])
+    return "dtype" if (major, minor) >= (4, 56) else "torch_dtype"
+
+
 def encode(arguments: argparse.Namespace, device: str, dtype: torch.dtype) -> None:
     try:
         import sentence_transformers
@@ -82,8 +88,12 @@ def encode(arguments: argparse.Namespace, device: str, dtype: torch.dtype) -> No
         sys.exit(77)
     start = time.perf_counter()
     texts = [json.loads(line)["text"] for line in plain(arguments.passages).splitlines()]
-    model = sentence_transformers.SentenceTransformer(
-        str(arguments.model), device=device, model_kwargs={"dtype": dtype, "attn_implementation": "sdpa"})
+    model_kwargs = {dtype_name(transformers.__version__): dtype, "attn_implementation": "sdpa"}
+    try:
+        model = sentence_transformers.SentenceTransformer(str(arguments.model), device=device, model_kwargs=model_kwargs)
+    except TypeError as other:
+        print(f"sentence-transformers {sentence_transformers.__version__} takes other arguments: {other}", file=sys.stderr)
+        sys.exit(77)
     sample = texts[: max(1, min(8192, len(texts) // 4))]
     encode_rate(model, sample[:256], 64, device)  # warm-up
     rates = {size: encode_rate(model, sample, size, device)[1] for size in BATCH_SIZES}
