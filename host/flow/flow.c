@@ -64,9 +64,7 @@ static size_t gate_weight(const struct flow_options *options, int64_t rows, int6
 
 /* The same of so many lines with so many bytes, as long as their rows are not known. */
 static size_t gate_weight_expected(const struct flow_options *options, int64_t lines, int64_t bytes) {
-  const int64_t step = options->chunks.tokens - options->chunks.overlap;
-  const int64_t more = options->chunks.tokens ? bytes / (step * CHUNK_BYTES_A_TOKEN) : 0;
-  return gate_weight(options, lines + more, bytes);
+  return gate_weight(options, flow_block_rows_expected(&options->chunks, lines, bytes), bytes);
 }
 
 void flow_gate_correct(struct flow *flow, struct flow_block *work) {
@@ -100,12 +98,12 @@ bool flow_no_longer_ahead(struct flow *flow, struct flow_block *work) {
 
 void flow_release(struct flow *flow, struct flow_block *work) {
   flow_no_longer_ahead(flow, work);
+  flow_block_clear(work, flow->work_keep, flow->work_keep_rows);
   pthread_mutex_lock(&flow->gate_lock);
   flow->gate_bytes -= work->gate_bytes;
   pthread_cond_signal(&flow->gate_open);
   pthread_mutex_unlock(&flow->gate_lock);
   work->gate_bytes = 0;
-  flow_block_clear(work, flow->work_keep);
   queue_push(&flow->idle, work); /* refused if the flow stops: the block is freed with the flow */
 }
 
@@ -155,6 +153,7 @@ static bool flow_init(struct flow *flow, struct error *error) {
    * tail. */
   flow->work_count = 2 * options->threads + 2;
   flow->work_keep = flow_block_keep(options->limits.bytes);
+  flow->work_keep_rows = flow_block_keep_rows(&options->limits, &options->chunks);
   flow->gate_limit =
       (size_t)flow->work_count * gate_weight_expected(options, options->limits.lines, options->limits.bytes);
   lookahead_init(&flow->lookahead, flow->work_count);

@@ -5,6 +5,8 @@
 
 #include "io/run/row_hash.h"
 
+#define LINE_BYTES_LEAST 8 /* of a line that becomes a row: {"":""} and its end */
+
 bool flow_block_reserve(void *array, int64_t *capacity, int64_t count, size_t size) {
   if (count <= *capacity) return true;
   int64_t wanted = *capacity > 0 ? *capacity : 64;
@@ -58,7 +60,7 @@ static void row_lines_free(struct row_lines *lines) {
   free(lines->frame);
 }
 
-void flow_block_clear(struct flow_block *work, size_t keep) {
+void flow_block_clear(struct flow_block *work, size_t keep, int64_t keep_rows) {
   if (block_memory(&work->block) > keep) block_free(&work->block);
   work_trim(&work->row, &work->row_capacity, sizeof *work->row, keep);
   work_trim(&work->ids, &work->token_capacity, sizeof *work->ids, keep);
@@ -72,6 +74,7 @@ void flow_block_clear(struct flow_block *work, size_t keep) {
   row_lines_clear(&work->text_lines, keep);
   row_lines_clear(&work->field_lines, keep);
   text_clear(&work->reject_lines, keep);
+  if (work->vector_capacity > keep_rows) work_free_vectors(work);
   work->source_bytes = 0;
   work->rows = work->tokens = work->documents = work->rejected = work->blank = 0;
   work->truncated = work->titles_cut = 0;
@@ -91,6 +94,16 @@ int64_t flow_block_documents(const struct flow_block *work, const int32_t *order
 
 size_t flow_block_keep(int64_t block_bytes) {
   return (size_t)block_bytes * 8;
+}
+
+int64_t flow_block_keep_rows(const struct block_limits *limits, const struct chunk_limits *chunks) {
+  return 2 * flow_block_rows_expected(chunks, limits->lines, limits->bytes);
+}
+
+int64_t flow_block_rows_expected(const struct chunk_limits *chunks, int64_t lines, int64_t bytes) {
+  const int64_t step = chunks->tokens - chunks->overlap, most = bytes / LINE_BYTES_LEAST + 1;
+  const int64_t more = chunks->tokens ? bytes / (step * CHUNK_BYTES_A_TOKEN) : 0;
+  return (lines < most ? lines : most) + more;
 }
 
 void flow_block_free(struct flow_block *work) {

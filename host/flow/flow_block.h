@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "host/model/chunk.h"
 #include "host/model/encoder.h"
 #include "io/block.h"
 #include "io/error.h"
@@ -92,12 +93,18 @@ int64_t flow_block_documents(const struct flow_block *work, const int32_t *order
 
 void flow_block_free(struct flow_block *work);
 
-/* Empties `work` for the next block. Frees each buffer larger than `keep` bytes, so that one huge line does
- * not hold its memory forever. */
-void flow_block_clear(struct flow_block *work, size_t keep);
+/* Empties `work` for the next block. Frees each buffer larger than `keep` bytes, and vectors of more than
+ * `keep_rows` rows, so that one huge line does not hold its memory forever. */
+void flow_block_clear(struct flow_block *work, size_t keep, int64_t keep_rows);
 
 /* The `keep` for a run with blocks of `block_bytes` bytes. */
 size_t flow_block_keep(int64_t block_bytes);
+
+/* The `keep_rows` for a run with such blocks. */
+int64_t flow_block_keep_rows(const struct block_limits *limits, const struct chunk_limits *chunks);
+
+/* The rows that so many lines with so many bytes become, about. */
+int64_t flow_block_rows_expected(const struct chunk_limits *chunks, int64_t lines, int64_t bytes);
 
 /* Makes room in *array for `count` elements of `size` bytes; grows by doubling. False if memory runs out. */
 bool flow_block_reserve(void *array, int64_t *capacity, int64_t count, size_t size);

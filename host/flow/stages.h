@@ -32,7 +32,8 @@ struct flow {
 
   struct flow_block *work; /* [work_count] */
   int32_t work_count;
-  size_t work_keep;     /* see flow_block_clear */
+  size_t work_keep; /* see flow_block_clear */
+  int64_t work_keep_rows;
   struct queue idle;    /* struct flow_block: free */
   struct queue read;    /* struct flow_block: lines read */
   struct queue batches; /* struct flow_batch */

@@ -128,7 +128,7 @@ static void *counting_thread(void *argument) {
                     (atomic_load(parts->stop) || counting_add(counting, &work, &error));
     if (!ok) result = BLOCK_FAILED;
     if (!ok) break;
-    flow_block_clear(&work, flow_block_keep(parts->options->limits.bytes));
+    flow_block_clear(&work, flow_block_keep(parts->options->limits.bytes), 0); /* it makes no vectors */
   }
   /* If a stop ended a wait for standard input, the thread has not failed. */
   if (result == BLOCK_FAILED && !atomic_load(parts->stop)) counting_fail(counting, &error);

@@ -232,6 +232,7 @@ static bool block_judge(struct deep_work *this, const struct part_record *record
 static bool part_judge(struct deep_work *this, uint64_t key, struct error *error) {
   struct part_record record;
   const struct verify_deep *deep = this->deep;
+  const struct flow_options *flow = &deep->settings.flow;
   if (!record_read(deep->options.out, part_key_shard(key), part_key_block(key), &record, error)) {
     if (error->code == ERROR_MEMORY) return false;
     part_unjudged(this, key, error->code == ERROR_IO ? REPAIR_READ : REPAIR_RESUME, error->message);
@@ -249,7 +250,8 @@ static bool part_judge(struct deep_work *this, uint64_t key, struct error *error
     case REREAD_FAILED:
       break;
   }
-  flow_block_clear(&this->work, flow_block_keep(deep->settings.flow.limits.bytes));
+  flow_block_clear(&this->work, flow_block_keep(flow->limits.bytes),
+                   flow_block_keep_rows(&flow->limits, &flow->chunks));
   return ok;
 }
 

@@ -116,15 +116,39 @@ static void work_is_as_new_after_a_clear(void **state) {
   struct flow_block work = {0};
   work_fill(&work, lengths, 2);
   assert_true(pack_batches(&work, 16));
-  flow_block_clear(&work, 1 << 20);
+  flow_block_clear(&work, 1 << 20, 0);
   assert_int_equal(work.rows + work.tokens + work.batch_count, 0);
   assert_non_null(work.ids);
-  flow_block_clear(&work, 0);
+  flow_block_clear(&work, 0, 0);
   assert_null(work.ids);
   work_fill(&work, lengths, 2);
   assert_true(pack_batches(&work, 16));
   check_batches(&work, 16);
   flow_block_free(&work);
+}
+
+static void vectors_of_a_huge_document_do_not_stay(void **state) {
+  (void)state;
+  static const int32_t widths[] = {8, 4};
+  const int64_t keep = flow_block_keep_rows(&(struct block_limits){100, 1 << 20, 1 << 20},
+                                            &(struct chunk_limits){.tokens = 64, .overlap = 32});
+  struct flow_block work = {0};
+  assert_in_range(keep, 100 + (1 << 20) / (32 * CHUNK_BYTES_A_TOKEN), 20000);
+  for (int more = 0; more < 2; more++) {
+    work.rows = keep + more;
+    assert_true(flow_block_reserve_vectors(&work, widths, 2));
+    flow_block_clear(&work, 1 << 20, keep);
+    for (int w = 0; w < 2; w++) assert_int_equal(work.vectors[w] == NULL, more);
+    assert_int_equal(work.vector_capacity, more ? 0 : keep);
+  }
+  flow_block_free(&work);
+}
+
+static void lines_that_cannot_be_so_many_are_not_expected(void **state) {
+  (void)state;
+  const struct block_limits any_lines = {INT64_MAX, 1 << 20, 1 << 20};
+  assert_true(flow_block_keep_rows(&any_lines, &(struct chunk_limits){0}) < 1 << 20);
+  assert_int_equal(flow_block_rows_expected(&(struct chunk_limits){0}, 7, 1 << 20), 7);
 }
 
 int main(void) {
@@ -135,6 +159,8 @@ int main(void) {
       cmocka_unit_test(row_that_is_longer_than_a_batch_is_one_by_itself),
       cmocka_unit_test(block_without_rows_has_no_batch),
       cmocka_unit_test(work_is_as_new_after_a_clear),
+      cmocka_unit_test(vectors_of_a_huge_document_do_not_stay),
+      cmocka_unit_test(lines_that_cannot_be_so_many_are_not_expected),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
