@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 static enum look_kind kind_of(mode_t mode) {
@@ -54,6 +56,39 @@ bool look_in(const char *folder, const char *name, bool *there, struct error *er
     return error_set(error, ERROR_IO, "the path of %s in %s is longer than %d bytes", name, folder, PATH_MAX);
   const bool ok = look_at(path, &look, error);
   *there = look.kind != LOOK_NOTHING;
+  return ok;
+}
+
+/* The path without links; if nothing is there, its folder's. NULL on error. */
+static char *path_resolve(const char *path, struct error *error) {
+  char *resolved = realpath(path, NULL);
+  if (!resolved && (errno == ENOENT || errno == ENOTDIR)) {
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    resolved = folder ? realpath(folder, NULL) : NULL;
+    free(folder);
+  }
+  if (!resolved) error_set_errno(error, "cannot look at %s", path);
+  return resolved;
+}
+
+bool look_lies_in(const char *path, const char *folder, bool *inside, struct error *error) {
+  struct look wanted, here;
+  *inside = false;
+  if (!look_at(folder, &wanted, error)) return false;
+  if (wanted.kind != LOOK_FOLDER) return true;
+  char *above = path_resolve(path, error);
+  bool ok = above != NULL;
+  /* From the path up to the root. */
+  for (size_t length = ok ? strlen(above) : 0; ok && length > 0 && !*inside;) {
+    ok = look_at(above, &here, error);
+    *inside = ok && look_is_same(&here, &wanted);
+    if (length == 1) break;
+    while (length > 0 && above[length - 1] != '/') length--;
+    while (length > 1 && above[length - 1] == '/') length--;
+    above[length] = '\0';
+  }
+  free(above);
   return ok;
 }
 

@@ -131,7 +131,7 @@ static bool open_input(struct embedding *run, struct error *error) {
   if (ranks_rank(run->ranks) > 0) return true;
   if (options->append && options->overwrite)
     return error_set(error, ERROR_USAGE, "--append and --overwrite exclude each other: pass one of them");
-  if (!inputs_open(options->input, options->input_count, &run->inputs, error)) return false;
+  if (!inputs_open(options->input, options->input_count, options->out, &run->inputs, error)) return false;
   say_passed_over(run);
   if (ranks_size(run->ranks) > 1 && strcmp(run->inputs.shard[0].path, "-") == 0)
     return error_set(error, ERROR_USAGE,

@@ -7,6 +7,7 @@
 #include "host/job/device.h"
 #include "host/job/eval_score.h"
 #include "host/job/eval_set.h"
+#include "host/job/inputs.h"
 #include "host/job/notice.h"
 #include "host/job/passage.h"
 #include "host/job/scan.h"
@@ -194,6 +195,20 @@ static bool write_result(const struct eval_result *result, const char *out, stru
   return ok;
 }
 
+/* Before one side begins: the other's input may lie in it. */
+static bool check_apart(const struct evaluation *eval, const char *out, struct error *error) {
+  static const char *const sides[] = {"corpus", "queries"};
+  bool ok = true;
+  for (size_t i = 0; ok && i < sizeof sides / sizeof *sides; i++) {
+    char *folder = file_join(out, sides[i]);
+    ok = folder ? input_check_apart(eval->set.corpus, folder, error) &&
+                      input_check_apart(eval->set.queries, folder, error)
+                : error_set_memory(error, strlen(out), "a path");
+    free(folder);
+  }
+  return ok;
+}
+
 /* Checks everything before embedding. */
 static bool evaluation_open(struct evaluation *eval, const char *out, struct error *error) {
   const struct eval_options *options = eval->options;
@@ -204,7 +219,8 @@ static bool evaluation_open(struct evaluation *eval, const char *out, struct err
   if (options->vectors && !file_check_folder(options->vectors, error)) return false;
   if (!eval_set_open(options->data, split, options->vectors != NULL, &eval->set, error)) return false;
   if (ranks_rank(eval->ranks) > 0) return true;
-  return file_make_folder(out, error) && (options->vectors || eval_set_check(&eval->set, error));
+  if (options->vectors) return file_make_folder(out, error);
+  return check_apart(eval, out, error) && file_make_folder(out, error) && eval_set_check(&eval->set, error);
 }
 
 static bool evaluate(struct evaluation *eval, struct error *error) {

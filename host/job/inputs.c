@@ -32,12 +32,16 @@ static int by_name(const struct dirent **a, const struct dirent **b) {
   return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+static bool is_folder(const char *path, struct look *look) {
+  struct error unused;
+  return look_at(path, look, &unused) && look->kind == LOOK_FOLDER;
+}
+
 /* Counts a folder's entry that is not a shard, and keeps the first few names. */
 static void inputs_pass_over(struct inputs *inputs, const char *path) {
   struct passed_over *passed = &inputs->passed_over;
   struct look look;
-  struct error unused;
-  const bool folder = look_at(path, &look, &unused) && look.kind == LOOK_FOLDER;
+  const bool folder = is_folder(path, &look);
   const size_t used = strlen(passed->names);
   if (passed->count < PASSED_OVER_NAMED)
     snprintf(passed->names + used, sizeof passed->names - used, "%s%.*s%s", passed->count ? ", " : "",
@@ -45,25 +49,32 @@ static void inputs_pass_over(struct inputs *inputs, const char *path) {
   passed->count++;
 }
 
-static bool inputs_add_entry(struct inputs *inputs, const char *folder, const char *name,
+/* OUT may be named like a shard. */
+static bool is_out(const char *path, const char *out) {
+  struct look entry, folder;
+  return out && is_folder(path, &entry) && is_folder(out, &folder) && look_is_same(&entry, &folder);
+}
+
+static bool inputs_add_entry(struct inputs *inputs, const char *folder, const char *name, const char *out,
                              struct error *error) {
   char *path = file_join(folder, name);
   if (!path) return error_set_memory(error, strlen(folder), "a path");
-  const bool fits = shard_ending_fits(name);
+  const bool fits = shard_ending_fits(name) && !is_out(path, out);
   if (!fits) inputs_pass_over(inputs, path);
   const bool added = !fits || inputs_add(inputs, path, error);
   free(path);
   return added;
 }
 
-static bool inputs_add_folder(struct inputs *inputs, const char *folder, struct error *error) {
+static bool inputs_add_folder(struct inputs *inputs, const char *folder, const char *out,
+                              struct error *error) {
   struct dirent **entry;
   const int count = scandir(folder, &entry, is_seen, by_name);
   const int32_t before = inputs->count;
   bool added = true;
   if (count < 0) return error_set_errno(error, "cannot read the folder %s", folder);
   for (int i = 0; i < count; i++) {
-    added = added && inputs_add_entry(inputs, folder, entry[i]->d_name, error);
+    added = added && inputs_add_entry(inputs, folder, entry[i]->d_name, out, error);
     free(entry[i]);
   }
   free(entry);
@@ -73,12 +84,12 @@ static bool inputs_add_folder(struct inputs *inputs, const char *folder, struct 
                    inputs->passed_over.count ? "; it holds " : "", inputs->passed_over.names);
 }
 
-static bool inputs_add_path(struct inputs *inputs, const char *path, struct error *error) {
+static bool inputs_add_path(struct inputs *inputs, const char *path, const char *out, struct error *error) {
   struct look look;
   if (strcmp(path, "-") == 0) return inputs_add(inputs, path, error);
   if (!look_at(path, &look, error)) return false;
   if (look.kind == LOOK_NOTHING) return error_set(error, ERROR_USAGE, "there is no input %s", path);
-  if (look.kind == LOOK_FOLDER) return inputs_add_folder(inputs, path, error);
+  if (look.kind == LOOK_FOLDER) return inputs_add_folder(inputs, path, out, error);
   if (look.kind != LOOK_FILE)
     return error_set(error, ERROR_USAGE,
                      "%s is neither a regular file nor a folder; pass a pipe's content as standard input: -",
@@ -132,7 +143,26 @@ static bool inputs_check_twice(const struct inputs *inputs, struct error *error)
   return fine;
 }
 
-bool inputs_open(const char *const *input, int32_t count, struct inputs *inputs, struct error *error) {
+bool input_check_apart(const char *path, const char *out, struct error *error) {
+  bool inside;
+  if (!look_lies_in(path, out, &inside, error)) return false;
+  return !inside ||
+         error_set(
+             error, ERROR_USAGE,
+             "the INPUT %s lies in %s, where the run writes and removes files: give another --out, or move "
+             "the file out of there first",
+             path, out);
+}
+
+static bool inputs_check_apart(const struct inputs *inputs, const char *out, struct error *error) {
+  for (int32_t i = 0; out && i < inputs->count; i++)
+    if (strcmp(inputs->shard[i].path, "-") != 0 && !input_check_apart(inputs->shard[i].path, out, error))
+      return false;
+  return true;
+}
+
+bool inputs_open(const char *const *input, int32_t count, const char *out, struct inputs *inputs,
+                 struct error *error) {
   *inputs = (struct inputs){0};
   if (count == 0)
     return error_set(error, ERROR_USAGE,
@@ -140,9 +170,9 @@ bool inputs_open(const char *const *input, int32_t count, struct inputs *inputs,
   for (int32_t i = 0; i < count; i++) {
     if (strcmp(input[i], "-") == 0 && count > 1)
       return error_set(error, ERROR_USAGE, "- (standard input) cannot stand beside other inputs");
-    if (!inputs_add_path(inputs, input[i], error)) goto failed;
+    if (!inputs_add_path(inputs, input[i], out, error)) goto failed;
   }
-  if (inputs_check_twice(inputs, error)) return true;
+  if (inputs_check_twice(inputs, error) && inputs_check_apart(inputs, out, error)) return true;
 failed:
   inputs_free(inputs);
   return false;

@@ -22,7 +22,13 @@ struct inputs {
 
 /* Files keep the user's order. A folder gives its files with a shard's ending (host/job/shard_ending.h),
  * sorted by name, without subfolders. "-" is standard input. Every shard is examined (size, fingerprint).
- * Errors: an INPUT does not exist, a folder has no shards, "-" is not the only INPUT, a file has another
- * ending, or a shard is named twice. */
-bool inputs_open(const char *const *input, int32_t count, struct inputs *inputs, struct error *error);
+ * OUT itself (NULL: none) is passed over in a folder. Errors: an INPUT does not exist, a folder has no
+ * shards,
+ * "-" is not the only INPUT, a file has another ending, a shard is named twice, or one lies in OUT, whose
+ * files the run replaces and removes. */
+bool inputs_open(const char *const *input, int32_t count, const char *out, struct inputs *inputs,
+                 struct error *error);
+
+/* ERROR_USAGE if an input's path, past all links, lies in the folder OUT. */
+bool input_check_apart(const char *path, const char *out, struct error *error);
 void inputs_free(struct inputs *inputs);

@@ -13,15 +13,21 @@
 #define INDEX_NAME "rows"
 #define INDEX_MEMORY ((size_t)64 << 20) /* for sorting; beyond it, files in the job's folder */
 
-/* Fails if both paths lead to one folder. */
+/* Fails if the earlier run is OUT, or lies in it. */
 static bool check_apart(const char *path, const char *out, struct error *error) {
   struct look one, other;
   if (!look_at(path, &one, error) || !look_at(out, &other, error)) return false;
-  return !look_is_same(&one, &other) ||
-         error_set(error, ERROR_USAGE,
-                   "--reuse %s is --out itself: a run goes on where it stopped without --reuse; for a new "
-                   "archive give a new --out",
-                   path);
+  if (look_is_same(&one, &other))
+    return error_set(error, ERROR_USAGE,
+                     "--reuse %s is --out itself: a run goes on where it stopped without --reuse; for a new "
+                     "archive give a new --out",
+                     path);
+  bool inside;
+  if (!look_lies_in(path, out, &inside, error)) return false;
+  return !inside || error_set(error, ERROR_USAGE,
+                              "--reuse %s lies in --out %s, where the run writes and removes files: give "
+                              "another --out, or move the folder out of there first",
+                              path, out);
 }
 
 static bool old_run_open(const char *path, const char *out, struct manifest **manifest,

@@ -46,7 +46,7 @@ static void folder_gives_its_shards_sorted_by_name(void **state) {
   struct inputs inputs;
   struct error error;
   const char *const input[] = {folder};
-  assert_true(inputs_open(input, 1, &inputs, &error));
+  assert_true(inputs_open(input, 1, NULL, &inputs, &error));
   assert_int_equal(inputs.count, 3);
   assert_string_equal(inputs.shard[0].path, path[1]);
   assert_string_equal(inputs.shard[1].path, path[0]);
@@ -61,7 +61,7 @@ static void files_stand_as_given(void **state) {
   struct inputs inputs;
   struct error error;
   const char *const input[] = {path[0], path[1]};
-  assert_true(inputs_open(input, 2, &inputs, &error));
+  assert_true(inputs_open(input, 2, NULL, &inputs, &error));
   assert_int_equal(inputs.count, 2);
   assert_string_equal(inputs.shard[0].path, path[0]);
   assert_string_not_equal(inputs.shard[0].fingerprint, inputs.shard[1].fingerprint);
@@ -74,7 +74,7 @@ static void what_is_passed_over_is_counted_and_named(void **state) {
   struct error error;
   char names[256];
   const char *const input[] = {folder};
-  assert_true(inputs_open(input, 1, &inputs, &error));
+  assert_true(inputs_open(input, 1, NULL, &inputs, &error));
   assert_int_equal(inputs.passed_over.count, 2);
   snprintf(names, sizeof names, "%s/, %s", empty, path[4]);
   assert_string_equal(inputs.passed_over.names, names);
@@ -115,7 +115,7 @@ static void another_format_is_told_the_command_that_converts(void **state) {
 static void refuse(const char *const *input, int32_t count, const char *phrase) {
   struct inputs inputs;
   struct error error = {0};
-  assert_false(inputs_open(input, count, &inputs, &error));
+  assert_false(inputs_open(input, count, NULL, &inputs, &error));
   assert_int_equal(inputs.count, 0);
   if (!strstr(error.message, phrase)) fail_msg("\"%s\" lacks \"%s\"", error.message, phrase);
 }
