@@ -373,6 +373,10 @@ bool block_reader_seek(struct block_reader *reader, const struct block_border *p
   return true;
 }
 
+bool block_reader_ended(const struct block_reader *reader) {
+  return reader->done;
+}
+
 int32_t block_reader_position(const struct block_reader *reader) {
   return reader->index;
 }

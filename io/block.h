@@ -94,6 +94,9 @@ enum block_result block_reader_skip(struct block_reader *reader, struct block_bo
  * the shard must be read through instead, returns false without an error (ERROR_NONE). */
 bool block_reader_seek(struct block_reader *reader, const struct block_border *previous, struct error *error);
 
+/* True after the shard's last block, or the block before its damage. */
+bool block_reader_ended(const struct block_reader *reader);
+
 /* Index of the block that block_reader_next would read. */
 int32_t block_reader_position(const struct block_reader *reader);
 

@@ -275,6 +275,7 @@ bool flow_finish(struct flow *flow, struct flow_progress *progress, flow_damage_
   for (int32_t i = 0; i < flow->thread_count; i++) pthread_join(flow->thread[i], NULL);
   flow_progress_now(flow, progress);
   progress->times.encoder = encoder_times_now(flow->parts.encoder);
+  progress->input_left = flow->input_left;
   for (int32_t i = 0; i < flow->damage_count; i++) report(context, &flow->damage[i]);
   const bool done = !flow->failed;
   if (!done) *error = flow->error;

@@ -80,6 +80,7 @@ struct flow_progress {
   int64_t nanoseconds;           /* since the start */
   double busy[STAGES];           /* at the end: share of a stage's thread time not spent waiting */
   struct flow_times times;       /* at the end */
+  bool input_left; /* at the end: a part of standard input was not read, nor compared with its record */
 };
 
 struct flow;

@@ -83,6 +83,10 @@ static bool border_changed(const struct flow *flow, const struct block_border *b
   return shard_changed(flow, border->shard, what, error);
 }
 
+static bool shard_shortened(const struct flow *flow, int32_t shard, struct error *error) {
+  return shard_changed(flow, shard, "it has fewer lines", error);
+}
+
 /* Handles a skipped block that differs from its record. If the shard was damaged in the earlier run, the
  * blocks read before the damage showed may have been wrong: do the shard again from this block. Otherwise
  * somebody has changed the shard: fail. Standard input cannot be read again from here. */
@@ -94,9 +98,13 @@ static enum reach border_differs(struct shard_cursor *cursor, struct flow *flow,
     cursor_close(cursor);
     return REACH_AGAIN;
   }
-  /* Another rank may have seen the same a moment ago and taken the part back. */
-  if (!border_is_other(flow, border)) return REACH_AGAIN;
-  border_changed(flow, border, error);
+  if (border_is_other(flow, border)) {
+    border_changed(flow, border, error);
+  } else if (border_ends_earlier(flow, border)) {
+    shard_shortened(flow, border->shard, error);
+  } else { /* another rank has seen the same a moment ago and taken the part back */
+    return REACH_AGAIN;
+  }
   return REACH_FAILED;
 }
 
@@ -130,6 +138,13 @@ static enum reach cursor_reach(struct shard_cursor *cursor, struct flow *flow, c
   return REACHED;
 }
 
+/* True if standard input ends with this block, and an earlier run committed blocks after it. (Of a file the
+ * fingerprint is compared; a damaged file may be repaired by a shorter one.) */
+static bool input_ends_before_its_record(const struct flow *flow, const struct block_border *border) {
+  return border->end_of_shard && is_standard_input(flow, border->shard) &&
+         run_log_shard_reaches(flow->parts.log, border->shard, border->index + 1);
+}
+
 /* Reads the block at the cursor and passes it on. */
 static bool read_block(struct flow *flow, struct shard_cursor *cursor, struct flow_block *work,
                        int64_t *waited, struct error *error) {
@@ -142,6 +157,7 @@ static bool read_block(struct flow *flow, struct shard_cursor *cursor, struct fl
     flow_release(flow, work);
     return true;
   }
+  if (input_ends_before_its_record(flow, border)) return shard_shortened(flow, border->shard, error);
   if (border->end_of_shard || border->incomplete)
     ranks_shard_ends(flow->parts.ranks, cursor->shard, border->index + 1);
   if (border->incomplete) flow_add_damage(flow, &work->block.damage);
@@ -183,7 +199,7 @@ static bool compare_rest(struct flow *flow, struct shard_cursor *cursor, int32_t
       case BLOCK_FAILED:
         return false;
       case BLOCK_END:
-        return position >= blocks || shard_changed(flow, shard, "it has fewer lines", error);
+        return position >= blocks || shard_shortened(flow, shard, error);
       case BLOCK_READ:
         break;
     }
@@ -212,7 +228,8 @@ void *stage_read(void *argument) {
     ok = read_claim(flow, &cursor, &claim, &waited, &error);
   if (ok && !reading_ends(flow) && flow->options.standard_input)
     ok = compare_standard_input(flow, &cursor, &error);
-  /* If the flow stops, an early end is no failure, and neither is an interrupted wait for standard input. */
+  /* If the flow stops, an early end is no failure, and neither is a read that the stop has ended. */
+  flow->input_left = flow->options.standard_input && !(cursor.reader && block_reader_ended(cursor.reader));
   if (!ok && !reading_ends(flow)) flow_fail(flow, &error);
   cursor_close(&cursor);
   queue_close(&flow->read);

@@ -59,6 +59,7 @@ struct flow {
   struct flow_counts seen;      /* so far, batch by batch, for progress */
   struct flow_counts committed; /* committed blocks only: the final counts */
   atomic_llong blocks, source_bytes_before;
+  bool input_left; /* as in struct flow_progress; the reader's, until it ends */
 
   pthread_mutex_t error_lock; /* protects failed, error, damage */
   bool failed;

@@ -83,7 +83,7 @@ struct outcome {
 
 /* Rank 0 decides the outcome. The manifest is written also after a failure, if possible, so that it lists
  * what OUT holds. */
-static void embedding_judge(struct embedding *run, struct outcome *outcome) {
+static void embedding_judge(struct embedding *run, const struct watch *watch, struct outcome *outcome) {
   struct embed_report *report = run->report;
   struct error unwritten;
   report->failed_ranks = ranks_failed(run->ranks, &outcome->error);
@@ -94,7 +94,7 @@ static void embedding_judge(struct embedding *run, struct outcome *outcome) {
   const bool failed = report->failed_ranks > 0 && !(complete && ranks_size(run->ranks) > 1);
   if (!failed && !finished) outcome->error = unwritten;
   outcome->done = !failed && finished;
-  report->complete = outcome->done && complete;
+  report->complete = outcome->done && complete && !watch->flow_last.input_left;
   report->interrupted |= ranks_stopping(run->ranks) != RANKS_GO && report->failed_ranks == 0;
   report->status.encoder = report->status.slowest_host = NULL;
   outcome->report = *report;
@@ -141,7 +141,7 @@ static bool embedding_work(struct embedding *run, struct error *error) {
   run->report->status.source_bytes_total = shards_bytes(shards, shard_count);
   if (!embedding_flow(run, &watch, &failure, error)) return false;
   if (speaks) {
-    embedding_judge(run, &outcome);
+    embedding_judge(run, &watch, &outcome);
     embedding_report(run, &watch, &outcome, started);
   }
   /* Not earlier: until now, standard input could differ from the embedded input. */

@@ -72,7 +72,7 @@ struct embed_report {
   struct run_totals totals;   /* all of OUT */
   int32_t damaged_shards;
   int32_t failed_ranks; /* the other ranks may have done all the work */
-  bool complete;        /* every document of every shard is in OUT or in rejects */
+  bool complete;        /* all of every shard is read, and in OUT or in rejects */
   bool interrupted;     /* *stop was set, on any rank */
   bool speaks;          /* this process speaks for the job: rank 0, or the only process */
 };

@@ -65,6 +65,14 @@ bool run_log_shard_damaged(const struct run_log *log, int32_t shard) {
   return damaged;
 }
 
+bool run_log_shard_reaches(const struct run_log *log, int32_t shard, int32_t block) {
+  log_lock(log);
+  const struct part *last = part_table_last(&log->parts, shard);
+  const bool reaches = last && last->border.index >= block;
+  log_unlock(log);
+  return reaches;
+}
+
 bool run_log_forget(struct run_log *log, int32_t shard, int32_t block, struct error *error) {
   log_lock(log);
   const bool ok = log->attached || run_state_cut(log, shard, block, error);

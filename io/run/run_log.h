@@ -48,6 +48,9 @@ bool run_log_border(const struct run_log *log, int32_t shard, int32_t block, str
 /* Number of blocks in a shard, or -1 if the part with end_of_shard is not committed yet. Thread-safe. */
 int32_t run_log_shard_blocks(const struct run_log *log, int32_t shard);
 
+/* True if this block or a later one of the shard has a part, an incomplete one too. Thread-safe. */
+bool run_log_shard_reaches(const struct run_log *log, int32_t shard, int32_t block);
+
 /* True if a shard's last part is incomplete: the shard was damaged when it was read. Thread-safe. */
 bool run_log_shard_damaged(const struct run_log *log, int32_t shard);
 

@@ -1,5 +1,6 @@
 """The same command continues a run, no matter what stopped it, and ends with the same bytes; another command is refused."""
 
+import itertools
 import random
 import shutil
 import signal
@@ -355,6 +356,47 @@ def test_other_standard_input_is_refused_by_a_finished_run(tmp_path: Path, appen
         refused.says("shard 0 (-)", what)
         assert "nothing to do" not in refused.stderr
     embed(output.path, "-", stdin=b"".join(lines), append=append, **OPTIONS).says("already complete")
+    assert output.embedding() == before
+
+
+def test_shorter_standard_input_is_refused_by_an_unfinished_run(tmp_path: Path) -> None:
+    """If it ends with a block that is done, and if it ends inside one that is not, before others that are."""
+    lines = lines_of(make_documents(200, 1)).splitlines(keepends=True)
+    output = Output(tmp_path / "out")
+    embed(output.path, "-", stdin=b"".join(lines), **OPTIONS)
+    straight = output.embedding()
+    for block in 5, 9:
+        (output.path / "parts" / f"part-00000-{block:05}.json").unlink()
+    for count in 60, 110:
+        refused = embed(output.path, "-", stdin=b"".join(lines[:count]), status=USAGE, **OPTIONS)
+        refused.says("shard 0 (-)", "it has fewer lines")
+    embed(output.path, "-", stdin=b"".join(lines), **OPTIONS)
+    assert output.embedding() == straight
+
+
+def test_signal_ends_the_comparison_of_standard_input_inside_an_endless_line(tmp_path: Path) -> None:
+    """No block is left to do; but a job that has not seen the end of its input has not compared it."""
+    limits: dict[str, Any] = {**OPTIONS, "max_line": 1000, "block_bytes": 100_000}
+    lines, output = lines_of(make_documents(30, 1)), Output(tmp_path / "out")
+    embed(output.path, "-", stdin=lines + b"x" * 300_000, status=REJECTS, **limits)
+    before, sent = output.embedding(), False
+    process = start_embed(output.path, "-", stdin=subprocess.PIPE, **limits)
+    assert process.stdin and process.stderr
+    end = time.monotonic() + LONGEST_RUN
+    try:
+        process.stdin.write(lines)
+        for piece in itertools.count():
+            process.stdin.write(b"x" * 100_000)
+            if piece == 100:
+                process.send_signal(signal.SIGTERM)
+            assert time.monotonic() < end, "the job reads on"
+    except BrokenPipeError:
+        process.wait(LONGEST_RUN)
+    finally:
+        process.kill()
+    said = process.stderr.read().decode()
+    assert process.returncode == TERMINATED and "stopped; start the same command again" in said and "already complete" not in said
+    embed(output.path, "-", stdin=lines + b"x" * 300_000, status=REJECTS, **limits).says("already complete")
     assert output.embedding() == before
 
 
