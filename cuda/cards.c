@@ -54,10 +54,16 @@ static void uuid_read(int32_t device, const struct cudaDeviceProp *properties, c
     snprintf(uuid + 2 * i, 3, "%02x", (unsigned char)bytes.bytes[i]);
 }
 
-static bool card_read(int32_t device, struct cuda_card *card, struct error *error) {
+/* One card's fault leaves the others in the list. */
+static void card_read(int32_t device, struct cuda_card *card) {
   struct cudaDeviceProp properties;
-  if (!cuda_check(cudaGetDeviceProperties(&properties, device), error, "asking for the CUDA card %d", device))
-    return false;
+  struct error error;
+  *card = (struct cuda_card){.device = device};
+  if (!cuda_check(cudaGetDeviceProperties(&properties, device), &error,
+                  "the driver tells nothing about it")) {
+    snprintf(card->fault, sizeof card->fault, "%.299s", error.message);
+    return;
+  }
   *card = (struct cuda_card){.device = device,
                              .major = properties.major,
                              .minor = properties.minor,
@@ -68,7 +74,18 @@ static bool card_read(int32_t device, struct cuda_card *card, struct error *erro
   snprintf(card->bus, sizeof card->bus, "%04x:%02x:%02x.0", (unsigned)properties.pciDomainID & 0xffff,
            (unsigned)properties.pciBusID & 0xff, (unsigned)properties.pciDeviceID & 0xff);
   uuid_read(device, &properties, card->uuid);
-  return true;
+}
+
+/* Statuses whose text alone would not help. */
+static bool count_refuse(cudaError_t status, struct error *error) {
+  cuda_check(status, error, "counting the CUDA cards");
+  if (status == cudaErrorSystemNotReady)
+    return error_append(error, "a machine with NVSwitch needs NVIDIA's fabric manager: is it running?");
+  if (status == cudaErrorSystemDriverMismatch)
+    return error_append(error,
+                        "the driver in the kernel and its library are of different versions, as after "
+                        "an update: restart the machine");
+  return false;
 }
 
 bool cuda_cards_list(struct cuda_card cards[CUDA_CARDS_MAX], int32_t *count, struct error *error) {
@@ -78,12 +95,24 @@ bool cuda_cards_list(struct cuda_card cards[CUDA_CARDS_MAX], int32_t *count, str
   if (status == cudaErrorInsufficientDriver) return driver_refuse(error);
   if (status == cudaErrorNoDevice || (status == cudaSuccess && present == 0))
     return error_set(error, ERROR_DEVICE, "the CUDA driver sees no card (is CUDA_VISIBLE_DEVICES set?)");
-  if (!cuda_check(status, error, "counting the CUDA cards")) return false;
-  for (int32_t i = 0; i < present && i < CUDA_CARDS_MAX; i++) {
-    if (!card_read(i, &cards[i], error)) return false;
-    (*count)++;
-  }
+  if (status != cudaSuccess) return count_refuse(status, error);
+  for (int32_t i = 0; i < present && i < CUDA_CARDS_MAX; i++) card_read((*count)++, &cards[i]);
   return true;
+}
+
+bool cuda_cards_expected(void) {
+  int present = 0, driver = 0;
+  const cudaError_t status = cudaGetDeviceCount(&present);
+  cudaDriverGetVersion(&driver);
+  return driver != 0 && status != cudaErrorNoDevice && (status != cudaSuccess || present > 0);
+}
+
+bool cuda_card_check(const struct cuda_card *card, struct error *error) {
+  if (card->usable) return true;
+  if (*card->fault) return error_set(error, ERROR_DEVICE, "CUDA card %d: %s", card->device, card->fault);
+  return error_set(error, ERROR_DEVICE,
+                   "CUDA card %d (%s) has compute capability %d.%d and nina's kernels need %d.0 or newer",
+                   card->device, card->name, card->major, card->minor, CUDA_MAJOR_LEAST);
 }
 
 bool cuda_card_find(int32_t device, struct cuda_card *card, struct error *error) {
@@ -94,10 +123,7 @@ bool cuda_card_find(int32_t device, struct cuda_card *card, struct error *error)
     return error_set(error, ERROR_DEVICE, "there is no CUDA card %d: this machine has %d, counted from 0",
                      device, count);
   *card = cards[device];
-  if (card->usable) return true;
-  return error_set(error, ERROR_DEVICE,
-                   "CUDA card %d (%s) has compute capability %d.%d and nina's kernels need %d.0 or newer",
-                   device, card->name, card->major, card->minor, CUDA_MAJOR_LEAST);
+  return cuda_card_check(card, error);
 }
 
 bool cuda_runtime_version(char version[16]) {

@@ -19,13 +19,21 @@ struct cuda_card {
   char name[256];
   int32_t major, minor; /* compute capability */
   int32_t multiprocessors;
-  int64_t memory; /* bytes in total */
-  bool usable;    /* the kernels run on this compute capability */
+  int64_t memory;  /* bytes in total */
+  bool usable;     /* the kernels run on this compute capability */
+  char fault[300]; /* why the driver tells nothing about this card, whose other fields are then empty */
 };
 
 /* Fills cards [*count]; *count is at least 1. If there is no card, returns false with ERROR_DEVICE, and the
- * sentence says why: built without CUDA, no driver, a driver that is too old, no card. */
+ * sentence says why: built without CUDA, no driver, a driver that is too old or does not work, no card. */
 bool cuda_cards_list(struct cuda_card cards[CUDA_CARDS_MAX], int32_t *count, struct error *error);
+
+/* True if this machine should have a card: false if nina was built without CUDA, if there is no driver, or if
+ * the driver works and sees no card. */
+bool cuda_cards_expected(void);
+
+/* Says in *error why this card of the list is not usable, and returns false; true if it is usable. */
+bool cuda_card_check(const struct cuda_card *card, struct error *error);
 
 /* Finds the card with this number. The card must be usable. */
 bool cuda_card_find(int32_t device, struct cuda_card *card, struct error *error);

@@ -24,18 +24,23 @@ static void devices_find(struct devices *devices) {
   if (!card_group_library(devices->group, &devices->no_group)) *devices->group = '\0';
 }
 
+static void card_print(const struct cuda_card *card) {
+  char memory[32];
+  if (*card->fault) {
+    say_line(stdout, "cuda %-6d cannot be used: %s", card->device, card->fault);
+    return;
+  }
+  human_bytes(card->memory, memory);
+  printf("cuda %-6d %s, compute capability %d.%d, %d multiprocessors, %s%s\n", card->device, card->name,
+         card->major, card->minor, card->multiprocessors, memory, card->usable ? "" : "; too old for nina");
+}
+
 static void devices_print(const struct devices *devices) {
   if (devices->count == 0) {
     say_line(stdout, "cuda        none: %s", devices->none.message);
     return;
   }
-  for (int32_t i = 0; i < devices->count; i++) {
-    const struct cuda_card *card = &devices->cards[i];
-    char memory[32];
-    human_bytes(card->memory, memory);
-    printf("cuda %-6d %s, compute capability %d.%d, %d multiprocessors, %s%s\n", card->device, card->name,
-           card->major, card->minor, card->multiprocessors, memory, card->usable ? "" : "; too old for nina");
-  }
+  for (int32_t i = 0; i < devices->count; i++) card_print(&devices->cards[i]);
   say_line(stdout, "cublaslt    %s", *devices->products ? devices->products : devices->no_products.message);
   if (*devices->group)
     printf("nccl        %s\n", devices->group);
@@ -52,10 +57,10 @@ static json_t *devices_json(const struct devices *devices) {
     char capability[32];
     snprintf(capability, sizeof capability, "%d.%d", card->major, card->minor);
     json_array_append_new(
-        cards,
-        json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:I, s:b}", "device", card->device, "name", card->name,
-                  "uuid", card->uuid, "bus", card->bus, "compute_capability", capability, "multiprocessors",
-                  card->multiprocessors, "memory", (json_int_t)card->memory, "usable", card->usable));
+        cards, json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:I, s:b, s:s*}", "device", card->device, "name",
+                         card->name, "uuid", card->uuid, "bus", card->bus, "compute_capability", capability,
+                         "multiprocessors", card->multiprocessors, "memory", (json_int_t)card->memory,
+                         "usable", card->usable, "fault", *card->fault ? card->fault : NULL));
   }
   if (devices->count == 0) return json_pack("{s:o, s:s}", "cards", cards, "none", devices->none.message);
   return json_pack("{s:o, s:s*, s:s*, s:s*, s:s*}", "cards", cards, "cublaslt",

@@ -18,16 +18,21 @@ struct card_list {
   struct cuda_card card[CUDA_CARDS_MAX];
 };
 
-/* Finds the usable cards; if `options` names a card, only this one. */
-static void cards_find(const struct compute_options *options, struct card_list *list) {
+/* Finds the usable cards; if `options` names a card, only this one. If none is usable, *why says what is
+ * wrong with the driver or the first card; it stays empty on a machine without a card. */
+static void cards_find(const struct compute_options *options, struct card_list *list, struct error *why) {
   struct cuda_card cards[CUDA_CARDS_MAX];
-  struct error unused;
   int32_t count;
   list->count = 0;
-  if (!cuda_cards_list(cards, &count, &unused)) return;
+  *why = (struct error){0};
+  if (!cuda_cards_list(cards, &count, why)) {
+    if (!cuda_cards_expected()) *why = (struct error){0};
+    return;
+  }
   for (int32_t i = 0; i < count; i++)
     if (cards[i].usable && (options->card == 0 || options->card == cards[i].device + 1))
       list->card[list->count++] = cards[i];
+  if (list->count == 0) cuda_card_check(&cards[0], why);
 }
 
 bool device_of_manifest(const struct manifest *manifest, enum device *device) {
@@ -43,13 +48,18 @@ bool device_of_manifest(const struct manifest *manifest, enum device *device) {
 static void choose_alone(const struct compute_options *options, const struct manifest *manifest,
                          struct device_choice *choice, struct card_list *list) {
   const bool precision_fits = options->precision == PRECISION_AUTO || options->precision == PRECISION_FP16;
+  struct error why = {0};
   *choice = (struct device_choice){.device = options->device,
                                    .card = options->card > 0 ? options->card - 1 : 0,
                                    .gemm_tuning = options->gemm_tuning};
   list->count = 0;
   const bool settled = choice->device != DEVICE_AUTO || device_of_manifest(manifest, &choice->device);
-  if (settled ? choice->device == DEVICE_CUDA : precision_fits) cards_find(options, list);
-  if (!settled) choice->device = list->count > 0 ? DEVICE_CUDA : DEVICE_CPU;
+  if (settled ? choice->device == DEVICE_CUDA : precision_fits) cards_find(options, list, &why);
+  if (!settled) {
+    choice->device = list->count > 0 ? DEVICE_CUDA : DEVICE_CPU;
+    choice->why = why;
+    if (why.code) error_prefix(&choice->why, "computing on the CPU");
+  }
   if (list->count > 0) choice->card = list->card[0].device;
 }
 

@@ -28,6 +28,7 @@ struct device_choice {
   int32_t card;            /* for DEVICE_CUDA */
   struct card_share share; /* for DEVICE_CUDA: place among this machine's ranks with a card */
   const char *gemm_tuning; /* from the options */
+  struct error why;        /* why no card was taken, if a free choice passed over cards that do not work */
 };
 
 /* Gets the device that computed a run. If `manifest` is NULL or names no device, returns false and leaves
@@ -35,7 +36,8 @@ struct device_choice {
 bool device_of_manifest(const struct manifest *manifest, enum device *device);
 
 /* DEVICE_AUTO becomes the device of the run in OUT, if `manifest` (or NULL) names one. Otherwise it becomes a
- * CUDA card, if one is usable and supports the requested precision, or else the CPU.
+ * CUDA card, if one is usable and supports the requested precision, or else the CPU; then choice->why says
+ * what is wrong with this machine's cards, if it has any.
  *
  * Collective: each rank gets its own card, either the one that its user named or its first usable card that
  * is still free. If a machine has fewer cards than ranks that want one, all ranks get ERROR_USAGE. `ranks`

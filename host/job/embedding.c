@@ -55,6 +55,7 @@ static bool open_encoder(struct embedding *run, struct error *error) {
   struct device_choice choice;
   struct error why;
   if (!device_choose(&run->options->compute, run->manifest, run->ranks, &choice, error)) return false;
+  if (choice.why.code) notice(run->callbacks, run->ranks, "%s", choice.why.message);
   if (!ranks_agree(run->ranks,
                    settings_for_encoder(&run->options->compute, &run->options->widths, &run->model->config,
                                         run->manifest, choice.device, &settings->encoder, error),

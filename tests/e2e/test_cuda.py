@@ -162,9 +162,43 @@ def test_auto_without_a_usable_card_is_the_cpu(tmp_path: Path, monkeypatch: pyte
     embed(tmp_path / "old", shard, device="auto")
     monkeypatch.setenv("FAKE_CUDA_CARDS", "-1")
     embed(tmp_path / "none", shard, device="auto")
+    assert "computing on the CPU" not in embed(tmp_path / "none-again", shard, device="auto").stderr
     for name in ("old", "none"):
         assert Output(tmp_path / name).manifest()["compute_class"]["encoder"] == "cpu"
     assert "no CUDA driver" in embed(tmp_path / "no", shard, device="cuda", status=FAILED).error
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("FAKE_CUDA_COUNT", "35", "the CUDA driver is for CUDA 12.0 and this nina is built with CUDA 13.0: update NVIDIA's driver"),
+        ("FAKE_CUDA_COUNT", "802", "NVIDIA's fabric manager: is it running?"),
+        ("FAKE_CUDA_FAULTY", "0", "CUDA card 0: the driver tells nothing about it: cudaErrorInvalidDevice"),
+        ("FAKE_CUDA_CAPABILITY", "7.5", "CUDA card 0 (Fake card) has compute capability 7.5"),
+    ],
+)
+def test_auto_says_why_it_passes_over_the_cards_of_a_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, sentence: str
+) -> None:
+    """Without this sentence a night would be computed on the CPU, and nobody would know."""
+    shard = write_shard(tmp_path / "a.jsonl", make_documents(3, 3))
+    monkeypatch.setenv(variable, value)
+    embed(tmp_path / "out", shard, device="auto").says("computing on the CPU: ", sentence)
+    assert Output(tmp_path / "out").manifest()["compute_class"]["encoder"] == "cpu"
+    listed = nina("info", "--devices").stdout
+    assert ("too old for nina" if variable == "FAKE_CUDA_CAPABILITY" else sentence.removeprefix("CUDA card 0: ")) in listed
+    for chosen in ({"device": "cpu"}, {"device": "auto", "precision": "fp32"}):
+        assert "computing on the CPU" not in embed(tmp_path / chosen["device"], shard, **chosen).stderr
+
+
+def test_one_card_with_a_fault_leaves_the_others_to_auto(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", make_documents(3, 3))
+    monkeypatch.setenv("FAKE_CUDA_CARDS", "2")
+    monkeypatch.setenv("FAKE_CUDA_FAULTY", "0")
+    assert "computing on the CPU" not in embed(tmp_path / "out", shard, device="auto").stderr
+    assert Output(tmp_path / "out").manifest()["compute_class"]["encoder"] == "cuda"
+    cards = json.loads(nina("info", "--devices", "--json").stdout)["cards"]
+    assert [card["usable"] for card in cards] == [False, True] and "cudaErrorInvalidDevice" in cards[0]["fault"]
 
 
 def test_a_card_without_cublaslt_leaves_auto_to_the_cpu_and_stops_who_asked_for_it(

@@ -14,6 +14,7 @@
 #define CARDS_MAX 64
 #define MEBI ((size_t)1 << 20)
 #define VERSION 13000 /* CUDA 13.0 */
+#define OLD_VERSION 12000
 
 struct allocation {
   char *memory; /* NULL: a free entry */
@@ -40,7 +41,9 @@ static _Thread_local int current; /* card, as the process numbers them */
 /* --- Cards ---------------------------------------------------------------------------------------------- */
 
 cudaError_t cudaDriverGetVersion(int *version) {
-  *version = environment_number("FAKE_CUDA_CARDS", 1) < 0 ? 0 : VERSION;
+  *version = environment_number("FAKE_CUDA_CARDS", 1) < 0                              ? 0
+             : environment_number("FAKE_CUDA_COUNT", 0) == cudaErrorInsufficientDriver ? OLD_VERSION
+                                                                                       : VERSION;
   return cudaSuccess;
 }
 
@@ -76,6 +79,8 @@ int32_t fake_card(void) {
 cudaError_t cudaGetDeviceCount(int *count) {
   *count = 0;
   if (environment_number("FAKE_CUDA_CARDS", 1) < 0) return cudaErrorInsufficientDriver;
+  const long status = environment_number("FAKE_CUDA_COUNT", 0);
+  if (status != 0) return (cudaError_t)status;
   while (machine_card(*count) >= 0) (*count)++;
   return *count > 0 ? cudaSuccess : cudaErrorNoDevice;
 }
@@ -106,7 +111,7 @@ cudaError_t cudaGetDriverEntryPointByVersion(const char *symbol, void **function
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device) {
   const char *capability = getenv("FAKE_CUDA_CAPABILITY");
   const int card = machine_card(device);
-  if (card < 0) return cudaErrorInvalidDevice;
+  if (card < 0 || card == environment_number("FAKE_CUDA_FAULTY", -1)) return cudaErrorInvalidDevice;
   *properties = (struct cudaDeviceProp){.totalGlobalMem = device_all(),
                                         .major = 9,
                                         .minor = 0,
@@ -141,6 +146,10 @@ const char *cudaGetErrorName(cudaError_t error) {
       return "cudaErrorInsufficientDriver";
     case cudaErrorNoDevice:
       return "cudaErrorNoDevice";
+    case cudaErrorSystemNotReady:
+      return "cudaErrorSystemNotReady";
+    case cudaErrorSystemDriverMismatch:
+      return "cudaErrorSystemDriverMismatch";
     case cudaErrorInvalidDevice:
       return "cudaErrorInvalidDevice";
     case cudaErrorInvalidResourceHandle:

@@ -61,6 +61,50 @@ static void machine_without_a_usable_card_says_why(void **state) {
   model_close(model);
 }
 
+static void driver_that_does_not_work_says_why_and_that_a_card_was_expected(void **state) {
+  static const char *const cases[][2] = {
+      {"35",
+       "the CUDA driver is for CUDA 12.0 and this nina is built with CUDA 13.0: update NVIDIA's driver"},
+      {"802",
+       "cudaErrorSystemNotReady (as the fake CUDA has it); a machine with NVSwitch needs NVIDIA's fabric "
+       "manager"},
+      {"803", "are of different versions, as after an update: restart the machine"}};
+  struct cuda_card cards[CUDA_CARDS_MAX];
+  struct error error;
+  int32_t count;
+  (void)state;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    setenv("FAKE_CUDA_COUNT", cases[i][0], 1);
+    assert_false(cuda_cards_list(cards, &count, &error));
+    check_says(&error, ERROR_DEVICE, cases[i][1]);
+    assert_true(cuda_cards_expected());
+  }
+  unsetenv("FAKE_CUDA_COUNT");
+  assert_true(cuda_cards_expected());
+  for (int none = -1; none < 1; none++) {
+    setenv("FAKE_CUDA_CARDS", none ? "-1" : "0", 1);
+    assert_false(cuda_cards_expected());
+  }
+  unsetenv("FAKE_CUDA_CARDS");
+}
+
+static void card_with_a_fault_leaves_the_others_in_the_list(void **state) {
+  struct cuda_card cards[CUDA_CARDS_MAX], card;
+  struct error error;
+  int32_t count;
+  (void)state;
+  setenv("FAKE_CUDA_CARDS", "3", 1);
+  setenv("FAKE_CUDA_FAULTY", "1", 1);
+  assert_true(cuda_cards_list(cards, &count, &error));
+  assert_int_equal(count, 3);
+  assert_true(cards[0].usable && !cards[1].usable && cards[2].usable);
+  assert_true(cuda_card_find(2, &card, &error));
+  assert_false(cuda_card_find(1, &card, &error));
+  check_says(&error, ERROR_DEVICE, "CUDA card 1: the driver tells nothing about it: cudaErrorInvalidDevice");
+  unsetenv("FAKE_CUDA_FAULTY");
+  unsetenv("FAKE_CUDA_CARDS");
+}
+
 static void cards_are_listed_with_capability_and_memory(void **state) {
   struct cuda_card cards[CUDA_CARDS_MAX];
   struct error error;
@@ -282,6 +326,8 @@ static void shape_class_is_stood_for_by_one_number_of_tokens(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(machine_without_a_usable_card_says_why),
+      cmocka_unit_test(driver_that_does_not_work_says_why_and_that_a_card_was_expected),
+      cmocka_unit_test(card_with_a_fault_leaves_the_others_in_the_list),
       cmocka_unit_test(cards_are_listed_with_capability_and_memory),
       cmocka_unit_test(card_is_known_by_the_same_name_whatever_its_number),
       cmocka_unit_test(instances_of_one_gpu_have_names_of_their_own),
