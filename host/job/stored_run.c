@@ -1,5 +1,6 @@
 #include "host/job/stored_run.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,29 @@ static bool parts_take(struct stored_run *run, struct error *error) {
   return true;
 }
 
+/* Stamps the first part's record. A run that begins anew removes the old records before its manifest takes
+ * the place of the old one, and a run that goes on leaves them alone. So the record tells the runs apart even
+ * if their manifests are equal, as those of two shards of one fingerprint may be. */
+static bool first_record_stamp(const struct stored_run *run, struct file_stamp *stamp, struct error *error) {
+  char name[PART_PATH_MAX];
+  *stamp = (struct file_stamp){.size = -1};
+  if (run->part_count == 0) return true;
+  record_path_format(name, run->part[0].shard, run->part[0].block);
+  char *path = file_join(run->out, name);
+  const bool ok = path ? file_stamp_read(path, stamp, error) : error_set_memory(error, PATH_MAX, "a path");
+  free(path);
+  return ok;
+}
+
+/* Takes the stamp of the run that the manifest tells of: if another manifest took its place meanwhile, the
+ * stamp may be another run's, so it is not known. */
+static bool first_record_take(struct stored_run *run, struct error *error) {
+  struct file_stamp now;
+  if (!first_record_stamp(run, &run->first, error) || !manifest_stamp(run->out, &now, error)) return false;
+  if (!file_stamps_equal(&now, &run->stamp)) run->first.size = -1;
+  return true;
+}
+
 bool stored_run_open(const char *out, struct stored_run *run, struct error *error) {
   *run = (struct stored_run){.out = strndup(out, file_path_length(out))};
   bool ok = run->out != NULL;
@@ -47,7 +71,7 @@ bool stored_run_open(const char *out, struct stored_run *run, struct error *erro
   if (ok && !run->manifest)
     ok = error_set(error, ERROR_INPUT, "%s holds no vectors: it has no manifest.json (nina embed --out %s …)",
                    out, out);
-  ok = ok && widths_take(run, error) && parts_take(run, error);
+  ok = ok && widths_take(run, error) && parts_take(run, error) && first_record_take(run, error);
   if (!ok) {
     stored_run_close(run);
     return false;
@@ -196,16 +220,26 @@ bool stored_run_ids(const struct stored_run *run, struct id_map *map, uint32_t *
   return true;
 }
 
+/* Whether OUT, whose manifest is another one now, still holds the run. */
+static bool run_goes_on(const struct stored_run *run, bool *same, struct error *error) {
+  struct file_stamp first;
+  struct manifest *manifest = NULL;
+  *same = false;
+  bool ok = manifest_read(run->out, &manifest, error) || error->code == ERROR_INPUT;
+  if (ok && manifest) ok = manifest_goes_on(run->manifest, manifest, same, error);
+  manifest_free(manifest);
+  if (!ok || !*same || run->part_count == 0) return ok;
+  if (!first_record_stamp(run, &first, error)) return false;
+  *same = first.size >= 0 && file_stamps_equal(&first, &run->first);
+  return true;
+}
+
 bool stored_run_stands(struct stored_run *run, struct error *error) {
   struct file_stamp now;
-  struct manifest *manifest = NULL;
-  bool same = false;
+  bool same;
   if (!manifest_stamp(run->out, &now, error)) return false;
   if (file_stamps_equal(&now, &run->stamp)) return true;
-  bool ok = manifest_read(run->out, &manifest, error) || error->code == ERROR_INPUT;
-  if (ok && manifest) ok = manifest_goes_on(run->manifest, manifest, &same, error);
-  manifest_free(manifest);
-  if (!ok) return false;
+  if (!run_goes_on(run, &same, error)) return false;
   if (same) run->stamp = now;
   return same || error_set(error, ERROR_CONFLICT,
                            "%s was begun anew while it was read, so its rows may be of two runs: start again "

@@ -19,6 +19,7 @@ struct stored_run {
   char *out;
   struct manifest *manifest;
   struct file_stamp stamp; /* of its file, from before it was read or last found to go on */
+  struct file_stamp first; /* of the first part's record; size -1: not known */
   int32_t width_count;
   int32_t widths[WIDTHS_MAX]; /* strictly decreasing */
   struct stored_part *part;   /* [part_count] */

@@ -58,9 +58,9 @@ void manifest_free(struct manifest *manifest);
  * first difference. */
 bool manifest_lists(const struct manifest *manifest, const struct part_table *table, struct error *error);
 
-/* Whether `now`, read from the same OUT later, is of the same run, which may have gone on since: if so, every
- * row of `then` is still there. Not known, so false, of standard input. False with an error only if memory is
- * short. */
+/* Whether `now`, read from the same OUT later, can be of the same run, which may have gone on since. Not
+ * known, so false, of standard input. Two runs of shards with the same fingerprints have equal manifests, so
+ * ask about a part's record too (host/job/stored_run.c). False with an error only if memory is short. */
 bool manifest_goes_on(const struct manifest *then, const struct manifest *now, bool *same,
                       struct error *error);
 

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,8 @@ import pytest
 
 from output import Output, same_bits
 from package import ENVIRONMENT, KINDS, export, needs_full, python, write
-from program import FAILED, LONGEST_RUN, USAGE, embed
-from shards import make_archive, write_shard
+from program import FAILED, LONGEST_RUN, MODEL, REJECTS, USAGE, embed, nina
+from shards import make_archive, make_texts, write_shard
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -134,6 +135,45 @@ def test_an_export_refuses_what_it_must_not_touch(everything: Output, tmp_path: 
     assert "inside" in export(everything.path, "pgcopy", everything.path / "x", status=USAGE)
     assert not (everything.path / "x").exists()
     assert "not a folder" in export(tmp_path / "none", "pgcopy", tmp_path / "y", status=USAGE)
+
+
+def of_standard_input(out: Path, words: list[str]) -> None:
+    lines = "".join(f'{{"text":"{word}"}}\n' for word in words)
+    nina("embed", "--model", MODEL, "--out", out, "--widths", 8, "--block-lines", 2, "--device", "null", "--overwrite", "-", stdin=lines.encode())
+
+
+def of_a_shard(out: Path, words: list[str]) -> None:
+    edges = {"edge": "x" * (64 << 10)}
+    texts = [{"text": word} for word in words]
+    shard = write_shard(out.parent / "in.jsonl", [edges, *texts, edges])
+    embed(out, shard, widths="8", block_lines=2, overwrite=True, status=REJECTS)
+
+
+@pytest.mark.parametrize("begin", [of_standard_input, of_a_shard])
+@pytest.mark.parametrize("state", ["complete", "cut"])
+def test_an_export_of_a_run_that_was_begun_anew_with_an_equal_manifest_is_refused(tmp_path: Path, begin: Callable[..., None], state: str) -> None:
+    words = make_texts(200, 5)
+    begin(tmp_path / "out", words)
+    if state == "cut":
+        python("-c", INTERRUPT, tmp_path / "out", "npy", "Flat", tmp_path / "n", status=1)
+    else:
+        export(tmp_path / "out", "npy", tmp_path / "n")
+    before, manifest = files_of(tmp_path / "n"), Output(tmp_path / "out").manifest()
+    begin(tmp_path / "out", words[::-1])
+    more = ("--rows-per-file", "50") if state == "cut" else ()
+    assert Output(tmp_path / "out").manifest() | {"totals": None} == manifest | {"totals": None}  # which has sums of sizes
+    assert "or is another run" in export(tmp_path / "out", "npy", tmp_path / "n", *more, status=USAGE)
+    assert files_of(tmp_path / "n") == before
+    begin(tmp_path / "out", words)
+    export(tmp_path / "out", "npy", tmp_path / "n", *more)
+
+
+def test_an_export_that_an_older_version_began_is_refused(everything: Output, tmp_path: Path) -> None:
+    export(everything.path, "npy", tmp_path / "n")
+    path = tmp_path / "n" / "_export.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 1}))
+    assert "an older or a newer nina_vectors wrote it" in export(everything.path, "npy", tmp_path / "n", status=USAGE)
+    assert "complete" in export(everything.path, "npy", tmp_path / "n", "--overwrite")
 
 
 @pytest.mark.parametrize("to", ["parquet", "npy"])

@@ -116,15 +116,18 @@ def test_a_run_that_is_not_complete_gives_what_it_has_with_a_warning(tmp_path: P
     assert 0 < len(out) == len(list(out.ids())) < 100
 
 
-@pytest.mark.parametrize("change", ["begun anew", "begun anew and killed", "removed"])
+@pytest.mark.parametrize("change", ["begun anew", "begun anew, the manifest equal", "begun anew and killed", "removed"])
 @pytest.mark.parametrize("read", ["rows", "hashes"])
 def test_an_output_that_is_begun_anew_while_it_is_read_gives_no_rows_of_two_runs(tmp_path: Path, change: str, read: str) -> None:
-    shard = write_shard(tmp_path / "in.jsonl", make_documents(100, 3))
+    texts = make_documents(100, 3)
+    for text in texts[0], texts[-1]:
+        text["edge"] = "x" * (64 << 10)  # no shard's fingerprint reaches further
+    shard = write_shard(tmp_path / "in.jsonl", texts)
     embed(tmp_path / "out", shard, widths="8", block_lines=2)
     out = nina_vectors.open(tmp_path / "out")
     batches = out.batches(2)
     next(batches)
-    write_shard(shard, make_documents(100, 4))
+    write_shard(shard, texts[:1] + texts[-2:0:-1] + texts[-1:] if "equal" in change else make_documents(100, 4))
     if change == "removed":
         shutil.rmtree(tmp_path / "out")
     else:

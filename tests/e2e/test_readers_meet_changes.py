@@ -24,6 +24,7 @@ from program import DONE, FAILED, FULL, MODEL, PROGRAM, SANITIZER_WORDS, USAGE, 
 from shards import write_shard
 
 SITES = ("open", "read", "map", "look", "list")  # what a reader does with a folder
+FINGERPRINTED = 64 << 10  # bytes at a shard's beginning, and at its end
 TRIED = 4  # of a command's calls at a site, over all changes, unless all are
 
 QUESTION: list[Any] = ["search", "--model", MODEL, "--vectors", "OUT", "--device", "null", "--json"]
@@ -50,13 +51,25 @@ def documents(first: int, last: int, turn: int = 0) -> list[dict[str, Any]]:
     return [{"_id": f"d-{n}", "kind": str(n % 2), "text": f"{WORDS[(n + turn) % 7]} {n % 2}"} for n in range(first, last)]
 
 
-def begin_anew(folder: Path, **failing: Any) -> None:
-    shard = write_shard(folder / "archive.jsonl", documents(0, 14, turn=3))
+def write_archive(folder: Path, turn: int, edge: str = "x") -> Path:
+    """Archives of any turn have the same size and, with the same `edge`, which fills the first and the last 64 KiB, the same
+    fingerprint."""
+    first, *middle, last = documents(0, 14, turn)
+    edges = {"edge": edge * FINGERPRINTED}
+    return write_shard(folder / "archive.jsonl", [edges | first, *middle, last | edges])
+
+
+def begin_anew(folder: Path, edge: str = "y", **failing: Any) -> None:
+    shard = write_archive(folder, 3, edge)
     embed(folder / "eval/corpus", shard, overwrite=True, **OPTIONS, **failing)
 
 
+def begin_anew_with_equal_manifest(folder: Path) -> None:
+    begin_anew(folder, edge="x")
+
+
 def begin_anew_and_die(folder: Path) -> None:
-    begin_anew(folder, fault="rename:6:kill", status=-signal.SIGKILL)
+    begin_anew(folder, edge="x", fault="rename:6:kill", status=-signal.SIGKILL)
 
 
 def append(folder: Path) -> None:
@@ -66,6 +79,7 @@ def append(folder: Path) -> None:
 
 CHANGES: dict[str, Callable[[Path], None]] = {
     "begun anew": begin_anew,
+    "begun anew, the manifest equal": begin_anew_with_equal_manifest,
     "begun anew and killed": begin_anew_and_die,
     "appended to": append,
     "removed": lambda folder: shutil.rmtree(folder / "eval/corpus"),
@@ -77,7 +91,7 @@ def make_given(folder: Path) -> Path:
     (folder / "set/qrels").mkdir(parents=True)
     other = write_shard(folder / "other.jsonl", documents(3, 16))
     write_shard(folder / "set/corpus.jsonl", documents(0, 14))
-    archive = write_shard(folder / "archive.jsonl", documents(0, 14))
+    archive = write_archive(folder, 0)
     queries = write_shard(folder / "set/queries.jsonl", [{"_id": f"q-{n}", "kind": "0", "text": WORDS[n]} for n in range(4)])
     (folder / "set/qrels/test.tsv").write_text("".join(f"q-{n}\td-{n}\t1\n" for n in range(4)))
     for name, shard in ("eval/corpus", archive), ("eval/queries", queries), ("other", other):

@@ -113,26 +113,42 @@ def manifest_read(out: Path) -> Manifest:
     return manifest
 
 
-def manifest_stamp(out: Path) -> tuple[int, int] | None:
-    """Tells OUT's manifest from another one that takes its place later: size, time in nanoseconds. None if there is none."""
+Stamp = tuple[int, int]  # size, time in nanoseconds
+
+
+def _stamp(path: Path) -> Stamp | None:
+    """Tells a file from another one that takes its place later. None if there is none."""
     try:
-        status = (out / MANIFEST).stat()
+        status = path.stat()
     except FileNotFoundError:
         return None
     return status.st_size, status.st_mtime_ns
 
 
+def manifest_stamp(out: Path) -> Stamp | None:
+    return _stamp(out / MANIFEST)
+
+
+def record_stamp(out: Path, shard: int, block: int) -> Stamp | None:
+    return _stamp(_record_path(out, shard, block))
+
+
 def goes_on(then: Manifest, now: Manifest) -> bool:
-    """Whether `now`, read from the same OUT later, is of the same run, which may have gone on since: if so, every row of
-    `then` is still there. Not known, so False, of standard input."""
+    """Whether `now`, read from the same OUT later, can be of the same run, which may have gone on since. Not known, so
+    False, of standard input. Two runs of shards with the same fingerprints have equal manifests: ask about a part's record
+    too."""
     sizes_known = all(shard.size >= 0 for shard in then.shards)
     same = (then.model, then.settings, then.compute_class) == (now.model, now.settings, now.compute_class)
     return same and sizes_known and then.shards == now.shards[: len(then.shards)]
 
 
+def _record_path(out: Path, shard: int, block: int) -> Path:
+    return out / RECORDS / f"{part_name(shard, block)}.json"
+
+
 def record_read(out: Path, shard: int, block: int) -> Record:
     """DamagedError if the record is missing or not one."""
-    path = out / RECORDS / f"{part_name(shard, block)}.json"
+    path = _record_path(out, shard, block)
     try:
         json_of = _json_of(path)
         files = {file["path"]: (int(file["size"]), str(file["hash"])) for file in json_of["files"]}
@@ -171,10 +187,14 @@ def parts_committed(out: Path) -> list[tuple[int, int, int]]:
     return sorted(found)
 
 
-def identity_of(manifest: Manifest, parts: list[Part]) -> str:
-    """A hash (hexadecimal) of all that decides the rows: model, settings, shards, compute class and parts."""
+def identity_of(out: Path, manifest: Manifest, parts: list[Part]) -> str:
+    """A hash (hexadecimal) of all that decides the rows (model, settings, shards, compute class and parts), and of the
+    hashes of the parts' files: shards may change without changing in the manifest. Reads every record."""
     said = [manifest.model, manifest.settings, manifest.shards, manifest.compute_class, parts]
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+    for part in parts:
+        digest.update(json.dumps(record_read(out, part.shard, part.block).files, sort_keys=True).encode())
+    return digest.hexdigest()[:32]
 
 
 def kept_fields_of(setting: str | None) -> list[str]:

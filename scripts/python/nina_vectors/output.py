@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import ChangedError, DamagedError, IncompleteWarning, NinaError, UsageError, needs
-from .manifest import Part, Shard, goes_on, identity_of, kept_fields_of, manifest_read, manifest_stamp, parts_committed, record_read
+from .manifest import Part, Shard, Stamp, goes_on, identity_of, kept_fields_of, manifest_read, manifest_stamp, parts_committed, record_read, record_stamp
 from .row_files import LineFile, NumberFile
 from .rows import Rows, Vectors
 
@@ -83,7 +83,7 @@ class Output:
     chunks           whether a document may have several rows
     stores_text      whether texts are stored (--store-text)
     kept_fields      the keys of `fields`, in their order (--keep-fields)
-    identity         32 hexadecimal digits: differs if model, settings, shards or parts differ
+    identity         32 hexadecimal digits: differs if model, settings, shards or any file of a part differs; reads all records
 
     Memory is that of one part's names and a few frames of 128 KiB, however long the run is. Errors: UsageError for what a
     run does not have, DamagedError for files that are not what their record says, ChangedError if another run has taken
@@ -106,6 +106,10 @@ class Output:
             self.parts.append(Part(shard, block, rows, self.rows))
             self.rows += rows
         self._first = [part.first for part in self.parts]
+        # A run that begins anew removes the old records before its manifest takes the place of the old one, and a run that
+        # goes on leaves them alone, so the record tells the runs apart even if their manifests are equal.
+        record = self._first_record()
+        self._record = record if manifest_stamp(self.path) == self._stamp else None  # another manifest: perhaps not its record
         self._by_name: dict[str, Part] = {}  # filled by number_of
         self._files: OrderedDict[tuple[str, int], NumberFile | LineFile] = OrderedDict()
         self.complete = self.manifest.state == "complete"
@@ -159,7 +163,10 @@ class Output:
 
     @property
     def identity(self) -> str:
-        return identity_of(self.manifest, self.parts)
+        try:
+            return identity_of(self.path, self.manifest, self.parts)
+        finally:
+            self._check_stands()
 
     # Vectors and hashes.
 
@@ -330,12 +337,17 @@ class Output:
             return
         try:
             stands = now is not None and goes_on(self.manifest, manifest_read(self.path))
+            if self.parts:
+                stands = stands and self._record is not None and self._first_record() == self._record
         except (NinaError, OSError):
             stands = False
         if not stands:
             raise ChangedError(f"{self.path} was begun anew while it was read, so its rows may be of two runs: start again "
                                "when its nina embed is done")
         self._stamp = now
+
+    def _first_record(self) -> Stamp | None:
+        return record_stamp(self.path, *self.parts[0][:2]) if self.parts else None
 
     def _check(self, path: Path, number: int) -> None:
         """Holds a file against its part's record: its size, and its hash if the caller asked for that."""

@@ -120,6 +120,25 @@ static void run_put(const void *folder, const char *widths, const char *shards, 
   manifest_put(folder, text);
 }
 
+/* The first part's record, last written `seconds` after 1970: nobody reads what it says. */
+static void record_put(const void *folder, time_t seconds) {
+  char path[512];
+  mkdir(scratch_path(path, folder, "parts"), 0777);
+  scratch_path(path, folder, "parts/part-00000-00000.json");
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  fclose(file);
+  assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[]){{1, 0}, {seconds, 0}}, 0), 0);
+}
+
+/* Gives the manifest another time: files of one size may be written within a tick of the file system's
+ * clock. */
+static void manifest_age(const void *folder, time_t seconds) {
+  char path[512];
+  scratch_path(path, folder, "manifest.json");
+  assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[]){{1, 0}, {seconds, 0}}, 0), 0);
+}
+
 #define SHARD(name, size, last) \
   "{\"path\":\"" name "\",\"size\":" size ",\"fingerprint\":\"0000000000000000000000000000000" last "\"}"
 
@@ -141,6 +160,7 @@ static void a_run_that_goes_on_stands_and_one_begun_anew_does_not(void **state) 
   };
   char path[512];
   scratch_path(path, *state, "manifest.json");
+  record_put(*state, 1);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct stored_run run;
     struct error error = {0}, damage = {.code = ERROR_INPUT, .message = "damage"};
@@ -148,8 +168,7 @@ static void a_run_that_goes_on_stands_and_one_begun_anew_does_not(void **state) 
     assert_ok(stored_run_open(*state, &run, &error), &error);
     assert_ok(stored_run_stands(&run, &error), &error);
     run_put(*state, cases[i].widths, cases[i].shards, cases[i].parts);
-    /* Files of one size may be written within a tick of the file system's clock. */
-    assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[]){{1, 0}, {(time_t)i + 2, 0}}, 0), 0);
+    manifest_age(*state, (time_t)i + 2);
     stored_run_blame(&run, &damage);
     assert_says(&damage, "was changed while it was read");
     for (int time = 0; time < 2; time++)
@@ -164,10 +183,37 @@ static void a_run_that_goes_on_stands_and_one_begun_anew_does_not(void **state) 
   }
 }
 
+/* A shard that is changed in its middle keeps its fingerprint, so the two runs' manifests are equal. */
+static void a_run_begun_anew_with_an_equal_manifest_does_not_stand(void **state) {
+  static const char shard[] = SHARD("a", "5", "1");
+  static const time_t records[] = {3, 0}; /* the new run's, or removed and not written again yet */
+  for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
+    char path[512];
+    struct stored_run run;
+    struct error error = {0};
+    run_put(*state, "[8,4]", shard, "");
+    manifest_age(*state, 1);
+    record_put(*state, 1);
+    assert_ok(stored_run_open(*state, &run, &error), &error);
+    manifest_age(*state, 2);
+    assert_ok(stored_run_stands(&run, &error), &error);
+    manifest_age(*state, 3);
+    if (records[i] > 0)
+      record_put(*state, records[i]);
+    else
+      assert_int_equal(unlink(scratch_path(path, *state, "parts/part-00000-00000.json")), 0);
+    assert_false(stored_run_stands(&run, &error));
+    assert_int_equal(error.code, ERROR_CONFLICT);
+    assert_says(&error, "was begun anew while it was read");
+    stored_run_close(&run);
+  }
+}
+
 static void standard_input_is_not_known_to_be_the_same(void **state) {
   static const char input[] = "{\"path\":\"-\",\"size\":-1,\"fingerprint\":\"\"}";
   struct stored_run run;
   struct error error = {0};
+  record_put(*state, 1);
   run_put(*state, "[8]", input, "");
   assert_ok(stored_run_open(*state, &run, &error), &error);
   assert_ok(stored_run_stands(&run, &error), &error);
@@ -210,6 +256,8 @@ int main(void) {
       cmocka_unit_test(broken_id_lines_are_refused_within_their_bytes),
       cmocka_unit_test_setup_teardown(rows_are_numbered_through_all_parts, scratch_make, scratch_remove),
       cmocka_unit_test_setup_teardown(a_run_that_goes_on_stands_and_one_begun_anew_does_not, scratch_make,
+                                      scratch_remove),
+      cmocka_unit_test_setup_teardown(a_run_begun_anew_with_an_equal_manifest_does_not_stand, scratch_make,
                                       scratch_remove),
       cmocka_unit_test_setup_teardown(standard_input_is_not_known_to_be_the_same, scratch_make,
                                       scratch_remove),

@@ -16,7 +16,7 @@ from .to_npy import NpyWriter
 from .to_parquet import ParquetWriter
 from .to_pgcopy import PgcopyWriter
 
-FORMAT = 1  # of _export.json
+FORMAT = 2  # of _export.json; in 1 the source's identity did not tell two runs of equal manifests apart
 
 WRITERS: dict[str, WriterMaker] = {
     "parquet": ParquetWriter,
@@ -82,7 +82,9 @@ def _state_of(target: Target, output: Output, options: Options, overwrite: bool)
                 "remembered": {}, "files": []}
     differences = [f"{key} was {state['options'].get(key)}, is now {wanted.get(key)}"
                    for key in sorted({*wanted, *state["options"]}) if state["options"].get(key) != wanted.get(key)]
-    if state["source"]["identity"] != source["identity"]:
+    if state.get("format") != FORMAT:
+        differences.append("an older or a newer nina_vectors wrote it")
+    elif state["source"]["identity"] != source["identity"]:
         differences.append(f"it was of {state['source']['path']} with {state['source']['rows']} rows, "
                            f"{source['path']} now has {source['rows']} rows or is another run")
     if differences:
