@@ -4,14 +4,16 @@
 #include <string.h>
 
 #include "io/byte_source.h"
+#include "io/seekable_zst.h"
 #include "io/text.h"
 
 #define PIECE_BYTES ((size_t)128 << 10) /* read at a time */
 #define ENDING_BYTES 2                  /* CRLF: bytes of a line beside its text and the mark */
 
 struct line_reader {
-  char *name; /* for error sentences */
-  struct byte_source *source;
+  char *name;                         /* for error sentences */
+  struct byte_source *source;         /* NULL if there is `frames` */
+  struct seekable_zst_reader *frames; /* a file that is read frame by frame; NULL: any other */
   struct line_limits limits;
   char *buffer; /* [capacity + 1 for a NUL]; bytes start … end are not yet given */
   size_t start, end, capacity;
@@ -41,6 +43,32 @@ struct line_reader *line_reader_open(const char *path, const struct line_limits 
   return reader_open(path, limits, byte_source_open(path, error), error);
 }
 
+static bool frames_open(struct line_reader *reader, const char *path, int64_t frame_most,
+                        struct error *error) {
+  reader->name = strdup(path);
+  if (!reader->name) return error_set_memory(error, strlen(path), "a path");
+  reader->frames = seekable_zst_reader_open(path, error);
+  if (!reader->frames) return false;
+  const int64_t largest = seekable_zst_reader_largest(reader->frames);
+  return largest <= frame_most || error_set(error, ERROR_INPUT,
+                                            "%s: damaged seek table: a frame of %lld bytes, but its lines "
+                                            "take at most %lld",
+                                            path, (long long)largest, (long long)frame_most);
+}
+
+struct line_reader *line_reader_open_frames(const char *path, const struct line_limits *limits,
+                                            int64_t frame_most, struct error *error) {
+  struct line_reader *reader = calloc(1, sizeof *reader);
+  if (!reader) {
+    error_set_memory(error, sizeof *reader, "a reader of lines");
+    return NULL;
+  }
+  reader->limits = *limits;
+  if (frames_open(reader, path, frame_most, error)) return reader;
+  line_reader_close(reader);
+  return NULL;
+}
+
 struct line_reader *line_reader_open_keeping(const char *path, const struct line_limits *limits,
                                              const atomic_int *stop, struct byte_head *keep,
                                              struct error *error) {
@@ -50,6 +78,7 @@ struct line_reader *line_reader_open_keeping(const char *path, const struct line
 void line_reader_close(struct line_reader *reader) {
   if (!reader) return;
   byte_source_close(reader->source);
+  seekable_zst_reader_close(reader->frames);
   free(reader->buffer);
   free(reader->name);
   free(reader);
@@ -67,15 +96,15 @@ int64_t line_reader_bytes(const struct line_reader *reader) {
   return reader->total;
 }
 
-/* Makes room for a piece after the held bytes. */
-static bool buffer_reserve(struct line_reader *reader, struct error *error) {
+/* Makes room for `wanted` bytes after the held bytes. */
+static bool buffer_reserve(struct line_reader *reader, size_t wanted, struct error *error) {
   if (reader->start > 0) {
     memmove(reader->buffer, reader->buffer + reader->start, reader->end - reader->start);
     reader->end -= reader->start;
     reader->start = 0;
   }
-  if (reader->capacity - reader->end >= PIECE_BYTES) return true;
-  const size_t capacity = 2 * reader->end + PIECE_BYTES;
+  if (reader->capacity - reader->end >= wanted) return true;
+  const size_t capacity = 2 * reader->end + wanted;
   char *grown = realloc(reader->buffer, capacity + 1);
   if (!grown) return error_set_memory(error, capacity, "a line");
   reader->buffer = grown;
@@ -83,10 +112,25 @@ static bool buffer_reserve(struct line_reader *reader, struct error *error) {
   return true;
 }
 
-/* Reads a piece after the held bytes; sets `ended` if the text has ended. */
+/* Reads the next frame after the held bytes. Its checksum is found right before this returns true. Returns
+ * the number of bytes, 0 at the end, or -1. */
+static int64_t frame_fill(struct line_reader *reader, struct error *error) {
+  const int64_t size = seekable_zst_reader_rest(reader->frames, reader->total);
+  if (!buffer_reserve(reader, (size_t)size, error) ||
+      !seekable_zst_reader_read(reader->frames, reader->total, reader->buffer + reader->end, (size_t)size,
+                                error))
+    return -1;
+  return size;
+}
+
+static int64_t piece_fill(struct line_reader *reader, struct error *error) {
+  if (!buffer_reserve(reader, PIECE_BYTES, error)) return -1;
+  return byte_source_read(reader->source, reader->buffer + reader->end, PIECE_BYTES, error);
+}
+
+/* Reads more text after the held bytes; sets `ended` if the text has ended. */
 static bool buffer_fill(struct line_reader *reader, struct error *error) {
-  if (!buffer_reserve(reader, error)) return false;
-  const int64_t got = byte_source_read(reader->source, reader->buffer + reader->end, PIECE_BYTES, error);
+  const int64_t got = reader->frames ? frame_fill(reader, error) : piece_fill(reader, error);
   if (got < 0) return false;
   reader->ended = got == 0;
   reader->end += (size_t)got;
@@ -158,7 +202,7 @@ bool line_is_string(const struct line_reader *reader, const struct line *line, s
 }
 
 bool line_reader_can_seek(const struct line_reader *reader) {
-  return byte_source_can_seek(reader->source);
+  return reader->source && byte_source_can_seek(reader->source);
 }
 
 bool line_reader_go(struct line_reader *reader, int64_t offset, int64_t number, struct error *error) {

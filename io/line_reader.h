@@ -15,6 +15,12 @@ struct line_limits {
 /* `path` is a file, or "-" for standard input; the first bytes are read here. */
 struct line_reader *line_reader_open(const char *path, const struct line_limits *limits, struct error *error);
 
+/* Opens a file in zstd's seekable format (io/seekable_zst.h). No line is given before the checksum of its
+ * whole frame has been found right, so a damaged line is never read; only for files that nina wrote, because
+ * a shard's frame may be as large as the shard. A frame of more than `frame_most` bytes is ERROR_INPUT. */
+struct line_reader *line_reader_open_frames(const char *path, const struct line_limits *limits,
+                                            int64_t frame_most, struct error *error);
+
 /* As byte_source_open_keeping, for a stream that another reader will read again from its start. */
 struct line_reader *line_reader_open_keeping(const char *path, const struct line_limits *limits,
                                              const atomic_int *stop, struct byte_head *keep,

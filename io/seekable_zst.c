@@ -251,6 +251,11 @@ static uint32_t frame_find(const struct seekable_zst_reader *reader, int64_t off
   return first;
 }
 
+int64_t seekable_zst_reader_rest(const struct seekable_zst_reader *reader, int64_t offset) {
+  if (offset >= seekable_zst_reader_size(reader)) return 0;
+  return reader->start[frame_find(reader, offset) + 1].in_content - offset;
+}
+
 /* Decompresses frame i to `content`, which has room for the whole frame. */
 static bool frame_read(struct seekable_zst_reader *reader, uint32_t i, void *content, struct error *error) {
   const struct frame_start *start = &reader->start[i];

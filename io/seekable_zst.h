@@ -40,6 +40,10 @@ int64_t seekable_zst_reader_size(const struct seekable_zst_reader *reader);
 /* Decompressed size of the largest frame: the memory that a reader may need. */
 int64_t seekable_zst_reader_largest(const struct seekable_zst_reader *reader);
 
+/* Number of bytes from `offset` of the content to the end of the frame that holds it; 0 at the content's end.
+ */
+int64_t seekable_zst_reader_rest(const struct seekable_zst_reader *reader, int64_t offset);
+
 /* Bytes of frames that were read from the file so far. */
 int64_t seekable_zst_reader_bytes_read(const struct seekable_zst_reader *reader);
 

@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "host/model/half.h"
-#include "io/line_reader.h"
 #include "io/npy_zst.h"
 #include "io/run/id_line.h"
 #include "io/run/layout.h"
 #include "io/run/row_hash.h"
+#include "io/run/stored_line.h"
 #include "io/text.h"
 
 #define PIECE_BYTES ((int64_t)128 << 10) /* vectors read at a time */
@@ -168,8 +168,7 @@ static bool lines_compare(const struct comparing *this, enum folder folder, cons
   char path[PART_PATH_MAX];
   char *whole = file_place(this, folder, 0, path, error);
   if (!whole) return false;
-  struct line_reader *reader =
-      line_reader_open(whole, &(struct line_limits){.line = this->comparison->line_most}, error);
+  struct line_reader *reader = stored_lines_open(whole, folder, this->comparison->settings, error);
   const bool read = reader && lines_walk(this, folder, path, reader, expected, equal, error) != LINE_FAILED;
   line_reader_close(reader);
   free(whole);

@@ -11,7 +11,7 @@
 struct part_comparison {
   const char *out, *shard_path;
   const struct flow_options *options;
-  int64_t line_most;  /* of OUT's files: stored_line_most */
+  const struct run_settings *settings;
   double least;       /* least cosine of a stored row with the new one, or COMPARE_BITS */
   finding_fn *report; /* one call for each file that differs */
   void *context;

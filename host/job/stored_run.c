@@ -114,8 +114,8 @@ char *stored_run_path(const struct stored_run *run, enum folder folder, int32_t 
 struct line_reader *stored_run_lines(const struct stored_run *run, enum folder folder,
                                      const struct stored_part *part, struct error *error) {
   char *path = stored_run_path(run, folder, 0, part, error);
-  const struct line_limits limits = {.line = stored_line_most(&run->manifest->identity.settings)};
-  struct line_reader *reader = path ? line_reader_open(path, &limits, error) : NULL;
+  struct line_reader *reader =
+      path ? stored_lines_open(path, folder, &run->manifest->identity.settings, error) : NULL;
   free(path);
   return reader;
 }

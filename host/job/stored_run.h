@@ -47,7 +47,7 @@ bool stored_run_check_rows(const struct stored_run *run, struct error *error);
 char *stored_run_path(const struct stored_run *run, enum folder folder, int32_t width,
                       const struct stored_part *part, struct error *error);
 
-/* Opens a part's file of lines, in a folder other than vectors/ and hashes/. NULL on error. */
+/* Opens a part's file of ids/, text/ or fields/ (stored_lines_open). NULL on error. */
 struct line_reader *stored_run_lines(const struct stored_run *run, enum folder folder,
                                      const struct stored_part *part, struct error *error);
 

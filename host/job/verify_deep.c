@@ -15,7 +15,6 @@
 #include "io/run/layout.h"
 #include "io/run/manifest.h"
 #include "io/run/record_list.h"
-#include "io/run/stored_line.h"
 
 /* Two encoders take their sums in another order, and a lower precision rounds in other places. */
 #define LEAST_COSINE 0.9999
@@ -215,7 +214,7 @@ static bool block_judge(struct deep_work *this, const struct part_record *record
   struct part_comparison comparison = {.out = deep->options.out,
                                        .shard_path = path,
                                        .options = flow,
-                                       .line_most = stored_line_most(&deep->manifest->identity.settings),
+                                       .settings = &deep->manifest->identity.settings,
                                        .least = deep->least,
                                        .report = this->callbacks->finding,
                                        .context = this->callbacks->context,

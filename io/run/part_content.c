@@ -6,7 +6,6 @@
 
 #include "io/document.h"
 #include "io/kept_fields.h"
-#include "io/line_reader.h"
 #include "io/npy_zst.h"
 #include "io/run/id_line.h"
 #include "io/run/row_hash.h"
@@ -182,15 +181,9 @@ static bool ids_read(struct line_reader *reader, const struct part_record *recor
                    (long long)record->rows, (long long)record->tokens, (long long)record->truncated);
 }
 
-/* Opens a file of lines in OUT. */
-static struct line_reader *lines_open(const char *path, const struct run_settings *settings,
-                                      struct error *error) {
-  return line_reader_open(path, &(struct line_limits){.line = stored_line_most(settings)}, error);
-}
-
 bool part_ids_check(const char *path, const struct part_record *record, const struct run_settings *settings,
                     struct part_rows *rows, struct error *error) {
-  struct line_reader *reader = lines_open(path, settings, error);
+  struct line_reader *reader = stored_lines_open(path, FOLDER_IDS, settings, error);
   const bool ok = reader && ids_read(reader, record, settings->chunk_tokens > 0, rows, error);
   line_reader_close(reader);
   if (!ok) part_rows_free(rows);
@@ -317,9 +310,9 @@ static bool line_is_text(const struct line *line) {
 static const struct line_kind object_line = {line_is_object, "a JSON object"};
 static const struct line_kind text_line = {line_is_text, "a JSON object with a text"};
 
-static bool lines_check(const char *path, int64_t expected, const struct line_kind *kind,
+static bool lines_check(const char *path, enum folder folder, int64_t expected, const struct line_kind *kind,
                         const struct run_settings *settings, struct error *error) {
-  struct line_reader *reader = lines_open(path, settings, error);
+  struct line_reader *reader = stored_lines_open(path, folder, settings, error);
   if (!reader) return false;
   enum line_result result;
   struct line line;
@@ -338,17 +331,18 @@ static bool lines_check(const char *path, int64_t expected, const struct line_ki
 bool part_file_check(const char *path, const struct part_file *file, const struct part_record *record,
                      const struct run_settings *settings, const struct part_rows *rows, struct error *error) {
   int32_t width = 0;
-  switch (file_folder(file, &width)) {
+  const enum folder folder = file_folder(file, &width);
+  switch (folder) {
     case FOLDER_VECTORS:
       return vectors_check(path, width, record, settings, rows, error);
     case FOLDER_HASHES:
       return hashes_check(path, record, error);
     case FOLDER_TEXT:
-      return lines_check(path, record->rows, &text_line, settings, error);
+      return lines_check(path, folder, record->rows, &text_line, settings, error);
     case FOLDER_FIELDS:
-      return lines_check(path, record->rows, &object_line, settings, error);
+      return lines_check(path, folder, record->rows, &object_line, settings, error);
     case FOLDER_REJECTS:
-      return lines_check(path, record->rejected, &object_line, settings, error);
+      return lines_check(path, folder, record->rejected, &object_line, settings, error);
     case FOLDER_IDS:
     case FOLDER_RECORDS:
     case FOLDERS:

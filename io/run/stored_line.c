@@ -21,3 +21,19 @@ int64_t stored_line_most(const struct run_settings *settings) {
   if (most < LEAST) return LEAST;
   return most < SEEKABLE_FRAME_MAX ? most : SEEKABLE_FRAME_MAX;
 }
+
+/* A part is one block, so its lines take at most what the block's lines take. An older version's frame may be
+ * as large as its part. */
+static int64_t frame_most(const struct run_settings *settings) {
+  const int64_t block =
+      settings->block_bytes < SEEKABLE_FRAME_MAX ? 2 * settings->block_bytes : SEEKABLE_FRAME_MAX;
+  const int64_t most = LINE_FRAME_BYTES + block + stored_line_most(settings);
+  return most < SEEKABLE_FRAME_MAX ? most : SEEKABLE_FRAME_MAX;
+}
+
+struct line_reader *stored_lines_open(const char *path, enum folder folder,
+                                      const struct run_settings *settings, struct error *error) {
+  const struct line_limits limits = {.line = stored_line_most(settings)};
+  if (folder == FOLDER_REJECTS) return line_reader_open(path, &limits, error);
+  return line_reader_open_frames(path, &limits, frame_most(settings), error);
+}

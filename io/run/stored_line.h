@@ -5,7 +5,9 @@
  * title are one field, and what nina adds. */
 #pragma once
 
+#include "io/line_reader.h"
 #include "io/run/identity.h"
+#include "io/run/layout.h"
 
 /* Largest --max-line: every stored line fits into a frame, behind the frame's other lines. */
 #define MAX_LINE_MOST ((int64_t)1000 << 20)
@@ -15,3 +17,8 @@
 
 /* Longest line that a run with these settings stores. All readers of its files take it as their limit. */
 int64_t stored_line_most(const struct run_settings *settings);
+
+/* Opens a part's file of lines in `folder`. A line of ids/, text/ or fields/ is given only after its frame
+ * has been checked; rejects/ is plain text. */
+struct line_reader *stored_lines_open(const char *path, enum folder folder,
+                                      const struct run_settings *settings, struct error *error);

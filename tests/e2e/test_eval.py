@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from models import copy_model, save_as_version_6
-from output import Output, derive, unzstd
+from output import Output, derive, seekable, unzstd
 from program import FAILED, GOLDEN, MODEL, PROGRAM, REJECTS, ROOT, USAGE, Result, Status, environment, nina, wait_for_parts
-from shards import compress, make_texts, write_shard
+from shards import make_texts, write_shard
 
 MUNICIPAL = ROOT / "tests" / "data" / "municipal"
 VECTORS = GOLDEN / "municipal"  # multilingual-e5-small, fp32, width 64
@@ -396,7 +396,7 @@ def test_vectors_of_two_passages_with_one_id_are_refused(tmp_path: Path) -> None
     path = corpus.parts("ids")[0]
     first, second, *others = (json.loads(line) for line in unzstd([path]).splitlines())
     lines = (json.dumps(row).encode() + b"\n" for row in (first, second | {"id": first["id"]}, *others))
-    corpus.replace(path, compress(b"".join(lines), ".zst"))
+    corpus.replace(path, seekable([b"".join(lines)]))
     error = nina("eval", "--vectors", mixed, "--data", MUNICIPAL, status=FAILED).error
     assert f'the id "{first["id"]}" of shard 0, line 2 is that of document 1 already: ids must differ' in error
 

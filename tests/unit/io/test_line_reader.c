@@ -1,5 +1,6 @@
 #include "io/line_reader.h"
 
+#include "tests/unit/io/frames.h"
 #include "tests/unit/io/shard_files.h"
 
 #define LONGEST 100
@@ -80,6 +81,44 @@ static void compressed_lines_are_read_up_to_the_damage(void **state) {
 }
 
 /* Line lengths around the limit and around one read's size. */
+static struct line_reader *frames_open(int64_t frame_most) {
+  struct error error;
+  struct line_reader *reader =
+      line_reader_open_frames(path, &(struct line_limits){.line = LONGEST}, frame_most, &error);
+  if (!reader) fail_msg("%s", error.message);
+  return reader;
+}
+
+static void lines_of_frames_may_cross_them(void **state) {
+  frames_write(path, *state, (const char *[]){"one\ntw", "o\n", "\nlast"}, 3);
+  struct line_reader *reader = frames_open(6);
+  assert_false(line_reader_can_seek(reader));
+  expect_line(reader, "one", 1, 0);
+  expect_line(reader, "two", 2, 4);
+  expect_line(reader, "", 3, 8);
+  expect_line(reader, "last", 4, 9);
+  expect_end(reader);
+  frames_write(path, *state, NULL, 0);
+  expect_end(frames_open(0));
+}
+
+static void no_line_of_a_frame_is_given_before_its_checksum(void **state) {
+  frames_write(path, *state, (const char *[]){"one\ntwo\n", "three\nfour\n"}, 2);
+  frames_damage(*state);
+  struct line_reader *reader = frames_open(LONGEST);
+  expect_line(reader, "one", 1, 0);
+  expect_line(reader, "two", 2, 4);
+  expect_failure(reader, ERROR_INPUT, "damaged frame 1");
+}
+
+static void frame_larger_than_its_lines_may_be_is_refused(void **state) {
+  struct error error;
+  frames_write(path, *state, (const char *[]){"one\n", "three\n"}, 2);
+  assert_null(line_reader_open_frames(path, &(struct line_limits){.line = LONGEST}, 5, &error));
+  assert_int_equal(error.code, ERROR_INPUT);
+  assert_says(&error, "a frame of 6 bytes");
+}
+
 static void longest_line_is_taken_and_a_longer_one_is_named(void **state) {
   static const int64_t limits[] = {1, 100, (128 << 10) - 2, 128 << 10, 300000};
   for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
@@ -172,6 +211,11 @@ int main(void) {
       cmocka_unit_test_setup_teardown(lines_come_without_their_ends_and_the_opening_mark, scratch_make,
                                       scratch_remove),
       cmocka_unit_test_setup_teardown(compressed_lines_are_read_up_to_the_damage, scratch_make,
+                                      scratch_remove),
+      cmocka_unit_test_setup_teardown(lines_of_frames_may_cross_them, scratch_make, scratch_remove),
+      cmocka_unit_test_setup_teardown(no_line_of_a_frame_is_given_before_its_checksum, scratch_make,
+                                      scratch_remove),
+      cmocka_unit_test_setup_teardown(frame_larger_than_its_lines_may_be_is_refused, scratch_make,
                                       scratch_remove),
       cmocka_unit_test_setup_teardown(longest_line_is_taken_and_a_longer_one_is_named, scratch_make,
                                       scratch_remove),

@@ -2,7 +2,7 @@
  * gap. */
 #include "io/run/part_content.h"
 
-#include "tests/unit/io/scratch.h"
+#include "tests/unit/io/frames.h"
 
 #define ROWS_MOST 4
 
@@ -31,9 +31,8 @@ static bool pass(const void *folder, const int rows[ROWS_MOST][NUMBERS], int32_t
     record.rows++;
     record.tokens += 7;
   }
-  scratch_write(folder, "ids.jsonl", text, strlen(text));
-  const bool passed =
-      part_ids_check(scratch_path(path, folder, "ids.jsonl"), &record, &settings, &found, &error);
+  frames_write(path, folder, (const char *[]){text}, 1);
+  const bool passed = part_ids_check(path, &record, &settings, &found, &error);
   assert_int_equal(found.count, passed ? record.rows : 0);
   if (!passed) assert_says(&error, "which is not a place of this block after that of the row before");
   part_rows_free(&found);

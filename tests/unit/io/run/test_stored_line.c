@@ -1,16 +1,7 @@
-/* How long a stored line may be for a run's readers. */
+/* How long a stored line may be for a run's readers, and when they are given it. */
 #include "io/run/stored_line.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-/* cmocka.h needs the four headers above */
-#include <cmocka.h>
-
-#include "io/seekable_zst.h"
+#include "tests/unit/io/frames.h"
 
 static const int64_t mebi = 1 << 20;
 
@@ -48,12 +39,30 @@ static void whatever_a_manifest_says_a_line_fits_into_a_frame(void **state) {
     assert_int_equal(most(lines[i], "url"), SEEKABLE_FRAME_MAX);
 }
 
+static void damaged_line_is_never_given(void **state) {
+  const struct run_settings settings = {.max_line = 1000, .block_bytes = 1000};
+  static const enum folder folders[] = {FOLDER_IDS, FOLDER_TEXT, FOLDER_FIELDS};
+  char path[512];
+  struct error error;
+  struct line line;
+  frames_write(path, *state, (const char *[]){"{}\n{}\n"}, 1);
+  frames_damage(*state);
+  for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+    struct line_reader *reader = stored_lines_open(path, folders[i], &settings, &error);
+    assert_non_null(reader);
+    assert_int_equal(line_reader_next(reader, &line, &error), LINE_FAILED);
+    assert_int_equal(error.code, ERROR_INPUT);
+    line_reader_close(reader);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(readers_take_every_line_that_a_run_may_store),
       cmocka_unit_test(names_of_kept_fields_may_be_long),
       cmocka_unit_test(shorter_lines_than_an_older_version_s_are_no_reason_to_refuse_one),
       cmocka_unit_test(whatever_a_manifest_says_a_line_fits_into_a_frame),
+      cmocka_unit_test_setup_teardown(damaged_line_is_never_given, scratch_make, scratch_remove),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
