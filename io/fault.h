@@ -9,8 +9,8 @@
  *
  * With `wait`, a test decides without a clock which of several ranks is faster.
  *
- * The first call to either function reads the variables, once. The counters are this project's only global
- * mutable state: they belong to the process, as the environment does. */
+ * The first call to either function reads the variables, once. The counters are global: they belong
+ * to the process, as the environment does. */
 #pragma once
 
 #include "io/error.h"

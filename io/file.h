@@ -1,7 +1,8 @@
 /* Whole small files, folders, and files that appear under their name only when they are complete.
  *
- * An error sentence always gives the final name, never the temporary one. Every write, fsync, rename and read
- * of output files goes through this file, and so through the fault switch. */
+ * An error sentence always gives the final name, never the temporary one. Output files are
+ * written, synced and renamed through this file, and so through the fault switch (io/fault.h).
+ * io/run/job_lock.c and io/run/job_folder.c, which guard OUT, call the system themselves. */
 #pragma once
 
 #include <stdint.h>

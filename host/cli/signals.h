@@ -3,9 +3,9 @@
  *
  *   first SIGINT, or SIGUSR1 (a scheduler's "time is nearly up")
  *       The encoder finishes the blocks that it has begun.
- *   SIGTERM, or second SIGINT
+ *   SIGTERM, or SIGINT after any of these signals
  *       The blocks are dropped; commits that have begun are finished.
- *   the same signal once more
+ *   this signal once more
  *       The process ends at once, without order. */
 #pragma once
 
