@@ -17,7 +17,11 @@
 /* About 480 texts with 68 tokens each. So many rows make cuBLASLt's tiles fill a card's 132 multiprocessors
  * many times over, so the last, partly filled wave costs little. */
 #define BATCH_TOKENS 32768
-#define BATCH_TOKENS_MAX (1 << 20) /* every index into [tokens, 4 · 2048] stays below 2^33, in 64 bits */
+#define BATCH_TOKENS_MAX (1 << 20)
+/* The most numbers in a batch's widest matrix. From 2^31 numbers on, products are a known weak spot of
+ * cuBLASLt's kernels: one that fails while it runs ends the run, since only a refusal has a second algorithm.
+ * Our kernels count rows in 64 bits, but kernel_attention counts a sequence's numbers in 32. */
+#define NUMBERS_MAX INT32_MAX
 #define BATCH_TOKENS_STEP 1024
 #define BLOCK_LINES 16384
 #define BLOCK_BYTES (16 << 20)
@@ -30,6 +34,7 @@ struct encoder_cuda {
   struct cuda_forward forward;
   int32_t max_tokens;
   struct cuda_card card;
+  bool on_card;            /* this process has turned to the card, where CUDA keeps memory for it */
   struct cuda_slot **slot; /* [encoder.info.slots] */
   char tuning[33];         /* hash of the tuning text; empty if the heuristic chose the algorithms */
 };
@@ -70,7 +75,7 @@ static void encoder_cuda_compute_class(const struct encoder *encoder, struct com
 
 static void encoder_cuda_close(struct encoder *encoder) {
   struct encoder_cuda *cuda = cuda_of(encoder);
-  cudaSetDevice(cuda->forward.device);
+  if (cuda->on_card) cudaSetDevice(cuda->forward.device);
   for (int32_t s = 0; cuda->slot && s < encoder->info.slots; s++) cuda_slot_close(cuda->slot[s]);
   free(cuda->slot);
   cuda_streams_close(&cuda->forward.streams);
@@ -134,21 +139,48 @@ static bool card_find(struct cuda_card *card, int32_t device, struct error *erro
                    why.message);
 }
 
+/* The largest batch such that each of a batch's matrices has at most NUMBERS_MAX numbers. */
+static int32_t batch_tokens_most(const struct model *model) {
+  const struct model_config *config = &model->config;
+  int32_t widest =
+      config->shape.ffn > 3 * config->shape.hidden ? config->shape.ffn : 3 * config->shape.hidden;
+  for (int32_t d = 0; d < config->modules.dense_count; d++) {
+    if (config->dense[d].inputs > widest) widest = config->dense[d].inputs;
+    if (config->dense[d].outputs > widest) widest = config->dense[d].outputs;
+  }
+  return NUMBERS_MAX / widest < BATCH_TOKENS_MAX ? NUMBERS_MAX / widest : BATCH_TOKENS_MAX;
+}
+
+static bool batch_check_size(const struct model *model, const struct encoder_options *options,
+                             struct error *error) {
+  const int32_t most = batch_tokens_most(model);
+  if (options->batch_tokens > most)
+    return error_set(error, ERROR_USAGE, "--batch-tokens %d: the cuda encoder takes up to %d for %s",
+                     options->batch_tokens, most, model->config.name);
+  if (options->max_tokens > most)
+    return error_set(
+        error, ERROR_UNSUPPORTED,
+        "texts of up to %d tokens: the cuda encoder takes up to %d for %s: pass --max-tokens %d, "
+        "or --device cpu",
+        options->max_tokens, most, model->config.name, most);
+  return true;
+}
+
 static bool options_check(const struct model *model, const struct encoder_options *options,
                           struct error *error) {
   if (options->precision != PRECISION_AUTO && options->precision != PRECISION_FP16)
     return error_set(error, ERROR_USAGE, "the cuda encoder computes in fp16, not %s: pass auto or fp16",
                      precision_name(options->precision));
-  if (options->batch_tokens > BATCH_TOKENS_MAX)
-    return error_set(error, ERROR_USAGE, "--batch-tokens %d: the cuda encoder takes up to %d",
-                     options->batch_tokens, BATCH_TOKENS_MAX);
   return encoder_options_check(options, &model->config.shape, error) &&
-         modules_check(model, options, error) && shape_check(model, error);
+         modules_check(model, options, error) && shape_check(model, error) &&
+         batch_check_size(model, options, error);
 }
 
-static void info_resolve(struct encoder_cuda *cuda, const struct encoder_options *options) {
+static void info_resolve(struct encoder_cuda *cuda, const struct model *model,
+                         const struct encoder_options *options) {
   struct encoder_info *info = &cuda->encoder.info;
-  const int32_t batch_tokens = options->batch_tokens ? options->batch_tokens : BATCH_TOKENS;
+  const int32_t most = batch_tokens_most(model), usual = BATCH_TOKENS < most ? BATCH_TOKENS : most;
+  const int32_t batch_tokens = options->batch_tokens ? options->batch_tokens : usual;
   info->name = "cuda";
   info->precision = PRECISION_FP16;
   info->slots = options->slots ? options->slots : SLOTS;
@@ -214,16 +246,17 @@ struct encoder *encoder_cuda_open_empty(const struct model *model, const struct 
     return NULL;
   }
   cuda->encoder.vtable = &encoder_cuda_vtable;
+  cuda->forward.device = device;
   if (!card_find(&cuda->card, device, error)) goto failed;
-  info_resolve(cuda, options);
+  info_resolve(cuda, model, options);
   cuda->max_tokens = options->max_tokens;
   cuda->forward.shape = model->config.shape;
   cuda->forward.dense_count = model->config.modules.dense_count;
   memcpy(cuda->forward.dense, model->config.dense, sizeof cuda->forward.dense);
-  cuda->forward.device = device;
   cuda->forward.batch_tokens = cuda->encoder.info.batch_tokens;
   cuda->forward.width_count = options->width_count;
   memcpy(cuda->forward.widths, options->widths, sizeof cuda->forward.widths);
+  cuda->on_card = true;
   if (!cuda_check(cudaSetDevice(device), error, "turning to card %d", device) ||
       !memory_check(cuda, model, error) || !cuda_weights_open(&cuda->forward.weights, model, error) ||
       !cuda_streams_open(&cuda->forward.streams, error) || !slots_open(cuda, error))

@@ -7,6 +7,7 @@
 #include "tests/fake_cuda/fake.h"
 
 static const char *const names[FAKE_COUNTS] = {
+    [FAKE_TURNS] = "turns",
     [FAKE_DEVICE_ALLOCATIONS] = "device_allocations",
     [FAKE_DEVICE_FREES] = "device_frees",
     [FAKE_HOST_ALLOCATIONS] = "host_allocations",

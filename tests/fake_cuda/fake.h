@@ -42,6 +42,7 @@
 #include <stdint.h>
 
 enum fake_count {
+  FAKE_TURNS, /* cudaSetDevice: each gives the process a context on the card, which takes the card's memory */
   FAKE_DEVICE_ALLOCATIONS,
   FAKE_DEVICE_FREES,
   FAKE_HOST_ALLOCATIONS,

@@ -127,6 +127,7 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int devic
 cudaError_t cudaSetDevice(int device) {
   if (machine_card(device) < 0 || device >= CARDS_MAX) return cudaErrorInvalidDevice;
   current = device;
+  fake_add(FAKE_TURNS, 1);
   return fake_sticky();
 }
 

@@ -185,6 +185,49 @@ static void short_memory_names_the_batch_tokens_that_fit(void **state) {
   model_close(model);
 }
 
+/* The rank then computes on the CPU, or not at all: memory that it takes on card 0 is another rank's. */
+static void encoder_that_finds_no_card_or_library_turns_to_no_card(void **state) {
+  struct model *model = model_of_golden();
+  const struct encoder_options options = options_of(model);
+  const int64_t turns = fake_counted(FAKE_TURNS);
+  (void)state;
+  setenv("FAKE_CUDA_CARDS", "2", 1);
+  check_refused(model, &options, 2, ERROR_DEVICE, "there is no CUDA card 2");
+  setenv("FAKE_CUDA_MISSING", "cuBLASLt", 1);
+  check_refused(model, &options, 1, ERROR_UNSUPPORTED, "cuBLASLt was not found");
+  assert_int_equal(fake_counted(FAKE_TURNS), turns);
+  unsetenv("FAKE_CUDA_MISSING");
+  unsetenv("FAKE_CUDA_CARDS");
+  model_close(model);
+}
+
+/* A matrix of 2^31 numbers is the first that is too large: 524,288 tokens of 4,096 columns. */
+static void batch_whose_widest_matrix_is_too_large_is_refused(void **state) {
+  struct model *model = model_of_golden();
+  struct encoder_options options = options_of(model);
+  (void)state;
+  options.batch_tokens = (1 << 20) + 1;
+  check_refused(model, &options, 0, ERROR_USAGE,
+                "--batch-tokens 1048577: the cuda encoder takes up to 1048576 for xlmr-cls-v3");
+  model->config.shape.ffn = 4096;
+  options.batch_tokens = 1 << 19;
+  check_refused(model, &options, 0, ERROR_USAGE,
+                "--batch-tokens 524288: the cuda encoder takes up to 524287");
+  options.batch_tokens--;
+  check_refused(model, &options, 0, ERROR_MEMORY, "with batches of 524287 tokens needs");
+  model->config.modules.dense_count = 1;
+  model->config.dense[0] = (struct dense_config){model->config.shape.widest, 8192, true, ACTIVATION_TANH};
+  check_refused(model, &options, 0, ERROR_USAGE, "the cuda encoder takes up to 262143");
+  model->config.modules.dense_count = 0;
+  options.batch_tokens = 0;
+  model->config.shape.ffn = 1 << 17;
+  check_refused(model, &options, 0, ERROR_MEMORY, "with batches of 16383 tokens needs");
+  model->config.shape.ffn = 1 << 22;
+  check_refused(model, &options, 0, ERROR_UNSUPPORTED,
+                "texts of up to 768 tokens: the cuda encoder takes up to 511");
+  model_close(model);
+}
+
 static void weight_that_fp16_cannot_hold_names_its_tensor(void **state) {
   struct model *model = model_of_golden();
   const struct encoder_options options = options_of(model);
@@ -332,6 +375,8 @@ int main(void) {
       cmocka_unit_test(card_is_known_by_the_same_name_whatever_its_number),
       cmocka_unit_test(instances_of_one_gpu_have_names_of_their_own),
       cmocka_unit_test(short_memory_names_the_batch_tokens_that_fit),
+      cmocka_unit_test(encoder_that_finds_no_card_or_library_turns_to_no_card),
+      cmocka_unit_test(batch_whose_widest_matrix_is_too_large_is_refused),
       cmocka_unit_test(weight_that_fp16_cannot_hold_names_its_tensor),
       cmocka_unit_test(model_that_the_kernels_do_not_have_is_refused),
       cmocka_unit_test(batch_that_cannot_be_is_refused),
