@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "io/byte_source.h"
+#include "io/file_watch.h"
 #include "io/text.h"
 
 /* One read: small enough to stay in the second-level cache until its lines are found. */
@@ -23,6 +24,8 @@ struct block_reader {
   struct block_limits limits;
   int32_t shard;
   int64_t size_expected; /* of the file; -1: not known */
+  struct file_watch watch;
+  bool changed; /* the watch has seen another file, or other bytes in it */
 
   /* The next block. */
   int32_t index;
@@ -86,12 +89,29 @@ static bool reader_reserve(struct block_reader *reader) {
   return true;
 }
 
+/* Looks whether the file still begins and ends as it did at the run's start. TAIL_OPEN: it does. */
+static enum tail reader_check_ends(struct block_reader *reader, enum watch_look look) {
+  if (!reader->changed && !file_watch_look(&reader->watch, byte_source_descriptor(reader->source),
+                                           reader->path, look, &reader->changed, &reader->failure))
+    return TAIL_FAILED;
+  if (!reader->changed) return TAIL_OPEN;
+  error_set(&reader->failure, ERROR_INPUT,
+            "%s changed while the run read it, and kept its size: it does not begin and end as it did when "
+            "the run started",
+            reader->path);
+  return TAIL_DAMAGED;
+}
+
 /* At the end of the file, compares its size with the size at the run's start. If they differ, the file is
  * still being written, or was cut, and its text may be incomplete. */
 static enum tail reader_check_size(struct block_reader *reader) {
   const int64_t expected = reader->size_expected, taken = byte_source_consumed(reader->source);
   const int64_t now = byte_source_size(reader->source);
-  if (expected < 0 || (taken == expected && (now == expected || now < 0))) return TAIL_END;
+  if (expected < 0) return TAIL_END;
+  if (taken == expected && (now == expected || now < 0)) {
+    const enum tail ends = reader_check_ends(reader, WATCH_CLOSE);
+    return ends == TAIL_OPEN ? TAIL_END : ends;
+  }
   error_set(&reader->failure, ERROR_INPUT,
             "the size of %s changed while the run read it, from %lld to %lld bytes: it is still being "
             "written, or was replaced",
@@ -251,6 +271,18 @@ static bool reader_find(struct block_reader *reader, struct block *block, struct
   return tail != TAIL_FAILED;
 }
 
+/* As reader_find. If the file has changed by now, the block may be of other lines: it is incomplete. */
+static bool reader_find_same(struct block_reader *reader, struct block *block, struct found *found,
+                             struct error *error) {
+  struct block_border *border = &found->border;
+  if (!reader_find(reader, block, found, error)) return false;
+  if (border->end_of_shard || border->incomplete) return true;
+  const enum tail ends = reader_check_ends(reader, WATCH_QUICK);
+  if (ends == TAIL_FAILED) *error = reader->failure;
+  border->incomplete = ends == TAIL_DAMAGED;
+  return ends != TAIL_FAILED;
+}
+
 /* Sets every line's text from the starts of the line and of the next one. */
 static void block_set_lines(struct block *block, int64_t max_line) {
   const struct block_border *border = &block->border;
@@ -338,7 +370,8 @@ static bool reader_may_go_on(const struct block_reader *reader, struct error *er
 enum block_result block_reader_next(struct block_reader *reader, struct block *block, struct error *error) {
   if (reader->done) return BLOCK_END;
   struct found found;
-  if (!reader_may_go_on(reader, error) || !reader_find(reader, block, &found, error)) return BLOCK_FAILED;
+  if (!reader_may_go_on(reader, error) || !reader_find_same(reader, block, &found, error))
+    return BLOCK_FAILED;
   if (!block_take(block, reader, &found, error)) return BLOCK_FAILED;
   block_set_damage(block, reader);
   reader_advance(reader, &block->border);
@@ -349,7 +382,13 @@ enum block_result block_reader_skip(struct block_reader *reader, struct block_bo
                                     struct error *error) {
   if (reader->done) return BLOCK_END;
   struct found found;
-  if (!reader_may_go_on(reader, error) || !reader_find(reader, NULL, &found, error)) return BLOCK_FAILED;
+  if (!reader_may_go_on(reader, error) || !reader_find_same(reader, NULL, &found, error)) return BLOCK_FAILED;
+  if (reader->changed) {
+    error_set(error, ERROR_CONFLICT,
+              "%.500s; put the old one back and start the same command again, or start anew with --overwrite",
+              reader->failure.message);
+    return BLOCK_FAILED;
+  }
   reader->size -= found.held;
   if (reader->size > 0) memmove(reader->buffer, reader->buffer + found.held, reader->size);
   buffer_trim(&reader->buffer, &reader->capacity, reader->size, usual_capacity(reader));
@@ -404,6 +443,9 @@ struct block_reader *block_reader_open(int32_t shard, const struct block_source 
       .shard = shard, .limits = *limits, .size_expected = source->size, .first_line = 1};
   reader->path = strdup(strcmp(source->path, "-") == 0 ? "standard input" : source->path);
   reader->hash = XXH3_createState();
+  reader->watch.size = source->size;
+  if (source->fingerprint && source->size >= 0)
+    snprintf(reader->watch.fingerprint, sizeof reader->watch.fingerprint, "%s", source->fingerprint);
   if (!reader->path || !reader->hash) goto no_memory;
   reader->source = byte_source_open_until(source->path, source->stop, source->head, error);
   if (reader->source) return reader;

@@ -66,10 +66,13 @@ size_t block_memory(const struct block *block);
 struct block_reader;
 
 /* The input of a block_reader. If the file's size at its end is not `size`, the shard counts as damaged at
- * its end. Soon after *stop is set, reading ends with BLOCK_FAILED. `head` must outlive the reader. */
+ * its end. If the file no longer has its fingerprint after a block was read, it counts as damaged there: this
+ * block, and blocks read later, may be of other lines. Soon after *stop is set, reading ends with
+ * BLOCK_FAILED. `head` must outlive the reader. */
 struct block_source {
   const char *path;             /* as in byte_source_open */
   int64_t size;                 /* expected size of the file; -1: any */
+  const char *fingerprint;      /* expected (io/file_watch.h); NULL or empty: any */
   const atomic_int *stop;       /* may be NULL */
   const struct byte_head *head; /* first bytes of standard input; may be NULL */
 };
@@ -86,7 +89,8 @@ enum block_result { BLOCK_READ, BLOCK_END, BLOCK_FAILED };
  * block. */
 enum block_result block_reader_next(struct block_reader *reader, struct block *block, struct error *error);
 
-/* Skips the next block without keeping its lines; otherwise like block_reader_next. */
+/* Skips the next block without keeping its lines; otherwise like block_reader_next. But if the file no longer
+ * has its fingerprint: BLOCK_FAILED, with ERROR_CONFLICT, for there is no way to the blocks behind. */
 enum block_result block_reader_skip(struct block_reader *reader, struct block_border *border,
                                     struct error *error);
 

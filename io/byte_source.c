@@ -303,6 +303,10 @@ int64_t byte_source_size(const struct byte_source *source) {
   return raw_input_file_size(&source->raw);
 }
 
+int byte_source_descriptor(const struct byte_source *source) {
+  return source->raw.regular && source->raw.owned ? source->raw.descriptor : -1;
+}
+
 void byte_source_close(struct byte_source *source) {
   if (!source) return;
   if (source->format == FORMAT_GZIP) inflateEnd(&source->gzip);

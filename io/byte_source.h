@@ -52,4 +52,7 @@ int64_t byte_source_position(const struct byte_source *source);
 /* Size of the file now; -1 for a pipe, or if the system does not tell. */
 int64_t byte_source_size(const struct byte_source *source);
 
+/* The open file, to look at; -1 if it is none that was opened by name. */
+int byte_source_descriptor(const struct byte_source *source);
+
 void byte_source_close(struct byte_source *source);

@@ -30,6 +30,7 @@ static bool cursor_open(struct shard_cursor *cursor, struct flow *flow, int32_t 
   const struct shard *listed = &run_log_shards(flow->parts.log, &count)[shard];
   const struct block_source source = {.path = listed->path,
                                       .size = listed->size,
+                                      .fingerprint = listed->fingerprint,
                                       .stop = &flow->draining,
                                       .head = strcmp(listed->path, "-") == 0 ? flow->parts.head : NULL};
   cursor->reader = block_reader_open(shard, &source, &flow->options.limits, error);

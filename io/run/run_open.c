@@ -52,14 +52,26 @@ static bool parts_load(struct run_log *log, struct error *error) {
   return ok;
 }
 
+/* The first part of a shard that is incomplete, or -1. */
+static int32_t first_incomplete(const struct part_table *parts, int32_t shard) {
+  const struct shard_parts *list = &parts->shard[shard];
+  int32_t p = 0;
+  if (list->done == list->count) return -1;
+  while (!list->part[p]->border.incomplete) p++;
+  return list->part[p]->border.index;
+}
+
 /* Takes over the present size and fingerprint of shard `i`. A change is accepted only if the shard was
- * damaged: then it has been repaired. */
+ * damaged: then it has been repaired. Parts behind the damage are of the shard as it was then, and nothing
+ * would compare them: they are taken back. (They come from an earlier run, if the shard changed while a later
+ * one read a block in its middle.) */
 static bool shard_renew(struct run_log *log, int32_t i, const struct shard *now, bool *changed,
                         struct error *error) {
   struct shard *then = &log->shards.shard[i];
   if (then->size == now->size && strcmp(then->fingerprint, now->fingerprint) == 0) return true;
-  const struct part *last = i < log->parts.shard_count ? part_table_last(&log->parts, i) : NULL;
-  if (last && last->border.incomplete) {
+  const int32_t damaged = i < log->parts.shard_count ? first_incomplete(&log->parts, i) : -1;
+  if (damaged >= 0) {
+    if (!run_state_cut(log, i, damaged + 1, error)) return false;
     then->size = now->size;
     memcpy(then->fingerprint, now->fingerprint, sizeof then->fingerprint);
     *changed = true;

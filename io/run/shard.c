@@ -7,27 +7,10 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "io/byte_source.h"
-#include "io/file.h"
+#include "io/file_watch.h"
 #include "io/look.h"
-
-#define FINGERPRINT_BYTES (64 * 1024) /* bytes from each end: one read each, for a shard of any size */
-
-/* Reads the file's two ends (if it is short, the whole file) into bytes [2 * FINGERPRINT_BYTES]; *used counts
- * the bytes read. */
-static bool ends_read(int descriptor, const char *path, int64_t size, char *bytes, size_t *used,
-                      struct error *error) {
-  if (size <= 2 * FINGERPRINT_BYTES) {
-    *used = (size_t)size;
-    return file_read_at(descriptor, path, 0, bytes, *used, error);
-  }
-  *used = 2 * FINGERPRINT_BYTES;
-  return file_read_at(descriptor, path, 0, bytes, FINGERPRINT_BYTES, error) &&
-         file_read_at(descriptor, path, size - FINGERPRINT_BYTES, bytes + FINGERPRINT_BYTES,
-                      FINGERPRINT_BYTES, error);
-}
 
 bool shard_examine(struct shard *shard, struct error *error) {
   bool ok = false;
@@ -35,7 +18,6 @@ bool shard_examine(struct shard *shard, struct error *error) {
   shard->fingerprint[0] = '\0';
   if (strcmp(shard->path, "-") == 0) return true;
 
-  char *bytes = NULL;
   struct stat status;
   const int descriptor = open(shard->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe must not block */
   if (descriptor < 0 || fstat(descriptor, &status) != 0) {
@@ -47,20 +29,10 @@ bool shard_examine(struct shard *shard, struct error *error) {
               shard->path);
     goto out;
   }
-  bytes = malloc(2 * FINGERPRINT_BYTES);
-  if (!bytes) {
-    error_set_memory(error, 2 * FINGERPRINT_BYTES, "a fingerprint");
-    goto out;
-  }
-  size_t used;
-  if (!ends_read(descriptor, shard->path, status.st_size, bytes, &used, error)) goto out;
-  const XXH128_hash_t hash = XXH3_128bits(bytes, used);
-  snprintf(shard->fingerprint, sizeof shard->fingerprint, "%016llx%016llx", (unsigned long long)hash.high64,
-           (unsigned long long)hash.low64);
+  if (!fingerprint_read(descriptor, shard->path, status.st_size, shard->fingerprint, error)) goto out;
   shard->size = status.st_size;
   ok = true;
 out:
-  free(bytes);
   if (descriptor >= 0) close(descriptor);
   return ok;
 }

@@ -1,14 +1,15 @@
 """A shard is cut short or corrupted: the rows before the damage are kept, the run fails and says so, and a repaired shard completes it."""
 
-import os
 import json
 import os
 import subprocess
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from many import Ranks, command, finish, group_command, needs_mpirun, start_command
 from output import Output, same_bits
 from program import DONE, FAILED, LONGEST_RUN, PROGRAM, REJECTS, Result, checked, embed, embed_arguments, nina, start_embed, wait_for_parts
 from shards import compress, lines_of, make_archive, make_documents
@@ -153,6 +154,81 @@ def test_shard_that_changes_its_size_while_it_is_read_is_not_complete(tmp_path: 
 
     embed(out, shard, **options)
     embed(tmp_path / "fresh", shard, **options)
+    assert Output(out).files("*/*", "manifest.json") == Output(tmp_path / "fresh").files("*/*", "manifest.json")
+    nina("verify", out)
+
+
+EVEN = {"widths": 8, "block_lines": 10, "threads": 1}
+EVEN_LINES = (100, 100, 40)
+CHANGES = {"another file": None, "its beginning": 0, "its end": -20}
+
+
+def even_shards(folder: Path) -> list[Path]:
+    shards = [folder / f"{number}.jsonl" for number in range(len(EVEN_LINES))]
+    for number, shard in enumerate(shards):
+        shard.write_bytes(even_lines(EVEN_LINES[number], number))
+    return shards
+
+
+def even_lines(count: int, seed: int) -> bytes:
+    return b"".join(b'{"text":"%05d of %d, %s"}\n' % (line, seed, b"word " * 20) for line in range(count))
+
+
+def change_keeping_size(shard: Path, change: str) -> None:
+    offset = CHANGES[change]
+    if offset is None:
+        shard.with_name("new").write_bytes(even_lines(shard.read_bytes().count(b"\n"), 9))
+        os.replace(shard.with_name("new"), shard)
+        return
+    with shard.open("r+b") as file:
+        file.seek(offset, os.SEEK_END if offset < 0 else os.SEEK_SET)
+        file.write(b"Z")
+
+
+def change_during_a_run(out: Path, shards: list[Path], ranks: int, change: Callable[[], None]) -> Result:
+    """Each rank commits a part, reads a few blocks ahead, and waits until the change has been made."""
+    release = out.with_name("release")
+    group = Ranks(ranks, fault="write:40+:wait", variables={"NINA_FAULT_UNTIL": release})
+    arguments = embed_arguments(out, *shards, **EVEN)
+    before = len(list((out / "parts").glob("part-*")))
+    run = start_command(group_command(group, arguments) if ranks == 1 else command([group], lambda _: arguments))
+    wait_for_parts(out, before + 1, run)
+    change()
+    release.touch()
+    return finish(run, FAILED)
+
+
+@pytest.mark.parametrize("ranks", [1, pytest.param(2, marks=needs_mpirun)])
+@pytest.mark.parametrize(("changed", "change"), [(0, "its beginning"), (0, "its end"), *((2, change) for change in CHANGES)])
+def test_shard_that_changes_while_it_is_read_but_keeps_its_size_is_not_complete(
+    tmp_path: Path, changed: int, change: str, ranks: int
+) -> None:
+    """OUT must not hold rows of one version of a shard beside the fingerprint of another."""
+    shards, out = even_shards(tmp_path), tmp_path / "out"
+    result = change_during_a_run(out, shards, ranks, lambda: change_keeping_size(shards[changed], change))
+    result.says(f"{shards[changed]} changed while the run read it, and kept its size")
+    assert Output(out).manifest()["state"] == "incomplete"
+
+    status = embed(tmp_path / "fresh", *shards, status=(DONE, REJECTS), **EVEN).status
+    embed(out, *shards, status=status, **EVEN)
+    assert Output(out).files("*/*", "manifest.json") == Output(tmp_path / "fresh").files("*/*", "manifest.json")
+    nina("verify", out)
+
+
+@pytest.mark.parametrize("put_back", [True, False])
+def test_block_from_the_middle_of_a_shard_that_was_replaced_is_done_again(tmp_path: Path, put_back: bool) -> None:
+    shards, out = even_shards(tmp_path), tmp_path / "out"
+    embed(out, *shards, **EVEN)
+    for lost in [*(out / "parts").glob("part-00000-*"), out / "parts" / "part-00001-00005.json"]:
+        lost.unlink()
+    old = shards[1].read_bytes()
+    result = change_during_a_run(out, shards, 1, lambda: change_keeping_size(shards[1], "another file"))
+    result.says(f"{shards[1]} changed while the run read it, and kept its size")
+
+    if put_back:
+        shards[1].write_bytes(old)
+    embed(out, *shards, **EVEN)
+    embed(tmp_path / "fresh", *shards, **EVEN)
     assert Output(out).files("*/*", "manifest.json") == Output(tmp_path / "fresh").files("*/*", "manifest.json")
     nina("verify", out)
 

@@ -1,7 +1,9 @@
 #include "io/block.h"
 
+#include <fcntl.h>
 #include <xxhash.h>
 
+#include "io/file_watch.h"
 #include "tests/unit/io/shard_files.h"
 
 #define MEBI ((int64_t)1 << 20)
@@ -439,6 +441,75 @@ static void a_file_of_another_size_is_damaged_at_its_end(void **state) {
   free(path);
 }
 
+/* Writes one byte into a file that is there. */
+static void byte_put(const char *path, long offset, char byte) {
+  FILE *file = fopen(path, "r+b");
+  assert_non_null(file);
+  assert_int_equal(fseek(file, offset, SEEK_SET), 0);
+  assert_int_equal(fputc(byte, file), byte);
+  fclose(file);
+}
+
+static void fingerprint_of(const char *path, int64_t size, char fingerprint[33]) {
+  struct error error;
+  const int descriptor = open(path, O_RDONLY);
+  assert_true(descriptor >= 0);
+  assert_true(fingerprint_read(descriptor, path, size, fingerprint, &error));
+  close(descriptor);
+}
+
+/* A change of one byte, at a time that the reader has read so many blocks. Blocks that came before are of the
+ * old file. A change that keeps both ends is not noticed. */
+static void a_file_that_keeps_its_size_but_not_its_ends_is_damaged(void **state) {
+  const struct block_limits limits = {1, MEBI, MEBI};
+  static const struct {
+    long offset; /* from the end, if negative */
+    int blocks;
+    bool noticed;
+  } changes[] = {{3, 0, true}, {3, 1, true}, {-3, 0, true}, {-3, 2, true}, {3, 3, true}, {150000, 1, false}};
+  for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+    struct bytes content = {0};
+    struct block block = {0};
+    struct block_border border;
+    struct error error;
+    char fingerprint[33];
+    for (int line = 0; line < 4; line++) {
+      for (int k = 0; k < 75000; k++) bytes_add_text(&content, "x");
+      bytes_add_text(&content, "\n");
+    }
+    char *path = shard_put(state, "shard.jsonl", &content);
+    const long size = (long)content.size;
+    fingerprint_of(path, size, fingerprint);
+    const struct block_source source = {.path = path, .size = size, .fingerprint = fingerprint};
+    struct block_reader *reader = block_reader_open(7, &source, &limits, &error);
+    assert_non_null(reader);
+    for (int b = 0; b < changes[i].blocks; b++) {
+      assert_int_equal(block_reader_next(reader, &block, &error), BLOCK_READ);
+      assert_false(block.border.incomplete);
+    }
+    byte_put(path, changes[i].offset < 0 ? size + changes[i].offset : changes[i].offset, 'y');
+    while (next_of_many(reader, &block, &error) == BLOCK_READ) continue;
+    assert_int_equal(block.border.incomplete, changes[i].noticed);
+    assert_int_equal(block.border.end_of_shard, !changes[i].noticed);
+    if (changes[i].noticed) {
+      assert_int_equal(block.border.index, changes[i].blocks);
+      assert_non_null(strstr(block.damage.message, "changed while the run read it, and kept its size"));
+    }
+    block_reader_close(reader);
+
+    /* Behind a changed beginning or end, blocks that were not skipped here cannot be found. */
+    reader = block_reader_open(7, &source, &limits, &error);
+    assert_non_null(reader);
+    assert_int_equal(block_reader_skip(reader, &border, &error),
+                     changes[i].noticed ? BLOCK_FAILED : BLOCK_READ);
+    if (changes[i].noticed) assert_int_equal(error.code, ERROR_CONFLICT);
+    block_reader_close(reader);
+    block_free(&block);
+    bytes_free(&content);
+    free(path);
+  }
+}
+
 static void a_file_that_grows_after_its_end_was_read_is_damaged(void **state) {
   const struct block_limits limits = {10, 1000, 1000};
   static const char text[] = "one\ntwo\n";
@@ -617,6 +688,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(damage_is_told_with_line_and_byte),
       cmocka_unit_test(a_read_failure_is_not_damage),
       cmocka_unit_test(a_file_of_another_size_is_damaged_at_its_end),
+      cmocka_unit_test(a_file_that_keeps_its_size_but_not_its_ends_is_damaged),
       cmocka_unit_test(a_file_that_grows_after_its_end_was_read_is_damaged),
       cmocka_unit_test(block_whose_look_for_the_end_fails_is_none),
       cmocka_unit_test(seek_goes_on_after_any_border),
