@@ -210,7 +210,10 @@ static bool open_log(struct embedding *run, const struct run_identity *identity,
   run->lock = job_lock_take(options->out, error);
   if (!run->lock) return false;
   run->log = run_log_open(options->out, &request, error);
-  return run->log != NULL;
+  if (!run->log) return false;
+  if (*run_log_moved(run->log)) notice(run->callbacks, run->ranks, "%s", run_log_moved(run->log));
+  if (*run_log_copies(run->log)) notice(run->callbacks, run->ranks, "%s", run_log_copies(run->log));
+  return true;
 }
 
 /* Opens the other ranks' log. */

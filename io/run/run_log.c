@@ -16,6 +16,14 @@ const struct shard *run_log_shards(const struct run_log *log, int32_t *count) {
   return log->shards.shard;
 }
 
+const char *run_log_moved(const struct run_log *log) {
+  return log->moved;
+}
+
+const char *run_log_copies(const struct run_log *log) {
+  return log->copies;
+}
+
 const char *run_log_job_folder(const struct run_log *log) {
   return log->job;
 }

@@ -29,6 +29,11 @@ struct run_log;
 /* The manifest's shard list: the given list, or under RUN_APPEND the longer one. Valid until close. */
 const struct shard *run_log_shards(const struct run_log *log, int32_t *count);
 
+/* What a user should know of the shards of RUN_APPEND, in a sentence each or "": those that were moved since
+ * they were embedded, and new ones with the content of others. Valid until close. */
+const char *run_log_moved(const struct run_log *log);
+const char *run_log_copies(const struct run_log *log);
+
 /* A folder on OUT's file system for what the job needs only while it runs; it is removed at the end. All
  * ranks give the same. Valid until close. */
 const char *run_log_job_folder(const struct run_log *log);

@@ -1,7 +1,6 @@
 #include "io/run/run_open.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "io/run/record.h"
 #include "io/run/record_list.h"
 #include "io/run/run_state.h"
+#include "io/run/shard_match.h"
 
 /* Whether every file of the record exists with its recorded size: a resume trusts this. A link does not
  * count. */
@@ -90,6 +90,14 @@ static bool shard_renew(struct run_log *log, int32_t i, const struct shard *now,
       i, now->path, name, what);
 }
 
+static bool path_renew(struct shard *then, const struct shard *now, struct error *error) {
+  char *path = strdup(now->path);
+  if (!path) return error_set_memory(error, strlen(now->path), "a path");
+  free(then->path);
+  then->path = path;
+  return true;
+}
+
 /* Number of the first shard that differs between the two lists, or the shorter list's length. */
 static int32_t first_other_shard(const struct run_log *log, const struct run_request *request) {
   int32_t i = 0;
@@ -118,36 +126,34 @@ static bool shards_resume(struct run_log *log, const struct run_request *request
         now, now == 1 ? "" : "s", log->out, then, at, log->shards.shard[at].path);
   for (int32_t i = 0; i < now; i++) {
     if (!shard_renew(log, i, &request->shards[i], changed, error)) return false;
-    char *path = strdup(request->shards[i].path);
-    if (!path) return error_set_memory(error, strlen(request->shards[i].path), "a path");
-    free(log->shards.shard[i].path);
-    log->shards.shard[i].path = path;
+    if (!path_renew(&log->shards.shard[i], &request->shards[i], error)) return false;
   }
   return true;
 }
 
+static bool shard_append(struct run_log *log, const struct shard *shard, const struct shard_match *match,
+                         bool *changed, struct error *error) {
+  if (match->known == SHARD_NEW || match->known == SHARD_COPY) {
+    *changed = true;
+    return shard_list_add(&log->shards, shard, error);
+  }
+  return shard_renew(log, match->listed, shard, changed, error) &&
+         (match->known != SHARD_MOVED || path_renew(&log->shards.shard[match->listed], shard, error));
+}
+
 static bool shards_append(struct run_log *log, const struct run_request *request, bool *changed,
                           struct error *error) {
-  bool ok = false;
-  int failed = 0;
-  json_t *number = json_object(); /* path → number in the list */
-  for (int32_t i = log->shards.count; i > 0; i--)
-    failed |= json_object_set_new(number, log->shards.shard[i - 1].path, json_integer(i - 1));
-  for (int32_t i = 0; i < request->shard_count && !failed; i++) {
-    const struct shard *shard = &request->shards[i];
-    const json_t *known = json_object_get(number, shard->path);
-    if (known) {
-      if (!shard_renew(log, (int32_t)json_integer_value(known), shard, changed, error)) goto out;
-      continue;
-    }
-    failed |= json_object_set_new(number, shard->path, json_integer(log->shards.count));
-    if (!shard_list_add(&log->shards, shard, error)) goto out;
-    *changed = true;
+  const int32_t count = request->shard_count;
+  struct shard_match *match = calloc((size_t)count + 1, sizeof *match);
+  bool ok = match || error_set_memory(error, (size_t)count * sizeof *match, "the new shards");
+  ok = ok && shards_match(&log->shards, request->shards, count, match, error);
+  if (ok) {
+    shards_describe_moved(&log->shards, request->shards, count, match, log->moved);
+    shards_describe_copies(&log->shards, request->shards, count, match, log->copies);
   }
-  ok = !failed ||
-       error_set(error, ERROR_USAGE, "a shard's path is not valid UTF-8 (or memory is short): rename it");
-out:
-  json_decref(number);
+  for (int32_t i = 0; ok && i < count; i++)
+    ok = shard_append(log, &request->shards[i], &match[i], changed, error);
+  free(match);
   return ok;
 }
 

@@ -23,8 +23,8 @@ struct run_request {
  * - RUN_RESUME: another identity, fewer or more shards, a shard whose size or fingerprint changed (if its
  *   last part is incomplete, the shard was repaired: its manifest entry is renewed instead). A shard with
  *   another path but the same content is the same shard.
- * - RUN_APPEND: another identity; a shard in the manifest is recognised by its path; new shards go to the
- *   end of the list.
+ * - RUN_APPEND: another identity; a shard in the manifest is recognised in any spelling of its path, and by
+ *   its content after it was moved (io/run/shard_match.h); new shards go to the end of the list.
  * - RUN_OVERWRITE: an OUT without a readable manifest that holds more than a run's files. An earlier run's
  *   files (those in the layout, no others) are removed first, and its manifest is replaced. The manifest may
  *   be torn or lost.

@@ -1,0 +1,99 @@
+"""`--append`: a growing archive's new shards are embedded once, however its paths are spelled."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from output import Output
+from program import USAGE, Result, embed
+from shards import make_documents, write_shard
+
+OPTIONS: dict[str, Any] = {"widths": 8, "block_lines": 20}
+
+
+@pytest.fixture
+def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Output:
+    """The output of two shards, given by a relative path."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "arch").mkdir()
+    for name, seed in ("a", 1), ("b", 2):
+        write_shard(tmp_path / "arch" / f"{name}.jsonl", make_documents(30, seed))
+    embed(tmp_path / "out", "arch", **OPTIONS)
+    return Output(tmp_path / "out")
+
+
+def append(out: Output, *inputs: str | Path, **options: Any) -> Result:
+    return embed(out.path, *inputs, append=True, **OPTIONS, **options)
+
+
+def listed(out: Output) -> list[str]:
+    return [shard["path"] for shard in out.manifest()["shards"]]
+
+
+AB = ["arch/a.jsonl", "arch/b.jsonl"]
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize("spelling", ["./arch", "arch/.", "arch/../arch", "{here}/arch", "link", "arch/b.jsonl", "hard"])
+def test_shard_in_another_spelling_is_not_embedded_again(out: Output, tmp_path: Path, spelling: str) -> None:
+    (tmp_path / "link").symlink_to("arch")
+    (tmp_path / "hard").mkdir()
+    os.link("arch/b.jsonl", "hard/other-name.jsonl")
+    given = spelling.format(here=tmp_path)
+    append(out, given).says("already complete")
+    assert listed(out) == AB
+    write_shard(tmp_path / "arch" / "0-sorts-first.jsonl", make_documents(25, 3))
+    write_shard(tmp_path / "hard" / "0-sorts-first.jsonl", make_documents(25, 3))
+    append(out, given)
+    assert len(listed(out)) == (2 if given == "arch/b.jsonl" else 3) and listed(out)[:2] == AB
+    assert len(out.ids()) == (60 if given == "arch/b.jsonl" else 85)
+
+
+def test_changed_shard_in_another_spelling_is_refused(out: Output, tmp_path: Path) -> None:
+    write_shard(tmp_path / "arch" / "a.jsonl", make_documents(31, 5))
+    error = append(out, "./arch", status=USAGE).error
+    assert "shard 0 (./arch/a.jsonl) has changed since this run began, when it was arch/a.jsonl: size" in error
+
+
+def test_archive_is_known_from_another_working_directory(
+    out: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the paths of the list lead to other files there."""
+    write_shard(tmp_path / "arch" / "c.jsonl", make_documents(25, 3))
+    (tmp_path / "elsewhere" / "arch").mkdir(parents=True)
+    write_shard(tmp_path / "elsewhere" / "arch" / "a.jsonl", make_documents(7, 9))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    append(out, "../arch").says(
+        "2 shards are at another path than before, and are not embedded again: "
+        "../arch/a.jsonl has the content of arch/a.jsonl, which is there no more, …"
+    )
+    assert listed(out) == [f"../arch/{name}.jsonl" for name in "abc"] and len(out.ids()) == 85
+    assert "another path" not in append(out, tmp_path / "arch").stderr and len(out.ids()) == 85
+
+
+def test_moved_shard_is_not_embedded_again(out: Output) -> None:
+    os.rename("arch", "moved")
+    append(out, "moved").says("are not embedded again: moved/a.jsonl has the content of arch/a.jsonl", "already complete")
+    assert len(out.ids()) == 60
+
+
+def test_copy_beside_a_shard_is_embedded_with_one_warning(out: Output) -> None:
+    shutil.copy("arch/a.jsonl", "arch/copy.jsonl")
+    copied = "1 new shard has the content of one that is embedded already, and will be embedded too: "
+    append(out, "./arch").says(f"warning: {copied}./arch/copy.jsonl has the content of arch/a.jsonl")
+    assert listed(out) == [*AB, "./arch/copy.jsonl"] and len(out.ids()) == 90
+    assert "warning" not in append(out, "arch").stderr and len(out.ids()) == 90
+
+
+def test_equal_shards_of_one_command_are_all_embedded(out: Output, tmp_path: Path) -> None:
+    shutil.copy("arch/a.jsonl", "arch/copy.jsonl")
+    twins = Output(tmp_path / "twins")
+    embed(twins.path, "arch", **OPTIONS)
+    for empty in "x", "y":
+        Path(f"arch/{empty}.jsonl").touch()
+    for given in "arch", "./arch", tmp_path / "arch":
+        assert "warning" not in append(twins, given).stderr
+        assert len(listed(twins)) == 5 and len(twins.ids()) == 90
