@@ -134,6 +134,7 @@ static void comparison_print_heading(const struct comparison *comparison, const 
   say_line(stdout, "after    %s", after);
   say_line(stdout, "differ   %s",
            *comparison->differences ? comparison->differences : "in nothing that the two files tell");
+  if (*comparison->unknown) say_line(stdout, "unknown  whether these differ: %s", comparison->unknown);
   printf("%s; the interval holds the difference with %.0f %% confidence\n(paired bootstrap, %s resamples)\n",
          queries, 100 * COMPARE_LEVEL, resamples);
   if (comparison->only_before + comparison->only_after == 0) return;

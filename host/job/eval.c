@@ -10,6 +10,7 @@
 #include "host/job/inputs.h"
 #include "host/job/notice.h"
 #include "host/job/passage.h"
+#include "host/job/row_walk.h"
 #include "host/job/scan.h"
 #include "io/file.h"
 
@@ -109,6 +110,34 @@ static bool warn_of_empty_queries(const struct evaluation *eval, struct error *e
   return true;
 }
 
+/* A hash of a run's ids and token ids, whatever their order; "" if an older nina stored no hashes of rows. */
+static bool rows_hash(const struct stored_run *run, char text[SET_DIGEST_TEXT], struct error *error) {
+  struct set_digest digest = {0};
+  struct walked_row found;
+  bool ok = true;
+  if (!run->manifest->identity.settings.hashes) return true;
+  struct row_walk *walk = row_walk_open(run, true, error);
+  if (!walk) return false;
+  for (int64_t row = 0; row < run->rows && (ok = row_walk_to(walk, row, &found, error)); row++)
+    set_digest_add(&digest,
+                   (const struct set_digest_part[]){{found.id.id, (size_t)found.id.id_length},
+                                                    {found.hash, ROW_HASH_BYTES}},
+                   2);
+  row_walk_close(walk);
+  set_digest_format(&digest, text);
+  return ok || stored_run_blame(run, error);
+}
+
+/* What the set's texts were made into: two evaluations of one set by one tokenizer have it in common. */
+static bool result_texts(struct evaluation *eval, struct error *error) {
+  struct eval_result *result = &eval->report->result;
+  const struct stored_run *corpus = &eval->vectors.corpus, *queries = &eval->vectors.queries;
+  result->query_tokens = queries->manifest->identity.settings.max_tokens;
+  result->passage_tokens = corpus->manifest->identity.settings.max_tokens;
+  set_digest_format(&eval->vectors.qrels.digest, result->judgements);
+  return rows_hash(queries, result->query_rows, error) && rows_hash(corpus, result->passage_rows, error);
+}
+
 static bool result_name(struct evaluation *eval, struct error *error) {
   struct eval_result *result = &eval->report->result;
   const struct stored_run *corpus = &eval->vectors.corpus, *queries = &eval->vectors.queries;
@@ -168,7 +197,8 @@ static bool score(struct evaluation *eval, const char *out, struct error *error)
   if (!eval_vectors_open(vectors, eval->set.qrels, &eval->vectors, error) ||
       !stored_run_check_device(&eval->vectors.corpus, device, error) ||
       !stored_run_check_device(&eval->vectors.queries, device, error) || !result_name(eval, error) ||
-      !result_widths(eval, error) || !warn_of_prompts(eval, error) || !warn_of_empty_queries(eval, error))
+      !result_texts(eval, error) || !result_widths(eval, error) || !warn_of_prompts(eval, error) ||
+      !warn_of_empty_queries(eval, error))
     return false;
   for (int i = 0; i < eval->vectors.qrels.warning_count; i++)
     notice_once(eval->callbacks, eval->ranks, "%s", eval->vectors.qrels.warning[i]);

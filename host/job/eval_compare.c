@@ -115,19 +115,84 @@ static struct json_text widths_text(const struct eval_result *result) {
   return json;
 }
 
-/* Most important differences first. A model's hashes are compared only if no difference was found before. */
+static void unknown_add(struct comparison *comparison, const char *name) {
+  const size_t used = strlen(comparison->unknown);
+  snprintf(comparison->unknown + used, sizeof comparison->unknown - used, "%s%s", used ? ", " : "", name);
+}
+
+/* Compares two hashes, if both files tell them; `alike`: otherwise they cannot be compared. */
+static bool hashes_compare(struct difference *difference, const char *name, const char *then, const char *now,
+                           bool alike, struct comparison *comparison) {
+  if (*then && *now && alike) return strings_compare(difference, name, then, now);
+  unknown_add(comparison, name);
+  return true;
+}
+
+static bool limits_compare(struct difference *difference, const struct eval_result *before,
+                           const struct eval_result *after, struct comparison *comparison) {
+  if (before->passage_tokens > 0 && after->passage_tokens > 0)
+    return counts_compare(difference, "query max tokens", before->query_tokens, after->query_tokens) &&
+           counts_compare(difference, "passage max tokens", before->passage_tokens, after->passage_tokens);
+  unknown_add(comparison, "max tokens");
+  return true;
+}
+
+/* NULL is "". */
+static bool strings_equal(const char *then, const char *now) {
+  return strcmp(then ? then : "", now ? now : "") == 0;
+}
+
+static bool members_equal(const struct eval_result *before, const struct eval_result *after,
+                          const char *key) {
+  return strings_equal(model_identity_member(&before->model, key), model_identity_member(&after->model, key));
+}
+
+/* Texts are told by hashes of their token ids, which mean something only if tokens are made in one way. */
+static bool texts_compare(struct difference *difference, const struct eval_result *before,
+                          const struct eval_result *after, struct comparison *comparison) {
+  const bool tokenizers =
+      members_equal(before, after, "tokenizer") && members_equal(before, after, "tokenizer_engine");
+  const bool queries = tokenizers && before->query_tokens == after->query_tokens &&
+                       strings_equal(before->query_prompt, after->query_prompt);
+  const bool passages = tokenizers && before->passage_tokens == after->passage_tokens &&
+                        strings_equal(before->passage_prompt, after->passage_prompt) &&
+                        before->chunks.tokens == after->chunks.tokens &&
+                        before->chunks.overlap == after->chunks.overlap;
+  return hashes_compare(difference, "texts of queries", before->query_rows, after->query_rows, queries,
+                        comparison) &&
+         hashes_compare(difference, "texts of passages", before->passage_rows, after->passage_rows, passages,
+                        comparison);
+}
+
+/* A model of another name is another one; else its members tell. */
+static bool models_compare(struct difference *difference, const struct eval_result *before,
+                           const struct eval_result *after) {
+  const int found = difference->count;
+  if (!strings_compare(difference, "model", before->model.name, after->model.name)) return false;
+  if (difference->count == found)
+    model_identity_compare("model", &before->model, &after->model, difference);
+  else if (!members_equal(before, after, "tokenizer_engine"))
+    difference_add(difference, "tokenizer engine", model_identity_member(&before->model, "tokenizer_engine"),
+                   model_identity_member(&after->model, "tokenizer_engine"));
+  return true;
+}
+
+/* Most important differences first. */
 static bool settings_compare(const struct eval_result *before, const struct eval_result *after,
                              struct comparison *comparison, struct error *error) {
   struct difference difference = {.then = "before", .now = "after"};
-  bool ok = strings_compare(&difference, "set", before->dataset, after->dataset) &&
-            counts_compare(&difference, "passages", before->passages, after->passages) &&
-            strings_compare(&difference, "model", before->model.name, after->model.name) &&
-            strings_compare(&difference, "query prompt", before->query_prompt, after->query_prompt) &&
-            strings_compare(&difference, "passage prompt", before->passage_prompt, after->passage_prompt) &&
-            counts_compare(&difference, "chunk tokens", before->chunks.tokens, after->chunks.tokens) &&
-            counts_compare(&difference, "chunk overlap", before->chunks.overlap, after->chunks.overlap) &&
-            values_compare(&difference, "widths", widths_text(before), widths_text(after));
-  if (difference.count == 0) model_identity_compare("model", &before->model, &after->model, &difference);
+  bool ok =
+      strings_compare(&difference, "set", before->dataset, after->dataset) &&
+      strings_compare(&difference, "split", before->split, after->split) &&
+      counts_compare(&difference, "passages", before->passages, after->passages) &&
+      hashes_compare(&difference, "judgements", before->judgements, after->judgements, true, comparison) &&
+      texts_compare(&difference, before, after, comparison) && models_compare(&difference, before, after) &&
+      strings_compare(&difference, "query prompt", before->query_prompt, after->query_prompt) &&
+      strings_compare(&difference, "passage prompt", before->passage_prompt, after->passage_prompt) &&
+      limits_compare(&difference, before, after, comparison) &&
+      counts_compare(&difference, "chunk tokens", before->chunks.tokens, after->chunks.tokens) &&
+      counts_compare(&difference, "chunk overlap", before->chunks.overlap, after->chunks.overlap) &&
+      values_compare(&difference, "widths", widths_text(before), widths_text(after));
   if (before->compute.count > 0 && after->compute.count > 0)
     ok = ok && compute_classes_compare("computed", &before->compute, &after->compute, &difference);
   const char *phrase = ok ? difference_end(&difference) : NULL;

@@ -17,6 +17,7 @@ struct comparison {
   int32_t width_count;             /* in both */
   struct compared_width width[WIDTHS_MAX];
   char differences[2048]; /* in settings, for people: "widths: [64] before, [32] after; …" */
+  char unknown[128];      /* what may differ, for people: "judgements, max tokens"; "": nothing */
 };
 
 /* The loss at a narrower width, compared with the widest one in the same evaluation. */

@@ -82,6 +82,31 @@ static bool read_names(const struct reading *reading, const json_t *file, struct
   return error_set_memory(error, 256, "the names of an evaluation");
 }
 
+/* A hash below an object; "" if there is none. */
+static bool read_hash(const json_t *object, const char *key, char hash[SET_DIGEST_TEXT]) {
+  const json_t *value = json_object_get(object, key);
+  const char *string = json_string_value(value);
+  if (!value || json_is_null(value)) return true;
+  if (!string || strspn(string, "0123456789abcdef") != SET_DIGEST_TEXT - 1 || string[SET_DIGEST_TEXT - 1])
+    return false;
+  memcpy(hash, string, SET_DIGEST_TEXT);
+  return true;
+}
+
+static bool read_texts(const struct reading *reading, const json_t *file, struct error *error) {
+  struct eval_result *result = reading->result;
+  const json_t *most = json_object_get(file, "max_tokens"), *hashes = json_object_get(file, "hashes");
+  int64_t query, passage;
+  if (!read_count(most, "query", INT32_MAX, &query) || !read_count(most, "passage", INT32_MAX, &passage))
+    return reading_fails(reading, "a member of max_tokens is not a count", error);
+  result->query_tokens = (int32_t)query;
+  result->passage_tokens = (int32_t)passage;
+  return (read_hash(hashes, "judgements", result->judgements) &&
+          read_hash(hashes, "queries", result->query_rows) &&
+          read_hash(hashes, "passages", result->passage_rows)) ||
+         reading_fails(reading, "a member of hashes is not 32 hexadecimal digits", error);
+}
+
 static bool read_making(const struct reading *reading, const json_t *file, struct error *error) {
   struct eval_result *result = reading->result;
   const json_t *model = json_object_get(file, "model"), *class = json_object_get(file, "compute_class");
@@ -212,6 +237,7 @@ bool eval_result_read(const char *path, struct eval_result *result, struct error
     ok = reading_fails(&reading, "its format is not 1", error);
   ok = ok && read_chunks(&reading, json_object_get(file, "chunks"), error) &&
        read_names(&reading, file, error) && read_making(&reading, file, error) &&
+       read_texts(&reading, file, error) &&
        read_query_ids(&reading, json_object_get(json_object_get(file, "queries"), "ids"), error) &&
        read_widths(&reading, file, error);
   json_decref(file);

@@ -3,11 +3,16 @@
  * metrics.json:
  *
  *     {"format": 1, "nina": …, "dataset": {"name", "split", "passages", "queries", "judged"},
- *      "model": …, "prompts": {"query", "passage"}, "compute_class": …,
+ *      "model": …, "prompts": {"query", "passage"}, "max_tokens": {"query", "passage"}, "compute_class": …,
+ *      "hashes": {"judgements", "queries", "passages"},
  *      "chunks": {"tokens", "overlap", "rows"},    only if passages are cut into chunks
  *      "bytes_per_vector": {"dim_384": 768, …},
  *      "metrics": {"dim_384": {"cosine_accuracy@1": 0.89, …}, …},
  *      "queries": {"ids": ["q1", …], "dim_384": {"cosine_accuracy@1": [1, …], …}, …}}
+ *
+ * The hashes do not depend on an order (io/set_digest.h): of judgements they are of query, passage and grade,
+ * of queries and passages of each row's id and the hash of its token ids (io/run/row_hash.h). Files of an
+ * older version lack "max_tokens" and "hashes".
  *
  * "judged" counts the queries with a relevant passage. Only judged queries have values and are listed in
  * "queries", in the order of queries.jsonl. Every number reads back as the same double. */
@@ -18,6 +23,7 @@
 #include "host/retrieval/metrics.h"
 #include "io/run/compute_class.h"
 #include "io/run/model_identity.h"
+#include "io/set_digest.h"
 
 #define METRIC_PREFIX "cosine_" /* sentence-transformers' name of the score function */
 
@@ -31,6 +37,9 @@ struct eval_width {
 struct eval_result {
   char *dataset, *split; /* names */
   char *query_prompt, *passage_prompt;
+  int32_t query_tokens, passage_tokens; /* at most, of the texts that are longer; 0: not known */
+  char judgements[SET_DIGEST_TEXT];     /* hashes; "": not known */
+  char query_rows[SET_DIGEST_TEXT], passage_rows[SET_DIGEST_TEXT];
   struct model_identity model;    /* from the passages' manifest, without members */
   struct compute_classes compute; /* from the same manifest; no classes if a file has none */
   int64_t passages, queries, judged;

@@ -82,6 +82,28 @@ static void append_chunks(struct text *text, const struct eval_result *result) {
   text_append_string(text, "}");
 }
 
+/* A hash, or null if it is not known. */
+static void append_hash(struct text *text, const char *key, const char *hash) {
+  if (*hash) {
+    append_string(text, key, hash);
+    return;
+  }
+  text_append_json(text, key, strlen(key));
+  text_append_string(text, ": null");
+}
+
+static void append_texts(struct text *text, const struct eval_result *result) {
+  append_count(text, ",\n \"max_tokens\": {\"query\": ", result->query_tokens);
+  append_count(text, ", \"passage\": ", result->passage_tokens);
+  text_append_string(text, "},\n \"hashes\": {");
+  append_hash(text, "judgements", result->judgements);
+  text_append_string(text, ", ");
+  append_hash(text, "queries", result->query_rows);
+  text_append_string(text, ", ");
+  append_hash(text, "passages", result->passage_rows);
+  text_append_string(text, "}");
+}
+
 static void append_heading(struct text *text, const struct eval_result *result) {
   text_append_string(text, "{\n \"format\": 1,\n ");
   append_string(text, "nina", NINA_VERSION);
@@ -99,6 +121,7 @@ static void append_heading(struct text *text, const struct eval_result *result) 
   text_append_string(text, ", ");
   append_string(text, "passage", result->passage_prompt);
   text_append_string(text, "}");
+  append_texts(text, result);
   append_compute(text, result);
   append_chunks(text, result);
   text_append_string(text, ",\n \"bytes_per_vector\": {");

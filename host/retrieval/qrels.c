@@ -29,6 +29,7 @@ struct qrels_reading {
   struct pair *pairs;     /* judgements for known queries */
   int64_t count, capacity;
   int64_t lines, known_passages;
+  struct set_digest digest;
   struct oddity strange_query, strange_passage, repeated;
 };
 
@@ -74,6 +75,11 @@ static bool judgement_take(void *context, const struct qrels_line *line, struct 
     oddity_count(&reading->strange_query, line->number, line->query);
     return true;
   }
+  set_digest_add(&reading->digest,
+                 (const struct set_digest_part[]){{line->query.bytes, line->query.length},
+                                                  {line->passage.bytes, line->passage.length},
+                                                  {&pair.grade, sizeof pair.grade}},
+                 3);
   pair.row = id_map_find(reading->passages, line->passage.bytes, line->passage.length);
   if (pair.row >= 0) {
     reading->known_passages++;
@@ -113,6 +119,7 @@ static bool qrels_fill(struct qrels *qrels, const struct qrels_reading *reading,
   const size_t queries = (size_t)id_map_count(reading->queries), count = (size_t)reading->count;
   qrels->queries = (int64_t)queries;
   qrels->lines = reading->lines;
+  qrels->digest = reading->digest;
   qrels->first = calloc(queries + 1, sizeof *qrels->first);
   qrels->relevant = calloc(queries + 1, sizeof *qrels->relevant);
   qrels->judgements = malloc((count + 1) * sizeof *qrels->judgements);

@@ -15,6 +15,10 @@ static void result_make(struct eval_result *result) {
                                  .model.name = "m: \"õ\"",
                                  .query_prompt = strdup("query: "),
                                  .passage_prompt = strdup(""),
+                                 .query_tokens = 64,
+                                 .passage_tokens = INT32_MAX,
+                                 .judgements = "0123456789abcdef0123456789abcdef",
+                                 .passage_rows = "fedcba9876543210fedcba9876543210",
                                  .passages = 5,
                                  .queries = 4,
                                  .chunks = {INT32_MAX, 3},
@@ -45,6 +49,11 @@ static void metrics_survive_their_file_to_the_last_bit(void **state) {
   assert_string_equal(read.dataset, written.dataset);
   assert_string_equal(read.model.name, written.model.name);
   assert_string_equal(read.query_prompt, written.query_prompt);
+  assert_int_equal(read.query_tokens, 64);
+  assert_int_equal(read.passage_tokens, INT32_MAX);
+  assert_string_equal(read.judgements, written.judgements);
+  assert_string_equal(read.query_rows, "");
+  assert_string_equal(read.passage_rows, written.passage_rows);
   assert_int_equal(read.passages, written.passages);
   assert_int_equal(read.judged, QUERIES);
   assert_int_equal(read.chunks.tokens, INT32_MAX);
@@ -93,6 +102,10 @@ static void other_files_are_refused_with_a_reason(void **state) {
       {"{\"format\":1,\"chunks\":{\"tokens\":8,\"overlap\":4294967300}}", "not a count"},
       {"{\"format\":1,\"chunks\":{\"tokens\":8,\"rows\":-1}}", "not a count"},
       {"{\"format\":1,\"chunks\":{\"tokens\":\"8\"}}", "not a count"},
+      {"{\"format\":1,\"max_tokens\":{\"query\":-1}}", "a member of max_tokens is not a count"},
+      {"{\"format\":1,\"hashes\":{\"queries\":\"0123\"}}", "a member of hashes is not 32"},
+      {"{\"format\":1,\"hashes\":{\"queries\":\"0123456789abcdef0123456789abcdef0\"}}", "not 32"},
+      {"{\"format\":1,\"hashes\":{\"judgements\":12}}", "a member of hashes is not 32"},
       {"{\"format\":1,\"queries\":{\"ids\":[1]}}", "not a string"},
       {HEAD "}", "it has no metrics"},
       {HEAD ",\"metrics\":{\"dim_x\":{}}}", "not dim_<width>"},
