@@ -1,10 +1,13 @@
 #include "host/retrieval/compare.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "io/random.h"
+
+#define VALUE_ULPS 128
 
 struct compare_options compare_defaults(void) {
   return (struct compare_options){COMPARE_RESAMPLES, COMPARE_SEED, COMPARE_LEVEL};
@@ -44,6 +47,13 @@ static void resample(const double *difference, int64_t queries, int32_t metrics,
   }
 }
 
+/* A bound is 0 if it is no further from 0 than rounding can move it, so that 0.3 - 0.2 and 0.2 - 0.1 cancel
+ * out. Metrics lie between 0 and 1: a mean of n sums is off by at most n ulps, and a metric, which is a sum
+ * of about a hundred terms itself, by as many as VALUE_ULPS. */
+static double bound(double value, int64_t queries) {
+  return fabs(value) <= (double)(queries + VALUE_ULPS) * DBL_EPSILON ? 0 : value;
+}
+
 static void intervals_fill(const double *difference, int64_t queries, int32_t metrics,
                            const struct compare_options *options, double *means, struct interval *intervals) {
   for (int32_t m = 0; m < metrics; m++) {
@@ -52,8 +62,8 @@ static void intervals_fill(const double *difference, int64_t queries, int32_t me
     for (int64_t q = 0; q < queries; q++) sum += difference[q * metrics + m];
     qsort(own, (size_t)options->resamples, sizeof *own, double_compare);
     intervals[m].difference = sum / (double)queries;
-    intervals[m].low = percentile(own, options->resamples, (1 - options->level) / 2);
-    intervals[m].high = percentile(own, options->resamples, (1 + options->level) / 2);
+    intervals[m].low = bound(percentile(own, options->resamples, (1 - options->level) / 2), queries);
+    intervals[m].high = bound(percentile(own, options->resamples, (1 + options->level) / 2), queries);
   }
 }
 

@@ -27,7 +27,7 @@ struct compare_options compare_defaults(void);
 
 struct interval {
   double difference; /* mean over the queries: after - before */
-  double low, high;
+  double low, high;  /* 0 if only rounding moves it from 0 */
 };
 
 /* Fills intervals [metrics] from before and after [queries, metrics]; row q of both is the same query. */

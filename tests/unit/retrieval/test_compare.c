@@ -119,6 +119,25 @@ static void nothing_to_compare_is_refused(void **state) {
   assert_int_equal(error.code, ERROR_USAGE);
 }
 
+/* Eight queries gain a step and two lose one: the interval ends at 0. Steps of an eighth are exact in binary,
+ * and sums of tenths are not; both must say the same. */
+static void rounding_does_not_move_a_bound_from_zero(void **state) {
+  (void)state;
+  const struct compare_options options = compare_defaults();
+  for (int sign = 0; sign < 2; sign++)
+    for (int scale = 8; scale <= 10; scale += 2) {
+      double values[2][60] = {{0}};
+      for (int q = 0; q < 10; q++) {
+        const int low = q < 8 ? q % 7 : q - 6, gains = q < 8;
+        values[sign][q] = (double)(low + !gains) / scale;
+        values[!sign][q] = (double)(low + gains) / scale;
+      }
+      const struct interval interval = compared(values[0], values[1], 60, &options);
+      assert_true((sign ? -1 : 1) * interval.difference > 0.009);
+      assert_true((sign ? interval.high : interval.low) == 0);
+    }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(equal_runs_do_not_differ),
@@ -127,6 +146,7 @@ int main(void) {
       cmocka_unit_test(interval_is_as_wide_as_theory_says),
       cmocka_unit_test(seed_decides_the_draws),
       cmocka_unit_test(metrics_share_the_draws),
+      cmocka_unit_test(rounding_does_not_move_a_bound_from_zero),
       cmocka_unit_test(nothing_to_compare_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
