@@ -152,13 +152,36 @@ bool file_read_at(int descriptor, const char *path, int64_t offset, void *bytes,
   return true;
 }
 
-/* Makes `path`, whose parent exists. If `path` is new, syncs the parent. */
+/* If `readable_only`, a folder that may not be read is left out. */
+static bool folder_open_sync(const char *path, bool readable_only, struct error *error) {
+  const int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0)
+    return (readable_only && errno == EACCES) || error_set_errno(error, "cannot open the folder %s", path);
+  errno = fault_point(FAULT_SYNC);
+  /* EINVAL: this file system keeps folders in order by itself and has no fsync for them. */
+  const bool ok = (errno == 0 && fsync(descriptor) == 0) || errno == EINVAL;
+  if (!ok) error_set_errno(error, "cannot sync the folder %s", path);
+  close(descriptor);
+  return ok;
+}
+
+/* Syncs `path`/`up`, in which a folder was found: a process may have made the folder, and have been killed
+ * before its sync. Only another user makes folders in what may not be read. */
+static bool folder_sync_above(const char *path, const char *up, struct error *error) {
+  char *above = file_join(path, up);
+  if (!above) return error_set_memory(error, strlen(path), "a path");
+  const bool ok = folder_open_sync(above, true, error);
+  free(above);
+  return ok;
+}
+
+/* Makes `path`, whose parent exists. If `path` is new, syncs its parent, and what holds the parent. */
 static bool folder_make_one(const char *path, struct error *error) {
   if (mkdir(path, 0777) != 0) {
     if (errno == EEXIST) return true; /* a file with this name shows when something is made inside */
     return error_set_errno(error, "cannot make the folder %s", path);
   }
-  return file_sync_parent(path, error);
+  return file_sync_parent(path, error) && folder_sync_above(path, "../..", error);
 }
 
 static bool path_check(const char *path, bool folder, struct error *error) {
@@ -205,7 +228,7 @@ bool file_stamps_equal(const struct file_stamp *a, const struct file_stamp *b) {
 bool file_make_folder(const char *path, struct error *error) {
   struct look look;
   if (!look_at(path, &look, error)) return false;
-  if (look.kind == LOOK_FOLDER) return true;
+  if (look.kind == LOOK_FOLDER) return folder_sync_above(path, "..", error);
   if (look.kind != LOOK_NOTHING)
     return error_set(error, ERROR_USAGE, "%s is not a folder: give another name, or move it away", path);
   char *copy = strndup(path, file_path_length(path));
@@ -223,14 +246,7 @@ bool file_make_folder(const char *path, struct error *error) {
 }
 
 bool file_sync_folder(const char *path, struct error *error) {
-  const int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return error_set_errno(error, "cannot open the folder %s", path);
-  errno = fault_point(FAULT_SYNC);
-  /* EINVAL: this file system keeps folders in order by itself and has no fsync for them. */
-  const bool ok = (errno == 0 && fsync(descriptor) == 0) || errno == EINVAL;
-  if (!ok) error_set_errno(error, "cannot sync the folder %s", path);
-  close(descriptor);
-  return ok;
+  return folder_open_sync(path, false, error);
 }
 
 bool file_sync_parent(const char *path, struct error *error) {

@@ -53,8 +53,8 @@ bool file_stamp_read(const char *path, struct file_stamp *stamp, struct error *e
 bool file_stamp_read_open(int descriptor, const char *path, struct file_stamp *stamp, struct error *error);
 bool file_stamps_equal(const struct file_stamp *a, const struct file_stamp *b);
 
-/* Makes a folder and the missing folders above it; new folders are durable. ERROR_USAGE if `path` is a
- * file. */
+/* Makes a folder and the missing folders above it. The folder is durable then, also if it is there already: a
+ * process that was killed may have made it just before. ERROR_USAGE if `path` is a file. */
 bool file_make_folder(const char *path, struct error *error);
 
 /* Syncs a folder: the renames inside the folder become durable. */

@@ -157,29 +157,28 @@ static bool shards_append(struct run_log *log, const struct run_request *request
   return ok;
 }
 
-/* Makes OUT/name if missing; *made: OUT must be synced. */
-static bool folder_make(const char *out, const char *name, bool *made, struct error *error) {
+/* Makes OUT/name if missing. */
+static bool folder_make(const char *out, const char *name, struct error *error) {
   char *path = file_join(out, name);
   if (!path) return error_set_memory(error, PATH_MAX, "a path");
-  const bool fresh = mkdir(path, 0777) == 0;
-  const bool ok = fresh || errno == EEXIST || error_set_errno(error, "cannot make the folder %s", path);
-  *made |= fresh;
+  const bool ok =
+      mkdir(path, 0777) == 0 || errno == EEXIST || error_set_errno(error, "cannot make the folder %s", path);
   free(path);
   return ok;
 }
 
+/* Syncs OUT even if all are there: a job that was killed may have made them just before. */
 static bool folders_make(const struct run_log *log, struct error *error) {
   const struct run_settings *settings = &log->identity.settings;
-  bool made = false;
   for (enum folder folder = 0; folder < FOLDERS; folder++) {
     const int32_t count = folder == FOLDER_VECTORS ? settings->widths.count : layout_stores(folder, settings);
     for (int32_t i = 0; i < count; i++) {
       char name[PART_PATH_MAX];
       layout_folder_name(folder, settings->widths.width[i], name);
-      if (!folder_make(log->out, name, &made, error)) return false;
+      if (!folder_make(log->out, name, error)) return false;
     }
   }
-  return !made || file_sync_folder(log->out, error);
+  return file_sync_folder(log->out, error);
 }
 
 static bool run_begin(struct run_log *log, const struct run_request *request, struct error *error) {

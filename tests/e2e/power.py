@@ -6,6 +6,7 @@ system that nina is meant for does half of it.)"""
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -81,7 +82,8 @@ class Disk:
         return folder, name
 
     def find(self, path: str) -> File | Folder | None:
-        if path.rstrip("/") == self.place:
+        path = os.path.normpath(path)
+        if path == self.place:
             return self.root
         found = self.parent(path)
         return found[0].names.get(found[1]) if found else None

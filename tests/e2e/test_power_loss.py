@@ -1,10 +1,12 @@
 """The power fails between any two changes that a run makes on disk: what was not synced is lost, torn, or there before what came
-earlier (power.py). The same command then goes on to the right bytes, or says what is damaged and how to go on.
+earlier (power.py). The same command then goes on to the right bytes, or says what is damaged and how to go on. What was committed
+is there.
 
 By default every few changes are tried, with `scripts/test --full` each. By hand, the table of tests/README.md:
 test_power_loss.py [--only NAME] [--step N]."""
 
 import argparse
+import json
 import shutil
 import tempfile
 from collections import Counter
@@ -16,7 +18,7 @@ from typing import Any
 import pytest
 
 from failing import COMMANDS, Trial, differing, make_given
-from power import FATES, KEPT, TORN, Disk, put
+from power import FATES, KEPT, TORN, Disk, Folder, put
 from program import DONE, FAILED, FULL, REJECTS, SANITIZER_WORDS, USAGE, nina
 
 RUNS = ("embed with two threads", "resume", "append", "overwrite", "chunk", "reuse")
@@ -33,22 +35,65 @@ class Outage:
         self.trial, self.scratch = Trial(name, given, scratch), scratch
         self.new = self.trial.prepared("recorded")
         self.disk = Disk(self.new)
-        result, files = self.trial.run(self.new, {"NINA_CALL_RECORD": str(scratch / "record")})
-        assert (result.status, files) == (self.trial.straight.status, self.trial.files), result
-        self.lines = (scratch / "record").read_text().splitlines()
+        self.committed = self.records()
+        self.record()
 
-    def states(self) -> Iterator[tuple[str, str, dict[str, bytes | None]]]:
-        """Each different state once: the fate, the last change before it, and what is found."""
+    def record(self) -> None:
+        record = self.scratch / "record"
+        record.unlink(missing_ok=True)
+        result, files = self.trial.run(self.new, {"NINA_CALL_RECORD": str(record)})
+        assert (result.status, files) == (self.trial.straight.status, self.trial.files), result
+        self.lines = record.read_text().splitlines()
+
+    def kill(self, changes: int) -> None:
+        """The run is killed after so many changes: what follows is the run that goes on with what it left, synced or not."""
+        for line in self.lines[:changes]:
+            self.do(line)
+        shutil.rmtree(self.new)
+        put(self.disk.after(KEPT, 0), self.new.name, self.new)
+        self.record()
+
+    def parts(self) -> Folder:
+        new = self.disk.find(str(self.new))
+        parts = new.names.get("parts") if isinstance(new, Folder) else None
+        return parts if isinstance(parts, Folder) else Folder()
+
+    def records(self) -> set[str]:
+        return {name for name in self.parts().names if name.endswith(".json")}
+
+    def do(self, line: str) -> None:
+        """A part is committed when the folder of records is synced, and until its record is removed."""
+        self.disk.do(line)
+        what, *words = line.split("\t")
+        if what == "sync" and self.disk.open.get(int(words[0])) is self.parts():
+            self.committed = self.records()
+        self.committed &= self.records()
+
+    def check_committed(self, state: dict[str, bytes | None]) -> None:
+        for record in self.committed:
+            content = state.get(f"{self.new.name}/parts/{record}")
+            assert content, f"the committed {record} is gone"
+            for file in json.loads(content)["files"]:
+                found = state.get(f"{self.new.name}/{file['path']}")
+                assert found is not None and len(found) == file["size"], f"{file['path']}, which {record} names, is gone"
+
+    def states(self, judged: bool = True) -> Iterator[tuple[str, str, dict[str, bytes | None]]]:
+        """Each different state once: the fate, the last change before it, and what is found. `judged`: what was committed is there."""
         seen = set()
         for number, line in enumerate(["", *self.lines]):
             if line:
-                self.disk.do(line)
+                self.do(line)
             for fate in FATES:
-                state = self.disk.after(fate, number)
+                state, change = self.disk.after(fate, number), f"change {number}, {line[:200]}"
+                try:
+                    if judged:
+                        self.check_committed(state)
+                except AssertionError as error:
+                    raise AssertionError(f"{self.trial.name}, {fate} after {change}: {error}") from error
                 found = tuple(state.items())
                 if found not in seen:
                     seen.add(found)
-                    yield fate, f"change {number}, {line[:200]}", state
+                    yield fate, change, state
 
     def start(self, place: Path, words: list[Any]) -> str:
         """Returns "right", or the sentence that refuses."""
@@ -127,6 +172,18 @@ def test_run_whose_power_failed_goes_on_to_the_right_bytes(tmp_path: Path, given
             raise AssertionError(f"{name}, {fate} after {change}: {error}") from error
 
 
+@pytest.mark.parametrize("folder", ["", "parts"])
+def test_run_after_one_that_was_killed_before_a_new_folder_was_synced_keeps_what_it_commits(tmp_path: Path, given: Path, folder: str) -> None:
+    outage = Outage("embed with two threads", given, tmp_path)
+    made = f"mkdir\t{outage.new}/{folder}".rstrip("/")
+    outage.kill(outage.lines.index(made) + 1)
+    for fate, change, state in chosen(outage):
+        try:
+            outage.try_state(fate, state)
+        except AssertionError as error:
+            raise AssertionError(f"{fate} after {change}: {error}") from error
+
+
 def without_syncs(lines: list[str]) -> list[str]:
     """A record in which no vectors were synced."""
     opened, kept = {}, []
@@ -142,7 +199,7 @@ def without_syncs(lines: list[str]) -> list[str]:
 def test_run_that_does_not_sync_its_vectors_would_be_found_out(tmp_path: Path, given: Path) -> None:
     outage = Outage("embed with two threads", given, tmp_path)
     outage.lines = without_syncs(outage.lines)
-    torn = [state for fate, _, state in outage.states() if fate == TORN]
+    torn = [state for fate, _, state in outage.states(judged=False) if fate == TORN]
     with pytest.raises(AssertionError, match="w32/part-"):
         for state in reversed(torn):
             outage.try_state(TORN, state)

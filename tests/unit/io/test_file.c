@@ -318,6 +318,26 @@ static void folders_are_made_with_those_above_them(void **state) {
   assert_int_equal(error.code, ERROR_IO);
 }
 
+static void assert_synced(const void *folder, const char *name) {
+  struct stat status;
+  char path[512];
+  assert_int_equal(stat(scratch_path(path, folder, name), &status), 0);
+  assert_int_equal(synced.st_ino, status.st_ino);
+}
+
+/* A process that made the folder may have been killed before its sync. */
+static void folder_that_is_found_is_durable_too(void **state) {
+  char path[512];
+  struct error error;
+  for (int again = 0; again < 2; again++) {
+    assert_int_equal(mkdir(scratch_path(path, *state, again ? "a/b" : "a"), 0777), 0);
+    assert_ok(file_make_folder(path, &error), &error);
+    assert_synced(*state, again ? "a" : ".");
+  }
+  assert_ok(file_make_folder(scratch_path(path, *state, "a/b/c"), &error), &error);
+  assert_synced(*state, "a"); /* which holds a/b; a/b was synced before */
+}
+
 static int sync_twice(void *context) {
   struct error error;
   const int first = file_sync_folder(context, &error);
@@ -352,6 +372,7 @@ int main(void) {
       IN_SCRATCH(file_may_be_written_in_another_folder),
       IN_SCRATCH(other_names_are_no_temporaries),
       IN_SCRATCH(folders_are_made_with_those_above_them),
+      IN_SCRATCH(folder_that_is_found_is_durable_too),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -384,7 +384,8 @@ static void standard_input_has_no_fingerprint_and_a_folder_is_no_shard(void **st
   assert_int_equal(error.code, ERROR_IO);
 }
 
-/* Children do all the work here: one makes OUT, others commit a part. Each returns 1 if it failed. */
+/* Children do all the work here: one makes OUT, others commit a part. Each returns 1 if it failed, and 2 if
+ * it could not open the run. */
 static int begin_only(void *folder) {
   struct error error;
   struct run_log *log = fixture_open(folder, two_shards(), 2, RUN_RESUME, &error);
@@ -404,15 +405,19 @@ static int commit_one(void *folder) {
 
 static void record_appears_after_all_else_is_synced(void **state) {
   assert_int_equal(child_run("", begin_only, *state), 0);
-  /* Three files, three folders and the record's own bytes are synced before the record appears. The record's
-   * folder is synced after. */
-  for (int n = 1; n <= 8; n++) {
+  /* The open syncs what holds OUT, and OUT, for an earlier job may have been killed before it did. Three
+   * files, three folders and the record's own bytes are synced before the record appears. The record's folder
+   * is synced after. */
+  const int opening = 2, last = opening + 8;
+  for (int n = 1; n <= last; n++) {
     char fault[32];
     snprintf(fault, sizeof fault, "sync:%d:EIO", n);
-    assert_int_equal(child_run(fault, commit_one, *state), 1);
-    assert_int_equal(scratch_exists(*state, "out/parts/part-00000-00000.json"), n == 8);
+    assert_int_equal(child_run(fault, commit_one, *state), n <= opening ? 2 : 1);
+    assert_int_equal(scratch_exists(*state, "out/parts/part-00000-00000.json"), n == last);
   }
-  assert_int_equal(child_run("sync:9:EIO", commit_one, *state), 0);
+  char fault[32];
+  snprintf(fault, sizeof fault, "sync:%d:EIO", last + 1);
+  assert_int_equal(child_run(fault, commit_one, *state), 0);
 }
 
 static int entry_is_temporary(const char *path, const struct stat *status, int kind, struct FTW *walk) {
