@@ -156,7 +156,7 @@ static bool open_input(struct embedding *run, struct error *error) {
 static bool open_tools(struct embedding *run, struct error *error) {
   return ranks_agree(run->ranks, open_model(run, error), error) && open_encoder(run, error) &&
          ranks_agree(run->ranks,
-                     settings_for_flow(run->options, &run->model->config, run->tokenizer, run->encoder,
+                     settings_for_flow(run->options, &run->model->config, run->tokenizer, &run->encoder->info,
                                        run->manifest, &run->settings, error),
                      error);
 }

@@ -19,7 +19,8 @@ static bool text_is_stored(const struct stored_run *run) {
 }
 
 struct passage_reader *passage_reader_open(const struct stored_run *run, bool slow_text,
-                                           struct error *error) {
+                                           const struct model_config *model,
+                                           const struct tokenizer *tokenizer, struct error *error) {
   struct passage_reader *reader = calloc(1, sizeof *reader);
   if (!reader) {
     error_set_memory(error, sizeof *reader, "a reader of passages");
@@ -28,7 +29,7 @@ struct passage_reader *passage_reader_open(const struct stored_run *run, bool sl
   reader->run = run;
   reader->stored = text_is_stored(run);
   if (reader->stored) return reader;
-  reader->shards = shard_text_open(run, slow_text, error);
+  reader->shards = shard_text_open(run, slow_text, model, tokenizer, error);
   if (reader->shards) return reader;
   free(reader);
   return NULL;
@@ -64,7 +65,8 @@ static bool line_copy(const struct stored_run *run, enum folder folder, int64_t 
   return result == LINE_READ && !copy->failed;
 }
 
-static bool id_read(struct passage_reader *reader, int64_t row, struct passage *passage,
+/* *tokens: how many the row has. */
+static bool id_read(struct passage_reader *reader, int64_t row, struct passage *passage, int32_t *tokens,
                     struct error *error) {
   struct id_line parsed;
   struct text *line = &reader->id_line;
@@ -77,6 +79,7 @@ static bool id_read(struct passage_reader *reader, int64_t row, struct passage *
   passage->shard = parsed.shard;
   passage->line = parsed.line;
   passage->offset = parsed.offset;
+  *tokens = parsed.tokens;
   passage->is_chunk = parsed.is_chunk;
   passage->chunk = parsed.chunk;
   passage->start = parsed.start;
@@ -117,17 +120,22 @@ static void chunk_cut_out(struct passage *passage) {
   passage->text = (struct span){passage->text.bytes + start, end - start};
 }
 
-static bool shard_passage_read(struct passage_reader *reader, struct passage *passage, struct error *error) {
-  if (!shard_text_read(reader->shards, passage, error)) return false;
+static bool shard_passage_read(struct passage_reader *reader, const struct row_proof *proof,
+                               struct passage *passage, struct error *error) {
+  if (!shard_text_read(reader->shards, proof, passage, error)) return false;
   chunk_cut_out(passage);
   return true;
 }
 
 bool passage_read(struct passage_reader *reader, int64_t row, struct passage *passage, struct error *error) {
+  struct row_proof proof = {0};
   *passage = (struct passage){0};
-  if (!id_read(reader, row, passage, error)) return stored_run_blame(reader->run, error);
-  if (!reader->stored) return shard_passage_read(reader, passage, error);
-  return stored_text_read(reader, row, passage, error) || stored_run_blame(reader->run, error);
+  if (!id_read(reader, row, passage, &proof.tokens, error)) return stored_run_blame(reader->run, error);
+  if (reader->stored)
+    return stored_text_read(reader, row, passage, error) || stored_run_blame(reader->run, error);
+  proof.chunk = passage->chunk;
+  if (!row_proof_read(reader->run, row, &proof, error)) return stored_run_blame(reader->run, error);
+  return shard_passage_read(reader, &proof, passage, error);
 }
 
 static bool text_is_blank(const struct span *text) {

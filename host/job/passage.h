@@ -1,7 +1,7 @@
 /* The document of a row: its id, its place, and its text if available. */
 #pragma once
 
-#include "host/job/stored_run.h"
+#include "host/job/row_again.h"
 #include "io/document.h"
 
 struct passage {
@@ -19,9 +19,13 @@ struct passage {
 struct passage_reader;
 
 /* If the run stored its texts, they come from OUT/text. Otherwise they come from the run's shards as they are
- * now, at the places in the manifest and OUT/ids. A compressed shard is read only if `slow_text` is set,
- * because everything before the line must be decompressed. `run` must outlive the reader. */
-struct passage_reader *passage_reader_open(const struct stored_run *run, bool slow_text, struct error *error);
+ * now, at the places in the manifest and OUT/ids; a line that does not give its row again (row_again.h), or
+ * has another id, is no text. A compressed shard is read only if `slow_text` is set, because everything
+ * before the line must be decompressed. `run`, and the model and the tokenizer that made it, must outlive the
+ * reader. */
+struct passage_reader *passage_reader_open(const struct stored_run *run, bool slow_text,
+                                           const struct model_config *model,
+                                           const struct tokenizer *tokenizer, struct error *error);
 void passage_reader_close(struct passage_reader *reader);
 
 /* Reads the document of a row. The spans are valid until the next call. A missing text is no error; a damaged

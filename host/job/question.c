@@ -130,6 +130,14 @@ const char *question_encoder_description(const struct question_encoder *question
   return question->encoder->info.description;
 }
 
+const struct model_config *question_encoder_model(const struct question_encoder *question) {
+  return &question->model->config;
+}
+
+const struct tokenizer *question_encoder_tokenizer(const struct question_encoder *question) {
+  return question->tokenizer;
+}
+
 static bool question_tokenize(struct question_encoder *question, const char *asked, int32_t *count,
                               struct error *error) {
   struct text *text = &question->text;

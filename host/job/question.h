@@ -28,6 +28,10 @@ const char *question_encoder_prompt(const struct question_encoder *question);
 const char *question_encoder_warning(const struct question_encoder *question);
 const char *question_encoder_description(const struct question_encoder *question);
 
+/* The model of the run and its tokenizer. Valid until close. */
+const struct model_config *question_encoder_model(const struct question_encoder *question);
+const struct tokenizer *question_encoder_tokenizer(const struct question_encoder *question);
+
 /* Embeds a question (UTF-8). */
 bool question_encode(struct question_encoder *question, const char *asked, struct error *error);
 

@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/npy_zst.h"
-
 struct row_walk {
   const struct stored_run *run;
   bool whole;
@@ -37,16 +35,11 @@ void row_walk_close(struct row_walk *walk) {
 
 static bool hashes_open(struct row_walk *walk, const struct stored_part *part, struct error *error) {
   const size_t bytes = (size_t)part->rows * ROW_HASH_BYTES;
-  char *path = stored_run_path(walk->run, FOLDER_HASHES, 0, part, error);
-  struct npy_zst_reader *reader = path ? npy_zst_reader_open_bytes(path, error) : NULL;
+  struct npy_zst_reader *reader = stored_run_hashes(walk->run, part, error);
   bool ok = reader != NULL;
-  if (ok && (npy_zst_reader_rows(reader) != part->rows || npy_zst_reader_width(reader) != ROW_HASH_BYTES))
-    ok = error_set(error, ERROR_INPUT, "%s does not hold the %lld hashes of its part", path,
-                   (long long)part->rows);
   if (ok && !(walk->hashes = malloc(bytes + 1))) ok = error_set_memory(error, bytes, "a part's hashes");
   ok = ok && npy_zst_reader_read(reader, 0, part->rows, walk->hashes, error);
   npy_zst_reader_close(reader);
-  free(path);
   return ok;
 }
 

@@ -97,11 +97,13 @@ static bool search_start(struct search *search, const struct search_options *opt
   search->on_card = compute->device == DEVICE_CUDA;
   search->means = scan_means_of(search->ranks, compute);
   search->files = stored_run_files(run, search->file_width, error);
-  search->passages = search->files ? passage_reader_open(run, options->slow_text, error) : NULL;
-  if (!search->passages) return false;
+  if (!search->files) return false;
   const struct width_list widths = question_widths(search);
   search->questions = question_encoder_open(&options->question, &widths, run, error);
-  return search->questions && stored_run_check_device(run, compute->device, error);
+  if (!search->questions || !stored_run_check_device(run, compute->device, error)) return false;
+  search->passages = passage_reader_open(run, options->slow_text, question_encoder_model(search->questions),
+                                         question_encoder_tokenizer(search->questions), error);
+  return search->passages != NULL;
 }
 
 struct search *search_open(struct ranks *ranks, const struct search_options *options, struct error *error) {
@@ -120,8 +122,8 @@ struct search *search_open(struct ranks *ranks, const struct search_options *opt
 void search_close(struct search *search) {
   if (!search) return;
   scan_end(search->ranks);
-  question_encoder_close(search->questions);
   passage_reader_close(search->passages);
+  question_encoder_close(search->questions);
   row_filter_free(&search->filter);
   document_rows_free(&search->documents);
   stored_files_free(search->files, search->run.part_count);

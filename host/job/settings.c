@@ -109,13 +109,13 @@ static bool settings_chunks(const struct chunk_limits *chunks, int32_t max_token
 }
 
 bool settings_for_flow(const struct embed_options *options, const struct model_config *model,
-                       const struct tokenizer *tokenizer, const struct encoder *encoder,
+                       const struct tokenizer *tokenizer, const struct encoder_info *preferred,
                        const struct manifest *manifest, struct settings *settings, struct error *error) {
   struct flow_options *flow = &settings->flow;
   struct run_settings used = {0};
   if (manifest) used = manifest->identity.settings;
-  flow->limits.lines = first_nonzero(options->block_lines, used.block_lines, encoder->info.block_lines);
-  flow->limits.bytes = first_nonzero(options->block_bytes, used.block_bytes, encoder->info.block_bytes);
+  flow->limits.lines = first_nonzero(options->block_lines, used.block_lines, preferred->block_lines);
+  flow->limits.bytes = first_nonzero(options->block_bytes, used.block_bytes, preferred->block_bytes);
   flow->limits.max_line = first_nonzero(options->max_line, EMBED_MAX_LINE, 0);
   flow->fields = settings_fields(options);
   flow->max_tokens = settings->encoder.max_tokens;

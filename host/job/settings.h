@@ -23,9 +23,10 @@ struct document_fields settings_fields(const struct embed_options *options);
 /* The bytes of a block, if its encoder prefers `limits` and documents are cut into chunks. */
 int64_t settings_block_bytes(const struct chunk_limits *chunks, int64_t lines, int64_t bytes);
 
-/* Fills settings->prompt and settings->flow from settings->encoder and the opened encoder's preferences. */
+/* Fills settings->prompt and settings->flow from settings->encoder and the encoder's preferences. (A manifest
+ * names the limits of a block, so with one the preferences do not count.) */
 bool settings_for_flow(const struct embed_options *options, const struct model_config *model,
-                       const struct tokenizer *tokenizer, const struct encoder *encoder,
+                       const struct tokenizer *tokenizer, const struct encoder_info *preferred,
                        const struct manifest *manifest, struct settings *settings, struct error *error);
 
 /* The settings that decide the bytes of the output, in the manifest's form. The strings belong to `settings`:

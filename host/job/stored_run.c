@@ -9,6 +9,7 @@
 #include "io/look.h"
 #include "io/run/id_line.h"
 #include "io/run/job_lock.h"
+#include "io/run/row_hash.h"
 #include "io/run/stored_line.h"
 
 static bool widths_take(struct stored_run *run, struct error *error) {
@@ -116,6 +117,21 @@ struct line_reader *stored_run_lines(const struct stored_run *run, enum folder f
   char *path = stored_run_path(run, folder, 0, part, error);
   struct line_reader *reader =
       path ? stored_lines_open(path, folder, &run->manifest->identity.settings, error) : NULL;
+  free(path);
+  return reader;
+}
+
+struct npy_zst_reader *stored_run_hashes(const struct stored_run *run, const struct stored_part *part,
+                                         struct error *error) {
+  char *path = stored_run_path(run, FOLDER_HASHES, 0, part, error);
+  struct npy_zst_reader *reader = path ? npy_zst_reader_open_bytes(path, error) : NULL;
+  if (reader &&
+      (npy_zst_reader_rows(reader) != part->rows || npy_zst_reader_width(reader) != ROW_HASH_BYTES)) {
+    error_set(error, ERROR_INPUT, "%s does not hold the %lld hashes of its part", path,
+              (long long)part->rows);
+    npy_zst_reader_close(reader);
+    reader = NULL;
+  }
   free(path);
   return reader;
 }

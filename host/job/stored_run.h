@@ -7,6 +7,7 @@
 #include "host/retrieval/id_map.h"
 #include "host/retrieval/vector_files.h"
 #include "io/line_reader.h"
+#include "io/npy_zst.h"
 #include "io/run/manifest.h"
 
 struct stored_part {
@@ -50,6 +51,10 @@ char *stored_run_path(const struct stored_run *run, enum folder folder, int32_t 
 /* Opens a part's file of ids/, text/ or fields/ (stored_lines_open). NULL on error. */
 struct line_reader *stored_run_lines(const struct stored_run *run, enum folder folder,
                                      const struct stored_part *part, struct error *error);
+
+/* Opens a part's hashes, [part->rows, ROW_HASH_BYTES]. NULL on error. */
+struct npy_zst_reader *stored_run_hashes(const struct stored_run *run, const struct stored_part *part,
+                                         struct error *error);
 
 /* Index of the part that holds a row. */
 int64_t stored_run_part(const struct stored_run *run, int64_t row);

@@ -138,8 +138,8 @@ static bool deep_open(struct verify_deep *deep, struct error *error) {
   const struct run_settings *run = &deep->manifest->identity.settings;
   if (run->keep_fields && !kept_fields_parse(run->keep_fields, &deep->kept, error)) return false;
   const struct embed_options recorded = options_of_run(run, &deep->kept, &deep->options.compute);
-  if (!settings_for_flow(&recorded, &deep->model->config, deep->tokenizer, deep->encoder, deep->manifest,
-                         &deep->settings, error))
+  if (!settings_for_flow(&recorded, &deep->model->config, deep->tokenizer, &deep->encoder->info,
+                         deep->manifest, &deep->settings, error))
     return false;
   rule_choose(deep);
   return true;

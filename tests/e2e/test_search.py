@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from models import copy_model, set_json
-from output import Output, derive
+from output import Output, derive, hash128
 from program import DONE, FAILED, GOLDEN, LONGEST_RUN, MODEL, PROGRAM, USAGE, Result, Status, embed, environment, nina, run_on_terminal
-from shards import make_texts, write_shard
+from shards import compress, make_texts, write_shard
 
 TEXTS = make_texts(60, 11)
 QUESTIONS = [TEXTS[4], "beca menjador per a l'escola", "festa major a la plaça"]
@@ -277,6 +277,59 @@ def test_texts_come_from_plain_shards_by_their_offsets(tmp_path: Path, stored: P
     shown = search(out, "--top-k", 60, QUESTIONS[0]).stdout
     assert shown.count("marked.jsonl is not there, or has changed since") == 1
     assert shown.count("[shard 0, line ") == 25
+
+
+SWAPPED: dict[str, dict[str, Any]] = {
+    "ids": {"id_field": "id"},
+    "no ids": {},
+    "titles and a prompt": {"title_field": "title", "prompt": "passage: "},
+    "chunks": {"id_field": "id", "chunk_tokens": 16},
+    "ids of an older run": {"id_field": "id"},
+    "compressed": {"id_field": "id"},
+}
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize("kind", SWAPPED)
+def test_no_document_gets_the_text_of_another(tmp_path: Path, kind: str) -> None:
+    """A shard keeps its size and its ends, which alone make its fingerprint, and two lines in its middle change places."""
+    ending = ".zst" if kind == "compressed" else ""
+    lines = [
+        json.dumps({"id": f"d{i}", "title": f"T{i:04}", "text": f"jardí {i:04} {TEXTS[i % 5 if kind == 'ids' else 0]}"}).encode()
+        for i in range(1000, 3000)
+    ]
+    shard, out = tmp_path / f"a.jsonl{ending}", tmp_path / "out"
+    shard.write_bytes(compress(b"\n".join(lines), ending))
+    embed(out, shard, widths="16", block_lines=200, **SWAPPED[kind])
+    manifest = json.loads((out / "manifest.json").read_text())
+    if kind == "ids of an older run":
+        del manifest["settings"]["hashes"]
+        (out / "manifest.json").write_text(json.dumps(manifest))
+
+    def ask() -> dict[tuple[int, int], dict[str, Any]]:
+        found = search(out, "--device", "null", "--json", "--rows", "--slow-text", "--top-k", 100, "plaça")
+        return {(answer["line"], answer.get("chunk", 0)): answer for answer in answers(found)[0]["answers"]}
+
+    before = ask()
+    assert len(before) == 100 and all("text" in answer for answer in before.values())
+    place = next(line for line, _ in before if 900 < line < 1100)
+    lines[place - 1], lines[place] = lines[place], lines[place - 1]
+    content = compress(b"\n".join(lines), ending)
+    shard.write_bytes(content)
+    if ending:  # compressed, the shard has other ends
+        ends = content if len(content) <= 128 << 10 else content[: 64 << 10] + content[-64 << 10 :]
+        manifest["shards"][0] |= {"size": len(content), "fingerprint": hash128(ends)}
+        (out / "manifest.json").write_text(json.dumps(manifest))
+    lost = 0
+    for (line, chunk), answer in ask().items():
+        old = before[line, chunk]
+        if line in (place, place + 1):
+            assert answer == {key: value for key, value in old.items() if key not in ("text", "title")} | {"no_text": answer["no_text"]}
+            assert answer["no_text"] == f"{shard} has changed since: its line {line} is not the one that was embedded"
+            lost += 1
+        else:
+            assert answer == old
+    assert lost > 0
 
 
 @pytest.mark.sanitize

@@ -3,6 +3,7 @@
  *
  * The input is a folder (see harness.h); the mark "@@r" makes part records that agree with the files. */
 #include "host/job/cat.h"
+#include "host/job/model_load.h"
 #include "host/job/passage.h"
 #include "host/job/row_walk.h"
 #include "io/run/run_open.h"
@@ -68,6 +69,16 @@ static void check_cat(const char *out, int32_t width, bool sound) {
   cat_close(&cat);
 }
 
+/* A reader of texts, with a model of which nothing in the folder need be. */
+static struct passage_reader *passages_open(const struct stored_run *run, struct error *error) {
+  static struct model *model;
+  static struct tokenizer *tokenizer;
+  if (!model)
+    REQUIRE(
+        model_load(NINA_SOURCE_DIR "/tests/golden/bert-uncased", TOKENIZER_AUTO, &model, &tokenizer, error));
+  return passage_reader_open(run, false, &model->config, tokenizer, error);
+}
+
 /* Reads every row's id, hash and fields, and its text. */
 static void check_rows(const struct stored_run *run, bool sound) {
   struct error error = {0};
@@ -75,9 +86,10 @@ static void check_rows(const struct stored_run *run, bool sound) {
   struct passage passage;
   const bool hashes = run->manifest->identity.settings.hashes;
   struct row_walk *walk = row_walk_open(run, hashes, &error);
-  struct passage_reader *reader = passage_reader_open(run, false, &error);
+  struct passage_reader *reader = passages_open(run, &error);
   REQUIRE(walk);
   if (!reader) require_sentence(&error);
+  /* A reader may find settings that the model does not take. */
   bool walks = true, reads = reader != NULL;
   for (int64_t i = 0; i < run->rows && i < ROWS_MAX && (walks || reads); i++) {
     if (walks && !(walks = row_walk_to(walk, i, &row, &error))) require_sentence(&error);
@@ -86,7 +98,7 @@ static void check_rows(const struct stored_run *run, bool sound) {
     if (reads) REQUIRE(passage.id.bytes && (passage.text.bytes || *passage.missing));
     if (walks && reads) REQUIRE(passage.line == row.id.line && passage.shard == row.id.shard);
   }
-  REQUIRE(!sound || (walks && reads));
+  REQUIRE(!sound || (walks && (reads || !reader)));
   row_walk_close(walk);
   passage_reader_close(reader);
 }
