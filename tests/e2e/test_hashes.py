@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import xxhash
 
 from models import copy_model, set_json
 from output import Output, same_bits, unzstd
-from program import FAILED, GOLDEN, embed, has_int8, nina, tokenize
+from program import FAILED, GOLDEN, ROOT, embed, has_int8, nina, tokenize
 from shards import make_archive, make_texts, write_shard
 
 OPTIONS: dict[str, Any] = {"widths": "32,8", "block_lines": 40}
@@ -33,6 +35,23 @@ def test_hash_of_a_row_is_that_of_its_token_ids(tmp_path: Path) -> None:
     expected = [xxhash.xxh3_128_digest(np.array(ids, "<i4").tobytes(), seed=0) for ids in tokenize(texts)]
     assert [row.tobytes() for row in stored] == expected
     nina("verify", output.path)
+
+
+@pytest.mark.parametrize("prompt", ["", "consulta: ", "un prefix molt llarg de la ciutat: "])
+@pytest.mark.parametrize("include", [True, False])
+def test_readme_gives_the_hash_of_a_row(tmp_path: Path, prompt: str, include: bool) -> None:
+    """Its own Python, for prompts that the model pools over and that it leaves out, up to one that fills the limit."""
+    (readme,) = re.findall(r"(?:^    .*\n)*.*xxh3_128_digest.*\n", (ROOT / "io/run/README.md").read_text(), re.MULTILINE)
+    names: dict[str, Any] = {"np": np, "xxhash": xxhash}
+    exec(textwrap.dedent(readme), names)
+    model, texts = copy_model(tmp_path / "model", GOLDEN / "bert-mean-v6"), make_texts(30, 4)
+    set_json("1_Pooling/config.json", include_prompt=include)(model)
+    embed(tmp_path / "out", write_shard(tmp_path / "a.jsonl", [{"text": text} for text in texts]), model=model, prompt=prompt, max_tokens=12, **OPTIONS)
+    output = Output(tmp_path / "out")
+    (prompt_ids,), ids = tokenize([prompt], model, 12), tokenize([prompt + text for text in texts], model, 12)
+    assert (len(prompt_ids) == 12) == (len(prompt) > 20)
+    expected = [names["row_hash"](output.manifest(), row, prompt_ids) for row in ids]
+    assert [row.tobytes() for row in np.concatenate(hashes(output))] == expected
 
 
 def test_hash_sees_prompt_title_and_limit(tmp_path: Path) -> None:
