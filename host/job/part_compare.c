@@ -300,8 +300,16 @@ static bool hashes_compare(const struct comparing *this, struct error *error) {
   return read || file_unread(this, path, error);
 }
 
-/* Compares the record's counts; an older version counted no characters. */
+/* Compares the record's histogram of lengths, which an older version's lacks. */
+static bool lengths_equal(const struct part_record *record, const struct flow_block *work) {
+  int64_t lengths[LENGTH_CLASSES] = {0};
+  for (int64_t i = 0; i < work->rows; i++) lengths[length_class_of(work->row[i].tokens)]++;
+  return record_lengths_sum(record) == 0 || memcmp(lengths, record->lengths, sizeof lengths) == 0;
+}
+
+/* Compares the record's counts until the first that differs; an older version counted no characters. */
 static void counts_compare(const struct comparing *this) {
+  const struct flow_options *options = this->comparison->options;
   const struct part_record *record = this->record;
   const struct flow_block *work = this->work;
   const struct {
@@ -309,10 +317,12 @@ static void counts_compare(const struct comparing *this) {
     int64_t stored, new;
   } counts[] = {{"lines", record->border.lines, work->block.border.lines},
                 {"rows", record->rows, work->rows},
+                {"documents", record->documents, options->chunks.tokens ? work->documents : 0},
                 {"rejected", record->rejected, work->rejected},
                 {"blank", record->blank, work->blank},
                 {"tokens", record->tokens, work->tokens},
                 {"truncated", record->truncated, work->truncated},
+                {"titles_cut", record->titles_cut, work->titles_cut},
                 {"characters", record->characters ? record->characters : work->characters, work->characters},
                 {"embedded", record->characters ? record->embedded : work->embedded, work->embedded}};
   char path[PART_PATH_MAX];
@@ -323,6 +333,9 @@ static void counts_compare(const struct comparing *this) {
                    counts[i].name, (long long)counts[i].stored, (long long)counts[i].new);
     return;
   }
+  if (!lengths_equal(record, work))
+    compare_report(this, FINDING_DIFFERENT, REPAIR_RECORD, path,
+                   "lengths are not those of the rows that embedding gives");
 }
 
 bool part_compare(struct part_comparison *comparison, const struct part_record *record,

@@ -21,8 +21,8 @@ struct part_comparison {
   double worst;              /* least cosine found */
 };
 
-/* Compares counts, ids, hashes, texts, kept fields, rejects and the vectors of every width with those of
- * `work`, which has gone through the tokenizer and the encoder. Every finding names the first row that
- * differs, its document's shard and line, and its id. False only if memory runs out. */
+/* Compares the record's counts, ids, hashes, texts, kept fields, rejects and the vectors of every width with
+ * those of `work`, which has gone through the tokenizer and the encoder. A finding in a row file names the
+ * first row that differs, its document's shard and line, and its id. False only if memory runs out. */
 bool part_compare(struct part_comparison *comparison, const struct part_record *record,
                   const struct flow_block *work, struct error *error);

@@ -42,10 +42,10 @@ void verify_deep_close(struct verify_deep *deep);
 /* For people: the encoder. Valid until close. */
 const char *verify_deep_encoder(const struct verify_deep *deep);
 
-/* Draws the parts, embeds their blocks again, one at a time, and compares counts, ids, texts, rejects and
- * vectors. On a CPU (and the null encoder) of the run's own compute class the vectors must be equal bit for
- * bit; otherwise the cosine of every row with its new one must be at least report->least. A part whose shard
- * has changed, or is not there, is FINDING_UNJUDGED.
+/* Draws the parts, embeds their blocks again, one at a time, and compares counts, ids, hashes, texts, kept
+ * fields, rejects and vectors. On a CPU (and the null encoder) of the run's own compute class the vectors
+ * must be equal bit for bit; otherwise the cosine of every row with its new one must be at least
+ * report->least. A part whose shard has changed, or is not there, is FINDING_UNJUDGED.
  *
  * Findings are not errors. Returns false if the work itself fails, or if *stop is set; *report then holds
  * what was done. */

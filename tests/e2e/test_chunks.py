@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -154,6 +155,12 @@ def test_long_titles_are_cut_and_counted(tmp_path: Path) -> None:
     assert cut and title.startswith(cut + " ")
     assert {row["tokens"] <= N for row in output.ids()} == {True}
     nina("verify", output.path)
+    (record,), manifest = output.parts("parts"), output.path / "manifest.json"
+    for path in record, manifest:
+        path.write_text(re.sub(r'"titles_cut": ?1', '"titles_cut":2', path.read_text()))
+    nina("verify", output.path)
+    found = nina("verify", "--deep", 1, "--model", MODEL, output.path, status=FAILED)
+    assert f"different  parts/{record.name}: titles_cut is 2; embedding gives 1" in found.stdout
 
 
 def test_rejects_and_blank_lines_are_beside_documents(tmp_path: Path) -> None:

@@ -110,6 +110,16 @@ def test_line_whose_hashes_were_forged_is_named(run: Output, folder: str) -> Non
     assert "8 are the same" in result.stdout
 
 
+def test_lengths_that_are_not_those_of_the_rows_are_named(run: Output) -> None:
+    path = run.parts("parts")[3]
+    record = json.loads(path.read_text())
+    full = max(range(len(record["lengths"])), key=record["lengths"].__getitem__)
+    record["lengths"][full] -= 1
+    record["lengths"][full - 1] += 1
+    path.write_text(json.dumps(record))
+    assert f"different  parts/{path.name}: lengths are not those of the rows that embedding gives" in deep(run).stdout
+
+
 def test_hash_of_other_token_ids_is_named(run: Output) -> None:
     texts = [bytearray(text) for text in frame_texts((run.path / "hashes/part-00002-00000.npy.zst").read_bytes())]
     texts[1][16 * 3] ^= 1
