@@ -1,5 +1,6 @@
-/* One batch in two slots at the same time, and again in the first slot, with random weights in the whole
- * model's shape: the rows are equal to the last bit, all finite, and have length 1. */
+/* Two batches, each alone in a slot, then both at the same time in two slots, and again with the slots
+ * exchanged, with random weights in the whole model's shape: a batch's rows are equal to the last bit, all
+ * finite, and have length 1. The batches differ, so what a slot takes from the other one shows. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,66 +9,89 @@
 #include "tests/gpu_check/random_model.h"
 #include "tests/gpu_check/text_batch.h"
 
-#define RUNS 3
-#define MEAN 68
+#define RUNS 3 /* of each batch: alone, beside the other, beside the other in the other slot */
 #define LENGTH_TOLERANCE 0.001 /* 1024 numbers, each rounded to fp16 */
 
 struct runs {
   const struct cuda_forward *forward;
   struct cuda_slot *slot[2];
-  struct text_batch batch;
-  uint16_t *rows[RUNS][WIDTHS_MAX];
+  struct text_batch batch[2];
+  uint16_t *rows[2][RUNS][WIDTHS_MAX];
 };
 
-static size_t row_numbers(const struct runs *runs, int32_t w) {
-  return (size_t)runs->batch.sequences * (size_t)runs->forward->widths[w];
+static size_t row_numbers(const struct runs *runs, int b, int32_t w) {
+  return (size_t)runs->batch[b].sequences * (size_t)runs->forward->widths[w];
+}
+
+static bool rows_make(struct runs *runs, int b, struct error *error) {
+  for (int r = 0; r < RUNS; r++)
+    for (int32_t w = 0; w < runs->forward->width_count; w++) {
+      const size_t bytes = row_numbers(runs, b, w) * sizeof(uint16_t);
+      runs->rows[b][r][w] = malloc(bytes);
+      if (!runs->rows[b][r][w]) return error_set_memory(error, bytes, "rows");
+      memset(runs->rows[b][r][w], 0xff, bytes);
+    }
+  return true;
 }
 
 static bool runs_open(struct runs *runs, const struct cuda_forward *forward, const struct check_scale *scale,
                       struct error *error) {
+  static const int32_t means[2] = {68, 31};
   runs->forward = forward;
-  if (!text_batch_make(&runs->batch, &scale->shape, scale->batch_tokens, MEAN, 17, error)) return false;
-  for (int r = 0; r < RUNS; r++)
-    for (int32_t w = 0; w < forward->width_count; w++) {
-      const size_t bytes = row_numbers(runs, w) * sizeof(uint16_t);
-      runs->rows[r][w] = malloc(bytes);
-      if (!runs->rows[r][w]) return error_set_memory(error, bytes, "rows");
-      memset(runs->rows[r][w], 0xff, bytes);
-    }
+  for (int b = 0; b < 2; b++)
+    if (!text_batch_make(&runs->batch[b], &scale->shape, scale->batch_tokens, means[b], 17 + (uint64_t)b,
+                         error) ||
+        !rows_make(runs, b, error))
+      return false;
   return (runs->slot[0] = cuda_slot_open(forward, 0, error)) &&
          (runs->slot[1] = cuda_slot_open(forward, 1, error));
 }
 
 static void runs_close(struct runs *runs) {
   for (int s = 0; s < 2; s++) cuda_slot_close(runs->slot[s]);
-  for (int r = 0; r < RUNS; r++)
-    for (int32_t w = 0; w < WIDTHS_MAX; w++) free(runs->rows[r][w]);
-  text_batch_free(&runs->batch);
+  for (int b = 0; b < 2; b++) {
+    for (int r = 0; r < RUNS; r++)
+      for (int32_t w = 0; w < WIDTHS_MAX; w++) free(runs->rows[b][r][w]);
+    text_batch_free(&runs->batch[b]);
+  }
+}
+
+/* Batch b in slot b alone. */
+static bool alone_run(struct runs *runs, int b, struct error *error) {
+  const struct batch batch = text_batch_packed(&runs->batch[b]);
+  return cuda_slot_submit(runs->slot[b], &batch, error) &&
+         cuda_slot_wait(runs->slot[b], runs->rows[b][0], error);
+}
+
+/* Batch b in slot b, or in the other one if `exchanged`. The first batch's slot is waited for last. */
+static bool together_run(struct runs *runs, bool exchanged, struct error *error) {
+  const struct batch first = text_batch_packed(&runs->batch[0]), second = text_batch_packed(&runs->batch[1]);
+  struct cuda_slot *const one = runs->slot[exchanged], *const other = runs->slot[!exchanged];
+  const int run = exchanged ? 2 : 1;
+  return cuda_slot_submit(one, &first, error) && cuda_slot_submit(other, &second, error) &&
+         cuda_slot_wait(other, runs->rows[1][run], error) && cuda_slot_wait(one, runs->rows[0][run], error);
 }
 
 static bool runs_run(struct runs *runs, struct error *error) {
-  const struct batch batch = text_batch_packed(&runs->batch);
-  return cuda_slot_submit(runs->slot[0], &batch, error) && cuda_slot_submit(runs->slot[1], &batch, error) &&
-         cuda_slot_wait(runs->slot[0], runs->rows[0], error) &&
-         cuda_slot_submit(runs->slot[0], &batch, error) &&
-         cuda_slot_wait(runs->slot[1], runs->rows[1], error) &&
-         cuda_slot_wait(runs->slot[0], runs->rows[2], error);
+  return alone_run(runs, 0, error) && alone_run(runs, 1, error) && together_run(runs, false, error) &&
+         together_run(runs, true, error);
 }
 
 static void bits_add(const struct runs *runs, struct check *check) {
   size_t different = 0, all = 0;
-  for (int32_t w = 0; w < runs->forward->width_count; w++) {
-    all += row_numbers(runs, w);
-    for (int r = 1; r < RUNS; r++)
-      for (size_t i = 0; i < row_numbers(runs, w); i++)
-        different += runs->rows[r][w][i] != runs->rows[0][w][i];
-  }
+  for (int b = 0; b < 2; b++)
+    for (int32_t w = 0; w < runs->forward->width_count; w++) {
+      all += row_numbers(runs, b, w);
+      for (int r = 1; r < RUNS; r++)
+        for (size_t i = 0; i < row_numbers(runs, b, w); i++)
+          different += runs->rows[b][r][w][i] != runs->rows[b][0][w][i];
+    }
   struct table_line *line =
-      table_add(&check->table, different > 0, "a batch in both slots, and twice in one");
+      table_add(&check->table, different > 0, "two batches side by side, and each alone");
   line->value = (double)different;
   snprintf(line->measured, sizeof line->measured, "%zu differ", different);
-  snprintf(line->beside, sizeof line->beside, "of %zu numbers, %d texts, %d widths", all,
-           runs->batch.sequences, runs->forward->width_count);
+  snprintf(line->beside, sizeof line->beside, "of %zu numbers, %d + %d texts, %d widths", all,
+           runs->batch[0].sequences, runs->batch[1].sequences, runs->forward->width_count);
 }
 
 static double length_off(const uint16_t *row, int32_t width) {
@@ -83,10 +107,11 @@ static double length_off(const uint16_t *row, int32_t width) {
 static void lengths_add(const struct runs *runs, struct check *check) {
   double worst = 0;
   for (int32_t w = 0; w < runs->forward->width_count; w++)
-    for (int32_t s = 0; s < runs->batch.sequences; s++) {
-      const int32_t width = runs->forward->widths[w];
-      worst = fmax(worst, length_off(runs->rows[0][w] + (int64_t)s * width, width));
-    }
+    for (int b = 0; b < 2; b++)
+      for (int32_t s = 0; s < runs->batch[b].sequences; s++) {
+        const int32_t width = runs->forward->widths[w];
+        worst = fmax(worst, length_off(runs->rows[b][0][w] + (int64_t)s * width, width));
+      }
   struct table_line *line =
       table_add(&check->table, !(worst <= LENGTH_TOLERANCE), "rows are finite, of length 1");
   line->value = worst;
@@ -98,9 +123,11 @@ static void lengths_add(const struct runs *runs, struct check *check) {
 static void rows_differ_add(const struct runs *runs, struct check *check) {
   const int32_t hidden = runs->forward->widths[0];
   int32_t equal = 0;
-  for (int32_t s = 1; s < runs->batch.sequences; s++)
-    equal += memcmp(runs->rows[0][0] + (int64_t)(s - 1) * hidden, runs->rows[0][0] + (int64_t)s * hidden,
-                    (size_t)hidden * sizeof(uint16_t)) == 0;
+  for (int b = 0; b < 2; b++)
+    for (int32_t s = 1; s < runs->batch[b].sequences; s++) {
+      const uint16_t *row = runs->rows[b][0][0] + (int64_t)s * hidden;
+      equal += memcmp(row - hidden, row, (size_t)hidden * sizeof *row) == 0;
+    }
   struct table_line *line = table_add(&check->table, equal > 0, "rows of different texts differ");
   line->value = equal;
   snprintf(line->measured, sizeof line->measured, "%d equal", equal);

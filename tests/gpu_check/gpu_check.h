@@ -83,7 +83,7 @@ bool check_products(struct check *check, struct error *error);
 /* The golden models end to end. */
 bool check_golden(struct check *check, struct error *error);
 
-/* One batch in two slots, and twice in one slot: equal bits, finite, length 1. */
+/* Two batches, alone and in two slots at the same time: equal bits, finite, length 1. */
 bool check_slots(struct check *check, struct error *error);
 
 /* The card's own sustained rates: cuBLASLt's best products, and memory copies. */

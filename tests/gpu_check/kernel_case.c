@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define SHORT_MAX 511 /* cuda/attention_plan.c: from 512 tokens on, attention uses long tiles */
+#define GUARD 4096    /* numbers behind the output that no kernel may write: two of the longest rows */
 #define DRAWN                                                                                   \
   ((size_t)4 << 20) /* numbers that are drawn; the rest repeats them, out of step with the rows \
                      */
@@ -63,17 +64,26 @@ bool case_open(struct kernel_case *this, struct check *check, int32_t heads, int
   if (!this->input || !this->expected || !this->output) return error_set_memory(error, bytes, "a case");
   numbers_make(this->input, bytes / sizeof(uint16_t), (uint64_t)this->hidden);
   return (this->input_device = device_make(check, this->input, bytes, error)) &&
-         (this->output_device = device_make(check, NULL, bytes, error)) &&
+         (this->output_device = device_make(check, NULL, bytes + GUARD * sizeof(uint16_t), error)) &&
          (this->offsets_device =
               device_make(check, this->offsets, ((size_t)this->sequences + 1) * sizeof(int32_t), error));
 }
 
 bool case_begin(struct kernel_case *this, size_t count, struct error *error) {
-  return device_poison(this->check, this->output_device, count * sizeof(uint16_t), error);
+  return device_poison(this->check, this->output_device, (count + GUARD) * sizeof(uint16_t), error);
 }
 
 bool case_read(struct kernel_case *this, size_t count, struct error *error) {
-  return device_read(this->check, this->output_device, this->output, count * sizeof(uint16_t), error);
+  uint16_t guard[GUARD];
+  size_t written = 0;
+  if (!device_read(this->check, this->output_device, this->output, count * sizeof(uint16_t), error) ||
+      !device_read(this->check, this->output_device + count, guard, sizeof guard, error))
+    return false;
+  for (size_t i = 0; i < GUARD; i++) written += guard[i] != 0xffff;
+  if (written > 0)
+    table_add(&this->check->table, true, "the next line's kernel writes behind its output: %zu numbers",
+              written);
+  return true;
 }
 
 struct table_line *case_add(struct kernel_case *this, const char *kernel, double worst, double tolerance) {

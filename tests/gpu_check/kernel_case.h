@@ -24,10 +24,11 @@ bool case_open(struct kernel_case *this, struct check *check, int32_t heads, int
                bool short_texts, struct error *error);
 void case_close(struct kernel_case *this);
 
-/* Poisons the output: a number that the kernel leaves out stays NaN. */
+/* Poisons the output, and a guard behind it: a number that the kernel leaves out stays NaN. */
 bool case_begin(struct kernel_case *this, size_t count, struct error *error);
 
-/* Reads the output's first `count` numbers back. */
+/* Reads the output's first `count` numbers back. If the kernel has written behind them, adds a line that says
+ * so. */
 bool case_read(struct kernel_case *this, size_t count, struct error *error);
 
 /* Adds the line for a kernel that differs from its twin by `worst`. */

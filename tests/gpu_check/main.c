@@ -16,7 +16,7 @@ static const struct part parts[] = {{"kernels", "kernels against their twins", c
                                     {"pooling", "pooling against its twins", check_pooling},
                                     {"products", "a layer's products against fp64", check_products},
                                     {"golden", "golden models", check_golden},
-                                    {"slots", "one batch in two slots", check_slots},
+                                    {"slots", "two batches in two slots", check_slots},
                                     {"ceiling", "the card's own rates", check_ceiling},
                                     {"times", "time of every kernel", check_times},
                                     {"launches", "every kernel once", check_launches},
