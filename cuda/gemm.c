@@ -25,6 +25,7 @@ struct cuda_gemm {
   cublasLtMatrixLayout_t weight, input, output;
   cublasLtMatmulPreference_t preference;
   cublasLtMatmulAlgo_t algorithm[CLASSES_MAX];
+  int64_t refusals;
 };
 
 struct cuda_blas *cuda_blas_open(cudaStream_t stream, void *workspace, struct error *error) {
@@ -248,6 +249,7 @@ bool cuda_gemm_run(struct cuda_gemm *gemm, const uint16_t *x, const uint16_t *we
   if (is_refusal(status)) {
     cublasLtMatmulHeuristicResult_t own;
     int found = 0;
+    gemm->refusals++;
     if (!algorithms_ask(gemm, tokens, 1, &own, &found, error)) return false;
     status = call_queue(gemm, &call, &own.algo);
   }
@@ -269,6 +271,10 @@ _Static_assert(sizeof(struct cuda_gemm_algorithm) == sizeof(cublasLtMatmulAlgo_t
 
 const struct cuda_gemm_shape *cuda_gemm_shape_of(const struct cuda_gemm *gemm) {
   return &gemm->shape;
+}
+
+int64_t cuda_gemm_refusals(const struct cuda_gemm *gemm) {
+  return gemm->refusals;
 }
 
 int cuda_gemm_classes(const struct cuda_gemm *gemm) {

@@ -72,6 +72,9 @@ struct cuda_gemm_algorithm {
 
 const struct cuda_gemm_shape *cuda_gemm_shape_of(const struct cuda_gemm *gemm);
 
+/* How often an algorithm has refused its token count in cuda_gemm_run, and the heuristic's own was run. */
+int64_t cuda_gemm_refusals(const struct cuda_gemm *gemm);
+
 /* How many classes there are, and which token count represents a class. */
 int cuda_gemm_classes(const struct cuda_gemm *gemm);
 int32_t cuda_gemm_class_tokens(const struct cuda_gemm *gemm, int class);

@@ -64,21 +64,28 @@ bool device_read(struct check *check, const void *from, void *to, size_t bytes, 
   return staged_copy(check, to, from, bytes, cudaMemcpyDeviceToHost, error);
 }
 
-/* Makes one block here; the card copies the block again and again. */
-bool device_fill(struct check *check, void *to, size_t bytes, float spread, uint64_t seed,
-                 struct error *error) {
-  const size_t first = bytes < STAGING ? bytes : STAGING;
-  uint16_t *numbers = malloc(first);
-  if (!numbers) return error_set_memory(error, first, "random numbers");
-  halves_random(numbers, first / sizeof *numbers, spread, seed);
-  bool done = staged_copy(check, to, numbers, first, cudaMemcpyHostToDevice, error);
-  free(numbers);
+/* The card itself copies the block again and again. */
+bool device_repeat(struct check *check, void *to, size_t bytes, const void *from, size_t first,
+                   struct error *error) {
+  if (first > bytes) first = bytes;
+  bool done = staged_copy(check, to, from, first, cudaMemcpyHostToDevice, error);
   for (size_t at = first; at < bytes && done; at += first) {
     const size_t part = bytes - at < first ? bytes - at : first;
     done = cuda_check(cudaMemcpyAsync((char *)to + at, to, part, cudaMemcpyDeviceToDevice, check->stream),
                       error, "filling memory");
   }
   return done && cuda_check(cudaStreamSynchronize(check->stream), error, "filling memory");
+}
+
+bool device_fill(struct check *check, void *to, size_t bytes, float spread, uint64_t seed,
+                 struct error *error) {
+  const size_t first = bytes < STAGING ? bytes : STAGING;
+  uint16_t *numbers = malloc(first);
+  if (!numbers) return error_set_memory(error, first, "random numbers");
+  halves_random(numbers, first / sizeof *numbers, spread, seed);
+  const bool done = device_repeat(check, to, bytes, numbers, first, error);
+  free(numbers);
+  return done;
 }
 
 void *device_random(struct check *check, size_t bytes, float spread, uint64_t seed, struct error *error) {
@@ -93,10 +100,7 @@ bool device_poison(struct check *check, void *to, size_t bytes, struct error *er
   void *nans = malloc(most);
   if (!nans) return error_set_memory(error, most, "NaNs");
   memset(nans, 0xff, most);
-  bool done = true;
-  for (size_t at = 0; at < bytes && done; at += most)
-    done = staged_copy(check, (char *)to + at, nans, bytes - at < most ? bytes - at : most,
-                       cudaMemcpyHostToDevice, error);
+  const bool done = device_repeat(check, to, bytes, nans, most, error);
   free(nans);
   return done;
 }

@@ -77,7 +77,8 @@ struct check {
 bool check_kernels(struct check *check, struct error *error);
 bool check_pooling(struct check *check, struct error *error);
 
-/* A layer's products against sums in fp64, for many numbers of tokens; GELU against its erf form. */
+/* A layer's products against sums in fp64, all rows, for many numbers of tokens; GELU against its erf form.
+ */
 bool check_products(struct check *check, struct error *error);
 
 /* The golden models end to end. */
@@ -118,6 +119,10 @@ void *device_random(struct check *check, size_t bytes, float spread, uint64_t se
 /* Fills device memory by repeating random fp16 numbers; `bytes` is a multiple of 2. */
 bool device_fill(struct check *check, void *to, size_t bytes, float spread, uint64_t seed,
                  struct error *error);
+
+/* Fills device memory by repeating the host's `first` bytes, which must not be few. */
+bool device_repeat(struct check *check, void *to, size_t bytes, const void *from, size_t first,
+                   struct error *error);
 
 /* Fills device memory with NaNs, so that a number that no kernel wrote shows. */
 bool device_poison(struct check *check, void *to, size_t bytes, struct error *error);
