@@ -53,10 +53,23 @@ static bool identity_check(const struct ranks *ranks, int32_t other, const struc
   return ok;
 }
 
+/* --mixed lets classes work together that make about the same rows. */
+static bool class_check(const struct compute_classes *then, const struct compute_classes *now,
+                        struct error *error) {
+  const struct compute_class *clash = compute_classes_clash(then, now);
+  return !clash ||
+         error_set(error, ERROR_CONFLICT,
+                   "the run in --out has rows of --device %s, and this one's device is %s: hashes and a "
+                   "model's vectors are never mixed (--overwrite starts anew, another --out leaves it "
+                   "alone)",
+                   clash->encoder, now->item[0].encoder);
+}
+
 /* Adds the classes of the manifest and of all ranks. */
 static bool classes_merge(struct compute_classes *classes, struct manifest *const *all, int32_t ranks,
                           const struct manifest *manifest, struct error *error) {
-  bool ok = !manifest || compute_classes_add_all(classes, &manifest->identity.compute, error);
+  bool ok = !manifest || (class_check(&manifest->identity.compute, classes, error) &&
+                          compute_classes_add_all(classes, &manifest->identity.compute, error));
   for (int32_t i = 0; ok && i < ranks; i++)
     ok = compute_classes_add_all(classes, &all[i]->identity.compute, error);
   return ok;

@@ -6,6 +6,7 @@
 #include "io/run/fields.h"
 
 #define MIXED "mixed"
+#define NO_MODEL "null" /* the encoder whose rows are hashes */
 #define CLASS(kind, member) FIELD(#member, kind, struct compute_class, member)
 
 static const struct field fields[] = {
@@ -70,6 +71,18 @@ struct compute_class compute_class_of_rows(const struct compute_class *class) {
   memset(rows.reused, 0, sizeof rows.reused);
   if (strcmp(rows.encoder, "cuda") != 0) rows.batch_tokens = 0;
   return rows;
+}
+
+static bool has_model(const struct compute_class *class) {
+  return strcmp(class->encoder, NO_MODEL) != 0;
+}
+
+const struct compute_class *compute_classes_clash(const struct compute_classes *a,
+                                                  const struct compute_classes *b) {
+  for (int32_t i = 0; i < a->count; i++)
+    for (int32_t k = 0; k < b->count; k++)
+      if (has_model(&a->item[i]) != has_model(&b->item[k])) return &a->item[i];
+  return NULL;
 }
 
 bool compute_classes_equal(const struct compute_classes *a, const struct compute_classes *b) {

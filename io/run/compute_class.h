@@ -1,6 +1,6 @@
 /* What decides a row's bits besides the model, the text and the settings: the encoder, the precision, the
  * instructions and libraries, and the size of batches. Rows from two classes differ in their last bits, so a
- * run has one class, or says that it is mixed. */
+ * run has one class, or says that it is mixed. Hashes and a model's vectors are never mixed. */
 #pragma once
 
 #include <jansson.h>
@@ -41,6 +41,11 @@ struct compute_class compute_classes_shared(const struct compute_classes *classe
 /* The class without what only decides which rows stand in a batch together: two classes with the same rest
  * make the same rows. On CPUs a row does not depend on its batch, so batch_tokens is left out too. */
 struct compute_class compute_class_of_rows(const struct compute_class *class);
+
+/* No run may hold both a model's vectors and hashes of the null encoder: a class of `a` that may not stand
+ * beside one of `b`, or NULL. */
+const struct compute_class *compute_classes_clash(const struct compute_classes *a,
+                                                  const struct compute_classes *b);
 
 bool compute_classes_equal(const struct compute_classes *a, const struct compute_classes *b);
 

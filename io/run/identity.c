@@ -115,7 +115,8 @@ bool run_identity_compare(const struct run_identity *then, const struct run_iden
                           struct difference *difference) {
   if (!model_compare(&then->model, &now->model, difference)) return false;
   return fields_compare(&settings_fields, SETTINGS, &then->settings, &now->settings, difference) &&
-         (mixed || compute_classes_compare(CLASS, &then->compute, &now->compute, difference));
+         ((mixed && !compute_classes_clash(&then->compute, &now->compute)) ||
+          compute_classes_compare(CLASS, &then->compute, &now->compute, difference));
 }
 
 /* The caller's visit, and the object being visited. */

@@ -178,6 +178,23 @@ def test_rank_of_another_compute_class_is_refused_unless_mixed(tmp_path: Path, a
     assert Output(tmp_path).manifest()["compute_class"] == {"mixed": classes}
 
 
+def test_hashes_and_a_models_vectors_are_never_mixed(tmp_path: Path, archive: dict[str, list[Path]]) -> None:
+    out, devices = tmp_path / "out", ("null", "cpu")
+    for begun, other in devices, devices[::-1]:
+        groups = [Ranks(1, options={"device": device}) for device in (begun, other)]
+        refused = embed_many(out, *archive["one"], ranks=groups, status=USAGE, mixed=True, **OPTIONS)
+        refused.says(f'compute_class.encoder: "{begun}" on rank 0, "{other}" on rank 1')
+        assert "--mixed" not in refused.stderr and not out.exists()
+    for begun, other in devices, devices[::-1]:
+        embed(out, *archive["one"], device=begun, overwrite=True, **OPTIONS)
+        (out / "parts" / "part-00000-00003.json").unlink()
+        before = Output(out).embedding()
+        embed(out, *archive["one"], device=other, mixed=True, status=USAGE, **OPTIONS).says(
+            f"the run in --out has rows of --device {begun}, and this one's device is {other}: hashes and a model's vectors are never mixed"
+        )
+        assert Output(out).embedding() == before
+
+
 def test_ranks_with_other_settings_are_refused(tmp_path: Path, archive: dict[str, list[Path]]) -> None:
     groups = [Ranks(1), Ranks(1, options={"max_tokens": 9})]
     embed_many(tmp_path, *archive["one"], ranks=groups, status=USAGE, mixed=True, **OPTIONS).says("settings.max_tokens: 768 on rank 0, 9 on rank 1")

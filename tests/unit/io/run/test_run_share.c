@@ -113,6 +113,32 @@ static void mixed_run_takes_another_class_and_says_so(void **state) {
   manifest_free(manifest);
 }
 
+static void hashes_and_a_models_vectors_are_never_mixed(void **state) {
+  static const char *const encoders[][2] = {{"null", "cpu"}, {"cpu", "null"}};
+  const struct shard shard = shard_named("a", 1);
+  for (int i = 0; i < 2; i++) {
+    struct fixture_request fixture;
+    struct error error;
+    request_make(&fixture, &shard, 1, RUN_OVERWRITE);
+    strcpy(fixture.class.encoder, encoders[i][0]);
+    run_log_close(run_log_open(fixture_out(*state), &fixture.request, &error));
+    fixture.request.mode = RUN_RESUME;
+    fixture.request.mixed = true;
+    strcpy(fixture.class.encoder, encoders[i][1]);
+    assert_null(run_log_open(fixture_out(*state), &fixture.request, &error));
+    assert_says(&error, "--device: ");
+    assert_int_equal(error.code, ERROR_CONFLICT);
+
+    /* Nor does an older version's run that holds both go on with either. */
+    struct compute_class both[2] = {fixture.class, fixture.class};
+    strcpy(both[0].encoder, encoders[i][0]);
+    const struct compute_classes mixed = {both, 2}, one = {&fixture.class, 1};
+    assert_ptr_equal(compute_classes_clash(&mixed, &one), &both[0]);
+    assert_ptr_equal(compute_classes_clash(&one, &mixed), &fixture.class);
+    assert_null(compute_classes_clash(&one, &one));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       IN_SCRATCH(attached_log_knows_shards_and_parts),
@@ -121,6 +147,7 @@ int main(void) {
       IN_SCRATCH(attached_log_leaves_the_run_as_a_whole_alone),
       IN_SCRATCH(torn_pack_is_refused),
       IN_SCRATCH(mixed_run_takes_another_class_and_says_so),
+      IN_SCRATCH(hashes_and_a_models_vectors_are_never_mixed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
