@@ -85,7 +85,9 @@ struct outcome {
  * what OUT holds. */
 static void embedding_judge(struct embedding *run, const struct watch *watch, struct outcome *outcome) {
   struct embed_report *report = run->report;
-  struct error unwritten;
+  struct error unwritten, misfit;
+  /* Before the run says that it is complete, or says it again. */
+  const bool joined = !run_log_complete(run->log) || run_log_join(run->log, &misfit);
   report->failed_ranks = ranks_failed(run->ranks, &outcome->error);
   const bool finished = run_log_finish(run->log, &unwritten);
   const bool complete = finished && run_log_complete(run->log);
@@ -93,7 +95,8 @@ static void embedding_judge(struct embedding *run, const struct watch *watch, st
   /* If some ranks fail, the others may still complete the job. */
   const bool failed = report->failed_ranks > 0 && !(complete && ranks_size(run->ranks) > 1);
   if (!failed && !finished) outcome->error = unwritten;
-  outcome->done = !failed && finished;
+  if (!failed && !joined) outcome->error = misfit;
+  outcome->done = !failed && finished && joined;
   report->complete = outcome->done && complete && !watch->flow_last.input_left;
   report->interrupted |= ranks_stopping(run->ranks) != RANKS_GO && report->failed_ranks == 0;
   report->status.encoder = report->status.slowest_host = NULL;

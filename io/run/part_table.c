@@ -156,3 +156,21 @@ bool part_table_complete(const struct part_table *table, int32_t shard) {
   const struct shard_parts *list = &table->shard[shard];
   return list->blocks >= 0 && list->done == list->blocks;
 }
+
+bool part_joins(const struct part *before, const struct part *part, int64_t *line, int64_t *offset) {
+  *line = before ? before->border.first_line + before->border.lines : 1;
+  *offset = before ? before->border.next_offset : 0;
+  return part->border.first_line == *line && part->border.first_offset == *offset;
+}
+
+const struct part *part_table_misfit(const struct part_table *table, int32_t shard) {
+  const struct shard_parts *list = &table->shard[shard];
+  int64_t line, offset;
+  for (int32_t p = 0; p < list->count; p++) {
+    const struct part *before = p > 0 ? list->part[p - 1] : NULL;
+    if (list->part[p]->border.index == (before ? before->border.index + 1 : 0) &&
+        !part_joins(before, list->part[p], &line, &offset))
+      return list->part[p];
+  }
+  return NULL;
+}

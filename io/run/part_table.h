@@ -56,5 +56,13 @@ int64_t part_table_count(const struct part_table *table);
 /* The shard's last part in the table, or NULL. */
 const struct part *part_table_last(const struct part_table *table, int32_t shard);
 
+/* Where a part should begin: at the end of the part before it (NULL: at the shard's start). True if it does.
+ */
+bool part_joins(const struct part *before, const struct part *part, int64_t *line, int64_t *offset);
+
+/* The first part of a shard that does not join the part before it, if that one is in the table; NULL if there
+ * is none. */
+const struct part *part_table_misfit(const struct part_table *table, int32_t shard);
+
 /* True if a shard has its last part and all parts before, and none is incomplete. */
 bool part_table_complete(const struct part_table *table, int32_t shard);

@@ -176,6 +176,38 @@ bool run_log_complete(const struct run_log *log) {
   return complete;
 }
 
+/* Takes back the parts that shard `s` is to do again, and says so. */
+static bool shard_take_back(struct run_log *log, int32_t s, const struct part *misfit, struct error *error) {
+  const struct block_border border = misfit->border;
+  const struct part *before = part_table_find(&log->parts, s, border.index - 1);
+  const int32_t first = before ? border.index - 1 : border.index;
+  int64_t line, offset;
+  part_joins(before, misfit, &line, &offset);
+  log->finished = false;
+  if (!run_state_cut(log, s, first, error)) return false;
+  return error_set(
+      error, ERROR_INPUT,
+      "shard %d (%.400s) was changed in its middle after blocks of it were embedded: block %d "
+      "begins at line %lld, byte %lld, but should at line %lld, byte %lld. Its parts from block %d on "
+      "have been taken back: start the same command again, and they are made from the shard as it is "
+      "then; if blocks before may have changed too, start anew with --overwrite",
+      s, log->shards.shard[s].path, border.index, (long long)border.first_line,
+      (long long)border.first_offset, (long long)line, (long long)offset, first);
+}
+
+bool run_log_join(struct run_log *log, struct error *error) {
+  struct error first = {0};
+  log_lock(log);
+  for (int32_t s = 0; s < log->parts.shard_count; s++) {
+    const struct part *misfit = part_table_misfit(&log->parts, s);
+    if (misfit && !shard_take_back(log, s, misfit, error) && (!first.code || error->code != ERROR_INPUT))
+      first = *error;
+  }
+  log_unlock(log);
+  if (first.code) *error = first;
+  return !first.code;
+}
+
 bool run_log_finish(struct run_log *log, struct error *error) {
   if (log->finished || log->attached) return true;
   const enum manifest_state state = run_log_complete(log) ? MANIFEST_COMPLETE : MANIFEST_INCOMPLETE;

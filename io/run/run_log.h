@@ -84,6 +84,12 @@ void run_log_totals(const struct run_log *log, struct run_totals *totals);
 /* True if every block of every shard is committed. */
 bool run_log_complete(const struct run_log *log);
 
+/* Holds each part's end against the beginning of the next one, without reading a shard. If two contradict
+ * each other, the shard was changed in its middle after parts of it were committed: false, with ERROR_INPUT.
+ * The two parts and all behind them are then taken back in every such shard, so that the next start does them
+ * again. For the rank that opened the run. */
+bool run_log_join(struct run_log *log, struct error *error);
+
 /* Completes the manifest: totals, the list of parts, and "state": "complete", or "incomplete" if a block is
  * missing. */
 bool run_log_finish(struct run_log *log, struct error *error);

@@ -42,9 +42,8 @@ static void absent_report(struct verification *verification, int32_t shard, int3
 static void border_check(struct verification *verification, const struct part *before,
                          const struct part *part) {
   const struct block_border *border = &part->border;
-  const int64_t line = before ? before->border.first_line + before->border.lines : 1;
-  const int64_t offset = before ? before->border.next_offset : 0;
-  if (border->first_line != line || border->first_offset != offset)
+  int64_t line, offset;
+  if (!part_joins(before, part, &line, &offset))
     record_report(verification, FINDING_DAMAGED, REPAIR_RECORD, border->shard, border->index,
                   "it begins at line %lld, byte %lld; expected line %lld, byte %lld",
                   (long long)border->first_line, (long long)border->first_offset, (long long)line,

@@ -1,6 +1,7 @@
 """The same command continues a run, no matter what stopped it, and ends with the same bytes; another command is refused."""
 
 import itertools
+import json
 import random
 import shutil
 import signal
@@ -125,6 +126,28 @@ def test_changed_input_is_refused_by_name(small: tuple[Output, list[Path]]) -> N
     assert changed in (error := refused(*shards)) and "fingerprint" in error
     shards[0].write_bytes(content + b"\n")
     assert f"size {len(content)} → {len(content) + 1}" in refused(*shards)
+
+
+def test_run_whose_parts_contradict_each_other_is_not_complete(tmp_path: Path) -> None:
+    """A change in the middle of a large shard is not seen at the start; a block that is made again shows it."""
+    shard, out, options = tmp_path / "a.jsonl", tmp_path / "out", {"widths": 8, "block_lines": 100}
+    content = b"".join(b'{"text":"document %04d %s"}\n' % (number, b"word " * 30) for number in range(2500))
+    shard.write_bytes(content)
+    embed(out, shard, **options)
+    end = content.index(b"\n", content.index(b"document 1210"))
+    shard.write_bytes(content[:end] + b" " + content[end + 1 :])
+    embed(out, shard, **options).says("nothing to do")  # the limit that README names
+    (out / "parts" / "part-00000-00012.json").unlink()
+
+    result = embed(out, shard, status=FAILED, **options)
+    result.says(f"shard 0 ({shard}) was changed in its middle", "block 13 begins at line 1301", "start the same command again")
+    assert "complete after" not in result.stderr and Output(out).manifest()["state"] == "incomplete"
+    assert json.loads((out / "report.json").read_text())["runs"][-1]["end"] == "failed"
+
+    embed(out, shard, status=REJECTS, **options)
+    embed(tmp_path / "fresh", shard, status=REJECTS, **options)
+    assert Output(out).files("*/*", "manifest.json") == Output(tmp_path / "fresh").files("*/*", "manifest.json")
+    nina("verify", out)
 
 
 def test_overwrite_starts_anew_and_leaves_strangers_alone(

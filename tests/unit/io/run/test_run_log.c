@@ -244,6 +244,37 @@ static void forgotten_parts_count_as_not_committed(void **state) {
   run_log_close(log);
 }
 
+/* A shard was changed in its middle, and a part of it made again. Which of two parts is of the shard as it
+ * is, no record can tell: both are done again, and all behind them. */
+static void parts_that_contradict_each_other_are_taken_back(void **state) {
+  struct part_record record;
+  struct error error;
+  struct run_log *log = two_open(*state);
+  shard_make(log, 0, 5);
+  shard_make(log, 1, 3);
+  assert_ok(run_log_join(log, &error), &error);
+  assert_ok(record_read(fixture_out(*state), 0, 2, &record, &error), &error);
+  record.border.next_offset += 9;
+  assert_ok(run_log_commit(log, &record, &error), &error);
+  assert_ok(record_read(fixture_out(*state), 1, 0, &record, &error), &error);
+  record.border.first_line++;
+  assert_ok(run_log_commit(log, &record, &error), &error);
+  assert_true(run_log_complete(log));
+
+  assert_false(run_log_join(log, &error));
+  assert_int_equal(error.code, ERROR_INPUT);
+  assert_says(&error, "shard 0 (");
+  assert_says(&error, "block 3 begins at line 31, byte 3000, but should at line 31, byte 3009");
+  assert_says(&error, "from block 2 on have been taken back");
+  for (int32_t block = 0; block < 5; block++)
+    assert_int_equal(run_log_part(log, 0, block) != NULL, block < 2);
+  assert_false(scratch_exists(*state, "out/parts/part-00000-00002.json"));
+  assert_null(run_log_part(log, 1, 0));
+  assert_false(run_log_complete(log));
+  assert_ok(run_log_join(log, &error), &error);
+  run_log_close(log);
+}
+
 static void finished_manifest_lists_totals_and_parts(void **state) {
   struct error error;
   struct run_log *log = two_open(*state);
@@ -455,6 +486,7 @@ int main(void) {
       IN_SCRATCH(file_that_a_part_no_longer_has_is_removed),
       IN_SCRATCH(parts_beyond_a_shards_end_are_removed),
       IN_SCRATCH(forgotten_parts_count_as_not_committed),
+      IN_SCRATCH(parts_that_contradict_each_other_are_taken_back),
       IN_SCRATCH(finished_manifest_lists_totals_and_parts),
       IN_SCRATCH(numbers_past_five_digits_keep_all_of_them),
       IN_SCRATCH(shard_that_the_run_does_not_have_is_refused),
