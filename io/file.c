@@ -175,10 +175,25 @@ static bool folder_sync_above(const char *path, const char *up, struct error *er
   return ok;
 }
 
+/* A name that is there and leads nowhere can only be a link. */
+static bool folder_check_there(const char *path, struct error *error) {
+  struct look look;
+  char target[PATH_MAX];
+  if (!look_at(path, &look, error)) return false;
+  if (look.kind != LOOK_NOTHING)
+    return true; /* if a file has this name, it shows when something is made inside */
+  const ssize_t length = readlink(path, target, sizeof target - 1);
+  target[length > 0 ? length : 0] = '\0';
+  return length < 0 || error_set(error, ERROR_USAGE,
+                                 "%s is a link to %s, which is not there: is its disk not mounted? Or make "
+                                 "the folder, or give another name",
+                                 path, target);
+}
+
 /* Makes `path`, whose parent exists. If `path` is new, syncs its parent, and what holds the parent. */
 static bool folder_make_one(const char *path, struct error *error) {
   if (mkdir(path, 0777) != 0) {
-    if (errno == EEXIST) return true; /* a file with this name shows when something is made inside */
+    if (errno == EEXIST) return folder_check_there(path, error);
     return error_set_errno(error, "cannot make the folder %s", path);
   }
   return file_sync_parent(path, error) && folder_sync_above(path, "../..", error);

@@ -54,7 +54,8 @@ bool file_stamp_read_open(int descriptor, const char *path, struct file_stamp *s
 bool file_stamps_equal(const struct file_stamp *a, const struct file_stamp *b);
 
 /* Makes a folder and the missing folders above it. The folder is durable then, also if it is there already: a
- * process that was killed may have made it just before. ERROR_USAGE if `path` is a file. */
+ * process that was killed may have made it just before. ERROR_USAGE if `path` is a file, or if it or a folder
+ * above it is a link that leads nowhere. */
 bool file_make_folder(const char *path, struct error *error);
 
 /* Syncs a folder: the renames inside the folder become durable. */

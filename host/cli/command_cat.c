@@ -75,6 +75,15 @@ static bool write_file(void *context, const void *bytes, size_t size, struct err
   return file_writer_write(context, bytes, size, error);
 }
 
+/* Whatever its name, OUT is no place for it: a run replaces and removes files there. */
+static bool check_apart(const char *file, const char *out, struct error *error) {
+  bool inside;
+  if (!look_lies_in(file, out, &inside, error)) return false;
+  return !inside || error_set(error, ERROR_USAGE,
+                              "--out %s lies in %s, where runs write and remove files: name a file elsewhere",
+                              file, out);
+}
+
 /* A file that is there is replaced only if the user says so, and a device or a folder never. */
 static bool check_file(const struct cat_arguments *arguments, struct error *error) {
   struct look look;
@@ -90,8 +99,8 @@ static bool check_file(const struct cat_arguments *arguments, struct error *erro
                    arguments->file);
 }
 
-static bool check_target(const struct cat_arguments *arguments, struct error *error) {
-  if (arguments->file) return check_file(arguments, error);
+static bool check_target(const struct cat_arguments *arguments, const char *out, struct error *error) {
+  if (arguments->file) return check_apart(arguments->file, out, error) && check_file(arguments, error);
   if (arguments->overwrite) return error_set(error, ERROR_USAGE, "--overwrite is for --out FILE");
   return !isatty(STDOUT_FILENO) ||
          error_set(error, ERROR_USAGE,
@@ -137,7 +146,7 @@ static int cat_command(int argc, char **argv) {
                                  .type = (enum cat_type)arguments.type,
                                  .threads = arguments.threads ? arguments.threads : processors_allowed()};
   if ((arguments.rows && !rows_parse(arguments.rows, &options.first, &options.end, &error)) ||
-      !check_target(&arguments, &error) || !cat_open(&options, &cat, &error))
+      !check_target(&arguments, argv[first], &error) || !cat_open(&options, &cat, &error))
     return command_fail(&error);
   if (!cat.complete)
     say("warning: %s is not embedded to its end yet: rows will come between these", argv[first]);

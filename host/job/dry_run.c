@@ -12,7 +12,6 @@
 #include "host/job/notice.h"
 #include "host/job/space.h"
 #include "io/clock.h"
-#include "io/json_text.h"
 #include "io/look.h"
 #include "io/run/row_hash.h"
 
@@ -104,15 +103,6 @@ static bool counting_add(struct counting *counting, const struct flow_block *wor
   }
   pthread_mutex_unlock(&counting->lock);
   return ok;
-}
-
-/* The run's manifest and reject records can only hold UTF-8 paths. */
-static bool check_paths(const struct dry_run_parts *parts, struct error *error) {
-  for (int32_t s = 0; s < parts->shard_count; s++)
-    if (!json_text_can_hold(parts->shards[s].path))
-      return error_set(error, ERROR_USAGE, "shard %d (%s): its path is not valid UTF-8: rename it", s,
-                       parts->shards[s].path);
-  return true;
 }
 
 static void *counting_thread(void *argument) {
@@ -249,8 +239,8 @@ static bool dry_run(const struct dry_run_parts *parts, struct dry_run_report *re
   pthread_mutex_init(&counting.reading, NULL);
   pthread_mutex_init(&counting.lock, NULL);
   counting.sample = input_sample_open(&sampled, error);
-  bool ok = counting.sample && check_paths(parts, error) &&
-            tally_open(&report->tally, parts->options->max_tokens, error) && counting_run(&counting, error);
+  bool ok = counting.sample && tally_open(&report->tally, parts->options->max_tokens, error) &&
+            counting_run(&counting, error);
   input_sample_close(counting.sample);
   row_sample_trim(&counting.rows);
   if (ok && counting.rows.count > 0)

@@ -8,10 +8,15 @@
 
 #include "host/job/shard_ending.h"
 #include "io/file.h"
+#include "io/json_text.h"
 #include "io/look.h"
 #include "io/text.h"
 
+/* A manifest, and the records of rejects, hold a path as JSON. */
 static bool inputs_add(struct inputs *inputs, const char *path, struct error *error) {
+  if (!json_text_can_hold(path))
+    return error_set(error, ERROR_USAGE, "shard %d (%s): its path is not valid UTF-8: rename it",
+                     inputs->count, path);
   struct shard *grown = realloc(inputs->shard, (size_t)(inputs->count + 1) * sizeof *grown);
   if (!grown) return error_set_memory(error, sizeof *grown, "the shard list");
   inputs->shard = grown;

@@ -24,8 +24,8 @@ struct inputs {
  * sorted by name, without subfolders. "-" is standard input. Every shard is examined (size, fingerprint).
  * OUT itself (NULL: none) is passed over in a folder. Errors: an INPUT does not exist, a folder has no
  * shards,
- * "-" is not the only INPUT, a file has another ending, a shard is named twice, or one lies in OUT, whose
- * files the run replaces and removes. */
+ * "-" is not the only INPUT, a file has another ending, a shard is named twice, its path is not UTF-8, or one
+ * lies in OUT, whose files the run replaces and removes. */
 bool inputs_open(const char *const *input, int32_t count, const char *out, struct inputs *inputs,
                  struct error *error);
 

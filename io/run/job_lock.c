@@ -290,7 +290,8 @@ out:
 }
 
 struct job_lock *job_lock_take(const char *out, struct error *error) {
-  if (!file_make_folder(out, error)) return NULL;
+  /* Through a link the lock, or the note on it, would be read and written elsewhere. */
+  if (!file_make_folder(out, error) || !layout_check_links(out, error)) return NULL;
   struct job_lock *lock = calloc(1, sizeof *lock);
   char *path = file_join(out, LOCK_NAME), *seen = file_join(out, LOCK_SEEN_NAME);
   if (!lock || !path || !seen) {

@@ -179,6 +179,30 @@ bool layout_check_links(const char *out, struct error *error) {
   return folder_visit(out, entry_check_link, (void *)(uintptr_t)out, error);
 }
 
+/* A link is removed as a file is: by its name. */
+static bool entry_check_file(void *context, const char *path, const char *folder, const char *name,
+                             struct error *error) {
+  const char *out = context;
+  int32_t shard, block;
+  struct look look;
+  const bool top = *folder == '\0' && (strcmp(name, MANIFEST_NAME) == 0 || strcmp(name, REPORT_NAME) == 0);
+  if (!top && !part_name_parse(folder, name, &shard, &block)) return true;
+  char *whole = file_join(out, path);
+  if (!whole) return error_set_memory(error, PATH_MAX, "a path");
+  bool ok = look_at_link(whole, &look, error);
+  if (ok && (look.kind == LOOK_FOLDER || look.kind == LOOK_OTHER))
+    ok = error_set(error, ERROR_CONFLICT,
+                   "%s is %s, where a run has a file: move it away, or give another --out (nothing has been "
+                   "removed)",
+                   whole, look.kind == LOOK_FOLDER ? "a folder" : "a pipe or a device");
+  free(whole);
+  return ok;
+}
+
+bool layout_check_removable(const char *out, struct error *error) {
+  return layout_visit(out, entry_check_file, (void *)(uintptr_t)out, error);
+}
+
 struct removal {
   const char *job, *out;
 };

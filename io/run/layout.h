@@ -88,6 +88,10 @@ bool layout_check_empty(const char *out, bool overwrite, struct error *error);
  * counts as missing.) */
 bool layout_check_links(const char *out, struct error *error);
 
+/* ERROR_CONFLICT, with the name, if layout_remove_run, or the next manifest, would find a folder or a device
+ * where a run has a file. */
+bool layout_check_removable(const char *out, struct error *error);
+
 /* Removes temporary files beside their final names, left by jobs of an earlier version. Works through the
  * job's folder. */
 bool layout_remove_left_over(const char *job, const char *out, struct error *error);

@@ -29,6 +29,7 @@ struct run_request {
  *   files (those in the layout, no others) are removed first, and its manifest is replaced. The manifest may
  *   be torn or lost.
  * - any other mode: an OUT that holds files but no manifest.
+ *   Nothing is removed if a folder stands where a run has a file.
  * - any mode: a link inside OUT (layout_check_links). */
 struct run_log *run_log_open(const char *out, const struct run_request *request, struct error *error);
 

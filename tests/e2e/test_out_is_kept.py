@@ -104,3 +104,63 @@ def test_evaluation_may_stand_beside_its_set(tmp_path: Path) -> None:
     evaluate(data, data)
     evaluate(data, data, "--overwrite")
     assert nina("verify", data / "corpus").status == 0
+
+
+def test_path_that_is_not_utf8_is_refused_before_out_changes(finished: Finished) -> None:
+    out, archive = finished
+    before = everything(out.path)
+    os.link(os.fsencode(archive / "a.jsonl"), os.fsencode(archive) + b"/b\xff.jsonl")
+    for folder in out.path, out.path.parent / "fresh":
+        for mode in ({"overwrite": True}, {"append": True}, {}, {"dry_run": True}):
+            error = embed(folder, archive, widths=8, status=USAGE, **mode).error
+            assert f"shard 1 ({archive}/b\\xff.jsonl): its path is not valid UTF-8: rename it" in error
+    assert everything(out.path) == before and not (out.path.parent / "fresh").exists()
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+@pytest.mark.parametrize("name", ["manifest.json", "report.json", "parts/part-00000-00001.json", "text/part-00000-00001.jsonl.zst"])
+def test_overwrite_removes_nothing_if_it_cannot_replace_a_name(
+    finished: Finished, name: str, make: Callable[[Path], None]
+) -> None:
+    out, archive = finished
+    (out.path / name).unlink()
+    make(out.path / name)
+    before = everything(out.path)
+    error = embed(out.path, archive, widths=16, overwrite=True, status=USAGE).error
+    assert f"{out.path}/{name} is a" in error and "where a run has a file: move it away" in error
+    assert everything(out.path) == before
+
+
+@pytest.mark.parametrize("name", ["job.lock", "job.lock.seen"])
+@pytest.mark.parametrize("target", ["nowhere", "arch/a.jsonl"])
+def test_lock_that_is_a_link_is_refused_as_what_it_is(finished: Finished, name: str, target: str) -> None:
+    out, archive = finished
+    linked(out.path, name, archive.parent / target)
+    content = (archive / "a.jsonl").read_bytes()
+    for mode in ({"overwrite": True}, {}):
+        error = embed(out.path, archive, widths=8, block_lines=20, store_text=True, status=USAGE, **mode).error
+        assert f"{out.path}/{name} is a link" in error and "remove the link" in error
+    assert (archive / "a.jsonl").read_bytes() == content and len(out.ids()) == 30
+
+
+def test_out_that_is_a_link_to_nowhere_is_named(finished: Finished) -> None:
+    _, archive = finished
+    link = linked(archive.parent, "disk", archive.parent / "unmounted")
+    for out in link, link / "deeper":
+        error = embed(out, archive, status=USAGE).error
+        assert f"{link} is a link to {archive.parent}/unmounted, which is not there: is its disk not mounted?" in error
+    assert f"{link} is a link to" in evaluate(small_set(archive.parent / "set"), link, status=USAGE).error
+    (archive.parent / "unmounted").mkdir()
+    embed(link, archive, widths=8, status=3)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "new.npy", "text/part-00000-00000.jsonl.zst", "text/new.npy"])
+def test_cat_writes_no_file_into_the_output_that_it_reads(finished: Finished, name: str) -> None:
+    out, archive = finished
+    before = everything(out.path)
+    for folder in out.path, archive / ".." / "out", linked(archive, "link", out.path):
+        error = nina("cat", "--overwrite", "--out", folder / name, out.path, status=USAGE).error
+        assert f"--out {folder}/{name} lies in {out.path}, where runs write and remove files" in error
+    assert everything(out.path) == before
+    nina("cat", "--out", archive / "vectors.npy", out.path)
