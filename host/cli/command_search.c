@@ -11,6 +11,7 @@
 #include "host/cli/options.h"
 #include "host/cli/say.h"
 #include "host/job/search.h"
+#include "host/job/utf8_check.h"
 #include "io/line_reader.h"
 
 struct search_arguments {
@@ -110,6 +111,7 @@ static bool is_blank(const char *question) {
 
 #define QUESTIONS_MAX 256                  /* questions from a pipe that one scan answers */
 #define QUESTION_BYTES ((int64_t)16 << 20) /* bytes in a line; more than any model reads */
+#define REFUSED_NAMED 5                    /* lines that are no questions, in the error */
 
 /* Asks the questions and prints the answers. */
 static bool ask(struct search *search, struct answers *answers, char *const *question, int64_t count,
@@ -122,15 +124,48 @@ static bool ask(struct search *search, struct answers *answers, char *const *que
          answers_end(answers, error);
 }
 
+/* Questions from standard input. */
+struct question_input {
+  struct line_reader *reader; /* NULL before the first question */
+  bool person;                /* at a terminal */
+  int64_t refused;            /* lines that are no questions; they get no answer, and the others do */
+  char why[REFUSED_NAMED * 80];
+};
+
+/* Why a line is no question; NULL if it is one. */
+static const char *question_fault(const struct line *line) {
+  if (line->too_long) return "is too long";
+  if (memchr(line->text, '\0', (size_t)line->length)) return "holds a NUL byte";
+  return utf8_check_bytes(line->text, line->length) ? NULL : "is not valid UTF-8";
+}
+
+/* Tells a person at once; others at the end. */
+static void question_refuse(struct question_input *input, const char *fault) {
+  const long long number = (long long)line_reader_number(input->reader);
+  const size_t used = strlen(input->why);
+  if (input->person) {
+    say("line %lld %s", number, fault);
+    fputs("\nquestion> ", stderr);
+  }
+  if (input->refused++ < REFUSED_NAMED)
+    snprintf(input->why + used, sizeof input->why - used, "%sline %lld %s", used ? ", " : "", number, fault);
+}
+
+static bool refused_report(const struct question_input *input, struct error *error) {
+  const long long count = (long long)input->refused;
+  return error_set(error, ERROR_INPUT, "%lld line%s of standard input got no answer: %s%s", count,
+                   count == 1 ? "" : "s", input->why, count > REFUSED_NAMED ? ", …" : "");
+}
+
 /* Returns the next question from standard input, allocated. NULL if the input has ended, or, with *ok false,
  * on an error. Skips blank lines. */
-static char *question_read(struct line_reader *reader, bool *ok, struct error *error) {
+static char *question_read(struct question_input *input, bool *ok, struct error *error) {
   struct line line;
   enum line_result result;
-  while ((result = line_reader_next(reader, &line, error)) == LINE_READ) {
-    *ok = line_is_string(reader, &line, error);
-    if (!*ok) return NULL;
-    if (is_blank(line.text)) continue;
+  while ((result = line_reader_next_any(input->reader, &line, error)) == LINE_READ) {
+    const char *fault = question_fault(&line);
+    if (fault) question_refuse(input, fault);
+    if (fault || is_blank(line.text)) continue;
     char *question = strdup(line.text);
     *ok = question || error_set_memory(error, (size_t)line.length, "a question");
     return question;
@@ -141,24 +176,28 @@ static char *question_read(struct line_reader *reader, bool *ok, struct error *e
 
 /* Gathers questions that come from a pipe, because one scan can answer many questions. Answers a person's
  * question at once. */
-static bool ask_input(struct search *search, struct answers *answers, bool person, struct error *error) {
+static bool ask_input(struct search *search, struct answers *answers, struct question_input *input,
+                      struct error *error) {
   char *question[QUESTIONS_MAX];
-  const int64_t most = person ? 1 : QUESTIONS_MAX;
-  struct line_reader *reader = NULL;
+  const int64_t most = input->person ? 1 : QUESTIONS_MAX;
   bool ok = true;
-  answers->heading = !person;
+  answers->heading = !input->person;
   for (bool ended = false; ok && !ended;) {
     int64_t count = 0;
-    if (person) fputs("\nquestion> ", stderr);
-    if (!reader) reader = line_reader_open("-", &(struct line_limits){.line = QUESTION_BYTES}, error);
-    ok = reader != NULL;
-    while (ok && count < most && (question[count] = question_read(reader, &ok, error))) count++;
+    if (input->person) fputs("\nquestion> ", stderr);
+    if (!input->reader)
+      input->reader = line_reader_open("-", &(struct line_limits){.line = QUESTION_BYTES}, error);
+    ok = input->reader != NULL;
+    while (ok && count < most && (question[count] = question_read(input, &ok, error))) count++;
     ended = count < most;
-    ok = ok && ask(search, answers, question, count, error);
+    /* If the input has failed, the questions before get their answers, and the error is the input's. */
+    struct error second;
+    const bool answered = ask(search, answers, question, count, ok ? error : &second);
+    ok = ok && answered;
     for (int64_t i = 0; i < count; i++) free(question[i]);
   }
-  if (person) fputs("\n", stderr);
-  line_reader_close(reader);
+  if (input->person) fputs("\n", stderr);
+  line_reader_close(input->reader);
   return ok;
 }
 
@@ -175,10 +214,12 @@ static int search_run(struct ranks *ranks, const struct search_arguments *argume
   if (!arguments->quiet) print_scope(search);
   search_describe(search, &info);
   answers_init(&answers, arguments->json, info.width, info.rescore);
-  const bool ok = arguments->count > 0 ? ask(search, &answers, arguments->question, arguments->count, &error)
-                                       : ask_input(search, &answers, isatty(STDIN_FILENO), &error);
+  struct question_input input = {.person = isatty(STDIN_FILENO)};
+  bool ok = arguments->count > 0 ? ask(search, &answers, arguments->question, arguments->count, &error)
+                                 : ask_input(search, &answers, &input, &error);
   answers_free(&answers);
   if (ok && arguments->stats) print_stats(search);
+  if (ok && input.refused > 0) ok = refused_report(&input, &error);
   search_close(search);
   return ok ? EXIT_DONE : command_fail(&error);
 }
@@ -199,6 +240,11 @@ static bool parse(int argc, char **argv, struct search_arguments *arguments, str
   for (int i = 0; i < arguments->count; i++)
     if (is_blank(arguments->question[i]))
       return error_set(error, ERROR_USAGE, "question %d is empty: there is nothing to search for", i + 1);
+  for (int i = 0; i < arguments->count; i++) {
+    char what[32];
+    snprintf(what, sizeof what, "question %d", i + 1);
+    if (!utf8_check(arguments->question[i], what, error)) return false;
+  }
   return true;
 }
 
@@ -225,7 +271,8 @@ const struct command command_search = {
     .about =
         "Prints the passages nearest to each QUESTION, by exact search over the stored vectors: rank, cosine, id,\n"
         "text. Without a QUESTION they are read from standard input, one a line (empty lines are passed over);\n"
-        "on a terminal, one after the other. Under mpirun the ranks share the scan.\n"
+        "on a terminal, one after the other. A line that is not UTF-8 gets no answer, and the exit status is 1.\n"
+        "Under mpirun the ranks share the scan.\n"
         "\n"
         "  nina search --model models/e5-small --vectors out/municipal \"Quan obre la biblioteca?\"",
     .options = specs,

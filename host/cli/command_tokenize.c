@@ -5,6 +5,7 @@
 #include "host/cli/commands.h"
 #include "host/cli/options.h"
 #include "host/cli/say.h"
+#include "host/job/utf8_check.h"
 #include "host/model/model.h"
 #include "host/model/tokenizer.h"
 #include "io/json_parse.h"
@@ -102,6 +103,12 @@ static bool text_print(struct tokenize_work *work, const char *text, size_t leng
   return true;
 }
 
+/* embed rejects such a line, so its ids would be those of no row. */
+static bool line_check(const struct line *line, int64_t number, struct error *error) {
+  return utf8_check_bytes(line->text, line->length) ||
+         error_set(error, ERROR_INPUT, "standard input, line %lld: not valid UTF-8", (long long)number);
+}
+
 /* Returns a line's text: the string that the line spells in JSON, or the line itself. The caller frees
  * *owned. */
 static bool line_text(char *line, size_t length, int64_t number, const char **text, size_t *size,
@@ -128,7 +135,9 @@ static bool tokenize_line(struct tokenize_work *work, const struct line *line, i
   const char *text;
   size_t size;
   json_t *owned;
-  bool truncated, done = line_text(line->text, (size_t)line->length, number, &text, &size, &owned, error);
+  bool truncated;
+  if (!line_check(line, number, error)) return false;
+  bool done = line_text(line->text, (size_t)line->length, number, &text, &size, &owned, error);
   for (int i = 0; done && i < work->engines; i++) {
     struct engine *engine = &work->engine[i];
     done = token_encoder_encode(engine->encoder, text, (int64_t)size, work->max_tokens, engine->ids,

@@ -178,6 +178,24 @@ def test_more_questions_than_one_scan_takes_are_all_answered(stored: Path) -> No
     assert [one["question"] for one in found] == questions and all(len(one["answers"]) == 1 for one in found)
 
 
+@pytest.mark.sanitize
+def test_a_line_that_is_no_question_is_named_and_the_others_are_answered(stored: Path) -> None:
+    good = [f"plaça {i}" for i in range(300)]
+    lines = [question.encode() for question in good]
+    for place, line in ((260, b"a\0b"), (100, b"last \xff bad"), (100, b"x" * (17 << 20)), (2, b"\xed\xa0\x80")):
+        lines.insert(place, line)
+    ask = ["search", "--model", MODEL, "--vectors", stored, "--precision", "fp32", "--json", "--top-k", 1]
+    result = nina(*ask, stdin=b"\n".join(lines), status=FAILED)
+    assert [one["question"] for one in answers(result)] == good
+    faults = "line 3 is not valid UTF-8, line 102 is too long, line 103 is not valid UTF-8, line 264 holds a NUL byte"
+    assert result.error == f"4 lines of standard input got no answer: {faults}"
+    result = nina(*ask, stdin=compress("\n".join(good).encode(), ".gz")[:-8], status=FAILED)
+    assert [one["question"] for one in answers(result)] == good[:-1] and "the file is truncated" in result.error
+    error = nina(*ask, stdin=b"\xff\n" * 9, status=FAILED).error
+    assert error.startswith("9 lines of standard input got no answer: line 1 is") and error.endswith("line 5 is not valid UTF-8, …")
+    assert nina(*ask, stdin=b"\xff", status=FAILED).error == "1 line of standard input got no answer: line 1 is not valid UTF-8"
+
+
 def test_person_at_a_terminal_is_answered_line_by_line(stored: Path) -> None:
     master, slave = pty.openpty()
     command = [str(PROGRAM), "search", "--model", str(MODEL), "--vectors", str(stored), "--top-k", "1"]
@@ -369,9 +387,9 @@ def test_unfit_vectors_and_questions_are_refused(tmp_path: Path, stored: Path) -
         del manifest[key]
     (unfinished / "manifest.json").write_text(json.dumps(manifest))
     assert "is being written, or was cut off" in search(unfinished, "q", status=FAILED).error
-    command = [PROGRAM, "search", "--model", MODEL, "--vectors", stored, b"a\xff"]
+    command = [PROGRAM, "search", "--model", MODEL, "--vectors", stored, "a", b"a\xff"]
     done = subprocess.run(command, capture_output=True, env=environment())
-    assert done.returncode == USAGE and b"a question is not valid UTF-8" in done.stderr
+    assert done.returncode == USAGE and b"question 2 is not valid UTF-8" in done.stderr
     assert nina("search", "--vectors", stored, status=USAGE).error == "--model is required (nina search --help)"
 
 

@@ -10,7 +10,7 @@ import pytest
 import hard_texts
 from models import copy_model, replace
 from output import Output
-from program import FAILED, FULL, GOLDEN, USAGE, embed, nina, tokenize
+from program import FAILED, FULL, GOLDEN, MODEL, USAGE, embed, nina, tokenize
 from shards import write_shard
 
 FULL_ONLY = pytest.mark.skipif(not FULL, reason="scripts/test --full")
@@ -121,3 +121,10 @@ def test_texts_without_end_and_bytes_without_meaning_are_bounded(tmp_path: Path)
     texts = [f"</s>{run * (1 << 20 // len(run))}</s>" for run in runs]
     for ids in tokenize(texts, GOLDEN / "bert-mean-v6"):
         assert len(ids) <= 8192 and ids[:2] == [0, 2]
+
+
+@pytest.mark.parametrize("line", [b"a \xff", b"\xed\xa0\x80", b'"\xc0\xaf"', b"\xe2\x82"])
+def test_a_line_that_is_not_utf_8_is_named(line: bytes) -> None:
+    """As embed rejects it: its ids would be those of no row."""
+    result = nina("tokenize", "--model", MODEL, stdin=b"one\ntwo\n" + line + b"\nfour\n", status=FAILED)
+    assert result.error == "standard input, line 3: not valid UTF-8" and len(result.stdout.splitlines()) == 2
