@@ -41,6 +41,8 @@ bool eval_vectors_open(const char *vectors, const char *qrels, struct eval_vecto
   return side_open(vectors, "corpus", &set->corpus, &set->passage_ids, &set->passages, error) &&
          side_open(vectors, "queries", &set->queries, &set->query_ids, NULL, error) &&
          stored_run_matches(&set->corpus, &set->queries, error) &&
+         trec_run_check(set->query_ids, "queries", error) &&
+         trec_run_check(set->passage_ids, "passages", error) &&
          qrels_read(qrels, set->query_ids, set->passage_ids, &set->qrels, error);
 }
 

@@ -7,6 +7,7 @@
 
 #include "host/job/embed.h"
 #include "host/retrieval/qrels.h"
+#include "host/retrieval/trec_run.h"
 #include "io/document.h"
 #include "io/file.h"
 #include "io/line_reader.h"
@@ -160,7 +161,8 @@ bool eval_set_check(const struct eval_set *set, struct error *error) {
   struct id_map *queries = id_map_open(error);
   struct id_map *passages = queries ? id_map_open(error) : NULL;
   bool ok = passages && ids_read(set->queries, QUERIES_BYTES, queries, error) &&
-            ids_read(set->corpus, 0, passages, error);
+            trec_run_check(queries, "queries", error) && ids_read(set->corpus, 0, passages, error) &&
+            trec_run_check(passages, "passages", error);
   if (ok) {
     ok = qrels_read(set->qrels, queries, passages, &qrels, error);
     if (ok) qrels_free(&qrels);

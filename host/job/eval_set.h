@@ -26,6 +26,6 @@ bool eval_set_open(const char *data, const char *split, bool judgements_only, st
 void eval_set_free(struct eval_set *set);
 
 /* Checks the ids and the judgements before hours of embedding. ERROR_INPUT if an id occurs twice (with both
- * lines), a file has no document, or qrels_read refuses the judgements. Other lines that are not documents
- * are no error here: the embedding reports them. */
+ * lines), two ids would be one in run.wW.trec, a file has no document, or qrels_read refuses the judgements.
+ * Other lines that are not documents are no error here: the embedding reports them. */
 bool eval_set_check(const struct eval_set *set, struct error *error);

@@ -19,6 +19,48 @@ static bool id_append(struct text *text, const char *id) {
   }
 }
 
+/* Finds another id that the form spells as it spells the id of `row`: one without white space, or one of an
+ * earlier row. `spelled` gets the spelling, and holds those of the earlier rows with white space. */
+static bool id_find(const struct id_map *ids, int64_t row, struct id_map *spelled, struct text *text,
+                    const char **other, struct error *error) {
+  int64_t first;
+  text->size = 0;
+  *other = NULL;
+  if (!id_append(text, id_map_id(ids, row))) return true;
+  if (text->failed) return error_set_memory(error, text->size, "an id");
+  const int64_t plain = id_map_find(ids, text->bytes, text->size);
+  if (plain >= 0) *other = id_map_id(ids, plain);
+  if (plain >= 0) return true;
+  if (!id_map_add(spelled, text->bytes, text->size, &first, error)) return false;
+  for (int64_t before = 0; first >= 0 && before < row && !*other; before++) {
+    struct text again = {0};
+    id_append(&again, id_map_id(ids, before));
+    if (again.size == text->size && memcmp(again.bytes, text->bytes, text->size) == 0)
+      *other = id_map_id(ids, before);
+    text_free(&again);
+  }
+  return true;
+}
+
+bool trec_run_check(const struct id_map *ids, const char *what, struct error *error) {
+  struct text text = {0};
+  const char *other = NULL;
+  struct id_map *spelled = id_map_open(error);
+  bool ok = spelled != NULL;
+  for (int64_t row = 0; ok && row < id_map_count(ids); row++) {
+    ok = id_find(ids, row, spelled, &text, &other, error);
+    if (ok && other)
+      ok = error_set(
+          error, ERROR_INPUT,
+          "the %s \"%.200s\" and \"%.200s\" would have one id in run.wW.trec, which cannot hold white "
+          "space: rename one",
+          what, other, id_map_id(ids, row));
+  }
+  id_map_close(spelled);
+  text_free(&text);
+  return ok;
+}
+
 int64_t trec_run_append(struct text *text, const char *query, const struct hit *hits, int32_t count,
                         const struct id_map *passages, const char *tag) {
   int64_t replaced = 0;

@@ -16,7 +16,7 @@ import pytest
 
 from models import copy_model, save_as_version_6
 from output import Output, derive, seekable, unzstd
-from program import FAILED, GOLDEN, MODEL, PROGRAM, REJECTS, ROOT, USAGE, Result, Status, environment, nina, wait_for_parts
+from program import FAILED, GOLDEN, MODEL, PROGRAM, REJECTS, ROOT, USAGE, Result, Status, embed, environment, nina, wait_for_parts
 from shards import make_texts, write_shard
 
 MUNICIPAL = ROOT / "tests" / "data" / "municipal"
@@ -257,6 +257,24 @@ def test_equal_passages_stand_in_the_order_of_their_ids(tmp_path: Path) -> None:
     found = [line.split()[2] for line in (tmp_path / "out" / "run.w128.trec").read_text().splitlines()]
     assert found == sorted(names)
     assert metrics_of(tmp_path / "out")["metrics"]["dim_128"]["cosine_mrr@10"] == 1 / 6
+
+
+@pytest.mark.parametrize("side", ["corpus", "queries"])
+def test_ids_that_would_be_one_in_the_run_are_refused_before_the_embedding(tmp_path: Path, side: str) -> None:
+    twins = [{"_id": name, "text": f"la plaça {name}"} for name in ("a b", "a_b")]
+    sides = {"corpus": [{"_id": "c", "text": "el mercat"}], "queries": [{"_id": "q", "text": "plaça"}]} | {side: twins}
+    judged = ["a b\tc\t1", "a_b\tc\t1"] if side == "queries" else ["q\ta b\t1"]
+    data = write_set(tmp_path / "set", sides["corpus"], sides["queries"], judged)
+    what = "passages" if side == "corpus" else "queries"
+    sentence = f'the {what} "a_b" and "a b" would have one id in run.wW.trec, which cannot hold white space: rename one'
+    fresh = ["--model", MODEL, "--device", "null", "--data", data, "--out", tmp_path / "out"]
+    assert nina("eval", *fresh, status=FAILED).error == sentence
+    assert not (tmp_path / "out" / "corpus").exists()
+    for name in ("corpus", "queries"):
+        embed(tmp_path / "vectors" / name, data / f"{name}.jsonl", id_field="_id")
+    stored = ["--vectors", tmp_path / "vectors", "--data", data, "--device", "null", "--out", tmp_path / "judged"]
+    assert sentence in nina("eval", *stored, status=FAILED).error
+    assert not (tmp_path / "judged" / "run.w128.trec").exists()
 
 
 def test_model_saved_by_sentence_transformers_3_and_by_6_has_the_same_metrics(tmp_path: Path) -> None:

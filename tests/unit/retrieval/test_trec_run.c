@@ -66,11 +66,34 @@ static void white_space_in_ids_becomes_an_underscore(void **state) {
   id_map_close(map);
 }
 
+static void ids_that_would_become_one_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *id[3];
+    bool fit;
+  } cases[] = {{{"a b", "c", "a c"}, true},   {{"a_b", "c", "a b"}, false}, {{"a b", "c", "a_b"}, false},
+               {{"x", "a b", "a\tb"}, false}, {{"a_b", "a_c", "a"}, true},  {{" ", "_ ", "___"}, true},
+               {{" _", "_ ", "__x"}, false}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct error error = {0};
+    struct id_map *map = map_of(cases[i].id[0], cases[i].id[1], cases[i].id[2]);
+    assert_int_equal(trec_run_check(map, "passages", &error), cases[i].fit);
+    if (!cases[i].fit) assert_int_equal(error.code, ERROR_INPUT);
+    id_map_close(map);
+  }
+  struct error error;
+  struct id_map *map = map_of("x", "a b", "a\tb");
+  assert_false(trec_run_check(map, "passages", &error));
+  assert_says(&error, "the passages \"a b\" and \"a\tb\" would have one id in run.wW.trec");
+  id_map_close(map);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(lines_are_in_trec_form),
       cmocka_unit_test(scores_fall_strictly_through_ties),
       cmocka_unit_test(white_space_in_ids_becomes_an_underscore),
+      cmocka_unit_test(ids_that_would_become_one_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
