@@ -82,12 +82,24 @@ static bool class_read(struct added_files *files, struct error *error) {
                        error);
 }
 
+/* XLM-RoBERTa's class puts a mark before words as add_prefix_space says, whatever tokenizer.json says; its
+ * null is false. `named` is the class in the folder: if it names none, transformers takes the family's. */
+static bool word_marks_check(const struct added_files *files, enum tokenizer_class named,
+                             const struct tokenizer_source *source, struct error *error) {
+  const json_t *prefix = json_object_get(files->config.root, "add_prefix_space");
+  return source->kind != &tokenizer_unigram || named == CLASS_GENERIC || !prefix || json_is_true(prefix) ||
+         config_refuse(&files->config, ERROR_UNSUPPORTED, "add_prefix_space", prefix,
+                       "true: a mark before every word, as XLM-RoBERTa's tokenizer has it", error);
+}
+
 static bool source_read(const char *folder, struct tokenizer_source *source, const char **name,
                         struct error *error) {
   struct added_files files;
   if (!added_files_read(folder, &files, error)) return false;
-  const bool done = class_read(&files, error) && pieces_read(&files, source, name, error) &&
-                    added_tokens_read(&files, source, error);
+  bool done = class_read(&files, error);
+  const enum tokenizer_class named = files.class;
+  done = done && pieces_read(&files, source, name, error) && word_marks_check(&files, named, source, error) &&
+         added_tokens_read(&files, source, error);
   added_files_free(&files);
   return done;
 }

@@ -107,6 +107,7 @@ static bool model_refuse(const struct json_reader *reader, struct error *error) 
 static bool model_read(struct json_reader *reader, struct error *error) {
   struct added_files *files = reader->files;
   reader->model = config_member(&reader->file, "model");
+  reader->class_decides = files->class != CLASS_GENERIC;
   if (type_is(reader->model, "Unigram") && class_takes(files, CLASS_XLM_ROBERTA, CLASS_GENERIC))
     return tokenizer_json_unigram(reader, error);
   if (type_is(reader->model, "BPE") && class_takes(files, CLASS_ROBERTA, CLASS_ROBERTA))

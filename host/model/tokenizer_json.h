@@ -12,6 +12,7 @@ struct json_reader {
   const json_t *model;
   struct added_files *files;
   struct tokenizer_source *source;
+  bool class_decides; /* transformers takes some settings from the tokenizer's class, and not from the file */
 };
 
 static inline bool string_is(const json_t *value, const char *expected) {

@@ -4,6 +4,8 @@
 #include "host/model/tokenizer_json.h"
 #include "host/model/tokenizer_kind.h"
 
+#define CLASS_UNKNOWN_ID 3 /* transformers' XLMRobertaTokenizer, in its code */
+
 /* [[piece, score], …]; a piece's index is its id. */
 struct vocabulary {
   const json_t *list;
@@ -173,12 +175,34 @@ static bool pieces_put(const struct json_reader *reader, const struct vocabulary
   return done;
 }
 
+static bool is_piece(const struct tokenizer_source *source, const char *piece, int32_t id) {
+  return source->kind->find(source, piece, strlen(piece)) == id;
+}
+
+/* XLM-RoBERTa's class takes pieces and map from the file, and the rest from tokenizer_config.json and its own
+ * code. So both must say the same. */
+static bool class_check(const struct json_reader *reader, struct error *error) {
+  const struct tokenizer_source *source = reader->source;
+  struct special_names names;
+  if (source->unknown != CLASS_UNKNOWN_ID)
+    return reader_refuse(reader, "model.unk_id", json_object_get(reader->model, "unk_id"),
+                         "3, which the tokenizer's class takes", error);
+  if (!special_names_read(reader->files, &names, error)) return false;
+  const char *first = names.name[SPECIAL_BOS], *last = names.name[SPECIAL_EOS];
+  if (!first) first = tokenizer_class_token(CLASS_XLM_ROBERTA, SPECIAL_BOS);
+  if (!last) last = tokenizer_class_token(CLASS_XLM_ROBERTA, SPECIAL_EOS);
+  return (is_piece(source, first, source->first) && is_piece(source, last, source->last)) ||
+         reader_refuse(reader, "post_processor", config_member(&reader->file, "post_processor"),
+                       "the bos_token and the eos_token that the tokenizer's class takes", error);
+}
+
 bool tokenizer_json_unigram(struct json_reader *reader, struct error *error) {
   struct vocabulary vocabulary = {0};
   enum spaces spaces;
   reader->source->kind = &tokenizer_unigram;
   if (!vocabulary_read(reader, &vocabulary, error) || !normaliser_read(reader, &spaces, error) ||
-      !pre_tokenizer_read(reader, spaces, error) || !pieces_put(reader, &vocabulary, error))
+      !pre_tokenizer_read(reader, spaces, error) || !pieces_put(reader, &vocabulary, error) ||
+      (reader->class_decides && !class_check(reader, error)))
     return false;
   /* This class cuts words in its own way, whatever the file says. */
   if (reader->files->class == CLASS_XLM_ROBERTA) reader->source->only_spaces = false;

@@ -380,6 +380,50 @@ static void other_tokenizers_are_refused_by_name(void **state) {
   }
 }
 
+/* XLM-RoBERTa's class, which transformers takes too if the folder names none, goes by tokenizer_config.json
+ * and its own code; another class goes by tokenizer.json. */
+static void file_that_says_other_than_its_class_is_refused(void **state) {
+  (void)state;
+  static const char *const classes[] = {"XLMRobertaTokenizer", NULL, "PreTrainedTokenizerFast"};
+  static const char *const cases[][3] = {
+      {"tokenizer_config.json", "{\"add_prefix_space\": false}",
+       "\"add_prefix_space\" is false; expected true"},
+      {"tokenizer_config.json", "{\"add_prefix_space\": 1}", "\"add_prefix_space\" is 1.0; expected true"},
+      {"tokenizer_config.json", "{\"bos_token\": \"<pad>\"}", "the bos_token and the eos_token"},
+      {"tokenizer_config.json", "{\"eos_token\": \"<eos>\"}", "the bos_token and the eos_token"},
+      {"tokenizer.json",
+       "{\"added_tokens\": [], \"model\": {\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": [[\"<unk>\", 0], "
+       "[\"<s>\", 0], [\"</s>\", 0], [\"<pad>\", 0], [\"a\", -1]]}}",
+       "\"model.unk_id\" is 0.0; expected 3"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t c = 0; c < sizeof classes / sizeof *classes; c++) {
+      char *folder = folder_make();
+      tiny_tokenizer(folder, classes[c]);
+      folder_change(folder, cases[i][0], cases[i][1]);
+      if (c < 2) {
+        refuse_part(folder, ERROR_UNSUPPORTED, cases[i][2]);
+      } else {
+        struct opened opened = open_whole(folder);
+        close_whole(&opened);
+      }
+      folder_remove(folder);
+    }
+}
+
+static void no_mark_before_words_is_refused_if_it_is_null(void **state) {
+  (void)state;
+  char *folder = folder_make();
+  tiny_tokenizer(folder, NULL);
+  folder_put(folder, "tokenizer_config.json", "{\"add_prefix_space\": null}");
+  refuse_part(folder, ERROR_UNSUPPORTED, "\"add_prefix_space\" is null; expected true");
+  folder_put(folder, "tokenizer_config.json", "{\"add_prefix_space\": true}");
+  struct opened opened = open_whole(folder);
+  EXPECT(&opened, "ab", TINY_FIRST, TINY_WORD_AB, TINY_LAST);
+  close_whole(&opened);
+  folder_remove(folder);
+}
+
 static void ids_of_added_tokens_json_are_whole_numbers_of_a_vocabulary(void **state) {
   (void)state;
   static const char *const refused[] = {"1e300", "-1e300", "-1", "12.5", "16777216", "\"12\"", "null"};
@@ -460,6 +504,8 @@ int main(void) {
       cmocka_unit_test(bytes_that_are_no_text_are_read_within_bounds),
       cmocka_unit_test(hash_follows_the_model),
       cmocka_unit_test(other_tokenizers_are_refused_by_name),
+      cmocka_unit_test(file_that_says_other_than_its_class_is_refused),
+      cmocka_unit_test(no_mark_before_words_is_refused_if_it_is_null),
       cmocka_unit_test(ids_of_added_tokens_json_are_whole_numbers_of_a_vocabulary),
       cmocka_unit_test(folder_without_a_tokenizer_says_what_it_holds),
       cmocka_unit_test(damaged_sentencepiece_models_do_no_harm),

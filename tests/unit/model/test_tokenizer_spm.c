@@ -48,13 +48,17 @@ static struct proto plain_model(void) {
   return model;
 }
 
-static struct tokenizer *open_model(const struct proto *model, struct error *error) {
+static struct tokenizer *open_with(const struct proto *model, const char *config, struct error *error) {
   char *folder = folder_make();
-  folder_put(folder, "tokenizer_config.json", "{\"tokenizer_class\": \"XLMRobertaTokenizer\"}");
+  folder_put(folder, "tokenizer_config.json", config);
   folder_put_bytes(folder, "sentencepiece.bpe.model", model->bytes, model->size);
   struct tokenizer *tokenizer = tokenizer_open(folder, error);
   folder_remove(folder);
   return tokenizer;
+}
+
+static struct tokenizer *open_model(const struct proto *model, struct error *error) {
+  return open_with(model, "{\"tokenizer_class\": \"XLMRobertaTokenizer\"}", error);
 }
 
 static void ids_are_one_above_the_file_s(void **state) {
@@ -80,6 +84,15 @@ static void refuse(const struct proto *model, enum error_code code, const char *
   struct error error = {0};
   if (open_model(model, &error)) fail_msg("opened, and was to be refused with \"%s\"", part);
   assert_error(&error, code, part);
+}
+
+static void no_mark_before_words_is_refused(void **state) {
+  (void)state;
+  const struct proto model = plain_model();
+  struct error error = {0};
+  assert_null(open_with(&model, "{\"tokenizer_class\": \"XLMRobertaTokenizer\", \"add_prefix_space\": false}",
+                        &error));
+  assert_error(&error, ERROR_UNSUPPORTED, "\"add_prefix_space\" is false; expected true");
 }
 
 static void pieces_of_other_models_are_refused(void **state) {
@@ -160,6 +173,7 @@ static void number_or_nothing_instead_of_a_message_is_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(ids_are_one_above_the_file_s),
+      cmocka_unit_test(no_mark_before_words_is_refused),
       cmocka_unit_test(pieces_of_other_models_are_refused),
       cmocka_unit_test(settings_of_other_models_are_refused),
       cmocka_unit_test(number_or_nothing_instead_of_a_message_is_refused),

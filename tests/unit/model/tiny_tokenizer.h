@@ -77,15 +77,15 @@ static inline char *tiny_base64(const unsigned char *bytes, size_t size) {
 
 /* Ids follow the list order; the special tokens have an order of their own here. */
 #define TINY_VOCABULARY                                                                                 \
-  "[[\"<pad>\", 0.0], [\"<unk>\", 0.0], [\"<s>\", 0.0], [\"</s>\", 0.0], [\"\\u2581\", -3.0], [\"a\", " \
+  "[[\"<pad>\", 0.0], [\"<s>\", 0.0], [\"</s>\", 0.0], [\"<unk>\", 0.0], [\"\\u2581\", -3.0], [\"a\", " \
   "-2.5],"                                                                                              \
   " [\"b\", -2.5], [\"\\u2581ab\", -1.5], [\"\\u2581a\", -2.0], [\"ab\", -2.25], [\"c\", -4.0], "       \
   "[\"<mask>\", 0.0]]"
 
 enum {
-  TINY_UNKNOWN = 1,
-  TINY_FIRST = 2,
-  TINY_LAST = 3,
+  TINY_FIRST = 1,
+  TINY_LAST = 2,
+  TINY_UNKNOWN = 3, /* XLM-RoBERTa's class takes this id, whatever the file says */
   TINY_SPACE = 4,
   TINY_B = 6,
   TINY_WORD_AB = 7,
@@ -102,15 +102,15 @@ static inline void tiny_tokenizer(const char *folder, const char *class) {
   char *base64 = tiny_base64(map, sizeof map);
   json_t *root = json_loads(
       "{\"added_tokens\": [{\"id\": 0, \"content\": \"<pad>\", \"special\": true},"
-      " {\"id\": 2, \"content\": \"<s>\", \"special\": true},"
-      " {\"id\": 3, \"content\": \"</s>\", \"special\": true},"
+      " {\"id\": 1, \"content\": \"<s>\", \"special\": true},"
+      " {\"id\": 2, \"content\": \"</s>\", \"special\": true},"
       " {\"id\": 11, \"content\": \"<mask>\", \"special\": true}],"
       " \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"WhitespaceSplit\"},"
       " {\"type\": \"Metaspace\", \"prepend_scheme\": \"always\", \"split\": true}]},"
       " \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": "
       "\"<s>\"}},"
       " {\"Sequence\": {\"id\": \"A\"}}, {\"SpecialToken\": {\"id\": \"</s>\"}}]},"
-      " \"model\": {\"type\": \"Unigram\", \"unk_id\": 1, \"vocab\": " TINY_VOCABULARY "}}",
+      " \"model\": {\"type\": \"Unigram\", \"unk_id\": 3, \"vocab\": " TINY_VOCABULARY "}}",
       0, NULL);
   assert_non_null(root);
   json_object_set_new(root, "normalizer",
