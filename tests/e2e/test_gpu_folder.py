@@ -111,6 +111,15 @@ def test_parts_for_which_no_time_is_left_have_not_failed(folder: Path, tmp_path:
     assert not (tmp_path / "results" / "passed").exists()
 
 
+def test_a_half_has_passed_without_its_extras(folder: Path, tmp_path: Path, stand_ins: Path) -> None:
+    """No time is left for a comparison that hangs, nor for what comes after it: all of them extras."""
+    (stand_ins / "python3").write_text("#!/usr/bin/env bash\n[[ $* != *compare.py* ]] || sleep 100\n")
+    variables = {"NINA_GPU_SECONDS": "8", "NINA_GPU_PARTS": "about transformers times ncu"}
+    status, report, lines = run(folder, "full", tmp_path / "results", stand_ins, **variables)
+    assert status == 0 and statuses(lines) == {"about": "ok", "transformers": "skipped", "times": "skipped", "ncu": "skipped"}
+    assert report.splitlines()[-1] == "all is well in the parts of full that were asked for: about transformers times ncu"
+
+
 def test_parts_that_were_chosen_do_not_stand_for_their_half(folder: Path, tmp_path: Path, stand_ins: Path) -> None:
     _, report, lines = run(folder, "full", tmp_path / "results", stand_ins, NINA_GPU_PARTS="ncu")
     assert statuses(lines) == {"ncu": "ok"}
@@ -149,7 +158,7 @@ def test_only_a_tools_own_finding_is_a_failure(
 
 def test_a_tool_does_not_outlive_the_part_that_is_stopped(folder: Path, tmp_path: Path, stand_ins: Path) -> None:
     (stand_ins / "ncu").write_text(f"#!/usr/bin/env bash\nsleep 60 &\necho $! >{tmp_path}/pid\nwait\n")
-    status, report, lines = run(folder, "full", tmp_path / "results", stand_ins, NINA_GPU_PARTS="ncu", NINA_GPU_LIMIT="3")
+    status, report, lines = run(folder, "full", tmp_path / "results", stand_ins, NINA_GPU_PARTS="ncu", NINA_GPU_LIMIT="5")
     assert status == 1 and statuses(lines) == {"ncu": "stopped"} and report.endswith("FAILED in full: ncu\n")
     gone = Path("/proc") / (tmp_path / "pid").read_text().strip()
     deadline = time.monotonic() + 4  # the tool's own limit comes later
