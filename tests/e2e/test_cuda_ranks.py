@@ -96,6 +96,12 @@ def test_rank_whose_card_cannot_compute_the_model_is_named_once(tmp_path: Path, 
     assert result.stderr.count("rank 1 on ") == 1
 
 
+def test_rank_whose_driver_does_not_work_says_why_it_does_not_fit_the_others(tmp_path: Path, shard: Path) -> None:
+    groups = [Ranks(1), Ranks(1, variables={"FAKE_CUDA_COUNT": "802"})]
+    result = embed_many(tmp_path / "out", shard, ranks=groups, status=USAGE, **(OPTIONS | {"device": "auto"}))
+    result.says(": computing on the CPU: counting the CUDA cards: cudaErrorSystemNotReady", 'compute_class.encoder: "cuda" on rank 0, "cpu" on rank 1')
+
+
 @pytest.mark.parametrize("fault", ["group_joins:1:run", "broadcast:1:launch"])
 def test_ranks_whose_cards_nccl_cannot_join_read_the_weights_themselves(
     tmp_path: Path, shard: Path, wanted: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, fault: str
