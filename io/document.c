@@ -130,16 +130,19 @@ enum document_result document_parse_keeping(const struct document_fields *fields
       [FIELD_ID] = {.name = fields->id},
   };
   struct json_scan scan;
+  struct fields_there there = {0};
   struct kept_values values, *keeping = fields->kept ? &values : NULL;
   if (keeping) kept_values_start(keeping, fields->kept);
   json_scan_start(&scan, line, length);
   if (!json_scan_space(&scan)) return DOCUMENT_BLANK;
   if (*scan.at != '{') return reject_other(reason, &scan);
   if (!scan_members(&scan, field, keeping) || !scan_end(&scan)) return reject_malformed(reason, &scan);
+  there.title = field[FIELD_TITLE].there;
   if (field[FIELD_TITLE].there && field[FIELD_TITLE].value.kind == JSON_NULL)
     field[FIELD_TITLE].there = false;
   if (check_fields(field, reason) != DOCUMENT_READ) return DOCUMENT_REJECTED;
   if (keeping && !kept_values_finish(keeping, reason)) return DOCUMENT_REJECTED;
+  if (keeping) there.kept = kept_values_there(keeping);
   /* Before the decoding, which changes the line. */
   if (keeping && kept) kept_values_append(keeping, kept);
   struct span span[FIELDS];
@@ -149,6 +152,7 @@ enum document_result document_parse_keeping(const struct document_fields *fields
       .title = span[FIELD_TITLE],
       .id = span[FIELD_ID],
       .id_is_integer = field[FIELD_ID].there && field[FIELD_ID].value.kind == JSON_INTEGER,
+      .there = there,
   };
   return DOCUMENT_READ;
 }

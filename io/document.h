@@ -22,11 +22,18 @@ struct span {
   int64_t length;
 };
 
+/* The optional fields that a document has, or that some of many documents have. */
+struct fields_there {
+  bool title;    /* perhaps null */
+  uint64_t kept; /* bit i: kept field i */
+};
+
 struct document {
   struct span text;
   struct span title; /* absent if missing or null */
   struct span id;    /* the string, or an integer's digits */
   bool id_is_integer;
+  struct fields_there there;
 };
 
 enum document_result { DOCUMENT_READ, DOCUMENT_BLANK, DOCUMENT_REJECTED };

@@ -1,11 +1,14 @@
 #include "io/kept_fields.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "io/json_scan.h"
 
 #define OPTION "--keep-fields"
+
+static_assert(KEPT_FIELDS_MAX <= 64, "a document says in 64 bits which fields it has");
 
 /* Writes the names of the path that begins at `at`, without their backslashes, and its text; returns the end
  * of the path. The three cursors of `kept` move on. */
@@ -14,21 +17,39 @@ struct path_cursor {
   const char **name;
 };
 
+static bool is_blank(char byte) {
+  return byte == ' ' || byte == '\t';
+}
+
+/* Copies one name, without the blanks around it, and returns where it ends in the list. */
+static const char *name_parse(const char *at, struct path_cursor *cursor) {
+  while (is_blank(*at)) at++;
+  const char *const start = at, *end = at;
+  char *byte_end = cursor->byte;
+  while (*at && *at != ',' && *at != '.') {
+    const bool escaped = *at == '\\' && at[1] && strchr(",.\\ \t", at[1]);
+    at += escaped;
+    const bool blank = !escaped && is_blank(*at);
+    *cursor->byte++ = *at++;
+    if (blank) continue;
+    end = at;
+    byte_end = cursor->byte;
+  }
+  memcpy(cursor->path, start, (size_t)(end - start));
+  cursor->path += end - start;
+  cursor->byte = byte_end;
+  *cursor->byte++ = '\0';
+  return at;
+}
+
 static const char *path_parse(const char *at, struct path_cursor *cursor, struct kept_field *field) {
-  const char *const start = at;
   *field = (struct kept_field){.path = cursor->path, .name = cursor->name};
   for (bool more = true; more; at += more) {
     cursor->name[field->depth++] = cursor->byte;
-    while (*at && *at != ',' && *at != '.') {
-      if (*at == '\\' && at[1] && strchr(",.\\", at[1])) at++;
-      *cursor->byte++ = *at++;
-    }
-    *cursor->byte++ = '\0';
+    at = name_parse(at, cursor);
     more = *at == '.';
+    *cursor->path++ = more ? '.' : '\0';
   }
-  memcpy(cursor->path, start, (size_t)(at - start));
-  cursor->path += at - start;
-  *cursor->path++ = '\0';
   cursor->name += field->depth;
   return at;
 }
@@ -58,6 +79,18 @@ static bool field_check(const struct kept_fields *kept, const struct kept_field 
   return true;
 }
 
+/* Writes the list anew, without blanks around names: two spellings of one list are the same in a manifest. */
+static void list_spell(struct kept_fields *kept) {
+  char *to = kept->list;
+  for (int32_t i = 0; i < kept->count; i++) {
+    const size_t length = strlen(kept->field[i].path);
+    if (i > 0) *to++ = ',';
+    memcpy(to, kept->field[i].path, length);
+    to += length;
+  }
+  *to = '\0';
+}
+
 bool kept_fields_parse(const char *list, struct kept_fields *kept, struct error *error) {
   const size_t room = strlen(list) + 1;
   *kept = (struct kept_fields){.list = strdup(list), .paths = malloc(room), .bytes = malloc(room)};
@@ -74,8 +107,10 @@ bool kept_fields_parse(const char *list, struct kept_fields *kept, struct error 
     at = path_parse(at, &cursor, field);
     if (!field_check(kept, field, error)) return false;
     kept->count++;
-    if (*at == '\0') return true;
+    if (*at == '\0') break;
   }
+  list_spell(kept);
+  return true;
 }
 
 void kept_fields_free(struct kept_fields *kept) {

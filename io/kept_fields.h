@@ -1,9 +1,10 @@
 /* The fields of a document that a run keeps beside its vectors (--keep-fields).
  *
  * A list of paths with commas between: "url,meta.department". A path leads from the document's object through
- * objects inside it to a field; arrays are not entered. A backslash before a comma, a dot or a backslash
- * makes that byte a part of the name: "a\.b" is the one field "a.b". Names are compared with decoded keys, so
- * the key "t\u00edtol" is the name "títol". */
+ * objects inside it to a field; arrays are not entered. Blanks around a name do
+ * not count. A backslash before a comma, a dot, a blank or a backslash makes that byte a part of the name:
+ * "a\.b" is the one field "a.b". Names are compared with decoded keys, so the key "t\u00edtol" is the name
+ * "títol". */
 #pragma once
 
 #include <stdint.h>
@@ -13,7 +14,7 @@
 #define KEPT_FIELDS_MAX 64
 
 struct kept_field {
-  const char *path;  /* as in the list */
+  const char *path;  /* as in the list, without blanks around names */
   const char **name; /* [depth], from the outside in */
   int32_t depth;
 };
@@ -22,7 +23,7 @@ struct kept_field {
 struct kept_fields {
   struct kept_field field[KEPT_FIELDS_MAX];
   int32_t count;
-  char *list; /* as it was given */
+  char *list; /* the paths, with commas between */
   char *paths, *bytes;
   const char **names; /* what the fields point to */
 };

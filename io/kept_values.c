@@ -75,6 +75,12 @@ bool kept_values_finish(struct kept_values *values, char reason[256]) {
   return true;
 }
 
+uint64_t kept_values_there(const struct kept_values *values) {
+  uint64_t there = 0;
+  for (int32_t i = 0; i < values->fields->count; i++) there |= (uint64_t)values->there[i] << i;
+  return there;
+}
+
 void kept_values_append(const struct kept_values *values, struct text *text) {
   bool first = true;
   text_append_string(text, "{");

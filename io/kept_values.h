@@ -23,6 +23,9 @@ void kept_values_take(struct kept_values *values, const struct json_value *name,
  * cannot be written as JSON: NaN or an infinity, or a lone surrogate escape, in the value or inside it. */
 bool kept_values_finish(struct kept_values *values, char reason[256]);
 
+/* The kept fields that the document has: bit i for field i. */
+uint64_t kept_values_there(const struct kept_values *values);
+
 /* Appends an object with the values that are there, and a line end. The keys are the paths as in the list, in
  * its order; the values are the bytes that came in. */
 void kept_values_append(const struct kept_values *values, struct text *text);

@@ -245,23 +245,25 @@ void flow_progress_now(struct flow *flow, struct flow_progress *progress) {
   const int64_t end = atomic_load(&flow->end);
   const int64_t elapsed = (end ? end : clock_now()) - flow->start;
   struct flow_counts *counts = end ? &flow->committed : &flow->seen;
-  *progress = (struct flow_progress){.documents = atomic_load(&counts->documents),
-                                     .rows = atomic_load(&counts->rows),
-                                     .tokens = atomic_load(&counts->tokens),
-                                     .rejected = atomic_load(&counts->rejected),
-                                     .truncated = atomic_load(&counts->truncated),
-                                     .blank = atomic_load(&counts->blank),
-                                     .blocks = atomic_load(&flow->blocks),
-                                     .encoded = atomic_load(&flow->committed.encoded),
-                                     .encoded_tokens = atomic_load(&flow->committed.encoded_tokens),
-                                     .reused = atomic_load(&flow->committed.reused),
-                                     .reused_tokens = atomic_load(&flow->committed.reused_tokens),
-                                     .batches = atomic_load(&flow->committed.batches),
-                                     .padded_tokens = atomic_load(&flow->committed.padded_tokens),
-                                     .source_bytes = atomic_load(&counts->source_bytes),
-                                     .source_bytes_before = atomic_load(&flow->source_bytes_before),
-                                     .source_bytes_finished = flow->source_bytes_finished,
-                                     .nanoseconds = elapsed};
+  *progress = (struct flow_progress){
+      .documents = atomic_load(&counts->documents),
+      .rows = atomic_load(&counts->rows),
+      .tokens = atomic_load(&counts->tokens),
+      .rejected = atomic_load(&counts->rejected),
+      .truncated = atomic_load(&counts->truncated),
+      .blank = atomic_load(&counts->blank),
+      .blocks = atomic_load(&flow->blocks),
+      .encoded = atomic_load(&flow->committed.encoded),
+      .encoded_tokens = atomic_load(&flow->committed.encoded_tokens),
+      .reused = atomic_load(&flow->committed.reused),
+      .reused_tokens = atomic_load(&flow->committed.reused_tokens),
+      .there = {.title = atomic_load(&flow->title_there), .kept = atomic_load(&flow->kept_there)},
+      .batches = atomic_load(&flow->committed.batches),
+      .padded_tokens = atomic_load(&flow->committed.padded_tokens),
+      .source_bytes = atomic_load(&counts->source_bytes),
+      .source_bytes_before = atomic_load(&flow->source_bytes_before),
+      .source_bytes_finished = flow->source_bytes_finished,
+      .nanoseconds = elapsed};
   for (int stage = 0; stage < STAGES; stage++) {
     const int64_t time = elapsed * flow->clock[stage].threads, worked = atomic_load(&flow->clock[stage].busy);
     progress->busy[stage] = time > 0 ? (double)worked / (double)time : 0;

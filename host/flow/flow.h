@@ -72,6 +72,7 @@ struct flow_progress {
   int64_t encoded; /* rows of them that the encoder made, not copied */
   int64_t encoded_tokens;
   int64_t reused, reused_tokens; /* likewise: copied from earlier runs */
+  struct fields_there there;     /* in some document of them */
   int64_t batches;               /* of the rows that the encoder made */
   int64_t padded_tokens;         /* theirs if each batch were padded to its longest row */
   int64_t source_bytes;          /* bytes of the shards' files done by this run */

@@ -79,6 +79,7 @@ void flow_block_clear(struct flow_block *work, size_t keep, int64_t keep_rows) {
   work->rows = work->tokens = work->documents = work->rejected = work->blank = 0;
   work->truncated = work->titles_cut = 0;
   work->characters = work->embedded = 0;
+  work->there = (struct fields_there){0};
   work->packed_rows = work->packed_tokens = 0;
   work->reused_rows = work->reused_tokens = 0;
   work->batch_count = 0;

@@ -8,6 +8,7 @@
 #include "host/model/chunk.h"
 #include "host/model/encoder.h"
 #include "io/block.h"
+#include "io/document.h"
 #include "io/error.h"
 #include "io/text.h"
 
@@ -65,6 +66,7 @@ struct flow_block {
   int64_t truncated;            /* rows */
   int64_t titles_cut;           /* documents (io/run/totals.h) */
   int64_t characters, embedded; /* code points in the texts, and those not cut off */
+  struct fields_there there;    /* in some document */
   struct row_lines id_lines;    /* ids/ */
   struct row_lines text_lines;  /* text/, if texts are stored */
   struct row_lines field_lines; /* fields/, if fields are kept */

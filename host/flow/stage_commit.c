@@ -131,6 +131,8 @@ static void count_block(struct flow *flow, const struct flow_block *work) {
   atomic_fetch_add(&counts->reused, work->reused_rows);
   atomic_fetch_add(&counts->reused_tokens, work->reused_tokens);
   atomic_fetch_add(&counts->batches, work->batch_count);
+  if (work->there.title) atomic_store(&flow->title_there, true);
+  if (work->there.kept) atomic_fetch_or(&flow->kept_there, work->there.kept);
   atomic_fetch_add(&counts->padded_tokens, padded_tokens(work));
   /* `seen` is counted by batch: add a block without a batch here. */
   if (work->batch_count == 0) atomic_fetch_add(&flow->seen.source_bytes, work->source_bytes);

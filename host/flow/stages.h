@@ -59,6 +59,8 @@ struct flow {
   struct flow_counts seen;      /* so far, batch by batch, for progress */
   struct flow_counts committed; /* committed blocks only: the final counts */
   atomic_llong blocks, source_bytes_before;
+  atomic_bool title_there; /* in some committed document, like kept_there */
+  atomic_ullong kept_there;
   bool input_left; /* as in struct flow_progress; the reader's, until it ends */
 
   pthread_mutex_t error_lock; /* protects failed, error, damage */

@@ -253,6 +253,9 @@ static bool dry_run(const struct dry_run_parts *parts, struct dry_run_report *re
   if (!ok || report->interrupted) return ok;
   if (!report->extent.all && report->extent.text_bytes > 0)
     report->scale = report->extent.whole_bytes / report->extent.text_bytes;
+  notice_missing_fields(
+      parts->callbacks, parts->ranks,
+      &(struct missing_fields){&parts->options->fields, report->tally.there, report->tally.documents});
   report_sizes(report, parts);
   report_time(report);
   return report_reasons(report, parts->shards, error);

@@ -32,6 +32,13 @@ static void say_space(const struct embedding *run) {
     notice(run->callbacks, run->ranks, "%s", sentence);
 }
 
+/* Only of the documents of this run: records do not tell. */
+static void say_missing(const struct embedding *run, const struct flow_progress *flow) {
+  struct missing_fields missing = {&run->settings.flow.fields, flow->there, flow->documents};
+  missing.there.title |= run->options->titles_may_lack;
+  notice_missing_fields(run->callbacks, run->ranks, &missing);
+}
+
 struct damage_report {
   struct embedding *run;
   int32_t count;
@@ -149,6 +156,7 @@ static bool embedding_work(struct embedding *run, struct error *error) {
   }
   /* Not earlier: until now, standard input could differ from the embedded input. */
   if (was_complete && outcome.done && !outcome.report.interrupted) say_found(run, true);
+  if (speaks && outcome.done) say_missing(run, &outcome.report.status.flow);
   if (speaks && outcome.report.complete && outcome.report.totals.rows == 0)
     notice(run->callbacks, run->ranks, "warning: no document was embedded: %s has no rows",
            run->options->out);

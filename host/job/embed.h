@@ -20,6 +20,7 @@ struct embed_options {
   const char *text_field; /* NULL: "text" */
   const char *id_field;   /* NULL: ids are shard:line */
   const char *title_field;
+  bool titles_may_lack;                  /* no warning if no document has a title */
   const struct kept_fields *keep_fields; /* NULL: none */
   enum prompt_side side;                 /* side of the model's prompt, if the user gives no prompt */
   const char *prompt;                    /* a text */

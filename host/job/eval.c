@@ -65,6 +65,7 @@ static bool sides_prepare(const struct evaluation *eval, struct embed_options *c
                                    .store_text = true};
   *queries = *corpus;
   corpus->title_field = EVAL_TITLE_FIELD;
+  corpus->titles_may_lack = true;
   corpus->chunks = options->chunks;
   corpus->out = file_join(options->out, "corpus");
   queries->out = file_join(options->out, "queries");

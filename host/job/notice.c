@@ -31,3 +31,12 @@ void notice_once(const struct embed_callbacks *callbacks, const struct ranks *ra
   notice_say(callbacks, "", format, arguments);
   va_end(arguments);
 }
+
+void notice_missing_fields(const struct embed_callbacks *callbacks, const struct ranks *ranks,
+                           const struct missing_fields *missing) {
+  struct text sentence = {0};
+  missing_fields_describe(missing, &sentence);
+  if (sentence.size > 0 && !sentence.failed)
+    notice(callbacks, ranks, "%.*s", (int)sentence.size, sentence.bytes);
+  text_free(&sentence);
+}

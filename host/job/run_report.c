@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "host/job/missing_fields.h"
 #include "host/job/tally.h"
 #include "io/file.h"
 #include "io/json_parse.h"
@@ -196,6 +197,23 @@ static void ranks_print(struct json_text *json, const struct run_report *report)
   json_text_close(json, ']');
 }
 
+static void missing_print(void *context, const char *option, const char *name) {
+  struct json_text *json = context;
+  json_text_open(json, NULL, '{', JSON_ON_ONE_LINE);
+  json_text_string(json, "option", option);
+  outside_print(json, "field", name);
+  json_text_close(json, '}');
+}
+
+/* Optional fields that no document of this run has. */
+static void missing_fields_print(struct json_text *json, const struct embedding *run) {
+  const struct flow_progress *flow = &run->report->status.flow;
+  const struct missing_fields missing = {&run->settings.flow.fields, flow->there, flow->documents};
+  json_text_open(json, "missing_fields", '[', JSON_ON_ONE_LINE);
+  missing_fields_visit(&missing, missing_print, json);
+  json_text_close(json, ']');
+}
+
 static void this_run_print(struct json_text *json, const struct run_report *report) {
   const struct embedding *run = report->run;
   const struct flow_progress *flow = &run->report->status.flow;
@@ -210,6 +228,7 @@ static void this_run_print(struct json_text *json, const struct run_report *repo
   json_text_integer(json, "batches", flow->batches);
   json_text_integer(json, "batch_tokens", run->encoder->info.batch_tokens);
   json_text_integer(json, "padded_tokens", flow->padded_tokens);
+  missing_fields_print(json, run);
   stages_print(json, &flow->times);
   throughput_print(json, &report->watch->throughput);
   ranks_print(json, report);

@@ -17,6 +17,7 @@ struct reject_reason {
 struct tally {
   int64_t lines, documents, rows, tokens, rejected, blank, truncated, titles_cut;
   int64_t characters, embedded; /* as in struct flow_block */
+  struct fields_there there;    /* likewise */
   int64_t blocks;
   int64_t id_bytes, text_bytes, field_bytes, reject_bytes; /* bytes in ids/, text/, fields/ and rejects/ */
   int64_t *length;                                         /* [max_tokens + 1]: rows by number of tokens */

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from output import Output, frame_texts, unzstd
+from many import embed_many, needs_mpirun
 from program import FAILED, REJECTS, USAGE, embed, nina
 from shards import make_texts, write_shard
 
@@ -116,3 +117,40 @@ def test_wrong_list_is_refused_before_anything_is_written(tmp_path: Path, keep: 
     shard = write_shard(tmp_path / "a.jsonl", [{"text": "a"}])
     assert embed(tmp_path / "out", shard, keep_fields=keep, status=USAGE).error.startswith("--keep-fields")
     assert not (tmp_path / "out").exists()
+
+
+SPELLED = {"widths": 8, "block_lines": 10}
+MISSING = 'warning: none of the 60 documents read has the field "titel" (--title-field), "meta.ulr" (--keep-fields): are they spelled so?'
+
+
+def mixed_shards(folder: Path) -> list[Path]:
+    """Only the first shard has titles (all null), only the second one addresses."""
+    first = [{"text": "a", "title": None, "n": 1}] * 30
+    second = [{"text": "b", "meta": {"url": "c"}}] * 30
+    return [write_shard(folder / f"{number}.jsonl", documents) for number, documents in enumerate((first, second))]
+
+
+@pytest.mark.parametrize("ranks", [1, pytest.param(2, marks=needs_mpirun)])
+def test_field_that_no_document_has_is_told(tmp_path: Path, ranks: int) -> None:
+    """A mistyped name costs a night; a field that some documents have not got is nothing."""
+    shards = mixed_shards(tmp_path)
+
+    def run(out: str, **options: Any) -> str:
+        run = embed_many if ranks > 1 else embed
+        return run(tmp_path / out, *shards, **SPELLED, **options, **({"ranks": ranks} if ranks > 1 else {})).stderr
+
+    right = run("right", title_field="title", keep_fields="n, meta.url")
+    assert "warning" not in right and json.loads((tmp_path / "right" / "report.json").read_text())["runs"][0]["missing_fields"] == []
+    assert MISSING in run("wrong", title_field="titel", keep_fields="n,meta.ulr")
+    missing = [{"option": "--title-field", "field": "titel"}, {"option": "--keep-fields", "field": "meta.ulr"}]
+    assert json.loads((tmp_path / "wrong" / "report.json").read_text())["runs"][0]["missing_fields"] == missing
+    assert "warning" not in run("wrong", title_field="titel", keep_fields="n,meta.ulr")  # a run that reads no document cannot tell
+
+
+def test_field_that_no_document_has_is_told_beforehand(tmp_path: Path) -> None:
+    shards = mixed_shards(tmp_path)
+    embed(tmp_path / "out", *shards, dry_run=True, title_field="titel", keep_fields="n,meta.ulr", **SPELLED).says(MISSING)
+    events = embed(tmp_path / "out", shards[0], dry_run=True, title_field="titel", progress="json", **SPELLED).stderr.splitlines()
+    sentence = 'warning: none of the 30 documents read has the field "titel" (--title-field): is it spelled so?'
+    assert {"event": "notice", "sentence": sentence} in [json.loads(event) for event in events]
+    assert "warning" not in embed(tmp_path / "out", *shards, dry_run=True, title_field="title", keep_fields="n,meta.url", **SPELLED).stderr

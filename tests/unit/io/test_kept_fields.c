@@ -132,6 +132,49 @@ static void dots_and_commas_of_a_name_are_written_with_a_backslash(void **state)
   assert_keeps("f\\g", line, "{\"f\\\\g\":5}"); /* a backslash before any other byte is itself */
 }
 
+static void blanks_around_names_do_not_count(void **state) {
+  (void)state;
+  static const char *const lists[][2] = {{" date, url ,meta . a b\t", "date,url,meta.a b"},
+                                         {"\\ url,a\\ ", "\\ url,a\\ "},
+                                         {"  \\  x \\  ,y", "\\  x \\ ,y"}};
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+    struct kept_fields kept;
+    struct error error;
+    for (int again = 0; again < 2; again++) {
+      if (!kept_fields_parse(lists[i][again], &kept, &error))
+        fail_msg("%s: %s", lists[i][again], error.message);
+      assert_string_equal(kept.list, lists[i][1]);
+      kept_fields_free(&kept);
+    }
+  }
+  assert_keeps("b , a", LINE("\"a\":1,\" b\":2,\"b\":3"), "{\"b\":3,\"a\":1}");
+  assert_keeps("\\ b", LINE("\"a\":1,\" b\":2,\"b\":3"), "{\"\\\\ b\":2}");
+}
+
+static void document_says_which_optional_fields_it_has(void **state) {
+  (void)state;
+  static const struct {
+    const char *line;
+    struct fields_there there;
+  } cases[] = {{LINE("\"x\":1"), {false, 0}},
+               {LINE("\"title\":null,\"m\":{\"b\":1}"), {true, 0}},
+               {LINE("\"title\":\"t\",\"m\":{\"a\":null},\"c\":1"), {true, 5}},
+               {LINE("\"b\":[]"), {false, 2}}};
+  struct kept_fields kept;
+  struct error error;
+  assert_true(kept_fields_parse("m.a,b,c", &kept, &error));
+  const struct document_fields fields = {.text = "text", .title = "title", .kept = &kept};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct document document;
+    char reason[256], *line = strdup(cases[i].line);
+    assert_int_equal(document_parse(&fields, line, (int64_t)strlen(line), &document, reason), DOCUMENT_READ);
+    assert_int_equal(document.there.title, cases[i].there.title);
+    assert_int_equal(document.there.kept, cases[i].there.kept);
+    free(line);
+  }
+  kept_fields_free(&kept);
+}
+
 static void field_that_is_read_too_is_kept_as_it_came(void **state) {
   (void)state;
   assert_keeps("text,title,id", "{\"text\":\"\\u0061\\n\",\"title\":\"\\u0062\",\"id\":\"\\u0063\"}",
@@ -161,6 +204,8 @@ static void wrong_list_is_refused(void **state) {
       {",a", "a name is empty"},
       {"a..b", "a name is empty"},
       {"a.", "a name is empty"},
+      {"a, ,b", "a name is empty"},
+      {"a, a", "\"a\" stands there twice"},
       {"a,b,a", "\"a\" stands there twice"},
       {"m,m.a", "\"m.a\" lies inside \"m\""},
       {"m.a.b,m.a", "\"m.a.b\" lies inside \"m.a\""},
@@ -201,6 +246,8 @@ int main(void) {
       cmocka_unit_test(last_of_two_equal_keys_counts),
       cmocka_unit_test(names_are_compared_decoded),
       cmocka_unit_test(dots_and_commas_of_a_name_are_written_with_a_backslash),
+      cmocka_unit_test(blanks_around_names_do_not_count),
+      cmocka_unit_test(document_says_which_optional_fields_it_has),
       cmocka_unit_test(field_that_is_read_too_is_kept_as_it_came),
       cmocka_unit_test(value_that_json_cannot_hold_rejects_the_document),
       cmocka_unit_test(wrong_list_is_refused),
