@@ -90,6 +90,42 @@ static bool shard_renew(struct run_log *log, int32_t i, const struct shard *now,
       i, now->path, name, what);
 }
 
+static const char *name_in(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+/* After shard_renew: if the shard is not a changed one but another one of the list, or a new one, says so. */
+static bool shards_explain(const struct run_log *log, const struct run_request *request, int32_t at,
+                           struct error *error) {
+  const int32_t count = request->shard_count;
+  const struct shard *then = &log->shards.shard[at], *now = &request->shards[at];
+  struct error unused;
+  int32_t fresh = 0, first = 0;
+  struct shard_match *match = calloc((size_t)count + 1, sizeof *match);
+  const bool matched = match && shards_match(&log->shards, request->shards, count, match, &unused);
+  const bool changed =
+      !matched || match[at].listed == at || strcmp(name_in(then->path), name_in(now->path)) == 0;
+  for (int32_t i = count - 1; matched && i >= 0; i--)
+    if (match[i].known == SHARD_NEW || match[i].known == SHARD_COPY) {
+      fresh++;
+      first = i;
+    }
+  free(match);
+  if (changed) return false;
+  if (fresh == 0)
+    return error_set(
+        error, ERROR_CONFLICT,
+        "the shards of the run in %s stand in another order: shard %d was %.350s, and is %.350s now; "
+        "use --append, which takes them in any order",
+        log->out, at, then->path, now->path);
+  return error_set(
+      error, ERROR_CONFLICT,
+      "%.350s is new: shard %d of the run in %s was %.350s, and is %.350s now; use --append to add "
+      "new shards at the end of its list, or --overwrite to start anew",
+      request->shards[first].path, at, log->out, then->path, now->path);
+}
+
 static bool path_renew(struct shard *then, const struct shard *now, struct error *error) {
   char *path = strdup(now->path);
   if (!path) return error_set_memory(error, strlen(now->path), "a path");
@@ -125,7 +161,8 @@ static bool shards_resume(struct run_log *log, const struct run_request *request
         "order, or another --out",
         now, now == 1 ? "" : "s", log->out, then, at, log->shards.shard[at].path);
   for (int32_t i = 0; i < now; i++) {
-    if (!shard_renew(log, i, &request->shards[i], changed, error)) return false;
+    if (!shard_renew(log, i, &request->shards[i], changed, error))
+      return shards_explain(log, request, i, error);
     if (!path_renew(&log->shards.shard[i], &request->shards[i], error)) return false;
   }
   return true;

@@ -97,3 +97,17 @@ def test_equal_shards_of_one_command_are_all_embedded(out: Output, tmp_path: Pat
     for given in "arch", "./arch", tmp_path / "arch":
         assert "warning" not in append(twins, given).stderr
         assert len(listed(twins)) == 5 and len(twins.ids()) == 90
+
+
+def test_new_shard_that_sorts_first_stays_at_the_end_of_the_list(out: Output, tmp_path: Path) -> None:
+    write_shard(tmp_path / "arch" / "0.jsonl", make_documents(25, 3))
+    assert "arch/0.jsonl is new; use --append" in embed(out.path, "arch", status=USAGE, **OPTIONS).error
+    append(out, "arch")
+    error = embed(out.path, "arch", status=USAGE, **OPTIONS).error
+    assert "stand in another order: shard 0 was arch/a.jsonl, and is arch/0.jsonl now; use --append" in error
+    append(out, "arch").says("already complete")
+    os.remove("arch/b.jsonl")
+    write_shard(tmp_path / "arch" / "1.jsonl", make_documents(25, 4))
+    assert "arch/1.jsonl is new: shard 0 of the run" in embed(out.path, "arch", status=USAGE, **OPTIONS).error
+    append(out, "arch")
+    assert listed(out) == [*AB, "arch/0.jsonl", "arch/1.jsonl"] and len(out.ids()) == 110

@@ -119,7 +119,9 @@ def test_changed_input_is_refused_by_name(small: tuple[Output, list[Path]]) -> N
     assert f"{more} is new" in refused(shards[0], more, shards[1])
     assert "1 shard, but the run" in (error := refused(shards[0])) and f"its shard 1, {shards[1]}, is missing" in error
     assert f"its shard 0, {shards[0]}, is missing" in refused(shards[1])
-    assert "shard 0" in (error := refused(*reversed(shards))) and "has changed" in error
+    order = f"stand in another order: shard 0 was {shards[0]}, and is {shards[1]} now; use --append"
+    assert order in refused(*reversed(shards))
+    assert f"{more} is new: shard 0 of the run" in (error := refused(more, shards[0])) and "use --append" in error
     content = shards[0].read_bytes()
     shards[0].write_bytes(content[:-2] + b"x\n")
     changed = f"shard 0 ({shards[0]}) has changed since this run began"
