@@ -110,10 +110,10 @@ static const struct option_spec specs[] = {
     BATCH_TOKENS_ROW(EMBED(compute)),
     GEMM_TUNING_ROW(EMBED(compute)),
     {.name = "block-lines", .type = OPTION_SIZE, .offset = EMBED(block_lines), .argument = "N",
-     .help = "lines of a block, the unit of commit and resume\n"
+     .most = EMBED_BLOCK_MOST, .help = "lines of a block, the unit of commit and resume\n"
              "(default: cpu: 2048, cuda: 16384)"},
     {.name = "block-bytes", .type = OPTION_SIZE, .offset = EMBED(block_bytes), .argument = "BYTES",
-     .help = "bytes of a block's lines (default: cpu: 1M, cuda: 16M)"},
+     .most = EMBED_BLOCK_MOST, .help = "bytes of a block's lines (default: cpu: 1M, cuda: 16M)"},
     NULL_RATE_ROW(EMBED(compute)),
     {.type = OPTION_HEADING, .help = "Display"},
     {.name = "progress", .type = OPTION_CHOICE, .offset = OWN(progress), .argument = "MODE", .choices = progress_modes,

@@ -17,6 +17,9 @@ bool info_output(const char *folder, bool json, struct error *error);
 /* Describes this machine's CUDA cards and their libraries, or says why there is no card. */
 bool info_devices(bool json, struct error *error);
 
+/* ERROR_USAGE if a name from the user cannot stand in JSON. */
+bool info_check_name(const char *name, struct error *error);
+
 /* Prints a new JSON value, which may be NULL, on its own lines, and frees it. ERROR_MEMORY if
  * json_memory_failed() since the command began: the value may then be incomplete. */
 bool info_print_json(json_t *value, struct error *error);

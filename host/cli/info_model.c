@@ -7,6 +7,7 @@
 #include "host/cli/say.h"
 #include "host/model/identity.h"
 #include "io/json_parse.h"
+#include "io/json_text.h"
 
 struct described {
   struct model *model;
@@ -119,6 +120,14 @@ static json_t *described_json(const struct described *described) {
       tokenizer_source_name(described->tokenizer), "pieces", tokenizer_pieces(described->tokenizer));
 }
 
+bool info_check_name(const char *name, struct error *error) {
+  return json_text_can_hold(name) ||
+         error_set(error, ERROR_USAGE,
+                   "the name %s is not valid UTF-8, and JSON can hold nothing else: rename it, or leave out "
+                   "--json",
+                   name);
+}
+
 bool info_print_json(json_t *value, struct error *error) {
   char *text = value ? json_print(value, JSON_INDENT(2)) : NULL;
   const bool done = text && !json_memory_failed();
@@ -130,7 +139,9 @@ bool info_print_json(json_t *value, struct error *error) {
 
 bool info_model(const char *folder, enum tokenizer_engine engine, bool json, struct error *error) {
   struct described described = {0};
-  bool done = described_open(folder, engine, &described, error);
+  bool done = (!json || info_check_name(folder, error)) &&
+              described_open(folder, engine, &described, error) &&
+              (!json || info_check_name(described.identity.name, error));
   if (done && json)
     done = info_print_json(described_json(&described), error);
   else if (done)

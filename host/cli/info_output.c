@@ -64,7 +64,7 @@ static json_t *output_json(const char *folder, const struct manifest *manifest) 
 
 bool info_output(const char *folder, bool json, struct error *error) {
   struct manifest *manifest;
-  if (!manifest_read(folder, &manifest, error)) return false;
+  if ((json && !info_check_name(folder, error)) || !manifest_read(folder, &manifest, error)) return false;
   if (!manifest) /* the caller saw one a moment ago */
     return error_set(error, ERROR_INPUT, "%s was removed, or begun anew, while it was read", folder);
   const bool done =

@@ -61,13 +61,13 @@ static int name_distance(const char *a, const char *b) {
 #define NAME_LETTERS_PER_SLIP 3
 #define NAME_SLIPS_MAX 3
 
-/* `dashes` stands before each name: "--", or "" in an .ini file. */
+/* `dashes` stands before each name: "--", or "" in an .ini file, which cannot have every option. */
 static bool unknown_name(const struct option_spec *specs, const char *kind, const char *dashes,
                          const char *name, const char *command, struct error *error) {
   const char *nearest = NULL;
   int distance = least((int)strlen(name) / NAME_LETTERS_PER_SLIP, NAME_SLIPS_MAX) + 1;
   for (; !spec_ends(specs); specs++) {
-    if (!specs->name) continue;
+    if (!specs->name || (!*dashes && specs->type == OPTION_CONFIG)) continue;
     const int d = name_distance(name, specs->name);
     if (d < distance) {
       distance = d;
@@ -288,8 +288,11 @@ static bool ini_value(void *user, const char *section, const char *name, const c
   const struct ini_context *context = user;
   if (*section && strcmp(section, context->command) != 0) return true; /* another command's section */
   const struct option_spec *spec = spec_find(context->specs, name);
-  if (!spec || spec->type == OPTION_CONFIG)
-    return unknown_name(context->specs, "key", "", name, context->command, error);
+  if (spec && spec->type == OPTION_CONFIG)
+    return error_set(error, ERROR_USAGE,
+                     "%s: a configuration file names no other one; give --%s on the command line", name,
+                     name);
+  if (!spec) return unknown_name(context->specs, "key", "", name, context->command, error);
   const char *kept = option_strings_add(context->kept, value);
   if (!kept) return error_set_memory(error, strlen(value), "an .ini value");
   return option_store(spec, kept, context->target, error);

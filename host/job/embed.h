@@ -27,8 +27,8 @@ struct embed_options {
   const char *prompt_name;               /* one of the model's prompts */
   int64_t max_line;                      /* 0: 128 MiB; at most MAX_LINE_MOST */
   struct chunk_limits chunks;            /* of documents; none: a document is one row */
-  int64_t block_lines, block_bytes;
-  int32_t zstd_level; /* 0: EMBED_ZSTD_LEVEL */
+  int64_t block_lines, block_bytes;      /* each at most EMBED_BLOCK_MOST */
+  int32_t zstd_level;                    /* 0: EMBED_ZSTD_LEVEL */
   bool store_text;
   bool append, overwrite;
   bool allow_rejects; /* skips the check in host/job/first_lines.h */
@@ -42,6 +42,7 @@ struct embed_options {
 #define EMBED_ZSTD_LEVEL 1
 #define EMBED_GRACE 30
 #define EMBED_MAX_LINE ((int64_t)128 << 20)
+#define EMBED_BLOCK_MOST ((int64_t)64 << 30)  /* several blocks are in memory, with their rows */
 #define EMBED_REPEATS_MOST ((int64_t)1 << 30) /* flow_options.repeats_most */
 
 /* Values for *stop. SOON: start no new block, and give blocks in flight `grace` seconds to finish. NOW: drop

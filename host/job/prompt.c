@@ -101,6 +101,19 @@ bool prompt_check_chunks(const struct tokenizer *tokenizer, const char *prompt,
                    truncated ? "twice its length" : "twice as many as that");
 }
 
+bool prompt_check_room(const struct tokenizer *tokenizer, const char *prompt, int32_t max_tokens,
+                       struct error *error) {
+  int32_t tokens;
+  bool truncated;
+  if (!*prompt) return true;
+  if (!prompt_encode(tokenizer, prompt, max_tokens, &tokens, &truncated, error)) return false;
+  return tokens < max_tokens || error_set(error, ERROR_USAGE,
+                                          "the prompt takes all of the %d tokens that a text may have with "
+                                          "it, so all vectors would be the "
+                                          "same: give more --max-tokens, or a shorter prompt",
+                                          max_tokens);
+}
+
 bool prompt_count_tokens(const struct model_config *model, const struct tokenizer *tokenizer,
                          const char *prompt, int32_t max_tokens, int32_t *count, struct error *error) {
   int32_t tokens;

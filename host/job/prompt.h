@@ -37,6 +37,11 @@ bool prompt_sides_fit(const struct model_config *model, const char *document, co
 bool prompt_check_chunks(const struct tokenizer *tokenizer, const char *prompt,
                          const struct chunk_limits *chunks, struct error *error);
 
+/* ERROR_USAGE if the prompt alone takes all tokens of a text, so that every text would give the same vector.
+ */
+bool prompt_check_room(const struct tokenizer *tokenizer, const char *prompt, int32_t max_tokens,
+                       struct error *error);
+
 /* Counts the first tokens that pooling skips: <s> and the prompt's tokens, if the model pools without the
  * prompt; otherwise 0. */
 bool prompt_count_tokens(const struct model_config *model, const struct tokenizer *tokenizer,

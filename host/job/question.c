@@ -35,7 +35,8 @@ static bool choose_prompt(struct question_encoder *question, const struct questi
   question->prompt = choice.text;
   prompt_sides_fit(config, run->manifest->identity.settings.prompt, choice.text, question->warning,
                    sizeof question->warning);
-  return prompt_count_tokens(config, question->tokenizer, question->prompt, question->options.max_tokens,
+  return prompt_check_room(question->tokenizer, question->prompt, question->options.max_tokens, error) &&
+         prompt_count_tokens(config, question->tokenizer, question->prompt, question->options.max_tokens,
                              &question->prompt_tokens, error);
 }
 

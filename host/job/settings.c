@@ -134,6 +134,7 @@ bool settings_for_flow(const struct embed_options *options, const struct model_c
   return settings_chunks(&flow->chunks, flow->max_tokens, error) &&
          settings_prompt(options, model, manifest, settings, error) &&
          prompt_check_chunks(tokenizer, flow->prompt, &flow->chunks, error) &&
+         (manifest || prompt_check_room(tokenizer, flow->prompt, flow->max_tokens, error)) &&
          prompt_count_tokens(model, tokenizer, flow->prompt, flow->max_tokens, &flow->prompt_tokens, error);
 }
 

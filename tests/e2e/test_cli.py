@@ -88,7 +88,9 @@ USAGE_ERRORS = {
     f'max-tokens: "0" {NUMBER} {2**31 - 1}': ["tokenize", "--max-tokens", "0"],
     f'batch-tokens: "0" {NUMBER} {2**31 - 1}': ["eval", "--batch-tokens", "0"],
     f'grace: "0" {NUMBER} {2**31 - 1}': ["embed", "--grace", "0"],
-    f'block-bytes: "4 " {NUMBER} {2**63 - 1} (K, M and G may follow it)': ["embed", "--block-bytes", "4 "],
+    f'block-bytes: "4 " {NUMBER} {64 << 30} (K, M and G may follow it)': ["embed", "--block-bytes", "4 "],
+    f'block-bytes: "65G" {NUMBER} {64 << 30} (K, M and G may follow it)': ["embed", "--block-bytes", "65G"],
+    f'block-lines: "{2**63 - 1}" {NUMBER} {64 << 30} (K, M and G may follow it)': ["embed", "--block-lines", str(2**63 - 1)],
     f'max-line: "0K" {NUMBER} {1000 << 20} (K, M and G may follow it)': ["embed", "--max-line", "0K"],
     f'max-line: "4T" {NUMBER} {1000 << 20} (K, M and G may follow it)': ["embed", "--max-line", "4T"],
     f'max-line: "1G" {NUMBER} {1000 << 20} (K, M and G may follow it)': ["embed", "--max-line", "1G"],
@@ -157,7 +159,7 @@ def test_configuration_file_gives_options_and_the_command_line_wins(tmp_path: Pa
     assert (settings["widths"], settings["store_text"], settings["prompt"]) == ([16], True, "consulta:")
 
 
-LONG = "Tasca: troba passatges; " * 100 + "fi"
+LONG = "Tasca: troba passatges; " + 2400 * " " + "fi"  # few tokens: the prompt must leave room for a text
 STRINGS = {
     '"passage: "': "passage: ",
     "passage: ": "passage:",
@@ -201,11 +203,12 @@ def test_search_takes_a_configuration_file(tmp_path: Path, shard: Path) -> None:
         ("\n\nthreads = many\n", f'line 3: threads: "many" {NUMBER} {THREADS}'),
         ("threads = 0\n", f'line 1: threads: "0" {NUMBER} {THREADS}'),
         ("threads = 4 ; half of them\n", f'line 1: threads: "4 ; half of them" {NUMBER} {THREADS}'),
-        ('block-bytes = "4 "\n', f'line 1: block-bytes: "4 " {NUMBER} {2**63 - 1} (K, M and G may follow it)'),
+        ('block-bytes = "4 "\n', f'line 1: block-bytes: "4 " {NUMBER} {64 << 30} (K, M and G may follow it)'),
         ('prompt = "passage: \n', "line 1: the value begins with a double quote and does not end with one"),
         ("[embedd]\n", "line 1: unknown section [embedd]: expected [embed], [eval] or [search]"),
         ("quiet = perhaps\n", 'line 1: quiet: "perhaps" is neither true nor false'),
-        ("config = other.ini\n", "line 1: unknown key config"),
+        ("config = other.ini\n", "line 1: config: a configuration file names no other one; give --config on the command line"),
+        ("confug = other.ini\n", "line 1: unknown key confug (nina embed --help lists all)"),
         ("[embed\n", "line 1: neither `key = value`, a [section] nor a comment"),
         ("device = null\nwidths\n", "line 2: neither `key = value`, a [section] nor a comment"),
     ],
@@ -382,6 +385,19 @@ def test_info_describes_a_model_to_programs() -> None:
     assert (model["name"], model["type"], model["heads"], model["pooling"]) == ("xlmr-cls-v3", "xlm-roberta", 2, "cls")
     assert re.fullmatch("[0-9a-f]{32}", model["identity"])
     assert f"identity    {model['identity']}\n" in nina("info", MODEL).stdout
+
+
+def test_name_that_json_cannot_hold_is_no_lack_of_memory(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", [{"text": "a"}])
+    model, out = (os.fsencode(tmp_path) + name for name in (b"/model\xff", b"/out\xff"))
+    os.symlink(MODEL, model)
+    os.symlink(tmp_path / "out", out)
+    embed(tmp_path / "out", shard, widths=8)
+    for folder in model, out:
+        command = [str(PROGRAM), "info", "--json", folder]
+        done = subprocess.run(command, capture_output=True, env=environment())
+        assert done.returncode == USAGE and b"\\xff is not valid UTF-8, and JSON can hold nothing else" in done.stderr
+        assert b"8" in subprocess.run([str(PROGRAM), "info", folder], capture_output=True, check=True).stdout
 
 
 def test_info_describes_an_output(tmp_path: Path, shard: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from models import copy_model, set_json
 from output import Output, same_bits
 from program import DONE, MODEL, REJECTS, USAGE, embed, nina, tokenize
-from shards import compress, lines_of, make_archive, write_shard
+from shards import compress, lines_of, make_archive, make_documents, write_shard
 
 # Lines that are embedded, each with its text.
 GOOD: dict[str, tuple[bytes, str]] = {
@@ -303,6 +303,19 @@ def test_long_text_is_cut_at_the_longest_input(tmp_path: Path) -> None:
     assert same_bits(output.vectors(32), first_pages)
 
 
+@pytest.mark.parametrize("prompt", ["a b c d", "a", "a b c d e f g h"])
+def test_prompt_that_leaves_no_room_for_a_text_is_refused(tmp_path: Path, prompt: str) -> None:
+    shard, out = write_shard(tmp_path / "a.jsonl", make_documents(40, 1)), tmp_path / "out"
+    needed = len(tokenize([prompt])[0])
+    error = embed(out, shard, device="cpu", prompt=prompt, max_tokens=needed, status=USAGE).error
+    assert f"the prompt takes all of the {needed} tokens" in error and "give more --max-tokens" in error
+    assert not out.exists()
+    embed(out, shard, device="cpu", prompt=prompt, max_tokens=needed + 2)
+    assert len(np.unique(Output(out).vectors(128), axis=0)) > 1
+    search = ["search", "--model", MODEL, "--vectors", out, "--prompt", "a " * 800]  # the model takes 768 tokens
+    assert "the prompt takes all" in nina(*search, "a question", status=USAGE).error
+
+
 def test_unknown_prompt_name_lists_the_models_own(tmp_path: Path) -> None:
     shard = write_shard(tmp_path / "a.jsonl", [{"text": "a"}])
     error = embed(tmp_path / "out", shard, prompt_name="passage", status=USAGE).error
@@ -418,10 +431,12 @@ LONG_TEXTS = [
 ]
 
 
-@pytest.mark.parametrize(("prompt", "title"), [("", ""), ("passage: ", "Títol del document")])
-@pytest.mark.parametrize("max_tokens", [4, 20, 64])
+@pytest.mark.parametrize(
+    ("prompt", "title", "max_tokens"),
+    [("", "", most) for most in (4, 20, 64)] + [("passage: ", "Títol del document", most) for most in (12, 20, 64)],
+)
 def test_end_of_a_truncated_text_counts_what_was_embedded_of_it(
-    tmp_path: Path, max_tokens: int, prompt: str, title: str
+    tmp_path: Path, prompt: str, title: str, max_tokens: int
 ) -> None:
     """text[:end] alone is not truncated; with one more word (in a run without spaces, one more character) it would
     be."""

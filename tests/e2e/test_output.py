@@ -182,6 +182,13 @@ def test_block_ends_before_the_line_that_is_too_much(tmp_path: Path, block_bytes
     assert [record["lines"] for record in Output(tmp_path / "out").records()] == expected
 
 
+def test_largest_blocks_that_may_be_asked_for_are_embedded(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", make_documents(30, 1))
+    embed(tmp_path / "out", shard, widths=8, block_bytes="64G", block_lines="64G")
+    assert len(Output(tmp_path / "out").ids()) == 30
+    embed(tmp_path / "chunks", shard, widths=8, block_bytes="64G", block_lines="64G", chunk_tokens=16)
+
+
 @pytest.fixture
 def small(tmp_path: Path) -> Output:
     """A small complete run, which a test may harm."""
