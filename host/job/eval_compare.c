@@ -147,17 +147,30 @@ static bool members_equal(const struct eval_result *before, const struct eval_re
   return strings_equal(model_identity_member(&before->model, key), model_identity_member(&after->model, key));
 }
 
-/* Texts are told by hashes of their token ids, which mean something only if tokens are made in one way. */
+/* What decides the rows of questions or passages but for their texts. */
+struct text_making {
+  const char *prompt;
+  int32_t most;
+};
+
+/* Texts are told by hashes of their token ids, and of how many of them pooling leaves out: these mean
+ * something only if both are made in one way. */
+static bool texts_are_alike(const struct eval_result *before, const struct eval_result *after,
+                            struct text_making then, struct text_making now) {
+  return members_equal(before, after, "tokenizer") && members_equal(before, after, "tokenizer_engine") &&
+         then.most == now.most && strings_equal(then.prompt, now.prompt) &&
+         (strings_equal(then.prompt, "") || members_equal(before, after, "include_prompt"));
+}
+
 static bool texts_compare(struct difference *difference, const struct eval_result *before,
                           const struct eval_result *after, struct comparison *comparison) {
-  const bool tokenizers =
-      members_equal(before, after, "tokenizer") && members_equal(before, after, "tokenizer_engine");
-  const bool queries = tokenizers && before->query_tokens == after->query_tokens &&
-                       strings_equal(before->query_prompt, after->query_prompt);
-  const bool passages = tokenizers && before->passage_tokens == after->passage_tokens &&
-                        strings_equal(before->passage_prompt, after->passage_prompt) &&
-                        before->chunks.tokens == after->chunks.tokens &&
-                        before->chunks.overlap == after->chunks.overlap;
+  const bool queries =
+      texts_are_alike(before, after, (struct text_making){before->query_prompt, before->query_tokens},
+                      (struct text_making){after->query_prompt, after->query_tokens});
+  const bool passages =
+      texts_are_alike(before, after, (struct text_making){before->passage_prompt, before->passage_tokens},
+                      (struct text_making){after->passage_prompt, after->passage_tokens}) &&
+      before->chunks.tokens == after->chunks.tokens && before->chunks.overlap == after->chunks.overlap;
   return hashes_compare(difference, "texts of queries", before->query_rows, after->query_rows, queries,
                         comparison) &&
          hashes_compare(difference, "texts of passages", before->passage_rows, after->passage_rows, passages,
