@@ -26,18 +26,23 @@ bool row_proof_read(const struct stored_run *run, int64_t row, struct row_proof 
   return read;
 }
 
-/* The run's settings, as far as they decide a row's tokens. */
+/* The run's settings, as far as they decide a row's tokens. The run may have had a longer input than the
+ * model folder allows now. */
 static bool settings_take(struct settings *settings, const struct stored_run *run,
                           const struct model_config *model, const struct tokenizer *tokenizer,
                           struct error *error) {
   static const struct compute_options compute = {.threads = 1};
   static const struct encoder_info no_encoder;
   const struct run_settings *stored = &run->manifest->identity.settings;
+  const int32_t most = model->shape.positions - model->shape.first_position;
   struct embed_options options = options_of_run(stored, NULL, &compute);
+  if (stored->max_tokens < 2 || stored->max_tokens > most)
+    return error_set(error, ERROR_INPUT,
+                     "%s/" MANIFEST_NAME ": max_tokens is %d: the model takes from 2 to %d", run->out,
+                     stored->max_tokens, most);
   options.store_text = false;
-  return settings_for_encoder(&options.compute, &stored->widths, model, NULL, DEVICE_NULL, &settings->encoder,
-                              error) &&
-         settings_for_flow(&options, model, tokenizer, &no_encoder, run->manifest, settings, error);
+  settings->encoder.max_tokens = stored->max_tokens;
+  return settings_for_flow(&options, model, tokenizer, &no_encoder, run->manifest, settings, error);
 }
 
 struct row_again *row_again_open(const struct stored_run *run, const struct model_config *model,

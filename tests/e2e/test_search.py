@@ -350,6 +350,16 @@ def test_no_document_gets_the_text_of_another(tmp_path: Path, kind: str) -> None
     assert lost > 0
 
 
+def test_texts_are_found_after_the_model_s_longest_input_was_changed(tmp_path: Path) -> None:
+    """It is no part of the model's identity: the run's own --max-tokens counts."""
+    model = copy_model(tmp_path / "models", MODEL)
+    shard = write_shard(tmp_path / "a.jsonl", [{"text": " ".join(TEXTS[i : i + 5])} for i in range(20)])
+    embed(tmp_path / "out", shard, model=model, max_tokens=60)
+    set_json("sentence_bert_config.json", max_seq_length=16)(model)
+    found = search(tmp_path / "out", "--device", "null", "--json", "--top-k", 20, TEXTS[0], model=model)
+    assert all("text" in answer for answer in answers(found)[0]["answers"])
+
+
 @pytest.mark.sanitize
 @pytest.mark.parametrize("ending", [".gz", ".zst"])
 def test_texts_come_from_compressed_shards_when_asked(tmp_path: Path, stored: Path, ending: str) -> None:
