@@ -243,6 +243,30 @@ static void repaired_shard_goes_on(void **state) {
   must_refuse(*state, &shard, 1, RUN_RESUME, "size 200 → 100");
 }
 
+/* A shard changed while a later run read a block in its middle. */
+static void parts_behind_the_damage_go_with_a_replaced_shard(void **state) {
+  const struct shard old = shard_named("a", 100), new = shard_named("a", 200);
+  struct run_log *log = must_open(*state, &old, 1, RUN_RESUME);
+  must_make(log, 0, 0, PART_PLAIN);
+  must_make(log, 0, 1, PART_INCOMPLETE);
+  must_make(log, 0, 2, PART_PLAIN);
+  must_make(log, 0, 3, PART_END);
+  run_log_close(log);
+
+  /* If the old one is back, its other parts count. */
+  log = must_open(*state, &old, 1, RUN_RESUME);
+  assert_null(run_log_part(log, 0, 1));
+  assert_non_null(run_log_part(log, 0, 3));
+  run_log_close(log);
+
+  log = must_open(*state, &new, 1, RUN_RESUME);
+  assert_true(run_log_shard_damaged(log, 0));
+  assert_non_null(run_log_part(log, 0, 0)); /* the reader compares it */
+  for (int32_t block = 1; block < 4; block++) assert_null(run_log_part(log, 0, block));
+  assert_int_equal(run_log_shard_blocks(log, 0), -1);
+  run_log_close(log);
+}
+
 static void moved_shard_is_the_same_shard(void **state) {
   struct shard shard = shard_named("/old/a", 100);
   struct run_log *log = must_open(*state, &shard, 1, RUN_RESUME);
@@ -501,6 +525,7 @@ int main(void) {
       IN_SCRATCH(number_of_shards_must_agree),
       IN_SCRATCH(changed_shard_is_refused),
       IN_SCRATCH(repaired_shard_goes_on),
+      IN_SCRATCH(parts_behind_the_damage_go_with_a_replaced_shard),
       IN_SCRATCH(moved_shard_is_the_same_shard),
       IN_SCRATCH(append_adds_new_shards_at_the_end),
       IN_SCRATCH(complete_run_is_left_as_it_is),
