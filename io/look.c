@@ -59,15 +59,24 @@ bool look_in(const char *folder, const char *name, bool *there, struct error *er
   return ok;
 }
 
-/* The path without links; if nothing is there, its folder's. NULL on error. */
+/* Cuts off a path's last component; "" if there is no other. */
+static void path_shorten(char *path) {
+  size_t length = strlen(path);
+  while (length > 1 && path[length - 1] == '/') length--;
+  while (length > 0 && path[length - 1] != '/') length--;
+  path[length] = '\0';
+}
+
+/* The path without links; if nothing is there, that of the nearest folder above it. NULL on error. */
 static char *path_resolve(const char *path, struct error *error) {
-  char *resolved = realpath(path, NULL);
-  if (!resolved && (errno == ENOENT || errno == ENOTDIR)) {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-    resolved = folder ? realpath(folder, NULL) : NULL;
-    free(folder);
+  char *above = strdup(path), *resolved = NULL;
+  bool nothing = above != NULL;
+  while (nothing && !resolved) {
+    resolved = realpath(*above ? above : ".", NULL);
+    nothing = !resolved && (errno == ENOENT || errno == ENOTDIR) && *above && strcmp(above, "/") != 0;
+    if (nothing) path_shorten(above);
   }
+  free(above);
   if (!resolved) error_set_errno(error, "cannot look at %s", path);
   return resolved;
 }
@@ -80,13 +89,11 @@ bool look_lies_in(const char *path, const char *folder, bool *inside, struct err
   char *above = path_resolve(path, error);
   bool ok = above != NULL;
   /* From the path up to the root. */
-  for (size_t length = ok ? strlen(above) : 0; ok && length > 0 && !*inside;) {
+  for (bool last = false; ok && !last && !*inside;) {
     ok = look_at(above, &here, error);
     *inside = ok && look_is_same(&here, &wanted);
-    if (length == 1) break;
-    while (length > 0 && above[length - 1] != '/') length--;
-    while (length > 1 && above[length - 1] == '/') length--;
-    above[length] = '\0';
+    last = strcmp(above, "/") == 0;
+    path_shorten(above);
   }
   free(above);
   return ok;

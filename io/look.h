@@ -36,8 +36,8 @@ bool look_at_open(int descriptor, const char *path, struct look *look, struct er
 /* Whether `folder` holds `name`; the end of its links counts. Takes no memory. */
 bool look_in(const char *folder, const char *name, bool *there, struct error *error);
 
-/* Whether a path leads to `folder` or into it, past all links. If nothing is at the path, its folder counts.
- * Nothing lies in a folder that is not there. */
+/* Whether a path leads to `folder` or into it, past all links. If nothing is at the path, the nearest folder
+ * above it counts. Nothing lies in a folder that is not there. */
 bool look_lies_in(const char *path, const char *folder, bool *inside, struct error *error);
 
 /* True if both are there, and are one file or folder. */

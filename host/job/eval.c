@@ -13,6 +13,8 @@
 #include "host/job/row_walk.h"
 #include "host/job/scan.h"
 #include "io/file.h"
+#include "io/look.h"
+#include "io/run/layout.h"
 
 struct evaluation {
   struct ranks *ranks;
@@ -240,6 +242,27 @@ static bool check_apart(const struct evaluation *eval, const char *out, struct e
   return ok;
 }
 
+/* What `nina verify` would call foreign there. */
+static bool out_refuse(const char *out, const char *run, struct error *error) {
+  return error_set(error, ERROR_USAGE,
+                   "the results cannot stand in %s, among the vectors of %s: give another --out", out, run);
+}
+
+/* OUT may hold embedded sides, but not be one, nor another run's output. */
+static bool check_out(const struct evaluation *eval, const char *out, struct error *error) {
+  const char *vectors = eval->options->vectors;
+  bool manifest = false, records = false, ok = true;
+  for (int i = 0; vectors && ok && i < 2; i++) {
+    bool inside = false;
+    char *side = file_join(vectors, i ? "queries" : "corpus");
+    ok = side ? look_lies_in(out, side, &inside, error) : error_set_memory(error, strlen(vectors), "a path");
+    if (inside) ok = out_refuse(out, side, error);
+    free(side);
+  }
+  ok = ok && look_in(out, MANIFEST_NAME, &manifest, error) && look_in(out, RECORD_FOLDER, &records, error);
+  return ok && (!manifest || !records || out_refuse(out, "nina embed", error));
+}
+
 /* Checks everything before embedding. */
 static bool evaluation_open(struct evaluation *eval, const char *out, struct error *error) {
   const struct eval_options *options = eval->options;
@@ -250,6 +273,7 @@ static bool evaluation_open(struct evaluation *eval, const char *out, struct err
   if (options->vectors && !file_check_folder(options->vectors, error)) return false;
   if (!eval_set_open(options->data, split, options->vectors != NULL, &eval->set, error)) return false;
   if (ranks_rank(eval->ranks) > 0) return true;
+  if (!check_out(eval, out, error)) return false;
   if (options->vectors) return file_make_folder(out, error);
   return check_apart(eval, out, error) && file_make_folder(out, error) && eval_set_check(&eval->set, error);
 }

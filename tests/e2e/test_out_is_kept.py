@@ -106,6 +106,21 @@ def test_evaluation_may_stand_beside_its_set(tmp_path: Path) -> None:
     assert nina("verify", data / "corpus").status == 0
 
 
+def test_evaluation_puts_no_file_among_stored_vectors(tmp_path: Path) -> None:
+    data, out = small_set(tmp_path / "set"), tmp_path / "out"
+    evaluate(data, out)
+    before = everything(out)
+    for place in "corpus", "queries/", "corpus/text", "corpus/new/deeper", "./queries/parts":
+        refused = nina("eval", "--vectors", out, "--data", data, "--out", f"{out}/{place}", status=USAGE).error
+        assert f"the results cannot stand in {out}/{place}, among the vectors" in refused
+    assert "the results cannot stand in" in evaluate(data, out / "corpus", status=USAGE).error
+    assert everything(out) == before
+    for elsewhere in out, out / "results", tmp_path / "new" / "deeper/":
+        nina("eval", "--vectors", out, "--data", data, "--out", elsewhere)
+    for side in "corpus", "queries":
+        nina("verify", out / side)
+
+
 def test_path_that_is_not_utf8_is_refused_before_out_changes(finished: Finished) -> None:
     out, archive = finished
     before = everything(out.path)
