@@ -133,6 +133,18 @@ static bool presence_look(struct matching *matching, int32_t listed, struct erro
   return true;
 }
 
+/* Whether both are one file. A key may have failed to tell: before a shard is called a copy, an error counts.
+ */
+static bool file_compare(const struct matching *matching, int32_t given, int32_t listed, bool *same,
+                         struct error *error) {
+  struct look one, other;
+  if (!look_at(matching->given[given].path, &one, error) ||
+      !look_at(matching->list->shard[listed].path, &other, error))
+    return false;
+  *same = look_is_same(&one, &other);
+  return true;
+}
+
 /* An empty shard is nobody's copy. */
 static bool match_content(struct matching *matching, int32_t given, const json_t *numbers,
                           struct error *error) {
@@ -142,8 +154,12 @@ static bool match_content(struct matching *matching, int32_t given, const json_t
     const int32_t listed = (int32_t)json_integer_value(number);
     if (matching->taken[listed]) continue;
     if (!presence_look(matching, listed, error)) return false;
-    if (matching->presence[listed] == PRESENT) continue;
-    match_take(matching, given, SHARD_MOVED, listed);
+    const bool absent = matching->presence[listed] == ABSENT;
+    bool same = false;
+    if (!absent && matching->given[given].size > 0 && !file_compare(matching, given, listed, &same, error))
+      return false;
+    if (!absent && !same) continue;
+    match_take(matching, given, absent ? SHARD_MOVED : SHARD_LISTED, listed);
     return true;
   }
   if (matching->given[given].size > 0)
