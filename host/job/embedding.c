@@ -163,7 +163,8 @@ static bool open_tools(struct embedding *run, struct error *error) {
 
 static bool model_identity_of(const struct embedding *run, struct model_identity *identity,
                               struct error *error) {
-  if (reads_weights(run)) return identity_make(run->model, run->tokenizer, identity, error);
+  if (reads_weights(run)) /* a card has its weights already: the hash must be of the same ones */
+    return identity_make(run->model, run->tokenizer, identity, error) && model_stands(run->model, error);
   identity_make_partial(run->model, run->tokenizer, identity);
   return true;
 }

@@ -114,7 +114,7 @@ def test_parts_for_which_no_time_is_left_have_not_failed(folder: Path, tmp_path:
 def test_a_half_has_passed_without_its_extras(folder: Path, tmp_path: Path, stand_ins: Path) -> None:
     """No time is left for a comparison that hangs, nor for what comes after it: all of them extras."""
     (stand_ins / "python3").write_text("#!/usr/bin/env bash\n[[ $* != *compare.py* ]] || sleep 100\n")
-    variables = {"NINA_GPU_SECONDS": "8", "NINA_GPU_PARTS": "about transformers times ncu"}
+    variables = {"NINA_GPU_SECONDS": "20", "NINA_GPU_PARTS": "about transformers times ncu"}
     status, report, lines = run(folder, "full", tmp_path / "results", stand_ins, **variables)
     assert status == 0 and statuses(lines) == {"about": "ok", "transformers": "skipped", "times": "skipped", "ncu": "skipped"}
     assert report.splitlines()[-1] == "all is well in the parts of full that were asked for: about transformers times ncu"
