@@ -10,26 +10,26 @@
 
 static_assert(KEPT_FIELDS_MAX <= 64, "a document says in 64 bits which fields it has");
 
-/* Writes the names of the path that begins at `at`, without their backslashes, and its text; returns the end
- * of the path. The three cursors of `kept` move on. */
+/* Where the next names of paths, without their backslashes, and texts of paths go. */
 struct path_cursor {
   char *byte, *path;
   const char **name;
+  bool blanks_count; /* blanks around a name are a part of it */
 };
 
 static bool is_blank(char byte) {
   return byte == ' ' || byte == '\t';
 }
 
-/* Copies one name, without the blanks around it, and returns where it ends in the list. */
+/* Copies one name and returns where it ends in the list. */
 static const char *name_parse(const char *at, struct path_cursor *cursor) {
-  while (is_blank(*at)) at++;
+  while (!cursor->blanks_count && is_blank(*at)) at++;
   const char *const start = at, *end = at;
   char *byte_end = cursor->byte;
   while (*at && *at != ',' && *at != '.') {
     const bool escaped = *at == '\\' && at[1] && strchr(",.\\ \t", at[1]);
     at += escaped;
-    const bool blank = !escaped && is_blank(*at);
+    const bool blank = !cursor->blanks_count && !escaped && is_blank(*at);
     *cursor->byte++ = *at++;
     if (blank) continue;
     end = at;
@@ -79,7 +79,7 @@ static bool field_check(const struct kept_fields *kept, const struct kept_field 
   return true;
 }
 
-/* Writes the list anew, without blanks around names: two spellings of one list are the same in a manifest. */
+/* Writes the list anew from its paths: two spellings of one list are the same in a manifest. */
 static void list_spell(struct kept_fields *kept) {
   char *to = kept->list;
   for (int32_t i = 0; i < kept->count; i++) {
@@ -91,7 +91,7 @@ static void list_spell(struct kept_fields *kept) {
   *to = '\0';
 }
 
-bool kept_fields_parse(const char *list, struct kept_fields *kept, struct error *error) {
+static bool list_parse(const char *list, bool blanks_count, struct kept_fields *kept, struct error *error) {
   const size_t room = strlen(list) + 1;
   *kept = (struct kept_fields){.list = strdup(list), .paths = malloc(room), .bytes = malloc(room)};
   kept->names = malloc(room * sizeof *kept->names);
@@ -99,7 +99,7 @@ bool kept_fields_parse(const char *list, struct kept_fields *kept, struct error 
     return error_set_memory(error, room, "the list of " OPTION);
   if (!utf8_is_valid(list, (int64_t)room - 1))
     return error_set(error, ERROR_USAGE, OPTION ": the list is not valid UTF-8");
-  struct path_cursor cursor = {kept->bytes, kept->paths, kept->names};
+  struct path_cursor cursor = {kept->bytes, kept->paths, kept->names, blanks_count};
   for (const char *at = list;; at++) {
     if (kept->count == KEPT_FIELDS_MAX)
       return error_set(error, ERROR_USAGE, OPTION ": more than %d fields", KEPT_FIELDS_MAX);
@@ -111,6 +111,14 @@ bool kept_fields_parse(const char *list, struct kept_fields *kept, struct error 
   }
   list_spell(kept);
   return true;
+}
+
+bool kept_fields_parse(const char *list, struct kept_fields *kept, struct error *error) {
+  return list_parse(list, false, kept, error);
+}
+
+bool kept_fields_parse_recorded(const char *list, struct kept_fields *kept, struct error *error) {
+  return list_parse(list, true, kept, error);
 }
 
 void kept_fields_free(struct kept_fields *kept) {

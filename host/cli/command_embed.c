@@ -16,7 +16,7 @@
 struct embed_arguments {
   struct embed_options embed;
   const char *keep_fields;
-  struct kept_fields kept; /* the same, parsed */
+  struct kept_fields kept, kept_older; /* the same, parsed as today and as by an older nina */
   struct option_list reuse;
   bool dry_run;
   double sample; /* 0: all */
@@ -198,6 +198,18 @@ static int embed_dry(struct ranks *ranks, const struct embed_arguments *argument
   return status;
 }
 
+/* If an older nina would have refused the list, it began no run with it. */
+static bool take_keep_fields(struct embed_arguments *arguments, struct error *error) {
+  struct error refusal;
+  if (!kept_fields_parse(arguments->keep_fields, &arguments->kept, error)) return false;
+  arguments->embed.keep_fields = &arguments->kept;
+  if (kept_fields_parse_recorded(arguments->keep_fields, &arguments->kept_older, &refusal))
+    arguments->embed.keep_older = &arguments->kept_older;
+  else if (refusal.code == ERROR_MEMORY)
+    *error = refusal;
+  return arguments->embed.keep_older || refusal.code != ERROR_MEMORY;
+}
+
 static bool parse(int argc, char **argv, struct embed_arguments *arguments, struct error *error) {
   int first;
   if (!options_parse("embed", specs, argc, argv, arguments, &arguments->strings, &first, &arguments->help,
@@ -207,10 +219,7 @@ static bool parse(int argc, char **argv, struct embed_arguments *arguments, stru
   arguments->embed.input_count = argc - first;
   arguments->embed.reuse = arguments->reuse.item;
   arguments->embed.reuse_count = arguments->reuse.count;
-  if (arguments->keep_fields) {
-    if (!kept_fields_parse(arguments->keep_fields, &arguments->kept, error)) return false;
-    arguments->embed.keep_fields = &arguments->kept;
-  }
+  if (arguments->keep_fields && !take_keep_fields(arguments, error)) return false;
   if (arguments->sample > 0 && !arguments->dry_run && !arguments->help)
     return error_set(error, ERROR_USAGE, "--sample is for --dry-run: a run embeds every document");
   if (arguments->embed.profile && arguments->dry_run && !arguments->help)
@@ -236,6 +245,7 @@ static int embed_command(int argc, char **argv) {
     command_help(&command_embed);
   status = command_leave(ranks, status);
   kept_fields_free(&arguments.kept);
+  kept_fields_free(&arguments.kept_older);
   option_strings_free(&arguments.strings);
   return status;
 }

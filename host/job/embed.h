@@ -22,6 +22,7 @@ struct embed_options {
   const char *title_field;
   bool titles_may_lack;                  /* no warning if no document has a title */
   const struct kept_fields *keep_fields; /* NULL: none */
+  const struct kept_fields *keep_older;  /* the same list as an older nina read it: for its runs; or NULL */
   enum prompt_side side;                 /* side of the model's prompt, if the user gives no prompt */
   const char *prompt;                    /* a text */
   const char *prompt_name;               /* one of the model's prompts */

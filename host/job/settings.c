@@ -90,6 +90,14 @@ struct document_fields settings_fields(const struct embed_options *options) {
                                   .kept = options->keep_fields};
 }
 
+/* A run of an older nina goes on with the fields that it began with, if the user writes the list as then. */
+static const struct kept_fields *settings_kept(const struct embed_options *options,
+                                               const struct run_settings *used) {
+  const struct kept_fields *older = options->keep_older;
+  const bool begun_so = older && used->keep_fields && strcmp(used->keep_fields, older->list) == 0;
+  return begun_so ? older : options->keep_fields;
+}
+
 /* A block of chunks has about as many rows as one of short documents. */
 int64_t settings_block_bytes(const struct chunk_limits *chunks, int64_t lines, int64_t bytes) {
   const int64_t wanted = lines * (chunks->tokens - chunks->overlap) * CHUNK_BYTES_A_TOKEN;
@@ -118,6 +126,7 @@ bool settings_for_flow(const struct embed_options *options, const struct model_c
   flow->limits.bytes = first_nonzero(options->block_bytes, used.block_bytes, preferred->block_bytes);
   flow->limits.max_line = first_nonzero(options->max_line, EMBED_MAX_LINE, 0);
   flow->fields = settings_fields(options);
+  flow->fields.kept = settings_kept(options, &used);
   flow->max_tokens = settings->encoder.max_tokens;
   flow->chunks = options->chunks;
   flow->repeats_most = EMBED_REPEATS_MOST;

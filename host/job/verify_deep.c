@@ -136,7 +136,7 @@ static bool deep_open(struct verify_deep *deep, struct error *error) {
       !model_check(deep, error) || !encoder_open(deep, error))
     return false;
   const struct run_settings *run = &deep->manifest->identity.settings;
-  if (run->keep_fields && !kept_fields_parse(run->keep_fields, &deep->kept, error)) return false;
+  if (run->keep_fields && !kept_fields_parse_recorded(run->keep_fields, &deep->kept, error)) return false;
   const struct embed_options recorded = options_of_run(run, &deep->kept, &deep->options.compute);
   if (!settings_for_flow(&recorded, &deep->model->config, deep->tokenizer, &deep->encoder->info,
                          deep->manifest, &deep->settings, error))

@@ -19,7 +19,7 @@ static bool conditions_parse(struct where *where, const char *const *condition, 
                      condition[0], run->out);
   if (count > FIELD_CONDITIONS_MAX)
     return error_set(error, ERROR_USAGE, "--where: more than %d conditions", FIELD_CONDITIONS_MAX);
-  if (!kept_fields_parse(keep, &where->kept, error)) return false;
+  if (!kept_fields_parse_recorded(keep, &where->kept, error)) return false;
   for (where->count = 0; where->count < count; where->count++)
     if (!field_condition_parse(condition[where->count], &where->kept, run->out,
                                &where->condition[where->count], error))

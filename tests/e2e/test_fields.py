@@ -8,7 +8,7 @@ import pytest
 
 from output import Output, frame_texts, unzstd
 from many import embed_many, needs_mpirun
-from program import FAILED, REJECTS, USAGE, embed, nina
+from program import FAILED, MODEL, REJECTS, USAGE, embed, nina
 from shards import make_texts, write_shard
 
 KEEP = "url,data,meta.àrea,meta.a\\.b"
@@ -90,6 +90,30 @@ def test_kept_fields_are_a_setting_of_the_run(tmp_path: Path, archive: tuple[lis
     embed(out, shards[1], overwrite=True, **(OPTIONS | {"keep_fields": None}))
     assert Output(out).files("fields/*") == {}
     nina("verify", out)
+
+
+def test_run_of_an_older_nina_keeps_its_blanks(tmp_path: Path) -> None:
+    """It took "date, url" for the fields "date" and " url"."""
+    documents = [{"text": text, "date": i, " url": f"a{i % 3}", "url": "b"} for i, text in enumerate(make_texts(30, 2))]
+    shards = [write_shard(tmp_path / f"{number}.jsonl", documents[at : at + 15]) for number, at in enumerate((0, 15))]
+    options: dict[str, Any] = {"widths": 16, "block_lines": 5, "device": "cpu", "precision": "fp32"}
+    output = Output(tmp_path / "out")
+    embed(output.path, shards[0], keep_fields="date,\\ url", **options)
+    manifest = output.manifest()
+    manifest["settings"]["keep_fields"] = "date, url"
+    (output.path / "manifest.json").write_text(json.dumps(manifest))
+    for part in output.parts("parts"):
+        part.unlink()
+    error = embed(output.path, shards[0], keep_fields="date,url", status=USAGE, **options).error
+    assert '--keep-fields: "date, url" in the manifest, "date,url" now' in error
+    embed(output.path, *shards, append=True, keep_fields="date, url", **options)
+    assert output.manifest()["settings"]["keep_fields"] == "date, url"
+    assert output.fields() == [{key: document[key] for key in ("date", " url")} for document in documents]
+    nina("verify", "--deep", 9, "--model", MODEL, output.path)
+    found = nina("search", "--model", MODEL, "--vectors", output.path, "--json", "--top-k", 30, "--where", " url=a1", "text").stdout
+    assert len(json.loads(found)["answers"]) == 10
+    embed(output.path, *shards, overwrite=True, keep_fields="date, url", **options)
+    assert output.manifest()["settings"]["keep_fields"] == "date,url" and output.fields()[1] == {"date": 1, "url": "b"}
 
 
 def test_lost_file_of_fields_is_made_again(tmp_path: Path, archive: tuple[list[dict[str, Any]], list[Path]]) -> None:

@@ -151,6 +151,44 @@ static void blanks_around_names_do_not_count(void **state) {
   assert_keeps("\\ b", LINE("\"a\":1,\" b\":2,\"b\":3"), "{\"\\\\ b\":2}");
 }
 
+static void blanks_of_a_recorded_list_count(void **state) {
+  (void)state;
+  static const char *const lists[][3] = {
+      {"date, url", "date", " url"}, {"date,url", "date", "url"}, {"a b\t,\\ c ", "a b\t", " c "}};
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+    struct kept_fields kept;
+    struct error error;
+    if (!kept_fields_parse_recorded(lists[i][0], &kept, &error))
+      fail_msg("%s: %s", lists[i][0], error.message);
+    assert_string_equal(kept.list, lists[i][0]);
+    assert_int_equal(kept.count, 2);
+    for (int j = 0; j < 2; j++) assert_string_equal(kept.field[j].name[0], lists[i][1 + j]);
+    assert_string_equal(strrchr(kept.list, ',') + 1, kept.field[1].path);
+    kept_fields_free(&kept);
+  }
+}
+
+/* What one manifest says, today's and an older one's, is one list. */
+static void list_of_today_is_read_from_its_manifest_as_it_was_meant(void **state) {
+  (void)state;
+  static const char *const lists[] = {" date, url ", "\\ url , a . b", "x\\\\ ,\ty\\,\t", "a\\\t"};
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+    struct kept_fields kept, again;
+    struct error error;
+    assert_true(kept_fields_parse(lists[i], &kept, &error));
+    assert_true(kept_fields_parse_recorded(kept.list, &again, &error));
+    assert_string_equal(kept.list, again.list);
+    assert_int_equal(kept.count, again.count);
+    for (int32_t f = 0; f < kept.count; f++) {
+      assert_int_equal(kept.field[f].depth, again.field[f].depth);
+      for (int32_t n = 0; n < kept.field[f].depth; n++)
+        assert_string_equal(kept.field[f].name[n], again.field[f].name[n]);
+    }
+    kept_fields_free(&kept);
+    kept_fields_free(&again);
+  }
+}
+
 static void document_says_which_optional_fields_it_has(void **state) {
   (void)state;
   static const struct {
@@ -247,6 +285,8 @@ int main(void) {
       cmocka_unit_test(names_are_compared_decoded),
       cmocka_unit_test(dots_and_commas_of_a_name_are_written_with_a_backslash),
       cmocka_unit_test(blanks_around_names_do_not_count),
+      cmocka_unit_test(blanks_of_a_recorded_list_count),
+      cmocka_unit_test(list_of_today_is_read_from_its_manifest_as_it_was_meant),
       cmocka_unit_test(document_says_which_optional_fields_it_has),
       cmocka_unit_test(field_that_is_read_too_is_kept_as_it_came),
       cmocka_unit_test(value_that_json_cannot_hold_rejects_the_document),
