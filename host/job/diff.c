@@ -99,7 +99,7 @@ static void identity_put(unsigned char identity[ROW_HASH_BYTES], const struct id
 /* Adds all rows of a run. */
 static bool rows_add(struct diff *diff, enum side side, struct error *error) {
   const struct stored_run *run = &diff->run[side];
-  struct row_walk *walk = row_walk_open(run, true, error);
+  struct row_walk *walk = row_walk_open(run, ROW_WHOLE, error);
   bool ok = walk != NULL;
   for (int64_t row = 0; ok && row < run->rows; row++) {
     struct walked_row found;
@@ -178,7 +178,7 @@ static bool repeats_check(const struct diff *diff, enum side side, struct error 
   char names[REPEATS_NAMED * 48] = "";
   size_t used = 0;
   if (count == 0) return true;
-  struct row_walk *walk = row_walk_open(run, false, error);
+  struct row_walk *walk = row_walk_open(run, ROW_ID, error);
   bool ok = walk != NULL;
   for (int64_t i = 0; ok && i < named; i++) {
     struct walked_row found;
@@ -199,7 +199,7 @@ static bool repeats_check(const struct diff *diff, enum side side, struct error 
 static bool side_give(struct diff *diff, enum side side, const struct change_record **next, diff_fn *take,
                       void *context, struct error *error) {
   const struct stored_run *run = &diff->run[side];
-  struct row_walk *walk = row_walk_open(run, false, error);
+  struct row_walk *walk = row_walk_open(run, ROW_ID, error);
   bool ok = walk != NULL;
   while (ok && *next && (*next)->removed == (side == SIDE_OLD)) {
     const int64_t row = number_get((*next)->row);

@@ -23,7 +23,7 @@ bool document_rows_map(const struct stored_run *run, struct id_map *ids, struct 
 
 bool document_rows_read(const struct stored_run *run, struct document_rows *rows, struct error *error) {
   if (!rows_make(run, rows, error)) return false;
-  struct row_walk *walk = row_walk_open(run, false, error);
+  struct row_walk *walk = row_walk_open(run, ROW_ID, error);
   bool ok = walk != NULL;
   for (int64_t row = 0; ok && row < run->rows; row++) {
     struct walked_row found;

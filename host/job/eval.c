@@ -113,13 +113,11 @@ static bool warn_of_empty_queries(const struct evaluation *eval, struct error *e
   return true;
 }
 
-/* A hash of a run's ids and token ids, whatever their order; "" if an older nina stored no hashes of rows. */
 static bool rows_hash(const struct stored_run *run, char text[SET_DIGEST_TEXT], struct error *error) {
   struct set_digest digest = {0};
   struct walked_row found;
   bool ok = true;
-  if (!run->manifest->identity.settings.hashes) return true;
-  struct row_walk *walk = row_walk_open(run, true, error);
+  struct row_walk *walk = row_walk_open(run, ROW_ID_AND_HASH, error);
   if (!walk) return false;
   for (int64_t row = 0; row < run->rows && (ok = row_walk_to(walk, row, &found, error)); row++)
     set_digest_add(&digest,
@@ -127,8 +125,25 @@ static bool rows_hash(const struct stored_run *run, char text[SET_DIGEST_TEXT], 
                                                     {found.hash, ROW_HASH_BYTES}},
                    2);
   row_walk_close(walk);
-  set_digest_format(&digest, text);
+  if (ok) set_digest_format(&digest, text);
   return ok || stored_run_blame(run, error);
+}
+
+/* A hash of a run's ids and token ids, whatever their order; "" if an older nina stored no hashes of rows.
+ * Only a comparison needs it, so a file that cannot be read leaves it out. */
+static bool result_rows(const struct evaluation *eval, const struct stored_run *run,
+                        char text[SET_DIGEST_TEXT], struct error *error) {
+  struct error why;
+  if (!run->manifest->identity.settings.hashes || rows_hash(run, text, &why)) return true;
+  if (why.code == ERROR_MEMORY) {
+    *error = why;
+    return false;
+  }
+  notice_once(eval->callbacks, eval->ranks,
+              "warning: metrics.json has no hash of the texts in %s, so --compare cannot tell whether they "
+              "are the same: %s",
+              run->out, why.message);
+  return true;
 }
 
 /* What the set's texts were made into: two evaluations of one set by one tokenizer have it in common. */
@@ -138,7 +153,8 @@ static bool result_texts(struct evaluation *eval, struct error *error) {
   result->query_tokens = queries->manifest->identity.settings.max_tokens;
   result->passage_tokens = corpus->manifest->identity.settings.max_tokens;
   set_digest_format(&eval->vectors.qrels.digest, result->judgements);
-  return rows_hash(queries, result->query_rows, error) && rows_hash(corpus, result->passage_rows, error);
+  return result_rows(eval, queries, result->query_rows, error) &&
+         result_rows(eval, corpus, result->passage_rows, error);
 }
 
 static bool result_name(struct evaluation *eval, struct error *error) {

@@ -11,8 +11,9 @@
  *      "queries": {"ids": ["q1", …], "dim_384": {"cosine_accuracy@1": [1, …], …}, …}}
  *
  * The hashes do not depend on an order (io/set_digest.h): of judgements they are of query, passage and grade,
- * of queries and passages of each row's id and the hash of its token ids (io/run/row_hash.h). Files of an
- * older version lack "max_tokens" and "hashes".
+ * of queries and passages of each row's id and the hash of its token ids (io/run/row_hash.h). A hash that is
+ * not known, as of rows whose hashes cannot be read, is null. Files of an older version lack "max_tokens" and
+ * "hashes".
  *
  * "judged" counts the queries with a relevant passage. Only judged queries have values and are listed in
  * "queries", in the order of queries.jsonl. Every number reads back as the same double. */

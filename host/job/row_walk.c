@@ -5,16 +5,16 @@
 
 struct row_walk {
   const struct stored_run *run;
-  bool whole;
+  enum walk_extent extent;
   int64_t part, next; /* the open part (-1: none), and the number of the row that its files stand before */
   struct line_reader *ids, *fields;
   unsigned char *hashes; /* [rows of the part, ROW_HASH_BYTES] */
 };
 
-struct row_walk *row_walk_open(const struct stored_run *run, bool whole, struct error *error) {
+struct row_walk *row_walk_open(const struct stored_run *run, enum walk_extent extent, struct error *error) {
   struct row_walk *walk = calloc(1, sizeof *walk);
   if (!walk) error_set_memory(error, sizeof *walk, "reading rows");
-  if (walk) *walk = (struct row_walk){.run = run, .whole = whole, .part = -1};
+  if (walk) *walk = (struct row_walk){.run = run, .extent = extent, .part = -1};
   return walk;
 }
 
@@ -49,8 +49,8 @@ static bool part_open(struct row_walk *walk, int64_t number, struct error *error
   if (walk->part == number) return true;
   part_close(walk);
   if (!(walk->ids = stored_run_lines(walk->run, FOLDER_IDS, part, error))) return false;
-  if (walk->whole && !hashes_open(walk, part, error)) return false;
-  if (walk->whole && settings->keep_fields &&
+  if (walk->extent >= ROW_ID_AND_HASH && !hashes_open(walk, part, error)) return false;
+  if (walk->extent == ROW_WHOLE && settings->keep_fields &&
       !(walk->fields = stored_run_lines(walk->run, FOLDER_FIELDS, part, error)))
     return false;
   walk->part = number;
@@ -85,7 +85,7 @@ bool row_walk_to(struct row_walk *walk, int64_t row, struct walked_row *found, s
   if (!id_line_parse(id.text, id.length, &found->id))
     return error_set(error, ERROR_INPUT, "%s, line %lld: not a record of a document's id",
                      line_reader_name(walk->ids), (long long)line_reader_number(walk->ids));
-  if (walk->whole)
+  if (walk->hashes)
     found->hash = walk->hashes + (row - walk->run->part[walk->part].first_row) * ROW_HASH_BYTES;
   return true;
 }

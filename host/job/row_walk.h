@@ -13,10 +13,17 @@ struct walked_row {
   struct span fields;        /* the line of fields/; absent if the run keeps none, or not asked for */
 };
 
+/* What is read of a row. */
+enum walk_extent {
+  ROW_ID,
+  ROW_ID_AND_HASH,
+  ROW_WHOLE, /* the fields too, if the run keeps some */
+};
+
 struct row_walk;
 
-/* `whole`: hashes and fields too. The run must outlive the walk. */
-struct row_walk *row_walk_open(const struct stored_run *run, bool whole, struct error *error);
+/* The run must outlive the walk. */
+struct row_walk *row_walk_open(const struct stored_run *run, enum walk_extent extent, struct error *error);
 void row_walk_close(struct row_walk *walk);
 
 /* Gives row `row`, which must come after the row before; rows between are passed over. False on an error,

@@ -90,6 +90,29 @@ def test_texts_that_were_cut_earlier_are_told(tmp_path: Path, before: Path) -> N
     assert lines["unknown"] == "whether these differ: texts of queries, texts of passages"
 
 
+@pytest.mark.parametrize("damage", ["missing", "damaged"])
+def test_hashes_that_cannot_be_read_leave_only_the_comparison_of_texts_unknown(tmp_path: Path, before: Path, damage: str) -> None:
+    vectors = Path(shutil.copytree(before.parent, tmp_path / "vectors"))
+    (path,) = (vectors / "corpus/hashes").iterdir()
+    path.write_bytes(path.read_bytes()[:40]) if damage == "damaged" else path.unlink()
+    said = nina("eval", "--vectors", vectors, "--data", before.parents[1] / "set", "--out", tmp_path / "out").stderr
+    assert f"warning: metrics.json has no hash of the texts in {vectors}/corpus" in said and said.count("hashes/") == 1
+    metrics, whole = (json.loads(file.read_text()) for file in (tmp_path / "out/metrics.json", before))
+    assert metrics["metrics"] == whole["metrics"]
+    assert metrics["hashes"] == whole["hashes"] | {"passages": None}
+    assert told(before, tmp_path / "out/metrics.json")["unknown"] == "whether these differ: texts of passages"
+
+
+def test_evaluation_reads_no_kept_fields(tmp_path: Path, before: Path) -> None:
+    data, vectors = before.parents[1] / "set", tmp_path / "vectors"
+    for side in "corpus", "queries":
+        options = ["--id-field", "_id", "--widths", 8, "--keep-fields", "_id", *(["--prompt-name", "query"] if side == "queries" else [])]
+        nina("embed", "--model", MODEL, "--out", vectors / side, *options, data / f"{side}.jsonl")
+        shutil.rmtree(vectors / side / "fields")
+    assert "warning" not in nina("eval", "--vectors", vectors, "--data", data, "--out", tmp_path / "out").stderr
+    assert None not in json.loads((tmp_path / "out/metrics.json").read_text())["hashes"].values()
+
+
 def test_what_an_older_evaluation_does_not_tell_is_said(tmp_path: Path, before: Path) -> None:
     metrics = json.loads(before.read_text())
     del metrics["max_tokens"], metrics["hashes"]

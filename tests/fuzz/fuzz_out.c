@@ -85,7 +85,7 @@ static void check_rows(const struct stored_run *run, bool sound) {
   struct walked_row row;
   struct passage passage;
   const bool hashes = run->manifest->identity.settings.hashes;
-  struct row_walk *walk = row_walk_open(run, hashes, &error);
+  struct row_walk *walk = row_walk_open(run, hashes ? ROW_WHOLE : ROW_ID, &error);
   struct passage_reader *reader = passages_open(run, &error);
   REQUIRE(walk);
   if (!reader) require_sentence(&error);
