@@ -32,10 +32,8 @@ static void say_space(const struct embedding *run) {
     notice(run->callbacks, run->ranks, "%s", sentence);
 }
 
-/* Only of the documents of this run: records do not tell. */
-static void say_missing(const struct embedding *run, const struct flow_progress *flow) {
-  struct missing_fields missing = {&run->settings.flow.fields, flow->there, flow->documents};
-  missing.there.title |= run->options->titles_may_lack;
+static void say_missing(const struct embedding *run) {
+  const struct missing_fields missing = embedding_missing(run);
   notice_missing_fields(run->callbacks, run->ranks, &missing);
 }
 
@@ -156,7 +154,7 @@ static bool embedding_work(struct embedding *run, struct error *error) {
   }
   /* Not earlier: until now, standard input could differ from the embedded input. */
   if (was_complete && outcome.done && !outcome.report.interrupted) say_found(run, true);
-  if (speaks && outcome.done) say_missing(run, &outcome.report.status.flow);
+  if (speaks && outcome.done) say_missing(run);
   if (speaks && outcome.report.complete && outcome.report.totals.rows == 0)
     notice(run->callbacks, run->ranks, "warning: no document was embedded: %s has no rows",
            run->options->out);

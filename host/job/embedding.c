@@ -294,3 +294,10 @@ void embedding_close(struct embedding *run) {
   byte_head_free(&run->head);
   inputs_free(&run->inputs);
 }
+
+struct missing_fields embedding_missing(const struct embedding *run) {
+  const struct flow_progress *flow = &run->report->status.flow;
+  struct missing_fields missing = {&run->settings.flow.fields, flow->there, flow->documents};
+  missing.there.title |= run->options->titles_may_lack;
+  return missing;
+}

@@ -5,6 +5,7 @@
 
 #include "host/job/embed.h"
 #include "host/job/inputs.h"
+#include "host/job/missing_fields.h"
 #include "host/job/old_runs.h"
 #include "host/job/settings.h"
 #include "host/model/tokenizer.h"
@@ -40,3 +41,7 @@ bool embedding_prepare(struct embedding *run, struct error *error);
 bool embedding_open(struct embedding *run, struct error *error);
 
 void embedding_close(struct embedding *run);
+
+/* Optional fields that no document of this run has (records do not tell of earlier ones). Valid while `run`
+ * is open. */
+struct missing_fields embedding_missing(const struct embedding *run);

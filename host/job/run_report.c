@@ -7,7 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "host/job/missing_fields.h"
 #include "host/job/tally.h"
 #include "io/file.h"
 #include "io/json_parse.h"
@@ -205,10 +204,8 @@ static void missing_print(void *context, const char *option, const char *name) {
   json_text_close(json, '}');
 }
 
-/* Optional fields that no document of this run has. */
 static void missing_fields_print(struct json_text *json, const struct embedding *run) {
-  const struct flow_progress *flow = &run->report->status.flow;
-  const struct missing_fields missing = {&run->settings.flow.fields, flow->there, flow->documents};
+  const struct missing_fields missing = embedding_missing(run);
   json_text_open(json, "missing_fields", '[', JSON_ON_ONE_LINE);
   missing_fields_visit(&missing, missing_print, json);
   json_text_close(json, ']');

@@ -233,6 +233,13 @@ def test_set_is_embedded_as_its_model_says_and_a_second_start_resumes(tmp_path: 
     assert metrics["prompts"] == {"query": "consulta: ", "passage": ""} and metrics["dataset"]["name"] == "set"
 
 
+def test_titles_that_a_set_has_not_got_are_not_missed(tmp_path: Path) -> None:
+    """A set's passages may have no titles, so nobody asked for them."""
+    data = small_set(tmp_path / "set", corpus=[{"_id": f"d{i}", "text": text} for i, text in enumerate(make_texts(30, 7))])
+    assert "warning" not in evaluate(data, tmp_path / "out", "--widths", 16).stderr
+    assert json.loads((tmp_path / "out/corpus/report.json").read_text())["runs"][0]["missing_fields"] == []
+
+
 def test_warned_evaluation_stops_in_order_and_goes_on(tmp_path: Path) -> None:
     passages = [{"_id": f"d{i}", "text": text} for i, text in enumerate(make_texts(12_000, 7))]  # several blocks
     data, out = small_set(tmp_path / "set", corpus=passages), tmp_path / "out"
