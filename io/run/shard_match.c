@@ -48,10 +48,13 @@ static char *key_of_place(const struct shard *shard, bool *none) {
   return key;
 }
 
+/* With the content: the list's path may be a link that leads to another file than then. */
 static char *key_of_file(const struct shard *shard, bool *none) {
   struct look look;
   *none = shard->size < 0 || !is_found(shard->path, &look);
-  return *none ? NULL : text_format("%" PRIu64 " %" PRIu64, look.device, look.inode);
+  return *none ? NULL
+               : text_format("%" PRIu64 " %" PRIu64 " %" PRId64 " %s", look.device, look.inode, shard->size,
+                             shard->fingerprint);
 }
 
 static char *key_of_content(const struct shard *shard, bool *none) {

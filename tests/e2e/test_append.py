@@ -111,3 +111,17 @@ def test_new_shard_that_sorts_first_stays_at_the_end_of_the_list(out: Output, tm
     assert "arch/1.jsonl is new: shard 0 of the run" in embed(out.path, "arch", status=USAGE, **OPTIONS).error
     append(out, "arch")
     assert listed(out) == [*AB, "arch/0.jsonl", "arch/1.jsonl"] and len(out.ids()) == 110
+
+
+def test_link_that_leads_to_a_new_shard_is_no_change_of_the_old_one(out: Output, tmp_path: Path) -> None:
+    for day in 1, 2:
+        write_shard(tmp_path / f"day{day}.jsonl", make_documents(10, 6 + day))
+    link = tmp_path / "latest.jsonl"
+    link.symlink_to("day1.jsonl")
+    append(out, link.name)
+    append(out, "day1.jsonl").says("already complete")
+    link.unlink()
+    link.symlink_to("day2.jsonl")
+    append(out, "day2.jsonl")
+    assert listed(out) == [*AB, "latest.jsonl", "day2.jsonl"] and len(out.ids()) == 80
+    assert "shard 2 (latest.jsonl) has changed since" in append(out, link.name, status=USAGE).error
