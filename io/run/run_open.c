@@ -126,11 +126,13 @@ static bool shards_explain(const struct run_log *log, const struct run_request *
       request->shards[first].path, at, log->out, then->path, now->path);
 }
 
-static bool path_renew(struct shard *then, const struct shard *now, struct error *error) {
+static bool path_renew(struct shard *then, const struct shard *now, bool *changed, struct error *error) {
+  if (strcmp(then->path, now->path) == 0) return true;
   char *path = strdup(now->path);
   if (!path) return error_set_memory(error, strlen(now->path), "a path");
   free(then->path);
   then->path = path;
+  *changed = true;
   return true;
 }
 
@@ -163,7 +165,7 @@ static bool shards_resume(struct run_log *log, const struct run_request *request
   for (int32_t i = 0; i < now; i++) {
     if (!shard_renew(log, i, &request->shards[i], changed, error))
       return shards_explain(log, request, i, error);
-    if (!path_renew(&log->shards.shard[i], &request->shards[i], error)) return false;
+    if (!path_renew(&log->shards.shard[i], &request->shards[i], changed, error)) return false;
   }
   return true;
 }
@@ -175,7 +177,8 @@ static bool shard_append(struct run_log *log, const struct shard *shard, const s
     return shard_list_add(&log->shards, shard, error);
   }
   return shard_renew(log, match->listed, shard, changed, error) &&
-         (match->known != SHARD_MOVED || path_renew(&log->shards.shard[match->listed], shard, error));
+         (match->known != SHARD_MOVED ||
+          path_renew(&log->shards.shard[match->listed], shard, changed, error));
 }
 
 static bool shards_append(struct run_log *log, const struct run_request *request, bool *changed,

@@ -77,7 +77,10 @@ def test_archive_is_known_from_another_working_directory(
 def test_moved_shard_is_not_embedded_again(out: Output) -> None:
     os.rename("arch", "moved")
     append(out, "moved").says("are not embedded again: moved/a.jsonl has the content of arch/a.jsonl", "already complete")
-    assert len(out.ids()) == 60
+    assert listed(out) == ["moved/a.jsonl", "moved/b.jsonl"] and len(out.ids()) == 60
+    told = append(out, "moved")
+    told.says("already complete")
+    assert "another path" not in told.stderr and out.manifest()["state"] == "complete"
 
 
 def test_copy_beside_a_shard_is_embedded_with_one_warning(out: Output) -> None:

@@ -73,6 +73,7 @@ def test_moved_archive_is_still_the_same_input(small: tuple[Output, list[Path]])
     moved = shards[0].parent.rename(shards[0].parent.with_name("moved"))
     embed(output.path, *(moved / path.name for path in shards), status=REJECTS, **OPTIONS)
     assert output.embedding() == before
+    assert [Path(shard["path"]).parent for shard in output.manifest()["shards"]] == [moved] * len(shards)
 
 
 CHANGES = [
