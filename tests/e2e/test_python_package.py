@@ -137,12 +137,15 @@ def test_an_output_that_is_begun_anew_while_it_is_read_gives_no_rows_of_two_runs
         _ = list(batches) if read == "rows" else out.check_hashes()
 
 
-def test_an_output_that_grows_while_it_is_read_gives_the_rows_that_it_had(tmp_path: Path) -> None:
+@pytest.mark.parametrize("moved", [False, True])
+def test_an_output_that_grows_while_it_is_read_gives_the_rows_that_it_had(tmp_path: Path, moved: bool) -> None:
     shards = [write_shard(tmp_path / f"{n}.jsonl", make_documents(40, n)) for n in range(2)]
     embed(tmp_path / "out", shards[0], widths="8", block_lines=2)
     before, out = Output(tmp_path / "out").vectors(8), nina_vectors.open(tmp_path / "out")
     batches = out.batches(2)
     first = next(batches)
+    if moved:
+        shards[0] = shards[0].rename(tmp_path / "moved.jsonl")
     embed(tmp_path / "out", *shards, widths="8", block_lines=2, append=True)
     assert same_bits(np.concatenate([batch.vectors for batch in (first, *batches)]), before)
     assert out.rows == 40 and nina_vectors.open(tmp_path / "out").rows == 80

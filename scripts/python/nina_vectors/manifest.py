@@ -133,13 +133,18 @@ def record_stamp(out: Path, shard: int, block: int) -> Stamp | None:
     return _stamp(_record_path(out, shard, block))
 
 
+def _contents(shards: list[Shard]) -> list[tuple[int, str]]:
+    """Without the paths: a run goes on after its shards were moved."""
+    return [(shard.size, shard.fingerprint) for shard in shards]
+
+
 def goes_on(then: Manifest, now: Manifest) -> bool:
     """Whether `now`, read from the same OUT later, can be of the same run, which may have gone on since. Not known, so
     False, of standard input. Two runs of shards with the same fingerprints have equal manifests: ask about a part's record
     too."""
     sizes_known = all(shard.size >= 0 for shard in then.shards)
     same = (then.model, then.settings, then.compute_class) == (now.model, now.settings, now.compute_class)
-    return same and sizes_known and then.shards == now.shards[: len(then.shards)]
+    return same and sizes_known and _contents(then.shards) == _contents(now.shards)[: len(then.shards)]
 
 
 def _record_path(out: Path, shard: int, block: int) -> Path:

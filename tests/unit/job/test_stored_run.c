@@ -152,7 +152,7 @@ static void a_run_that_goes_on_stands_and_one_begun_anew_does_not(void **state) 
       {"[8,4]", SHARD("a", "5", "1"), ",[\"00000-00001\",2]", true},
       {"[8,4]", SHARD("a", "5", "1") "," SHARD("b", "7", "2"), ",[\"00001-00000\",2]", true},
       {"[8]", SHARD("a", "5", "1"), "", false},
-      {"[8,4]", SHARD("b", "5", "1"), "", false},
+      {"[8,4]", SHARD("moved/a", "5", "1"), "", true},
       {"[8,4]", SHARD("a", "6", "1"), "", false},
       {"[8,4]", SHARD("a", "5", "2"), "", false},
       {"[8,4]", "", "", false},
