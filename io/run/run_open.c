@@ -61,22 +61,17 @@ static int32_t first_incomplete(const struct part_table *parts, int32_t shard) {
   return list->part[p]->border.index;
 }
 
-/* Takes over the present size and fingerprint of shard `i`. A change is accepted only if the shard was
- * damaged: then it has been repaired. Parts behind the damage are of the shard as it was then, and nothing
- * would compare them: they are taken back. (They come from an earlier run, if the shard changed while a later
- * one read a block in its middle.) */
-static bool shard_renew(struct run_log *log, int32_t i, const struct shard *now, bool *changed,
-                        struct error *error) {
-  struct shard *then = &log->shards.shard[i];
-  if (then->size == now->size && strcmp(then->fingerprint, now->fingerprint) == 0) return true;
-  const int32_t damaged = i < log->parts.shard_count ? first_incomplete(&log->parts, i) : -1;
-  if (damaged >= 0) {
-    if (!run_state_cut(log, i, damaged + 1, error)) return false;
-    then->size = now->size;
-    memcpy(then->fingerprint, now->fingerprint, sizeof then->fingerprint);
-    *changed = true;
-    return true;
-  }
+static bool contents_equal(const struct shard *a, const struct shard *b) {
+  return a->size == b->size && strcmp(a->fingerprint, b->fingerprint) == 0;
+}
+
+/* Whether shard `i` is another one now, and none that was damaged and may have been repaired. */
+static bool shard_changed(const struct run_log *log, int32_t i, const struct shard *now) {
+  const bool damaged = i < log->parts.shard_count && first_incomplete(&log->parts, i) >= 0;
+  return !damaged && !contents_equal(&log->shards.shard[i], now);
+}
+
+static bool shard_refuse(const struct shard *then, const struct shard *now, int32_t i, struct error *error) {
   char what[128], name[300] = "";
   if (then->size != now->size)
     snprintf(what, sizeof what, "size %lld → %lld", (long long)then->size, (long long)now->size);
@@ -90,12 +85,28 @@ static bool shard_renew(struct run_log *log, int32_t i, const struct shard *now,
       i, now->path, name, what);
 }
 
+/* Takes over the present size and fingerprint of shard `i`. A change is accepted only if the shard was
+ * damaged: then it has been repaired. Parts behind the damage are of the shard as it was then, and nothing
+ * would compare them: they are taken back. (They come from an earlier run, if the shard changed while a later
+ * one read a block in its middle.) */
+static bool shard_renew(struct run_log *log, int32_t i, const struct shard *now, bool *changed,
+                        struct error *error) {
+  struct shard *then = &log->shards.shard[i];
+  if (shard_changed(log, i, now)) return shard_refuse(then, now, i, error);
+  if (contents_equal(then, now)) return true;
+  if (!run_state_cut(log, i, first_incomplete(&log->parts, i) + 1, error)) return false;
+  then->size = now->size;
+  memcpy(then->fingerprint, now->fingerprint, sizeof then->fingerprint);
+  *changed = true;
+  return true;
+}
+
 static const char *name_in(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash ? slash + 1 : path;
 }
 
-/* After shard_renew: if the shard is not a changed one but another one of the list, or a new one, says so. */
+/* After shard_refuse: if the shard is not a changed one but another one of the list or a new one, says so. */
 static bool shards_explain(const struct run_log *log, const struct run_request *request, int32_t at,
                            struct error *error) {
   const int32_t count = request->shard_count;
@@ -140,8 +151,7 @@ static bool path_renew(struct shard *then, const struct shard *now, bool *change
 static int32_t first_other_shard(const struct run_log *log, const struct run_request *request) {
   int32_t i = 0;
   while (i < log->shards.count && i < request->shard_count &&
-         log->shards.shard[i].size == request->shards[i].size &&
-         strcmp(log->shards.shard[i].fingerprint, request->shards[i].fingerprint) == 0)
+         contents_equal(&log->shards.shard[i], &request->shards[i]))
     i++;
   return i;
 }
@@ -163,8 +173,9 @@ static bool shards_resume(struct run_log *log, const struct run_request *request
         "order, or another --out",
         now, now == 1 ? "" : "s", log->out, then, at, log->shards.shard[at].path);
   for (int32_t i = 0; i < now; i++) {
+    const bool refused = shard_changed(log, i, &request->shards[i]);
     if (!shard_renew(log, i, &request->shards[i], changed, error))
-      return shards_explain(log, request, i, error);
+      return refused && shards_explain(log, request, i, error);
     if (!path_renew(&log->shards.shard[i], &request->shards[i], changed, error)) return false;
   }
   return true;

@@ -510,6 +510,40 @@ static void overwrite_cut_short_leaves_no_valid_part(void **state) {
   assert_false(scratch_exists(*state, "out/w8/part-00000-00000.npy.zst"));
 }
 
+/* Shard 0 is damaged, and has a part behind the damage. */
+static int run_damaged(void *folder) {
+  const struct shard shards[] = {shard_named("a", 100), shard_named("b", 200)};
+  static const enum part_kind kinds[] = {PART_PLAIN, PART_INCOMPLETE, PART_PLAIN};
+  struct error error;
+  struct run_log *log = fixture_open(folder, shards, 2, RUN_RESUME, &error);
+  bool ok = log != NULL;
+  for (int32_t block = 0; block < 3 && ok; block++) ok = part_make(log, 0, block, kinds[block], &error);
+  run_log_close(log);
+  return ok ? 0 : 1;
+}
+
+/* The shards stand in another order too. Returns 1 if the part behind the damage cannot be read, 2 if
+ * something else cannot, 0 if there is no such failure. */
+static int resume_in_another_order(void *folder) {
+  const struct shard shards[] = {shard_named("b", 200), shard_named("a", 100)};
+  struct error error;
+  struct run_log *log = fixture_open(folder, shards, 2, RUN_RESUME, &error);
+  if (log || error.code != ERROR_IO) return 0;
+  return strstr(error.message, "part-00000-00002") ? 1 : 2;
+}
+
+static void failure_to_take_a_part_back_is_told_as_it_is(void **state) {
+  int of_part = 0, result = 2;
+  assert_int_equal(child_run("", run_damaged, *state), 0);
+  for (int n = 1; result != 0; n++) {
+    char fault[32];
+    snprintf(fault, sizeof fault, "read:%d:EIO", n);
+    result = child_run(fault, resume_in_another_order, *state);
+    of_part += result == 1;
+  }
+  assert_int_equal(of_part, 4); /* for the table of parts and before it goes; each time to the file's end */
+}
+
 int main(void) {
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
   const struct CMUnitTest tests[] = {
@@ -517,6 +551,7 @@ int main(void) {
       IN_SCRATCH(death_at_any_rename_loses_nothing_and_doubles_nothing),
       IN_SCRATCH(failure_at_any_sync_is_reported_and_the_next_start_completes),
       IN_SCRATCH(overwrite_cut_short_leaves_no_valid_part),
+      IN_SCRATCH(failure_to_take_a_part_back_is_told_as_it_is),
       IN_SCRATCH(committed_parts_are_taken_over),
       IN_SCRATCH(part_with_a_missing_or_short_file_is_done_again),
       IN_SCRATCH(record_that_points_elsewhere_is_not_believed),
