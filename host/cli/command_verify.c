@@ -174,12 +174,23 @@ static bool deep_run(const struct verify_arguments *arguments, struct verify_dee
   return ok;
 }
 
-/* A job that goes on, or begins anew, writes another manifest. `begun`: when the verification began. */
-static bool out_stands(const char *out, const struct file_stamp *begun, struct error *error) {
+/* A job that goes on, or begins anew, writes another manifest. `begun`: when the verification began. `deep`:
+ * not NULL if OUT may have gone on since the plain verification, as a night's job does while parts are
+ * embedded. */
+static bool out_stands(const char *out, const struct file_stamp *begun, const struct verify_deep *deep,
+                       struct error *error) {
   struct file_stamp now;
+  bool same;
   if (!manifest_stamp(out, &now, error)) return false;
-  return file_stamps_equal(begun, &now) ||
-         error_set(error, ERROR_CONFLICT,
+  if (file_stamps_equal(begun, &now)) return true;
+  if (deep && !verify_deep_goes_on(deep, &same, error)) return false;
+  if (deep && same) {
+    say("%s went on while parts were embedded again: what came in is not verified; repair nothing before its "
+        "nina embed is done",
+        out);
+    return true;
+  }
+  return error_set(error, ERROR_CONFLICT,
                    "%s was changed while it was verified, so what was found may be of two runs: verify it "
                    "again when its nina embed is done",
                    out);
@@ -191,9 +202,11 @@ static bool verify(const struct verify_arguments *arguments, const struct file_s
   int64_t files = 0;
   const char *out = arguments->deep.out;
   const int32_t asked = arguments->deep.compute.threads, threads = asked ? asked : processors_allowed();
-  const bool ok = run_verify(out, threads, print_finding, findings, &totals, &files, error) &&
-                  (!deep || deep_run(arguments, deep, findings, error));
-  if (!out_stands(out, begun, error) || !ok) return false;
+  bool ok = run_verify(out, threads, print_finding, findings, &totals, &files, error) &&
+            (!deep || verify_deep_draw(deep, error));
+  if (!out_stands(out, begun, NULL, error) || !ok) return false;
+  ok = !deep || deep_run(arguments, deep, findings, error);
+  if (!out_stands(out, begun, deep, error) || !ok) return false;
   print_repair(findings);
   char documents[48], parts[48], read[48], bytes[32];
   human_counted(totals_documents(&totals), "document", "documents", documents);

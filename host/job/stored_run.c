@@ -239,12 +239,8 @@ bool stored_run_ids(const struct stored_run *run, struct id_map *map, uint32_t *
 /* Whether OUT, whose manifest is another one now, still holds the run. */
 static bool run_goes_on(const struct stored_run *run, bool *same, struct error *error) {
   struct file_stamp first;
-  struct manifest *manifest = NULL;
-  *same = false;
-  bool ok = manifest_read(run->out, &manifest, error) || error->code == ERROR_INPUT;
-  if (ok && manifest) ok = manifest_goes_on(run->manifest, manifest, same, error);
-  manifest_free(manifest);
-  if (!ok || !*same || run->part_count == 0) return ok;
+  if (!manifest_goes_on(run->out, run->manifest, same, error)) return false;
+  if (!*same || run->part_count == 0) return true;
   if (!first_record_stamp(run, &first, error)) return false;
   *same = first.size >= 0 && file_stamps_equal(&first, &run->first);
   return true;

@@ -1,5 +1,6 @@
 #include "host/job/verify_deep.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "host/job/settings.h"
 #include "host/model/identity.h"
 #include "host/model/place.h"
+#include "io/file.h"
 #include "io/random.h"
 #include "io/run/layout.h"
 #include "io/run/manifest.h"
@@ -29,6 +31,8 @@ struct verify_deep {
   struct encoder *encoder;
   struct kept_fields kept;
   struct settings settings;
+  struct key_list parts;      /* drawn */
+  struct file_stamp *records; /* [parts.count] theirs, when they were drawn; size -1: not known */
   bool bits;
   double least;
 };
@@ -164,6 +168,8 @@ void verify_deep_close(struct verify_deep *deep) {
   model_close(deep->model);
   manifest_free(deep->manifest);
   kept_fields_free(&deep->kept);
+  key_list_free(&deep->parts);
+  free(deep->records);
   free(deep);
 }
 
@@ -181,6 +187,40 @@ static void parts_draw(struct key_list *parts, int64_t count, int64_t seed) {
     if (share * (double)(parts->count - i) < (double)(count - kept)) parts->key[kept++] = parts->key[i];
   }
   parts->count = kept;
+}
+
+static bool record_stamp(const struct verify_deep *deep, int64_t i, struct file_stamp *stamp,
+                         struct error *error) {
+  char name[PART_PATH_MAX];
+  record_path_format(name, part_key_shard(deep->parts.key[i]), part_key_block(deep->parts.key[i]));
+  char *path = file_join(deep->options.out, name);
+  const bool ok = path ? file_stamp_read(path, stamp, error) : error_set_memory(error, PATH_MAX, "a path");
+  free(path);
+  return ok;
+}
+
+bool verify_deep_draw(struct verify_deep *deep, struct error *error) {
+  if (!record_list_read(deep->options.out, deep->manifest->shards.count, &deep->parts, error)) return false;
+  parts_draw(&deep->parts, deep->options.parts, deep->options.seed);
+  const size_t count = (size_t)deep->parts.count;
+  deep->records = calloc(count + 1, sizeof *deep->records);
+  if (!deep->records) return error_set_memory(error, count * sizeof *deep->records, "the stamps of records");
+  for (int64_t i = 0; i < deep->parts.count; i++) {
+    if (record_stamp(deep, i, &deep->records[i], error)) continue;
+    if (error->code == ERROR_MEMORY) return false;
+    deep->records[i].size = -1; /* its part is left unjudged later */
+  }
+  return true;
+}
+
+bool verify_deep_goes_on(const struct verify_deep *deep, bool *same, struct error *error) {
+  struct file_stamp now;
+  if (!manifest_goes_on(deep->options.out, deep->manifest, same, error)) return false;
+  for (int64_t i = 0; *same && i < deep->parts.count; i++) {
+    if (!record_stamp(deep, i, &now, error)) return false;
+    *same = now.size >= 0 && file_stamps_equal(&now, &deep->records[i]);
+  }
+  return true;
 }
 
 /* Everything for one part after the other. */
@@ -279,26 +319,19 @@ static void blame_manifest(const struct deep_work *this) {
 
 bool verify_deep_run(struct verify_deep *deep, const struct deep_callbacks *callbacks, const atomic_int *stop,
                      struct deep_report *report, struct error *error) {
-  struct key_list parts = {0};
   struct deep_work this = {
       .deep = deep,
       .callbacks = callbacks,
       .stop = stop,
       .report = report,
       .reread = {.shards = &deep->manifest->shards, .limits = deep->settings.flow.limits, .stop = stop}};
-  *report = (struct deep_report){.bits = deep->bits, .least = deep->least, .worst = 1};
-  bool ok = record_list_read(deep->options.out, deep->manifest->shards.count, &parts, error);
-  if (ok) this.tools = block_tokenizer_open(&deep->settings.flow, deep->tokenizer, error);
-  ok = ok && this.tools;
-  if (ok) {
-    parts_draw(&parts, deep->options.parts, deep->options.seed);
-    report->drawn = parts.count;
-    ok = parts_judge(&this, &parts, error);
-    if (ok) blame_manifest(&this);
-  }
+  *report =
+      (struct deep_report){.drawn = deep->parts.count, .bits = deep->bits, .least = deep->least, .worst = 1};
+  this.tools = block_tokenizer_open(&deep->settings.flow, deep->tokenizer, error);
+  const bool ok = this.tools && parts_judge(&this, &deep->parts, error);
+  if (ok) blame_manifest(&this);
   block_tokenizer_close(this.tools);
   flow_block_free(&this.work);
   reread_close(&this.reread);
-  key_list_free(&parts);
   return ok;
 }

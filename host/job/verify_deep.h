@@ -42,7 +42,11 @@ void verify_deep_close(struct verify_deep *deep);
 /* For people: the encoder. Valid until close. */
 const char *verify_deep_encoder(const struct verify_deep *deep);
 
-/* Draws the parts, embeds their blocks again, one at a time, and compares counts, ids, hashes, texts, kept
+/* Draws the parts. If this is done once OUT has been verified, and OUT is still the same afterwards, the
+ * parts are of the run that was opened. */
+bool verify_deep_draw(struct verify_deep *deep, struct error *error);
+
+/* Embeds the drawn parts' blocks again, one at a time, and compares counts, ids, hashes, texts, kept
  * fields, rejects and vectors. On a CPU (and the null encoder) of the run's own compute class the vectors
  * must be equal bit for bit; otherwise the cosine of every row with its new one must be at least
  * report->least. A part whose shard has changed, or is not there, is FINDING_UNJUDGED.
@@ -51,3 +55,8 @@ const char *verify_deep_encoder(const struct verify_deep *deep);
  * what was done. */
 bool verify_deep_run(struct verify_deep *deep, const struct deep_callbacks *callbacks, const atomic_int *stop,
                      struct deep_report *report, struct error *error);
+
+/* Whether OUT, whose manifest is another one than when `deep` was opened, still holds the same run, which may
+ * have gone on since, and the records of the drawn parts: then findings about these parts are still true.
+ * False with an error if the system cannot tell. */
+bool verify_deep_goes_on(const struct verify_deep *deep, bool *same, struct error *error);

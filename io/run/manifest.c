@@ -297,12 +297,16 @@ static bool shards_go_on(const struct shard_list *then, const struct shard_list 
   return true;
 }
 
-bool manifest_goes_on(const struct manifest *then, const struct manifest *now, bool *same,
-                      struct error *error) {
+bool manifest_goes_on(const char *out, const struct manifest *then, bool *same, struct error *error) {
   struct difference difference = {.then = "then", .now = "now", .name = setting_name};
+  struct manifest *now = NULL;
+  *same = false;
+  if (!manifest_read(out, &now, error)) return error->code == ERROR_INPUT; /* it is no run's now */
+  if (!now) return true;
   const bool ok = run_identity_compare(&then->identity, &now->identity, false, &difference);
   *same = ok && difference.count == 0 && shards_go_on(&then->shards, &now->shards);
   difference_free(&difference);
+  manifest_free(now);
   return ok || error_set_memory(error, PATH_MAX, "a comparison");
 }
 

@@ -58,11 +58,11 @@ void manifest_free(struct manifest *manifest);
  * first difference. */
 bool manifest_lists(const struct manifest *manifest, const struct part_table *table, struct error *error);
 
-/* Whether `now`, read from the same OUT later, can be of the same run, which may have gone on since. Not
- * known, so false, of standard input. Two runs of shards with the same fingerprints have equal manifests, so
- * ask about a part's record too (host/job/stored_run.c). False with an error only if memory is short. */
-bool manifest_goes_on(const struct manifest *then, const struct manifest *now, bool *same,
-                      struct error *error);
+/* Whether OUT, whose manifest was `then` earlier, can still hold the same run, which may have gone on since.
+ * Not known, so false, of standard input. Two runs of shards with the same fingerprints have equal manifests,
+ * so ask about a part's record too (host/job/stored_run.c). False with an error if the manifest cannot be
+ * read. */
+bool manifest_goes_on(const char *out, const struct manifest *then, bool *same, struct error *error);
 
 /* ERROR_CONFLICT, with the first differences, if the manifest in OUT has another identity. */
 bool manifest_check_identity(const char *out, const struct manifest *manifest,

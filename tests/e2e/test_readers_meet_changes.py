@@ -186,6 +186,13 @@ def check_meetings(reader: str, change: str, scratch: Path) -> None:
             meeting.meet(site, number)
 
 
+def test_deep_verification_outlives_a_run_that_goes_on_while_parts_are_embedded(scratch: Path) -> None:
+    meeting = Meeting("deep verify", "appended to", scratch / "given", scratch)
+    assert meeting.meet("read", meeting.calls["read"]) == "as before"
+    again = Meeting("deep verify", "begun anew, the manifest equal", scratch / "given", scratch)
+    assert "was changed while it was verified" in again.meet("read", again.calls["read"])
+
+
 @pytest.mark.sanitize
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("reader", SANITIZED)
