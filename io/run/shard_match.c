@@ -1,16 +1,26 @@
 #include "io/run/shard_match.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "io/look.h"
 #include "io/text.h"
 
 enum presence { PRESENCE_UNKNOWN, PRESENT, ABSENT };
+
+/* Key → numbers of the list's shards that have it. */
+struct index {
+  json_t *numbers;
+  int32_t *passed; /* [list->count]: by a key's first number, how many of the key's numbers are of no use any
+                      more; so equal shards, however many, are gone through once */
+};
 
 struct matching {
   const struct shard_list *list;
@@ -19,6 +29,7 @@ struct matching {
   struct shard_match *match; /* [count] */
   bool *taken;               /* [list->count] */
   unsigned char *presence;   /* [list->count], enum presence: whether the path leads to the content */
+  struct index present;      /* by file: the shards that have been found present */
 };
 
 /* A key that two equal shards share, allocated. NULL with *none: the shard has no such key. NULL without:
@@ -49,12 +60,15 @@ static char *key_of_place(const struct shard *shard, bool *none) {
 }
 
 /* With the content: the list's path may be a link that leads to another file than then. */
+static char *key_of_look(const struct shard *shard, const struct look *look) {
+  return text_format("%" PRIu64 " %" PRIu64 " %" PRId64 " %s", look->device, look->inode, shard->size,
+                     shard->fingerprint);
+}
+
 static char *key_of_file(const struct shard *shard, bool *none) {
   struct look look;
   *none = shard->size < 0 || !is_found(shard->path, &look);
-  return *none ? NULL
-               : text_format("%" PRIu64 " %" PRIu64 " %" PRId64 " %s", look.device, look.inode, shard->size,
-                             shard->fingerprint);
+  return *none ? NULL : key_of_look(shard, &look);
 }
 
 static char *key_of_content(const struct shard *shard, bool *none) {
@@ -66,37 +80,65 @@ static bool memory_short(struct error *error) {
   return error_set_memory(error, PATH_MAX, "the shards' keys");
 }
 
-/* Adds a number to a key's array. Paths may be any bytes: keys are not checked. */
-static bool index_add(json_t *index, const char *key, int32_t number) {
-  json_t *numbers = json_object_get(index, key);
-  if (!numbers && json_object_set_new_nocheck(index, key, numbers = json_array()) != 0) return false;
-  return json_array_append_new(numbers, json_integer(number)) == 0;
+static void index_free(struct index *index) {
+  json_decref(index->numbers);
+  free(index->passed);
 }
 
-/* Key → numbers of the list's shards that have it and are not taken. NULL if memory is short. */
-static json_t *index_make(const struct matching *matching, key_fn *key_of, bool with_taken) {
-  json_t *index = json_object();
-  bool ok = index != NULL;
+static bool index_begin(struct index *index, int32_t count) {
+  *index = (struct index){json_object(), calloc((size_t)count + 1, sizeof *index->passed)};
+  return index->numbers && index->passed;
+}
+
+/* Frees the key; NULL if memory is short. Paths may be any bytes: keys are not checked. */
+static bool index_add(struct index *index, char *key, int32_t number) {
+  json_t *numbers = key ? json_object_get(index->numbers, key) : NULL;
+  bool ok = key != NULL;
+  if (ok && !numbers) ok = json_object_set_new_nocheck(index->numbers, key, numbers = json_array()) == 0;
+  free(key);
+  return ok && json_array_append_new(numbers, json_integer(number)) == 0;
+}
+
+/* The list's shards, without `with_taken` those that are not taken. False if memory is short. */
+static bool index_fill(struct index *index, const struct matching *matching, key_fn *key_of,
+                       bool with_taken) {
+  bool ok = index_begin(index, matching->list->count);
   for (int32_t i = 0; ok && i < matching->list->count; i++) {
     bool none;
     if (matching->taken[i] && !with_taken) continue;
     char *key = key_of(&matching->list->shard[i], &none);
-    ok = none || (key && index_add(index, key, i));
-    free(key);
+    ok = none || index_add(index, key, i);
   }
-  if (ok) return index;
-  json_decref(index);
-  return NULL;
+  return ok;
 }
 
 /* The list's shards with the given shard's key; NULL with ok: there are none. */
-static const json_t *index_find(const json_t *index, key_fn *key_of, const struct shard *given, bool *ok) {
+static const json_t *index_find(const struct index *index, key_fn *key_of, const struct shard *given,
+                                bool *ok) {
   bool none;
   char *key = key_of(given, &none);
   *ok = key || none;
-  const json_t *numbers = key ? json_object_get(index, key) : NULL;
+  const json_t *numbers = key ? json_object_get(index->numbers, key) : NULL;
   free(key);
   return numbers;
+}
+
+static int32_t number_at(const json_t *numbers, int32_t i) {
+  return (int32_t)json_integer_value(json_array_get(numbers, (size_t)i));
+}
+
+/* The first of the key's numbers that is neither passed nor taken, or -1. */
+static int32_t index_next(struct index *index, const struct matching *matching, const json_t *numbers) {
+  const int32_t count = (int32_t)json_array_size(numbers);
+  if (count == 0) return -1;
+  int32_t *passed = &index->passed[number_at(numbers, 0)];
+  while (*passed < count && matching->taken[number_at(numbers, *passed)]) (*passed)++;
+  return *passed < count ? number_at(numbers, *passed) : -1;
+}
+
+/* The number that index_next gave is of no use to the given shards that follow either. */
+static void index_pass(struct index *index, const json_t *numbers) {
+  index->passed[number_at(numbers, 0)]++;
 }
 
 static void match_take(struct matching *matching, int32_t given, enum shard_known known, int32_t listed) {
@@ -105,81 +147,84 @@ static void match_take(struct matching *matching, int32_t given, enum shard_know
 }
 
 static bool match_by(struct matching *matching, key_fn *key_of, struct error *error) {
-  json_t *index = index_make(matching, key_of, false);
-  bool ok = index != NULL;
+  struct index index;
+  bool ok = index_fill(&index, matching, key_of, false);
   for (int32_t g = 0; ok && g < matching->count; g++) {
     if (matching->match[g].known != SHARD_NEW) continue;
-    const json_t *numbers = index_find(index, key_of, &matching->given[g], &ok), *number;
-    size_t i;
-    json_array_foreach(numbers, i, number) {
-      const int32_t listed = (int32_t)json_integer_value(number);
-      if (matching->taken[listed]) continue;
-      match_take(matching, g, SHARD_LISTED, listed);
-      break;
-    }
+    const json_t *numbers = index_find(&index, key_of, &matching->given[g], &ok);
+    const int32_t listed = index_next(&index, matching, numbers);
+    if (listed >= 0) match_take(matching, g, SHARD_LISTED, listed);
   }
-  json_decref(index);
+  index_free(&index);
   return ok || memory_short(error);
 }
 
-/* Whether the path of the list's shard leads to the shard's content. */
-static bool presence_look(struct matching *matching, int32_t listed, struct error *error) {
-  const struct shard *shard = &matching->list->shard[listed];
+/* Of a path that this user may not follow, nothing better will be known. Other errors may pass. */
+static bool is_forbidden(const char *path) {
+  return faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0 && (errno == EACCES || errno == ELOOP);
+}
+
+/* Whether the path of the list's shard leads to the shard's content, and what it leads to. */
+static bool content_look(const struct shard *shard, bool *present, struct look *look, struct error *error) {
   struct shard now = {.path = shard->path};
-  struct look look;
-  if (matching->presence[listed] != PRESENCE_UNKNOWN) return true;
-  if (!look_at(shard->path, &look, error)) return false;
-  bool present = look.kind == LOOK_FILE && look.size == shard->size;
-  if (present && !shard_examine(&now, error)) return false;
-  present = present && now.size == shard->size && strcmp(now.fingerprint, shard->fingerprint) == 0;
-  matching->presence[listed] = present ? PRESENT : ABSENT;
+  *present = false;
+  if (!look_at(shard->path, look, error)) return is_forbidden(shard->path);
+  if (look->kind != LOOK_FILE || look->size != shard->size) return true;
+  if (!shard_examine(&now, error)) return is_forbidden(shard->path);
+  *present = now.size == shard->size && strcmp(now.fingerprint, shard->fingerprint) == 0;
   return true;
 }
 
-/* Whether both are one file. A key may have failed to tell: before a shard is called a copy, an error counts.
- */
-static bool file_compare(const struct matching *matching, int32_t given, int32_t listed, bool *same,
-                         struct error *error) {
-  struct look one, other;
-  if (!look_at(matching->given[given].path, &one, error) ||
-      !look_at(matching->list->shard[listed].path, &other, error))
-    return false;
-  *same = look_is_same(&one, &other);
+static bool presence_look(struct matching *matching, int32_t listed, struct error *error) {
+  const struct shard *shard = &matching->list->shard[listed];
+  struct look look;
+  bool present;
+  if (matching->presence[listed] != PRESENCE_UNKNOWN) return true;
+  if (!content_look(shard, &present, &look, error)) return false;
+  matching->presence[listed] = present ? PRESENT : ABSENT;
+  return !present || index_add(&matching->present, key_of_look(shard, &look), listed) || memory_short(error);
+}
+
+/* Takes the shard of the list that is the same file, if there is one. A key may have failed to tell: before a
+ * shard is called a copy, an error counts. */
+static bool match_file(struct matching *matching, int32_t given, struct error *error) {
+  const struct shard *shard = &matching->given[given];
+  struct look look;
+  if (!look_at(shard->path, &look, error)) return false;
+  char *key = key_of_look(shard, &look);
+  if (!key) return memory_short(error);
+  const json_t *numbers = json_object_get(matching->present.numbers, key);
+  const int32_t listed = index_next(&matching->present, matching, numbers);
+  free(key);
+  if (listed >= 0) match_take(matching, given, SHARD_LISTED, listed);
   return true;
 }
 
 /* An empty shard is nobody's copy. */
-static bool match_content(struct matching *matching, int32_t given, const json_t *numbers,
-                          struct error *error) {
-  const json_t *number;
-  size_t i;
-  json_array_foreach(numbers, i, number) {
-    const int32_t listed = (int32_t)json_integer_value(number);
-    if (matching->taken[listed]) continue;
+static bool match_content(struct matching *matching, int32_t given, struct index *index,
+                          const json_t *numbers, struct error *error) {
+  struct shard_match *match = &matching->match[given];
+  for (int32_t listed; (listed = index_next(index, matching, numbers)) >= 0; index_pass(index, numbers)) {
     if (!presence_look(matching, listed, error)) return false;
-    const bool absent = matching->presence[listed] == ABSENT;
-    bool same = false;
-    if (!absent && matching->given[given].size > 0 && !file_compare(matching, given, listed, &same, error))
-      return false;
-    if (!absent && !same) continue;
-    match_take(matching, given, absent ? SHARD_MOVED : SHARD_LISTED, listed);
+    if (matching->presence[listed] == PRESENT) continue;
+    match_take(matching, given, SHARD_MOVED, listed);
     return true;
   }
-  if (matching->given[given].size > 0)
-    matching->match[given] =
-        (struct shard_match){SHARD_COPY, (int32_t)json_integer_value(json_array_get(numbers, 0))};
+  if (matching->given[given].size == 0) return true;
+  if (!match_file(matching, given, error)) return false;
+  if (match->known == SHARD_NEW) *match = (struct shard_match){SHARD_COPY, number_at(numbers, 0)};
   return true;
 }
 
 static bool match_by_content(struct matching *matching, struct error *error) {
-  json_t *index = index_make(matching, key_of_content, true);
-  bool had = index != NULL, ok = had || memory_short(error);
+  struct index index;
+  bool had = index_fill(&index, matching, key_of_content, true), ok = had || memory_short(error);
   for (int32_t g = 0; ok && g < matching->count; g++) {
     if (matching->match[g].known != SHARD_NEW) continue;
-    const json_t *numbers = index_find(index, key_of_content, &matching->given[g], &had);
-    ok = had ? !numbers || match_content(matching, g, numbers, error) : memory_short(error);
+    const json_t *numbers = index_find(&index, key_of_content, &matching->given[g], &had);
+    ok = had ? !numbers || match_content(matching, g, &index, numbers, error) : memory_short(error);
   }
-  json_decref(index);
+  index_free(&index);
   return ok;
 }
 
@@ -199,11 +244,13 @@ bool shards_match(const struct shard_list *list, const struct shard *given, int3
                               .match = match,
                               .taken = calloc(room, sizeof *matching.taken),
                               .presence = calloc(room, sizeof *matching.presence)};
-  bool ok = (matching.taken && matching.presence) || memory_short(error);
+  bool ok = index_begin(&matching.present, list->count) && matching.taken && matching.presence;
+  if (!ok) memory_short(error);
   for (int32_t g = 0; g < count; g++) match[g] = (struct shard_match){SHARD_NEW, -1};
   for (size_t k = 0; ok && k < sizeof keys / sizeof *keys && some_are_new(&matching); k++)
     ok = match_by(&matching, keys[k], error);
   ok = ok && (!some_are_new(&matching) || match_by_content(&matching, error));
+  index_free(&matching.present);
   free(matching.presence);
   free(matching.taken);
   return ok;

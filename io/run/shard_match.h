@@ -18,8 +18,8 @@ struct shard_match {
 /* Fills match [count]. A shard of the list is matched at most once, and shards are matched in this order: by
  * the path as it is written; by folder and name, so that `./a` is `a`; by the file behind all links, if size
  * and fingerprint agree (a link may be turned to a new file); by size and fingerprint, if the list's path
- * does not lead to this content (the shard was moved, or the path is relative and the working directory
- * another). So a true copy beside the listed shard is a new shard. */
+ * does not lead to this content (the shard was moved, the path is relative and the working directory
+ * another, or this user may not follow it). So a true copy beside the listed shard is a new shard. */
 bool shards_match(const struct shard_list *list, const struct shard *given, int32_t count,
                   struct shard_match *match, struct error *error);
 
