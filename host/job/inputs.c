@@ -159,10 +159,26 @@ bool input_check_apart(const char *path, const char *out, struct error *error) {
              path, out);
 }
 
+/* Whether both paths name the same folder in the same words. */
+static bool folders_equal(const char *a, const char *b) {
+  const char *slash_a = strrchr(a, '/'), *slash_b = strrchr(b, '/');
+  const size_t length = slash_a ? (size_t)(slash_a - a) + 1 : 0;
+  return length == (slash_b ? (size_t)(slash_b - b) + 1 : 0) && memcmp(a, b, length) == 0;
+}
+
+/* Of the shards of one folder that are no links themselves, one is asked for. */
 static bool inputs_check_apart(const struct inputs *inputs, const char *out, struct error *error) {
-  for (int32_t i = 0; out && i < inputs->count; i++)
-    if (strcmp(inputs->shard[i].path, "-") != 0 && !input_check_apart(inputs->shard[i].path, out, error))
-      return false;
+  const char *asked = NULL;
+  for (int32_t i = 0; out && i < inputs->count; i++) {
+    const char *path = inputs->shard[i].path;
+    struct look look;
+    if (strcmp(path, "-") == 0) continue;
+    if (!look_at_link(path, &look, error)) return false;
+    const bool link = look.kind == LOOK_LINK;
+    if (!link && asked && folders_equal(asked, path)) continue;
+    if (!input_check_apart(path, out, error)) return false;
+    if (!link) asked = path;
+  }
   return true;
 }
 

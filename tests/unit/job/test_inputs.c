@@ -68,6 +68,50 @@ static void files_stand_as_given(void **state) {
   inputs_free(&inputs);
 }
 
+/* The program is linked with --wrap=realpath. */
+char *__real_realpath(const char *path, char *resolved);
+char *__wrap_realpath(const char *path, char *resolved);
+
+static int resolved_paths;
+
+char *__wrap_realpath(const char *path, char *resolved) {
+  resolved_paths++;
+  return __real_realpath(path, resolved);
+}
+
+static void a_folder_is_told_from_out_once_and_each_link_for_itself(void **state) {
+  (void)state;
+  char out[96], inner[128], link[128], other[128];
+  struct inputs inputs;
+  struct error error;
+  snprintf(out, sizeof out, "%s/out", folder);
+  snprintf(inner, sizeof inner, "%s/inner.jsonl", out);
+  snprintf(link, sizeof link, "%s/link.jsonl", folder);
+  snprintf(other, sizeof other, "%s/./a.jsonl.zst", folder);
+  assert_int_equal(mkdir(out, 0700), 0);
+  FILE *file = fopen(inner, "w");
+  assert_non_null(file);
+  fclose(file);
+
+  resolved_paths = 0;
+  assert_true(inputs_open((const char *const[]){path[0], path[2], other}, 3, out, &inputs, &error));
+  assert_int_equal(resolved_paths, 2);
+  inputs_free(&inputs);
+
+  /* A link behind a file of the same folder, and a file of a link's folder. */
+  assert_int_equal(symlink("out/inner.jsonl", link), 0);
+  assert_false(inputs_open((const char *const[]){path[0], link, path[2]}, 3, out, &inputs, &error));
+  assert_non_null(strstr(error.message, "link.jsonl lies in"));
+  assert_int_equal(unlink(link), 0);
+  snprintf(link, sizeof link, "%s/link.jsonl", out);
+  assert_int_equal(symlink("../b.jsonl", link), 0);
+  assert_false(inputs_open((const char *const[]){path[0], link, inner}, 3, out, &inputs, &error));
+  assert_non_null(strstr(error.message, "inner.jsonl lies in"));
+  assert_int_equal(unlink(link), 0);
+  assert_int_equal(unlink(inner), 0);
+  assert_int_equal(rmdir(out), 0);
+}
+
 static void what_is_passed_over_is_counted_and_named(void **state) {
   (void)state;
   struct inputs inputs;
@@ -139,6 +183,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(folder_gives_its_shards_sorted_by_name),
       cmocka_unit_test(files_stand_as_given),
+      cmocka_unit_test(a_folder_is_told_from_out_once_and_each_link_for_itself),
       cmocka_unit_test(what_is_passed_over_is_counted_and_named),
       cmocka_unit_test(capitals_and_ndjson_end_shards_too),
       cmocka_unit_test(another_format_is_told_the_command_that_converts),
