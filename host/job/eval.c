@@ -113,9 +113,23 @@ static bool warn_of_empty_queries(const struct evaluation *eval, struct error *e
   return true;
 }
 
+/* ERROR_INPUT if a part has no file of hashes. */
+static bool hashes_check(const struct stored_run *run, struct error *error) {
+  bool ok = true;
+  for (int64_t p = 0; ok && p < run->part_count; p++) {
+    struct look look;
+    char *path = stored_run_path(run, FOLDER_HASHES, 0, &run->part[p], error);
+    ok = path && look_at(path, &look, error);
+    if (ok && look.kind == LOOK_NOTHING) ok = error_set(error, ERROR_INPUT, "there is no file %s", path);
+    free(path);
+  }
+  return ok;
+}
+
 static bool rows_hash(const struct stored_run *run, char text[SET_DIGEST_TEXT], struct error *error) {
   struct set_digest digest = {0};
   struct walked_row found;
+  if (!hashes_check(run, error)) return stored_run_blame(run, error);
   bool ok = true;
   struct row_walk *walk = row_walk_open(run, ROW_ID_AND_HASH, error);
   if (!walk) return false;
@@ -130,12 +144,12 @@ static bool rows_hash(const struct stored_run *run, char text[SET_DIGEST_TEXT], 
 }
 
 /* A hash of a run's ids and token ids, whatever their order; "" if an older nina stored no hashes of rows.
- * Only a comparison needs it, so a file that cannot be read leaves it out. */
+ * Only a comparison needs it, so a file that is lost or damaged leaves it out. */
 static bool result_rows(const struct evaluation *eval, const struct stored_run *run,
                         char text[SET_DIGEST_TEXT], struct error *error) {
   struct error why;
   if (!run->manifest->identity.settings.hashes || rows_hash(run, text, &why)) return true;
-  if (why.code == ERROR_MEMORY) {
+  if (why.code != ERROR_INPUT) {
     *error = why;
     return false;
   }

@@ -12,8 +12,8 @@
  *
  * The hashes do not depend on an order (io/set_digest.h): of judgements they are of query, passage and grade,
  * of queries and passages of each row's id and the hash of its token ids (io/run/row_hash.h). A hash that is
- * not known, as of rows whose hashes cannot be read, is null. Files of an older version lack "max_tokens" and
- * "hashes".
+ * not known, as of rows whose hashes are lost or damaged, is null. Files of an older version lack
+ * "max_tokens" and "hashes".
  *
  * "judged" counts the queries with a relevant passage. Only judged queries have values and are listed in
  * "queries", in the order of queries.jsonl. Every number reads back as the same double. */
