@@ -26,6 +26,7 @@ struct block_reader {
   int64_t size_expected; /* of the file; -1: not known */
   struct file_watch watch;
   bool changed; /* the watch has seen another file, or other bytes in it */
+  bool resized; /* at its end, the file had another size */
 
   /* The next block. */
   int32_t index;
@@ -112,6 +113,7 @@ static enum tail reader_check_size(struct block_reader *reader) {
     const enum tail ends = reader_check_ends(reader, WATCH_CLOSE);
     return ends == TAIL_OPEN ? TAIL_END : ends;
   }
+  reader->resized = true;
   error_set(&reader->failure, ERROR_INPUT,
             "the size of %s changed while the run read it, from %lld to %lld bytes: it is still being "
             "written, or was replaced",
@@ -340,6 +342,12 @@ static bool block_take(struct block *block, struct block_reader *reader, const s
   return true;
 }
 
+static void damage_add_advice(struct error *damage) {
+  const size_t used = strlen(damage->message);
+  snprintf(damage->message + used, sizeof damage->message - used,
+           "; repair or replace it and start the same command again");
+}
+
 /* Describes the damage that ends the shard, and names the last whole line. */
 static void block_set_damage(struct block *block, const struct block_reader *reader) {
   const struct block_border *border = &block->border;
@@ -349,9 +357,7 @@ static void block_set_damage(struct block *block, const struct block_reader *rea
   block->damage = reader->failure;
   error_prefix(&block->damage, "shard %s is damaged after line %lld (byte %lld of its text)", reader->path,
                (long long)(border->first_line + border->lines - 1), (long long)border->next_offset);
-  const size_t used = strlen(block->damage.message);
-  snprintf(block->damage.message + used, sizeof block->damage.message - used,
-           "; repair or replace it and start the same command again");
+  damage_add_advice(&block->damage);
 }
 
 static void reader_advance(struct block_reader *reader, const struct block_border *border) {
@@ -383,12 +389,6 @@ enum block_result block_reader_skip(struct block_reader *reader, struct block_bo
   if (reader->done) return BLOCK_END;
   struct found found;
   if (!reader_may_go_on(reader, error) || !reader_find_same(reader, NULL, &found, error)) return BLOCK_FAILED;
-  if (reader->changed) {
-    error_set(error, ERROR_CONFLICT,
-              "%.500s; put the old one back and start the same command again, or start anew with --overwrite",
-              reader->failure.message);
-    return BLOCK_FAILED;
-  }
   reader->size -= found.held;
   if (reader->size > 0) memmove(reader->buffer, reader->buffer + found.held, reader->size);
   buffer_trim(&reader->buffer, &reader->capacity, reader->size, usual_capacity(reader));
@@ -410,6 +410,31 @@ bool block_reader_seek(struct block_reader *reader, const struct block_border *p
   }
   reader_advance(reader, previous);
   return true;
+}
+
+bool block_reader_changed(const struct block_reader *reader) {
+  return reader->changed || reader->resized;
+}
+
+void block_reader_give_up(const struct block_reader *reader, int32_t index,
+                          const struct block_border *previous, struct block *block) {
+  /* Every block before has at least one line, and every line at least one byte. */
+  struct block_border *border = &block->border;
+  *border = (struct block_border){.shard = reader->shard,
+                                  .index = index,
+                                  .first_line = (int64_t)index + 1,
+                                  .first_offset = index,
+                                  .incomplete = true};
+  if (previous) {
+    border->first_line = previous->first_line + previous->lines;
+    border->first_offset = previous->next_offset;
+  }
+  border->next_offset = border->first_offset;
+  border_set_hash(border, XXH3_128bits("", 0));
+  block->text_size = 0;
+  block->damage = reader->failure;
+  error_prefix(&block->damage, "shard %s is damaged before its block %d", reader->path, index);
+  damage_add_advice(&block->damage);
 }
 
 bool block_reader_ended(const struct block_reader *reader) {

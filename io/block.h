@@ -89,10 +89,19 @@ enum block_result { BLOCK_READ, BLOCK_END, BLOCK_FAILED };
  * block. */
 enum block_result block_reader_next(struct block_reader *reader, struct block *block, struct error *error);
 
-/* Skips the next block without keeping its lines; otherwise like block_reader_next. But if the file no longer
- * has its fingerprint: BLOCK_FAILED, with ERROR_CONFLICT, for there is no way to the blocks behind. */
+/* Skips the next block without keeping its lines; otherwise like block_reader_next. */
 enum block_result block_reader_skip(struct block_reader *reader, struct block_border *border,
                                     struct error *error);
+
+/* True if the file no longer has its size or its fingerprint, as far as it was read. */
+bool block_reader_changed(const struct block_reader *reader);
+
+/* After an incomplete block was skipped because the file changed: makes `block` the block `index`, which lies
+ * at the reader's position or behind it, and cannot be found any more. It has no line and is incomplete. It
+ * begins where `previous`, the block before, ends. If that is NULL, this is not known, and the block has the
+ * least line and offset that its number allows. */
+void block_reader_give_up(const struct block_reader *reader, int32_t index,
+                          const struct block_border *previous, struct block *block);
 
 /* Goes straight to the block after `previous`, a border recorded by an earlier run. Works on plain files. If
  * the shard must be read through instead, returns false without an error (ERROR_NONE). */

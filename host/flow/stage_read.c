@@ -42,7 +42,8 @@ static bool cursor_open(struct shard_cursor *cursor, struct flow *flow, int32_t 
 enum reach {
   REACHED,
   REACHED_END,
-  REACH_AGAIN, /* read the shard from its start again, for the same claim */
+  REACH_AGAIN,   /* read the shard from its start again, for the same claim */
+  REACH_CHANGED, /* the shard changed since the run began, so nothing leads to the block */
   REACH_STOPPED,
   REACH_FAILED
 };
@@ -131,6 +132,7 @@ static enum reach cursor_reach(struct shard_cursor *cursor, struct flow *flow, c
     const enum block_result result = block_reader_skip(reader, &border, error);
     if (result == BLOCK_FAILED) return REACH_FAILED;
     if (result == BLOCK_END) return REACHED_END;
+    if (border.incomplete && block_reader_changed(reader)) return REACH_CHANGED;
     if (border_is_other(flow, &border) || border_ends_earlier(flow, &border))
       return border_differs(cursor, flow, &border, error);
   }
@@ -146,6 +148,29 @@ static bool input_ends_before_its_record(const struct flow *flow, const struct b
          run_log_shard_reaches(flow->parts.log, border->shard, border->index + 1);
 }
 
+/* Passes a block on that was read. */
+static void pass_block(struct flow *flow, struct flow_block *work, int64_t *waited) {
+  const struct block_border *border = &work->block.border;
+  if (border->end_of_shard || border->incomplete)
+    ranks_shard_ends(flow->parts.ranks, border->shard, border->index + 1);
+  if (border->incomplete) flow_add_damage(flow, &work->block.damage);
+  if (!flow_gate_enter(flow, work, waited) || !queue_push(&flow->read, work)) flow_release(flow, work);
+}
+
+/* The shard has changed before the claim's block, which other ranks or an earlier run may have read up to. An
+ * empty incomplete block in the claim's place ends the shard there: the other shards go on, and the next
+ * start accepts the shard as it is then. */
+static void give_up_block(struct flow *flow, struct shard_cursor *cursor, const struct claim *claim,
+                          struct flow_block *work, int64_t *waited) {
+  struct block_border previous;
+  const bool known = run_log_border(flow->parts.log, claim->shard, claim->block - 1, &previous);
+  atomic_store(&work->ahead, true);
+  block_reader_give_up(cursor->reader, claim->block, known ? &previous : NULL, &work->block);
+  work->source_bytes = 0;
+  cursor_close(cursor);
+  pass_block(flow, work, waited);
+}
+
 /* Reads the block at the cursor and passes it on. */
 static bool read_block(struct flow *flow, struct shard_cursor *cursor, struct flow_block *work,
                        int64_t *waited, struct error *error) {
@@ -159,11 +184,8 @@ static bool read_block(struct flow *flow, struct shard_cursor *cursor, struct fl
     return true;
   }
   if (input_ends_before_its_record(flow, border)) return shard_shortened(flow, border->shard, error);
-  if (border->end_of_shard || border->incomplete)
-    ranks_shard_ends(flow->parts.ranks, cursor->shard, border->index + 1);
-  if (border->incomplete) flow_add_damage(flow, &work->block.damage);
   work->source_bytes = cursor_advance(cursor);
-  if (!flow_gate_enter(flow, work, waited) || !queue_push(&flow->read, work)) flow_release(flow, work);
+  pass_block(flow, work, waited);
   return true;
 }
 
@@ -175,6 +197,10 @@ static bool read_claim(struct flow *flow, struct shard_cursor *cursor, struct cl
       case REACHED:
         if (!queue_pop(&flow->idle, &work, waited)) return false;
         return read_block(flow, cursor, work, waited, error);
+      case REACH_CHANGED:
+        if (!queue_pop(&flow->idle, &work, waited)) return false;
+        give_up_block(flow, cursor, claim, work, waited);
+        return true;
       case REACHED_END:
         ranks_shard_ends(flow->parts.ranks, claim->shard, block_reader_position(cursor->reader));
         lookahead_leave(&flow->lookahead);

@@ -73,7 +73,8 @@ static bool embedding_flow(struct embedding *run, struct watch *watch, struct er
            run->old.reuse.trouble.message);
   watch->damaged = damage.count;
   if (ok && failure->code && ranks_size(run->ranks) > 1)
-    notice(run->callbacks, run->ranks, "this rank has stopped, and its blocks go to the others: %s",
+    notice(run->callbacks, run->ranks, "this rank has stopped, and %s: %s",
+           ranks_failure_is_everybodys(failure) ? "the job stops with it" : "its blocks go to the others",
            failure->message);
   return ok && watch_report(watch, error) && ranks_leave(run->ranks, failure->code ? failure : NULL, error) &&
          watch_others(watch, error);

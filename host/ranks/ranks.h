@@ -152,9 +152,12 @@ bool ranks_report(struct ranks *ranks, const void *report, size_t size, struct e
 /* On rank 0: a rank's latest report, aligned for any type, or NULL if it has sent none. [main] */
 const void *ranks_reported(const struct ranks *ranks, int32_t rank);
 
+/* True if every rank would meet this failure in turn (changed input, a usage error), so that ranks_leave
+ * stops all of them. */
+bool ranks_failure_is_everybodys(const struct error *failure);
+
 /* Ends this rank's work; rank 0 takes back the blocks that it still holds. `failure` says why, or is NULL if
- * the work ended in order. If every rank would meet the same failure (changed input, a usage error), all
- * ranks are stopped. [main] */
+ * the work ended in order. [main] */
 bool ranks_leave(struct ranks *ranks, const struct error *failure, struct error *error);
 
 /* True until all ranks have left; until then, call ranks_serve. [main] */

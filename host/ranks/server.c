@@ -41,23 +41,6 @@ bool server_answer(struct ranks *ranks, struct error *error) {
   return true;
 }
 
-/* True if every rank would meet this failure in turn, so that the job should end now. */
-static bool failure_is_everybodys(const struct error *failure) {
-  switch (failure->code) {
-    case ERROR_USAGE:
-    case ERROR_INPUT:
-    case ERROR_CONFLICT:
-    case ERROR_UNSUPPORTED:
-      return true;
-    case ERROR_NONE:
-    case ERROR_IO:
-    case ERROR_MEMORY:
-    case ERROR_DEVICE:
-      break;
-  }
-  return false;
-}
-
 static bool member_leave(struct ranks *ranks, int32_t from, const struct error *failure,
                          struct error *error) {
   struct ranks_member *member = &ranks->member[from];
@@ -69,7 +52,7 @@ static bool member_leave(struct ranks *ranks, int32_t from, const struct error *
     ranks->first_failure = *failure;
     if (ranks->size > 1) error_prefix(&ranks->first_failure, "rank %d on %s", from, ranks->place[from].host);
   }
-  if (failure_is_everybodys(failure) && !stop_all(ranks, RANKS_STOP_SOON, error)) return false;
+  if (ranks_failure_is_everybodys(failure) && !stop_all(ranks, RANKS_STOP_SOON, error)) return false;
   if (ranks->left < ranks->size) return true;
   const struct message end = {.kind = MESSAGE_END};
   for (int32_t i = 1; i < ranks->size; i++)

@@ -20,8 +20,8 @@ struct run_request {
  * beside their final names. The manifest is a new run's first file.
  *
  * Refuses with ERROR_CONFLICT, and says what differs:
- * - RUN_RESUME: another identity, fewer or more shards, a shard whose size or fingerprint changed (if its
- *   last part is incomplete, the shard was repaired: its manifest entry is renewed instead). A shard with
+ * - RUN_RESUME: another identity, fewer or more shards, a shard whose size or fingerprint changed (if a
+ *   part of it is incomplete, the shard was repaired: its manifest entry is renewed instead). A shard with
  *   another path but the same content is the same shard.
  * - RUN_APPEND: another identity; a shard in the manifest is recognised in any spelling of its path, and by
  *   its content after it was moved (io/run/shard_match.h); new shards go to the end of the list.

@@ -38,12 +38,14 @@ static void absent_report(struct verification *verification, int32_t shard, int3
   if (gap <= last) gap_report(verification, shard, gap, last);
 }
 
-/* A part must begin at the end of the part before it, or at the shard's start. */
+/* A part must begin at the end of the part before it, or at the shard's start. Of an incomplete part neither
+ * border is judged: if the shard changed, they may be of another text, and the part is done again anyway. */
 static void border_check(struct verification *verification, const struct part *before,
                          const struct part *part) {
   const struct block_border *border = &part->border;
   int64_t line, offset;
-  if (!part_joins(before, part, &line, &offset))
+  if (!border->incomplete && !(before && before->border.incomplete) &&
+      !part_joins(before, part, &line, &offset))
     record_report(verification, FINDING_DAMAGED, REPAIR_RECORD, border->shard, border->index,
                   "it begins at line %lld, byte %lld; expected line %lld, byte %lld",
                   (long long)border->first_line, (long long)border->first_offset, (long long)line,

@@ -1,5 +1,6 @@
 """A shard is cut short or corrupted: the rows before the damage are kept, the run fails and says so, and a repaired shard completes it."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from many import Ranks, command, finish, group_command, needs_mpirun, start_command
+from many import Ranks, command, finish, group_command, needs_mpirun, start, start_command
 from output import Output, same_bits
 from program import DONE, FAILED, LONGEST_RUN, PROGRAM, REJECTS, Result, checked, embed, embed_arguments, nina, start_embed, wait_for_parts
 from shards import compress, lines_of, make_archive, make_documents
@@ -163,11 +164,16 @@ EVEN_LINES = (100, 100, 40)
 CHANGES = {"another file": None, "its beginning": 0, "its end": -20}
 
 
-def even_shards(folder: Path) -> list[Path]:
-    shards = [folder / f"{number}.jsonl" for number in range(len(EVEN_LINES))]
+def even_shards(folder: Path, endings: tuple[str, ...] = ("", "", "")) -> list[Path]:
+    shards = [folder / f"{number}.jsonl{ending}" for number, ending in enumerate(endings)]
     for number, shard in enumerate(shards):
-        shard.write_bytes(even_lines(EVEN_LINES[number], number))
+        shard.write_bytes(stored(even_lines(EVEN_LINES[number], number), endings[number]))
     return shards
+
+
+def stored(content: bytes, ending: str) -> bytes:
+    """Lines of the same length give files of the same size, packed or plain."""
+    return gzip.compress(content, compresslevel=0, mtime=0) if ending == ".gz" else content
 
 
 def even_lines(count: int, seed: int) -> bytes:
@@ -177,7 +183,10 @@ def even_lines(count: int, seed: int) -> bytes:
 def change_keeping_size(shard: Path, change: str) -> None:
     offset = CHANGES[change]
     if offset is None:
-        shard.with_name("new").write_bytes(even_lines(shard.read_bytes().count(b"\n"), 9))
+        content = shard.read_bytes()
+        lines = gzip.decompress(content) if shard.suffix == ".gz" else content
+        shard.with_name("new").write_bytes(stored(even_lines(lines.count(b"\n"), 9), shard.suffix))
+        assert len(content) == shard.with_name("new").stat().st_size
         os.replace(shard.with_name("new"), shard)
         return
     with shard.open("r+b") as file:
@@ -215,21 +224,67 @@ def test_shard_that_changes_while_it_is_read_but_keeps_its_size_is_not_complete(
     nina("verify", out)
 
 
+@pytest.mark.parametrize("ending", ["", ".gz"])
 @pytest.mark.parametrize("put_back", [True, False])
-def test_block_from_the_middle_of_a_shard_that_was_replaced_is_done_again(tmp_path: Path, put_back: bool) -> None:
-    shards, out = even_shards(tmp_path), tmp_path / "out"
+def test_block_from_the_middle_of_a_shard_that_was_replaced_is_done_again(tmp_path: Path, put_back: bool, ending: str) -> None:
+    """Of a .gz, the blocks before are skipped to get there, and a skip meets the change. The last shard is done all the same."""
+    shards, out = even_shards(tmp_path, ("", ending, "")), tmp_path / "out"
     embed(out, *shards, **EVEN)
-    for lost in [*(out / "parts").glob("part-00000-*"), out / "parts" / "part-00001-00005.json"]:
+    for lost in [*(out / "parts").glob("part-0000[02]-*"), out / "parts" / "part-00001-00005.json"]:
         lost.unlink()
     old = shards[1].read_bytes()
     result = change_during_a_run(out, shards, 1, lambda: change_keeping_size(shards[1], "another file"))
     result.says(f"{shards[1]} changed while the run read it, and kept its size")
+    assert [record["block"] for record in Output(out).records() if record["incomplete"]] == [5]
+    assert len(list((out / "parts").glob("part-00002-*"))) == 4 and (out / "report.json").is_file()
+    assert nina("verify", out, status=FAILED).stdout.count("part-00001") == 1
 
     if put_back:
         shards[1].write_bytes(old)
     embed(out, *shards, **EVEN)
     embed(tmp_path / "fresh", *shards, **EVEN)
     assert Output(out).files("*/*", "manifest.json") == Output(tmp_path / "fresh").files("*/*", "manifest.json")
+    nina("verify", out)
+
+
+@needs_mpirun
+@pytest.mark.parametrize("ending", ["", ".gz"])
+@pytest.mark.parametrize("change", ["its beginning", "its end", "its size"])
+def test_shard_that_changes_while_ranks_share_it_is_not_complete_and_holds_nobody_up(tmp_path: Path, change: str, ending: str) -> None:
+    """A rank skips the other's blocks, and so meets the change where the other has read whole blocks."""
+    shards, out = even_shards(tmp_path, (ending, "")), tmp_path / "out"
+    shards[0].write_bytes(stored(even_lines(400, 0), ending))
+    releases = [tmp_path / "release 0", tmp_path / "release 1"]
+    # Rank 1 stops at its first part, of the other shard. When it comes to this one, rank 0 has read blocks that it must skip, unless
+    # rank 0 has met the change by then: what comes of it is the same.
+    groups = [
+        Ranks(1, fault="write:80+:wait", variables={"NINA_FAULT_UNTIL": releases[0]}),
+        Ranks(1, fault="write:1+:wait", variables={"NINA_FAULT_UNTIL": releases[1]}),
+    ]
+    run = start(out, shards[0], shards[1], ranks=groups, **EVEN)
+    wait_for_parts(out, 4, run)
+    if change == "its size":
+        os.truncate(shards[0], shards[0].stat().st_size - 10)
+    else:
+        change_keeping_size(shards[0], change)
+    for release in reversed(releases):
+        release.touch()
+    result = finish(run, FAILED)
+    assert "has stopped" not in result.stderr
+    if change == "its size":
+        result.says(f"the size of {shards[0]} changed while the run read it")
+    else:
+        result.says(f"shard {shards[0]} is damaged ", "changed while the run read it, and kept its size")
+    output = Output(out)
+    assert output.manifest()["state"] == "incomplete" and (out / "report.json").is_file()
+    assert len(list((out / "parts").glob("part-00001-*"))) == 10
+    assert any(record["incomplete"] for record in output.records() if record["shard"] == 0)
+    assert "was damaged here" in nina("verify", out, status=FAILED).stdout
+
+    shards[0].write_bytes(stored(even_lines(400, 9), ending))
+    embed(out, *shards, **EVEN)
+    embed(tmp_path / "fresh", *shards, **EVEN)
+    assert output.files("*/*", "manifest.json") == Output(tmp_path / "fresh").files("*/*", "manifest.json")
     nina("verify", out)
 
 
