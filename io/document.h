@@ -28,6 +28,11 @@ struct fields_there {
   uint64_t kept; /* bit i: kept field i */
 };
 
+static inline void fields_there_add(struct fields_there *sum, struct fields_there one) {
+  sum->title |= one.title;
+  sum->kept |= one.kept;
+}
+
 struct document {
   struct span text;
   struct span title; /* absent if missing or null */

@@ -300,8 +300,7 @@ static bool tokenize_line(struct block_tokenizer *tools, struct flow_block *work
     case DOCUMENT_READ:
       break;
   }
-  work->there.title |= document.there.title;
-  work->there.kept |= document.there.kept;
+  fields_there_add(&work->there, document.there);
   const struct placed_document place = {&document, number, line->offset};
   if (!tools->chunker) return add_row(tools, work, &place, error);
   *reason = '\0';

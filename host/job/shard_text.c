@@ -55,8 +55,7 @@ static bool shard_is_same(struct shard_text *shards, int32_t number) {
     const struct shard *then = &shards->run->manifest->shards.shard[number];
     struct shard now = {.path = then->path};
     struct error unreadable;
-    const bool same = shard_examine(&now, &unreadable) && strcmp(then->fingerprint, now.fingerprint) == 0 &&
-                      then->size == now.size;
+    const bool same = shard_examine(&now, &unreadable) && shard_same_content(then, &now);
     shards->state[number] = same ? SHARD_SAME : SHARD_OTHER;
   }
   return shards->state[number] == SHARD_SAME;

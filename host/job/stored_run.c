@@ -1,6 +1,5 @@
 #include "host/job/stored_run.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "io/look.h"
 #include "io/run/id_line.h"
 #include "io/run/job_lock.h"
+#include "io/run/record.h"
 #include "io/run/row_hash.h"
 #include "io/run/stored_line.h"
 
@@ -44,14 +44,8 @@ static bool parts_take(struct stored_run *run, struct error *error) {
  * the place of the old one, and a run that goes on leaves them alone. So the record tells the runs apart even
  * if their manifests are equal, as those of two shards of one fingerprint may be. */
 static bool first_record_stamp(const struct stored_run *run, struct file_stamp *stamp, struct error *error) {
-  char name[PART_PATH_MAX];
   *stamp = (struct file_stamp){.size = -1};
-  if (run->part_count == 0) return true;
-  record_path_format(name, run->part[0].shard, run->part[0].block);
-  char *path = file_join(run->out, name);
-  const bool ok = path ? file_stamp_read(path, stamp, error) : error_set_memory(error, PATH_MAX, "a path");
-  free(path);
-  return ok;
+  return run->part_count == 0 || record_stamp(run->out, run->part[0].shard, run->part[0].block, stamp, error);
 }
 
 /* Takes the stamp of the run that the manifest tells of: if another manifest took its place meanwhile, the

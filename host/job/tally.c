@@ -104,8 +104,7 @@ bool tally_add(struct tally *tally, const struct flow_block *work, int zstd_leve
   tally->titles_cut += work->titles_cut;
   tally->characters += work->characters;
   tally->embedded += work->embedded;
-  tally->there.title |= work->there.title;
-  tally->there.kept |= work->there.kept;
+  fields_there_add(&tally->there, work->there);
   tally->reject_bytes += (int64_t)work->reject_lines.size;
   for (int64_t i = 0; i < work->rows; i++) tally->length[work->row[i].tokens]++;
   return tally_frames(&tally->id_bytes, &work->id_lines, zstd_level, error) &&

@@ -1,6 +1,5 @@
 #include "host/job/verify_deep.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,14 +188,10 @@ static void parts_draw(struct key_list *parts, int64_t count, int64_t seed) {
   parts->count = kept;
 }
 
-static bool record_stamp(const struct verify_deep *deep, int64_t i, struct file_stamp *stamp,
-                         struct error *error) {
-  char name[PART_PATH_MAX];
-  record_path_format(name, part_key_shard(deep->parts.key[i]), part_key_block(deep->parts.key[i]));
-  char *path = file_join(deep->options.out, name);
-  const bool ok = path ? file_stamp_read(path, stamp, error) : error_set_memory(error, PATH_MAX, "a path");
-  free(path);
-  return ok;
+static bool drawn_stamp(const struct verify_deep *deep, int64_t i, struct file_stamp *stamp,
+                        struct error *error) {
+  const uint64_t key = deep->parts.key[i];
+  return record_stamp(deep->options.out, part_key_shard(key), part_key_block(key), stamp, error);
 }
 
 bool verify_deep_draw(struct verify_deep *deep, struct error *error) {
@@ -206,7 +201,7 @@ bool verify_deep_draw(struct verify_deep *deep, struct error *error) {
   deep->records = calloc(count + 1, sizeof *deep->records);
   if (!deep->records) return error_set_memory(error, count * sizeof *deep->records, "the stamps of records");
   for (int64_t i = 0; i < deep->parts.count; i++) {
-    if (record_stamp(deep, i, &deep->records[i], error)) continue;
+    if (drawn_stamp(deep, i, &deep->records[i], error)) continue;
     if (error->code == ERROR_MEMORY) return false;
     deep->records[i].size = -1; /* its part is left unjudged later */
   }
@@ -217,7 +212,7 @@ bool verify_deep_goes_on(const struct verify_deep *deep, bool *same, struct erro
   struct file_stamp now;
   if (!manifest_goes_on(deep->options.out, deep->manifest, same, error)) return false;
   for (int64_t i = 0; *same && i < deep->parts.count; i++) {
-    if (!record_stamp(deep, i, &now, error)) return false;
+    if (!drawn_stamp(deep, i, &now, error)) return false;
     *same = now.size >= 0 && file_stamps_equal(&now, &deep->records[i]);
   }
   return true;

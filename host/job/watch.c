@@ -35,8 +35,7 @@ static void flow_add(struct flow_progress *sum, const struct flow_progress *one)
   sum->encoded_tokens += one->encoded_tokens;
   sum->reused += one->reused;
   sum->reused_tokens += one->reused_tokens;
-  sum->there.title |= one->there.title;
-  sum->there.kept |= one->there.kept;
+  fields_there_add(&sum->there, one->there);
   sum->batches += one->batches;
   sum->padded_tokens += one->padded_tokens;
   sum->source_bytes += one->source_bytes;

@@ -290,9 +290,7 @@ static void setting_name(struct text *text, const char *path) {
 static bool shards_go_on(const struct shard_list *then, const struct shard_list *now) {
   if (then->count > now->count) return false;
   for (int32_t s = 0; s < then->count; s++) {
-    const struct shard *one = &then->shard[s], *other = &now->shard[s];
-    if (one->size < 0 || one->size != other->size || strcmp(one->fingerprint, other->fingerprint) != 0)
-      return false;
+    if (then->shard[s].size < 0 || !shard_same_content(&then->shard[s], &now->shard[s])) return false;
   }
   return true;
 }

@@ -226,6 +226,16 @@ const struct part_file *record_find(const struct part_record *record, const char
   return NULL;
 }
 
+bool record_stamp(const char *out, int32_t shard, int32_t block, struct file_stamp *stamp,
+                  struct error *error) {
+  char name[PART_PATH_MAX];
+  record_path_format(name, shard, block);
+  char *path = file_join(out, name);
+  const bool ok = path ? file_stamp_read(path, stamp, error) : error_set_memory(error, PATH_MAX, "a path");
+  free(path);
+  return ok;
+}
+
 bool record_exists(const char *out, int32_t shard, int32_t block) {
   char name[PART_PATH_MAX];
   bool there;

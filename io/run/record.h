@@ -50,6 +50,11 @@ int64_t record_lengths_sum(const struct part_record *record);
 /* The record's file at this path, relative to OUT; NULL if the record names no such file. */
 const struct part_file *record_find(const struct part_record *record, const char *path);
 
+/* Tells the record from another one that takes its place later. The size is -1 if there is none. False if the
+ * system cannot tell. */
+bool record_stamp(const char *out, int32_t shard, int32_t block, struct file_stamp *stamp,
+                  struct error *error);
+
 /* True if there is a record, readable or not. */
 bool record_exists(const char *out, int32_t shard, int32_t block);
 

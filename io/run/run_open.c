@@ -61,14 +61,10 @@ static int32_t first_incomplete(const struct part_table *parts, int32_t shard) {
   return list->part[p]->border.index;
 }
 
-static bool contents_equal(const struct shard *a, const struct shard *b) {
-  return a->size == b->size && strcmp(a->fingerprint, b->fingerprint) == 0;
-}
-
 /* Whether shard `i` is another one now, and none that was damaged and may have been repaired. */
 static bool shard_changed(const struct run_log *log, int32_t i, const struct shard *now) {
   const bool damaged = i < log->parts.shard_count && first_incomplete(&log->parts, i) >= 0;
-  return !damaged && !contents_equal(&log->shards.shard[i], now);
+  return !damaged && !shard_same_content(&log->shards.shard[i], now);
 }
 
 static bool shard_refuse(const struct shard *then, const struct shard *now, int32_t i, struct error *error) {
@@ -93,7 +89,7 @@ static bool shard_renew(struct run_log *log, int32_t i, const struct shard *now,
                         struct error *error) {
   struct shard *then = &log->shards.shard[i];
   if (shard_changed(log, i, now)) return shard_refuse(then, now, i, error);
-  if (contents_equal(then, now)) return true;
+  if (shard_same_content(then, now)) return true;
   if (!run_state_cut(log, i, first_incomplete(&log->parts, i) + 1, error)) return false;
   then->size = now->size;
   memcpy(then->fingerprint, now->fingerprint, sizeof then->fingerprint);
@@ -151,7 +147,7 @@ static bool path_renew(struct shard *then, const struct shard *now, bool *change
 static int32_t first_other_shard(const struct run_log *log, const struct run_request *request) {
   int32_t i = 0;
   while (i < log->shards.count && i < request->shard_count &&
-         contents_equal(&log->shards.shard[i], &request->shards[i]))
+         shard_same_content(&log->shards.shard[i], &request->shards[i]))
     i++;
   return i;
 }

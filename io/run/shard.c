@@ -37,6 +37,10 @@ out:
   return ok;
 }
 
+bool shard_same_content(const struct shard *a, const struct shard *b) {
+  return a->size == b->size && strcmp(a->fingerprint, b->fingerprint) == 0;
+}
+
 static bool name_ends_in(const char *name, const char *ending) {
   const size_t length = strlen(name), size = strlen(ending);
   return length > size && strcasecmp(name + length - size, ending) == 0;

@@ -15,6 +15,9 @@ struct shard {
 /* Fills in the size and fingerprint of shard->path; the caller still owns the path. */
 bool shard_examine(struct shard *shard, struct error *error);
 
+/* Whether two shards have the same size and fingerprint, whatever their paths. */
+bool shard_same_content(const struct shard *a, const struct shard *b);
+
 /* Whether the shard's bytes are its text: no .gz, no .zst, no standard input. The shard's first bytes decide;
  * if it is missing, or its size has changed, its name decides. False if it is there and cannot be read. */
 bool shard_is_plain(const struct shard *shard, bool *plain, struct error *error);

@@ -171,7 +171,7 @@ static bool content_look(const struct shard *shard, bool *present, struct look *
   if (!look_at(shard->path, look, error)) return is_forbidden(shard->path);
   if (look->kind != LOOK_FILE || look->size != shard->size) return true;
   if (!shard_examine(&now, error)) return is_forbidden(shard->path);
-  *present = now.size == shard->size && strcmp(now.fingerprint, shard->fingerprint) == 0;
+  *present = shard_same_content(&now, shard);
   return true;
 }
 
