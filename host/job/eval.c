@@ -258,11 +258,13 @@ static bool write_result(const struct eval_result *result, const char *out, stru
   return ok;
 }
 
+static const char *const sides[] = {"corpus", "queries"}; /* folders in an evaluation's output */
+#define SIDES (sizeof sides / sizeof *sides)
+
 /* Before one side begins: the other's input may lie in it. */
 static bool check_apart(const struct evaluation *eval, const char *out, struct error *error) {
-  static const char *const sides[] = {"corpus", "queries"};
   bool ok = true;
-  for (size_t i = 0; ok && i < sizeof sides / sizeof *sides; i++) {
+  for (size_t i = 0; ok && i < SIDES; i++) {
     char *folder = file_join(out, sides[i]);
     ok = folder ? input_check_apart(eval->set.corpus, folder, error) &&
                       input_check_apart(eval->set.queries, folder, error)
@@ -282,9 +284,9 @@ static bool out_refuse(const char *out, const char *run, struct error *error) {
 static bool check_out(const struct evaluation *eval, const char *out, struct error *error) {
   const char *vectors = eval->options->vectors;
   bool manifest = false, records = false, ok = true;
-  for (int i = 0; vectors && ok && i < 2; i++) {
+  for (size_t i = 0; vectors && ok && i < SIDES; i++) {
     bool inside = false;
-    char *side = file_join(vectors, i ? "queries" : "corpus");
+    char *side = file_join(vectors, sides[i]);
     ok = side ? look_lies_in(out, side, &inside, error) : error_set_memory(error, strlen(vectors), "a path");
     if (inside) ok = out_refuse(out, side, error);
     free(side);

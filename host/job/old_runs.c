@@ -157,13 +157,14 @@ bool old_runs_index(const struct old_runs *runs, const char *job_folder, char *s
   char left_out[160] = "";
   char *path = file_join(job_folder, INDEX_NAME);
   if (!path) return error_set_memory(error, PATH_MAX, "a path");
-  const bool ok = row_index_build(path, runs->source, runs->count, INDEX_MEMORY, &sums, error);
+  bool ok = row_index_build(path, runs->source, runs->count, INDEX_MEMORY, &sums, error);
   free(path);
-  if (!ok) {
-    struct error changed; /* it explains the other one */
-    if (error->code != ERROR_MEMORY && !manifests_stand(runs, &changed)) *error = changed;
+  struct error changed; /* explains a failure of the build too */
+  if ((ok || error->code != ERROR_MEMORY) && !manifests_stand(runs, &changed)) {
+    *error = changed;
+    ok = false;
   }
-  if (!ok || !manifests_stand(runs, error)) return false;
+  if (!ok) return false;
   if (sums.left_out > 0)
     snprintf(left_out, sizeof left_out, " (%lld part%s cannot be read and %s left out)",
              (long long)sums.left_out, sums.left_out == 1 ? "" : "s", sums.left_out == 1 ? "is" : "are");
