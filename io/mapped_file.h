@@ -3,9 +3,9 @@
  * If another program writes into a mapped file, its bytes show here: mapped_file_stands tells. A file that
  * another one replaces under its name stays as it was.
  *
- * A page may become unreadable (the file was shortened meanwhile, or its
- * disk fails). No function can return this error: the system sends SIGBUS to the thread that touches the
- * page. mapped_file_name() gives the signal's handler the file's name. */
+ * A page may become unreadable (the file was shortened meanwhile, or its disk fails). No function can return
+ * this error: the system sends SIGBUS to the thread that touches the page. mapped_file_name() gives the
+ * signal's handler the file's name. */
 #pragma once
 
 #include <stdint.h>

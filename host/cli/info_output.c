@@ -66,7 +66,9 @@ bool info_output(const char *folder, bool json, struct error *error) {
   struct manifest *manifest;
   if ((json && !info_check_name(folder, error)) || !manifest_read(folder, &manifest, error)) return false;
   if (!manifest) /* the caller saw one a moment ago */
-    return error_set(error, ERROR_INPUT, "%s was removed, or begun anew, while it was read", folder);
+    return error_set(
+        error, ERROR_INPUT,
+        "%s was removed, or begun anew, while it was read: start again when its nina embed is done", folder);
   const bool done =
       json ? info_print_json(output_json(folder, manifest), error) : output_print(folder, manifest, error);
   manifest_free(manifest);

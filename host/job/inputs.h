@@ -23,9 +23,8 @@ struct inputs {
 /* Files keep the user's order. A folder gives its files with a shard's ending (host/job/shard_ending.h),
  * sorted by name, without subfolders. "-" is standard input. Every shard is examined (size, fingerprint).
  * OUT itself (NULL: none) is passed over in a folder. Errors: an INPUT does not exist, a folder has no
- * shards,
- * "-" is not the only INPUT, a file has another ending, a shard is named twice, its path is not UTF-8, or one
- * lies in OUT, whose files the run replaces and removes. */
+ * shards, "-" is not the only INPUT, a file has another ending, a shard is named twice, its path is not
+ * UTF-8, or one lies in OUT, whose files the run replaces and removes. */
 bool inputs_open(const char *const *input, int32_t count, const char *out, struct inputs *inputs,
                  struct error *error);
 

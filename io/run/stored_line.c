@@ -4,9 +4,8 @@
 
 #include "io/seekable_zst.h"
 
-#define LEAST                                                                                            \
-  ((int64_t)256 << 20)           /* costs nothing: a reader's memory grows with the lines that are there \
-                                  */
+/* Costs nothing: a reader's memory grows with the lines that are there. */
+#define LEAST ((int64_t)256 << 20)
 #define ADDED ((int64_t)1 << 20) /* names and numbers, a reject's path and reason */
 #define ESCAPE_BYTES 6           /* of a control character, as in a name of kept fields */
 

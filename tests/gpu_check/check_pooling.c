@@ -6,8 +6,8 @@
 #include "cuda/twins.h"
 #include "tests/gpu_check/kernel_case.h"
 
-/* kernel_pool's rows have length 1, so no number is above 1, where two neighbours in fp16 are at most 0.00049
- * apart. A sum in fp32 beside the twin's in fp64 may round either way, but never further. */
+/* kernel_pool's rows have length 1, so no number is above 1, and two neighbours in fp16 are at most 0.00049
+ * apart. The kernel sums in fp32, the twin in fp64: their numbers may be neighbours, but no more. */
 #define TOLERANCE 0.0006
 #define WIDTH_LEAST 8
 

@@ -93,7 +93,7 @@ static double score_error(const struct products *products, int32_t query, int32_
   return (isnan(off) ? (double)INFINITY : off) / 0x1p-24;
 }
 
-/* The largest error in the last corner of the product with `step` passages, where its tiles are cut. */
+/* The largest error in the last corner of the product with `step` passages: its tiles are cut there. */
 static bool products_measure(const struct products *products, struct check *check, int32_t step,
                              double *worst, struct error *error) {
   const int32_t queries = products->queries, rows = step < CORNER ? step : CORNER, first = step - rows;

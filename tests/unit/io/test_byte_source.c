@@ -264,26 +264,41 @@ static void consumed_counts_compressed_bytes(void **state) {
   bytes_free(&zstd);
 }
 
+/* Starts a child that writes into a pipe, whose other end becomes this process's standard input, until
+ * input_restore. Returns 0 in the child, which writes to *writer. */
+static pid_t input_fork(int *writer, int *saved) {
+  int ends[2];
+  assert_int_equal(pipe(ends), 0);
+  const pid_t child = fork();
+  assert_true(child >= 0);
+  close(ends[child == 0 ? 0 : 1]);
+  *writer = ends[1];
+  if (child == 0) return 0;
+  *saved = dup(STDIN_FILENO);
+  dup2(ends[0], STDIN_FILENO);
+  close(ends[0]);
+  return child;
+}
+
+static void input_restore(int saved) {
+  dup2(saved, STDIN_FILENO);
+  close(saved);
+}
+
 /* Standard input is a pipe that gives one byte at a time: the format must still be found. */
 static void standard_input_comes_in_pieces(void **state) {
   (void)state;
   struct bytes zstd = {0}, text = {0};
   bytes_add_zstd(&zstd, "one\ntwo\n", 8);
-  int ends[2];
-  assert_int_equal(pipe(ends), 0);
-  const pid_t child = fork();
-  assert_true(child >= 0);
+  int writer, saved;
+  const pid_t child = input_fork(&writer, &saved);
   if (child == 0) {
-    close(ends[0]);
     for (size_t i = 0; i < zstd.size; i++) {
-      if (write(ends[1], zstd.data + i, 1) != 1) _exit(1);
+      if (write(writer, zstd.data + i, 1) != 1) _exit(1);
       if (i < 6) usleep(2000); /* so that the reader usually sees the first bytes one by one */
     }
     _exit(0);
   }
-  close(ends[1]);
-  const int saved = dup(STDIN_FILENO);
-  dup2(ends[0], STDIN_FILENO);
   struct error error;
   struct byte_source *source = byte_source_open("-", &error);
   assert_non_null(source);
@@ -292,9 +307,7 @@ static void standard_input_comes_in_pieces(void **state) {
   assert_int_equal(text.size, 8);
   assert_memory_equal(text.data, "one\ntwo\n", 8);
   byte_source_close(source);
-  dup2(saved, STDIN_FILENO);
-  close(saved);
-  close(ends[0]);
+  input_restore(saved);
   waitpid(child, NULL, 0);
   bytes_free(&zstd);
   bytes_free(&text);
@@ -319,23 +332,13 @@ static void stop_after_a_moment(void) {
  * take. */
 static void stop_by_a_signal_ends_the_wait_for_a_pipe(void **state) {
   (void)state;
-  int ends[2];
-  assert_int_equal(pipe(ends), 0);
-  const pid_t child = fork();
-  assert_true(child >= 0);
-  if (child == 0) {
-    close(ends[0]);
-    _exit(write(ends[1], "\x1f", 1) == 1 ? (int)sleep(5) : 1);
-  }
-  close(ends[1]);
-  const int saved = dup(STDIN_FILENO);
-  dup2(ends[0], STDIN_FILENO);
-  close(ends[0]);
+  int writer, saved;
+  const pid_t child = input_fork(&writer, &saved);
+  if (child == 0) _exit(write(writer, "\x1f", 1) == 1 ? (int)sleep(5) : 1);
   struct error error = {0};
   stop_after_a_moment();
   struct byte_source *source = byte_source_open_until("-", &stop, NULL, &error);
-  dup2(saved, STDIN_FILENO);
-  close(saved);
+  input_restore(saved);
   kill(child, SIGKILL);
   waitpid(child, NULL, 0);
   assert_null(source);
