@@ -116,6 +116,7 @@ static bool buffer_reserve(struct line_reader *reader, size_t wanted, struct err
  * the number of bytes, 0 at the end, or -1. */
 static int64_t frame_fill(struct line_reader *reader, struct error *error) {
   const int64_t size = seekable_zst_reader_rest(reader->frames, reader->total);
+  if (size == 0) return 0;
   if (!buffer_reserve(reader, (size_t)size, error) ||
       !seekable_zst_reader_read(reader->frames, reader->total, reader->buffer + reader->end, (size_t)size,
                                 error))
