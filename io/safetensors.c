@@ -199,6 +199,10 @@ bool safetensors_stands(const struct safetensors *file, struct error *error) {
   return mapped_file_stands(&file->map, error);
 }
 
+bool safetensors_look(const struct safetensors *file, struct look *look, struct error *error) {
+  return look_at_open(file->map.descriptor, file->path, look, error);
+}
+
 void safetensors_close(struct safetensors *file) {
   if (!file) return;
   json_decref(file->header);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "io/error.h"
+#include "io/look.h"
 
 enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_OTHER };
 
@@ -36,6 +37,9 @@ const void *safetensors_bytes(const struct safetensors *file, int64_t *size);
 /* False with ERROR_INPUT if the file was written to since it was opened. Ask after reading tensors, before
  * what was read is used. */
 bool safetensors_stands(const struct safetensors *file, struct error *error);
+
+/* Looks at the mapped file, wherever its path leads by now. */
+bool safetensors_look(const struct safetensors *file, struct look *look, struct error *error);
 
 void safetensors_close(struct safetensors *file);
 

@@ -4,6 +4,44 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/text.h"
+
+static bool inputs_refuse(const struct ranks *ranks, int32_t other, const char *its, const char *first,
+                          struct error *error) {
+  /* From the first INPUT that differs. */
+  while (*its && strcspn(its, "\n") == strcspn(first, "\n") &&
+         strncmp(its, first, strcspn(its, "\n") + 1) == 0) {
+    first += strcspn(first, "\n") + 1;
+    its += strcspn(its, "\n") + 1;
+  }
+  if (!*its) its = "nothing";
+  if (!*first) first = "nothing";
+  return error_set(
+      error, ERROR_USAGE,
+      "rank %d on %s was started with other INPUTs than rank 0 (%.*s instead of %.*s): the ranks of a "
+      "job share its INPUTs, so name all of them to every rank; for a job each, start nina without "
+      "mpirun",
+      other, ranks_place_of(ranks, other)->host, (int)strcspn(its, "\n"), its, (int)strcspn(first, "\n"),
+      first);
+}
+
+bool agree_inputs(struct ranks *ranks, const char *const *input, int32_t count, struct error *error) {
+  struct text list = {0};
+  char **lists = NULL;
+  for (int32_t i = 0; i < count; i++) {
+    text_append(&list, input[i], strlen(input[i]));
+    text_append(&list, "\n", 1);
+  }
+  text_append(&list, "", 1);
+  bool ok = !list.failed || error_set_memory(error, list.size, "the INPUTs");
+  ok = ranks_agree(ranks, ok, error) && ranks_gather(ranks, list.bytes, &lists, error);
+  for (int32_t i = 1; ok && i < ranks_size(ranks); i++)
+    ok = strcmp(lists[i], lists[0]) == 0 || inputs_refuse(ranks, i, lists[i], lists[0], error);
+  ranks_texts_free(ranks, lists);
+  text_free(&list);
+  return ok;
+}
+
 /* Rank 0's manifest as text, without lists; an empty text if there is no manifest. */
 static bool manifest_pack(const struct manifest *manifest, void **text, size_t *size, struct error *error) {
   char *printed = NULL;

@@ -9,6 +9,7 @@
 #include "host/job/first_lines.h"
 #include "host/job/model_load.h"
 #include "host/job/notice.h"
+#include "host/job/weights_reader.h"
 #include "host/model/identity.h"
 #include "io/run/run_open.h"
 #include "io/run/run_share.h"
@@ -71,15 +72,12 @@ static bool open_encoder(struct embedding *run, struct error *error) {
   return true;
 }
 
-/* The first rank on each machine reads all weights for the others. */
-static bool reads_weights(const struct embedding *run) {
-  return ranks_place_of(run->ranks, ranks_rank(run->ranks))->local_rank == 0;
-}
-
 static bool open_model(struct embedding *run, struct error *error) {
   const enum tokenizer_engine engine = model_load_engine(run->options->compute.tokenizer, run->manifest);
-  if (!model_load(run->options->model, engine, &run->model, &run->tokenizer, error)) return false;
-  return !reads_weights(run) || model_check_finite(run->model, error);
+  return ranks_agree(run->ranks, model_load(run->options->model, engine, &run->model, &run->tokenizer, error),
+                     error) &&
+         weights_reader_choose(run->ranks, run->model, &run->reads_weights, error) &&
+         ranks_agree(run->ranks, !run->reads_weights || model_check_finite(run->model, error), error);
 }
 
 static void say_passed_over(const struct embedding *run) {
@@ -154,7 +152,7 @@ static bool open_input(struct embedding *run, struct error *error) {
 
 /* Opened by all ranks together, since they share cards and weights. */
 static bool open_tools(struct embedding *run, struct error *error) {
-  return ranks_agree(run->ranks, open_model(run, error), error) && open_encoder(run, error) &&
+  return open_model(run, error) && open_encoder(run, error) &&
          ranks_agree(run->ranks,
                      settings_for_flow(run->options, &run->model->config, run->tokenizer, &run->encoder->info,
                                        run->manifest, &run->settings, error),
@@ -163,7 +161,7 @@ static bool open_tools(struct embedding *run, struct error *error) {
 
 static bool model_identity_of(const struct embedding *run, struct model_identity *identity,
                               struct error *error) {
-  if (reads_weights(run)) /* a card has its weights already: the hash must be of the same ones */
+  if (run->reads_weights) /* a card has its weights already: the hash must be of the same ones */
     return identity_make(run->model, run->tokenizer, identity, error) && model_stands(run->model, error);
   identity_make_partial(run->model, run->tokenizer, identity);
   return true;
@@ -260,7 +258,8 @@ bool embedding_prepare(struct embedding *run, struct error *error) {
   struct ranks *ranks = run->ranks;
   /* What is collective must be so on every rank. */
   ranks_share_into(ranks, &run->asked.reuse_count, sizeof run->asked.reuse_count);
-  if (!ranks_agree(ranks, open_input(run, error), error) || !agree_manifest(ranks, &run->manifest, error))
+  if (!agree_inputs(ranks, run->options->input, run->options->input_count, error) ||
+      !ranks_agree(ranks, open_input(run, error), error) || !agree_manifest(ranks, &run->manifest, error))
     return false;
   resolve_threads(run);
   if (!open_tools(run, error)) return false;

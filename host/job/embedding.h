@@ -25,6 +25,7 @@ struct embedding {
   struct byte_head head;     /* bytes taken from standard input before the flow starts */
   struct manifest *manifest; /* OUT's manifest before this run, or NULL */
   struct model *model;
+  bool reads_weights; /* for the other ranks of its machine too */
   struct tokenizer *tokenizer;
   struct encoder *encoder;
   struct settings settings;

@@ -63,6 +63,18 @@ bool model_hash(const struct model *model, char hash[33], struct error *error) {
   return true;
 }
 
+bool model_files_print(const struct model *model, char text[MODEL_FILES_TEXT], struct error *error) {
+  uint64_t hash = 0;
+  for (int32_t i = 0; i < model->file_count; i++) {
+    struct look look;
+    if (!safetensors_look(model->file[i], &look, error)) return false;
+    const uint64_t told[] = {look.device, look.inode, (uint64_t)look.size, (uint64_t)look.changed};
+    hash = XXH3_64bits_withSeed(told, sizeof told, hash);
+  }
+  snprintf(text, MODEL_FILES_TEXT, "%016" PRIx64, hash);
+  return true;
+}
+
 /* `folder`: the tensor's module. */
 typedef bool tensor_visit(void *context, const char *folder, const struct tensor *tensor);
 

@@ -54,5 +54,10 @@ bool model_check_finite(const struct model *model, struct error *error);
 /* Reads all weight files' bytes, in the order of their names, and gives their XXH3-128 in hexadecimal. */
 bool model_hash(const struct model *model, char hash[33], struct error *error);
 
+/* Prints what tells the mapped files from all others on this machine, in whatever way their paths are
+ * spelled: device, inode, size and time of the last write. */
+#define MODEL_FILES_TEXT 17
+bool model_files_print(const struct model *model, char text[MODEL_FILES_TEXT], struct error *error);
+
 /* Number of parameters in the tensors that the encoder uses. */
 int64_t model_parameters(const struct model *model);

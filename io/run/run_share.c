@@ -1,13 +1,20 @@
 #include "io/run/run_share.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "io/file.h"
+#include "io/look.h"
 #include "io/run/run_open.h"
 #include "io/run/run_state.h"
 #include "io/text.h"
+
+#define SEEN_TRIES 100
+#define SEEN_NAP (50 * 1000 * 1000) /* ns: 5 s in all */
 
 /* Sent as it is in memory: sender and receiver are the same program. */
 struct share_head {
@@ -113,11 +120,30 @@ static bool log_unpack(struct run_log *log, struct unpack unpack, struct error *
   return true;
 }
 
+/* The folder of the job, which has just been made, may not be seen at once over NFS. */
+static bool job_await(const struct run_log *log, struct error *error) {
+  const struct timespec nap = {.tv_nsec = SEEN_NAP};
+  struct look look;
+  for (int tries = 0; tries < SEEN_TRIES; tries++) {
+    /* A client asks the server anew about a folder that is opened. */
+    const int opened = open(log->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (opened >= 0) close(opened);
+    if (!look_at(log->job, &look, error)) return false;
+    if (look.kind == LOOK_FOLDER) return true;
+    nanosleep(&nap, NULL);
+  }
+  return error_set(
+      error, ERROR_USAGE,
+      "%s is not the folder that rank 0 writes to: all ranks need one --out, on a file system that "
+      "their machines share (nina check-fs, started in the same way, tries one)",
+      log->out);
+}
+
 struct run_log *run_log_attach(const char *out, const void *bytes, size_t size, struct error *error) {
   struct run_log *log = run_state_new(out, error);
   if (!log) return NULL;
   log->attached = true;
-  if (log_unpack(log, (struct unpack){bytes, size}, error)) return log;
+  if (log_unpack(log, (struct unpack){bytes, size}, error) && job_await(log, error)) return log;
   run_log_close(log);
   return NULL;
 }

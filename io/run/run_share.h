@@ -9,7 +9,7 @@
  * other; it knows the parts in the pack and its own. Matters of the whole run stay with the rank that opened
  * it: on an attached log, run_log_finish does nothing, and run_log_forget removes parts only from memory.
  * Sender and receiver must be the same program on the same kind of machine; a pack from another version is
- * refused. */
+ * refused, and so is an `out` in which the job's folder does not show within seconds. */
 bool run_log_pack(const struct run_log *log, void **bytes, size_t *size, struct error *error);
 struct run_log *run_log_attach(const char *out, const void *bytes, size_t size, struct error *error);
 

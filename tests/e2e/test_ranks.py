@@ -2,15 +2,16 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from many import LAUNCHER, LAUNCHER_VARIABLES, OVER_TCP, Ranks, embed_many, finish, finish_after, needs_mpirun, rank_processes, start, start_command
+from many import LAUNCHER, LAUNCHER_VARIABLES, OVER_TCP, Ranks, command, embed_many, finish, finish_after, needs_mpirun, rank_processes, start, start_command
 from output import Output
-from program import DONE, FAILED, PROGRAM, USAGE, embed, embed_arguments, environment, nina, wait_for_parts
+from program import DONE, FAILED, MODEL, PROGRAM, USAGE, embed, embed_arguments, environment, nina, wait_for_parts
 from shards import lines_of, make_archive, make_documents, write_shard
 
 pytestmark = needs_mpirun
@@ -198,6 +199,40 @@ def test_hashes_and_a_models_vectors_are_never_mixed(tmp_path: Path, archive: di
 def test_ranks_with_other_settings_are_refused(tmp_path: Path, archive: dict[str, list[Path]]) -> None:
     groups = [Ranks(1), Ranks(1, options={"max_tokens": 9})]
     embed_many(tmp_path, *archive["one"], ranks=groups, status=USAGE, mixed=True, **OPTIONS).says("settings.max_tokens: 768 on rank 0, 9 on rank 1")
+
+
+def test_ranks_of_one_machine_that_see_other_weights_are_refused(tmp_path: Path, archive: dict[str, list[Path]]) -> None:
+    # Only the first rank on a machine reads all weights, so the others must have mapped the same files.
+    folders = [shutil.copytree(MODEL, tmp_path / name) for name in ("model", "copy", "other")]
+    with (folders[2] / "model.safetensors").open("r+b") as weights:
+        weights.seek(-4, os.SEEK_END)
+        weights.write(b"\x00\x00\x00\x3e")
+    out, first = tmp_path / "out", Ranks(2, options={"model": folders[0]})
+    others = [Ranks(1, options={"model": folder}) for folder in folders]
+    refused = embed_many(out, *archive["one"], ranks=[first, others[2]], status=USAGE, **OPTIONS)
+    refused.says("rank 2 on ", "cannot work with rank 0", "model.weights: ")
+    assert not out.exists()
+    embed_many(out, *archive["one"], ranks=[first, others[1]], **OPTIONS)
+
+
+def test_ranks_with_other_inputs_are_refused(tmp_path: Path, archive: dict[str, list[Path]]) -> None:
+    # Each rank with a shard and an OUT of its own, as if nobody told them of each other: rank 0 would embed its shard alone.
+    for lists in [archive["many"][:1], archive["many"][1:2]], [archive["many"][:2], archive["many"][:1]]:
+        each = iter(embed_arguments(tmp_path / str(rank), *inputs, **OPTIONS) for rank, inputs in enumerate(lists))
+        refused = finish(start_command(command([Ranks(1), Ranks(1)], lambda _: next(each))), USAGE)
+        its, first = (lists[1][0], lists[0][0]) if len(lists[0]) == 1 else ("nothing", lists[0][1])
+        refused.says("rank 1 on ", f"was started with other INPUTs than rank 0 ({its} instead of {first})")
+        assert not list(tmp_path.iterdir())
+
+
+def test_rank_whose_out_is_another_folder_is_refused(tmp_path: Path, archive: dict[str, list[Path]]) -> None:
+    # As an OUT on each machine's own disk is.
+    each = iter(embed_arguments(tmp_path / name, *archive["one"], **OPTIONS) for name in ("one", "two"))
+    refused = finish(start_command(command([Ranks(1), Ranks(1)], lambda _: next(each))), USAGE)
+    refused.says("rank 1 on ", f"{tmp_path / 'two'} is not the folder that rank 0 writes to: all ranks need one --out")
+    os.symlink(tmp_path / "one", tmp_path / "two")
+    each = iter(embed_arguments(tmp_path / name, *archive["one"], **OPTIONS) for name in ("one", "two"))
+    finish(start_command(command([Ranks(1), Ranks(1)], lambda _: next(each))), DONE)
 
 
 def test_failure_before_the_start_is_said_once(tmp_path: Path) -> None:
