@@ -12,6 +12,7 @@
 #include "host/cli/signals.h"
 #include "host/job/embed.h"
 #include "io/run/stored_line.h"
+#include "io/seekable_zst.h"
 
 struct embed_arguments {
   struct embed_options embed;
@@ -73,7 +74,7 @@ static const struct option_spec specs[] = {
              "OUT/fields: url,meta.department (department inside\n"
              "meta; a dot or comma of a name is written \\. or \\,)"},
     {.name = "zstd-level", .type = OPTION_INT, .offset = EMBED(zstd_level), .argument = "N",
-     .help = "compression level (default: 1)"},
+     .most = ZST_LEVEL_MAX, .help = "compression level, 1 to 22 (default: 1)"},
     {.type = OPTION_HEADING, .help = "Before a run"},
     {.name = "dry-run", .type = OPTION_FLAG, .offset = OWN(dry_run),
      .help = "write nothing: read the INPUTs and print documents,\n"
@@ -111,9 +112,11 @@ static const struct option_spec specs[] = {
     GEMM_TUNING_ROW(EMBED(compute)),
     {.name = "block-lines", .type = OPTION_SIZE, .offset = EMBED(block_lines), .argument = "N",
      .most = EMBED_BLOCK_MOST, .help = "lines of a block, the unit of commit and resume\n"
-             "(default: cpu: 2048, cuda: 16384)"},
+             "(default: cpu: 256 to 2048, fewer for a larger model;\n"
+             "cuda: 16384)"},
     {.name = "block-bytes", .type = OPTION_SIZE, .offset = EMBED(block_bytes), .argument = "BYTES",
-     .most = EMBED_BLOCK_MOST, .help = "bytes of a block's lines (default: cpu: 1M, cuda: 16M)"},
+     .most = EMBED_BLOCK_MOST, .help = "bytes of a block's lines (default: cpu: 128K to 1M,\n"
+             "likewise; cuda: 16M)"},
     NULL_RATE_ROW(EMBED(compute)),
     {.type = OPTION_HEADING, .help = "Display"},
     {.name = "progress", .type = OPTION_CHOICE, .offset = OWN(progress), .argument = "MODE", .choices = progress_modes,

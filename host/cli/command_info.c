@@ -57,7 +57,9 @@ static int info_command(int argc, char **argv) {
   if (arguments.devices && argc == first)
     return info_devices(arguments.json, &error) ? EXIT_DONE : command_fail(&error);
   if (argc - first != 1 || arguments.devices) {
-    error_set(&error, ERROR_USAGE, "name one folder: nina info DIR");
+    error_set(&error, ERROR_USAGE,
+              arguments.devices ? "--devices is about this machine: it takes no folder"
+                                : "name one folder: nina info DIR");
     return command_fail(&error);
   }
   return info(argv[first], &arguments, &error) ? EXIT_DONE : command_fail(&error);
@@ -73,6 +75,7 @@ const struct command command_info = {
              "machine's CUDA cards. Of a model: its size, pooling, Dense modules, input, widths, similarity, prompts,\n"
              "tokenizer and identity.",
     .options = specs,
+    .exits = "0 done, also if there is no card; 1 failed; 2 wrong usage, or no such folder",
     .operands = OPERANDS_FOLDERS,
     .run = info_command,
 };

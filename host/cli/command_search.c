@@ -276,6 +276,7 @@ const struct command command_search = {
         "\n"
         "  nina search --model models/e5-small --vectors out/municipal \"Quan obre la biblioteca?\"",
     .options = specs,
+    .exits = "0 done; 1 failed, or a line got no answer; 2 wrong usage, or another model made the vectors.",
     .operands = OPERANDS_TEXT,
     .run = search_command,
 };

@@ -248,7 +248,7 @@ const struct command command_tokenize = {
         "With --compare, prints one JSON object for each line whose ids differ:\n"
         "{\"line\":7,\"text\":\"…\",\"auto\":[…],\"sentencepiece\":[…]}.",
     .options = specs,
-    .exits = "0 done; 1 failed, or with --compare some ids differ",
+    .exits = "0 done; 1 failed, or with --compare some ids differ; 2 wrong usage",
     .operands = OPERANDS_NONE,
     .run = tokenize_command,
 };

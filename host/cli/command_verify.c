@@ -275,7 +275,9 @@ static int verify_command(int argc, char **argv) {
     if (arguments.deep.seed == 0) arguments.deep.seed = seed_new();
     deep = verify_deep_open(&arguments.deep, &error);
     if (!deep) return command_fail(&error);
-    say("--deep: %d parts, drawn with seed %lld, by %s", arguments.deep.parts, (long long)arguments.deep.seed,
+    char parts[48];
+    human_counted(arguments.deep.parts, "part", "parts", parts);
+    say("--deep: up to %s, drawn with seed %lld, by %s", parts, (long long)arguments.deep.seed,
         verify_deep_encoder(deep));
   }
   struct findings findings = {.out = arguments.deep.out};
@@ -293,8 +295,7 @@ const struct command command_verify = {
     .about =
         "Rereads every file of an output folder against its record, the records against each other, against the\n"
         "manifest and against the shards' sizes, and every row and id. Prints one line for everything that is\n"
-        "missing, damaged, incomplete or foreign, and the command that repairs it. Exit status: 0 nothing found;\n"
-        "1 something found; 2 wrong usage.\n"
+        "missing, damaged, incomplete or foreign, and the command that repairs it.\n"
         "\n"
         "With --deep N it also embeds N parts again from the shards, with OUT's settings, and compares: bit for\n"
         "bit on a CPU of the same kind as the one that made OUT, else by the cosine of every row. That finds what\n"
@@ -302,6 +303,9 @@ const struct command command_verify = {
         "\n"
         "  nina verify --deep 20 --model models/e5-small out/archive",
     .options = specs,
+    .exits =
+        "0 nothing found; 1 something found, or OUT cannot be read; 2 wrong usage, or a job\n"
+        "changed OUT meanwhile; 130 and 143 --deep was stopped by Ctrl-C and SIGTERM.",
     .operands = OPERANDS_FOLDERS,
     .run = verify_command,
 };

@@ -143,5 +143,6 @@ void man_page_main(FILE *stream) {
   print_paragraphs(
       stream,
       "0 done; 1 failed; 2 wrong usage or configuration, or an output folder that holds another run;\n"
-      "3 done, and some documents were rejected.");
+      "3 done, and some documents were rejected; 130 and 143 stopped by Ctrl-C and SIGTERM (under mpirun: "
+      "1).");
 }

@@ -86,6 +86,7 @@ static bool unknown_name(const struct option_spec *specs, const char *kind, cons
 static bool unknown_option(const struct option_spec *specs, const char *argument, const char *command,
                            struct error *error) {
   char name[64];
+  if (optopt == 'h') return error_set(error, ERROR_USAGE, "--help takes no value");
   if (optopt > 0 && optopt < OPTIONS_BASE) {
     snprintf(name, sizeof name, "-%c", optopt);
     return error_set(error, ERROR_USAGE, "unknown option %s (nina %s --help lists all)", name, command);

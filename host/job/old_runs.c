@@ -168,8 +168,9 @@ bool old_runs_index(const struct old_runs *runs, const char *job_folder, char *s
   if (sums.left_out > 0)
     snprintf(left_out, sizeof left_out, " (%lld part%s cannot be read and %s left out)",
              (long long)sums.left_out, sums.left_out == 1 ? "" : "s", sums.left_out == 1 ? "is" : "are");
-  snprintf(sentence, size, "--reuse: %lld different rows in %lld parts can be copied%s; indexed in %.1f s",
-           (long long)sums.rows, (long long)sums.parts, left_out, (double)(clock_now() - start) / 1e9);
+  snprintf(sentence, size, "--reuse: %lld different row%s in %lld part%s can be copied%s; indexed in %.1f s",
+           (long long)sums.rows, sums.rows == 1 ? "" : "s", (long long)sums.parts, sums.parts == 1 ? "" : "s",
+           left_out, (double)(clock_now() - start) / 1e9);
   return true;
 }
 

@@ -61,6 +61,8 @@ static bool settings_max_tokens(const struct compute_options *options, const str
 bool settings_for_encoder(const struct compute_options *options, const struct width_list *widths,
                           const struct model_config *model, const struct manifest *manifest,
                           enum device device, struct encoder_options *encoder, struct error *error) {
+  if (options->null_rate > 0 && device != DEVICE_NULL)
+    return error_set(error, ERROR_USAGE, "--null-rate is for --device null, and this run computes a model");
   *encoder = (struct encoder_options){.precision = options->precision, .null_rate = options->null_rate};
   struct compute_class used = {0};
   if (manifest) used = compute_classes_shared(&manifest->identity.compute);

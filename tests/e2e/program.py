@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = Path(os.environ.get("NINA", ROOT / "build" / "nina"))
+PROGRAM = Path(os.environ.get("NINA", ROOT / "build" / "nina")).absolute()  # tests start it from other folders
 GOLDEN = ROOT / "tests" / "golden"
 MODEL = GOLDEN / "xlmr-cls-v3"
 FULL = os.environ.get("NINA_FULL_TESTS", "") not in ("", "0")

@@ -77,6 +77,7 @@ USAGE_ERRORS = {
     "unknown option -x (nina embed --help lists all)": ["embed", "-xyz"],
     "--model needs a value (nina embed --help)": ["embed", "--model"],
     "--quiet takes no value (nina embed --help)": ["embed", "--quiet=true"],
+    "--help takes no value": ["embed", "--help=widths"],
     f'threads: "two" {NUMBER} {THREADS}': ["embed", "--threads", "two"],
     f'threads: "-1" {NUMBER} {THREADS}': ["embed", "--threads", "-1"],
     f'threads: "" {NUMBER} {THREADS}': ["embed", "--threads", ""],
@@ -87,6 +88,7 @@ USAGE_ERRORS = {
     f'width: "0" {NUMBER} {2**31 - 1}': ["search", "--width", "0"],
     f'max-tokens: "0" {NUMBER} {2**31 - 1}': ["tokenize", "--max-tokens", "0"],
     f'batch-tokens: "0" {NUMBER} {2**31 - 1}': ["eval", "--batch-tokens", "0"],
+    f'zstd-level: "23" {NUMBER} 22': ["embed", "--zstd-level", "23"],
     f'grace: "0" {NUMBER} {2**31 - 1}': ["embed", "--grace", "0"],
     f'block-bytes: "4 " {NUMBER} {64 << 30} (K, M and G may follow it)': ["embed", "--block-bytes", "4 "],
     f'block-bytes: "65G" {NUMBER} {64 << 30} (K, M and G may follow it)': ["embed", "--block-bytes", "65G"],
@@ -103,6 +105,7 @@ USAGE_ERRORS = {
     'precision: "int4" is none of auto, fp32, bf16, fp16, int8': ["embed", "--precision", "int4"],
     'progress: "lots" is none of auto, bar, json, none': ["embed", "--progress", "lots"],
     "name one folder: nina info DIR": ["info"],
+    "--devices is about this machine: it takes no folder": ["info", "--devices", "o"],
     "name one output folder: nina verify OUT": ["verify", "a", "b"],
     "name two output folders: nina diff OLD NEW": ["diff", "a"],
     "tokenize reads standard input and takes no INPUT: x": ["tokenize", "--model", "m", "x"],
@@ -138,6 +141,11 @@ def test_widths_may_come_in_any_order_and_twice(tmp_path: Path, shard: Path) -> 
     error = embed(tmp_path / "long", shard, max_tokens=769, status=USAGE).error
     assert error == "--max-tokens 769: xlmr-cls-v3 takes from 2 to 768 tokens"
     assert not (tmp_path / "wide").exists() and not (tmp_path / "long").exists()
+
+
+def test_rate_of_the_null_device_slows_no_model(tmp_path: Path, shard: Path) -> None:
+    error = embed(tmp_path / "out", shard, device="cpu", null_rate=9, status=USAGE).error
+    assert error == "--null-rate is for --device null, and this run computes a model" and not (tmp_path / "out").exists()
 
 
 def test_size_may_have_a_unit(tmp_path: Path, shard: Path) -> None:

@@ -432,12 +432,32 @@ USAGE_ERRORS = {
     "--out is required (nina eval --help)": ["--model", "m", "--data", "d"],
     "pass either --model, to embed, or --vectors, to judge what is embedded": ["--data", "d", "--out", "o"],
     "nina eval takes no INPUT: --data names the set (nina eval --help)": ["--data", "d", "x"],
+    "--all is for --compare: it prints what chance explains, too": ["--vectors", "v", "--data", "d", "--all"],
+    "--compare a: with what? Name a second metrics.json, or an evaluation (nina eval --help)": ["--compare", "a"],
 }
 
 
 @pytest.mark.parametrize("sentence", USAGE_ERRORS)
 def test_wrong_usage_is_told_with_the_way_out(sentence: str) -> None:
     assert nina("eval", *USAGE_ERRORS[sentence], status=USAGE).error == sentence
+
+
+EMBEDDING = (
+    "--query-prompt=x --query-prompt-name=x --passage-prompt= --passage-prompt-name=x --max-tokens=9 --chunk-tokens=16 "
+    "--chunk-overlap=8 --tokenizer=sentencepiece --overwrite --precision=fp32 --batch-tokens=99"
+).split()
+
+
+@pytest.mark.parametrize("option", EMBEDDING)
+def test_no_option_of_embedding_is_passed_over_if_nothing_is_embedded(option: str) -> None:
+    name = option.partition("=")[0]
+    judge = nina("eval", "--vectors", "v", "--data", "d", option, status=USAGE)
+    assert judge.error == f"{name} is for --model: --vectors judges what v holds, and embeds nothing"
+    compare = nina("eval", "--compare", "a", "b", option, status=USAGE)
+    sentence = "--compare a b compares these two files and evaluates nothing: leave out {}, or, to evaluate and compare, leave out b"
+    assert compare.error == sentence.format(name)
+    for other in ("--model", "--data", "--out", "--metrics"):
+        assert sentence.format(other) == nina("eval", "--compare", "a", "b", other, "c", status=USAGE).error
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"format":2}', '{"format":1,"queries":{"ids":["a"]},"metrics":{}}'])
