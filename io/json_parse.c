@@ -49,6 +49,11 @@ json_t *json_parse(const char *text, size_t size, size_t flags, json_error_t *pr
   return value;
 }
 
+json_t *json_parse_own(const char *text) {
+  json_error_t problem;
+  return json_parse(text, strlen(text), JSON_DECODE_ANY, &problem);
+}
+
 char *json_print(const json_t *value, size_t flags) {
   allocations_watch();
   const bool before = failed;

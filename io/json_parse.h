@@ -10,6 +10,9 @@
  * json_error_out_of_memory; what had been parsed until then is not freed. `problem` is not NULL. */
 json_t *json_parse(const char *text, size_t size, size_t flags, json_error_t *problem);
 
+/* The value of a text that is JSON for certain; NULL if memory runs short. */
+json_t *json_parse_own(const char *text);
+
 /* As json_dumps; NULL too if anything in the text is missing because memory was short. */
 char *json_print(const json_t *value, size_t flags);
 

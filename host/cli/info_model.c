@@ -102,8 +102,7 @@ static json_t *prompts_json(const struct model_config *config) {
 static json_t *identity_json(const struct model_identity *identity) {
   json_t *json = json_pack("{s:s, s:s}", "name", identity->name, "identity", identity->hash);
   for (int32_t i = 0; i < identity->count; i++)
-    json_object_set_new(json, identity->member[i].key,
-                        json_loads(identity->member[i].value, JSON_DECODE_ANY, NULL));
+    json_object_set_new(json, identity->member[i].key, json_parse_own(identity->member[i].value));
   return json;
 }
 

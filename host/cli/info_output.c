@@ -3,6 +3,7 @@
 
 #include "host/cli/info.h"
 #include "host/cli/say.h"
+#include "io/json_parse.h"
 #include "io/run/manifest.h"
 #include "io/run/totals.h"
 
@@ -43,7 +44,7 @@ static void member_collect(void *context, const char *part, const char *key, con
     object = json_object();
     collected->failed |= json_object_set_new(collected->root, part, object);
   }
-  collected->failed |= json_object_set_new(object, key, json_loads(value, JSON_DECODE_ANY, NULL));
+  collected->failed |= json_object_set_new(object, key, json_parse_own(value));
 }
 
 static void total_collect(void *context, const char *key, const char *value) {

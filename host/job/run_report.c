@@ -38,7 +38,8 @@ static void file_add(struct record_sums *sums, const struct part_file *file) {
     if (strtol(name + 1, NULL, 10) == sums->widths->width[w]) sums->width_bytes[w] += file->digest.size;
 }
 
-/* Reads a part's rejects. If they cannot be read, the sum of the reasons is below the number of rejects. */
+/* Reads a part's rejects. If the file cannot be read, the sum of the reasons is below the number of rejects.
+ */
 static bool rejects_add(struct record_sums *sums, const struct part_record *record, struct error *error) {
   char name[PART_PATH_MAX], *text;
   size_t size;
@@ -47,13 +48,16 @@ static bool rejects_add(struct record_sums *sums, const struct part_record *reco
   part_path_format(name, FOLDER_REJECTS, 0, record->border.shard, record->border.index);
   char *path = file_join(sums->out, name);
   if (!path) return error_set_memory(error, PATH_MAX, "a path");
-  if (file_read(path, PART_REJECTS_MAX, &text, &size, &unread)) {
-    tally_rejects(&sums->rejects, record->border.shard, true, text, size, &unread);
+  bool read = file_read(path, PART_REJECTS_MAX, &text, &size, &unread);
+  if (read) {
+    read = tally_rejects(&sums->rejects, record->border.shard, true, text, size, &unread);
     sums->rejects_read += (int64_t)size;
     free(text);
   }
   free(path);
-  return true;
+  if (read || unread.code != ERROR_MEMORY) return true;
+  *error = unread;
+  return false;
 }
 
 static bool record_add(void *context, const struct part_record *record, struct error *error) {
@@ -248,7 +252,7 @@ static void old_runs_print(struct json_text *json, const json_t *old, bool more)
   const json_t *runs = json_object_get(old, "runs");
   const size_t count = json_array_size(runs), room = RUN_REPORT_RUNS - (more ? 1 : 0);
   for (size_t i = count > room ? count - room : 0; i < count; i++) {
-    char *text = json_dumps(json_array_get(runs, i), JSON_REAL_PRECISION(15) | JSON_ENCODE_ANY);
+    char *text = json_print(json_array_get(runs, i), JSON_REAL_PRECISION(15) | JSON_ENCODE_ANY);
     json->text.failed |= !text;
     if (text) json_text_raw(json, NULL, text);
     free(text);

@@ -1,10 +1,10 @@
 #include "host/job/tally.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/json_parse.h"
 #include "io/zst_size.h"
 
 bool tally_open(struct tally *tally, int32_t max_tokens, struct error *error) {
@@ -60,12 +60,16 @@ bool tally_rejects(struct tally *tally, int32_t shard, bool numbered, const char
   const char *const end = line + size;
   while (line < end) {
     const char *found = memchr(line, '\n', (size_t)(end - line)), *next = found ? found : end;
-    json_t *record = json_loadb(line, (size_t)(next - line), 0, NULL);
+    json_error_t problem;
+    json_t *record = json_parse(line, (size_t)(next - line), 0, &problem);
     const char *reason = json_string_value(json_object_get(record, "reason"));
     if (!reason) {
+      const bool short_of_memory = !record && json_error_code(&problem) == json_error_out_of_memory;
       json_decref(record);
-      return error_set(error, ERROR_INPUT,
-                       "a line of the rejects of shard %d is no JSON object with a reason", shard);
+      return short_of_memory
+                 ? error_set_memory(error, (size_t)(next - line), "a line of rejects")
+                 : error_set(error, ERROR_INPUT,
+                             "a line of the rejects of shard %d is no JSON object with a reason", shard);
     }
     const int64_t number = json_integer_value(json_object_get(record, "line"));
     struct reject_reason reject = {.shard = shard,

@@ -123,6 +123,13 @@ def test_no_formatted_string_is_asprintfs() -> None:
     assert not [str(path.relative_to(ROOT)) for path in files(PROGRAM, SOURCES + HEADERS) if asking.search(code_of(path))]
 
 
+def test_one_file_has_json_read_and_printed() -> None:
+    """If memory runs out, jansson's parser may crash, and its printer leave a part out: io/json_parse.h lets neither pass."""
+    asking = re.compile(r"\bjson_(?:load\w*|dump[bs])\(")
+    found = {str(path.relative_to(ROOT)) for path in files(PROGRAM, SOURCES + HEADERS) if asking.search(code_of(path))}
+    assert found == {"io/json_parse.c"}
+
+
 def clang_format() -> str | None:
     for program in (Path(sys.prefix) / "bin" / "clang-format", "clang-format-14", "clang-format"):
         found = shutil.which(program)
