@@ -303,8 +303,9 @@ int64_t tensor_find_not_finite(const struct tensor *tensor) {
   for (int64_t first = 0; first < tensor->elements; first += SCAN_ELEMENTS) {
     const int64_t left = tensor->elements - first, count = left < SCAN_ELEMENTS ? left : SCAN_ELEMENTS;
     if (range_is_finite(tensor, first, count)) continue;
-    while (range_is_finite(tensor, first, 1)) first++;
-    return first;
+    /* If the file is written to meanwhile, the number may be gone: safetensors_stands tells. */
+    for (int64_t i = first; i < first + count; i++)
+      if (!range_is_finite(tensor, i, 1)) return i;
   }
   return -1;
 }

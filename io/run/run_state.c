@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/look.h"
 #include "io/run/job_folder.h"
 #include "io/run/record.h"
 
@@ -18,7 +19,14 @@ struct run_log *run_state_new(const char *out, struct error *error) {
 }
 
 bool run_state_failed(const struct run_log *log, struct error *error) {
+  struct look look;
+  struct error unused;
   if (job_folder_stands(log->job)) return false;
+  if (look_at(log->out, &look, &unused) && look.kind == LOOK_NOTHING)
+    return error_set(error, ERROR_IO,
+                     "%s was removed or moved while this job wrote to it: start again; if it was moved, pass "
+                     "its new path as --out",
+                     log->out);
   return error_set(
       error, ERROR_CONFLICT,
       "another job has begun in %s since, and this one can write nothing there any more: leave %s "

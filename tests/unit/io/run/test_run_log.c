@@ -321,6 +321,20 @@ static void shard_that_the_run_does_not_have_is_refused(void **state) {
   run_log_close(log);
 }
 
+/* Not another job's beginning, which would leave the user looking for that job. */
+static void removed_output_is_named_as_such(void **state) {
+  char then[512], now[512];
+  struct error error;
+  struct run_log *log = two_open(*state);
+  scratch_path(then, *state, "out");
+  scratch_path(now, *state, "elsewhere");
+  assert_int_equal(rename(then, now), 0);
+  assert_false(part_make(log, 0, 0, PART_PLAIN, &error));
+  assert_int_equal(error.code, ERROR_IO);
+  assert_non_null(strstr(error.message, "out was removed or moved while this job wrote to it"));
+  run_log_close(log);
+}
+
 #define THREADS 3
 #define THREAD_BLOCKS 2
 
@@ -490,6 +504,7 @@ int main(void) {
       IN_SCRATCH(finished_manifest_lists_totals_and_parts),
       IN_SCRATCH(numbers_past_five_digits_keep_all_of_them),
       IN_SCRATCH(shard_that_the_run_does_not_have_is_refused),
+      IN_SCRATCH(removed_output_is_named_as_such),
       IN_SCRATCH(threads_commit_side_by_side),
       IN_SCRATCH(shard_is_known_by_its_size_and_both_ends),
       IN_SCRATCH(standard_input_has_no_fingerprint_and_a_folder_is_no_shard),
