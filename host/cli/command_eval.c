@@ -10,6 +10,7 @@
 #include "host/cli/progress.h"
 #include "host/cli/signals.h"
 #include "host/job/eval.h"
+#include "host/job/eval_files.h"
 #include "io/file.h"
 
 struct eval_arguments {
@@ -104,7 +105,7 @@ static bool compare_with(const struct eval_arguments *arguments, const struct ev
                          const struct eval_result *after, struct error *error) {
   const struct eval_options *eval = &arguments->eval;
   const char *out = eval->out ? eval->out : eval->vectors;
-  char *path = file_join(out, "metrics.json");
+  char *path = file_join(out, EVAL_METRICS_NAME);
   if (!path) return error_set_memory(error, strlen(out), "a path");
   puts("");
   const bool done = compare_and_print(before, arguments->compare, after, path, arguments->all, error);

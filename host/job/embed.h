@@ -32,10 +32,11 @@ struct embed_options {
   int32_t zstd_level;                    /* 0: EMBED_ZSTD_LEVEL */
   bool store_text;
   bool append, overwrite;
-  bool allow_rejects; /* skips the check in host/job/first_lines.h */
-  bool profile;       /* measure where the time goes (struct flow_times); refused if the encoder cannot */
-  bool mixed;         /* ranks and runs may have different compute classes */
-  int32_t grace;      /* seconds; 0: EMBED_GRACE */
+  const char *results; /* folder whose evaluation `overwrite` removes before the vectors; NULL: none */
+  bool allow_rejects;  /* skips the check in host/job/first_lines.h */
+  bool profile;        /* measure where the time goes (struct flow_times); refused if the encoder cannot */
+  bool mixed;          /* ranks and runs may have different compute classes */
+  int32_t grace;       /* seconds; 0: EMBED_GRACE */
   const char *const *reuse; /* [reuse_count] outputs of earlier runs to copy rows from */
   int32_t reuse_count;
 };

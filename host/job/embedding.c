@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "host/job/agree.h"
+#include "host/job/eval_files.h"
 #include "host/job/first_lines.h"
 #include "host/job/model_load.h"
 #include "host/job/notice.h"
@@ -208,6 +209,7 @@ static bool open_log(struct embedding *run, const struct run_identity *identity,
                                       .mixed = options->mixed};
   run->lock = job_lock_take(options->out, error);
   if (!run->lock) return false;
+  if (options->overwrite && options->results && !eval_files_remove(options->results, error)) return false;
   run->log = run_log_open(options->out, &request, error);
   if (!run->log) return false;
   if (*run_log_moved(run->log)) notice(run->callbacks, run->ranks, "%s", run_log_moved(run->log));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/job/device.h"
+#include "host/job/eval_files.h"
 #include "host/job/eval_score.h"
 #include "host/job/eval_set.h"
 #include "host/job/inputs.h"
@@ -66,6 +67,7 @@ static bool sides_prepare(const struct evaluation *eval, struct embed_options *c
                                    .id_field = EVAL_ID_FIELD,
                                    .store_text = true};
   *queries = *corpus;
+  corpus->results = options->out;
   corpus->title_field = EVAL_TITLE_FIELD;
   corpus->titles_may_lack = true;
   corpus->chunks = options->chunks;
@@ -248,7 +250,7 @@ static bool score(struct evaluation *eval, const char *out, struct error *error)
 }
 
 static bool write_result(const struct eval_result *result, const char *out, struct error *error) {
-  char *metrics = file_join(out, "metrics.json"), *card = file_join(out, "model-index.yml");
+  char *metrics = file_join(out, EVAL_METRICS_NAME), *card = file_join(out, EVAL_CARD_NAME);
   const bool ok = metrics && card
                       ? eval_result_write(result, metrics, error) &&
                             eval_result_write_card(result, card, error) && file_sync_folder(out, error)

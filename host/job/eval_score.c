@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/job/document_search.h"
+#include "host/job/eval_files.h"
 #include "host/job/notice.h"
 #include "host/job/scan.h"
 #include "host/job/stored_rows.h"
@@ -206,8 +207,8 @@ static bool width_judge(struct scoring *scoring, int32_t w, struct file_writer *
 }
 
 static bool width_write(struct scoring *scoring, const char *out, int32_t w, struct error *error) {
-  char name[32];
-  snprintf(name, sizeof name, "run.w%d.trec", scoring->result->width[w].width);
+  char name[EVAL_RUN_NAME_MAX];
+  eval_run_name(scoring->result->width[w].width, name);
   char *path = file_join(out, name);
   if (!path) return error_set_memory(error, strlen(out), "a path");
   struct file_writer file;
@@ -223,7 +224,7 @@ static bool width_write(struct scoring *scoring, const char *out, int32_t w, str
 bool eval_score(struct ranks *ranks, struct eval_vectors *set, const char *out, const struct eval_scan *scan,
                 struct eval_result *result, int64_t *replaced, struct error *error) {
   struct scoring scoring = {.set = set, .result = result};
-  bool ok = corpus_search(&scoring, ranks, scan, error);
+  bool ok = corpus_search(&scoring, ranks, scan, error) && eval_files_remove(out, error);
   for (int32_t w = 0; ok && w < result->width_count; w++) ok = width_write(&scoring, out, w, error);
   *replaced = scoring.replaced;
   top_k_close(scoring.top_k);

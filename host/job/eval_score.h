@@ -32,7 +32,8 @@ bool eval_vectors_open(const char *vectors, const char *qrels, struct eval_vecto
 void eval_vectors_close(struct eval_vectors *set);
 
 /* Runs on rank 0, which leads the other ranks in the search (host/job/scan.h). The result's metrics and
- * widths must be set. Fills width[].mean, width[].values, query_id and judged, and writes OUT/run.wW.trec,
- * with the same bytes on any device. *replaced counts ids that had white space. */
+ * widths must be set. Fills width[].mean, width[].values, query_id and judged, removes what an earlier
+ * evaluation left in OUT, and writes OUT/run.wW.trec, with the same bytes on any device. *replaced counts ids
+ * that had white space. */
 bool eval_score(struct ranks *ranks, struct eval_vectors *set, const char *out, const struct eval_scan *scan,
                 struct eval_result *result, int64_t *replaced, struct error *error);

@@ -256,6 +256,26 @@ def test_warned_evaluation_stops_in_order_and_goes_on(tmp_path: Path) -> None:
     assert Output(out / "corpus").manifest()["totals"]["rows"] == len(passages)
 
 
+def test_no_result_of_an_earlier_evaluation_stands_beside_a_new_one(tmp_path: Path) -> None:
+    out, own = tmp_path / "out", tmp_path / "out" / "run.wide.trec"
+    arguments = ["eval", "--model", MODEL, "--data", MUNICIPAL, "--out", out, "--device", "null"]
+
+    def results() -> set[str]:
+        return {path.name for path in out.iterdir() if path.is_file()}
+
+    files = {"metrics.json", "model-index.yml", own.name}
+    nina(*arguments, "--widths", "64,32")
+    own.write_text("the user's\n")
+    nina(*arguments, "--widths", "64,32", "--overwrite", "--device", "tpu", status=USAGE)
+    assert results() == files | {"run.w64.trec", "run.w32.trec"}
+    nina("eval", "--vectors", out, "--data", MUNICIPAL, "--device", "null", "--widths", "16")
+    assert results() == files | {"run.w16.trec"}
+    nina(*arguments, "--widths", "32", "--overwrite", fault="sync:20:kill", status=-signal.SIGKILL)
+    assert results() == {own.name}  # the vectors are others now
+    nina(*arguments, "--widths", "32", "--overwrite")
+    assert results() == files | {"run.w32.trec"}
+
+
 def test_equal_passages_stand_in_the_order_of_their_ids(tmp_path: Path) -> None:
     names = ["é", "b", "a10", "a9", "Z", "ç"]
     corpus = [{"_id": name, "text": "la plaça del mercat"} for name in names]

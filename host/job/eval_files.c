@@ -1,0 +1,46 @@
+#include "host/job/eval_files.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "io/file.h"
+#include "io/folder.h"
+
+#define RUN_BEFORE "run.w"
+#define RUN_AFTER ".trec"
+
+void eval_run_name(int32_t width, char name[EVAL_RUN_NAME_MAX]) {
+  snprintf(name, EVAL_RUN_NAME_MAX, RUN_BEFORE "%d" RUN_AFTER, width);
+}
+
+static bool is_run(const char *name) {
+  const size_t before = strlen(RUN_BEFORE);
+  if (strncmp(name, RUN_BEFORE, before) != 0) return false;
+  const size_t digits = strspn(name + before, "0123456789");
+  return digits > 0 && strcmp(name + before + digits, RUN_AFTER) == 0;
+}
+
+struct earlier_files {
+  const char *out;
+  bool done; /* a file was removed */
+};
+
+static bool entry_remove(void *context, const char *name, struct error *error) {
+  struct earlier_files *earlier = context;
+  if (strcmp(name, EVAL_METRICS_NAME) != 0 && strcmp(name, EVAL_CARD_NAME) != 0 && !is_run(name)) return true;
+  char *path = file_join(earlier->out, name);
+  if (!path) return error_set_memory(error, strlen(earlier->out), "a path");
+  const bool ok = unlink(path) == 0 || errno == ENOENT;
+  if (!ok) error_set_errno(error, "cannot remove %s, which an earlier evaluation left", path);
+  earlier->done = true;
+  free(path);
+  return ok;
+}
+
+bool eval_files_remove(const char *out, struct error *error) {
+  struct earlier_files earlier = {.out = out};
+  return folder_visit(out, entry_remove, &earlier, error) && (!earlier.done || file_sync_folder(out, error));
+}

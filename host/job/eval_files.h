@@ -1,0 +1,18 @@
+/* The files that an evaluation leaves in OUT, beside its vectors. */
+#pragma once
+
+#include <stdint.h>
+
+#include "io/error.h"
+
+#define EVAL_METRICS_NAME "metrics.json"
+#define EVAL_CARD_NAME "model-index.yml"
+
+#define EVAL_RUN_NAME_MAX 32
+
+/* "run.w64.trec" */
+void eval_run_name(int32_t width, char name[EVAL_RUN_NAME_MAX]);
+
+/* Removes these files of an earlier evaluation, of whatever widths, so that none of them stands beside
+ * another one's vectors or results. No error if OUT is not there. */
+bool eval_files_remove(const char *out, struct error *error);
