@@ -268,9 +268,11 @@ def test_an_export_that_is_made_anew_leaves_other_files_alone(everything: Output
 def test_packages_that_are_missing_are_named(everything: Output, tmp_path: Path) -> None:
     without = "import sys; sys.modules[sys.argv.pop(1)] = None; from nina_vectors.__main__ import main; sys.exit(main(sys.argv[1:]))"
     words = ("export", everything.path, "--into", tmp_path / "x", "--to")
-    for module, to, extra in (("pyarrow", "parquet", "parquet"), ("pyarrow", "npy", "parquet"), ("faiss", "faiss", "faiss")):
-        assert f"nina-vectors[{extra}]" in python("-c", without, module, *words, to, status=USAGE).stderr
-    assert "nina-vectors[hash]" in python("-c", without, "xxhash", *words, "pgcopy", "--check-hashes", status=USAGE).stderr
+    for module, to, package in (("pyarrow", "parquet", "pyarrow"), ("pyarrow", "npy", "pyarrow"), ("faiss", "faiss", "faiss-cpu")):
+        said = python("-c", without, module, *words, to, status=USAGE).stderr
+        assert said.endswith(f"--to {to} needs the Python package {package}: pip install {package}\n")
+    said = python("-c", without, "xxhash", *words, "pgcopy", "--check-hashes", status=USAGE).stderr
+    assert said.endswith("checking hashes needs the Python package xxhash: pip install xxhash\n")
     assert "complete" in python("-c", without, "tqdm", *words, "pgcopy", "--overwrite").stderr
 
 

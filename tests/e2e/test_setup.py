@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,3 +150,32 @@ def test_an_environment_that_was_left_half_made_is_made_again(machine: Machine) 
     assert (machine.folder / ".venv" / "requirements.txt").read_text() == REQUIREMENTS
     again = machine.setup()
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+SCRIPTS = sorted(
+    path.name for path in (ROOT / "scripts").iterdir() if path.is_file() and path.read_bytes().startswith(b"#!/usr/bin/env bash")
+)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_help_of_a_script_is_printed_and_nothing_else_happens(machine: Machine, name: str) -> None:
+    before = sorted(machine.folder.rglob("*"))
+    for tool in ("ls", "realpath"):
+        (machine.folder / "bin" / tool).symlink_to(shutil.which(tool) or "")
+    (machine.folder / "tests" / "fuzz" / "seeds").mkdir(parents=True)
+    done = subprocess.run(
+        ["/bin/bash", machine.folder / "scripts" / name, "--help"], env={"PATH": str(machine.folder / "bin")}, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and f"scripts/{name}" in done.stdout and done.stderr == ""
+    made = {path.relative_to(machine.folder).parts[0] for path in machine.folder.rglob("*")} - {"bin", "tests"}
+    assert made == {path.relative_to(machine.folder).parts[0] for path in before} - {"bin"}
+
+
+@pytest.mark.parametrize("name", ["check-model", "check-parity", "convert-model", "convert-onnx"])
+def test_script_without_its_packages_says_which_and_how_to_get_them(tmp_path: Path, name: str) -> None:
+    for module in ("numpy", "onnx", "sentence_transformers", "torch"):
+        (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError(\"No module named '{module}'\")")
+    done = subprocess.run(
+        [sys.executable, "-B", ROOT / "scripts" / name, "--help"], env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert done.returncode == 1 and "pip install " in done.stderr and f"\nscripts/{name}: No module named '" in done.stderr

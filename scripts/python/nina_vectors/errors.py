@@ -29,6 +29,7 @@ class IncompleteWarning(UserWarning):
     """A run is not complete: the rows are those that it has committed so far."""
 
 
-def needs(module: str, what: str, extra: str) -> UsageError:
-    """The error if an optional package is not installed: `what` needs `module`, which the extra brings."""
-    return UsageError(f"{what} needs the Python package {module}: pip install '{module}', or nina-vectors[{extra}]")
+def needs(package: str, what: str) -> UsageError:
+    """The error if an optional package, by its name for pip, is not installed. An extra of this package is no advice: it is
+    on no index, and pip would take what somebody else puts there under its name."""
+    return UsageError(f"{what} needs the Python package {package}: pip install {package}")

@@ -387,7 +387,7 @@ def _xxhash() -> Any:
     try:
         import xxhash
     except ImportError as error:
-        raise needs("xxhash", "checking hashes", "hash") from error
+        raise needs("xxhash", "checking hashes") from error
     return xxhash
 
 

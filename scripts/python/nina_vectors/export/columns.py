@@ -12,7 +12,7 @@ from ..output import Id, Output
 try:
     import pyarrow as pa
 except ImportError as _error:
-    raise needs("pyarrow", "Parquet", "parquet") from _error
+    raise needs("pyarrow", "Parquet") from _error
 
 INT64_MOST = 2**63 - 1
 EXACT_MOST = 2**53  # whole numbers up to it are exact in fp64

@@ -35,7 +35,7 @@ class FaissWriter:
         try:
             import faiss
         except ImportError as error:
-            raise needs("faiss-cpu", "--to faiss", "faiss") from error
+            raise needs("faiss-cpu", "--to faiss") from error
         self._faiss: Any = faiss
         self._output, self._options, self._target = output, options, target
         self._ids = IdFiles(output, options, target)

@@ -46,7 +46,7 @@ class RowTable:
         try:
             import pyarrow  # noqa: F401
         except ImportError as error:
-            raise needs("pyarrow", f"--to {options.to}", "faiss" if options.to == "faiss" else "parquet") from error
+            raise needs("pyarrow", f"--to {options.to}") from error
         self._output, self._options, self._target, self._vectors = output, options, target, vectors
 
     def prepare(self, remembered: dict[str, Any]) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def connect_and_apply(words: argparse.Namespace) -> None:
         from qdrant_client import QdrantClient
         from qdrant_client.http.exceptions import ApiException
     except ImportError as error:
-        raise needs("qdrant-client", "this script", "qdrant") from error
+        raise needs("qdrant-client", "this script") from error
     with open_output(words.new) as new:
         if not new.complete:
             raise UsageError(f"{words.new} is not complete: start the same nina embed again first")
