@@ -8,7 +8,7 @@
 static void value_append(struct text *text, const char *value) {
   const size_t length = value ? strlen(value) : 0;
   if (!value) text_append_string(text, "nothing");
-  text_append(text, value, length < VALUE_BYTES_MAX ? length : VALUE_BYTES_MAX);
+  text_append(text, value, text_cut(value, length, VALUE_BYTES_MAX));
   if (length > VALUE_BYTES_MAX) text_append_string(text, "…");
 }
 

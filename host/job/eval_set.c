@@ -113,10 +113,11 @@ static bool id_lines_add(struct id_lines *ids, const char *path, int64_t line, c
   ids->line[row] = line;
   if (!id_map_add(ids->map, id->bytes, (size_t)id->length, &first, error)) return false;
   if (first < 0) return true;
-  return error_set(
-      error, ERROR_INPUT,
-      "%s, line %lld: its " EVAL_ID_FIELD " \"%.*s\" is that of line %lld already: ids must differ", path,
-      (long long)line, (int)(id->length < 200 ? id->length : 200), id->bytes, (long long)ids->line[first]);
+  return error_set(error, ERROR_INPUT,
+                   "%s, line %lld: its " EVAL_ID_FIELD
+                   " \"%.*s\" is that of line %lld already: ids must differ",
+                   path, (long long)line, (int)text_cut(id->bytes, (size_t)id->length, 200), id->bytes,
+                   (long long)ids->line[first]);
 }
 
 /* Returns false if a line is not a document. `reason` [256] gets the reason, or "" for a blank line. */

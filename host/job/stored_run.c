@@ -11,6 +11,7 @@
 #include "io/run/record.h"
 #include "io/run/row_hash.h"
 #include "io/run/stored_line.h"
+#include "io/text.h"
 
 static bool widths_take(struct stored_run *run, struct error *error) {
   const struct width_list *widths = &run->manifest->identity.settings.widths;
@@ -183,7 +184,7 @@ static bool id_add(const struct stored_run *run, struct id_map *map, const struc
   return error_set(
       error, ERROR_INPUT,
       "%s: the id \"%.*s\" of shard %d, line %lld is that of document %lld already: ids must differ",
-      run->out, (int)(parsed->id_length < 200 ? parsed->id_length : 200), parsed->id, parsed->shard,
+      run->out, (int)text_cut(parsed->id, (size_t)parsed->id_length, 200), parsed->id, parsed->shard,
       (long long)parsed->line, (long long)first + 1);
 }
 

@@ -5,6 +5,7 @@
 
 #include "host/model/trie.h"
 #include "host/model/utf8.h"
+#include "io/text.h"
 
 #define BYTES 256
 #define NO_RANK UINT32_MAX
@@ -67,7 +68,7 @@ bool byte_bpe_add(struct byte_bpe *bpe, const char *piece, size_t length, int32_
   if (!trie_put(&bpe->pieces, piece, length, &node, error)) return false;
   if (trie_value(&bpe->pieces, node))
     return error_set(error, ERROR_INPUT, "the piece \"%.*s\" exists already",
-                     (int)(length < 60 ? length : 60), piece);
+                     (int)text_cut(piece, length, 60), piece);
   trie_set(&bpe->pieces, node, (uint32_t)id + 1);
   if (!length || utf8_size((unsigned char)*piece) != length) return true;
   const int byte = byte_of_character(utf8_read(piece, piece + length, &size));
@@ -107,11 +108,9 @@ static bool merge_slots_reserve(struct byte_bpe *bpe, struct error *error) {
 
 static bool piece_missing(const char *left, size_t left_length, const char *right, size_t right_length,
                           struct error *error) {
-  const int most = 60;
   return error_set(error, ERROR_INPUT,
                    "the merge \"%.*s %.*s\" has a part or a result that is not in the vocabulary",
-                   left_length < (size_t)most ? (int)left_length : most, left,
-                   right_length < (size_t)most ? (int)right_length : most, right);
+                   (int)text_cut(left, left_length, 60), left, (int)text_cut(right, right_length, 60), right);
 }
 
 /* The id of the piece that two strings make together, or -1. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/model/tokenizer_kind.h"
+#include "io/text.h"
 
 /* The digest so far and these bytes become the new digest. */
 static void digest_add(struct tokenizer_source *source, const void *bytes, size_t size) {
@@ -80,7 +81,7 @@ bool byte_merge_put_line(struct tokenizer_source *source, const char *line, size
   const size_t left = space ? (size_t)(space - line) : 0;
   if (!space || memchr(space + 1, ' ', length - left - 1))
     return error_set(error, ERROR_INPUT, "\"%.*s\" is no merge; expected two pieces with a space between",
-                     (int)(length < 60 ? length : 60), line);
+                     (int)text_cut(line, length, 60), line);
   return byte_merge_put(source, line, left, space + 1, length - left - 1, error);
 }
 

@@ -7,6 +7,7 @@
 #include "io/file.h"
 #include "io/json_parse.h"
 #include "io/look.h"
+#include "io/text.h"
 
 /* A tokenizer.json with 250,000 pieces has 17 MB. */
 #define CONFIG_BYTES_MAX ((size_t)256 << 20)
@@ -73,11 +74,12 @@ const json_t *config_member(const struct config_file *file, const char *key) {
 bool config_refuse(const struct config_file *file, enum error_code code, const char *key, const json_t *value,
                    const char *expected, struct error *error) {
   if (!value) return error_set(error, code, "%s: \"%s\" is missing; expected %s", file->path, key, expected);
-  char *found = json_print(value, JSON_ENCODE_ANY | JSON_COMPACT);
-  const bool cut = found && strlen(found) > FOUND_BYTES;
-  error_set(error, code, "%s: \"%s\" is %.*s%s; expected %s", file->path, key, FOUND_BYTES,
-            found ? found : "not printable", cut ? "…" : "", expected);
-  free(found);
+  char *printed = json_print(value, JSON_ENCODE_ANY | JSON_COMPACT);
+  const char *found = printed ? printed : "not printable";
+  const size_t shown = text_cut(found, strlen(found), FOUND_BYTES);
+  error_set(error, code, "%s: \"%s\" is %.*s%s; expected %s", file->path, key, (int)shown, found,
+            found[shown] ? "…" : "", expected);
+  free(printed);
   return false;
 }
 

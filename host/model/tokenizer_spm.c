@@ -5,6 +5,7 @@
 #include "host/model/protobuf.h"
 #include "host/model/tokenizer_kind.h"
 #include "io/file.h"
+#include "io/text.h"
 
 /* sentencepiece_model.proto: the fields that are read here. */
 enum model_field { MODEL_PIECE = 1, MODEL_TRAINER = 2, MODEL_NORMALISER = 3 };
@@ -116,7 +117,7 @@ static bool piece_put(struct spm_reader *reader, const struct proto_field *messa
   if (trouble)
     return error_set(error, ERROR_UNSUPPORTED,
                      "%s: piece %d (\"%.*s\") is %s; expected a Unigram model without such pieces",
-                     reader->path, reader->pieces, (int)(piece.length < 60 ? piece.length : 60), piece.text,
+                     reader->path, reader->pieces, (int)text_cut(piece.text, piece.length, 60), piece.text,
                      trouble);
   if (reader->pieces < SPECIAL_PIECES) {
     if (!special_check(reader, &piece, error)) return false;

@@ -6,6 +6,7 @@
 
 #include "host/model/trie.h"
 #include "host/model/utf8.h"
+#include "io/text.h"
 
 /* An unknown character's score is this much below the lowest piece's (kUnkPenalty in sentencepiece,
  * K_UNK_PENALTY in tokenizers). */
@@ -63,7 +64,7 @@ bool unigram_add(struct unigram *unigram, const char *piece, size_t length, doub
   if (!trie_put(&unigram->trie, piece, length, &node, error)) return false;
   if (trie_value(&unigram->trie, node))
     return error_set(error, ERROR_INPUT, "the piece \"%.*s\" is there twice",
-                     (int)(length < 60 ? length : 60), piece);
+                     (int)text_cut(piece, length, 60), piece);
   if (!pieces_grow(unigram, error)) return false;
   unigram->piece[unigram->pieces++] = (struct piece){score, id};
   trie_set(&unigram->trie, node, (uint32_t)unigram->pieces);
