@@ -14,6 +14,7 @@
 /* The most bytes before a line's LF that are not text: a CR and a mark. (A mark opens a file; a shard made
  * from several files has more than one.) */
 #define TRIM_MAX (TEXT_MARK_BYTES + 1)
+#define DAMAGE_ADVICE "repair or replace it and start the same command again"
 
 /* The result of the last attempt to read on. */
 enum tail { TAIL_OPEN, TAIL_END, TAIL_DAMAGED, TAIL_FAILED };
@@ -342,12 +343,6 @@ static bool block_take(struct block *block, struct block_reader *reader, const s
   return true;
 }
 
-static void damage_add_advice(struct error *damage) {
-  const size_t used = strlen(damage->message);
-  snprintf(damage->message + used, sizeof damage->message - used,
-           "; repair or replace it and start the same command again");
-}
-
 /* Describes the damage that ends the shard, and names the last whole line. */
 static void block_set_damage(struct block *block, const struct block_reader *reader) {
   const struct block_border *border = &block->border;
@@ -357,7 +352,7 @@ static void block_set_damage(struct block *block, const struct block_reader *rea
   block->damage = reader->failure;
   error_prefix(&block->damage, "shard %s is damaged after line %lld (byte %lld of its text)", reader->path,
                (long long)(border->first_line + border->lines - 1), (long long)border->next_offset);
-  damage_add_advice(&block->damage);
+  error_append(&block->damage, DAMAGE_ADVICE);
 }
 
 static void reader_advance(struct block_reader *reader, const struct block_border *border) {
@@ -434,7 +429,7 @@ void block_reader_give_up(const struct block_reader *reader, int32_t index,
   block->text_size = 0;
   block->damage = reader->failure;
   error_prefix(&block->damage, "shard %s is damaged before its block %d", reader->path, index);
-  damage_add_advice(&block->damage);
+  error_append(&block->damage, DAMAGE_ADVICE);
 }
 
 bool block_reader_ended(const struct block_reader *reader) {

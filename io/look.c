@@ -22,9 +22,11 @@ static bool look_fill(const char *path, int number, const struct stat *status, s
     errno = number;
     return false;
   }
+  /* A date past the year 2262 wraps, and differs from others as any date does. */
+  const uint64_t seconds = (uint64_t)status->st_mtim.tv_sec, rest = (uint64_t)status->st_mtim.tv_nsec;
   *look = (struct look){.kind = kind_of(status->st_mode),
                         .size = status->st_size,
-                        .changed = status->st_mtim.tv_sec * INT64_C(1000000000) + status->st_mtim.tv_nsec,
+                        .changed = (int64_t)(seconds * 1000000000 + rest),
                         .device = status->st_dev,
                         .inode = status->st_ino};
   return true;

@@ -1,6 +1,7 @@
 #include "io/record_sort.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -60,7 +61,7 @@ static int record_compare(const void *a, const void *b, void *record) {
 }
 
 static bool file_make(struct record_sort *sort, struct error *error) {
-  sort->descriptor = mkstemp(sort->path);
+  sort->descriptor = mkostemp(sort->path, O_CLOEXEC);
   if (sort->descriptor < 0) return error_set_errno(error, "cannot write %s", sort->path);
   unlink(sort->path);
   return true;

@@ -180,11 +180,11 @@ static bool scorer_find(const char *folder, const struct config_file *config, co
   static const char ending[] = "ForSequenceClassification";
   const char *name = json_string_value(json_array_get(config_member(config, "architectures"), 0));
   const size_t length = name ? strlen(name) : 0;
-  bool modules;
+  bool listed;
   *scorer = NULL;
   if (length < strlen(ending) || strcmp(name + length - strlen(ending), ending) != 0) return true;
-  if (!look_in(folder, "modules.json", &modules, error)) return false;
-  if (!modules) *scorer = name;
+  if (!look_in(folder, "modules.json", &listed, error)) return false;
+  if (!listed) *scorer = name;
   return true;
 }
 
