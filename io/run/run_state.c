@@ -29,9 +29,10 @@ bool run_state_failed(const struct run_log *log, struct error *error) {
                      log->out);
   return error_set(
       error, ERROR_CONFLICT,
-      "another job has begun in %s since, and this one can write nothing there any more: leave %s "
-      "to that one",
-      log->out, log->out);
+      "another job has begun in %s since, or somebody removed this one's folder %s, so this one can "
+      "write nothing there any more: leave %s to the other job, or if there is none, start the same "
+      "command again",
+      log->out, strrchr(log->job, '/') + 1, log->out);
 }
 
 /* Lists the table's parts for the manifest. */

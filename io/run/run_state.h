@@ -25,8 +25,8 @@ struct run_log {
 /* Makes an empty log. */
 struct run_log *run_state_new(const char *out, struct error *error);
 
-/* If a change in OUT has failed because another job has begun, or because OUT is gone, says so in *error.
- * Returns false. */
+/* If a change in OUT has failed because this job's folder is gone, or OUT is, says so in *error. Returns
+ * false. */
 bool run_state_failed(const struct run_log *log, struct error *error);
 
 /* Writes the manifest; unless the run is running, with totals and parts. */

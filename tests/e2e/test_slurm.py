@@ -1,5 +1,7 @@
 """scripts/slurm.sbatch under a real Slurm, on hosts made of namespaces: the bytes of one process, and what it refuses."""
 
+import os
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ import slurm as package
 from cluster import Cluster
 from hosts import LIBRARY, needs_hosts
 from many import LAUNCHER_VARIABLES, needs_mpirun
-from program import FULL, LONGEST_RUN, MODEL, PROGRAM, ROOT
+from program import FULL, LONGEST_RUN, MODEL, PROGRAM, ROOT, USAGE
 from shards import make_archive
 from slurm import ENDED, Slurm
 from test_cluster import OPTIONS, check_complete
@@ -86,6 +88,14 @@ def test_refusal_is_not_tried_again(slurm: Slurm, tmp_path: Path, archive: list[
     job = submit(slurm, archive, out, "mpirun", nina=["--widths", "4096"])
     assert slurm.wait_for(job, ENDED)["ExitCode"] == "2:0"
     assert "nina refused the options, the input or OUT" in log(out, job) and "queued again" not in log(out, job)
+
+
+@pytest.mark.parametrize("option", ["--overwrite", "--overw"])
+def test_job_that_would_begin_anew_at_each_start_is_refused(tmp_path: Path, option: str) -> None:
+    variables = {"PATH": os.environ["PATH"], "SLURM_JOB_ID": "1", "OUT": "out"}
+    refused = subprocess.run(["bash", SCRIPT, "--widths", "8", option], env=variables, cwd=tmp_path, capture_output=True, text=True)
+    assert refused.returncode == USAGE and "--overwrite would throw away what is committed" in refused.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_job_array_is_refused_with_what_to_do_instead(slurm: Slurm, tmp_path: Path, archive: list[Path]) -> None:
