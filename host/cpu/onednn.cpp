@@ -77,10 +77,11 @@ dnnl_status_t onednn_memory_create(dnnl_memory_t *memory, onednn_const_desc desc
 
 dnnl_status_t onednn_attributes_create(dnnl_primitive_attr_t *attributes) {
   return guarded([&] {
-    const dnnl_status_t status = dnnl_primitive_attr_create(attributes);
-    return status == dnnl_success
-               ? dnnl_primitive_attr_set_scratchpad_mode(*attributes, dnnl_scratchpad_mode_user)
-               : status;
+    dnnl_status_t status = dnnl_primitive_attr_create(attributes);
+    if (status == dnnl_success)
+      status = dnnl_primitive_attr_set_scratchpad_mode(*attributes, dnnl_scratchpad_mode_user);
+    return status == dnnl_success ? dnnl_primitive_attr_set_fpmath_mode(*attributes, dnnl_fpmath_mode_strict)
+                                  : status;
   });
 }
 

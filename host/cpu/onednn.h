@@ -31,7 +31,9 @@ dnnl_status_t onednn_stream_create(dnnl_stream_t *stream, dnnl_engine_t engine);
 dnnl_status_t onednn_memory_create(dnnl_memory_t *memory, onednn_const_desc desc, dnnl_engine_t engine,
                                    const void *bytes);
 
-/* Creates attributes that leave a primitive's scratch memory to its caller. */
+/* Creates attributes that leave a primitive's scratch memory to its caller, and keep fp32 products in fp32
+ * even if the environment allows oneDNN to compute them in bf16 (ONEDNN_DEFAULT_FPMATH_MODE, which processors
+ * with AMX heed): rows would be others, in the same compute class. */
 dnnl_status_t onednn_attributes_create(dnnl_primitive_attr_t *attributes);
 
 /* Chooses a conversion from one memory descriptor to another. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "host/cpu/gemm.h"
+#include "host/cpu/onednn.h"
 #include "tests/unit/cpu/random_model.h"
 
 struct product {
@@ -232,6 +233,19 @@ static void int8_needs_vnni(void **state) {
 #endif
 }
 
+/* Only a processor with AMX would heed the environment, so what oneDNN is told is looked at. */
+static void environment_never_lowers_the_precision(void **state) {
+  (void)state;
+  dnnl_fpmath_mode_t mode = dnnl_fpmath_mode_any;
+  dnnl_primitive_attr_t attributes;
+  assert_int_equal(dnnl_set_default_fpmath_mode(dnnl_fpmath_mode_bf16), dnnl_success);
+  assert_int_equal(onednn_attributes_create(&attributes), dnnl_success);
+  assert_int_equal(dnnl_primitive_attr_get_fpmath_mode(attributes, &mode), dnnl_success);
+  assert_int_equal(mode, dnnl_fpmath_mode_strict);
+  dnnl_primitive_attr_destroy(attributes);
+  assert_int_equal(dnnl_set_default_fpmath_mode(dnnl_fpmath_mode_strict), dnnl_success);
+}
+
 static void library_names_itself(void **state) {
   (void)state;
   char version[32];
@@ -251,6 +265,7 @@ int main(void) {
       cmocka_unit_test(row_bits_do_not_depend_on_the_number_of_rows),
       cmocka_unit_test(int8_sums_are_exact),
       cmocka_unit_test(int8_needs_vnni),
+      cmocka_unit_test(environment_never_lowers_the_precision),
       cmocka_unit_test(library_names_itself),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
