@@ -74,8 +74,10 @@ const json_t *config_member(const struct config_file *file, const char *key) {
 bool config_refuse(const struct config_file *file, enum error_code code, const char *key, const json_t *value,
                    const char *expected, struct error *error) {
   if (!value) return error_set(error, code, "%s: \"%s\" is missing; expected %s", file->path, key, expected);
-  char *printed = json_print(value, JSON_ENCODE_ANY | JSON_COMPACT);
-  const char *found = printed ? printed : "not printable";
+  char number[32]; /* every number is read as a double, which the library prints as 128.0 */
+  snprintf(number, sizeof number, "%.15g", json_number_value(value));
+  char *printed = json_is_number(value) ? NULL : json_print(value, JSON_ENCODE_ANY | JSON_COMPACT);
+  const char *found = json_is_number(value) ? number : printed ? printed : "not printable";
   const size_t shown = text_cut(found, strlen(found), FOUND_BYTES);
   error_set(error, code, "%s: \"%s\" is %.*s%s; expected %s", file->path, key, (int)shown, found,
             found[shown] ? "…" : "", expected);
@@ -93,7 +95,10 @@ bool config_number(const struct config_file *file, const char *key, double low, 
     return true;
   }
   char expected[80];
-  snprintf(expected, sizeof expected, "a number of %g to %g", low, high);
+  if (high < CONFIG_NO_MOST)
+    snprintf(expected, sizeof expected, "a number of %g to %g", low, high);
+  else
+    snprintf(expected, sizeof expected, "a number, %g or more", low);
   return config_refuse(file, ERROR_INPUT, key, member, expected, error);
 }
 

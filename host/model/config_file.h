@@ -26,6 +26,8 @@ void config_file_free(struct config_file *file);
 /* Member of the root object, or NULL if the file or the member is missing, or if the member is null. */
 const json_t *config_member(const struct config_file *file, const char *key);
 
+#define CONFIG_NO_MOST 1e300 /* as `high` of config_number: no limit */
+
 /* If the member is absent (or null), *value stays unchanged. A member with another type, or out of range, is
  * ERROR_INPUT. */
 bool config_integer(const struct config_file *file, const char *key, int32_t low, int32_t high,

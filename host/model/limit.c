@@ -6,8 +6,8 @@
 
 #include "host/model/config_file.h"
 
-#define LIMIT_LEAST 2    /* <s> and </s> */
-#define LIMIT_MOST 1e300 /* tokenizer_config.json says 10^30 if no limit was set */
+#define LIMIT_LEAST 2             /* <s> and </s> */
+#define LIMIT_MOST CONFIG_NO_MOST /* tokenizer_config.json says 10^30 if no limit was set */
 
 /* Opens an object inside a file, to be read like a file; if the object is missing, it has no members. */
 static bool object_open(const struct config_file *file, const char *key, struct config_file *object,

@@ -133,12 +133,13 @@ static bool pooling_by_flags(const struct config_file *file, struct pooling *poo
 
 static bool dimension_check(const struct config_file *file, int32_t hidden, struct error *error) {
   static const char *const names[] = {"word_embedding_dimension", "embedding_dimension"};
+  char expected[64];
+  snprintf(expected, sizeof expected, "%d, the hidden_size of config.json", hidden);
   for (int i = 0; i < 2; i++) {
     int32_t dimension = hidden;
     if (!config_integer(file, names[i], 1, INT32_MAX, &dimension, error)) return false;
     if (dimension != hidden)
-      return config_refuse(file, ERROR_INPUT, names[i], config_member(file, names[i]),
-                           "the hidden_size of config.json", error);
+      return config_refuse(file, ERROR_INPUT, names[i], config_member(file, names[i]), expected, error);
   }
   return true;
 }

@@ -388,13 +388,13 @@ static void file_that_says_other_than_its_class_is_refused(void **state) {
   static const char *const cases[][3] = {
       {"tokenizer_config.json", "{\"add_prefix_space\": false}",
        "\"add_prefix_space\" is false; expected true"},
-      {"tokenizer_config.json", "{\"add_prefix_space\": 1}", "\"add_prefix_space\" is 1.0; expected true"},
+      {"tokenizer_config.json", "{\"add_prefix_space\": 1}", "\"add_prefix_space\" is 1; expected true"},
       {"tokenizer_config.json", "{\"bos_token\": \"<pad>\"}", "the bos_token and the eos_token"},
       {"tokenizer_config.json", "{\"eos_token\": \"<eos>\"}", "the bos_token and the eos_token"},
       {"tokenizer.json",
        "{\"added_tokens\": [], \"model\": {\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": [[\"<unk>\", 0], "
        "[\"<s>\", 0], [\"</s>\", 0], [\"<pad>\", 0], [\"a\", -1]]}}",
-       "\"model.unk_id\" is 0.0; expected 3"},
+       "\"model.unk_id\" is 0; expected 3"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     for (size_t c = 0; c < sizeof classes / sizeof *classes; c++) {

@@ -215,7 +215,7 @@ static void files_that_do_not_fit_together_are_refused(void **state) {
       {"tokenizer_config.json", "{\"tokenizer_class\": \"RobertaTokenizer\", \"cls_token\": \"<c>\"}",
        ERROR_UNSUPPORTED, "the cls_token \"<c>\" is not in the vocabulary; expected one of its pieces"},
       {"tokenizer_config.json", "{\"tokenizer_class\": \"RobertaTokenizer\", \"add_prefix_space\": 1}",
-       ERROR_INPUT, "\"add_prefix_space\" is 1.0; expected true or false"},
+       ERROR_INPUT, "\"add_prefix_space\" is 1; expected true or false"},
   };
   refuse_all(put_files, refusals, sizeof refusals / sizeof *refusals);
 }
