@@ -294,8 +294,8 @@ const struct command command_verify = {
     .usage = "nina verify [OPTION…] OUT",
     .about =
         "Rereads every file of an output folder against its record, the records against each other, against the\n"
-        "manifest and against the shards' sizes, and every row and id. Prints one line for everything that is\n"
-        "missing, damaged, incomplete or foreign, and the command that repairs it.\n"
+        "manifest and against the sizes that the shards had, and every row and id; the shards may be gone. Prints\n"
+        "one line for everything that is missing, damaged, incomplete or foreign, and the command that repairs it.\n"
         "\n"
         "With --deep N it also embeds N parts again from the shards, with OUT's settings, and compares: bit for\n"
         "bit on a CPU of the same kind as the one that made OUT, else by the cosine of every row. That finds what\n"
