@@ -87,24 +87,30 @@ void stored_run_close(struct stored_run *run) {
   *run = (struct stored_run){0};
 }
 
-char *stored_run_path(const struct stored_run *run, enum folder folder, int32_t width,
-                      const struct stored_part *part, struct error *error) {
+/* *look: what is there. */
+static char *path_look(const struct stored_run *run, enum folder folder, int32_t width,
+                       const struct stored_part *part, struct look *look, struct error *error) {
   char name[PART_PATH_MAX];
-  struct look look;
   part_path_format(name, folder, width, part->shard, part->block);
   char *path = file_join(run->out, name);
   if (!path) {
     error_set_memory(error, strlen(run->out) + PART_PATH_MAX, "a path");
     return NULL;
   }
-  if (look_at_link(path, &look, error) &&
-      (look.kind != LOOK_LINK ||
+  if (look_at_link(path, look, error) &&
+      (look->kind != LOOK_LINK ||
        error_set(error, ERROR_INPUT,
                  "%s is a link, and a run's files are its own: put the file that it leads to in its place",
                  path)))
     return path;
   free(path);
   return NULL;
+}
+
+char *stored_run_path(const struct stored_run *run, enum folder folder, int32_t width,
+                      const struct stored_part *part, struct error *error) {
+  struct look look;
+  return path_look(run, folder, width, part, &look, error);
 }
 
 struct line_reader *stored_run_lines(const struct stored_run *run, enum folder folder,
@@ -157,9 +163,11 @@ struct vector_file *stored_run_files(const struct stored_run *run, int32_t width
   }
   for (int64_t p = 0; p < run->part_count; p++) {
     const struct stored_part *part = &run->part[p];
-    files[p].path = stored_run_path(run, FOLDER_VECTORS, width, part, error);
+    struct look look = {0};
+    files[p].path = path_look(run, FOLDER_VECTORS, width, part, &look, error);
     files[p].first_row = part->first_row;
     files[p].rows = part->rows;
+    files[p].size = look.size;
     if (files[p].path) continue;
     stored_files_free(files, run->part_count);
     return NULL;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/look.h"
 #include "io/npy_zst.h"
 
 /* Decompressed bytes that a worker reads at a time: whole frames from npy_zst_write (128 KiB each), few
@@ -119,6 +120,14 @@ static bool worker_open(struct vector_files *all, struct file_worker *worker, in
   worker->reader = file_open(wanted->path, all->width, error);
   worker->file = file;
   if (!worker->reader) return false;
+  struct look look;
+  if (!look_at(wanted->path, &look, error)) return false;
+  if (wanted->size > 0 && look.size != wanted->size)
+    return error_set(
+        error, ERROR_INPUT,
+        "%s has %lld bytes, and had %lld where and when the search began: it was replaced since, or "
+        "this machine sees another one",
+        wanted->path, (long long)look.size, (long long)wanted->size);
   const int64_t rows = npy_zst_reader_rows(worker->reader);
   if (rows == wanted->rows) return true;
   return error_set(error, ERROR_INPUT, "%s holds %lld vectors: its run's record says %lld", wanted->path,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from many import Ranks, command, embed_many, finish, needs_mpirun, nina_many, start_command
+from many import LAUNCHER, Ranks, command, embed_many, finish, needs_mpirun, nina_many, start_command
 from output import Output
-from program import FAILED, GOLDEN, MODEL, ROOT, USAGE, embed, nina
+from program import DONE, FAILED, GOLDEN, MODEL, PROGRAM, ROOT, USAGE, embed, nina
 from shards import make_texts, write_shard
 
 pytestmark = needs_mpirun
@@ -126,6 +126,22 @@ def test_search_prints_the_same_answers_on_any_number_of_ranks(archive: Path, ra
     arguments = [*SEARCH, "--vectors", archive, *options, *QUESTIONS]
     alone, many = nina(*arguments), nina_many(*arguments, ranks=ranks)
     assert (many.stdout, many.stderr) == (alone.stdout, alone.stderr)
+
+
+def test_rank_that_sees_another_run_under_the_same_path_is_refused(tmp_path: Path) -> None:
+    # As on a machine with an older copy, or one that still follows a link as it was.
+    texts = make_texts(120, 5)
+    for rank in range(2):
+        documents = [{"id": i, "text": text} for i, text in enumerate(texts[rank:])]
+        folder = tmp_path / str(rank)
+        folder.mkdir()
+        embed(folder / "out", write_shard(tmp_path / f"{rank}.jsonl", documents[:119]), device="cpu", precision="fp32", block_lines=16, id_field="id")
+    on_each = [*LAUNCHER, "-n", "2", "sh", "-c", 'cd "$0/$OMPI_COMM_WORLD_RANK"; exec "$@"', tmp_path, PROGRAM]
+    search = [str(word) for word in [*on_each, *SEARCH, "--vectors", "out", QUESTIONS[0]]]
+    finish(start_command(search), FAILED).says("rank 1 on ", "or this machine sees another one")
+    shutil.rmtree(tmp_path / "1")
+    shutil.copytree(tmp_path / "0", tmp_path / "1")
+    finish(start_command(search), DONE)
 
 
 def test_questions_of_standard_input_are_read_by_rank_0_and_answered_by_all(archive: Path) -> None:

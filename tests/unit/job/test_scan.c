@@ -1,5 +1,6 @@
 /* A search by several ranks, one thread each, against the same search by one process. */
 #include "host/job/scan.h"
+#include "io/look.h"
 #include "io/npy_zst.h"
 #include "tests/unit/ranks/thread_world.h"
 #include "tests/unit/retrieval/vectors.h"
@@ -178,6 +179,38 @@ static void failure_of_any_rank_is_told_and_the_next_search_goes_on(void **state
   free(rows);
 }
 
+static void file_of_another_size_is_told(void **state) {
+  const struct fixture *fixture = *state;
+  float *rows = queries_make(8, 1, WIDTH);
+  const struct top_k_options options = {.k = 4,
+                                        .queries = 1,
+                                        .threads = 1,
+                                        .passage_width = WIDTH,
+                                        .width_count = 1,
+                                        .widths = {WIDTH},
+                                        .query_rows = {rows}};
+  struct vector_file files[FILES];
+  struct scan_passages passages = {.files = files, .file_count = FILES};
+  struct look look;
+  struct error error;
+  struct job job;
+  job_open(&job, 3);
+  memcpy(files, fixture->files, sizeof files);
+  for (int f = 0; f < FILES; f++) {
+    assert_ok(look_at(files[f].path, &look, &error), &error);
+    files[f].size = look.size;
+  }
+  for (int other = 0; other < 2; other++) {
+    files[3].size += other;
+    struct top_k *top_k = scan_lead(job.ranks, &options, &one_thread, &passages, &error);
+    assert_int_equal(top_k == NULL, other);
+    if (other) assert_says(&error, "it was replaced since, or this machine sees another one");
+    top_k_close(top_k);
+  }
+  job_close(&job);
+  free(rows);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(lists_are_those_of_one_process_for_any_number_of_ranks, fixture_make,
@@ -185,6 +218,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(lists_go_to_rank_0_piece_by_piece, fixture_make, fixture_remove),
       cmocka_unit_test_setup_teardown(failure_of_any_rank_is_told_and_the_next_search_goes_on, fixture_make,
                                       fixture_remove),
+      cmocka_unit_test_setup_teardown(file_of_another_size_is_told, fixture_make, fixture_remove),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,7 +45,7 @@ static inline void vectors_store(void *folder, const uint16_t *rows, int32_t wid
     char name[32];
     sprintf(name, "part-%d.npy.zst", f);
     const char *path = scratch_path(paths[f], folder, name);
-    files[f] = (struct vector_file){path, border[f], border[f + 1] - border[f]};
+    files[f] = (struct vector_file){.path = path, .first_row = border[f], .rows = border[f + 1] - border[f]};
     vectors_write(path, rows + border[f] * width, files[f].rows, width);
   }
 }
