@@ -11,6 +11,7 @@
 #include "cuda/cuda_slot.h"
 #include "cuda/gemm.h"
 #include "cuda/library.h"
+#include "io/hash_text.h"
 #include "io/json_parse.h"
 
 #define SLOTS 2
@@ -329,7 +330,6 @@ static bool fact_check(const json_t *tuning, const char *name, const char *now, 
 bool encoder_cuda_use_tuning(struct encoder *encoder, const char *text, struct error *error) {
   struct encoder_cuda *cuda = cuda_of(encoder);
   struct compute_class class;
-  const XXH128_hash_t hash = XXH3_128bits(text, strlen(text));
   json_error_t where;
   json_t *tuning = json_parse(text, strlen(text), JSON_REJECT_DUPLICATES, &where);
   const json_t *products = json_object_get(tuning, "products");
@@ -340,8 +340,7 @@ bool encoder_cuda_use_tuning(struct encoder *encoder, const char *text, struct e
        fact_check(tuning, "cublaslt", class.cublaslt, error);
   for (int32_t s = 0; ok && s < encoder->info.slots; s++)
     ok = cuda_slot_use_tuning(cuda->slot[s], products, error);
-  snprintf(cuda->tuning, sizeof cuda->tuning, "%016llx%016llx", (unsigned long long)hash.high64,
-           (unsigned long long)hash.low64);
+  hash_text(XXH3_128bits(text, strlen(text)), cuda->tuning);
   json_decref(tuning);
   return ok;
 }

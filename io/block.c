@@ -7,6 +7,7 @@
 
 #include "io/byte_source.h"
 #include "io/file_watch.h"
+#include "io/hash_text.h"
 #include "io/text.h"
 
 /* One read: small enough to stay in the second-level cache until its lines are found. */
@@ -207,11 +208,6 @@ static bool block_add_line(struct block *block, int64_t index, int64_t offset, s
   return true;
 }
 
-static void border_set_hash(struct block_border *border, XXH128_hash_t hash) {
-  snprintf(border->hash, sizeof border->hash, "%016llx%016llx", (unsigned long long)hash.high64,
-           (unsigned long long)hash.low64);
-}
-
 /* A block that the reader has found. Its bytes are the first `held` in the buffer, unless the block is a
  * single line that was skipped. */
 struct found {
@@ -230,7 +226,7 @@ static enum line_extent found_pass_line(struct block_reader *reader, struct foun
   found->passed_length = (int64_t)(total - trimmed);
   found->border.lines = 1;
   found->border.next_offset += (int64_t)total;
-  border_set_hash(&found->border, XXH3_128bits_digest(reader->hash));
+  hash_text(XXH3_128bits_digest(reader->hash), found->border.hash);
   return result;
 }
 
@@ -262,7 +258,7 @@ static bool reader_find(struct block_reader *reader, struct block *block, struct
     *error = reader->failure;
     return false;
   }
-  if (!found->passed) border_set_hash(border, XXH3_128bits(found->held ? reader->buffer : "", found->held));
+  if (!found->passed) hash_text(XXH3_128bits(found->held ? reader->buffer : "", found->held), border->hash);
   border->incomplete = result == LINE_CUT;
   if (border->incomplete || reader->size > found->held) return true;
   /* The last block of a shard must be marked as the last. If no bytes are left, look ahead one read to find
@@ -425,7 +421,7 @@ void block_reader_give_up(const struct block_reader *reader, int32_t index,
     border->first_offset = previous->next_offset;
   }
   border->next_offset = border->first_offset;
-  border_set_hash(border, XXH3_128bits("", 0));
+  hash_text(XXH3_128bits("", 0), border->hash);
   block->text_size = 0;
   block->damage = reader->failure;
   error_prefix(&block->damage, "shard %s is damaged before its block %d", reader->path, index);

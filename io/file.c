@@ -13,6 +13,7 @@
 #include <xxhash.h>
 
 #include "io/fault.h"
+#include "io/hash_text.h"
 #include "io/look.h"
 #include "io/text.h"
 
@@ -97,10 +98,8 @@ out:
 }
 
 static void digest_fill(struct digest *digest, int64_t size, const XXH3_state_t *state) {
-  const XXH128_hash_t hash = XXH3_128bits_digest(state);
   digest->size = size;
-  snprintf(digest->hash, sizeof digest->hash, "%016llx%016llx", (unsigned long long)hash.high64,
-           (unsigned long long)hash.low64);
+  hash_text(XXH3_128bits_digest(state), digest->hash);
 }
 
 bool file_digest(const char *path, struct digest *digest, struct error *error) {

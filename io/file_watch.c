@@ -1,9 +1,10 @@
 #include "io/file_watch.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
+
+#include "io/hash_text.h"
 
 /* Reads the two ends (if they meet, the whole file) into bytes [2 * FINGERPRINT_BYTES]; *used counts the
  * bytes read. */
@@ -25,11 +26,7 @@ bool fingerprint_read(int descriptor, const char *path, int64_t size, char finge
   char *bytes = malloc(2 * FINGERPRINT_BYTES);
   if (!bytes) return error_set_memory(error, 2 * FINGERPRINT_BYTES, "a fingerprint");
   const bool ok = ends_read(descriptor, path, size, bytes, &used, error);
-  if (ok) {
-    const XXH128_hash_t hash = XXH3_128bits(bytes, used);
-    snprintf(fingerprint, 33, "%016llx%016llx", (unsigned long long)hash.high64,
-             (unsigned long long)hash.low64);
-  }
+  if (ok) hash_text(XXH3_128bits(bytes, used), fingerprint);
   free(bytes);
   return ok;
 }

@@ -1,8 +1,8 @@
 #include "io/set_digest.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <xxhash.h>
+
+#include "io/hash_text.h"
 
 /* Each string's hash is the next one's seed, so "ab", "c" is another thing than "a", "bc". */
 void set_digest_add(struct set_digest *digest, const struct set_digest_part *parts, int count) {
@@ -13,5 +13,5 @@ void set_digest_add(struct set_digest *digest, const struct set_digest_part *par
 }
 
 void set_digest_format(const struct set_digest *digest, char text[SET_DIGEST_TEXT]) {
-  snprintf(text, SET_DIGEST_TEXT, "%016" PRIx64 "%016" PRIx64, digest->high, digest->low);
+  hash_text((XXH128_hash_t){.low64 = digest->low, .high64 = digest->high}, text);
 }

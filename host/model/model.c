@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "host/model/model_weights.h"
+#include "io/hash_text.h"
 
 static bool model_read(const char *reference, struct model *model, struct error *error) {
   if (!model_config_open(&model->config, reference, error)) return false;
@@ -57,8 +58,7 @@ bool model_hash(const struct model *model, char hash[33], struct error *error) {
     const void *bytes = safetensors_bytes(model->file[i], &size);
     XXH3_128bits_update(state, bytes, (size_t)size);
   }
-  const XXH128_hash_t digest = XXH3_128bits_digest(state);
-  snprintf(hash, 33, "%016" PRIx64 "%016" PRIx64, (uint64_t)digest.high64, (uint64_t)digest.low64);
+  hash_text(XXH3_128bits_digest(state), hash);
   XXH3_freeState(state);
   return true;
 }

@@ -1,7 +1,5 @@
 #include "host/model/tokenizer.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +7,7 @@
 #include "host/model/config_file.h"
 #include "host/model/library_encode.h"
 #include "host/model/tokenizer_kind.h"
+#include "io/hash_text.h"
 #include "io/look.h"
 
 #define EXPECTED                                                                                      \
@@ -182,8 +181,7 @@ void tokenizer_source_free(struct tokenizer_source *source) {
 }
 
 void tokenizer_hash(const struct tokenizer *tokenizer, char hash[33]) {
-  const XXH128_hash_t digest = tokenizer->source.digest;
-  snprintf(hash, 33, "%016" PRIx64 "%016" PRIx64, (uint64_t)digest.high64, (uint64_t)digest.low64);
+  hash_text(tokenizer->source.digest, hash);
 }
 
 int32_t tokenizer_pieces(const struct tokenizer *tokenizer) {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "io/hash_text.h"
 #include "io/json_parse.h"
 
 #define NAME "name"
@@ -45,9 +46,7 @@ void model_identity_seal(struct model_identity *identity) {
     used += (size_t)snprintf(text + used, sizeof text - used, "%c\"%s\":%s", i ? ',' : '{',
                              identity->member[i].key, identity->member[i].value);
   used += (size_t)snprintf(text + used, sizeof text - used, "}");
-  const XXH128_hash_t hash = XXH3_128bits(text, used);
-  snprintf(identity->hash, sizeof identity->hash, "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64,
-           (uint64_t)hash.low64);
+  hash_text(XXH3_128bits(text, used), identity->hash);
 }
 
 const char *model_identity_member(const struct model_identity *identity, const char *key) {

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "io/hash_text.h"
 #include "io/npy_zst.h"
 #include "io/record_sort.h"
 #include "io/run/record.h"
@@ -87,8 +88,7 @@ bool row_index_fingerprint(const struct index_source *sources, int32_t count, ch
   XXH3_128bits_reset(state);
   struct part_walk walk = {.take = fingerprint_take, .context = state};
   const bool ok = parts_visit(&walk, sources, count, error);
-  const XXH128_hash_t sum = XXH3_128bits_digest(state);
-  snprintf(hash, 33, "%016llx%016llx", (unsigned long long)sum.high64, (unsigned long long)sum.low64);
+  hash_text(XXH3_128bits_digest(state), hash);
   XXH3_freeState(state);
   return ok;
 }
