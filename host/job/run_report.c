@@ -28,14 +28,13 @@ struct record_sums {
 };
 
 static void file_add(struct record_sums *sums, const struct part_file *file) {
-  char name[PART_PATH_MAX];
-  enum folder folder;
-  snprintf(name, sizeof name, "%.*s", (int)strcspn(file->path, "/"), file->path);
-  if (!layout_folder_find(name, &folder)) return;
+  int32_t width;
+  const enum folder folder = part_path_folder(file->path, &width);
+  if (folder == FOLDERS) return;
   sums->folder_bytes[folder] += file->digest.size;
   if (folder != FOLDER_VECTORS) return;
   for (int32_t w = 0; w < sums->widths->count; w++)
-    if (strtol(name + 1, NULL, 10) == sums->widths->width[w]) sums->width_bytes[w] += file->digest.size;
+    if (sums->widths->width[w] == width) sums->width_bytes[w] += file->digest.size;
 }
 
 /* Reads a part's rejects. If the file cannot be read, the sum of the reasons is below the number of rejects.

@@ -65,6 +65,16 @@ void record_path_format(char path[PART_PATH_MAX], int32_t shard, int32_t block) 
   part_path_format(path, FOLDER_RECORDS, 0, shard, block);
 }
 
+enum folder part_path_folder(const char *path, int32_t *width) {
+  char name[PART_PATH_MAX];
+  enum folder folder;
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(path, "/"), path);
+  const bool vectors = layout_folder_find(name, &folder) && folder == FOLDER_VECTORS;
+  const long number = vectors ? strtol(name + 1, NULL, 10) : 0;
+  *width = number <= WIDTH_MAX ? (int32_t)number : 0;
+  return folder;
+}
+
 bool part_name_parse(const char *folder, const char *name, int32_t *shard, int32_t *block) {
   long numbers[2];
   enum folder kind;

@@ -69,6 +69,9 @@ void part_path_format(char path[PART_PATH_MAX], enum folder folder, int32_t widt
 /* The path of a part's commit record. */
 void record_path_format(char path[PART_PATH_MAX], int32_t shard, int32_t block);
 
+/* The folder of a part's file; FOLDERS: none of the layout. *width: for FOLDER_VECTORS the width, else 0. */
+enum folder part_path_folder(const char *path, int32_t *width);
+
 /* Reads the numbers in a file's name. False if part_path_format never writes this folder and name. */
 bool part_name_parse(const char *folder, const char *name, int32_t *shard, int32_t *block);
 

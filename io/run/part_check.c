@@ -95,21 +95,16 @@ static void file_check(const char *path, struct part_check *check, int i) {
   }
 }
 
-static bool file_is_ids(const struct part_file *file) {
-  enum folder folder;
-  char name[PART_PATH_MAX];
-  snprintf(name, sizeof name, "%.*s", (int)strcspn(file->path, "/"), file->path);
-  return layout_folder_find(name, &folder) && folder == FOLDER_IDS;
-}
-
 /* Checks the content of files that match their hashes; ids first, because they describe the rows. */
 static void content_check(const struct checking *checking, struct part_check *check,
                           char *const path[PART_FILES_MAX]) {
   const struct part_record *record = &check->record;
   struct part_rows rows = {0};
   struct error error;
+  int32_t width;
   for (int i = 0; i < record->file_count; i++)
-    if (path[i] && !check->problem[i].detail && file_is_ids(&record->files[i]) &&
+    if (path[i] && !check->problem[i].detail &&
+        part_path_folder(record->files[i].path, &width) == FOLDER_IDS &&
         !part_ids_check(path[i], record, checking->settings, &rows, &error))
       error_keep(check, i, &error);
   for (int i = 0; i < record->file_count; i++)

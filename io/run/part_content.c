@@ -1,6 +1,5 @@
 #include "io/run/part_content.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,16 +22,6 @@
 void part_rows_free(struct part_rows *rows) {
   free(rows->tokens);
   *rows = (struct part_rows){0};
-}
-
-/* The folder of a record's file, and for FOLDER_VECTORS the width. */
-static enum folder file_folder(const struct part_file *file, int32_t *width) {
-  char name[PART_PATH_MAX];
-  enum folder folder = FOLDERS;
-  snprintf(name, sizeof name, "%.*s", (int)strcspn(file->path, "/"), file->path);
-  if (!layout_folder_find(name, &folder)) return FOLDERS;
-  *width = folder == FOLDER_VECTORS ? (int32_t)strtol(name + 1, NULL, 10) : 0;
-  return folder;
 }
 
 static bool record_names_file(const struct part_record *record, enum folder folder, int32_t width,
@@ -330,8 +319,8 @@ static bool lines_check(const char *path, enum folder folder, int64_t expected, 
 
 bool part_file_check(const char *path, const struct part_file *file, const struct part_record *record,
                      const struct run_settings *settings, const struct part_rows *rows, struct error *error) {
-  int32_t width = 0;
-  const enum folder folder = file_folder(file, &width);
+  int32_t width;
+  const enum folder folder = part_path_folder(file->path, &width);
   switch (folder) {
     case FOLDER_VECTORS:
       return vectors_check(path, width, record, settings, rows, error);

@@ -1,7 +1,6 @@
 #include "io/run/record.h"
 
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -253,13 +252,6 @@ bool record_remove(const char *job, const char *out, const struct part_record *r
   return ok;
 }
 
-static bool part_file_is_vectors(const struct part_file *file) {
-  char name[PART_PATH_MAX];
-  enum folder folder;
-  snprintf(name, sizeof name, "%.*s", (int)strcspn(file->path, "/"), file->path);
-  return layout_folder_find(name, &folder) && folder == FOLDER_VECTORS;
-}
-
 void record_totals(const struct part_record *record, struct run_totals *totals) {
   *totals = (struct run_totals){.parts = 1,
                                 .lines = record->border.lines,
@@ -275,8 +267,11 @@ void record_totals(const struct part_record *record, struct run_totals *totals) 
                                 .vector_bytes = record->vector_bytes,
                                 .incomplete = record->border.incomplete};
   for (int i = 0; i < record->file_count; i++) {
-    totals->file_bytes += record->files[i].digest.size;
-    if (part_file_is_vectors(&record->files[i])) totals->vector_file_bytes += record->files[i].digest.size;
+    const struct part_file *file = &record->files[i];
+    int32_t width;
+    totals->file_bytes += file->digest.size;
+    if (part_path_folder(file->path, &width) == FOLDER_VECTORS)
+      totals->vector_file_bytes += file->digest.size;
   }
 }
 

@@ -16,12 +16,14 @@ static void every_file_s_name_is_read_as_it_is_spelled(void **state) {
   for (enum folder folder = 0; folder < FOLDERS; folder++) {
     char path[PART_PATH_MAX], name[PART_PATH_MAX];
     enum folder found;
-    int32_t shard, block;
+    int32_t shard, block, width;
     part_path_format(path, folder, 64, 3, 1234567);
     assert_string_equal(path, expected[folder]);
     layout_folder_name(folder, 64, name);
     assert_true(layout_folder_find(name, &found));
     assert_int_equal(found, folder);
+    assert_int_equal(part_path_folder(path, &width), folder);
+    assert_int_equal(width, folder == FOLDER_VECTORS ? 64 : 0);
     assert_true(part_name_parse(name, path + strlen(name) + 1, &shard, &block));
     assert_int_equal(shard, 3);
     assert_int_equal(block, 1234567);
@@ -35,11 +37,14 @@ static void names_that_no_run_spells_are_strangers(void **state) {
                                       "part-00000-00000.npy.zst~", "part-00000-4294967296.npy.zst",
                                       "part--0001-00000.npy.zst",  "part-00000-00000.jsonl.zst"};
   enum folder folder;
-  int32_t shard, block;
+  int32_t shard, block, width;
   for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
     if (layout_folder_find(folders[i], &folder)) fail_msg("%s", folders[i]);
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (part_name_parse("w8", names[i], &shard, &block)) fail_msg("%s", names[i]);
+  assert_int_equal(part_path_folder("wide/part-00000-00000.npy.zst", &width), FOLDERS);
+  assert_int_equal(part_path_folder("w4294967304/part-00000-00000.npy.zst", &width), FOLDER_VECTORS);
+  assert_int_equal(width, 0);
   assert_true(part_name_parse("w8", "part-00000-00000.npy.zst", &shard, &block));
   assert_false(part_name_parse("ids", "part-00000-00000.npy.zst", &shard, &block));
 }
