@@ -19,7 +19,7 @@ import pytest
 from output import Output, same_bits
 from package import ENVIRONMENT, KINDS, export, needs_full, python, write
 from program import FAILED, LONGEST_RUN, MODEL, REJECTS, USAGE, embed, nina
-from shards import make_archive, make_texts, write_shard
+from shards import make_archive, make_documents, make_texts, write_shard
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -238,6 +238,38 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path, to: str) -> None:
         done = python("-m", "nina_vectors", "export", tmp_path / f"out{rows}", "--to", to, "--into", tmp_path / f"{to}{rows}")
         peaks.append(int(re.findall(r"memory ([0-9]+) MiB", done.stderr)[0]))
     assert peaks[1] - peaks[0] < 32  # the vectors of 200,000 rows more are 49 MiB, and their ids more than that
+
+
+@pytest.mark.parametrize(("state", "lost"), [
+    ("cut", "vectors.npy.partial"), ("whole", "vectors.npy"), ("whole", "ids/ids-00001.parquet")])
+def test_an_export_that_has_lost_a_file_makes_it_again(everything: Output, tmp_path: Path, state: str, lost: str) -> None:
+    export(everything.path, "npy", tmp_path / "whole", "--rows-per-file", "50")
+    whole = files_of(tmp_path / "whole")
+    if state == "cut":
+        python("-c", INTERRUPT, everything.path, "npy", "Flat", tmp_path / "cut", status=1)
+    (tmp_path / state / lost).unlink()
+    export(everything.path, "npy", tmp_path / state, "--rows-per-file", "50")
+    assert files_of(tmp_path / state) == whole
+
+
+def test_an_export_removes_temporary_files_of_its_own_alone(everything: Output, tmp_path: Path) -> None:
+    export(everything.path, "npy", tmp_path)
+    (tmp_path / "other").mkdir()
+    mine = [tmp_path / ".notes.tmp", tmp_path / "other" / ".part-00000.parquet.tmp"]
+    for path in (*mine, tmp_path / "ids" / ".ids-00001.parquet.tmp"):
+        path.write_text("")
+    assert "already there" in export(everything.path, "npy", tmp_path)
+    assert sorted(tmp_path.rglob("*.tmp")) == mine
+
+
+def test_paths_that_are_not_utf8(tmp_path: Path) -> None:
+    out = tmp_path / os.fsdecode(b"sp ace \xff")
+    embed(tmp_path / "out", write_shard(tmp_path / "a.jsonl", make_documents(3, 1)), widths="8")
+    (tmp_path / "out").rename(out)
+    assert "is not UTF-8" in export(out, "parquet", tmp_path / os.fsdecode(b"\xff"), status=USAGE)
+    for to in ("parquet", "npy", "pgcopy"):
+        assert "complete" in export(out, to, tmp_path / to)
+        assert "already there" in export(out, to, tmp_path / to)
 
 
 def test_two_exports_do_not_write_into_one_folder(everything: Output, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def export(output: Output, options: Options, into: Path, *, overwrite: bool = Fa
         state = _state_of(target, output, options, overwrite)
         target.remove_left_over()
         written = 0
-        if state["state"] != "complete":
+        if state["state"] != "complete" or not all(target.has(name) for name in state["files"]):
             written = _write(target, output, options, state, progress)
         else:
             progress(output.rows)
@@ -95,6 +95,7 @@ def _state_of(target: Target, output: Output, options: Options, overwrite: bool)
 
 def _write(target: Target, output: Output, options: Options, state: dict[str, Any], progress: Progress) -> int:
     writer = WRITERS[options.to](output, options, target)
+    state |= {"state": "running", "files": []}
     target.save(state)  # from here on the folder is this export's, whatever happens
     remembered = writer.prepare(state["remembered"])
     if remembered != state["remembered"]:

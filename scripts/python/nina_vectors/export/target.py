@@ -15,8 +15,23 @@ from ..errors import NinaError, UsageError
 
 STATE = "_export.json"  # readers of a folder of Parquet files leave names with "_" out
 _TEMPORARY = ".tmp"
+_FOLDERS = ("", "ids", "pieces")  # where an export's files lie
 _OURS = re.compile(r"part-[0-9]+\.parquet|ids/ids-[0-9]+\.parquet|vectors\.npy(\.partial)?|rows-[0-9]+\.copy|load\.sql|"
                    r"(index|trained|pieces/piece-[0-9]+)\.faiss")
+
+
+def _is_left_over(name: str) -> bool:
+    """Whether it is a temporary file of an export that was killed; other programs have such names too."""
+    match = re.fullmatch(rf"(.*/)?\.(.+){re.escape(_TEMPORARY)}", name)
+    final = (match[1] or "") + match[2] if match else ""
+    return final == STATE or _OURS.fullmatch(final) is not None
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        return bool(str(path).encode())
+    except UnicodeEncodeError:
+        return False
 
 
 class Target:
@@ -27,6 +42,8 @@ class Target:
         self.path = path
         if path.exists() and not path.is_dir():
             raise UsageError(f"{path} is not a folder: give another --into")
+        if not _is_utf8(path):
+            raise UsageError(f"{path} is not UTF-8, which Parquet's and FAISS's libraries want of a path: give another --into")
         path.mkdir(parents=True, exist_ok=True)
         self._folder = os.open(path, os.O_RDONLY)
         try:
@@ -48,7 +65,7 @@ class Target:
             return state
         except FileNotFoundError:
             for found in sorted(self.path.iterdir()):
-                if not found.name.endswith(_TEMPORARY):
+                if not _is_left_over(found.name):
                     raise UsageError(f"{self.path} holds {found.name} but no {STATE}: it is not an export; give another "
                                      "--into, or empty it") from None
             return None
@@ -57,12 +74,16 @@ class Target:
 
     def save(self, state: dict[str, Any]) -> None:
         with self.file(STATE) as path:
-            path.write_text(json.dumps(state, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            path.write_text(json.dumps(state, indent=1) + "\n")  # in ASCII: a path may hold bytes that are not UTF-8
 
     def files(self) -> list[str]:
         """The names of an export's files that are there, but for its state."""
-        names = (str(path.relative_to(self.path)) for path in self.path.rglob("*") if path.is_file())
-        return sorted(name for name in names if _OURS.fullmatch(name))
+        return sorted(name for name in self._names() if _OURS.fullmatch(name))
+
+    def _names(self) -> list[str]:
+        """Of all files where an export's lie, relative to the folder."""
+        folders = [self.path / name for name in _FOLDERS if (self.path / name).is_dir()]
+        return [str(path.relative_to(self.path)) for folder in folders for path in folder.iterdir() if path.is_file()]
 
     def clear(self) -> bool:
         """Removes an export's files but for its state, which the next `save` replaces, so that the folder stays an export's.
@@ -76,8 +97,8 @@ class Target:
 
     def remove_left_over(self) -> None:
         """Removes temporary files of an export that was killed."""
-        for path in self.path.rglob(f".*{_TEMPORARY}"):
-            path.unlink()
+        for name in filter(_is_left_over, self._names()):
+            self.remove(name)
 
     def has(self, name: str) -> bool:
         return (self.path / name).is_file()

@@ -43,6 +43,7 @@ class FaissWriter:
 
     def prepare(self, remembered: dict[str, Any]) -> dict[str, Any]:
         if not self._target.has(TRAINED):
+            self._target.remove_folder("pieces")  # their codes may be those of another training
             self._write(self._trained(), TRAINED)
         self._empty = self._read(TRAINED)
         self._merges = self._can_be_merged()
