@@ -47,16 +47,18 @@ static uint8_t *sections_pack(const uint8_t *data, size_t size, size_t *packed_s
   return packed;
 }
 
-/* True if some of these files may be packed already. */
-static bool may_be_packed(const uint8_t *data, size_t size) {
-  static const char *const mark[] = {"\x1f\x8b", "\x28\xb5", "\x2a\x4d", "@@z", ".gz", ".zst"};
+/* True if some of these files may be packed already, or lie in a folder whose name the packed copy would
+ * change. */
+static bool packing_may_differ(const uint8_t *data, size_t size) {
+  static const char *const mark[] = {"\x1f\x8b", "\x28\xb5", "\x2a\x4d", "@@z",
+                                     ".gz",      ".zst",     ".jsonl/",  ".tsv/"};
   for (size_t i = 0; i < sizeof mark / sizeof mark[0]; i++)
     if (memmem(data, size, mark[i], strlen(mark[i]))) return true;
   return false;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  if (size == 0 || may_be_packed(data, size)) return 0;
+  if (size == 0 || packing_may_differ(data, size)) return 0;
   struct error error, packed_error;
   const bool good = set_check(scratch_sections("data", data, size, NULL), &error);
   size_t packed_size;
