@@ -102,12 +102,12 @@ def test_tokenize_ends_when_nobody_reads_on() -> None:
 def test_fault_that_a_process_sends_ends_the_program(number: signal.Signals) -> None:
     """The handlers for real faults must not swallow it."""
     with subprocess.Popen([PROGRAM, "tokenize", "--model", str(MODEL)], stdin=subprocess.PIPE, env=environment()) as process:
-        end = time.monotonic() + 30
+        end = time.monotonic() + LONGEST_RUN
         while not heeds(process.pid, number) and time.monotonic() < end:
             time.sleep(0.01)
         process.send_signal(number)
         try:
-            assert process.wait(30) == -number
+            assert process.wait(LONGEST_RUN) == -number
         finally:
             process.kill()
 
