@@ -139,8 +139,10 @@ static bool is_single_word(const struct added_search *search, size_t start, size
   return stop == search->length || !character_is_word(utf8_read(search->text + stop, end, &size));
 }
 
+/* Begins where the last match ended, if `start` lies before that. */
 static size_t spaces_before(const struct added_search *search, size_t start) {
   size_t size;
+  if (start < search->done) return search->done;
   while (start > search->done && character_is_space(utf8_read_before(search->text, start, &size)))
     start -= size;
   return start;
@@ -178,8 +180,9 @@ bool added_search_next(struct added_search *search, struct added_match *match) {
     *match = (struct added_match){start, search->next, token->id};
     if (token->lstrip) match->start = spaces_before(search, start);
     if (token->rstrip) match->stop = spaces_after(search, search->next);
+    const bool taken = match->start >= match->stop; /* a token of white space that the last match has */
     search->done = match->stop;
-    return true;
+    if (!taken) return true;
   }
   return false;
 }

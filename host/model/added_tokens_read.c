@@ -53,6 +53,11 @@ static const json_t *setting(const struct added_files *files, const char *key,
   return value ? value : config_member(&files->config, key);
 }
 
+bool added_tokens_name_pad(const struct added_files *files) {
+  const struct config_file *file;
+  return setting(files, special_token_key(SPECIAL_PAD), &file) != NULL;
+}
+
 static bool flag_read(const json_t *object, const char *key, bool otherwise, bool *flag) {
   const json_t *value = json_object_get(object, key);
   *flag = value && !json_is_null(value) ? json_is_true(value) : otherwise;
@@ -130,15 +135,6 @@ static bool decoder_read(const struct added_files *files, struct added_tokens *t
   return true;
 }
 
-static const json_t *extra_tokens(const struct added_files *files, const struct config_file **file,
-                                  const char **key) {
-  *key = "extra_special_tokens";
-  const json_t *value = setting(files, *key, file);
-  if (json_array_size(value) || json_object_size(value)) return value;
-  *key = "additional_special_tokens";
-  return setting(files, *key, file);
-}
-
 /* Puts a token unless it exists already. */
 static bool special_put(struct added_tokens *tokens, const struct config_file *file, const char *key,
                         const json_t *value, struct error *error) {
@@ -157,50 +153,84 @@ static bool is_own_token(const char *key, const json_t *value) {
   return json_is_string(value) || json_is_string(json_object_get(value, "content"));
 }
 
-/* The class's own names need no setting: they count if the vocabulary has them. */
-static bool named_put(const struct added_files *files, const struct tokenizer_source *source,
-                      struct added_tokens *tokens, struct error *error) {
+/* True if the class is to have no such token: null, where a name would stand. */
+static bool is_taken_away(const struct added_files *files, const char *key) {
+  const json_t *value = json_object_get(files->special.root, key);
+  return json_is_null(value ? value : json_object_get(files->config.root, key));
+}
+
+/* The class's own names need no setting. */
+static bool named_put(const struct added_files *files, struct added_tokens *tokens, struct error *error) {
   for (enum special_token i = 0; i < SPECIAL_TOKENS; i++) {
     const char *key = special_token_key(i), *own = tokenizer_class_token(files->class, i);
     const struct config_file *file;
     const json_t *value = setting(files, key, &file);
     if (value && !special_put(tokens, file, key, value, error)) return false;
-    if (value || !own) continue;
+    if (value || !own || is_taken_away(files, key)) continue;
     const struct added_token token = {
         .content = (char *)own, .length = strlen(own), .id = -1, .special = true};
-    if (piece_find(source, token.content, token.length) >= 0 &&
-        !added_tokens_find(tokens, token.content, token.length) && !added_tokens_put(tokens, &token, error))
+    if (!added_tokens_find(tokens, token.content, token.length) && !added_tokens_put(tokens, &token, error))
       return false;
   }
   return true;
 }
 
-static bool specials_put(const struct added_files *files, const struct tokenizer_source *source,
-                         struct added_tokens *tokens, struct error *error) {
-  const char *key;
+/* Puts a list of tokens, or an object of tokens by their names; `more` may be NULL. */
+static bool more_put(struct added_tokens *tokens, const struct config_file *file, const char *key,
+                     const json_t *more, struct error *error) {
+  const char *name;
   json_t *value;
   size_t index;
-  if (!named_put(files, source, tokens, error)) return false;
-  json_object_foreach(files->config.root, key, value) {
-    if (is_own_token(key, value) && !special_put(tokens, &files->config, key, value, error)) return false;
-  }
-  const struct config_file *file;
-  const json_t *extra = extra_tokens(files, &file, &key);
-  json_array_foreach(extra, index, value) {
+  json_array_foreach(more, index, value) {
     if (!special_put(tokens, file, key, value, error)) return false;
   }
-  const char *name;
-  json_object_foreach((json_t *)extra, name, value) {
+  json_object_foreach((json_t *)more, name, value) {
     if (!special_put(tokens, file, key, value, error)) return false;
   }
   return true;
 }
 
+static bool is_empty(const json_t *more) {
+  return !json_array_size(more) && !json_object_size(more);
+}
+
+/* Puts tokenizer_config.json's extra tokens, then those of special_tokens_map.json. Older versions called
+ * them additional; beside the new name this one counts only if no list has come before. */
+static bool extras_put(const struct added_files *files, struct added_tokens *tokens, struct error *error) {
+  static const char extra[] = "extra_special_tokens", additional[] = "additional_special_tokens";
+  const struct config_file *config = &files->config, *special = &files->special;
+  const char *key = is_empty(config_member(config, extra)) ? additional : extra;
+  const json_t *own = config_member(config, key), *map = config_member(special, extra);
+  const bool listed = !json_is_object(own) &&
+                      (json_object_get(config->root, extra) || json_object_get(config->root, additional));
+  const struct config_file *last = config_member(special, additional) || key == additional ? special : config;
+  return more_put(tokens, config, key, own, error) && more_put(tokens, special, extra, map, error) &&
+         (listed || json_is_array(map) ||
+          more_put(tokens, last, additional, config_member(last, additional), error));
+}
+
+/* The model's own tokens are those of tokenizer_config.json's keys and of an object of extra tokens; only if
+ * there are none, those that an earlier transformers had found in this way and saved. */
+static bool specials_put(const struct added_files *files, struct added_tokens *tokens, struct error *error) {
+  static const char saved[] = "model_specific_special_tokens";
+  const struct config_file *config = &files->config;
+  const char *key;
+  json_t *value;
+  if (!named_put(files, tokens, error)) return false;
+  bool found = json_object_size(config_member(config, "extra_special_tokens")) > 0;
+  json_object_foreach(config->root, key, value) {
+    if (!is_own_token(key, value)) continue;
+    if (!special_put(tokens, config, key, value, error)) return false;
+    found = found || json_is_string(value);
+  }
+  return (found || more_put(tokens, config, saved, config_member(config, saved), error)) &&
+         extras_put(files, tokens, error);
+}
+
 /* added_tokens.json has only ids. A token is special if other settings say so. */
-static bool legacy_read(const struct added_files *files, const struct tokenizer_source *source,
-                        struct added_tokens *tokens, struct error *error) {
+static bool legacy_read(const struct added_files *files, struct added_tokens *tokens, struct error *error) {
   struct added_tokens specials = {0};
-  bool done = specials_put(files, source, &specials, error);
+  bool done = specials_put(files, &specials, error);
   const char *content;
   json_t *id;
   json_object_foreach(files->legacy.root, content, id) {
@@ -231,9 +261,9 @@ static bool tokens_collect(const struct added_files *files, const struct tokeniz
   if (config_member(&files->config, DECODER))
     done = done && decoder_read(files, &declared, error);
   else
-    done = done && legacy_read(files, source, &declared, error) && tokens_put(&declared, of_json, error);
+    done = done && legacy_read(files, &declared, error) && tokens_put(&declared, of_json, error);
   if (declared.count) qsort(declared.token, declared.count, sizeof *declared.token, id_compare);
-  done = done && tokens_put(tokens, &declared, error) && specials_put(files, source, tokens, error);
+  done = done && tokens_put(tokens, &declared, error) && specials_put(files, tokens, error);
   added_tokens_free(&declared);
   return done;
 }

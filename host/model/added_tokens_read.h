@@ -19,6 +19,7 @@ bool token_id_read(const json_t *value, int32_t *id);
 struct added_files {
   const char *folder;
   enum tokenizer_class class;
+  bool class_is_family;       /* no file names the class; the model's family has it */
   struct config_file config;  /* tokenizer_config.json */
   struct config_file special; /* special_tokens_map.json, if it counts */
   struct config_file legacy;  /* added_tokens.json, if it counts */
@@ -26,6 +27,9 @@ struct added_files {
 
 bool added_files_read(const char *folder, struct added_files *files, struct error *error);
 void added_files_free(struct added_files *files);
+
+/* True if a file says which token the pad_token is. */
+bool added_tokens_name_pad(const struct added_files *files);
 
 /* The special tokens' names: from the files, or else the class's. They live as long as the files. */
 struct special_names {

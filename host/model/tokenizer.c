@@ -29,14 +29,16 @@ static bool vocabularies_look(const char *folder, struct vocabularies *there, st
          look_in(folder, TOKENIZER_MERGES, &there->merges, error);
 }
 
-static bool source_missing(const char *folder, const struct vocabularies *there, enum tokenizer_class class,
+static bool source_missing(const struct added_files *files, const struct vocabularies *there,
                            struct error *error) {
   const char *found = there->spm         ? TOKENIZER_SPM " alone"
                       : there->vocab_txt ? TOKENIZER_VOCAB_TXT " alone"
                       : there->merges    ? TOKENIZER_MERGES " (BPE)"
                       : there->vocab     ? TOKENIZER_VOCAB " (BPE)"
                                          : "no tokenizer";
-  const bool unnamed = class == CLASS_UNNAMED || class == CLASS_GENERIC;
+  const char *folder = files->folder;
+  const bool unnamed =
+      files->class == CLASS_UNNAMED || files->class == CLASS_GENERIC || files->class_is_family;
   if (unnamed && (there->spm || there->vocab_txt))
     return error_set(error, ERROR_UNSUPPORTED,
                      "%s: found %s, but tokenizer_config.json names no class that says which ids it gives; "
@@ -67,26 +69,44 @@ static bool pieces_read(struct added_files *files, struct tokenizer_source *sour
   *name = TOKENIZER_VOCAB_TXT;
   if (files->class == CLASS_UNNAMED && !there.spm && there.vocab_txt) files->class = CLASS_BERT;
   if (files->class == CLASS_BERT && there.vocab_txt) return tokenizer_vocab_read(files, source, error);
-  return source_missing(folder, &there, files->class, error);
+  return source_missing(files, &there, error);
 }
 
-static bool class_read(struct added_files *files, struct error *error) {
-  const struct config_file *config = &files->config;
+/* The class that a file names; *class stays as it is if the file names none. */
+static bool class_named(const struct config_file *file, enum tokenizer_class *class, struct error *error) {
   const char *name = NULL;
-  if (!config_string(config, "tokenizer_class", &name, error)) return false;
-  files->class = tokenizer_class_parse(name);
-  return files->class != CLASS_OTHER ||
-         config_refuse(config, ERROR_UNSUPPORTED, "tokenizer_class", config_member(config, "tokenizer_class"),
+  if (!config_string(file, "tokenizer_class", &name, error)) return false;
+  if (name) *class = tokenizer_class_parse(name);
+  return *class != CLASS_OTHER ||
+         config_refuse(file, ERROR_UNSUPPORTED, "tokenizer_class", config_member(file, "tokenizer_class"),
                        "\"XLMRobertaTokenizer\", \"RobertaTokenizer\" or \"BertTokenizer\"" NO_CONVERSION,
                        error);
 }
 
+/* transformers' order: the class in tokenizer_config.json, the class in config.json, the class of the model's
+ * family. A folder that holds only a tokenizer may have none of them. */
+static bool class_read(struct added_files *files, struct error *error) {
+  struct config_file model;
+  files->class = CLASS_UNNAMED;
+  if (!class_named(&files->config, &files->class, error)) return false;
+  if (files->class != CLASS_UNNAMED) return true;
+  if (!config_file_read(files->folder, "config.json", CONFIG_OPTIONAL, &model, error)) return false;
+  const char *type = json_string_value(config_member(&model, "model_type"));
+  enum family family;
+  const bool done = class_named(&model, &files->class, error);
+  if (files->class == CLASS_UNNAMED && type && family_parse(type, &family)) {
+    files->class = tokenizer_class_of_family(family);
+    files->class_is_family = true;
+  }
+  config_file_free(&model);
+  return done;
+}
+
 /* XLM-RoBERTa's class puts a mark before words as add_prefix_space says, whatever tokenizer.json says; its
- * null is false. `named` is the class in the folder: if it names none, transformers takes the family's. */
-static bool word_marks_check(const struct added_files *files, enum tokenizer_class named,
-                             const struct tokenizer_source *source, struct error *error) {
+ * null is false. */
+static bool word_marks_check(const struct added_files *files, struct error *error) {
   const json_t *prefix = json_object_get(files->config.root, "add_prefix_space");
-  return source->kind != &tokenizer_unigram || named == CLASS_GENERIC || !prefix || json_is_true(prefix) ||
+  return files->class != CLASS_XLM_ROBERTA || !prefix || json_is_true(prefix) ||
          config_refuse(&files->config, ERROR_UNSUPPORTED, "add_prefix_space", prefix,
                        "true: a mark before every word, as XLM-RoBERTa's tokenizer has it", error);
 }
@@ -95,10 +115,8 @@ static bool source_read(const char *folder, struct tokenizer_source *source, con
                         struct error *error) {
   struct added_files files;
   if (!added_files_read(folder, &files, error)) return false;
-  bool done = class_read(&files, error);
-  const enum tokenizer_class named = files.class;
-  done = done && pieces_read(&files, source, name, error) && word_marks_check(&files, named, source, error) &&
-         added_tokens_read(&files, source, error);
+  const bool done = class_read(&files, error) && pieces_read(&files, source, name, error) &&
+                    word_marks_check(&files, error) && added_tokens_read(&files, source, error);
   added_files_free(&files);
   return done;
 }
@@ -111,7 +129,14 @@ static bool normalised_put(struct tokenizer *tokenizer, const struct added_token
   bool one_word;
   if (!kind->token_form)
     return added_set_put(&tokenizer->normalised, token, token->content, token->length, error);
-  bool done = kind->token_form(tokenizer, token->content, token->length, &form, &one_word, error);
+  bool done =
+      !tokenizer->source.marks_stay ||
+      error_set(error, ERROR_UNSUPPORTED,
+                "the added token \"%s\" is normalized, and " TOKENIZER_JSON
+                " makes pieces of the spaces beside it; expected a token with \"normalized\": false, or "
+                "Metaspace after WhitespaceSplit and no Replace by \"" WORD_MARK "\"",
+                token->content);
+  done = done && kind->token_form(tokenizer, token->content, token->length, &form, &one_word, error);
   if (done && !one_word)
     done = error_set(error, ERROR_UNSUPPORTED,
                      "the added token \"%s\" is normalized and not one word when the normaliser has read it; "

@@ -19,9 +19,21 @@ enum tokenizer_class tokenizer_class_parse(const char *name) {
       {"DistilBertTokenizer", CLASS_BERT},
       {"DistilBertTokenizerFast", CLASS_BERT},
   };
-  if (!name) return CLASS_UNNAMED;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     if (!strcmp(name, known[i].name)) return known[i].class;
+  return CLASS_OTHER;
+}
+
+enum tokenizer_class tokenizer_class_of_family(enum family family) {
+  switch (family) {
+    case FAMILY_XLM_ROBERTA:
+      return CLASS_XLM_ROBERTA;
+    case FAMILY_ROBERTA:
+      return CLASS_ROBERTA;
+    case FAMILY_BERT:
+    case FAMILY_DISTILBERT:
+      return CLASS_BERT;
+  }
   return CLASS_OTHER;
 }
 

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "host/model/family.h"
+
 enum tokenizer_class {
   CLASS_UNNAMED,     /* the folder names none */
   CLASS_GENERIC,     /* tokenizer.json alone decides */
@@ -13,8 +15,10 @@ enum tokenizer_class {
   CLASS_OTHER,       /* not supported */
 };
 
-/* `name` may be NULL. */
 enum tokenizer_class tokenizer_class_parse(const char *name);
+
+/* The class that transformers takes for a model of this family if no file names a class. */
+enum tokenizer_class tokenizer_class_of_family(enum family family);
 
 /* The special tokens that every class of transformers knows, in transformers' order. */
 enum special_token {

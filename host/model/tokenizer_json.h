@@ -12,7 +12,6 @@ struct json_reader {
   const json_t *model;
   struct added_files *files;
   struct tokenizer_source *source;
-  bool class_decides; /* transformers takes some settings from the tokenizer's class, and not from the file */
 };
 
 static inline bool string_is(const json_t *value, const char *expected) {
@@ -32,7 +31,8 @@ static inline bool reader_refuse(const struct json_reader *reader, const char *k
 }
 
 /* Reads the tokens around a text, source->first and source->last, from the post-processor. The vocabulary
- * must be there. `pair` is the type of the processor that is a list of two tokens (RobertaProcessing …). */
+ * must be there. `pair` is the type of the processor that is a list of two tokens (RobertaProcessing …).
+ * Refused is a processor that gives them other ids than the vocabulary, or a token another type than 0. */
 bool tokenizer_json_processor(const struct json_reader *reader, const char *pair, struct error *error);
 
 /* Each reads the model, the normaliser and the pre-tokenizer of its kind, and sets the source's digest. */

@@ -106,41 +106,6 @@ static bool class_check(const struct json_reader *reader, const struct wordpiece
                        "\"clean_text\": true, which the tokenizer's class takes", error);
 }
 
-static bool is_first_type(const json_t *part) {
-  const json_t *type = json_object_get(part, "type_id");
-  return !type || (json_is_number(type) && json_number_value(type) == 0);
-}
-
-static bool is_id(const json_t *value, int32_t id) {
-  return json_is_number(value) && json_number_value(value) == id;
-}
-
-/* True if the processor itself gives the ids that the vocabulary gives, and the first row of the type table
- * to every token. */
-static bool processor_agrees(const json_t *processor, const struct tokenizer_source *source) {
-  const int32_t around[] = {source->first, 0, source->last};
-  if (type_is(processor, "BertProcessing"))
-    return is_id(json_array_get(json_object_get(processor, "cls"), 1), source->first) &&
-           is_id(json_array_get(json_object_get(processor, "sep"), 1), source->last);
-  const json_t *single = json_object_get(processor, "single"),
-               *specials = json_object_get(processor, "special_tokens");
-  for (size_t i = 0; i < 3; i++) {
-    const json_t *part = json_array_get(single, i), *special = json_object_get(part, "SpecialToken");
-    if (!is_first_type(special ? special : json_object_get(part, "Sequence"))) return false;
-    const char *name = json_string_value(json_object_get(special, "id"));
-    const json_t *ids = name ? json_object_get(json_object_get(specials, name), "ids") : NULL;
-    if (special && (json_array_size(ids) != 1 || !is_id(json_array_get(ids, 0), around[i]))) return false;
-  }
-  return true;
-}
-
-static bool processor_read(const struct json_reader *reader, struct error *error) {
-  return tokenizer_json_processor(reader, "BertProcessing", error) &&
-         (processor_agrees(config_member(&reader->file, "post_processor"), reader->source) ||
-          reader_refuse(reader, "post_processor", config_member(&reader->file, "post_processor"),
-                        "tokens with their ids in the vocabulary, all of type 0", error));
-}
-
 /* The class puts its own cls_token and sep_token around a text. */
 static bool around_check(const struct json_reader *reader, struct error *error) {
   struct tokenizer_source *source = reader->source;
@@ -164,7 +129,8 @@ static bool source_fill(const struct json_reader *reader, const struct wordpiece
   }
   return (wordpiece_source_fill(reader->source, pieces, count, &settings, error) ||
           error_prefix(error, "%s", reader->file.path)) &&
-         processor_read(reader, error) && (!has_class || around_check(reader, error)) &&
+         tokenizer_json_processor(reader, "BertProcessing", error) &&
+         (!has_class || around_check(reader, error)) &&
          wordpiece_source_seal(reader->source, pieces, count, &settings, error);
 }
 

@@ -30,6 +30,7 @@ struct tokenizer_source {
   int32_t unknown;  /* id of what no piece covers */
   int32_t shift;    /* an id less the piece's index in the file */
   bool only_spaces; /* words end only at U+0020, not at all white space */
+  bool marks_stay;  /* a space between a normalised added token and a word is a piece */
 
   /* Byte BPE: */
   struct byte_bpe *byte_bpe; /* vocabulary and merges; owned */

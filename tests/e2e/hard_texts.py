@@ -351,6 +351,7 @@ def added_token_folders(golden: Any) -> list[dict[str, Any]]:
         json.loads((golden / model / "tokenizer_config.json").read_text())
         for model in ("xlmr-cls-v3", "bert-mean-v6")
     )
+    whole = json.loads((golden / "bert-mean-v6" / "tokenizer.json").read_text())
     special_map = json.loads((golden / "xlmr-cls-v3" / "special_tokens_map.json").read_text())
     mask = {"content": "<mask>", "lstrip": True, "normalized": True, "rstrip": False, "single_word": False}
     ids = {token["content"]: pieces + i for i, token in enumerate(kinds)}
@@ -396,6 +397,20 @@ def added_token_folders(golden: Any) -> list[dict[str, Any]]:
         ),
         changed("json-decoder", "bert-mean-v6", {config: new | {"added_tokens_decoder": named | decoder}}),
         changed("json-legacy", "bert-mean-v6", {legacy: ids}),
+        changed("json-class-of-the-model", "bert-mean-v6", {config: {}, "tokenizer.json": whole | {"added_tokens": []}}),
+        changed(
+            "json-saved-own-token",
+            "bert-mean-v6",
+            {config: new | {"model_specific_special_tokens": {"question_token": "[PREGUNTA]"}}},
+        ),
+        changed(
+            "json-two-lists",
+            "bert-mean-v6",
+            {
+                config: new | {"additional_special_tokens": ["[PASSATGE]"], "extra_special_tokens": []},
+                special: {"extra_special_tokens": ["[PREGUNTA]"], "additional_special_tokens": ["[ESQUERRA]"]},
+            },
+        ),
         changed(
             "json-generic",
             "bert-mean-v6",
@@ -526,6 +541,10 @@ def roberta_folders(golden: Any) -> list[dict[str, Any]]:
     decoder = {"added_tokens_decoder": {str(place): token for place, token in tokens.items()}}
     lines = "#version: 0.2\n" + "".join(f"{one} {other}\n" for one, other in merges)
     old = {"tokenizer.json": None, "vocab.json": vocabulary, "merges.txt": lines}
+    without_mask = old | {
+        "tokenizer_config.json": {key: value for key, value in config.items() if key != "mask_token"},
+        "vocab.json": {name: place for name, place in vocabulary.items() if name != "<mask>"},
+    }
     prefix, generic = {"add_prefix_space": True}, {"tokenizer_class": "PreTrainedTokenizerFast"}
     template = {
         "type": "TemplateProcessing",
@@ -558,6 +577,9 @@ def roberta_folders(golden: Any) -> list[dict[str, Any]]:
         changed("bytes-file-says-prefix", {}, json_with(add_prefix_space=True)),
         changed("bytes-generic-prefix", generic, json_with(add_prefix_space=True)),
         changed("bytes-generic-whole", generic, json_with(use_regex=False)),
+        changed("bytes-mask-is-no-piece", {}, without_mask),
+        changed("bytes-mask-is-null", {"mask_token": None}, {"tokenizer.json": whole | {"added_tokens": []}}),
+        changed("bytes-token-of-space", {"added_tokens_decoder": {str(pieces): added("\n", lstrip=True, rstrip=True)}}, {}),
         changed("bytes-generic-sequence", generic, {"tokenizer.json": whole | sequence}),
     ]
 

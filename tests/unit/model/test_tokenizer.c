@@ -411,6 +411,67 @@ static void file_that_says_other_than_its_class_is_refused(void **state) {
     }
 }
 
+/* Without a class of its own, a folder's ids are those of tokenizer.json in everything. */
+static void file_that_gives_other_ids_than_ours_is_refused(void **state) {
+  (void)state;
+#define STRIP "{\"type\": \"Strip\", \"strip_left\": true, \"strip_right\": true}"
+#define JOIN(by) "{\"type\": \"Replace\", \"pattern\": {\"Regex\": \" {2,}\"}, \"content\": \"" by "\"}"
+#define ALONE "\"pre_tokenizer\": {\"type\": \"Metaspace\", \"prepend_scheme\": \"always\"}"
+#define MAP_OF_NOTHING "{\"type\": \"Precompiled\", \"precompiled_charsmap\": \"\"}"
+#define NORMALIZED "\"added_tokens\": [{\"id\": 12, \"content\": \"x\", \"normalized\": true}]"
+  static const char *const cases[][2] = {
+      {"{\"post_processor\": {\"type\": \"RobertaProcessing\", \"cls\": [\"<s>\", 0], \"sep\": [\"</s>\", "
+       "2]}}",
+       "with their ids in the vocabulary"},
+      {"{\"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": "
+       "\"<s>\"}}, {\"Sequence\": {\"id\": \"A\", \"type_id\": 1}}, {\"SpecialToken\": {\"id\": \"</s>\"}}], "
+       "\"special_tokens\": {\"<s>\": {\"ids\": [1]}, \"</s>\": {\"ids\": [2]}}}}",
+       "all of type 0"},
+      {"{\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [" STRIP ", " JOIN(" ") "]}, " ALONE "}",
+       "Precompiled, then Strip"},
+      {"{\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [" MAP_OF_NOTHING ", " STRIP
+       ", " JOIN("\u2581") "]}, " NORMALIZED "}",
+       "makes pieces of the spaces beside it"},
+      {"{\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [" MAP_OF_NOTHING ", " STRIP
+       ", " JOIN(" ") "]}, " ALONE ", " NORMALIZED "}",
+       "makes pieces of the spaces beside it"},
+      {"{\"truncation\": {\"direction\": \"Left\", \"max_length\": 8}}",
+       "\"truncation.direction\" is \"Left\"; expected \"Right\""},
+      {"{\"padding\": {\"pad_token\": \"a\"}}", "\"padding.pad_token\" is \"a\""},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char *folder = folder_make();
+    tiny_tokenizer(folder, "PreTrainedTokenizerFast");
+    folder_change(folder, "tokenizer.json", cases[i][0]);
+    refuse_part(folder, ERROR_UNSUPPORTED, cases[i][1]);
+    folder_remove(folder);
+  }
+}
+
+/* transformers' order: tokenizer_config.json, config.json, the family's class. */
+static void class_is_that_of_the_model_if_no_tokenizer_file_names_one(void **state) {
+  (void)state;
+  static const char *const opens[] = {
+      "{\"model_type\": \"xlm-roberta\"}",
+      "{\"model_type\": \"bert\", \"tokenizer_class\": \"XLMRobertaTokenizer\"}",
+      "{\"model_type\": \"bert\", \"tokenizer_class\": \"PreTrainedTokenizerFast\"}"};
+  char *folder = folder_make();
+  tiny_tokenizer(folder, NULL);
+  for (size_t i = 0; i < sizeof opens / sizeof *opens; i++) {
+    folder_put(folder, "config.json", opens[i]);
+    struct opened opened = open_whole(folder);
+    EXPECT(&opened, "ab", TINY_FIRST, TINY_WORD_AB, TINY_LAST);
+    close_whole(&opened);
+  }
+  folder_put(folder, "config.json", "{\"model_type\": \"bert\"}");
+  refuse_part(folder, ERROR_UNSUPPORTED,
+              "expected \"WordPiece\", which transformers takes for config.json's model_type, or "
+              "\"tokenizer_class\": \"PreTrainedTokenizerFast\"");
+  folder_put(folder, "config.json", "{\"model_type\": \"bert\", \"tokenizer_class\": \"AlbertTokenizer\"}");
+  refuse_part(folder, ERROR_UNSUPPORTED, "config.json: \"tokenizer_class\" is \"AlbertTokenizer\"");
+  folder_remove(folder);
+}
+
 static void no_mark_before_words_is_refused_if_it_is_null(void **state) {
   (void)state;
   char *folder = folder_make();
@@ -505,6 +566,8 @@ int main(void) {
       cmocka_unit_test(hash_follows_the_model),
       cmocka_unit_test(other_tokenizers_are_refused_by_name),
       cmocka_unit_test(file_that_says_other_than_its_class_is_refused),
+      cmocka_unit_test(file_that_gives_other_ids_than_ours_is_refused),
+      cmocka_unit_test(class_is_that_of_the_model_if_no_tokenizer_file_names_one),
       cmocka_unit_test(no_mark_before_words_is_refused_if_it_is_null),
       cmocka_unit_test(ids_of_added_tokens_json_are_whole_numbers_of_a_vocabulary),
       cmocka_unit_test(folder_without_a_tokenizer_says_what_it_holds),

@@ -109,7 +109,8 @@ static inline void tiny_tokenizer(const char *folder, const char *class) {
       " {\"type\": \"Metaspace\", \"prepend_scheme\": \"always\", \"split\": true}]},"
       " \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": "
       "\"<s>\"}},"
-      " {\"Sequence\": {\"id\": \"A\"}}, {\"SpecialToken\": {\"id\": \"</s>\"}}]},"
+      " {\"Sequence\": {\"id\": \"A\"}}, {\"SpecialToken\": {\"id\": \"</s>\"}}],"
+      " \"special_tokens\": {\"<s>\": {\"ids\": [1]}, \"</s>\": {\"ids\": [2]}}},"
       " \"model\": {\"type\": \"Unigram\", \"unk_id\": 3, \"vocab\": " TINY_VOCABULARY "}}",
       0, NULL);
   assert_non_null(root);
