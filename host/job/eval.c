@@ -191,11 +191,6 @@ static bool result_name(struct evaluation *eval, struct error *error) {
   return compute_classes_add_all(&result->compute, &corpus->manifest->identity.compute, error);
 }
 
-static int widest_first(const void *a, const void *b) {
-  const struct eval_width *x = a, *y = b;
-  return (x->width < y->width) - (x->width > y->width);
-}
-
 /* The requested widths, or else the stored ones; widest first, each once. */
 static bool result_widths(struct evaluation *eval, struct error *error) {
   struct eval_result *result = &eval->report->result;
@@ -211,7 +206,7 @@ static bool result_widths(struct evaluation *eval, struct error *error) {
     if (eval_result_width(result, widths[w]) < 0)
       result->width[result->width_count++] = (struct eval_width){.width = widths[w]};
   }
-  qsort(result->width, (size_t)result->width_count, sizeof *result->width, widest_first);
+  eval_result_order(result);
   return true;
 }
 

@@ -35,6 +35,15 @@ int32_t eval_result_metric(const struct eval_result *result, struct metric metri
   return -1;
 }
 
+static int widest_first(const void *a, const void *b) {
+  const struct eval_width *x = a, *y = b;
+  return (x->width < y->width) - (x->width > y->width);
+}
+
+void eval_result_order(struct eval_result *result) {
+  qsort(result->width, (size_t)result->width_count, sizeof *result->width, widest_first);
+}
+
 /* The file being read, for error sentences. */
 struct reading {
   const char *path;
@@ -210,13 +219,16 @@ static bool read_widths(const struct reading *reading, const json_t *file, struc
     const long width = strncmp(name, "dim_", 4) == 0 ? strtol(name + 4, &end, 10) : 0;
     if (width < 1 || width > INT32_MAX || *end || result->width_count == WIDTHS_MAX)
       return reading_fails(reading, "metrics has a key that is not dim_<width>, or too many", error);
+    if (eval_result_width(result, (int32_t)width) >= 0)
+      return reading_fails(reading, "metrics has one width twice", error);
     if (result->width_count == 0 && !read_metric_set(reading, means, error)) return false;
     struct eval_width *own = &result->width[result->width_count++];
     own->width = (int32_t)width;
     if (!read_width(reading, means, json_object_get(queries, name), own, error)) return false;
   }
-  if (result->width_count > 0) return true;
-  return reading_fails(reading, "it has no metrics", error);
+  if (result->width_count == 0) return reading_fails(reading, "it has no metrics", error);
+  eval_result_order(result); /* a program that wrote the file again may have sorted its keys */
+  return true;
 }
 
 bool eval_result_read(const char *path, struct eval_result *result, struct error *error) {

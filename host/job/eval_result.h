@@ -58,11 +58,14 @@ void eval_result_free(struct eval_result *result);
 int32_t eval_result_width(const struct eval_result *result, int32_t width);
 int32_t eval_result_metric(const struct eval_result *result, struct metric metric);
 
+/* Puts the widest width first. */
+void eval_result_order(struct eval_result *result);
+
 /* Writes metrics.json. */
 bool eval_result_write(const struct eval_result *result, const char *path, struct error *error);
 
-/* Reads a metrics.json and checks every size. ERROR_USAGE if the file does not exist. On failure the caller
- * has nothing to free. */
+/* Reads a metrics.json, with its widths in any order, and checks every size. ERROR_USAGE if the file does not
+ * exist. On failure the caller has nothing to free. */
 bool eval_result_read(const char *path, struct eval_result *result, struct error *error);
 
 /* Writes model-index.yml: front matter for a model card on the Hugging Face hub, as sentence-transformers

@@ -149,6 +149,13 @@ def test_narrower_width_is_told_with_its_loss_and_its_size(judged: tuple[Path, R
         assert abs(float(found[1]) - expected[0]) < 0.051
 
 
+def test_comparison_reads_widths_in_any_order(tmp_path: Path, judged: tuple[Path, Result]) -> None:
+    path, other = judged[0] / "metrics.json", tmp_path / "sorted.json"
+    other.write_text(json.dumps(metrics_of(judged[0]), sort_keys=True))  # dim_32 before dim_64
+    plain, shown = (nina("eval", "--compare", path, file).stdout.splitlines() for file in (path, other))
+    assert shown[2:] == plain[2:]
+
+
 def test_comparison_with_a_device_is_refused(judged: tuple[Path, Result]) -> None:
     path = judged[0] / "metrics.json"
     assert "is a pipe or a device" in nina("eval", "--compare", "/dev/zero", path, status=FAILED).error

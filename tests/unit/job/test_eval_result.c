@@ -115,6 +115,8 @@ static void other_files_are_refused_with_a_reason(void **state) {
       {HEAD ",\"metrics\":{\"dim_8\":{\"cosine_best@10\":1}}}", "best"},
       {HEAD ",\"metrics\":{\"dim_8\":{\"cosine_mrr@10\":\"1\"}}}", "lacks a metric's mean"},
       {HEAD ",\"metrics\":{\"dim_8\":{\"cosine_mrr@5\":1}}}", "for every query"},
+      {HEAD ",\"metrics\":{\"dim_8\":{\"cosine_mrr@10\":1},\"dim_08\":{\"cosine_mrr@10\":1}}}",
+       "one width twice"},
       {HEAD ",\"metrics\":{\"dim_4\":{\"cosine_mrr@10\":1}}}", "for every query"},
       {"{\"format\":1,\"queries\":{\"ids\":[\"a\"],\"dim_8\":{\"cosine_mrr@10\":[\"1\"]}},"
        "\"metrics\":{\"dim_8\":{\"cosine_mrr@10\":1}}}",
