@@ -327,6 +327,7 @@ bool eval_run(struct ranks *ranks, const struct eval_options *options,
   struct evaluation eval = {
       .ranks = ranks, .options = options, .callbacks = callbacks, .stop = stop, .report = report};
   eval.means = scan_means_of(ranks, &options->compute);
+  eval.means.stop = stop;
   *report = (struct eval_report){0};
   const bool ok = evaluate(&eval, error);
   eval_vectors_close(&eval.vectors);

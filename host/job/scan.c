@@ -40,7 +40,8 @@ struct scan {
 };
 
 struct scan_means scan_means_of(const struct ranks *ranks, const struct compute_options *asked) {
-  return (struct scan_means){asked->threads ? asked->threads : ranks_processors(ranks), asked->card};
+  return (struct scan_means){.threads = asked->threads ? asked->threads : ranks_processors(ranks),
+                             .card = asked->card};
 }
 
 static void scan_free(struct scan *scan) {
@@ -129,7 +130,20 @@ static int64_t share_begin(const struct scan *scan, int32_t rank) {
   return f;
 }
 
-static bool share_scan(struct scan *scan, struct error *error) {
+/* A source that fails if it is to stop. */
+struct stopping_source {
+  struct passage_source source;
+  const atomic_int *stop;
+};
+
+static bool stopping_next(void *context, int32_t worker, struct passages *piece, struct error *error) {
+  const struct stopping_source *this = context;
+  if (atomic_load_explicit(this->stop, memory_order_relaxed))
+    return error_set(error, ERROR_UNSUPPORTED, "the search was stopped; start the same command again");
+  return this->source.next(this->source.context, worker, piece, error);
+}
+
+static bool share_scan(struct scan *scan, const struct scan_means *means, struct error *error) {
   const struct top_k_options *options = &scan->options;
   const int32_t rank = ranks_rank(scan->ranks);
   const int64_t begin = share_begin(scan, rank);
@@ -138,7 +152,9 @@ static bool share_scan(struct scan *scan, struct error *error) {
   struct vector_files *files = vector_files_open(scan->files + begin, end - begin, options->passage_width,
                                                  options->threads, scan->filter, error);
   if (!files) return false;
-  const struct passage_source source = vector_files_source(files);
+  struct stopping_source stopping = {vector_files_source(files), means->stop};
+  const struct passage_source source =
+      means->stop ? (struct passage_source){&stopping, stopping_next} : stopping.source;
   const bool ok = top_k_scan(scan->top_k, &source, error);
   scan->bytes_read = vector_files_bytes_read(files);
   vector_files_close(files);
@@ -220,7 +236,7 @@ static bool scan_run(struct scan *scan, const struct scan_means *means, struct e
   scan->options.threads = means->threads;
   if (!scan_share(scan, error) || !card_choose(scan, means, error)) return false;
   scan->top_k = top_k_open(&scan->options, error);
-  const bool ok = scan->top_k && lists_make(scan, error) && share_scan(scan, error);
+  const bool ok = scan->top_k && lists_make(scan, error) && share_scan(scan, means, error);
   if (!ranks_agree(scan->ranks, ok, error)) return false;
   lists_collect(scan);
   bytes_collect(scan);

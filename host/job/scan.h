@@ -12,6 +12,8 @@
  * together, or one query if k is large. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "host/job/device.h"
 #include "host/ranks/ranks.h"
 #include "host/retrieval/vector_files.h"
@@ -21,7 +23,8 @@
 /* Threads and card for a rank's scan. */
 struct scan_means {
   int32_t threads;
-  int32_t card; /* as in compute_options; used if on_card is set: one card for each rank */
+  int32_t card;           /* as in compute_options; used if on_card is set: one card for each rank */
+  const atomic_int *stop; /* not 0 on any rank: the scan fails, and its sentence says so. NULL: never */
 };
 
 /* This rank's means, from its user's options. */

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -261,6 +262,20 @@ def test_warned_evaluation_stops_in_order_and_goes_on(tmp_path: Path) -> None:
     assert process.returncode == FAILED and "stopped; start the same command again to go on" in error
     nina(*arguments).says("resuming ")
     assert Output(out / "corpus").manifest()["totals"]["rows"] == len(passages)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_search_of_an_evaluation_can_be_stopped(tmp_path: Path, number: signal.Signals) -> None:
+    out, release = tmp_path / "out", tmp_path / "release"
+    held = environment("sync:1:wait") | {"NINA_FAULT_UNTIL": str(release)}  # OUT is there, and nothing is read yet
+    command = [PROGRAM, "eval", "--vectors", VECTORS, "--data", MUNICIPAL, "--out", out]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=held)
+    while not out.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(number)
+    release.touch()
+    assert process.communicate()[1] == "nina: the search was stopped; start the same command again\n"
+    assert process.returncode == 128 + number and list(out.iterdir()) == []
 
 
 def test_no_result_of_an_earlier_evaluation_stands_beside_a_new_one(tmp_path: Path) -> None:
