@@ -12,6 +12,7 @@
 #include "host/cpu/isa.h"
 #include "host/job/verify_deep.h"
 #include "io/clock.h"
+#include "io/run/job_lock.h"
 #include "io/run/layout.h"
 #include "io/run/manifest.h"
 #include "io/run/run_verify.h"
@@ -129,6 +130,15 @@ static void print_repair(const struct findings *findings) {
     say_line(stdout, "repair     foreign files are no part of the run: remove them, or leave them");
 }
 
+/* A job that is at work has files that no record names yet, and goes on by itself. */
+static void print_advice(const struct findings *findings) {
+  struct error job;
+  if (findings->count == 0 || job_lock_look(findings->out, &job) || job.code != ERROR_CONFLICT)
+    print_repair(findings);
+  else
+    say_line(stdout, "repair     nothing yet: %s; then verify again", job.message);
+}
+
 /* --deep's progress: a line now and then, so that a night's log stays readable. */
 struct deep_watch {
   struct findings *findings;
@@ -207,7 +217,7 @@ static bool verify(const struct verify_arguments *arguments, const struct file_s
   if (!out_stands(out, begun, NULL, error) || !ok) return false;
   ok = !deep || deep_run(arguments, deep, findings, error);
   if (!out_stands(out, begun, deep, error) || !ok) return false;
-  print_repair(findings);
+  print_advice(findings);
   char documents[48], parts[48], read[48], bytes[32];
   human_counted(totals_documents(&totals), "document", "documents", documents);
   human_counted(totals.parts, "part", "parts", parts);

@@ -9,7 +9,7 @@ import pytest
 
 from many import embed_many, finish, needs_mpirun, rank_processes, start
 from output import Output
-from program import USAGE, embed, nina, start_embed, stop, wait_for_parts
+from program import FAILED, USAGE, embed, nina, start_embed, stop, wait_for_parts
 from shards import make_documents, write_shard
 
 OPTIONS: dict[str, Any] = {"widths": "32,8", "block_lines": 16, "threads": 1}
@@ -81,6 +81,18 @@ def test_lock_of_another_host_is_taken_over_when_its_counter_has_stood_still(tmp
     (tmp_path / "job.lock.seen").write_text(json.dumps(seen | {"since": seen["since"] - 60}))
     embed(tmp_path, shard, **OPTIONS).says("are already there")
     check_complete(tmp_path, wanted)
+
+
+def test_verify_advises_nothing_while_a_job_is_at_work(tmp_path: Path, shard: Path) -> None:
+    # Of the part that it commits at this moment, files are there that no record names: without them the run would be "complete".
+    job = start_embed(tmp_path, shard, **OPTIONS, **SLOW)
+    wait_for_parts(tmp_path, 1, job)
+    (tmp_path / "w8" / "part-00000-00180.npy.zst").touch()
+    at_work = nina("verify", tmp_path, status=FAILED).stdout
+    assert f"repair     nothing yet: another job, process {job.pid} on this host, is writing to {tmp_path}: wait until it ends; then verify again" in at_work
+    assert "foreign" in at_work and "remove them" not in at_work
+    stop(job, signal.SIGKILL, -signal.SIGKILL)
+    assert "repair     foreign files are no part of the run: remove them, or leave them" in nina("verify", tmp_path, status=FAILED).stdout
 
 
 def test_job_that_another_has_shut_out_can_change_nothing_any_more(tmp_path: Path, shard: Path, wanted: dict[str, bytes]) -> None:
