@@ -515,6 +515,25 @@ def make_set(out: Path, *arguments: Any) -> Path:
     return out
 
 
+def script_error(name: str, *arguments: Any) -> str:
+    done = subprocess.run([sys.executable, "-B", ROOT / "scripts" / name, *map(str, arguments)], capture_output=True, text=True)
+    assert done.returncode in (1, 2) and "Traceback" not in done.stderr
+    return done.stderr.splitlines()[-1]
+
+
+def test_scripts_for_evaluation_say_what_is_wrong_with_their_files(judged: tuple[Path, Result], tmp_path: Path) -> None:
+    pairs = write_shard(tmp_path / "pairs.jsonl", [{"ask": "?", "answer": "!"}] * 20)
+    make = ("make-eval-set", "--out", tmp_path / "set")
+    assert script_error(*make, "none").endswith("error: there is no file none")
+    assert script_error(*make, pairs) == f"{pairs}, pair 1: no strings called question/passage, query/passage, anchor/positive; it has ask, answer; --fields names the two"
+    assert script_error(*make, "--fields", "ask", "text", pairs).endswith("no strings called ask/text; it has ask, answer; --fields names the two")
+    assert script_error("make-eval-set", "--out", tmp_path, pairs).endswith("whose files are replaced: give another --out")
+    metrics = judged[0] / "metrics.json"
+    assert script_error("plot-eval", "none") == "scripts/plot-eval: none: [Errno 2] No such file or directory: 'none'"
+    assert script_error("plot-eval", pairs).startswith(f"scripts/plot-eval: {pairs}: Extra data")
+    assert f"{metrics} has no metric ndcg@7; it has accuracy@1, " in script_error("plot-eval", "--metrics", "ndcg@7", metrics)
+
+
 def test_made_set_leaks_no_passage_and_depends_on_the_pairs_alone(tmp_path: Path) -> None:
     texts = make_texts(60, 3)
     pairs = [{"query": f"Què és {i}?", "passage": texts[i % 40]} for i in range(100)]
