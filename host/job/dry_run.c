@@ -261,6 +261,19 @@ static bool dry_run(const struct dry_run_parts *parts, struct dry_run_report *re
   return report_reasons(report, parts->shards, error);
 }
 
+/* Says what the run itself would be refused for. */
+static bool warn_of_refusal(const struct embedding *run, struct error *error) {
+  struct error why;
+  if (!run->manifest && run->options->reuse_count == 0) return true;
+  if (embedding_check(run, &why)) return true;
+  if (why.code == ERROR_CONFLICT || why.code == ERROR_USAGE) {
+    notice(run->callbacks, run->ranks, "warning: a run would be refused: %s", why.message);
+    return true;
+  }
+  *error = why;
+  return false;
+}
+
 bool embed_dry_run(struct ranks *ranks, const struct embed_options *options, double sample,
                    const struct embed_callbacks *callbacks, const atomic_int *stop,
                    struct dry_run_report *report, struct error *error) {
@@ -284,6 +297,7 @@ bool embed_dry_run(struct ranks *ranks, const struct embed_options *options, dou
   if (ok && run.manifest)
     notice(callbacks, ranks, "%s holds a run already; what follows is of all INPUTs, not of what is left",
            options->out);
+  ok = ok && warn_of_refusal(&run, error);
   const struct dry_run_parts parts = {.shards = run.inputs.shard,
                                       .shard_count = run.inputs.count,
                                       .head = &run.head,

@@ -271,6 +271,17 @@ bool embedding_prepare(struct embedding *run, struct error *error) {
   return true;
 }
 
+bool embedding_check(const struct embedding *run, struct error *error) {
+  const struct embed_options *options = run->options;
+  struct run_identity identity = {0};
+  const bool ok = identity_of(run, &identity, error) &&
+                  (!run->manifest ||
+                   manifest_check_identity(options->out, run->manifest, &identity, options->mixed, error)) &&
+                  check_old(run, &identity, error);
+  run_identity_free(&identity);
+  return ok;
+}
+
 bool embedding_open(struct embedding *run, struct error *error) {
   struct ranks *ranks = run->ranks;
   if (!embedding_prepare(run, error)) return false;

@@ -38,7 +38,11 @@ struct embedding {
  * fails. The caller must call embedding_close, also after an error. */
 bool embedding_prepare(struct embedding *run, struct error *error);
 
-/* The same, and opens OUT. */
+/* For a dry run, after embedding_prepare: false if the run itself would be refused, because OUT holds a run
+ * of other settings or another model, or because --reuse names one. The shards in OUT are not compared. */
+bool embedding_check(const struct embedding *run, struct error *error);
+
+/* The same as embedding_prepare, and opens OUT. */
 bool embedding_open(struct embedding *run, struct error *error);
 
 void embedding_close(struct embedding *run);

@@ -92,6 +92,17 @@ def test_dry_run_writes_nothing(tmp_path: Path) -> None:
     assert everything(tmp_path) == before
 
 
+def test_dry_run_says_what_a_run_would_be_refused_for(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", make_documents(20, 1))
+    embed(tmp_path / "out", shard, widths=8)
+    for out, options in (("out", {"widths": 16}), ("out", {"device": "cpu"}), ("new", {"widths": 16, "reuse": tmp_path / "out"})):
+        run = embed(tmp_path / out, shard, status=USAGE, **{"widths": 8} | options)
+        dry = embed(tmp_path / out, shard, dry_run=True, **{"widths": 8} | options)
+        assert f"nina: warning: a run would be refused: {run.error}\n" in dry.stderr and "dry run" in dry.stdout
+    for out, options in (("out", {}), ("out", {"widths": 16, "overwrite": True}), ("new", {"reuse": tmp_path / "out"})):
+        assert "refused" not in embed(tmp_path / out, shard, dry_run=True, **{"widths": 8} | options).stderr
+
+
 def test_dry_run_for_people_fits_80_columns(tmp_path: Path) -> None:
     documents = [*make_documents(200, seed=3), *[{"text": "plaça " * 50}] * 20, *["{}"] * 1234]
     shard = write_shard(tmp_path / "a.jsonl", documents)
