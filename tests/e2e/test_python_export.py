@@ -128,6 +128,32 @@ def test_copy_text_gives_every_number_back(written: Output, tmp_path: Path) -> N
     assert "halfvec(8)" in (tmp_path / "c" / "load.sql").read_text()
 
 
+def test_long_texts_are_in_memory_a_few_at_a_time(tmp_path: Path) -> None:
+    texts = [f"{i} " + "ç" * (500_000 if i % 3 else 5) for i in range(60)]
+    shard = write_shard(tmp_path / "a.jsonl", [{"text": text, "f": text} for text in texts])
+    embed(tmp_path / "out", shard, widths="8", max_tokens=8, store_text=True, keep_fields="f", block_bytes="64M")
+    export(tmp_path / "out", "parquet", tmp_path / "p")
+    file = pq.ParquetFile(tmp_path / "p" / "part-00000.parquet")
+    assert file.read(["text", "f"]).to_pylist() == [{"text": text, "f": text} for text in texts]
+    rows = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+    assert max(rows) <= 16 and len(rows) <= 8  # 80 MB in lots of 16 MiB, by the mean
+    export(tmp_path / "out", "pgcopy", tmp_path / "c")
+    lines = (tmp_path / "c" / "rows-00000.copy").read_text().splitlines()
+    assert [line.split("\t")[9] for line in lines] == texts
+
+
+def test_copy_text_has_the_json_of_fields_as_it_came_but_for_nul(tmp_path: Path) -> None:
+    values = [r'{"n":1.234567890123456789012345,"m":"\u0000"}', r'{"n":1e400,"m":"\\u0000\\\u0000"}', r'{"n":{"a":1,"a":2},"m":"\n"}']
+    shard = write_shard(tmp_path / "a.jsonl", [f'{{"text":"casa {i}",{value[1:]}'.encode() for i, value in enumerate(values)])
+    embed(tmp_path / "out", shard, widths="8", keep_fields="n,m")
+    export(tmp_path / "out", "pgcopy", tmp_path / "c", "--table", "user")
+    lines = (tmp_path / "c" / "rows-00000.copy").read_text().splitlines()
+    expected = [values[0].replace(r"\u0000", "\ufffd"), r'{"n":1e400,"m":"\\u0000\\' + '\ufffd"}', values[2]]
+    assert [line.split("\t")[8].replace("\\\\", "\\") for line in lines] == expected
+    sql = (tmp_path / "c" / "load.sql").read_text()
+    assert 'CREATE TABLE "user" (' in sql and sql.index("SET client_encoding = 'UTF8';") < sql.index('\\copy "user" FROM')
+
+
 def test_an_export_refuses_what_it_must_not_touch(everything: Output, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("")
     assert "it is not an export" in export(everything.path, "pgcopy", tmp_path, status=USAGE)

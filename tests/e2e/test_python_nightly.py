@@ -70,7 +70,7 @@ def copied(sql: list[str], table: str) -> list[str]:
 
 def test_sql_for_pgvector_turns_the_old_table_into_the_new_one(night: Night, tmp_path: Path) -> None:
     sql = pgvector(night)[0].rstrip("\n").split("\n")
-    assert sql[0] == "BEGIN;" and sql[-1] == "COMMIT;"
+    assert sql[0] == "BEGIN;" and sql[-1] == "COMMIT;" and "SET client_encoding = 'UTF8';" in sql[: sql.index("COPY nina_changed FROM STDIN;")]
     table = exported(night.old.path, tmp_path / "old")
     changed, removed = rows_of(copied(sql, "nina_changed")), copied(sql, "nina_removed")
     assert len(changed) + len(removed) == len(night.changes.read_text().splitlines())
@@ -155,5 +155,9 @@ def test_qdrant_has_the_rows_of_each_night(night: Night, tmp_path: Path) -> None
     for words in ((night.new.path, night.changes), (night.new.path,)):
         said = python("-m", "nina_vectors.nightly.qdrant", *words, "--path", tmp_path / "q", status=USAGE).stderr
         assert "has other vectors than of 128 numbers: give its --width" in said
+    equal = write_shard(tmp_path / "equal.jsonl", [{"id": row_id, "text": f"casa {i}"} for i, row_id in enumerate((1, "1", "d", "d"))])
+    embed(tmp_path / "equal", equal, widths="8", id_field="id")
+    words = (tmp_path / "equal", "--path", tmp_path / "q", "--collection", "equal")
+    assert "has 2 points for 4 rows" in python("-m", "nina_vectors.nightly.qdrant", *words, status=FAILED).stderr
     said = python("-m", "nina_vectors.nightly.qdrant", night.new.path, "--url", "http://127.0.0.1:9", status=FAILED).stderr
     assert "Qdrant at http://127.0.0.1:9" in said and "refused" in said

@@ -99,8 +99,9 @@ def test_any_rows_are_reached_in_any_order(written: Output) -> None:
     for number in (len(wide) - 1, 0, 41, 39, 40):
         row = out.row(number)
         assert row.id.line == ids[number]["line"] and row.id.id == ids[number]["id"] and row.number == number
-    with pytest.raises(IndexError):
-        vectors[len(wide)]
+    for key in (len(wide), (3, 5)):  # the latter is a number in NumPy, and would be two rows here
+        with pytest.raises(IndexError):
+            vectors[key]
     batches = list(out.batches(33, 64))
     assert [len(batch) for batch in batches[:-1]] == [33] * (len(batches) - 1)
     assert same_bits(np.concatenate([batch.vectors for batch in batches]), wide)
@@ -135,6 +136,19 @@ def test_an_output_that_is_begun_anew_while_it_is_read_gives_no_rows_of_two_runs
         embed(tmp_path / "out", shard, widths="8", block_lines=2, overwrite=True, fault=fault, status=status)
     with pytest.raises(nina_vectors.ChangedError, match="was begun anew while it was read"):
         _ = list(batches) if read == "rows" else out.check_hashes()
+
+
+def test_an_output_is_read_on_if_the_link_to_it_or_the_working_folder_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seed in ("old", 3), ("new", 4):
+        embed(tmp_path / name, write_shard(tmp_path / f"{name}.jsonl", make_documents(40, seed)), widths="8", block_lines=2)
+    (tmp_path / "yesterday").symlink_to("old")
+    (tmp_path / "next").symlink_to("new")
+    monkeypatch.chdir(tmp_path)
+    batches = nina_vectors.open("yesterday").batches(2)
+    first = next(batches)
+    (tmp_path / "next").replace(tmp_path / "yesterday")
+    monkeypatch.chdir("/")
+    assert same_bits(np.concatenate([batch.vectors for batch in (first, *batches)]), Output(tmp_path / "old").vectors(8))
 
 
 @pytest.mark.parametrize("moved", [False, True])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from bisect import bisect_right
 from collections import OrderedDict
@@ -20,7 +21,8 @@ from .row_files import LineFile, NumberFile
 from .rows import Rows, Vectors
 
 _OPEN_FILES = 16  # kept open, each with one decompressed frame
-_LINES_AT_ONCE = 4096  # lines that are parsed together
+_LINES_AT_ONCE = 4096  # lines that are parsed together, or fewer of
+_LINE_BYTES_AT_ONCE = 16 << 20
 _HASHED_AT_ONCE = 1 << 20  # bytes
 
 
@@ -74,7 +76,7 @@ class Batch:
 class Output:
     """What `nina embed --out OUT` wrote; nothing in OUT is ever changed. For one thread at a time.
 
-    path, manifest   the folder, and what manifest.json says (model, settings, shards, state)
+    path, manifest   the folder, behind all links, and what manifest.json says (model, settings, shards, state)
     widths           the widths that are stored, from the widest to the narrowest; every narrower one can be asked for
     shards           the files that were embedded: path, size, fingerprint
     parts            the parts, in the order of their rows
@@ -93,7 +95,7 @@ class Output:
     def __init__(self, path: str | Path, *, check_hashes: bool = False) -> None:
         """Opens OUT. With `check_hashes`, every file is read whole and held against its record's XXH3-128 before anything
         of it is used (this needs xxhash). Warns with IncompleteWarning if the run is not complete."""
-        self.path = Path(path)
+        self.path = Path(os.path.realpath(path))  # a link may lead elsewhere tomorrow, and a program may change its folder
         self._stamp = manifest_stamp(self.path)
         self.manifest = manifest_read(self.path)
         self._check_hashes = check_hashes
@@ -224,11 +226,13 @@ class Output:
 
     def _objects(self, folder: str, start: int, stop: int | None) -> Iterator[dict[str, Any]]:
         lines: list[bytes] = []
+        size = 0
         for line in self._lines(folder, start, stop):
             lines.append(line)
-            if len(lines) == _LINES_AT_ONCE:
+            size += len(line)
+            if len(lines) == _LINES_AT_ONCE or size >= _LINE_BYTES_AT_ONCE:
                 yield from self._parsed(folder, lines)
-                lines = []
+                lines, size = [], 0
         yield from self._parsed(folder, lines)
 
     def _parsed(self, folder: str, lines: list[bytes]) -> list[dict[str, Any]]:
@@ -240,6 +244,22 @@ class Output:
         if len(objects) != len(lines):
             raise DamagedError(f"{self.path / folder}: {len(lines)} lines hold {len(objects)} values")
         return objects
+
+    def spans(self, start: int, stop: int, rows: int, folders: Sequence[str]) -> Iterator[tuple[int, int]]:
+        """Cuts rows start … stop - 1 into (first, end) of at most `rows` rows, and of about 16 MiB in the folders of lines, by
+        the mean of each part. For a reader that holds what it has read of some rows: texts may be long."""
+        first, size = start, 0.0
+        for number, row, left in self.places(start, stop):
+            row += self.parts[number].first
+            mean = sum(self.part_file(folder, number).content.size for folder in folders) / self.parts[number].rows
+            while left:
+                count = min(left, first + rows - row, max(int((_LINE_BYTES_AT_ONCE - size) / mean), 1 if row == first else 0))
+                row, left, size = row + count, left - count, size + count * mean
+                if left or row == first + rows:
+                    yield first, row
+                    first, size = row, 0.0
+        if first < stop:
+            yield first, stop
 
     # Everything together.
 

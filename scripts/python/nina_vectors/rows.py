@@ -73,7 +73,7 @@ class Rows:
         if isinstance(key, (int, np.integer)):
             row: npt.NDArray[Any] = self.take(np.array([key]))[0]
             return row
-        places = np.asarray(key)
+        places = np.asarray(None if isinstance(key, tuple) else key)  # rows[3, 5] is a number in NumPy, not two rows
         if places.dtype == bool:
             if places.shape != (len(self),):
                 raise IndexError(f"a mask of {len(self)} rows has one value each, not the shape {places.shape}")

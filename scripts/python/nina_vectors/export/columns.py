@@ -125,6 +125,7 @@ class RowColumns:
             self._names[field] = name
         self.has_text = text and output.stores_text
         self.has_fields = bool(self._fields)
+        self.folders = ["ids"] + ["fields"] * self.has_fields + ["text"] * self.has_text
         self._output = output
         self.schema = [pa.field("id", type_of(types["id"])), *(pa.field(name, of) for name, of in ROW_COLUMNS)]
         for field in self._fields:

@@ -78,8 +78,7 @@ class RowTable:
         with pq.ParquetWriter(path, self._schema, **how) as writer:
             if start == stop:
                 writer.write_table(self._schema.empty_table())
-            for first in range(start, stop, rows):
-                end = min(first + rows, stop)
+            for first, end in self._output.spans(start, stop, rows, self._columns.folders):
                 arrays = self._columns.arrays(first, end)
                 if self._vectors:
                     arrays.append(self._vector_array(first, end))

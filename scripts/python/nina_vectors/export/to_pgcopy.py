@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +15,9 @@ from .target import Target
 
 MOST_NUMBERS = 16_000  # of a vector or halfvec in pgvector
 ROWS_AT_ONCE = 4096  # their lines' numbers are Python objects
+
+# The terminal's or the database's may be another, which would make other letters of all texts.
+CLIENT_ENCODING = "SET client_encoding = 'UTF8';"
 
 # The table's columns before `embedding`, in the order of a line.
 COLUMNS = {
@@ -43,20 +45,9 @@ def copy_text(value: str | int | bool | None) -> str:
     return value.translate(_ESCAPES) if isinstance(value, str) else str(value)
 
 
-def _without_nul(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    if isinstance(value, list):
-        return [_without_nul(item) for item in value]
-    if isinstance(value, dict):
-        return {_without_nul(key): _without_nul(item) for key, item in value.items()}
-    return value
-
-
 def json_text(line: bytes) -> str:
     """Stored JSON as it is, but for U+0000, which jsonb refuses."""
-    text = line.decode()
-    return json.dumps(_without_nul(json.loads(text)), ensure_ascii=False) if "\\u0000" in text else text
+    return re.sub(r"(\\\\)|\\u0000", lambda found: found[1] or "\N{REPLACEMENT CHARACTER}", line.decode())
 
 
 def numbers_of() -> list[str]:
@@ -73,10 +64,15 @@ class CopyLines:
         if self._vectors.shape[1] > MOST_NUMBERS:
             raise UsageError(f"pgvector stores at most {MOST_NUMBERS} numbers: give --width")
         self._has_text = text and output.stores_text
+        self._folders = ["ids"] + ["fields"] * bool(output.kept_fields) + ["text"] * self._has_text
         self._numbers = numbers_of()
 
     def of(self, start: int, stop: int) -> Iterator[str]:
         """The lines of rows start … stop - 1. A document without chunks is its chunk 0."""
+        for first, end in self._output.spans(start, stop, ROWS_AT_ONCE, self._folders):
+            yield from self._of_span(first, end)
+
+    def _of_span(self, start: int, stop: int) -> Iterator[str]:
         output = self._output
         ids = list(output.ids(start, stop))
         bits = self._vectors.read(start, stop).view(np.uint16).tolist()
@@ -89,9 +85,14 @@ class CopyLines:
 
 
 def check_table(name: str) -> None:
-    """UsageError if the name of a table would have to be quoted."""
+    """UsageError if it is not a plain name of a table."""
     if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name):
         raise UsageError(f"--table {name}: a table's name is small letters, digits and _")
+
+
+def quoted(name: str) -> str:
+    """A plain name of a table that may be a word of SQL, such as user."""
+    return f'"{name}"'
 
 
 class PgcopyWriter:
@@ -112,7 +113,7 @@ class PgcopyWriter:
         return done
 
     def piece(self, number: int, start: int, stop: int, progress: Progress) -> None:
-        rows, name = min(ROWS_AT_ONCE, self._options.batch_rows(self._output)), f"rows-{number:05d}.copy"
+        rows, name = self._options.batch_rows(self._output), f"rows-{number:05d}.copy"
         with self._target.file(name) as path, open(path, "w", encoding="utf-8", newline="\n") as file:
             for first in range(start, stop, rows):
                 end = min(first + rows, stop)
@@ -121,10 +122,11 @@ class PgcopyWriter:
         self._pieces.append(name)
 
     def finish(self) -> None:
-        table, kind = self._options.table, "halfvec" if self._options.dtype == "float16" else "vector"
+        table, kind = quoted(self._options.table), "halfvec" if self._options.dtype == "float16" else "vector"
         columns = ", ".join(f"{name} {of}" for name, of in COLUMNS.items())
         lines = [
             "-- In this folder: psql DATABASE -v ON_ERROR_STOP=1 -f load.sql",
+            CLIENT_ENCODING,
             "CREATE EXTENSION IF NOT EXISTS vector;",
             f"CREATE TABLE {table} ({columns},",
             f"  embedding {kind}({self._options.width_of(self._output)}) NOT NULL);",

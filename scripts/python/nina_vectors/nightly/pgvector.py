@@ -15,7 +15,7 @@ from pathlib import Path
 from .. import UsageError, open as open_output
 from ..changes import Change, changes_read
 from ..command_line import run
-from ..export.to_pgcopy import COLUMNS, CopyLines, check_table, copy_text
+from ..export.to_pgcopy import CLIENT_ENCODING, COLUMNS, CopyLines, check_table, copy_text, quoted
 
 KEY = ("id", "chunk")
 
@@ -40,7 +40,7 @@ def sql_of(changes: Iterable[Change], lines: CopyLines, table: str) -> Iterator[
     names = [*COLUMNS, "embedding"]
     others = [name for name in names if name not in KEY]
     removed: list[Change] = []
-    yield f"BEGIN;\nCREATE TEMP TABLE nina_changed (LIKE {table}) ON COMMIT DROP;\nCOPY nina_changed FROM STDIN;\n"
+    yield f"BEGIN;\n{CLIENT_ENCODING}\nCREATE TEMP TABLE nina_changed (LIKE {table}) ON COMMIT DROP;\nCOPY nina_changed FROM STDIN;\n"
     for start, stop in rows_of(changes, removed):
         yield from lines.of(start, stop)
     yield "\\.\nCREATE TEMP TABLE nina_removed (id text, chunk integer) ON COMMIT DROP;\nCOPY nina_removed FROM STDIN;\n"
@@ -58,7 +58,7 @@ def write(words: argparse.Namespace) -> None:
         if not new.complete:
             raise UsageError(f"{words.new} is not complete, so nothing is the difference to it")
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
-        sys.stdout.writelines(sql_of(changes_read(new, file), CopyLines(new, words.width, not words.no_text), words.table))
+        sys.stdout.writelines(sql_of(changes_read(new, file), CopyLines(new, words.width, not words.no_text), quoted(words.table)))
         sys.stdout.flush()
 
 

@@ -81,6 +81,10 @@ def apply(client: QdrantClient, collection: str, new: Output, changes: Path | No
         collection_make(client, collection, new.vectors(width).shape[1])
         for lot in in_lots(iter(range(new.rows))):
             put(client, collection, new, lot, width)
+        points = client.count(collection, exact=True).count
+        if points < new.rows:
+            raise NinaError(f"the collection {collection} has {points} points for {new.rows} rows: of documents with the same id "
+                            f"only one stays (nina diff {new.path} {new.path} names some)")
         return
     if not client.collection_exists(collection):
         raise UsageError(f"there is no collection {collection}: leave CHANGES out to make it of all of {new.path}")
