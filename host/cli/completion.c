@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "host/cli/commands.h"
+#include "host/cli/option_value.h"
 
 static bool is_option(const struct option_spec *spec) {
   return spec->type != OPTION_HEADING;

@@ -85,12 +85,6 @@ bool options_parse(const char *command, const struct option_spec *specs, int arg
 
 void option_strings_free(struct option_strings *kept);
 
-/* What an option takes, for shell completion. */
-enum value_kind { VALUE_NONE, VALUE_TEXT, VALUE_FILE, VALUE_FOLDER, VALUE_WORDS };
-
-/* *words: for VALUE_WORDS the words, then NULL. */
-enum value_kind option_takes(const struct option_spec *spec, const char *const **words);
-
 #define OPTION_HELP_MAX 512
 
 /* Writes an option's help as one line. */
