@@ -119,6 +119,13 @@ static bool list_add(const struct option_spec *spec, const char *value, struct o
   return true;
 }
 
+/* No file has an empty name: it comes from a variable of the shell that is not set. */
+static bool check_path(const struct option_spec *spec, const char *value, struct error *error) {
+  const bool path = strncmp(spec->argument, "DIR", 3) == 0 || strncmp(spec->argument, "FILE", 4) == 0;
+  return *value || !path ||
+         error_set(error, ERROR_USAGE, "%s: the value is empty; expected %s", spec->name, spec->argument);
+}
+
 bool option_store(const struct option_spec *spec, const char *value, void *target, struct error *error) {
   char *field = (char *)target + spec->offset;
   int64_t number;
@@ -127,9 +134,10 @@ bool option_store(const struct option_spec *spec, const char *value, void *targe
       return parse_flag(spec, value, (bool *)field, error);
     case OPTION_STRING:
       *(const char **)field = value;
-      return true;
+      return check_path(spec, value, error);
     case OPTION_STRINGS:
-      return list_add(spec, value, (struct option_list *)(void *)field, error);
+      return check_path(spec, value, error) &&
+             list_add(spec, value, (struct option_list *)(void *)field, error);
     case OPTION_INT:
       if (!parse_count(spec, value, &number, error)) return false;
       *(int32_t *)field = (int32_t)number;
@@ -147,6 +155,7 @@ bool option_store(const struct option_spec *spec, const char *value, void *targe
     case OPTION_DEVICE:
       return parse_device(spec->name, value, (struct compute_options *)field, error);
     case OPTION_CONFIG:
+      return check_path(spec, value, error);
     case OPTION_HEADING:
     case OPTION_END:
       break;

@@ -185,8 +185,8 @@ static bool options_pass(const char *command, const struct option_spec *specs, i
     if (found == '?') return unknown_option(specs, argv[optind - 1], command, error);
     const struct option_spec *spec = &specs[found - OPTIONS_BASE];
     if ((spec->type == OPTION_CONFIG) != configuration) continue;
-    if (configuration ? !options_read_ini(command, specs, optarg, target, kept, error)
-                      : !option_store(spec, optarg, target, error))
+    if (!option_store(spec, optarg, target, error) ||
+        (configuration && !options_read_ini(command, specs, optarg, target, kept, error)))
       return false;
   }
   return true;

@@ -48,7 +48,8 @@ struct option_spec {
 // clang-format off
 #define CONFIG_ROW                                                   \
   {.name = "config", .type = OPTION_CONFIG, .argument = "FILE.ini",  \
-   .help = "read options from a file first: `name = value` lines"}
+   .help = "read options from a file first: `name = value` lines;\n" \
+           "of several files, the later ones win"}
 // clang-format on
 
 /* Most threads: a machine with two of today's largest processors has so many (192 cores each, two threads per

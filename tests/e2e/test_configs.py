@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from output import Output
 from program import MODEL, ROOT, USAGE, nina
 from shards import make_texts, write_shard
 
@@ -28,6 +29,18 @@ def test_each_key_is_taken_by_its_command(config: Path, tmp_path: Path) -> None:
 def test_the_readme_says_when_to_take_which_file() -> None:
     listed = re.findall(r"^\| `([\w-]+\.ini)` \| \w", (ROOT / "configs/README.md").read_text(), re.MULTILINE)
     assert sorted(listed) == [path.name for path in CONFIGS]
+
+
+def test_of_several_files_the_later_one_wins_and_the_command_line_over_both(tmp_path: Path) -> None:
+    """A key of a later file wins wherever it stands, in a section or before any."""
+    (tmp_path / "machine.ini").write_text("device = null\nthreads = 2\n[embed]\nwidths = 16\nmax-tokens = 20\nzstd-level = 2\n")
+    (tmp_path / "model.ini").write_text("widths = 32,8\n[embed]\nmax-tokens = 30\nid-field = id\n")
+    shard = write_shard(tmp_path / "a.jsonl", [{"id": i, "text": text} for i, text in enumerate(make_texts(20, 1))])
+    files = ["--config", tmp_path / "machine.ini", "--config", tmp_path / "model.ini"]
+    nina("embed", *files, "--zstd-level", 3, "--model", MODEL, "--out", tmp_path / "out", shard)
+    settings = Output(tmp_path / "out").manifest()["settings"]
+    assert settings["widths"] == [32, 8] and settings["max_tokens"] == 30
+    assert settings["id_field"] == "id" and settings["zstd_level"] == 3
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.name)
