@@ -46,7 +46,8 @@ struct kernel_embedding_tables {
 };
 
 /* state [tokens, hidden] fp16 = norm(word[ids[t]] + position[first_position + index of t in its sequence] +
- * type), summed in fp32.
+ * type), summed in fp32. The padding's token, whose id is first_position - 1, has that position wherever it
+ * stands, and the index of a token does not count those before it.
  *
  * ids [tokens]: the caller has checked that every id is below the vocabulary, and that no sequence is longer
  * than the position table. */

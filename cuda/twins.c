@@ -21,16 +21,18 @@ void twin_embedding(const struct kernel_embedding_tables *tables, const struct k
                     const int32_t *ids, const int32_t *offsets, int32_t sequences, int32_t hidden,
                     uint16_t *state) {
   double x[KERNEL_HIDDEN_MAX];
-  for (int32_t s = 0; s < sequences; s++)
+  for (int32_t s = 0; s < sequences; s++) {
+    int32_t next = tables->first_position;
     for (int32_t t = offsets[s]; t < offsets[s + 1]; t++) {
       const uint16_t *word = tables->word + (int64_t)ids[t] * hidden;
-      const uint16_t *position =
-          tables->position + (int64_t)(tables->first_position + t - offsets[s]) * hidden;
+      const int64_t place = ids[t] == tables->first_position - 1 ? ids[t] : next++;
+      const uint16_t *position = tables->position + place * hidden;
       for (int32_t i = 0; i < hidden; i++)
         x[i] = (double)half_to_float(word[i]) + (double)half_to_float(position[i]) +
                (double)half_to_float(tables->type[i]);
       row_norm(norm, x, hidden, state + (int64_t)t * hidden);
     }
+  }
 }
 
 void twin_layer_norm(const struct kernel_norm *norm, const uint16_t *x, int32_t tokens, int32_t hidden,

@@ -58,8 +58,9 @@ struct kernels {
   enum isa isa;
   int32_t lanes; /* numbers in a vector */
 
-  /* state [tokens, hidden] = norm(word[ids[t]] + position[first_position + t]). If `copy` is not NULL, `copy`
-   * gets the same numbers in bf16. */
+  /* state [tokens, hidden] = norm(word[ids[t]] + position[first_position + t]). The padding's token, whose id
+   * is first_position - 1, has that position wherever it stands, and the tokens after it are counted as if it
+   * were not there. If `copy` is not NULL, `copy` gets the same numbers in bf16. */
   void (*embed)(const struct embedding_tables *embedding, const struct norm_weights *norm, const int32_t *ids,
                 int32_t first_position, int32_t tokens, float *state, uint16_t *copy);
 

@@ -54,9 +54,11 @@ static inline void row_norm(const struct norm_weights *norm, float *row, uint16_
 static void embed(const struct embedding_tables *embedding, const struct norm_weights *norm,
                   const int32_t *ids, int32_t first_position, int32_t tokens, float *state, uint16_t *copy) {
   const int64_t hidden = norm->hidden;
+  int64_t next = first_position;
   for (int64_t t = 0; t < tokens; t++) {
     const int64_t word = ids[t] * hidden;
-    const float *position = embedding->position + (first_position + t) * hidden;
+    const int64_t place = ids[t] == first_position - 1 ? ids[t] : next++;
+    const float *position = embedding->position + place * hidden;
     float *row = state + t * hidden;
     for (int32_t i = 0; i < hidden; i += VEC_LANES)
       vec_store(row + i, vec_add(table_load(embedding, word + i), vec_load(position + i)));

@@ -15,7 +15,8 @@ enum family { FAMILY_XLM_ROBERTA, FAMILY_ROBERTA, FAMILY_BERT, FAMILY_DISTILBERT
 const char *family_name(enum family family);
 bool family_parse(const char *name, enum family *family);
 
-/* Position id of the first token; `pad` is the padding's token id. */
+/* Position id of the first token; `pad` is the padding's token id. If it is pad + 1, a padding token in a
+ * text has the position pad and is not counted. */
 int32_t family_first_position(enum family family, int32_t pad);
 
 /* Keys of config.json. */

@@ -21,7 +21,7 @@ struct model_shape {
   int32_t layers, hidden, heads, head_size, ffn;
   int32_t vocabulary;     /* rows in the word table; a higher id is an error */
   int32_t positions;      /* rows in the position table */
-  int32_t first_position; /* position id of the first token */
+  int32_t first_position; /* position id of the first token; if it is not 0, the padding's id is one less */
   float layer_norm_eps;
   struct pooling pooling;
   bool pool_prompt;   /* include_prompt; false: pooling leaves the prompt's tokens out */

@@ -94,6 +94,9 @@ broken(norm_lanes norm "${norm_files}" device.h
 broken(embedding_sequence_border norm "${norm_files}" embedding.cu
   [[offsets[middle] <= token]]
   [[offsets[middle] < token]])
+broken(embedding_padding norm "${norm_files}" embedding.cu
+  [[token - first - warp_sum(passed_over)]]
+  [[token - first - passed_over]])
 
 # --- Pooling -----------------------------------------------------------------------------------------------
 set(pool_files first_rows.cu pool.cu)

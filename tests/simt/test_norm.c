@@ -145,6 +145,7 @@ static void embedding_check(const int32_t *lengths, int32_t sequences, int32_t h
   it.ids = memory_poisoned((size_t)tokens * sizeof *it.ids);
   for (int32_t t = 0; t < tokens; t++) it.ids[t] = (int32_t)random_below(&random, VOCABULARY);
   it.ids[tokens - 1] = VOCABULARY - 1;
+  if (first_position > 0) it.ids[tokens / 3] = it.ids[tokens / 2] = first_position - 1;
 
   const size_t count = (size_t)tokens * (size_t)hidden;
   uint16_t *out = memory_poisoned(count * sizeof *out), *twin = memory_poisoned(count * sizeof *twin);

@@ -160,10 +160,12 @@ static inline void reference_pooled(const struct model *model, const int32_t *id
   float *type = reference_numbers(model->type_embedding);
   double *state = malloc((size_t)(tokens * hidden) * sizeof *state);
   if (!state) abort();
-  for (int64_t t = 0; t < tokens; t++)
+  int64_t next = shape->first_position;
+  for (int64_t t = 0; t < tokens; t++) {
+    const int64_t place = ids[t] == shape->first_position - 1 ? ids[t] : next++;
     for (int64_t i = 0; i < hidden; i++)
-      state[t * hidden + i] =
-          (double)word[ids[t] * hidden + i] + position[(shape->first_position + t) * hidden + i] + type[i];
+      state[t * hidden + i] = (double)word[ids[t] * hidden + i] + position[place * hidden + i] + type[i];
+  }
   reference_norm(&model->embedding_norm, shape->layer_norm_eps, shape->hidden, state, tokens);
   for (int32_t l = 0; l < shape->layers; l++) reference_layer(shape, &model->layer[l], state, tokens);
   for (int32_t m = 0; m < shape->pooling.count; m++)
