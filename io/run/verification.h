@@ -1,4 +1,4 @@
-/* A running verification. Private to run_verify.c and verify_shards.c. */
+/* A running verification, and how its findings are reported. Private to run_verify.c and verify_shards.c. */
 #pragma once
 
 #include "io/run/layout.h"
@@ -24,6 +24,9 @@ struct verification {
   bool unfinished; /* as the manifest says */
   int32_t open_shards, first_open, first_open_block, last_open; /* see shard_is_open */
 };
+
+/* Counts and reports a finding; the other functions do so through this one. */
+void finding_send(struct verification *verification, const struct finding *finding);
 
 void finding_report(struct verification *verification, enum finding_kind kind, enum repair repair,
                     const char *path, const char *format, ...) __attribute__((format(printf, 5, 6)));
