@@ -1,5 +1,6 @@
 /* Reading tokenizer.json: what all kinds have in common. Each kind of model has a reader in a file
- * tokenizer_json_KIND.c. Private to host/model. */
+ * tokenizer_json_KIND.c; the post-processor, which they share, is in tokenizer_json_processor.c. Private to
+ * host/model. */
 #pragma once
 
 #include <string.h>
