@@ -231,3 +231,19 @@ bool ranks_gather(struct ranks *ranks, const char *text, char ***texts, struct e
   free(all);
   return ok;
 }
+
+bool ranks_failure_is_everybodys(const struct error *failure) {
+  switch (failure->code) {
+    case ERROR_USAGE:
+    case ERROR_INPUT:
+    case ERROR_CONFLICT:
+    case ERROR_UNSUPPORTED:
+      return true;
+    case ERROR_NONE:
+    case ERROR_IO:
+    case ERROR_MEMORY:
+    case ERROR_DEVICE:
+      break;
+  }
+  return false;
+}

@@ -265,22 +265,6 @@ const void *ranks_reported(const struct ranks *ranks, int32_t rank) {
   return ranks->member[rank].reported ? ranks->member[rank].report : NULL;
 }
 
-bool ranks_failure_is_everybodys(const struct error *failure) {
-  switch (failure->code) {
-    case ERROR_USAGE:
-    case ERROR_INPUT:
-    case ERROR_CONFLICT:
-    case ERROR_UNSUPPORTED:
-      return true;
-    case ERROR_NONE:
-    case ERROR_IO:
-    case ERROR_MEMORY:
-    case ERROR_DEVICE:
-      break;
-  }
-  return false;
-}
-
 bool ranks_leave(struct ranks *ranks, const struct error *failure, struct error *error) {
   struct message message = {.kind = MESSAGE_LEAVE};
   bool busy = false;
