@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/cpu/aligned.h"
+#include "host/cpu/linears.h"
 #include "host/cpu/weights.h"
 
 #define PURPOSE "int8's calibration"
@@ -43,7 +44,7 @@ static bool calibration_open(struct calibration *this, const struct model *model
          (this->context = aligned_allocate(row * hidden, PURPOSE, error)) &&
          (this->addend = aligned_allocate(row * hidden, PURPOSE, error)) &&
          (this->inner = aligned_allocate(row * ffn, PURPOSE, error)) &&
-         (this->buffer = aligned_allocate(weights_buffer_size(shape), PURPOSE, error)) &&
+         (this->buffer = aligned_allocate(linears_buffer_size(shape), PURPOSE, error)) &&
          (this->size = aligned_allocate(hidden * sizeof *this->size, PURPOSE, error)) &&
          (this->norm = aligned_allocate(hidden * sizeof *this->norm, PURPOSE, error)) &&
          (this->scratch = aligned_allocate(attention_scratch(&attention, this->tokens), PURPOSE, error));

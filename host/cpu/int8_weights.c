@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/cpu/linears.h"
+
 /* Added and taken away again, rounds a float below 2^22 to the nearest whole number, ties to even. The
  * compiler vectorises this, which it cannot do with rintf for the base instruction set. */
 #define ROUNDER 12582912.0f
@@ -117,7 +119,7 @@ static bool layer_make(struct weights *weights, const struct model *model, int32
 
 bool int8_layers_pack(struct weights *weights, const struct model *model, const struct int8_plan *plan,
                       struct error *error) {
-  const size_t size = weights_buffer_size(&model->config.shape);
+  const size_t size = linears_buffer_size(&model->config.shape);
   struct buffers buffers = {malloc(size), malloc(size / sizeof(float))};
   bool ok = buffers.numbers && buffers.bytes;
   if (!ok) error_set_memory(error, size, "rounding weights");

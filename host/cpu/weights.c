@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/cpu/int8_weights.h"
+#include "host/cpu/linears.h"
 
 static bool gemms_open(struct weights *weights, const struct model_shape *shape, enum precision precision,
                        int32_t max_rows, struct error *error) {
@@ -62,19 +63,6 @@ static bool numbers_read(struct weights *weights, const struct model *model, str
   return true;
 }
 
-const float *linears_read(const struct linear *const *linear, int count, float *buffer) {
-  int64_t weights = 0, biases = 0;
-  for (int i = 0; i < count; i++) weights += linear[i]->weight->elements;
-  float *weight = buffer, *bias = buffer + weights;
-  for (int i = 0; i < count; i++) {
-    tensor_to_f32(linear[i]->weight, 0, linear[i]->weight->elements, weight);
-    tensor_to_f32(linear[i]->bias, 0, linear[i]->bias->elements, bias + biases);
-    weight += linear[i]->weight->elements;
-    biases += linear[i]->bias->elements;
-  }
-  return bias;
-}
-
 static struct gemm_weights *linears_pack(struct gemm *gemm, const struct linear *const *linear, int count,
                                          float *buffer, struct error *error) {
   const float *bias = linears_read(linear, count, buffer);
@@ -125,11 +113,6 @@ static bool dense_pack(struct gemm_engine *engine, const struct dense_config *co
   return to->weights != NULL;
 }
 
-size_t weights_buffer_size(const struct model_shape *shape) {
-  const size_t hidden = (size_t)shape->hidden, ffn = (size_t)shape->ffn;
-  return (hidden > ffn ? 3 * hidden : 3 * ffn) * (hidden + 1) * sizeof(float);
-}
-
 bool weights_open_frame(struct weights *weights, const struct model *model, enum precision precision,
                         int32_t max_rows, struct error *error) {
   const struct model_shape *shape = &model->config.shape;
@@ -144,7 +127,7 @@ bool weights_open_frame(struct weights *weights, const struct model *model, enum
 static bool layers_pack(struct weights *weights, const struct model *model,
                         const struct weights_options *options, struct error *error) {
   const struct model_shape *shape = &model->config.shape;
-  const size_t size = weights_buffer_size(shape);
+  const size_t size = linears_buffer_size(shape);
   bool ok = true;
   if (options->precision == PRECISION_INT8) return int8_layers_pack(weights, model, options->plan, error);
   float *buffer = malloc(size);

@@ -60,12 +60,5 @@ bool weights_layer_pack(struct weights *weights, const struct model *model, int3
                         struct error *error);
 void weights_layer_free(struct layer_weights *layer);
 
-/* Bytes of a buffer for any product's fp32 weights and biases. */
-size_t weights_buffer_size(const struct model_shape *shape);
-
-/* Converts `count` linear layers with the same inputs into `buffer`, one below the other. Returns their
- * biases, which lie behind the weights. */
-const float *linears_read(const struct linear *const *linear, int count, float *buffer);
-
 /* Accepts a zeroed struct. */
 void weights_close(struct weights *weights);
