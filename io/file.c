@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -414,4 +415,9 @@ bool file_is_temporary(const char *name) {
   if (name[0] != '.' || length < 5 || strcmp(name + length - 4, ".tmp") != 0) return false;
   length -= 4;
   return digits_take_back(name, &length, '-') && digits_take_back(name, &length, '-');
+}
+
+bool file_has_ending(const char *name, const char *ending) {
+  const size_t length = strlen(name), size = strlen(ending);
+  return length > size && strcasecmp(name + length - size, ending) == 0;
 }

@@ -77,6 +77,9 @@ char *file_temporary(const char *path);
 /* True if `name` (no folder) is a temporary name, from any process on any host. */
 bool file_is_temporary(const char *name);
 
+/* True if a name or path ends so, in capitals or not, and has more than the ending. */
+bool file_has_ending(const char *name, const char *ending);
+
 /* A file being written under a temporary name, beside its final name or in a folder on the same file system.
  * After an open, the caller must call exactly one of commit and abandon. A further abandon, or an abandon
  * after a failed open, does nothing. Bytes go to the system at once: hand over large pieces. */

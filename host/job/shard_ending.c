@@ -2,20 +2,15 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
+#include "io/file.h"
 #include "io/shell_word.h"
-
-static bool ends_in(const char *name, const char *ending) {
-  const size_t length = strlen(name), size = strlen(ending);
-  return length > size && strcasecmp(name + length - size, ending) == 0;
-}
 
 bool shard_ending_fits(const char *name) {
   static const char *const endings[] = {".jsonl",  ".jsonl.gz",  ".jsonl.zst",
                                         ".ndjson", ".ndjson.gz", ".ndjson.zst"};
   for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-    if (ends_in(name, endings[i])) return true;
+    if (file_has_ending(name, endings[i])) return true;
   return false;
 }
 
@@ -44,7 +39,7 @@ void shard_ending_advise(const char *path, char *advice, size_t size) {
   const struct converter *converter = NULL;
   struct text word = {0};
   for (size_t i = 0; !converter && i < sizeof converters / sizeof *converters; i++)
-    if (ends_in(path, converters[i].ending)) converter = &converters[i];
+    if (file_has_ending(path, converters[i].ending)) converter = &converters[i];
   text_append_word(&word, path);
   text_append(&word, "", 1);
   const char *typed = word.failed ? "FILE" : word.bytes;

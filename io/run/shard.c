@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "io/byte_source.h"
+#include "io/file.h"
 #include "io/file_watch.h"
 #include "io/look.h"
 
@@ -41,14 +41,9 @@ bool shard_same_content(const struct shard *a, const struct shard *b) {
   return a->size == b->size && strcmp(a->fingerprint, b->fingerprint) == 0;
 }
 
-static bool name_ends_in(const char *name, const char *ending) {
-  const size_t length = strlen(name), size = strlen(ending);
-  return length > size && strcasecmp(name + length - size, ending) == 0;
-}
-
 bool shard_is_plain(const struct shard *shard, bool *plain, struct error *error) {
   struct look look;
-  *plain = shard->size >= 0 && !name_ends_in(shard->path, ".gz") && !name_ends_in(shard->path, ".zst");
+  *plain = shard->size >= 0 && !file_has_ending(shard->path, ".gz") && !file_has_ending(shard->path, ".zst");
   if (shard->size < 0) return true;
   if (!look_at(shard->path, &look, error)) return false;
   if (look.kind != LOOK_FILE || look.size != shard->size) return true;
