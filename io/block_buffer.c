@@ -60,11 +60,22 @@ static bool buffer_reserve(struct block_buffer *buffer) {
   return true;
 }
 
+static enum tail buffer_resized(struct block_buffer *buffer, int64_t size) {
+  buffer->resized = true;
+  error_set(&buffer->failure, ERROR_INPUT,
+            "the size of %s changed while the run read it, from %lld to %lld bytes: it is still being "
+            "written, or was replaced",
+            buffer->path, (long long)buffer->size_expected, (long long)size);
+  return TAIL_DAMAGED;
+}
+
 enum tail block_buffer_check_ends(struct block_buffer *buffer, enum watch_look look) {
   if (!buffer->changed && !file_watch_look(&buffer->watch, byte_source_descriptor(buffer->source),
                                            buffer->path, look, &buffer->changed, &buffer->failure))
     return TAIL_FAILED;
   if (!buffer->changed) return TAIL_OPEN;
+  const int64_t now = byte_source_size(buffer->source);
+  if (now >= 0 && now < buffer->size_expected) return buffer_resized(buffer, now);
   error_set(&buffer->failure, ERROR_INPUT,
             "%s changed while the run read it, and kept its size: it does not begin and end as it did when "
             "the run started",
@@ -82,12 +93,7 @@ static enum tail buffer_check_size(struct block_buffer *buffer) {
     const enum tail ends = block_buffer_check_ends(buffer, WATCH_CLOSE);
     return ends == TAIL_OPEN ? TAIL_END : ends;
   }
-  buffer->resized = true;
-  error_set(&buffer->failure, ERROR_INPUT,
-            "the size of %s changed while the run read it, from %lld to %lld bytes: it is still being "
-            "written, or was replaced",
-            buffer->path, (long long)expected, (long long)(taken == expected ? now : taken));
-  return TAIL_DAMAGED;
+  return buffer_resized(buffer, taken == expected ? now : taken);
 }
 
 enum tail block_buffer_fill(struct block_buffer *buffer) {

@@ -21,7 +21,7 @@ struct block_buffer {
   int64_t size_expected; /* of the file; -1: not known */
   struct file_watch watch;
   bool changed; /* the watch has seen another file, or other bytes in it */
-  bool resized; /* at its end, the file had another size */
+  bool resized; /* the file was shorter, or had another size at its end */
 
   /* Whole from the next block's start on, except while a long line is being skipped. */
   char *bytes;

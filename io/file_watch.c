@@ -39,9 +39,11 @@ bool file_watch_look(struct file_watch *watch, int descriptor, const char *path,
   if (!*watch->fingerprint) return true;
   /* Before the file is read: a write in between shows at the next look. */
   if (!file_stamp_read_open(descriptor, path, &stamp, error)) return false;
-  if (stamp.size < watch->size) return true;
+  *changed = stamp.size < watch->size;
+  if (*changed) return true;
   if (look == WATCH_QUICK && watch->begun && file_stamps_equal(&stamp, &watch->stamp)) return true;
-  if (!fingerprint_read(descriptor, path, watch->size, now, error)) return error->code == ERROR_INPUT;
+  if (!fingerprint_read(descriptor, path, watch->size, now, error))
+    return *changed = error->code == ERROR_INPUT; /* it was shortened meanwhile */
   *changed = strcmp(now, watch->fingerprint) != 0;
   watch->begun = true;
   watch->stamp = stamp;

@@ -26,7 +26,7 @@ enum watch_look {
   WATCH_CLOSE, /* reads it in any case: within a tick of the clock, a write does not change the time */
 };
 
-/* Looks whether the file still has its fingerprint. A shorter file counts as unchanged: its reader meets the
- * end too early. False if it cannot be read. */
+/* Looks whether the file still has its fingerprint; a shorter file has not. (Its reader may never come to the
+ * early end: another rank may read the rest.) False if it cannot be read. */
 bool file_watch_look(struct file_watch *watch, int descriptor, const char *path, enum watch_look look,
                      bool *changed, struct error *error);

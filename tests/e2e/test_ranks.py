@@ -225,6 +225,19 @@ def test_ranks_with_other_inputs_are_refused(tmp_path: Path, archive: dict[str, 
         assert not list(tmp_path.iterdir())
 
 
+def test_rank_that_sees_a_shorter_shard_embeds_none_of_it(tmp_path: Path) -> None:
+    # As on a machine with an older copy. Rank 0 alone reads to the end, and lines of one length join, whichever of the two they are from.
+    for rank, lines in enumerate([400, 399]):
+        (tmp_path / str(rank)).mkdir()
+        write_shard(tmp_path / str(rank) / "a.jsonl", [{"text": f"{i * 7919 * (rank + 1) % 1000:03} " * 20} for i in range(lines)])
+    arguments = embed_arguments(tmp_path / "out", Path("a.jsonl"), **OPTIONS, null_rate=6000)
+    words = [*LAUNCHER, "-n", "2", "sh", "-c", 'cd "$0/$OMPI_COMM_WORLD_RANK"; exec "$@"', str(tmp_path), str(PROGRAM), *arguments]
+    finish(start_command(words), FAILED).says("rank 1 on ", "the size of a.jsonl changed while the run read it")
+    embed(tmp_path / "wanted", tmp_path / "0" / "a.jsonl", **OPTIONS)
+    embed(tmp_path / "out", tmp_path / "0" / "a.jsonl", **OPTIONS)
+    assert Output(tmp_path / "out").files("w*/*") == Output(tmp_path / "wanted").files("w*/*")
+
+
 def test_rank_whose_out_is_another_folder_is_refused(tmp_path: Path, archive: dict[str, list[Path]]) -> None:
     # As an OUT on each machine's own disk is.
     each = iter(embed_arguments(tmp_path / name, *archive["one"], **OPTIONS) for name in ("one", "two"))

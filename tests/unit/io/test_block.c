@@ -441,6 +441,27 @@ static void a_file_of_another_size_is_damaged_at_its_end(void **state) {
   free(path);
 }
 
+/* A reader of a few blocks never comes to the end, so the first block must tell. */
+static void a_shorter_file_is_damaged_at_its_first_block(void **state) {
+  const struct block_limits limits = {1, 1000, 1000};
+  struct bytes content = {0};
+  struct block block = {0};
+  struct error error;
+  bytes_add_text(&content, "one\ntwo\nthree\n");
+  char *path = shard_put(state, "shorter.jsonl", &content);
+  const struct block_source source = {
+      .path = path, .size = 15, .fingerprint = "00000000000000000000000000000000"};
+  struct block_reader *reader = block_reader_open(7, &source, &limits, &error);
+  assert_non_null(reader);
+  assert_int_equal(block_reader_next(reader, &block, &error), BLOCK_READ);
+  assert_true(block.border.incomplete && block_reader_changed(reader));
+  assert_non_null(strstr(block.damage.message, "from 15 to 14 bytes"));
+  block_free(&block);
+  block_reader_close(reader);
+  bytes_free(&content);
+  free(path);
+}
+
 /* Writes one byte into a file that is there. */
 static void byte_put(const char *path, long offset, char byte) {
   FILE *file = fopen(path, "r+b");
@@ -709,6 +730,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(damage_is_told_with_line_and_byte),
       cmocka_unit_test(a_read_failure_is_not_damage),
       cmocka_unit_test(a_file_of_another_size_is_damaged_at_its_end),
+      cmocka_unit_test(a_shorter_file_is_damaged_at_its_first_block),
       cmocka_unit_test(a_file_that_keeps_its_size_but_not_its_ends_is_damaged),
       cmocka_unit_test(a_file_that_grows_after_its_end_was_read_is_damaged),
       cmocka_unit_test(block_whose_look_for_the_end_fails_is_none),
