@@ -6,6 +6,7 @@
 #include "host/cli/commands.h"
 #include "host/cli/info.h"
 #include "host/cli/options.h"
+#include "host/job/eval_files.h"
 #include "io/file.h"
 #include "io/json_parse.h"
 #include "io/look.h"
@@ -36,6 +37,7 @@ static bool info(const char *place, const struct info_arguments *arguments, stru
   const bool looked = look_at(manifest_path, &look, error);
   free(manifest_path);
   if (!looked) return false;
+  if (look.kind == LOOK_NOTHING && !eval_files_check(place, error)) return false;
   if (look.kind == LOOK_NOTHING) return info_model(place, arguments->tokenizer, arguments->json, error);
   if (arguments->tokenizer != TOKENIZER_AUTO)
     return error_set(error, ERROR_USAGE, "--tokenizer is for models, and %s is the output of a run", place);

@@ -10,6 +10,7 @@
 #include "host/cli/say.h"
 #include "host/cli/signals.h"
 #include "host/cpu/isa.h"
+#include "host/job/eval_files.h"
 #include "host/job/verify_deep.h"
 #include "io/clock.h"
 #include "io/run/job_lock.h"
@@ -278,7 +279,8 @@ static int verify_command(int argc, char **argv) {
     command_help(&command_verify);
     return EXIT_DONE;
   }
-  if (!manifest_stamp(arguments.deep.out, &begun, &error)) return command_fail(&error);
+  if (!eval_files_check(arguments.deep.out, &error) || !manifest_stamp(arguments.deep.out, &begun, &error))
+    return command_fail(&error);
   if (arguments.deep.parts > 0) {
     const int status = alone_status();
     if (status != EXIT_DONE) return status;

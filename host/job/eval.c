@@ -255,7 +255,7 @@ static bool write_result(const struct eval_result *result, const char *out, stru
   return ok;
 }
 
-static const char *const sides[] = {"corpus", "queries"}; /* folders in an evaluation's output */
+static const char *const sides[] = {EVAL_CORPUS, EVAL_QUERIES};
 #define SIDES (sizeof sides / sizeof *sides)
 
 /* Before one side begins: the other's input may lie in it. */

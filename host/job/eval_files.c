@@ -8,6 +8,8 @@
 
 #include "io/file.h"
 #include "io/folder.h"
+#include "io/look.h"
+#include "io/run/manifest.h"
 
 #define RUN_BEFORE "run.w"
 #define RUN_AFTER ".trec"
@@ -21,6 +23,20 @@ static bool is_run(const char *name) {
   if (strncmp(name, RUN_BEFORE, before) != 0) return false;
   const size_t digits = strspn(name + before, "0123456789");
   return digits > 0 && strcmp(name + before + digits, RUN_AFTER) == 0;
+}
+
+bool eval_files_check(const char *place, struct error *error) {
+  bool run, side = false;
+  char *corpus = file_join(place, EVAL_CORPUS);
+  bool ok = corpus ? look_in(place, MANIFEST_NAME, &run, error) &&
+                         (run || look_in(corpus, MANIFEST_NAME, &side, error))
+                   : error_set_memory(error, strlen(place), "a path");
+  if (side)
+    ok = error_set(error, ERROR_USAGE,
+                   "%s is the output of nina eval, whose vectors are two runs: name %s or %s/" EVAL_QUERIES,
+                   place, corpus, place);
+  free(corpus);
+  return ok;
 }
 
 struct earlier_files {

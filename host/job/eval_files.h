@@ -13,6 +13,14 @@
 /* "run.w64.trec" */
 void eval_run_name(int32_t width, char name[EVAL_RUN_NAME_MAX]);
 
+/* The folders with its vectors; each is the output of a run. */
+#define EVAL_CORPUS "corpus"
+#define EVAL_QUERIES "queries"
+
+/* For commands that read the output of one run: false, with their names, if `place` is not one, but has them.
+ */
+bool eval_files_check(const char *place, struct error *error);
+
 /* Removes these files of an earlier evaluation, of whatever widths, so that none of them stands beside
  * another one's vectors or results. No error if OUT is not there. */
 bool eval_files_remove(const char *out, struct error *error);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/job/eval_files.h"
 #include "io/file.h"
 #include "io/look.h"
 #include "io/run/id_line.h"
@@ -65,7 +66,8 @@ bool stored_run_open(const char *out, struct stored_run *run, struct error *erro
   ok = ok && file_check_folder(out, error) && layout_check_links(out, error) &&
        manifest_stamp(out, &run->stamp, error) && manifest_read(out, &run->manifest, error);
   if (ok && !run->manifest)
-    ok = error_set(error, ERROR_INPUT, "%s holds no vectors: it has no manifest.json (nina embed --out %s …)",
+    ok = eval_files_check(out, error) &&
+         error_set(error, ERROR_INPUT, "%s holds no vectors: it has no manifest.json (nina embed --out %s …)",
                    out, out);
   ok = ok && widths_take(run, error) && parts_take(run, error) && first_record_take(run, error);
   if (!ok) {
@@ -249,6 +251,14 @@ static bool run_goes_on(const struct stored_run *run, bool *same, struct error *
   return true;
 }
 
+static bool begun_anew(const struct stored_run *run, struct error *error) {
+  return error_set(
+      error, ERROR_CONFLICT,
+      "%s was begun anew while it was read, so its rows may be of two runs: start again when its "
+      "nina embed is done",
+      run->out);
+}
+
 bool stored_run_stands(struct stored_run *run, struct error *error) {
   struct file_stamp now;
   bool same;
@@ -256,23 +266,26 @@ bool stored_run_stands(struct stored_run *run, struct error *error) {
   if (file_stamps_equal(&now, &run->stamp)) return true;
   if (!run_goes_on(run, &same, error)) return false;
   if (same) run->stamp = now;
-  return same || error_set(error, ERROR_CONFLICT,
-                           "%s was begun anew while it was read, so its rows may be of two runs: start again "
-                           "when its nina embed is done",
-                           run->out);
+  return same || begun_anew(run, error);
 }
 
-/* True if a job is changing OUT, or has done so since it was opened. */
-static bool is_changing(const struct stored_run *run) {
+/* True if a job is changing OUT, or has done so since it was opened. *anew: and it holds another run now. */
+static bool is_changing(const struct stored_run *run, bool *anew) {
   struct file_stamp now;
   struct error why;
-  if (manifest_stamp(run->out, &now, &why) && !file_stamps_equal(&now, &run->stamp)) return true;
+  bool same = true;
+  const bool changed = manifest_stamp(run->out, &now, &why) && !file_stamps_equal(&now, &run->stamp);
+  *anew = changed && run_goes_on(run, &same, &why) && !same;
+  if (changed) return true;
   return !job_lock_look(run->out, &why) && why.code == ERROR_CONFLICT;
 }
 
 bool stored_run_blame(const struct stored_run *run, struct error *error) {
+  bool anew;
   if (error->code != ERROR_INPUT && error->code != ERROR_IO) return false;
-  if (is_changing(run))
+  const bool changing = is_changing(run, &anew);
+  if (anew) return begun_anew(run, error);
+  if (changing)
     return error_append(
         error, "%.200s was changed while it was read: start again when its nina embed is done", run->out);
   return error_append(error, "nina verify %.200s says what is damaged, and what repairs it", run->out);

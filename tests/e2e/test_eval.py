@@ -515,6 +515,15 @@ def make_set(out: Path, *arguments: Any) -> Path:
     return out
 
 
+@pytest.mark.parametrize("command", ["info", "verify", "cat", "diff . .", "search --model m --vectors"])
+def test_the_two_runs_of_an_evaluation_are_named_to_commands_that_read_one(command: str, tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "manifest.json").touch()
+    words = [tmp_path if word == "." else MODEL if word == "m" else word for word in command.split()]
+    error = nina(*words, *([] if "diff" in words else [tmp_path]), status=USAGE).error
+    assert error == f"{tmp_path} is the output of nina eval, whose vectors are two runs: name {tmp_path}/corpus or {tmp_path}/queries"
+
+
 def script_error(name: str, *arguments: Any) -> str:
     done = subprocess.run([sys.executable, "-B", ROOT / "scripts" / name, *map(str, arguments)], capture_output=True, text=True)
     assert done.returncode in (1, 2) and "Traceback" not in done.stderr

@@ -89,6 +89,8 @@ def manifest_read(out: Path) -> Manifest:
     path = out / MANIFEST
     if not out.is_dir():
         raise UsageError(f"{out} is not a folder: name the folder that nina embed --out wrote")
+    if not path.is_file() and (out / "corpus" / MANIFEST).is_file():
+        raise UsageError(f"{out} is the output of nina eval, whose vectors are two runs: name {out}/corpus or {out}/queries")
     if not path.is_file():
         raise UsageError(f"{out} has no {MANIFEST}: it is not the output of nina embed")
     json_of = _json_of(path)
