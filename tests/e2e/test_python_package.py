@@ -165,6 +165,14 @@ def test_an_output_that_grows_while_it_is_read_gives_the_rows_that_it_had(tmp_pa
     assert out.rows == 40 and nina_vectors.open(tmp_path / "out").rows == 80
 
 
+def test_fields_that_python_cannot_parse_are_not_called_damaged(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", ['{"text":"a","deep":' + "[" * 5000 + "]" * 5000 + "}"])
+    embed(tmp_path / "out", shard, widths=8, keep_fields="deep")
+    with pytest.raises(nina_vectors.NinaError, match="nested deeper than Python's json module reads; no damage") as told:
+        list(nina_vectors.open(tmp_path / "out").fields())
+    assert not isinstance(told.value, nina_vectors.DamagedError)
+
+
 def test_damage_is_named(written: Output, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-r", written.path, copy], check=True)

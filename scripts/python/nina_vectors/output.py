@@ -239,7 +239,10 @@ class Output:
         """Parses lines together, which is several times as fast as one by one."""
         try:
             objects: list[dict[str, Any]] = json.loads(b"[" + b",".join(lines) + b"]")
-        except (ValueError, RecursionError) as error:
+        except RecursionError as error:
+            deep = "a line is nested deeper than Python's json module reads; no damage: nina search and nina diff read it"
+            raise NinaError(f"{self.path / folder}: {deep}") from error
+        except ValueError as error:
             raise DamagedError(f"{self.path / folder}: a line cannot be parsed: {error}") from error
         if len(objects) != len(lines):
             raise DamagedError(f"{self.path / folder}: {len(lines)} lines hold {len(objects)} values")
