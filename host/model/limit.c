@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/model/arguments.h"
 #include "host/model/config_file.h"
 
 #define LIMIT_LEAST 2             /* <s> and </s> */
@@ -98,12 +99,10 @@ static bool processing_read(const struct config_file *file, struct limit *limit,
          processing_group_read(&processing, "common", limit, error);
 }
 
-/* The arguments that open the tokenizer: tokenizer_args, in version 6 processor_kwargs. If both exist,
- * tokenizer_args counts. A null means no limit. */
+/* The arguments that open the tokenizer. A null means no limit. */
 static bool opening_read(const struct config_file *file, struct limit *limit, struct error *error) {
   struct config_file opening;
-  const char *key = config_member(file, "tokenizer_args") ? "tokenizer_args" : "processor_kwargs";
-  if (!object_open(file, key, &opening, error)) return false;
+  if (!object_open(file, arguments_of_tokenizer(file), &opening, error)) return false;
   if (json_is_null(json_object_get(opening.root, "model_max_length"))) limit->tokens = LIMIT_MOST;
   return config_number(&opening, "model_max_length", LIMIT_LEAST, LIMIT_MOST, &limit->tokens, error) &&
          expect_right(&opening, error);
@@ -128,7 +127,8 @@ static bool sentence_read(const char *folder, struct limit *limit, struct error 
   if (!sentence_file_read(folder, &file, error)) return false;
   const bool done = config_number(&file, "max_seq_length", LIMIT_LEAST, LIMIT_MOST, &limit->tokens, error) &&
                     expect_false(&file, "do_lower_case", error) && output_check(&file, error) &&
-                    opening_read(&file, limit, error) && processing_read(&file, limit, error);
+                    opening_read(&file, limit, error) && processing_read(&file, limit, error) &&
+                    arguments_check(&file, folder, error);
   config_file_free(&file);
   return done;
 }

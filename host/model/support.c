@@ -188,11 +188,23 @@ static bool scorer_find(const char *folder, const struct config_file *config, co
   return true;
 }
 
+/* sentence-transformers then opens the adapter's base model, whatever weights the folder has. */
+static bool adapter_check(const char *place, struct error *error) {
+  bool there;
+  if (!look_in(place, "adapter_config.json", &there, error)) return false;
+  return !there ||
+         error_set(error, ERROR_UNSUPPORTED,
+                   "%s/adapter_config.json: an adapter (PEFT) to a base model, which nina does not put "
+                   "together; expected one model: merge_and_unload() in Python makes it, and save it",
+                   place);
+}
+
 static bool config_check(const char *folder, const char *below, struct error *error) {
   struct config_file file;
   char *place = file_join(folder, below);
   if (!place) return error_set_memory(error, strlen(folder) + strlen(below) + 2, "a path");
-  bool done = config_file_read(place, "config.json", CONFIG_OPTIONAL, &file, error);
+  bool done =
+      adapter_check(place, error) && config_file_read(place, "config.json", CONFIG_OPTIONAL, &file, error);
   free(place);
   if (!done) return false;
   const char *type = json_string_value(config_member(&file, "model_type"));

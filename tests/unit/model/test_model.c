@@ -145,7 +145,7 @@ static void longest_input_is_that_of_the_reference(void **state) {
        "{}", 12},
       {"{\"processing_kwargs\": {\"text\": {\"truncation\": false}, \"common\": {\"max_length\": 10}}}", "{}",
        32},
-      {"{\"max_seq_length\": 12, \"document_length\": 10}", "{}", 12},
+      {"{\"max_seq_length\": 12, \"document_length\": null}", "{}", 12},
   };
   char *folder = tiny_folder();
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -454,6 +454,18 @@ static void what_is_not_supported_is_named_with_its_file(void **state) {
        "\"word_embedding_dimension\" is 16; expected 8, the hidden_size of config.json"},
       {"sentence_bert_config.json", "{\"do_lower_case\": true}", ERROR_UNSUPPORTED,
        "\"do_lower_case\" is true"},
+      {"sentence_bert_config.json", "{\"tokenizer_args\": {\"do_lower_case\": true}}", ERROR_UNSUPPORTED,
+       "\"tokenizer_args.do_lower_case\" is true"},
+      {"sentence_bert_config.json", "{\"processor_kwargs\": {\"use_fast\": true, \"unk_token\": \"a\"}}",
+       ERROR_UNSUPPORTED, "\"processor_kwargs.unk_token\""},
+      {"sentence_bert_config.json", "{\"config_args\": {\"num_hidden_layers\": 1}}", ERROR_UNSUPPORTED,
+       "\"config_args.num_hidden_layers\" is 1"},
+      {"sentence_bert_config.json", "{\"model_kwargs\": {\"dtype\": \"float16\", \"variant\": \"fp16\"}}",
+       ERROR_UNSUPPORTED, "\"model_kwargs.variant\""},
+      {"sentence_bert_config.json", "{\"document_length\": 8}", ERROR_UNSUPPORTED,
+       "\"document_length\" is 8"},
+      {"sentence_bert_config.json", "{\"tokenizer_name_or_path\": \"a/b\"}", ERROR_UNSUPPORTED,
+       "\"tokenizer_name_or_path\""},
       {"sentence_bert_config.json", "{\"max_seq_length\": 1}", ERROR_INPUT,
        "\"max_seq_length\" is 1; expected a number, 2 or more"},
       {"sentence_bert_config.json", "{\"processing_kwargs\": []}", ERROR_INPUT,
@@ -476,6 +488,14 @@ static void what_is_not_supported_is_named_with_its_file(void **state) {
     refuse_part(folder, cases[i].code, cases[i].part);
     folder_remove(folder);
   }
+}
+
+static void adapter_beside_the_weights_is_refused(void **state) {
+  (void)state;
+  char *folder = tiny_folder();
+  folder_put(folder, "adapter_config.json", "{\"base_model_name_or_path\": \"org/base\"}");
+  refuse_part(folder, ERROR_UNSUPPORTED, "adapter_config.json: an adapter (PEFT) to a base model");
+  folder_remove(folder);
 }
 
 #define START_POOLING "{\"path\": \"1_Pooling\", \"type\": \"a.Pooling\"}"
@@ -634,6 +654,7 @@ int main(void) {
       cmocka_unit_test(prompts_are_read_by_name),
       cmocka_unit_test(width_and_similarity_are_the_folders),
       cmocka_unit_test(what_is_not_supported_is_named_with_its_file),
+      cmocka_unit_test(adapter_beside_the_weights_is_refused),
       cmocka_unit_test(unknown_modules_are_refused),
       cmocka_unit_test(dense_modules_give_the_row_its_width),
       cmocka_unit_test(dense_modules_that_cannot_be_computed_are_refused),
