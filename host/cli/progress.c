@@ -188,7 +188,8 @@ struct embed_callbacks progress_begin(struct progress *progress, enum progress_m
   if (mode == PROGRESS_AUTO) mode = isatty(STDERR_FILENO) ? PROGRESS_BAR : PROGRESS_LINES;
   *progress = (struct progress){.mode = mode};
   if (mode == PROGRESS_LINES) progress->next = clock_now() + LINES_INTERVAL;
-  return (struct embed_callbacks){progress, progress_show, quiet ? no_notice : progress_notice};
+  return (struct embed_callbacks){progress, progress_show, quiet ? no_notice : progress_notice,
+                                  progress_notice};
 }
 
 static enum flow_stage bottleneck(const struct flow_progress *flow) {

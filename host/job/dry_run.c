@@ -82,7 +82,7 @@ static enum block_result counting_read(struct counting *counting, struct flow_bl
   counting->report->extent = extent;
   if (result == BLOCK_READ && work->block.border.incomplete) {
     counting->report->damaged_shards++;
-    notice(counting->parts->callbacks, counting->parts->ranks, "%s", work->block.damage.message);
+    notice_failure(counting->parts->callbacks, counting->parts->ranks, "%s", work->block.damage.message);
   }
   pthread_mutex_unlock(&counting->lock);
   pthread_mutex_unlock(&counting->reading);

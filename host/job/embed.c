@@ -45,7 +45,7 @@ struct damage_report {
 static void report_damage(void *context, const struct error *damage) {
   struct damage_report *report = context;
   report->count++;
-  notice(report->run->callbacks, report->run->ranks, "%s", damage->message);
+  notice_failure(report->run->callbacks, report->run->ranks, "%s", damage->message);
 }
 
 /* Runs this rank's pipeline from start to end. Returns false if the rank cannot go on with the others. If
@@ -73,9 +73,10 @@ static bool embedding_flow(struct embedding *run, struct watch *watch, struct er
            run->old.reuse.trouble.message);
   watch->damaged = damage.count;
   if (ok && failure->code && ranks_size(run->ranks) > 1)
-    notice(run->callbacks, run->ranks, "this rank has stopped, and %s: %s",
-           ranks_failure_is_everybodys(failure) ? "the job stops with it" : "its blocks go to the others",
-           failure->message);
+    notice_failure(
+        run->callbacks, run->ranks, "this rank has stopped, and %s: %s",
+        ranks_failure_is_everybodys(failure) ? "the job stops with it" : "its blocks go to the others",
+        failure->message);
   return ok && watch_report(watch, error) && ranks_leave(run->ranks, failure->code ? failure : NULL, error) &&
          watch_others(watch, error);
 }

@@ -67,8 +67,8 @@ struct embed_status {
 struct embed_callbacks {
   void *context;
   void (*progress)(void *context, const struct embed_status *status); /* if this process speaks */
-  void (*notice)(void *context,
-                 const char *sentence); /* one line for people: a resume, a damaged shard, a warning */
+  void (*notice)(void *context, const char *sentence);  /* one line for people: a resume, a warning */
+  void (*failure)(void *context, const char *sentence); /* the same of what failed: a damaged shard, a rank */
 };
 
 struct embed_report {

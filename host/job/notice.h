@@ -8,6 +8,10 @@
 void notice(const struct embed_callbacks *callbacks, const struct ranks *ranks, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same of something that failed, for callers who do not want to hear of anything else too. */
+void notice_failure(const struct embed_callbacks *callbacks, const struct ranks *ranks, const char *format,
+                    ...) __attribute__((format(printf, 3, 4)));
+
 /* A warning if optional fields are missing in all documents. */
 void notice_missing_fields(const struct embed_callbacks *callbacks, const struct ranks *ranks,
                            const struct missing_fields *missing);

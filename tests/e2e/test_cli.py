@@ -1,6 +1,7 @@
 """The face of the program: help, options, configuration files, errors, exit statuses, progress, descriptions.
 NINA_UPDATE_GOLDEN=1 writes the texts in golden/ again; look at the difference before you keep it."""
 
+import gzip
 import itertools
 import json
 import os
@@ -285,6 +286,10 @@ def test_quiet_prints_errors_only(tmp_path: Path, shard: Path) -> None:
         file.write(b"no document\n")
     assert embed(tmp_path / "bad", shard, widths=8, quiet=True, status=REJECTS).stderr == ""
     assert embed(tmp_path / "out", shard, widths=8, quiet=True, status=USAGE).stderr.startswith("nina: ")
+    damaged = tmp_path / "damaged.jsonl.gz"
+    damaged.write_bytes(gzip.compress(shard.read_bytes())[:-9])
+    first, last = embed(tmp_path / "damaged", damaged, widths=8, quiet=True, status=FAILED).stderr.splitlines()
+    assert first.startswith(f"nina: shard {damaged} is damaged after line ") and last.startswith(f"nina: {tmp_path}/damaged is not complete")
 
 
 def test_progress_json_is_json_whatever_a_file_is_called(tmp_path: Path) -> None:
