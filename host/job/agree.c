@@ -6,38 +6,40 @@
 
 #include "io/text.h"
 
-static bool inputs_refuse(const struct ranks *ranks, int32_t other, const char *its, const char *first,
-                          struct error *error) {
-  /* From the first INPUT that differs. */
-  while (*its && strcspn(its, "\n") == strcspn(first, "\n") &&
-         strncmp(its, first, strcspn(its, "\n") + 1) == 0) {
+#define INPUT_NAMED 300 /* bytes of a path in the sentence */
+
+/* ERROR_USAGE with the first INPUT that differs from rank 0's. */
+static bool inputs_compare(const char *own, const char *first, struct error *error) {
+  if (strcmp(own, first) == 0) return true;
+  while (*own && strcspn(own, "\n") == strcspn(first, "\n") &&
+         strncmp(own, first, strcspn(own, "\n") + 1) == 0) {
     first += strcspn(first, "\n") + 1;
-    its += strcspn(its, "\n") + 1;
+    own += strcspn(own, "\n") + 1;
   }
-  if (!*its) its = "nothing";
+  if (!*own) own = "nothing";
   if (!*first) first = "nothing";
   return error_set(
       error, ERROR_USAGE,
-      "rank %d on %s was started with other INPUTs than rank 0 (%.*s instead of %.*s): the ranks of a "
-      "job share its INPUTs, so name all of them to every rank; for a job each, start nina without "
-      "mpirun",
-      other, ranks_place_of(ranks, other)->host, (int)strcspn(its, "\n"), its, (int)strcspn(first, "\n"),
-      first);
+      "this rank was started with other INPUTs than rank 0 (%.*s instead of %.*s): the ranks of a "
+      "job share its INPUTs, so name all of them to every rank; for a job each, start nina "
+      "without mpirun",
+      (int)text_cut(own, strcspn(own, "\n"), INPUT_NAMED), own,
+      (int)text_cut(first, strcspn(first, "\n"), INPUT_NAMED), first);
 }
 
 bool agree_inputs(struct ranks *ranks, const char *const *input, int32_t count, struct error *error) {
   struct text list = {0};
-  char **lists = NULL;
   for (int32_t i = 0; i < count; i++) {
-    text_append(&list, input[i], strlen(input[i]));
-    text_append(&list, "\n", 1);
+    text_append_string(&list, input[i]);
+    text_append_string(&list, "\n");
   }
   text_append(&list, "", 1);
+  void *first = list.bytes;
+  size_t size = list.size;
   bool ok = !list.failed || error_set_memory(error, list.size, "the INPUTs");
-  ok = ranks_agree(ranks, ok, error) && ranks_gather(ranks, list.bytes, &lists, error);
-  for (int32_t i = 1; ok && i < ranks_size(ranks); i++)
-    ok = strcmp(lists[i], lists[0]) == 0 || inputs_refuse(ranks, i, lists[i], lists[0], error);
-  ranks_texts_free(ranks, lists);
+  ok = ranks_agree(ranks, ok, error) && ranks_share(ranks, &first, &size, error) &&
+       ranks_agree(ranks, inputs_compare(list.bytes, first, error), error);
+  if (first != list.bytes) free(first);
   text_free(&list);
   return ok;
 }

@@ -221,7 +221,7 @@ def test_ranks_with_other_inputs_are_refused(tmp_path: Path, archive: dict[str, 
         each = iter(embed_arguments(tmp_path / str(rank), *inputs, **OPTIONS) for rank, inputs in enumerate(lists))
         refused = finish(start_command(command([Ranks(1), Ranks(1)], lambda _: next(each))), USAGE)
         its, first = (lists[1][0], lists[0][0]) if len(lists[0]) == 1 else ("nothing", lists[0][1])
-        refused.says("rank 1 on ", f"was started with other INPUTs than rank 0 ({its} instead of {first})")
+        refused.says("rank 1 on ", f": this rank was started with other INPUTs than rank 0 ({its} instead of {first})")
         assert not list(tmp_path.iterdir())
 
 
