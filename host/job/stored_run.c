@@ -22,6 +22,11 @@ static bool widths_take(struct stored_run *run, struct error *error) {
          error_set(error, ERROR_INPUT, "%s/" MANIFEST_NAME ": it names no widths", run->out);
 }
 
+/* A list of which one digit is wrong has a part twice, or none of its rows in their order. */
+static bool part_follows(const struct manifest_part *before, const struct manifest_part *part) {
+  return part->shard > before->shard || (part->shard == before->shard && part->block > before->block);
+}
+
 static bool parts_take(struct stored_run *run, struct error *error) {
   const struct manifest *manifest = run->manifest;
   if (!manifest->finished)
@@ -33,6 +38,13 @@ static bool parts_take(struct stored_run *run, struct error *error) {
     return error_set_memory(error, (size_t)manifest->part_count * sizeof *run->part, "the list of parts");
   for (int64_t i = 0; i < manifest->part_count; i++) {
     const struct manifest_part *part = &manifest->parts[i];
+    if (i > 0 && !part_follows(&manifest->parts[i - 1], part))
+      return error_set(
+          error, ERROR_INPUT,
+          "%s/" MANIFEST_NAME
+          ": entry %lld of parts does not come after the one before it: start the same nina embed "
+          "again, which writes the list anew",
+          run->out, (long long)i);
     if (part->rows > ID_MAP_MAX - run->rows)
       return error_set(error, ERROR_INPUT, "%s/" MANIFEST_NAME ": entry %lld of parts has too many rows",
                        run->out, (long long)i);

@@ -173,6 +173,18 @@ def test_fields_that_python_cannot_parse_are_not_called_damaged(tmp_path: Path) 
     assert not isinstance(told.value, nina_vectors.DamagedError)
 
 
+def test_a_list_of_parts_that_has_one_twice_is_damage(tmp_path: Path) -> None:
+    (shard,) = make_archive(tmp_path / "in", (40,))
+    embed(tmp_path / "out", shard, widths="8", block_lines=10)
+    path = tmp_path / "out" / "manifest.json"
+    for number, flipped in ((1, 3), (0, 2), (3, 2)):
+        content = path.read_bytes()
+        path.write_bytes(content.replace(b'"00000-0000%d", 10' % number, b'"00000-0000%d", 10' % flipped))
+        with pytest.raises(nina_vectors.DamagedError, match="are not in order"):
+            nina_vectors.open(tmp_path / "out")
+        path.write_bytes(content)
+
+
 def test_damage_is_named(written: Output, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-r", written.path, copy], check=True)

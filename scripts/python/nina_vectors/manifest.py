@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,6 +101,8 @@ def manifest_read(out: Path) -> Manifest:
         parts: list[tuple[int, int, int]] | None = None
         if json_of["state"] != "running":
             parts = [_part_of(name, rows) for name, rows in json_of["parts"]]
+            if any(part[:2] >= after[:2] for part, after in pairwise(parts)):
+                raise ValueError("entries of parts are not in order")
         manifest = Manifest(
             version=json_of["nina"],
             state=json_of["state"],

@@ -240,6 +240,8 @@ static void manifests_that_make_no_sense_are_refused(void **state) {
       {MANIFEST("[8]", ",\"totals\":{},\"parts\":[[\"000000000000000000000000000000000-0\",1]]"),
        "entry 0 of parts"},
       {MANIFEST("[8]", ",\"totals\":{},\"parts\":[\"0-0\"]"), "entry 0 of parts"},
+      {MANIFEST("[8]", ",\"totals\":{},\"parts\":[[\"0-1\",1],[\"0-1\",1]]"), "entry 1 of parts"},
+      {MANIFEST("[8]", ",\"totals\":{},\"parts\":[[\"1-0\",1],[\"0-1\",1]]"), "entry 1 of parts"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct stored_run run;
