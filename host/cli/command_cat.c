@@ -141,6 +141,8 @@ static int cat_command(int argc, char **argv) {
     error_set(&error, ERROR_USAGE, "name one output folder: nina cat OUT");
     return command_fail(&error);
   }
+  int status;
+  if (!command_alone("nina cat", &status)) return status;
   options = (struct cat_options){.out = argv[first],
                                  .width = arguments.width,
                                  .type = (enum cat_type)arguments.type,

@@ -82,6 +82,8 @@ static int diff_command(int argc, char **argv) {
     error_set(&error, ERROR_USAGE, "name two output folders: nina diff OLD NEW");
     return command_fail(&error);
   }
+  int status;
+  if (!command_alone("nina diff", &status)) return status;
   const char *scratch = getenv("TMPDIR");
   const bool done = diff_run(argv[first], argv[first + 1], scratch && *scratch ? scratch : "/tmp",
                              print_change, &line, &report, &error);

@@ -227,9 +227,10 @@ static int tokenize_command(int argc, char **argv) {
     command_help(&command_tokenize);
     return EXIT_DONE;
   }
-  if (!arguments_check(&arguments, first < argc ? argv[first] : NULL, &error) ||
-      !tokenize(&arguments, &work, &error))
-    return command_fail(&error);
+  int status;
+  if (!arguments_check(&arguments, first < argc ? argv[first] : NULL, &error)) return command_fail(&error);
+  if (!command_alone("nina tokenize", &status)) return status;
+  if (!tokenize(&arguments, &work, &error)) return command_fail(&error);
   if (arguments.compare != NO_COMPARISON)
     say("%lld of %lld lines have other ids", (long long)work.different, (long long)work.lines);
   return work.different ? EXIT_FAILED : EXIT_DONE;

@@ -229,22 +229,6 @@ static bool verify(const struct verify_arguments *arguments, const struct file_s
   return true;
 }
 
-/* --deep embeds in one process. If there are several, says so. Returns the exit status, EXIT_DONE if this is
- * the only one. */
-static int alone_status(void) {
-  struct error error;
-  int status = EXIT_DONE;
-  struct ranks *ranks = ranks_open(&error);
-  if (!ranks) return command_fail(&error);
-  if (ranks_size(ranks) > 1) {
-    error_set(&error, ERROR_USAGE,
-              "--deep embeds in one process, and %d were started: start it without mpirun",
-              ranks_size(ranks));
-    status = command_fail(&error);
-  }
-  return command_leave(ranks, status);
-}
-
 static bool parse(int argc, char **argv, struct verify_arguments *arguments, struct error *error) {
   struct deep_options *deep = &arguments->deep;
   int first;
@@ -282,8 +266,8 @@ static int verify_command(int argc, char **argv) {
   if (!eval_files_check(arguments.deep.out, &error) || !manifest_stamp(arguments.deep.out, &begun, &error))
     return command_fail(&error);
   if (arguments.deep.parts > 0) {
-    const int status = alone_status();
-    if (status != EXIT_DONE) return status;
+    int status;
+    if (!command_alone("nina verify --deep", &status)) return status;
     if (arguments.deep.seed == 0) arguments.deep.seed = seed_new();
     deep = verify_deep_open(&arguments.deep, &error);
     if (!deep) return command_fail(&error);

@@ -53,5 +53,10 @@ struct ranks *command_join(bool parsed, const char *way, struct error *error, in
  * process go (MPICH 4.0 over TCP) is given a minute: then the process ends with that status. */
 int command_leave(struct ranks *ranks, int status);
 
+/* For a command that works in one process: several would print everything several times, one's bytes between
+ * another's. If a launcher started several, rank 0 says that `what` is for one; returns false then, with the
+ * exit status in *status. */
+bool command_alone(const char *what, int *status);
+
 /* Prints "nina: <message>" and returns the error's exit status. */
 int command_fail(const struct error *error);

@@ -270,7 +270,15 @@ def test_options_of_deep_alone_are_refused(run: Output) -> None:
 
 
 @needs_mpirun
-def test_many_ranks_are_refused(tmp_path: Path) -> None:
-    embed(tmp_path / "out", write_shard(tmp_path / "one.jsonl", make_documents(3, 1)))
-    result = nina_many("verify", "--deep", 1, "--model", MODEL, tmp_path / "out", ranks=2, status=(FAILED, USAGE))
-    assert "--deep embeds in one process, and 2 were started" in result.stderr
+@pytest.mark.parametrize("command", ["verify --deep 1 --model m .", "cat .", "cat --out x.npy .", "diff . .", "tokenize --model m"])
+def test_many_ranks_are_refused_by_commands_that_work_in_one_process(tmp_path: Path, command: str) -> None:
+    """Several would print everything twice, or one's bytes between another's."""
+    out, target = tmp_path / "out", tmp_path / "x.npy"
+    embed(out, write_shard(tmp_path / "one.jsonl", make_documents(3, 1)))
+    words = [{"m": MODEL, ".": out, "x.npy": target}.get(word, word) for word in command.split()]
+    name = "verify --deep" if "--deep" in words else words[0]
+    result = nina_many(*words, ranks=2, status=(FAILED, USAGE))
+    assert result.stdout == "" and result.stderr.count(f"nina: nina {name} works in one process, and 2 were started") == 1
+    assert not target.exists()
+    if command != "cat .":  # Open MPI's standard output is a terminal
+        nina_many(*words, ranks=1)
