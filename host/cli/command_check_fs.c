@@ -53,7 +53,8 @@ static int check_fs_command(int argc, char **argv) {
   bool parsed = options_parse("check-fs", specs, argc, argv, NULL, NULL, &first, &help, &error);
   if (parsed && !help && argc - first != 1)
     parsed = error_set(&error, ERROR_USAGE, "name one folder: nina check-fs DIR");
-  struct ranks *ranks = command_join(parsed, help ? "check-fs --help" : "check-fs", &error, &status);
+  const char *const places[] = {parsed && !help ? argv[first] : NULL, NULL};
+  struct ranks *ranks = command_join(parsed, help ? "check-fs --help" : "check-fs", places, &error, &status);
   if (ranks && !help)
     status = check_fs(ranks, argv[first]);
   else if (ranks && ranks_rank(ranks) == 0)

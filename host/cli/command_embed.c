@@ -239,7 +239,7 @@ static int embed_command(int argc, char **argv) {
   const atomic_int *stop = signals_catch();
   const bool parsed = parse(argc, argv, &arguments, &error);
   const char *way = arguments.help ? "embed --help" : arguments.dry_run ? "embed --dry-run" : "embed";
-  struct ranks *ranks = command_join(parsed, way, &error, &status);
+  struct ranks *ranks = command_join(parsed, way, NULL, &error, &status);
   if (ranks && !arguments.help)
     status = signals_status(
         arguments.dry_run ? embed_dry(ranks, &arguments, stop) : embed(ranks, &arguments, stop),

@@ -241,10 +241,22 @@ static bool parse(int argc, char **argv, struct eval_arguments *arguments, struc
                                  : arguments_check(arguments, argc - first, error);
 }
 
+#define PLACES_MAX 5
+
 static const char *way_of(const struct eval_arguments *arguments) {
   if (arguments->help) return "eval --help";
-  if (arguments->compare_with) return "eval --compare OLD NEW";
+  if (arguments->compare_with) return "eval --compare";
   return arguments->eval.vectors ? "eval --vectors" : "eval --model";
+}
+
+/* Fills in what is given, and a NULL. */
+static void places_of(const struct eval_arguments *arguments, const char *places[PLACES_MAX + 1]) {
+  const struct eval_options *eval = &arguments->eval;
+  const char *const all[PLACES_MAX] = {eval->vectors, eval->data, eval->out, arguments->compare,
+                                       arguments->compare_with};
+  for (int i = 0; i < PLACES_MAX; i++)
+    if (all[i]) *places++ = all[i];
+  *places = NULL;
 }
 
 static int eval_command(int argc, char **argv) {
@@ -253,7 +265,9 @@ static int eval_command(int argc, char **argv) {
   int status;
   const atomic_int *stop = signals_catch();
   const bool parsed = parse(argc, argv, &arguments, &error);
-  struct ranks *ranks = command_join(parsed, way_of(&arguments), &error, &status);
+  const char *places[PLACES_MAX + 1];
+  places_of(&arguments, places);
+  struct ranks *ranks = command_join(parsed, way_of(&arguments), places, &error, &status);
   if (ranks && !arguments.help && !arguments.compare_with)
     status = signals_status(evaluate_and_compare(ranks, &arguments, stop), ranks_launched(ranks));
   else if (ranks && ranks_rank(ranks) == 0 && arguments.help)

@@ -253,7 +253,9 @@ static int search_command(int argc, char **argv) {
   struct error error = {0};
   int status;
   const bool parsed = parse(argc, argv, &arguments, &error);
-  struct ranks *ranks = command_join(parsed, arguments.help ? "search --help" : "search", &error, &status);
+  const char *const places[] = {arguments.search.vectors, NULL};
+  struct ranks *ranks =
+      command_join(parsed, arguments.help ? "search --help" : "search --vectors", places, &error, &status);
   if (ranks && !arguments.help)
     status = search_run(ranks, &arguments);
   else if (ranks && ranks_rank(ranks) == 0)

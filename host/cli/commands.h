@@ -39,14 +39,16 @@ void commands_help(FILE *stream);
 
 /* Joins the ranks that run a command together under mpirun. Each process calls this function after it has
  * read its arguments; if the arguments are wrong, `parsed` is false and *error is filled. `way` names the
- * arguments that decide what the command does, for example "eval --vectors". If a rank could not read its
- * arguments, or has a different way, all ranks stop, and rank 0 says why. Returns NULL if the command ends
- * here, with *status filled; otherwise call command_leave at the end.
+ * arguments that decide what the command does, for example "eval --vectors"; `places`, if not NULL, those of
+ * which only rank 0's count, up to a NULL. If a rank could not read its arguments, or has a different way or
+ * place, all ranks stop, and rank 0 says why. Returns NULL if the command ends here, with *status filled;
+ * otherwise call command_leave at the end.
  *
  * If there are many ranks, only rank 0 prints and returns its exit status; the others end with EXIT_DONE.
  * (mpirun takes a rank with another exit status as failed, and may kill rank 0 before rank 0 has said
  * why.) */
-struct ranks *command_join(bool parsed, const char *way, struct error *error, int *status);
+struct ranks *command_join(bool parsed, const char *way, const char *const *places, struct error *error,
+                           int *status);
 
 /* Leaves the other ranks, after all of them have done what they have to do, and frees `ranks`, which may be
  * NULL. Returns the exit status, `status` if all could be printed. An MPI library that does not let the

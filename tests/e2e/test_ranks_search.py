@@ -169,14 +169,18 @@ def test_argument_that_one_rank_alone_cannot_read_is_said_with_its_name(tmp_path
 
 
 def test_ranks_that_would_do_different_things_are_refused(tmp_path: Path) -> None:
-    data = ["--data", MUNICIPAL, "--out", tmp_path / "out"]
-    ways = [["eval", "--vectors", VECTORS, *data], ["eval", "--model", MODEL, *data], ["search", "--help"]]
-    for other in ways[1:]:
-        each = iter([ways[0], other])
+    data, out = ["--data", MUNICIPAL, "--out", tmp_path / "out"], tmp_path / "out"
+    first = ["eval", "--vectors", VECTORS, *data]
+    ways = {f"eval --model {MUNICIPAL} {out}": ["eval", "--model", MODEL, *data], "search --help": ["search", "--help"]}
+    # Evaluations, one a rank, of which rank 0's alone would be done.
+    ways[f"eval --vectors {VECTORS} {MUNICIPAL} {out}1"] = [*first[:-1], f"{out}1"]
+    ways[f"eval --vectors {GOLDEN} {MUNICIPAL} {out}"] = ["eval", "--vectors", GOLDEN, *data]
+    for way, other in ways.items():
+        each = iter([first, other])
         words = command([Ranks(1), Ranks(1)], lambda _: list(map(str, next(each))))
         refused = finish(start_command(words), USAGE)
-        assert f"rank 1 was started with nina {other[0]} {other[1]} and rank 0 with nina eval --vectors" in refused.stderr
-    assert not (tmp_path / "out").exists()
+        assert f"rank 1 was started with nina {way} and rank 0 with nina eval --vectors {VECTORS} {MUNICIPAL} {out}: start all" in refused.stderr
+    assert not out.exists()
 
 
 def test_comparison_is_read_before_anything_is_done(tmp_path: Path) -> None:
