@@ -67,18 +67,21 @@ static bool shard_changed(const struct run_log *log, int32_t i, const struct sha
   return !damaged && !shard_same_content(&log->shards.shard[i], now);
 }
 
-static bool shard_refuse(const struct shard *then, const struct shard *now, int32_t i, struct error *error) {
+/* The way on for an archive that has changed. */
+#define NEW_OUT "give another --out, where nina embed --reuse %.200s encodes only what is new"
+
+static bool shard_refuse(const struct run_log *log, const struct shard *now, int32_t i, struct error *error) {
+  const struct shard *then = &log->shards.shard[i];
   char what[128], name[300] = "";
   if (then->size != now->size)
     snprintf(what, sizeof what, "size %lld → %lld", (long long)then->size, (long long)now->size);
   else
     snprintf(what, sizeof what, "fingerprint %s → %s", then->fingerprint, now->fingerprint);
   if (strcmp(then->path, now->path) != 0) snprintf(name, sizeof name, ", when it was %.280s", then->path);
-  return error_set(
-      error, ERROR_CONFLICT,
-      "shard %d (%.400s) has changed since this run began%s: %s; use --overwrite to start anew, or another "
-      "--out",
-      i, now->path, name, what);
+  return error_set(error, ERROR_CONFLICT,
+                   "shard %d (%.300s) has changed since this run began%s: %s; " NEW_OUT
+                   ", or start anew with --overwrite",
+                   i, now->path, name, what, log->out);
 }
 
 /* Takes over the present size and fingerprint of shard `i`. A change is accepted only if the shard was
@@ -88,7 +91,7 @@ static bool shard_refuse(const struct shard *then, const struct shard *now, int3
 static bool shard_renew(struct run_log *log, int32_t i, const struct shard *now, bool *changed,
                         struct error *error) {
   struct shard *then = &log->shards.shard[i];
-  if (shard_changed(log, i, now)) return shard_refuse(then, now, i, error);
+  if (shard_changed(log, i, now)) return shard_refuse(log, now, i, error);
   if (shard_same_content(then, now)) return true;
   if (!run_state_cut(log, i, first_incomplete(&log->parts, i) + 1, error)) return false;
   then->size = now->size;
@@ -163,11 +166,11 @@ static bool shards_resume(struct run_log *log, const struct run_request *request
         "list, leave them out, or give another --out",
         now, log->out, then, request->shards[at].path);
   if (now < then)
-    return error_set(
-        error, ERROR_CONFLICT,
-        "%d shard%s, but the run in %s has %d: its shard %d, %s, is missing; give all of them, in the same "
-        "order, or another --out",
-        now, now == 1 ? "" : "s", log->out, then, at, log->shards.shard[at].path);
+    return error_set(error, ERROR_CONFLICT,
+                     "%d shard%s, but the run in %.200s has %d: its shard %d, %.300s, is missing; give all "
+                     "of them, in the "
+                     "same order, or " NEW_OUT,
+                     now, now == 1 ? "" : "s", log->out, then, at, log->shards.shard[at].path, log->out);
   for (int32_t i = 0; i < now; i++) {
     const bool refused = shard_changed(log, i, &request->shards[i]);
     if (!shard_renew(log, i, &request->shards[i], changed, error))
