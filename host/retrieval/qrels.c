@@ -29,12 +29,11 @@ struct qrels_reading {
   struct pair *pairs;     /* judgements for known queries */
   int64_t count, capacity;
   int64_t lines, known_passages;
-  struct set_digest digest;
   struct oddity strange_query, strange_passage, repeated;
 };
 
 static void oddity_count(struct oddity *oddity, int64_t line, struct qrels_field name) {
-  if (oddity->count++ > 0) return;
+  if (oddity->count++ > 0 && line > oddity->line) return;
   oddity->line = line;
   snprintf(oddity->name, sizeof oddity->name, "%.*s",
            name.length < NAME_BYTES ? (int)name.length : NAME_BYTES, name.bytes);
@@ -75,11 +74,6 @@ static bool judgement_take(void *context, const struct qrels_line *line, struct 
     oddity_count(&reading->strange_query, line->number, line->query);
     return true;
   }
-  set_digest_add(&reading->digest,
-                 (const struct set_digest_part[]){{line->query.bytes, line->query.length},
-                                                  {line->passage.bytes, line->passage.length},
-                                                  {&pair.grade, sizeof pair.grade}},
-                 3);
   pair.row = id_map_find(reading->passages, line->passage.bytes, line->passage.length);
   if (pair.row >= 0) {
     reading->known_passages++;
@@ -115,11 +109,23 @@ static void pairs_settle(struct qrels_reading *reading) {
   reading->count = kept;
 }
 
+/* Of what counts: a pair that is judged twice, in another order, has another grade. */
+static void digest_add(struct set_digest *digest, const struct qrels_reading *reading,
+                       const struct pair *pair) {
+  const int64_t passages = id_map_count(reading->passages);
+  const char *query = id_map_id(reading->queries, pair->query);
+  const char *passage = pair->row < passages ? id_map_id(reading->passages, pair->row)
+                                             : id_map_id(reading->missing, pair->row - passages);
+  set_digest_add(digest,
+                 (const struct set_digest_part[]){
+                     {query, strlen(query)}, {passage, strlen(passage)}, {&pair->grade, sizeof pair->grade}},
+                 3);
+}
+
 static bool qrels_fill(struct qrels *qrels, const struct qrels_reading *reading, struct error *error) {
   const size_t queries = (size_t)id_map_count(reading->queries), count = (size_t)reading->count;
   qrels->queries = (int64_t)queries;
   qrels->lines = reading->lines;
-  qrels->digest = reading->digest;
   qrels->first = calloc(queries + 1, sizeof *qrels->first);
   qrels->relevant = calloc(queries + 1, sizeof *qrels->relevant);
   qrels->judgements = malloc((count + 1) * sizeof *qrels->judgements);
@@ -129,6 +135,7 @@ static bool qrels_fill(struct qrels *qrels, const struct qrels_reading *reading,
   for (size_t i = 0; i < count; i++) {
     const struct pair *pair = &reading->pairs[i];
     qrels->judgements[i] = (struct judgement){pair->row, pair->grade};
+    digest_add(&qrels->digest, reading, pair);
     qrels->first[pair->query + 1]++;
     qrels->relevant[pair->query] += pair->grade > 0;
   }

@@ -33,7 +33,7 @@ struct qrels {
   int64_t *relevant;            /* [queries] judgements with a grade above 0 */
   int64_t judged;               /* queries with a relevant passage: only they count in the metrics */
   int64_t lines;                /* judgements read */
-  struct set_digest digest;     /* of query, passage and grade in every line of a known query */
+  struct set_digest digest;     /* of query, passage and grade of every judged pair of a known query */
 
   /* Sentences for the user about skipped or odd lines, with a count and the first place. */
   int warning_count;

@@ -72,6 +72,18 @@ def test_a_set_in_another_order_is_the_same_set(tmp_path: Path, before: Path) ->
     assert lines["differ"] == "in nothing that the two files tell" and "unknown" not in lines
 
 
+def test_judgements_are_told_by_the_grades_that_count(tmp_path: Path, before: Path) -> None:
+    """If a pair is judged twice the last grade counts, so the order of two grades decides."""
+    data, last = tmp_path / "set", {"same": ("0", "1"), "other": ("1", "0")}
+    write_set(data)
+    for split, grades in last.items():
+        text = (data / "qrels/test.tsv").read_text()
+        (data / f"qrels/{split}.tsv").write_text("".join(f"q0\td0\t{grade}\n" for grade in grades) + text.split("\n", 1)[1])
+        nina("eval", "--vectors", before.parent, "--data", data, "--split", split, "--out", tmp_path / split)
+    assert told(before, tmp_path / "same/metrics.json")["differ"] == 'split: "test" before, "same" after'
+    assert "; judgements: " in told(before, tmp_path / "other/metrics.json")["differ"]
+
+
 def test_another_split_is_told(tmp_path: Path, before: Path) -> None:
     folder = before.parents[1]
     nina("eval", "--vectors", before.parent, "--data", folder / "set", "--split", "other", "--out", tmp_path)

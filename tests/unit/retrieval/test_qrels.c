@@ -151,7 +151,10 @@ static void last_grade_of_a_pair_counts(void **state) {
   assert_read(fixture, "q0\td0\t1\nq1\td1\t1\nq2\td2\t1\nq0\td0\t0\nq0\td3\t1\nq0\td0\t2\n");
   assert_int_equal(qrels_grade(&fixture->qrels, 0, 0), 2);
   assert_int_equal(fixture->qrels.relevant[0], 2);
-  assert_warned(fixture, "2 pairs are judged more than once");
+  assert_warned(fixture, "2 pairs are judged more than once (first again: line 4, query \"q0\")");
+  qrels_free(&fixture->qrels);
+  assert_read(fixture, "q2\td0\t1\nq2\td0\t1\nq1\td0\t1\nq1\td0\t1\n");
+  assert_warned(fixture, "2 pairs are judged more than once (first again: line 2, query \"q2\")");
 }
 
 static void ids_may_hold_spaces_between_tabs(void **state) {
