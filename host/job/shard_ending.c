@@ -1,7 +1,6 @@
 #include "host/job/shard_ending.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "io/file.h"
 #include "io/shell_word.h"
