@@ -51,8 +51,8 @@ static void print_warnings(const struct diff_report *report, const char *new) {
   if (report->other_ids)
     say("warning: the two were made with another --id-field, so equal ids need not be one document's");
   if (report->rejected > 0)
-    say("warning: %s line%s of %s could not be embedded (see its rejects/), and counts as removed if it was "
-        "there before",
+    say("warning: %s line%s of %s could not be embedded (see its rejects/): a document that was there before "
+        "counts as removed",
         rejected, report->rejected == 1 ? "" : "s", new);
 }
 

@@ -10,8 +10,9 @@
 int __real_rmdir(const char *path);
 int __wrap_rmdir(const char *path);
 
-static const char *begun_in; /* an OUT in which another job begins at the next rmdir(2); NULL: none */
-static char *begun;          /* that job's folder */
+/* An OUT in which another job begins at this thread's next rmdir(2); NULL: none. */
+static _Thread_local const char *begun_in;
+static char *begun; /* that job's folder */
 
 int __wrap_rmdir(const char *path) {
   struct error error;
