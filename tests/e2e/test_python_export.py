@@ -44,6 +44,7 @@ def test_parquet_holds_every_column(written: Output, tmp_path: Path, dtype: str)
     for name in ("shard", "line", "tokens", "truncated", "chunk", "start", "end"):
         assert [row[name] for row in rows] == [row.get(name) for row in written.ids()]
     mixed = any(isinstance(row["id"], int) for row in written.ids())
+    assert (pq.read_schema(tmp_path / "p" / "part-00000.parquet").field("id").metadata == {b"nina.type": b"json"}) == mixed
     ids = [json.loads(row["id"]) if mixed else row["id"] for row in rows]
     assert ids == [row["id"] for row in written.ids()]
     metadata = pq.read_schema(tmp_path / "p" / "part-00000.parquet").metadata

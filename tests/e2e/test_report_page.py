@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -103,6 +104,16 @@ def test_page_is_beside_the_folder_and_verify_finds_nothing_foreign(out: Path) -
     subprocess.run([sys.executable, "-B", ROOT / "scripts" / "report", out], check=True, stdout=subprocess.DEVNULL)
     assert out.with_name("out.html").exists()
     nina("verify", out)
+
+
+@pytest.mark.parametrize("plots", [False, True])
+def test_a_folder_whose_name_is_not_utf8_has_a_page(out: Path, tmp_path: Path, plots: bool) -> None:
+    folder = tmp_path / os.fsdecode(b"run \xff")
+    folder.mkdir()
+    shutil.copy(out / "report.json", folder)
+    assert "run \\xff" in write_page(tmp_path, folder, plots=plots)
+    done = subprocess.run([sys.executable, "-B", ROOT / "scripts" / "report", folder], capture_output=True, check=True)
+    assert done.stdout == os.fsencode(folder) + b".html\n" and folder.with_name(f"{folder.name}.html").is_file()
 
 
 def test_page_of_an_evaluation_has_the_curve_and_the_questions_that_changed(tmp_path: Path) -> None:

@@ -127,7 +127,8 @@ class RowColumns:
         self.has_fields = bool(self._fields)
         self.folders = ["ids"] + ["fields"] * self.has_fields + ["text"] * self.has_text
         self._output = output
-        self.schema = [pa.field("id", type_of(types["id"])), *(pa.field(name, of) for name, of in ROW_COLUMNS)]
+        is_json = {"nina.type": JSON} if types["id"] == JSON else None
+        self.schema = [pa.field("id", type_of(types["id"]), metadata=is_json), *(pa.field(name, of) for name, of in ROW_COLUMNS)]
         for field in self._fields:
             of = types[f"field:{field}"]
             says = {"nina.field": field} | ({"nina.type": JSON} if of == JSON else {})
