@@ -135,13 +135,26 @@ static bool decoder_read(const struct added_files *files, struct added_tokens *t
   return true;
 }
 
-/* Puts a token unless it exists already. */
-static bool special_put(struct added_tokens *tokens, const struct config_file *file, const char *key,
+/* The named and the extra tokens beside those of a list. If one of them is there twice, the later settings
+ * count; a token of the list keeps its own. */
+struct specials {
+  struct added_tokens *tokens;
+  size_t listed; /* the first ones, which are a list's */
+};
+
+static bool special_add(const struct specials *specials, const struct added_token *token,
+                        struct error *error) {
+  const struct added_token *known = added_tokens_find(specials->tokens, token->content, token->length);
+  const bool listed = known && (size_t)(known - specials->tokens->token) < specials->listed;
+  return listed || added_tokens_put(specials->tokens, token, error);
+}
+
+static bool special_put(const struct specials *specials, const struct config_file *file, const char *key,
                         const json_t *value, struct error *error) {
   struct added_token token;
   if (!added_token_read(file, key, value, true, &token, error)) return false;
   token.special = true;
-  return added_tokens_find(tokens, token.content, token.length) || added_tokens_put(tokens, &token, error);
+  return special_add(specials, &token, error);
 }
 
 static bool is_own_token(const char *key, const json_t *value) {
@@ -160,32 +173,31 @@ static bool is_taken_away(const struct added_files *files, const char *key) {
 }
 
 /* The class's own names need no setting. */
-static bool named_put(const struct added_files *files, struct added_tokens *tokens, struct error *error) {
+static bool named_put(const struct added_files *files, const struct specials *specials, struct error *error) {
   for (enum special_token i = 0; i < SPECIAL_TOKENS; i++) {
     const char *key = special_token_key(i), *own = tokenizer_class_token(files->class, i);
     const struct config_file *file;
     const json_t *value = setting(files, key, &file);
-    if (value && !special_put(tokens, file, key, value, error)) return false;
+    if (value && !special_put(specials, file, key, value, error)) return false;
     if (value || !own || is_taken_away(files, key)) continue;
     const struct added_token token = {
         .content = (char *)own, .length = strlen(own), .id = -1, .special = true};
-    if (!added_tokens_find(tokens, token.content, token.length) && !added_tokens_put(tokens, &token, error))
-      return false;
+    if (!special_add(specials, &token, error)) return false;
   }
   return true;
 }
 
 /* Puts a list of tokens, or an object of tokens by their names; `more` may be NULL. */
-static bool more_put(struct added_tokens *tokens, const struct config_file *file, const char *key,
+static bool more_put(const struct specials *specials, const struct config_file *file, const char *key,
                      const json_t *more, struct error *error) {
   const char *name;
   json_t *value;
   size_t index;
   json_array_foreach(more, index, value) {
-    if (!special_put(tokens, file, key, value, error)) return false;
+    if (!special_put(specials, file, key, value, error)) return false;
   }
   json_object_foreach((json_t *)more, name, value) {
-    if (!special_put(tokens, file, key, value, error)) return false;
+    if (!special_put(specials, file, key, value, error)) return false;
   }
   return true;
 }
@@ -196,7 +208,8 @@ static bool is_empty(const json_t *more) {
 
 /* Puts tokenizer_config.json's extra tokens, then those of special_tokens_map.json. Older versions called
  * them additional; beside the new name this one counts only if no list has come before. */
-static bool extras_put(const struct added_files *files, struct added_tokens *tokens, struct error *error) {
+static bool extras_put(const struct added_files *files, const struct specials *specials,
+                       struct error *error) {
   static const char extra[] = "extra_special_tokens", additional[] = "additional_special_tokens";
   const struct config_file *config = &files->config, *special = &files->special;
   const char *key = is_empty(config_member(config, extra)) ? additional : extra;
@@ -204,9 +217,9 @@ static bool extras_put(const struct added_files *files, struct added_tokens *tok
   const bool listed = !json_is_object(own) &&
                       (json_object_get(config->root, extra) || json_object_get(config->root, additional));
   const struct config_file *last = config_member(special, additional) || key == additional ? special : config;
-  return more_put(tokens, config, key, own, error) && more_put(tokens, special, extra, map, error) &&
+  return more_put(specials, config, key, own, error) && more_put(specials, special, extra, map, error) &&
          (listed || json_is_array(map) ||
-          more_put(tokens, last, additional, config_member(last, additional), error));
+          more_put(specials, last, additional, config_member(last, additional), error));
 }
 
 /* The model's own tokens are those of tokenizer_config.json's keys and of an object of extra tokens; only if
@@ -214,17 +227,18 @@ static bool extras_put(const struct added_files *files, struct added_tokens *tok
 static bool specials_put(const struct added_files *files, struct added_tokens *tokens, struct error *error) {
   static const char saved[] = "model_specific_special_tokens";
   const struct config_file *config = &files->config;
+  const struct specials specials = {tokens, tokens->count};
   const char *key;
   json_t *value;
-  if (!named_put(files, tokens, error)) return false;
+  if (!named_put(files, &specials, error)) return false;
   bool found = json_object_size(config_member(config, "extra_special_tokens")) > 0;
   json_object_foreach(config->root, key, value) {
     if (!is_own_token(key, value)) continue;
-    if (!special_put(tokens, config, key, value, error)) return false;
+    if (!special_put(&specials, config, key, value, error)) return false;
     found = found || json_is_string(value);
   }
-  return (found || more_put(tokens, config, saved, config_member(config, saved), error)) &&
-         extras_put(files, tokens, error);
+  return (found || more_put(&specials, config, saved, config_member(config, saved), error)) &&
+         extras_put(files, &specials, error);
 }
 
 /* added_tokens.json has only ids. A token is special if other settings say so. */

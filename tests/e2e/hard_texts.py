@@ -545,6 +545,10 @@ def roberta_folders(golden: Any) -> list[dict[str, Any]]:
         "tokenizer_config.json": {key: value for key, value in config.items() if key != "mask_token"},
         "vocab.json": {name: place for name, place in vocabulary.items() if name != "<mask>"},
     }
+    twice = old | {
+        "tokenizer_config.json": {"tokenizer_class": "RobertaTokenizer"},
+        "special_tokens_map.json": {"bos_token": "<s>", "cls_token": added("<s>", lstrip=True), "eos_token": added("</s>", rstrip=True)},
+    }
     prefix, generic = {"add_prefix_space": True}, {"tokenizer_class": "PreTrainedTokenizerFast"}
     template = {
         "type": "TemplateProcessing",
@@ -578,6 +582,7 @@ def roberta_folders(golden: Any) -> list[dict[str, Any]]:
         changed("bytes-generic-prefix", generic, json_with(add_prefix_space=True)),
         changed("bytes-generic-whole", generic, json_with(use_regex=False)),
         changed("bytes-mask-is-no-piece", {}, without_mask),
+        changed("bytes-later-name-counts", {}, twice),
         changed("bytes-mask-is-null", {"mask_token": None}, {"tokenizer.json": whole | {"added_tokens": []}}),
         changed("bytes-token-of-space", {"added_tokens_decoder": {str(pieces): added("\n", lstrip=True, rstrip=True)}}, {}),
         changed("bytes-generic-sequence", generic, {"tokenizer.json": whole | sequence}),
