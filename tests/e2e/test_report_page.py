@@ -139,6 +139,17 @@ def test_page_of_an_evaluation_has_the_curve_and_the_questions_that_changed(tmp_
     assert {"NDCG@10", "MRR@10", "64", "8"} <= set(Page(drawn).drawn) and "with 95 % intervals" in Page(drawn).text
 
 
+def test_page_of_an_evaluation_draws_the_metrics_that_it_has(tmp_path: Path) -> None:
+    data, out, old = ROOT / "tests/data/town", tmp_path / "out", tmp_path / "old-result.json"
+    nina("eval", "--model", MODEL, "--data", data, "--out", out, "--widths", "64,8", "--metrics", "recall@3")
+    old.write_bytes((out / "metrics.json").read_bytes())  # of any name
+    text = Page(write_page(tmp_path, "--compare", old, out)).text
+    mean = json.loads(old.read_text())["metrics"]["dim_64"]["cosine_recall@3"]
+    assert f"width bytes RECALL@3 64 128 {mean:.3f} (" in text and "NDCG" not in text
+    lost = subprocess.run([sys.executable, "-B", ROOT / "scripts/report", "--questions", data, out], capture_output=True, text=True)
+    assert lost.returncode == 1 and "a line was expected" in lost.stderr and "Traceback" not in lost.stderr
+
+
 def test_page_of_a_failed_job_of_many_ranks_says_what_is_known(out: Path, tmp_path: Path) -> None:
     report = json.loads((out / "report.json").read_text())
     run = report["runs"][0] | {"end": "failed", "error": "rank 2: <no> space", "encoded": 30, "encoded_tokens": 600}
