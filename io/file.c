@@ -18,6 +18,7 @@
 #include "io/look.h"
 #include "io/text.h"
 
+#define TEMPORARY_NAME_MAX 64 /* bytes of the final name in a temporary one */
 #define PIECE_BYTES (1 << 20) /* one read for a digest: few calls, and small against a cache */
 #define WRITE_MAX (1 << 30)   /* Linux writes at most 2^31 - 4096 bytes in one call */
 
@@ -292,7 +293,8 @@ char *file_temporary(const char *path) {
   struct utsname host;
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
-  return text_format("%.*s.%s.%s-%ld-%lld%09ld.tmp", (int)(name - path), path, name,
+  return text_format("%.*s.%.*s.%s-%ld-%lld%09ld.tmp", (int)(name - path), path,
+                     (int)text_cut(name, strlen(name), TEMPORARY_NAME_MAX), name,
                      uname(&host) == 0 ? host.nodename : "host", (long)getpid(), (long long)now.tv_sec,
                      now.tv_nsec);
 }

@@ -71,7 +71,8 @@ size_t file_path_length(const char *path);
 char *file_join(const char *folder, const char *name);
 
 /* A temporary name beside `path`: `.NAME.HOST-PID-N.tmp`, unique to this process and this try (N is the
- * clock's nanoseconds). Allocated (caller frees), or NULL if memory is short. */
+ * clock's nanoseconds; a long NAME is cut, so that the whole is no longer than a name may be). Allocated
+ * (caller frees), or NULL if memory is short. */
 char *file_temporary(const char *path);
 
 /* True if `name` (no folder) is a temporary name, from any process on any host. */

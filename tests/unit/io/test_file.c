@@ -236,6 +236,19 @@ static void two_writers_of_one_name_do_not_meet(void **state) {
   assert_content(*state, "a", "first");
 }
 
+static void file_may_have_the_longest_name(void **state) {
+  char long_name[NAME_MAX + 1] = "", path[1024], name[256];
+  struct file_writer writer;
+  struct error error;
+  memset(long_name, 'n', NAME_MAX);
+  snprintf(path, sizeof path, "%s/%s", (const char *)*state, long_name);
+  assert_ok(file_writer_open(&writer, path, &error), &error);
+  assert_int_equal(entries(*state, name), 1);
+  assert_true(file_is_temporary(name));
+  assert_ok(file_writer_commit(&writer, NULL, &error), &error);
+  assert_content(*state, long_name, "");
+}
+
 static void file_may_be_written_in_another_folder(void **state) {
   char path[512], folder[512], name[256];
   struct file_writer writer;
@@ -369,6 +382,7 @@ int main(void) {
       IN_SCRATCH(close_that_fails_fails_the_commit),
       IN_SCRATCH(abandoned_file_leaves_nothing),
       IN_SCRATCH(two_writers_of_one_name_do_not_meet),
+      IN_SCRATCH(file_may_have_the_longest_name),
       IN_SCRATCH(file_may_be_written_in_another_folder),
       IN_SCRATCH(other_names_are_no_temporaries),
       IN_SCRATCH(folders_are_made_with_those_above_them),
