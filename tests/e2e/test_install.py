@@ -1,6 +1,7 @@
 """What `cmake --install` leaves under a prefix."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,12 +55,16 @@ def test_configurations_and_scripts_come_along(prefix: Path) -> None:
     installed = prefix / "share" / "nina"
     for configuration in (ROOT / "configs").iterdir():
         assert (installed / "configs" / configuration.name).read_bytes() == configuration.read_bytes()
-    for script in ("check-parity", "convert-model", "convert-onnx", "plot-eval", "report", "slurm.sbatch"):
+    for script in ("check-parity", "convert-model", "convert-onnx", "make-eval-set", "plot-eval", "report", "slurm.sbatch"):
         assert (installed / "scripts" / script).stat().st_mode & 0o111
 
 
-def test_the_table_of_models_lies_where_error_sentences_say(prefix: Path) -> None:
-    assert (prefix / "share" / "doc" / "nina" / "host" / "model" / "README.md").exists()
+def test_the_front_page_comes_with_what_it_links(prefix: Path) -> None:
+    """host/model/README.md is named by error sentences too."""
+    guides = prefix / "share" / "doc" / "nina"
+    links = set(re.findall(r"\]\(([^)#:]+)", (guides / "README.md").read_text()))
+    assert "host/model/README.md" in links
+    assert [link for link in sorted(links) if (guides / link).read_bytes() != (ROOT / link).read_bytes()] == []
 
 
 def test_the_python_package_comes_along_and_runs(prefix: Path) -> None:
