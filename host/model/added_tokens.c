@@ -66,6 +66,13 @@ bool added_tokens_put(struct added_tokens *tokens, const struct added_token *tok
   return true;
 }
 
+void added_tokens_remove(struct added_tokens *tokens, size_t index) {
+  struct added_token *token = &tokens->token[index];
+  free(token->content);
+  tokens->count--;
+  memmove(token, token + 1, (tokens->count - index) * sizeof *token);
+}
+
 void added_set_free(struct added_set *set) {
   for (size_t i = 0; i < set->count; i++) free(set->pattern[i].bytes);
   free(set->pattern);

@@ -17,6 +17,7 @@ struct added_token {
   bool rstrip;      /* takes the white space after it */
   bool normalized;  /* matches in the normalised text, in its normalised form */
   bool special;
+  bool named; /* mask_token and its like, in no list */
 };
 
 /* A zeroed struct is empty. */
@@ -30,6 +31,8 @@ void added_tokens_free(struct added_tokens *tokens);
 /* Appends a copy, or replaces the token with the same content. An empty token is skipped. Returns false if
  * memory is short. */
 bool added_tokens_put(struct added_tokens *tokens, const struct added_token *token, struct error *error);
+
+void added_tokens_remove(struct added_tokens *tokens, size_t index);
 
 /* NULL if there is no such token. */
 const struct added_token *added_tokens_find(const struct added_tokens *tokens, const char *content,

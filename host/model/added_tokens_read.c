@@ -35,7 +35,7 @@ void added_files_free(struct added_files *files) {
 }
 
 bool added_files_read(const char *folder, struct added_files *files, struct error *error) {
-  *files = (struct added_files){.folder = folder, .class = CLASS_GENERIC};
+  *files = (struct added_files){.folder = folder, .class = CLASS_GENERIC, .rows = INT32_MAX};
   const bool done =
       config_file_read(folder, "tokenizer_config.json", CONFIG_OPTIONAL, &files->config, error) &&
       (config_member(&files->config, DECODER) ||
@@ -140,6 +140,7 @@ static bool decoder_read(const struct added_files *files, struct added_tokens *t
 struct specials {
   struct added_tokens *tokens;
   size_t listed; /* the first ones, which are a list's */
+  bool named;    /* of the seven names that every class knows */
 };
 
 static bool special_add(const struct specials *specials, const struct added_token *token,
@@ -154,6 +155,7 @@ static bool special_put(const struct specials *specials, const struct config_fil
   struct added_token token;
   if (!added_token_read(file, key, value, true, &token, error)) return false;
   token.special = true;
+  token.named = specials->named;
   return special_add(specials, &token, error);
 }
 
@@ -181,7 +183,7 @@ static bool named_put(const struct added_files *files, const struct specials *sp
     if (value && !special_put(specials, file, key, value, error)) return false;
     if (value || !own || is_taken_away(files, key)) continue;
     const struct added_token token = {
-        .content = (char *)own, .length = strlen(own), .id = -1, .special = true};
+        .content = (char *)own, .length = strlen(own), .id = -1, .special = true, .named = true};
     if (!special_add(specials, &token, error)) return false;
   }
   return true;
@@ -227,10 +229,10 @@ static bool extras_put(const struct added_files *files, const struct specials *s
 static bool specials_put(const struct added_files *files, struct added_tokens *tokens, struct error *error) {
   static const char saved[] = "model_specific_special_tokens";
   const struct config_file *config = &files->config;
-  const struct specials specials = {tokens, tokens->count};
+  const struct specials named = {tokens, tokens->count, true}, specials = {tokens, tokens->count, false};
   const char *key;
   json_t *value;
-  if (!named_put(files, &specials, error)) return false;
+  if (!named_put(files, &named, error)) return false;
   bool found = json_object_size(config_member(config, "extra_special_tokens")) > 0;
   json_object_foreach(config->root, key, value) {
     if (!is_own_token(key, value)) continue;
@@ -282,6 +284,13 @@ static bool tokens_collect(const struct added_files *files, const struct tokeniz
   return done;
 }
 
+/* transformers gives a named token that is no piece the next id, also if the word table has no row for it,
+ * and then fails at a text that spells it. Here the token stays text. (Vocabularies are cut to what a
+ * language needs, and lose [MASK].) */
+static bool is_rowless(const struct added_files *files, const struct added_token *token, int32_t id) {
+  return token->named && id >= files->rows;
+}
+
 static bool ids_assign(const struct added_files *files, struct tokenizer_source *source,
                        struct error *error) {
   if (!source->next) source->next = source->count;
@@ -294,6 +303,11 @@ static bool ids_assign(const struct added_files *files, struct tokenizer_source 
                        "%s: the added token \"%s\" is not in the vocabulary, which has a piece twice, so its "
                        "id would be that of another piece; expected each piece once",
                        files->folder, token->content);
+    if (known < 0 && is_rowless(files, token, id)) {
+      source->next = id + 1;
+      added_tokens_remove(&source->added, i--);
+      continue;
+    }
     if (id >= TOKENIZER_PIECES_MAX)
       return error_set(error, ERROR_INPUT, "%s: more than %d tokens", files->folder, TOKENIZER_PIECES_MAX);
     if (token->id >= 0 && token->id != id)

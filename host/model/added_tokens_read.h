@@ -15,11 +15,13 @@ bool added_token_read(const struct config_file *file, const char *key, const jso
  * leaves *id alone, if `value` is anything else, or NULL. */
 bool token_id_read(const json_t *value, int32_t *id);
 
-/* The files in a folder that name added tokens. `folder` must outlive them. The caller sets `class`. */
+/* The files in a folder that name added tokens. `folder` must outlive them. The caller sets `class`,
+ * `class_is_family` and `rows`. */
 struct added_files {
   const char *folder;
   enum tokenizer_class class;
   bool class_is_family;       /* no file names the class; the model's family has it */
+  int32_t rows;               /* of the model's word table; INT32_MAX: the folder does not say */
   struct config_file config;  /* tokenizer_config.json */
   struct config_file special; /* special_tokens_map.json, if it counts */
   struct config_file legacy;  /* added_tokens.json, if it counts */

@@ -85,19 +85,26 @@ static bool class_named(const struct config_file *file, enum tokenizer_class *cl
 
 /* transformers' order: the class in tokenizer_config.json, the class in config.json, the class of the model's
  * family. A folder that holds only a tokenizer may have none of them. */
-static bool class_read(struct added_files *files, struct error *error) {
-  struct config_file model;
-  files->class = CLASS_UNNAMED;
-  if (!class_named(&files->config, &files->class, error)) return false;
-  if (files->class != CLASS_UNNAMED) return true;
-  if (!config_file_read(files->folder, "config.json", CONFIG_OPTIONAL, &model, error)) return false;
-  const char *type = json_string_value(config_member(&model, "model_type"));
+static bool class_read(struct added_files *files, const struct config_file *model, struct error *error) {
+  const char *type = json_string_value(config_member(model, "model_type"));
   enum family family;
-  const bool done = class_named(&model, &files->class, error);
+  files->class = CLASS_UNNAMED;
+  if (!class_named(&files->config, &files->class, error) ||
+      (files->class == CLASS_UNNAMED && !class_named(model, &files->class, error)))
+    return false;
   if (files->class == CLASS_UNNAMED && type && family_parse(type, &family)) {
     files->class = tokenizer_class_of_family(family);
     files->class_is_family = true;
   }
+  return true;
+}
+
+/* What config.json says of the tokenizer. */
+static bool model_read(struct added_files *files, struct error *error) {
+  struct config_file model;
+  if (!config_file_read(files->folder, "config.json", CONFIG_OPTIONAL, &model, error)) return false;
+  const bool done = class_read(files, &model, error) &&
+                    config_integer(&model, "vocab_size", 1, INT32_MAX, &files->rows, error);
   config_file_free(&model);
   return done;
 }
@@ -115,7 +122,7 @@ static bool source_read(const char *folder, struct tokenizer_source *source, con
                         struct error *error) {
   struct added_files files;
   if (!added_files_read(folder, &files, error)) return false;
-  const bool done = class_read(&files, error) && pieces_read(&files, source, name, error) &&
+  const bool done = model_read(&files, error) && pieces_read(&files, source, name, error) &&
                     word_marks_check(&files, error) && added_tokens_read(&files, source, error);
   added_files_free(&files);
   return done;

@@ -96,6 +96,25 @@ static void both_forms_give_the_same_ids_and_hash(void **state) {
   fixture_drop(&json);
 }
 
+static void named_token_without_a_row_stays_text(void **state) {
+  (void)state;
+  struct bytes_fixture fixture = fixture_make(put_files, CLASS);
+  for (int32_t rows = 12; rows <= 13; rows++) {
+    char config[64];
+    snprintf(config, sizeof config, "{\"vocab_size\": %d}", rows);
+    folder_put(fixture.folder, "config.json", config);
+    token_encoder_close(fixture.encoder);
+    tokenizer_close(fixture.tokenizer);
+    fixture_open(&fixture);
+    if (rows == 12)
+      EXPECT(&fixture, "a<mask>b", A, A, S, B);
+    else
+      EXPECT(&fixture, "a<mask>b", A, 12, B);
+    assert_int_equal(tokenizer_pieces(fixture.tokenizer), rows);
+  }
+  fixture_drop(&fixture);
+}
+
 /* As in transformers, RoBERTa's class takes the space before a text from tokenizer_config.json. */
 static void class_or_file_decides_the_space_before_a_text(void **state) {
   (void)state;
@@ -290,6 +309,7 @@ static void words_of_any_length_are_encoded(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(both_forms_give_the_same_ids_and_hash),
+      cmocka_unit_test(named_token_without_a_row_stays_text),
       cmocka_unit_test(class_or_file_decides_the_space_before_a_text),
       cmocka_unit_test(normalized_tokens_are_found_between_the_others),
       cmocka_unit_test(cut_text_ends_at_a_whole_word_and_fits_again),
