@@ -195,6 +195,17 @@ def test_an_export_of_a_run_that_was_begun_anew_with_an_equal_manifest_is_refuse
     export(tmp_path / "out", "npy", tmp_path / "n", *more)
 
 
+def test_a_finished_export_stays_finished_if_the_runs_shards_are_moved(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", make_documents(30, 1))
+    embed(tmp_path / "out", shard, widths="8")
+    export(tmp_path / "out", "npy", tmp_path / "n")
+    (tmp_path / "moved").mkdir()
+    shard = shard.rename(tmp_path / "moved" / "a.jsonl")
+    embed(tmp_path / "out", shard, widths="8", append=True)
+    assert Output(tmp_path / "out").manifest()["shards"][0]["path"] == str(shard)
+    assert "already there" in export(tmp_path / "out", "npy", tmp_path / "n")
+
+
 def test_an_export_that_an_older_version_began_is_refused(everything: Output, tmp_path: Path) -> None:
     export(everything.path, "npy", tmp_path / "n")
     path = tmp_path / "n" / "_export.json"

@@ -15,6 +15,7 @@ from .errors import DamagedError, NinaError, UsageError
 MANIFEST = "manifest.json"
 RECORDS = "parts"
 FORMAT = 1  # of both; a newer one is refused
+AGAIN = "start the same nina embed again, unless one is at work there"
 
 _RECORD_NAME = re.compile(r"part-([0-9]{5,10})-([0-9]{5,10})\.json")
 
@@ -166,7 +167,7 @@ def record_read(out: Path, shard: int, block: int) -> Record:
             raise ValueError("it is another part's, or of a newer nina")
         return Record(int(json_of["rows"]), files)
     except FileNotFoundError as error:
-        raise DamagedError(f"{path} is missing: start the same nina embed again") from error
+        raise DamagedError(f"{path} is missing: {AGAIN}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedError(f"{path} is not a commit record: {error}; nina verify says how it is repaired") from error
 
@@ -200,7 +201,7 @@ def parts_committed(out: Path) -> list[tuple[int, int, int]]:
 def identity_of(out: Path, manifest: Manifest, parts: list[Part]) -> str:
     """A hash (hexadecimal) of all that decides the rows (model, settings, shards, compute class and parts), and of the
     hashes of the parts' files: shards may change without changing in the manifest. Reads every record."""
-    said = [manifest.model, manifest.settings, manifest.shards, manifest.compute_class, parts]
+    said = [manifest.model, manifest.settings, _contents(manifest.shards), manifest.compute_class, parts]
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     for part in parts:
         digest.update(json.dumps(record_read(out, part.shard, part.block).files, sort_keys=True).encode())

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import ChangedError, DamagedError, IncompleteWarning, NinaError, UsageError, needs
-from .manifest import Part, Shard, Stamp, goes_on, identity_of, kept_fields_of, manifest_read, manifest_stamp, parts_committed, record_read, record_stamp
+from .manifest import AGAIN, Part, Shard, Stamp, goes_on, identity_of, kept_fields_of, manifest_read, manifest_stamp, parts_committed, record_read, record_stamp
 from .row_files import LineFile, NumberFile
 from .rows import Rows, Vectors
 
@@ -381,9 +381,9 @@ class Output:
         try:
             size = path.stat().st_size
         except FileNotFoundError as error:
-            raise DamagedError(f"{path} is missing: start the same nina embed again") from error
+            raise DamagedError(f"{path} is missing: {AGAIN}") from error
         if size != entry[0]:
-            raise DamagedError(f"{path} has {size} bytes, but its record says {entry[0]}: start the same nina embed again")
+            raise DamagedError(f"{path} has {size} bytes, but its record says {entry[0]}: {AGAIN}")
         if self._check_hashes:
             _hash_check(path, entry[1])
 
@@ -396,7 +396,7 @@ class Output:
             for part in self.parts:
                 for path, (size, hash128) in record_read(self.path, part.shard, part.block).files.items():
                     if not (self.path / path).is_file() or (self.path / path).stat().st_size != size:
-                        raise DamagedError(f"{self.path / path} is missing or cut short: start the same nina embed again")
+                        raise DamagedError(f"{self.path / path} is missing or cut short: {AGAIN}")
                     _hash_check(self.path / path, hash128)
                     checked += 1
                     if progress:

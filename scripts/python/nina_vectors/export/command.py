@@ -16,7 +16,7 @@ from .to_npy import NpyWriter
 from .to_parquet import ParquetWriter
 from .to_pgcopy import PgcopyWriter
 
-FORMAT = 2  # of _export.json; in 1 the source's identity did not tell two runs of equal manifests apart
+FORMAT = 3  # of _export.json; the source's identity: in 1 of the manifest alone, in 2 of the shards' paths too
 
 WRITERS: dict[str, WriterMaker] = {
     "parquet": ParquetWriter,
