@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -131,24 +132,31 @@ static const struct option_spec specs[] = {
 };
 // clang-format on
 
-static int embed_status_code(const struct embed_arguments *arguments, const struct embed_report *report) {
+#define LAST_MAX (PATH_MAX + 200)
+
+/* Returns the exit status. last [LAST_MAX]: the sentence that goes with it, or "". */
+static int embed_status_code(const struct embed_arguments *arguments, const struct embed_report *report,
+                             char *last) {
+  const char *out = arguments->embed.out;
+  *last = '\0';
   if (report->interrupted && !report->complete) {
-    say("stopped; start the same command again to go on");
+    snprintf(last, LAST_MAX, "stopped; start the same command again to go on");
     return EXIT_FAILED;
   }
   if (!report->complete) {
-    say(report->damaged_shards > 0
-            ? "%s is not complete: repair or replace the damaged shards and start the same command again"
-            : "%s is not complete, because memory ran out for the list of its blocks: start the same command "
-              "again",
-        arguments->embed.out);
+    snprintf(last, LAST_MAX,
+             report->damaged_shards > 0
+                 ? "%s is not complete: repair or replace the damaged shards and start the same command again"
+                 : "%s is not complete, because memory ran out for the list of its blocks: start the same "
+                   "command again",
+             out);
     return EXIT_FAILED;
   }
   if (report->totals.rejected == 0) return EXIT_DONE;
   char lines[48];
   human_counted(report->totals.rejected, "line", "lines", lines);
   if (!arguments->quiet)
-    say("%s could not be embedded; %s/rejects says which and why", lines, arguments->embed.out);
+    snprintf(last, LAST_MAX, "%s could not be embedded; %s/rejects says which and why", lines, out);
   return EXIT_REJECTS;
 }
 
@@ -156,23 +164,28 @@ static int embed(struct ranks *ranks, const struct embed_arguments *arguments, c
   struct error error = {0};
   struct embed_report report;
   struct progress progress;
+  char last[LAST_MAX], failed[128];
   const struct embed_callbacks callbacks =
       progress_begin(&progress, (enum progress_mode)arguments->progress, arguments->quiet);
   const bool done = embed_run(ranks, &arguments->embed, &callbacks, stop, &report, &error);
   progress_clear(&progress);
   if (!report.speaks) return EXIT_DONE;
   if (!done) return command_fail(&error);
-  if (report.failed_ranks > 0)
-    say("warning: %d of %d ranks failed, as said above; the others did their work", report.failed_ranks,
-        report.status.ranks);
+  const int status = embed_status_code(arguments, &report, last);
+  snprintf(failed, sizeof failed, "warning: %d of %d ranks failed, as said above; the others did their work",
+           report.failed_ranks, report.status.ranks);
+  if (report.failed_ranks > 0) callbacks.failure(callbacks.context, failed);
   const bool json = progress.mode == PROGRESS_JSON;
   const bool profile = arguments->embed.profile && report.status.flow.blocks > 0;
+  /* For programs "end" is the last line; for people the sums come first. */
+  if (json && *last) callbacks.failure(callbacks.context, last);
   if (!arguments->quiet) {
-    if (profile && json) profile_json(&report.status.flow.times); /* "end" stays the last event */
+    if (profile && json) profile_json(&report.status.flow.times);
     progress_summary(&progress, arguments->embed.out, &report);
     if (profile && !json) profile_print(&report.status.flow.times);
   }
-  return embed_status_code(arguments, &report);
+  if (!json && *last) callbacks.failure(callbacks.context, last);
+  return status;
 }
 
 static int dry_run_status(const struct dry_run_report *report) {

@@ -6,7 +6,9 @@ import itertools
 import json
 import os
 import re
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from program import (
     FAILED,
     FULL,
     GOLDEN,
+    LONGEST_RUN,
     MODEL,
     PROGRAM,
     REJECTS,
@@ -27,6 +30,7 @@ from program import (
     environment,
     nina,
     run_on_terminal,
+    start_embed,
     tokenize,
 )
 from shards import make_archive, make_documents, write_shard
@@ -146,6 +150,24 @@ def test_widths_may_come_in_any_order_and_twice(tmp_path: Path, shard: Path) -> 
     error = embed(tmp_path / "long", shard, max_tokens=769, status=USAGE).error
     assert error == "--max-tokens 769: xlmr-cls-v3 takes from 2 to 768 tokens"
     assert not (tmp_path / "wide").exists() and not (tmp_path / "long").exists()
+
+
+@pytest.mark.parametrize("end", ["rejects", "damage", "stop"])
+def test_the_last_line_of_json_is_the_end_however_a_run_ends(tmp_path: Path, end: str) -> None:
+    lines = make_documents(40, 1)
+    shard = write_shard(tmp_path / "a.jsonl.gz", [*lines, "no JSON"] if end == "rejects" else lines)
+    if end == "damage":
+        shard.write_bytes(shard.read_bytes()[:-9])
+    slow = {"null_rate": 100, "threads": 1, "block_lines": 5} if end == "stop" else {}
+    with start_embed(tmp_path / "out", shard, widths=8, progress="json", **slow) as process:
+        if end == "stop":
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=LONGEST_RUN)
+    events = [json.loads(line) for line in said.decode().splitlines()]
+    assert [event["event"] for event in events[-2:]] == ["notice", "end"] and events[-1]["complete"] is (end == "rejects")
+    sentence = {"rejects": "1 line could not be embedded", "damage": "is not complete: repair", "stop": "stopped; start the same"}[end]
+    assert sentence in events[-2]["sentence"]
 
 
 def test_rate_of_the_null_device_slows_no_model(tmp_path: Path, shard: Path) -> None:
