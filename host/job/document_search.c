@@ -7,6 +7,8 @@
 
 #define ROWS_A_DOCUMENT 4 /* rows asked for at first, for each document wanted */
 
+#define LISTS_BYTES ((int64_t)1 << 29)
+
 static bool rows_make(const struct stored_run *run, struct document_rows *rows, struct error *error) {
   *rows = (struct document_rows){.document = malloc((size_t)run->rows * sizeof *rows->document),
                                  .rows = run->rows};
@@ -60,6 +62,7 @@ void document_rows_free(struct document_rows *rows) {
 struct searching {
   const struct document_rows *rows;
   const struct top_k_options *options;
+  int64_t lists_bytes;
   struct document_lists *lists;
   int64_t *pending; /* [pending_count] queries whose lists are not exact yet, rising */
   int64_t pending_count;
@@ -119,11 +122,12 @@ static int32_t documents_of(struct searching *this, int32_t held) {
   return count;
 }
 
-/* Takes one query's list at one width, if it is exact. */
-static bool list_take(struct searching *this, const struct top_k *top_k, int32_t w, int64_t at) {
+/* Takes the list of one pending query at one width, if it is exact; `number` is the query's in the scan. */
+static bool list_take(struct searching *this, const struct top_k *top_k, int32_t w, int64_t at,
+                      int64_t number) {
   const struct top_k_options *options = this->options;
   const int64_t list = this->pending[at] * options->width_count + w;
-  const int32_t held = top_k_list(top_k, w, at, this->hits);
+  const int32_t held = top_k_list(top_k, w, number, this->hits);
   const bool all = held < this->asked || this->asked == this->rows->rows;
   const float last = held > 0 ? this->hits[held - 1].score : 0;
   const int32_t found = documents_of(this, held);
@@ -138,44 +142,60 @@ static bool list_take(struct searching *this, const struct top_k *top_k, int32_t
   return true;
 }
 
-/* Takes the exact lists; the queries of the others stay pending. */
-static void lists_take(struct searching *this, const struct top_k *top_k) {
+/* Takes the exact lists of `count` pending queries from `first` on. The others' queries stay pending, from
+ * *left on. */
+static void lists_take(struct searching *this, const struct top_k *top_k, int64_t first, int64_t count,
+                       int64_t *left) {
   const struct top_k_options *options = this->options;
-  int64_t left = 0;
-  for (int64_t i = 0; i < this->pending_count; i++) {
+  for (int64_t i = 0; i < count; i++) {
     bool exact = true;
-    for (int32_t w = 0; w < options->width_count; w++) exact = list_take(this, top_k, w, i) && exact;
+    for (int32_t w = 0; w < options->width_count; w++)
+      exact = list_take(this, top_k, w, first + i, i) && exact;
     if (exact) continue;
     for (int32_t w = 0; w < options->width_count; w++) {
       const size_t width = (size_t)options->widths[w];
-      memmove(this->query[w] + (size_t)left * width, this->query[w] + (size_t)i * width,
+      memmove(this->query[w] + (size_t)*left * width, this->query[w] + (size_t)(first + i) * width,
               width * sizeof(float));
     }
-    this->pending[left++] = this->pending[i];
+    this->pending[(*left)++] = this->pending[first + i];
   }
-  this->pending_count = left;
 }
 
+/* Searches for the rows of all pending queries, as many at a time as there is room for. */
 static bool rows_search(struct searching *this, row_scan_fn *scan, void *context, struct error *error) {
   struct top_k_options options = *this->options;
+  const int64_t query_bytes = (int64_t)sizeof(struct hit) * this->asked * options.width_count;
+  const int64_t most = query_bytes < this->lists_bytes ? this->lists_bytes / query_bytes : 1;
+  int64_t left = 0;
   options.k = this->asked;
-  options.queries = this->pending_count;
   options.order = NULL;
   options.order_rows = 0;
-  for (int32_t w = 0; w < options.width_count; w++) options.query_rows[w] = this->query[w];
   struct hit *hits = realloc(this->hits, (size_t)this->asked * sizeof *hits);
   if (!hits) return error_set_memory(error, (size_t)this->asked * sizeof *hits, "a list of rows");
   this->hits = hits;
-  struct top_k *top_k = scan(context, &options, error);
-  if (!top_k) return false;
-  lists_take(this, top_k);
-  top_k_close(top_k);
+  for (int64_t first = 0; first < this->pending_count; first += options.queries) {
+    const int64_t rest = this->pending_count - first;
+    options.queries = rest < most ? rest : most;
+    for (int32_t w = 0; w < options.width_count; w++)
+      options.query_rows[w] = this->query[w] + first * options.widths[w];
+    struct top_k *top_k = scan(context, &options, error);
+    if (!top_k) return false;
+    lists_take(this, top_k, first, options.queries, &left);
+    top_k_close(top_k);
+  }
+  this->pending_count = left;
   return true;
 }
 
 bool document_search(const struct document_rows *rows, const struct top_k_options *options, row_scan_fn *scan,
                      void *context, struct document_lists *lists, struct error *error) {
-  struct searching this = {.rows = rows, .options = options, .lists = lists};
+  return document_search_sized(rows, options, LISTS_BYTES, scan, context, lists, error);
+}
+
+bool document_search_sized(const struct document_rows *rows, const struct top_k_options *options,
+                           int64_t lists_bytes, row_scan_fn *scan, void *context,
+                           struct document_lists *lists, struct error *error) {
+  struct searching this = {.rows = rows, .options = options, .lists_bytes = lists_bytes, .lists = lists};
   *lists = (struct document_lists){0};
   bool ok = searching_make(&this, error);
   for (int64_t asked = (int64_t)ROWS_A_DOCUMENT * options->k; ok && this.pending_count > 0; asked *= 2) {

@@ -3,7 +3,9 @@
  *
  * The search for rows (host/retrieval/top_k.h) is asked for four times as many as documents are wanted, and
  * for twice as many again until the lists are exact: the last wanted document must stand strictly above the
- * last row, or all rows must be known. */
+ * last row, or all rows must be known. Rows that many documents have, such as a letterhead, may tie by the
+ * million: then one search asks few queries at a time, so that its lists take at most half a gigabyte (or
+ * those of one query). */
 #pragma once
 
 #include "host/job/stored_run.h"
@@ -46,4 +48,9 @@ struct document_lists {
  * not of rows; k is at most rows->matching. Free the lists even if this fails. */
 bool document_search(const struct document_rows *rows, const struct top_k_options *options, row_scan_fn *scan,
                      void *context, struct document_lists *lists, struct error *error);
+
+/* With other limits than half a gigabyte, for tests. */
+bool document_search_sized(const struct document_rows *rows, const struct top_k_options *options,
+                           int64_t lists_bytes, row_scan_fn *scan, void *context,
+                           struct document_lists *lists, struct error *error);
 void document_lists_free(struct document_lists *lists);
