@@ -136,6 +136,12 @@ def test_page_of_an_evaluation_has_the_curve_and_the_questions_that_changed(tmp_
     assert "one/corpus" in text and "one/queries" in text
     drawn = write_page(tmp_path, "--compare", tmp_path / "one/metrics.json", tmp_path / "two", plots=True)
     assert "Questions that changed most since the earlier result, width 64" in Page(drawn).text
+    assert "another set" not in drawn and "nothing is compared" not in drawn
+    changed = tmp_path / "changed.json"
+    changed.write_text(json.dumps(metrics | {"hashes": {"judgements": "0" * 32}, "dataset": metrics["dataset"] | {"passages": 1}}))
+    assert "is of another set (passages, judgements)" in write_page(tmp_path, "--compare", changed, tmp_path / "two")
+    changed.write_text(json.dumps(metrics | {"queries": metrics["queries"] | {"ids": [f"x{i}" for i in metrics["queries"]["ids"]]}}))
+    assert "nothing is compared" in write_page(tmp_path, "--compare", changed, tmp_path / "two")
     assert {"NDCG@10", "MRR@10", "64", "8"} <= set(Page(drawn).drawn) and "with 95 % intervals" in Page(drawn).text
 
 
