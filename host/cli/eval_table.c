@@ -64,6 +64,8 @@ void eval_table_print(const struct eval_result *result) {
   }
 }
 
+#define TOO_FEW "too few queries to tell a difference from chance"
+
 #define DOCUMENTS 1e7 /* archive size in the example that shows how much a width saves */
 
 static double gigabytes(int32_t width) {
@@ -77,8 +79,11 @@ bool eval_widths_print(const struct eval_result *result, struct error *error) {
     char name[METRIC_NAME_MAX], difference[SIGNED_BYTES], low[SIGNED_BYTES], high[SIGNED_BYTES];
     if (!eval_width_loss(result, w, &loss, error)) return false;
     if (w == 1)
-      printf("\nagainst %d numbers, of which 10 million documents take %.1f GB, with %.0f %% confidence:\n",
-             widest, gigabytes(widest), 100 * COMPARE_LEVEL);
+      printf("\nagainst %d numbers, of which 10 million documents take %.1f GB", widest, gigabytes(widest));
+    if (w == 1 && result->judged < COMPARE_QUERIES_LEAST)
+      puts("; " TOO_FEW ":");
+    else if (w == 1)
+      printf(", with %.0f %% confidence:\n", 100 * COMPARE_LEVEL);
     if (loss.widest <= LOSS_MIN) continue;
     metric_name(loss.metric, name);
     signed_format(100 * loss.interval.difference / loss.widest, 1, difference);
@@ -91,27 +96,30 @@ bool eval_widths_print(const struct eval_result *result, struct error *error) {
   return true;
 }
 
-static const char *verdict(const struct interval *interval) {
+static const char *verdict(const struct comparison *comparison, const struct interval *interval) {
+  if (comparison->queries < COMPARE_QUERIES_LEAST) return "";
   if (interval->low > 0) return "better";
   if (interval->high < 0) return "worse";
   return "";
 }
 
-static void compared_metric_print(const struct compared_width *width, int32_t m, struct metric metric) {
+static void compared_metric_print(const struct comparison *comparison, const struct compared_width *width,
+                                  int32_t m) {
   const struct interval *interval = &width->interval[m];
   char name[METRIC_NAME_MAX], difference[SIGNED_BYTES], low[SIGNED_BYTES], high[SIGNED_BYTES];
-  metric_name(metric, name);
+  metric_name(comparison->metrics.metric[m], name);
   signed_format(interval->difference, 4, difference);
   signed_format(interval->low, 4, low);
   signed_format(interval->high, 4, high);
   printf("%-14s  %.4f  %.4f  %10s  %7s … %7s  %s\n", name, width->before[m], width->after[m], difference, low,
-         high, verdict(interval));
+         high, verdict(comparison, interval));
 }
 
-static void compared_width_print(const struct compared_width *width, const struct metric_set *metrics,
+static void compared_width_print(const struct comparison *comparison, const struct compared_width *width,
                                  bool all) {
+  const struct metric_set *metrics = &comparison->metrics;
   int32_t still = 0;
-  for (int32_t m = 0; m < metrics->count; m++) still += !*verdict(&width->interval[m]);
+  for (int32_t m = 0; m < metrics->count; m++) still += !*verdict(comparison, &width->interval[m]);
   if (still == metrics->count && !all) {
     printf("\nwidth %d: none of %d metrics moved further than chance explains (--all prints them)\n",
            width->width, metrics->count);
@@ -119,7 +127,7 @@ static void compared_width_print(const struct compared_width *width, const struc
   }
   printf("\nwidth %-8d  before   after  difference  interval\n", width->width);
   for (int32_t m = 0; m < metrics->count; m++)
-    if (all || *verdict(&width->interval[m])) compared_metric_print(width, m, metrics->metric[m]);
+    if (all || *verdict(comparison, &width->interval[m])) compared_metric_print(comparison, width, m);
   if (still > 0 && !all)
     printf("%d more moved no further than chance explains (--all prints %s)\n", still,
            still == 1 ? "it" : "them");
@@ -135,8 +143,12 @@ static void comparison_print_heading(const struct comparison *comparison, const 
   say_line(stdout, "differ   %s",
            *comparison->differences ? comparison->differences : "in nothing that the two files tell");
   if (*comparison->unknown) say_line(stdout, "unknown  whether these differ: %s", comparison->unknown);
-  printf("%s; the interval holds the difference with %.0f %% confidence\n(paired bootstrap, %s resamples)\n",
-         queries, 100 * COMPARE_LEVEL, resamples);
+  if (comparison->queries < COMPARE_QUERIES_LEAST)
+    printf("%s: " TOO_FEW "\n", queries);
+  else
+    printf(
+        "%s; the interval holds the difference with %.0f %% confidence\n(paired bootstrap, %s resamples)\n",
+        queries, 100 * COMPARE_LEVEL, resamples);
   if (comparison->only_before + comparison->only_after == 0) return;
   human_counted(comparison->only_before, "query", "queries", queries);
   printf("left out: %s that only the first has, %lld that only the second has\n", queries,
@@ -146,5 +158,5 @@ static void comparison_print_heading(const struct comparison *comparison, const 
 void comparison_print(const struct comparison *comparison, const char *before, const char *after, bool all) {
   comparison_print_heading(comparison, before, after);
   for (int32_t w = 0; w < comparison->width_count; w++)
-    compared_width_print(&comparison->width[w], &comparison->metrics, all);
+    compared_width_print(comparison, &comparison->width[w], all);
 }

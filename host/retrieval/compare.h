@@ -16,6 +16,10 @@
 #define COMPARE_SEED 20220526 /* the day that Matryoshka representations were posted */
 #define COMPARE_LEVEL 0.95
 
+/* Of fewer queries no method can tell a difference from chance at this level: that n differences have one
+ * sign has a chance of 2 / 2^n, which is above 0.05 up to n = 5. The interval of one query is a point. */
+#define COMPARE_QUERIES_LEAST 6
+
 struct compare_options {
   int32_t resamples; /* at least 2 */
   uint64_t seed;

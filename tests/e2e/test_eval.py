@@ -150,6 +150,22 @@ def test_narrower_width_is_told_with_its_loss_and_its_size(judged: tuple[Path, R
         assert abs(float(found[1]) - expected[0]) < 0.051
 
 
+@pytest.mark.parametrize("queries", [1, 5, 6])
+def test_few_queries_tell_no_difference_from_chance(tmp_path: Path, judged: tuple[Path, Result], queries: int) -> None:
+    """Five differences have one sign by chance in 1 of 16 cases, six in 1 of 32."""
+    values, after = metrics_of(judged[0]), tmp_path / "after.json"
+    for of in values["queries"].values():
+        for name in of if isinstance(of, dict) else ():
+            of[name] = [0.5] * queries
+    values["queries"]["ids"] = values["queries"]["ids"][:queries]
+    (tmp_path / "before.json").write_text(json.dumps(values))
+    values["queries"]["dim_64"]["cosine_mrr@10"] = [0.6] * queries
+    after.write_text(json.dumps(values))
+    shown = nina("eval", "--compare", tmp_path / "before.json", after).stdout
+    assert ("too few queries to tell a difference from chance" in shown) == ("confidence" not in shown) == (queries < 6)
+    assert [row[0] for row in compared(shown).values()] == (["mrr@10"] if queries == 6 else [])
+
+
 def test_comparison_reads_widths_in_any_order(tmp_path: Path, judged: tuple[Path, Result]) -> None:
     path, other = judged[0] / "metrics.json", tmp_path / "sorted.json"
     other.write_text(json.dumps(metrics_of(judged[0]), sort_keys=True))  # dim_32 before dim_64
