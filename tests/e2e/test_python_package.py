@@ -1,7 +1,9 @@
 """scripts/python/nina_vectors reads every output of the program."""
 
+import pickle
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -171,6 +173,24 @@ def test_fields_that_python_cannot_parse_are_not_called_damaged(tmp_path: Path) 
     with pytest.raises(nina_vectors.NinaError, match="nested deeper than Python's json module reads; no damage") as told:
         list(nina_vectors.open(tmp_path / "out").fields())
     assert not isinstance(told.value, nina_vectors.DamagedError)
+
+
+def test_readers_of_one_output_do_not_disturb_each_other(tmp_path: Path) -> None:
+    """More parts than files stay open: while ids are read on, threads read rows all over."""
+    shard = write_shard(tmp_path / "a.jsonl", [{"id": f"{i} " + "x" * 300, "text": f"casa {i}"} for i in range(40_000)])
+    embed(tmp_path / "out", shard, widths="8", id_field="id", block_lines=1000)
+    out, rows = nina_vectors.open(tmp_path / "out"), Output(tmp_path / "out").vectors(8)
+    copy = pickle.loads(pickle.dumps(out.vectors(8)))
+
+    def read(seed: int) -> bool:
+        places = np.random.default_rng(seed).integers(0, len(rows), 30)
+        return all(same_bits(vectors[places], rows[places]) for vectors in (out.vectors(8), copy))
+
+    with ThreadPoolExecutor(4) as pool:
+        for number, row in enumerate(out.ids()):
+            assert row.id.startswith(f"{number} ")
+            if number % 5000 == 0:
+                assert all(pool.map(read, range(number, number + 8)))
 
 
 def test_a_list_of_parts_that_has_one_twice_is_damage(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import RLock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,7 +75,8 @@ class Batch:
 
 
 class Output:
-    """What `nina embed --out OUT` wrote; nothing in OUT is ever changed. For one thread at a time.
+    """What `nina embed --out OUT` wrote; nothing in OUT is ever changed. Threads may share it, and take turns; other processes
+    get one of their own by pickle.
 
     path, manifest   the folder, behind all links, and what manifest.json says (model, settings, shards, state)
     widths           the widths that are stored, from the widest to the narrowest; every narrower one can be asked for
@@ -113,6 +115,7 @@ class Output:
         record = self._first_record()
         self._record = record if manifest_stamp(self.path) == self._stamp else None  # another manifest: perhaps not its record
         self._by_name: dict[str, Part] = {}  # filled by number_of
+        self.turn = RLock()  # of a reader of part_file, whose files others close
         self._files: OrderedDict[tuple[str, int], NumberFile | LineFile] = OrderedDict()
         self.complete = self.manifest.state == "complete"
         if check_hashes:
@@ -136,8 +139,16 @@ class Output:
 
     def close(self) -> None:
         """Closes the files that are open; reading opens them again."""
-        while self._files:
-            self._files.popitem()[1].close()
+        with self.turn:
+            while self._files:
+                self._files.popitem()[1].close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which opens the files itself."""
+        return self.__dict__ | {"turn": None, "_files": OrderedDict()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ = state | {"turn": RLock()}
 
     @property
     def widths(self) -> list[int]:
@@ -220,9 +231,13 @@ class Output:
     def _lines(self, folder: str, start: int, stop: int | None) -> Iterator[bytes]:
         stop = self.rows if stop is None else min(stop, self.rows)
         for number, first, count in self.places(start, stop):
-            file = self.part_file(folder, number)
-            assert isinstance(file, LineFile)
-            yield from file.lines(first, count)
+            while count:
+                with self.turn:  # opened anew if others were read since
+                    file = self.part_file(folder, number)
+                    assert isinstance(file, LineFile)
+                    lines = file.lines(first, count)
+                yield from lines
+                first, count = first + len(lines), count - len(lines)
 
     def _objects(self, folder: str, start: int, stop: int | None) -> Iterator[dict[str, Any]]:
         lines: list[bytes] = []
@@ -254,7 +269,8 @@ class Output:
         first, size = start, 0.0
         for number, row, left in self.places(start, stop):
             row += self.parts[number].first
-            mean = sum(self.part_file(folder, number).content.size for folder in folders) / self.parts[number].rows
+            with self.turn:
+                mean = sum(self.part_file(folder, number).content.size for folder in folders) / self.parts[number].rows
             while left:
                 count = min(left, first + rows - row, max(int((_LINE_BYTES_AT_ONCE - size) / mean), 1 if row == first else 0))
                 row, left, size = row + count, left - count, size + count * mean
@@ -323,7 +339,7 @@ class Output:
             number += 1
 
     def part_file(self, folder: str, number: int) -> NumberFile | LineFile:
-        """A part's file in a folder of OUT ("ids", "w384"), checked against its record."""
+        """A part's file in a folder of OUT ("ids", "w384"), checked against its record. Not for longer than a `turn` is held."""
         key = folder, number
         if key in self._files:
             self._files.move_to_end(key)

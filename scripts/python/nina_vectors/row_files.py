@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
 from pathlib import Path
 from typing import Any
 
@@ -84,17 +84,14 @@ class LineFile:
             self._kept = number, lines
         return self._kept[1]
 
-    def lines(self, first: int, count: int) -> Iterator[bytes]:
-        """Lines first … first + count - 1; reads only the frames that hold them, and once those before, to count."""
-        number, end = 0, first + count
-        while number + 1 < len(self._first) and self._first[number + 1] <= first:
+    def lines(self, first: int, count: int) -> list[bytes]:
+        """Lines from `first` on: those of `count` that stand in the same frame, at least one. Reads that frame and, once, those
+        before, to count."""
+        number, lines = bisect_right(self._first, first) - 1, []
+        while not lines and number < self.content.frames:
+            lines = self._frame(number)[first - self._first[number] :][:count]
             number += 1
-        while first < end and number < self.content.frames:
-            lines = self._frame(number)
-            taken = lines[first - self._first[number] : end - self._first[number]] if first < self._first[number + 1] else []
-            yield from taken
-            first += len(taken)
-            number += 1
-        if first < end or (number == self.content.frames and self._first[-1] != self.rows):
+        if not lines or (number == self.content.frames and self._first[-1] != self.rows):
             raise DamagedError(f"{self.path} has {self._first[-1]} lines, but its part {self.rows} rows; "
                                "nina verify says how it is repaired")
+        return lines

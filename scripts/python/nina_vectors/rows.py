@@ -48,11 +48,13 @@ class Rows:
         """Fills `rows` with as many rows from `start` on."""
         filled = 0
         for number, first, count in self._output.places(start, start + len(rows)):
-            file = self._output.part_file(self._folder, number)
-            assert isinstance(file, NumberFile)
             for at in range(first, first + count, _ROWS_AT_ONCE):
                 taken = min(_ROWS_AT_ONCE, first + count - at)
-                rows[filled : filled + taken] = self._stored(file.read(at, taken))
+                with self._output.turn:
+                    file = self._output.part_file(self._folder, number)
+                    assert isinstance(file, NumberFile)
+                    stored = file.read(at, taken)
+                rows[filled : filled + taken] = self._stored(stored)
                 filled += taken
 
     def batches(self, rows: int = _ROWS_AT_ONCE) -> Iterator[npt.NDArray[Any]]:
