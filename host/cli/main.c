@@ -17,6 +17,8 @@ static int run(int argc, char **argv) {
     return EXIT_USAGE;
   }
   const char *name = argv[1];
+  const bool help_of = strcmp(name, "help") == 0 && argc > 2; /* nina help COMMAND */
+  if (help_of) name = argv[2];
   if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
     commands_help(stdout);
     return EXIT_DONE;
@@ -27,6 +29,10 @@ static int run(int argc, char **argv) {
   }
   if (strcmp(name, "--generate") == 0) return generate(argc - 1, argv + 1);
   const struct command *command = command_find(name);
+  if (command && help_of) {
+    command_help(command);
+    return EXIT_DONE;
+  }
   if (command) return command->run(argc - 1, argv + 1);
   error_set(&error, ERROR_USAGE, "unknown command %s (nina --help lists all)", name);
   return command_fail(&error);

@@ -49,7 +49,7 @@ def check_golden(name: str, text: str) -> None:
 def test_help_is_as_agreed(command: str) -> None:
     text = nina(*command.split(), "--help").stdout
     check_golden(f"help-{command or 'nina'}.txt", text)
-    assert nina(*command.split(), "-h").stdout == text
+    assert nina(*command.split(), "-h").stdout == nina("help", *command.split()).stdout == text
     assert max(map(len, text.splitlines())) <= 110
 
 
@@ -64,7 +64,7 @@ def test_version_and_plain_call() -> None:
         assert re.fullmatch(pattern, line), line
     assert nina("-V").stdout == nina("--version").stdout
     assert nina(status=USAGE).stderr == nina("help").stdout
-    assert nina("embedd", status=USAGE).error == "unknown command embedd (nina --help lists all)"
+    assert nina("help", "embedd", status=USAGE).error == nina("embedd", status=USAGE).error == "unknown command embedd (nina --help lists all)"
 
 
 DEVICES = "is none of auto, cpu, cuda, cuda:K (K counts cards from 0), null"
