@@ -334,7 +334,8 @@ static bool digest_extend(struct tokenizer_source *source, struct error *error) 
     XXH3_128bits_update(hash, facts, sizeof facts);
     XXH3_128bits_update(hash, token->content, token->length);
   }
-  const unsigned char settings[] = {source->only_spaces, source->keeps_special};
+  const unsigned char settings[] = {(unsigned char)(source->only_spaces | source->strips_left << 1),
+                                    source->keeps_special};
   XXH3_128bits_update(hash, settings, sizeof settings);
   source->digest = XXH3_128bits_digest(hash);
   XXH3_freeState(hash);

@@ -79,17 +79,16 @@ static bool is_flag(const json_t *object, const char *key) {
 }
 
 /* Besides the map, Hugging Face's converter writes Strip, then a Replace that turns each run of spaces into
- * one space or mark. Cutting into words has the same effect, if the map has turned all other white space into
- * spaces, which Strip would cut off too. */
+ * one space or mark. Cutting into words has the same effect. */
 static bool normaliser_read_one(struct json_reader *reader, const json_t *normaliser, enum spaces *spaces,
                                 struct error *error) {
   if (type_is(normaliser, "Precompiled") && *spaces == SPACES_KEPT)
     return charsmap_read(reader, normaliser, error);
   const json_t *pattern = json_object_get(normaliser, "pattern"),
                *content = json_object_get(normaliser, "content");
-  if (type_is(normaliser, "Strip") && *spaces == SPACES_KEPT && reader->source->charsmap &&
-      is_flag(normaliser, "strip_right")) {
+  if (type_is(normaliser, "Strip") && *spaces == SPACES_KEPT && is_flag(normaliser, "strip_right")) {
     *spaces = SPACES_CUT_AT_END;
+    reader->source->strips_left = is_flag(normaliser, "strip_left");
     return true;
   }
   if (type_is(normaliser, "Replace") && string_is(json_object_get(pattern, "Regex"), " {2,}") &&
@@ -130,6 +129,7 @@ static bool pre_tokenizer_read(const struct json_reader *reader, enum spaces spa
   const bool alone = is_metaspace(list && json_array_size(list) == 1 ? json_array_get(list, 0) : whole);
   reader->source->only_spaces = alone;
   if (alone) reader->source->marks_stay = true;
+  if (!alone) reader->source->strips_left = false; /* there all white space ends words */
   return splits || (alone && spaces == SPACES_JOINED) ||
          reader_refuse(
              reader, "pre_tokenizer", whole,
@@ -210,6 +210,7 @@ bool tokenizer_json_unigram(struct json_reader *reader, struct error *error) {
       (of_class && !class_check(reader, error)))
     return false;
   /* This class cuts words in its own way, whatever the file says. */
-  if (of_class) reader->source->only_spaces = reader->source->marks_stay = false;
+  if (of_class)
+    reader->source->only_spaces = reader->source->strips_left = reader->source->marks_stay = false;
   return true;
 }

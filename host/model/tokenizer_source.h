@@ -29,7 +29,8 @@ struct tokenizer_source {
   size_t charsmap_size;
   int32_t unknown;  /* id of what no piece covers */
   int32_t shift;    /* an id less the piece's index in the file */
-  bool only_spaces; /* words end only at U+0020, not at all white space */
+  bool only_spaces; /* words end only at U+0020, not at all white space, which is stripped at a text's end */
+  bool strips_left; /* and at its beginning */
   bool marks_stay;  /* a space between a normalised added token and a word is a piece */
 
   /* Byte BPE: */

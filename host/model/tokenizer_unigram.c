@@ -2,7 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/model/characters.h"
 #include "host/model/tokenizer_kind.h"
+#include "host/model/utf8.h"
 
 static int32_t find(const struct tokenizer_source *source, const char *piece, size_t length) {
   return unigram_find(source->unigram, piece, length);
@@ -15,18 +17,55 @@ static bool prepare(struct tokenizer *tokenizer, struct error *error) {
   return true;
 }
 
+/* True if the map deletes the character. */
+static bool is_deleted(const struct charsmap *map, const char *at, size_t size) {
+  const char *replacement;
+  size_t length;
+  return charsmap_match(map, at, size, &replacement, &length) == size && !length;
+}
+
+/* Strip comes after the map, and cuts off white space of all kinds: here what the map leaves of it, as
+ * U+0085, with the characters beside it that the map deletes. */
+static const char *spaces_strip_right(const struct charsmap *map, const char *text, const char *end) {
+  const char *at = end;
+  for (size_t size; at > text; at -= size) {
+    const bool space = character_is_space(utf8_read_before(text, (size_t)(at - text), &size));
+    if (!space && !is_deleted(map, at - size, size)) break;
+    if (space) end = at - size;
+  }
+  return end;
+}
+
+static const char *spaces_strip_left(const struct charsmap *map, const char *text, const char *end) {
+  const char *at = text;
+  for (size_t size, next; at < end; at += size) {
+    const uint32_t character = utf8_read(at, end, &size);
+    const bool space = character_is_space(character);
+    int32_t state = 0;
+    if (!space && !is_deleted(map, at, size)) break;
+    if (space && at + size < end && characters_join(character, utf8_read(at + size, end, &next), &state))
+      break;
+    if (space) text = at + size;
+  }
+  return text;
+}
+
+/* If all white space ends words, there is nothing to strip. */
 static struct word_reader words(const struct tokenizer *tokenizer, const char *text, const char *end) {
+  const struct tokenizer_source *source = &tokenizer->source;
+  if (source->only_spaces) end = spaces_strip_right(&tokenizer->map, text, end);
+  if (source->only_spaces && source->strips_left) text = spaces_strip_left(&tokenizer->map, text, end);
   return (struct word_reader){.characters = &tokenizer->characters, .at = text, .end = end};
 }
 
-/* The normalised form is one word without its mark. */
+/* The normalised form is one word without its mark. A mark in the token itself is none that a word gets. */
 static bool token_form(const struct tokenizer *tokenizer, const char *content, size_t length,
                        struct word_text *form, bool *one_word, struct error *error) {
   struct word_reader reader = words(tokenizer, content, content + length);
   struct word word;
   form->length = 0;
   *one_word = false;
-  if (!word_next(&reader, &word)) return true;
+  if (memmem(content, length, WORD_MARK, WORD_MARK_BYTES) || !word_next(&reader, &word)) return true;
   if (!word_normalise(&tokenizer->map, &tokenizer->characters, &word, form, error)) return false;
   *one_word = word.length == length && form->length > WORD_MARK_BYTES &&
               memcmp(form->bytes, WORD_MARK, WORD_MARK_BYTES) == 0 &&

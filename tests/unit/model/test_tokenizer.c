@@ -427,8 +427,8 @@ static void file_that_gives_other_ids_than_ours_is_refused(void **state) {
        "\"<s>\"}}, {\"Sequence\": {\"id\": \"A\", \"type_id\": 1}}, {\"SpecialToken\": {\"id\": \"</s>\"}}], "
        "\"special_tokens\": {\"<s>\": {\"ids\": [1]}, \"</s>\": {\"ids\": [2]}}}}",
        "all of type 0"},
-      {"{\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [" STRIP ", " JOIN(" ") "]}, " ALONE "}",
-       "Precompiled, then Strip"},
+      {"{\"added_tokens\": [{\"id\": 8, \"content\": \"\\u2581a\", \"normalized\": true}]}",
+       "normalized and not one word"},
       {"{\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [" MAP_OF_NOTHING ", " STRIP
        ", " JOIN("\u2581") "]}, " NORMALIZED "}",
        "makes pieces of the spaces beside it"},
@@ -446,6 +446,25 @@ static void file_that_gives_other_ids_than_ours_is_refused(void **state) {
     refuse_part(folder, ERROR_UNSUPPORTED, cases[i][1]);
     folder_remove(folder);
   }
+}
+
+/* U+0085 is white space to Strip, and no border to Metaspace. */
+static void white_space_at_the_ends_of_a_text_is_stripped(void **state) {
+  (void)state;
+  char *folder = folder_make();
+  tiny_tokenizer(folder, "PreTrainedTokenizerFast");
+  folder_change(folder, "tokenizer.json",
+                "{\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [" STRIP
+                ", " JOIN(" ") "]}, " ALONE "}");
+  struct opened opened = open_whole(folder);
+  EXPECT(&opened, "\xc2\x85 ab \xc2\x85 ", TINY_FIRST, TINY_WORD_AB, TINY_LAST);
+  EXPECT(&opened, "ab\xc2\x85</s>\xc2\x85\xc2\x85", TINY_FIRST, TINY_WORD_AB, TINY_LAST, TINY_LAST);
+  EXPECT(&opened,
+         "ab\xc2\x85"
+         "c",
+         TINY_FIRST, TINY_WORD_AB, TINY_UNKNOWN, TINY_C, TINY_LAST);
+  close_whole(&opened);
+  folder_remove(folder);
 }
 
 /* transformers' order: tokenizer_config.json, config.json, the family's class. */
@@ -567,6 +586,7 @@ int main(void) {
       cmocka_unit_test(other_tokenizers_are_refused_by_name),
       cmocka_unit_test(file_that_says_other_than_its_class_is_refused),
       cmocka_unit_test(file_that_gives_other_ids_than_ours_is_refused),
+      cmocka_unit_test(white_space_at_the_ends_of_a_text_is_stripped),
       cmocka_unit_test(class_is_that_of_the_model_if_no_tokenizer_file_names_one),
       cmocka_unit_test(no_mark_before_words_is_refused_if_it_is_null),
       cmocka_unit_test(ids_of_added_tokens_json_are_whole_numbers_of_a_vocabulary),
