@@ -107,11 +107,12 @@ bool prompt_check_room(const struct tokenizer *tokenizer, const char *prompt, in
   bool truncated;
   if (!*prompt) return true;
   if (!prompt_encode(tokenizer, prompt, max_tokens, &tokens, &truncated, error)) return false;
-  return tokens < max_tokens || error_set(error, ERROR_USAGE,
-                                          "the prompt takes all of the %d tokens that a text may have with "
-                                          "it, so all vectors would be the "
-                                          "same: give more --max-tokens, or a shorter prompt",
-                                          max_tokens);
+  return tokens < max_tokens ||
+         error_set(error, ERROR_USAGE,
+                   "the prompt takes all of the %d tokens that a text may have with "
+                   "it, so all vectors would be the "
+                   "same: give a shorter prompt (or, to embed and eval, more --max-tokens)",
+                   max_tokens);
 }
 
 bool prompt_count_tokens(const struct model_config *model, const struct tokenizer *tokenizer,

@@ -308,7 +308,7 @@ def test_prompt_that_leaves_no_room_for_a_text_is_refused(tmp_path: Path, prompt
     shard, out = write_shard(tmp_path / "a.jsonl", make_documents(40, 1)), tmp_path / "out"
     needed = len(tokenize([prompt])[0])
     error = embed(out, shard, device="cpu", prompt=prompt, max_tokens=needed, status=USAGE).error
-    assert f"the prompt takes all of the {needed} tokens" in error and "give more --max-tokens" in error
+    assert f"the prompt takes all of the {needed} tokens" in error and "give a shorter prompt" in error
     assert not out.exists()
     embed(out, shard, device="cpu", prompt=prompt, max_tokens=needed + 2)
     assert len(np.unique(Output(out).vectors(128), axis=0)) > 1
