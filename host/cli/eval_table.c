@@ -78,13 +78,13 @@ bool eval_widths_print(const struct eval_result *result, struct error *error) {
     struct width_loss loss;
     char name[METRIC_NAME_MAX], difference[SIGNED_BYTES], low[SIGNED_BYTES], high[SIGNED_BYTES];
     if (!eval_width_loss(result, w, &loss, error)) return false;
+    if (loss.widest <= LOSS_MIN) continue;
     if (w == 1)
       printf("\nagainst %d numbers, of which 10 million documents take %.1f GB", widest, gigabytes(widest));
     if (w == 1 && result->judged < COMPARE_QUERIES_LEAST)
       puts("; " TOO_FEW ":");
     else if (w == 1)
       printf(", with %.0f %% confidence:\n", 100 * COMPARE_LEVEL);
-    if (loss.widest <= LOSS_MIN) continue;
     metric_name(loss.metric, name);
     signed_format(100 * loss.interval.difference / loss.widest, 1, difference);
     signed_format(100 * loss.interval.low / loss.widest, 1, low);

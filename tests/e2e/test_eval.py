@@ -166,6 +166,14 @@ def test_few_queries_tell_no_difference_from_chance(tmp_path: Path, judged: tupl
     assert [row[0] for row in compared(shown).values()] == (["mrr@10"] if queries == 6 else [])
 
 
+def test_losses_of_nothing_have_no_heading(tmp_path: Path, judged: tuple[Path, Result]) -> None:
+    values, path = metrics_of(judged[0]), tmp_path / "nothing.json"
+    values["metrics"]["dim_64"]["cosine_ndcg@10"] = 0
+    path.write_text(json.dumps(values))
+    shown = nina("eval", "--compare", path, path).stdout
+    assert "against" not in shown and shown.endswith("(--all prints them)\n")
+
+
 def test_comparison_reads_widths_in_any_order(tmp_path: Path, judged: tuple[Path, Result]) -> None:
     path, other = judged[0] / "metrics.json", tmp_path / "sorted.json"
     other.write_text(json.dumps(metrics_of(judged[0]), sort_keys=True))  # dim_32 before dim_64
