@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -99,11 +98,6 @@ out:
   return ok;
 }
 
-static void digest_fill(struct digest *digest, int64_t size, const XXH3_state_t *state) {
-  digest->size = size;
-  hash_text(XXH3_128bits_digest(state), digest->hash);
-}
-
 bool file_digest(const char *path, struct digest *digest, struct error *error) {
   bool ok = false;
   int64_t size = 0;
@@ -127,7 +121,8 @@ bool file_digest(const char *path, struct digest *digest, struct error *error) {
     XXH3_128bits_update(state, piece, (size_t)got);
     size += got;
   }
-  digest_fill(digest, size, state);
+  digest->size = size;
+  hash_text(XXH3_128bits_digest(state), digest->hash);
   ok = true;
 out:
   free(piece);
@@ -299,56 +294,6 @@ char *file_temporary(const char *path) {
                      now.tv_nsec);
 }
 
-/* Opens writer->temporary, a new name at every try; `beside` is a path in the temporary file's folder. */
-static bool temporary_open(struct file_writer *writer, const char *beside, struct error *error) {
-  do {
-    free(writer->temporary);
-    writer->temporary = file_temporary(beside);
-    if (!writer->temporary) return error_set_memory(error, PATH_MAX, "a path");
-    writer->descriptor = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  } while (writer->descriptor < 0 && errno == EEXIST); /* another thread took the same nanosecond */
-  return writer->descriptor >= 0 || error_set_errno(error, "cannot write %s", writer->path);
-}
-
-static void writer_release(struct file_writer *writer) {
-  if (writer->descriptor >= 0) close(writer->descriptor);
-  XXH3_freeState(writer->hash);
-  free(writer->path);
-  free(writer->temporary);
-  *writer = (struct file_writer){.descriptor = -1};
-}
-
-static bool writer_open(struct file_writer *writer, const char *beside, const char *path,
-                        struct error *error) {
-  *writer = (struct file_writer){.descriptor = -1};
-  writer->path = strdup(path);
-  writer->hash = XXH3_createState();
-  if (!writer->path || !writer->hash) {
-    error_set_memory(error, strlen(path), "a file to write");
-    goto fail;
-  }
-  XXH3_128bits_reset(writer->hash);
-  if (temporary_open(writer, beside, error)) return true;
-fail:
-  writer_release(writer);
-  return false;
-}
-
-bool file_writer_open(struct file_writer *writer, const char *path, struct error *error) {
-  return writer_open(writer, path, path, error);
-}
-
-bool file_writer_open_in(struct file_writer *writer, const char *folder, const char *path,
-                         struct error *error) {
-  const char *slash = strrchr(path, '/');
-  char *beside = file_join(folder, slash ? slash + 1 : path);
-  *writer = (struct file_writer){.descriptor = -1};
-  const bool ok =
-      beside ? writer_open(writer, beside, path, error) : error_set_memory(error, PATH_MAX, "a path");
-  free(beside);
-  return ok;
-}
-
 bool file_write_all(int descriptor, const char *name, const void *bytes, size_t size, struct error *error) {
   const char *from = bytes;
   for (size_t left = size; left > 0;) {
@@ -362,44 +307,6 @@ bool file_write_all(int descriptor, const char *name, const void *bytes, size_t 
     left -= (size_t)put;
   }
   return true;
-}
-
-bool file_writer_write(struct file_writer *writer, const void *bytes, size_t size, struct error *error) {
-  if (!file_write_all(writer->descriptor, writer->path, bytes, size, error)) return false;
-  XXH3_128bits_update(writer->hash, bytes, size);
-  writer->size += (int64_t)size;
-  return true;
-}
-
-bool file_writer_commit(struct file_writer *writer, struct digest *digest, struct error *error) {
-  errno = fault_point(FAULT_SYNC);
-  if (errno || fsync(writer->descriptor) != 0) {
-    error_set_errno(error, "cannot sync %s", writer->path);
-    goto fail;
-  }
-  const int descriptor = writer->descriptor;
-  writer->descriptor = -1;
-  if (close(descriptor) != 0) { /* NFS may report a full disk only here */
-    error_set_errno(error, "cannot close %s", writer->path);
-    goto fail;
-  }
-  errno = fault_point(FAULT_RENAME);
-  if (errno || rename(writer->temporary, writer->path) != 0) {
-    error_set_errno(error, "cannot rename a finished file to %s", writer->path);
-    goto fail;
-  }
-  if (digest) digest_fill(digest, writer->size, writer->hash);
-  writer_release(writer);
-  return true;
-fail:
-  file_writer_abandon(writer);
-  return false;
-}
-
-void file_writer_abandon(struct file_writer *writer) {
-  if (!writer->temporary) return;
-  unlink(writer->temporary);
-  writer_release(writer);
 }
 
 /* Removes the decimal digits at the end of `name[0 … *length)`, and the character `before` in front of

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "io/error.h"
-#include "io/file.h"
+#include "io/file_writer.h"
 
 /* Writes rows [rows, width] of fp16 bits. rows may be 0. The caller still owns `file` and must commit or
  * abandon it. */

@@ -8,6 +8,7 @@
 #include <zstd_errors.h>
 
 #include "io/file.h"
+#include "io/file_writer.h"
 
 /* Layout of the seek table, all numbers little-endian: u32 SKIPPABLE_MAGIC, u32 number of following bytes;
  * for each frame u32 compressed size, u32 decompressed size and, if the descriptor says so, u32 checksum; u32

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "io/error.h"
-#include "io/file.h"
+#include "io/file_writer.h"
 
 #define SEEKABLE_FRAME_MAX 0x7fffffff /* most bytes of a frame */
 #define ZST_LEVEL_MAX 22              /* ZSTD_maxCLevel() of zstd 1.x */

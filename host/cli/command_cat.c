@@ -10,6 +10,7 @@
 #include "host/cpu/isa.h"
 #include "host/job/cat.h"
 #include "io/file.h"
+#include "io/file_writer.h"
 #include "io/look.h"
 
 struct cat_arguments {

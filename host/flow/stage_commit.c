@@ -3,6 +3,7 @@
 
 #include "host/flow/equal_rows.h"
 #include "host/flow/stages.h"
+#include "io/file_writer.h"
 #include "io/npy_zst.h"
 #include "io/run/row_hash.h"
 #include "io/seekable_zst.h"

@@ -6,6 +6,7 @@
 
 #include "cuda/encoder_cuda.h"
 #include "io/file.h"
+#include "io/file_writer.h"
 #include "io/look.h"
 
 #define FILE_MOST ((size_t)1 << 20) /* a hundred times a usual file */

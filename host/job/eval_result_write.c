@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "host/job/eval_result.h"
-#include "io/file.h"
+#include "io/file_writer.h"
 #include "io/text.h"
 
 /* The shortest decimal that reads back as the same number. */

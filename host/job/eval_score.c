@@ -11,6 +11,7 @@
 #include "host/job/stored_rows.h"
 #include "host/retrieval/trec_run.h"
 #include "io/file.h"
+#include "io/file_writer.h"
 
 #define RUN_TAG "nina"
 #define RUN_PIECE_BYTES ((size_t)1 << 20) /* bytes of a .trec file per write */

@@ -9,6 +9,7 @@
 
 #include "host/job/tally.h"
 #include "io/file.h"
+#include "io/file_writer.h"
 #include "io/json_parse.h"
 #include "io/json_text.h"
 #include "io/run/record_list.h"

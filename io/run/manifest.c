@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "io/file.h"
+#include "io/file_writer.h"
 #include "io/json_parse.h"
 #include "io/look.h"
 #include "io/run/fields.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/file_writer.h"
 #include "io/json_parse.h"
 #include "io/look.h"
 #include "io/run/fields.h"

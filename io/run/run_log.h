@@ -21,6 +21,7 @@
  * settings or another version of a shard. */
 #pragma once
 
+#include "io/file_writer.h"
 #include "io/run/record.h"
 #include "io/run/shard.h"
 

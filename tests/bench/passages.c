@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "io/byte_source.h"
-#include "io/file.h"
+#include "io/file_writer.h"
 #include "io/seekable_zst.h"
 
 #define FRAME_BYTES ((size_t)1 << 20)

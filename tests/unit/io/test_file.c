@@ -1,5 +1,6 @@
 /* Whole files, folders, and files that appear only when they are complete. */
 #include "io/file.h"
+#include "io/file_writer.h"
 
 #include <dirent.h>
 #include <errno.h>
