@@ -111,6 +111,21 @@ def test_faiss_finds_rows_by_their_numbers(everything: Output, tmp_path: Path, i
 
 
 @needs_full
+def test_a_faiss_index_for_whose_last_bytes_there_is_no_room_is_not_taken_for_whole(everything: Output, tmp_path: Path) -> None:
+    words = ("export", everything.path, "--to", "faiss", "--rows-per-file", "120", "--into")
+    python("-m", "nina_vectors", *words, tmp_path / "whole")
+    size = (tmp_path / "whole" / "index.faiss").stat().st_size
+    limited = (
+        "import resource, sys; from nina_vectors.__main__ import main\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size - 10}, {size - 10})); sys.exit(main(sys.argv[1:]))"
+    )
+    said = python("-c", limited, *words, tmp_path / "cut", status=FAILED).stderr
+    assert "index.faiss: File too large; start the same command again" in said
+    assert "221 from before" in python("-m", "nina_vectors", *words, tmp_path / "cut").stderr
+    assert files_of(tmp_path / "cut") == files_of(tmp_path / "whole")
+
+
+@needs_full
 def test_what_faiss_cannot_do_is_said(everything: Output, tmp_path: Path) -> None:
     for index, phrase in (("IVFx", "cannot make it"), ("IVF4000,Flat", "cannot be trained with 221 rows (Number of training points"), ("IDMap,Flat", "cannot add")):
         assert phrase in export(everything.path, "faiss", tmp_path / index, "--index", index, status=USAGE)
@@ -233,7 +248,7 @@ def test_an_export_for_which_there_is_no_room_says_so_and_goes_on(everything: Ou
     )
     words = ("export", everything.path, "--to", to, "--into", tmp_path / "x", "--rows-per-file", "200")
     said = python("-c", limited, *words, status=1).stderr
-    assert "File too large" in said and "start the same command again to go on" in said
+    assert f"{tmp_path / 'x'}/" in said and "File too large" in said and "start the same command again to go on" in said
     assert "complete" in python("-m", "nina_vectors", *words).stderr
 
 

@@ -64,7 +64,11 @@ class SeekableFile:
     def _pread(self, size: int, place: int) -> bytes:
         content = b""
         while len(content) < size:
-            piece = os.pread(self._file.fileno(), size - len(content), place + len(content))
+            try:
+                piece = os.pread(self._file.fileno(), size - len(content), place + len(content))
+            except OSError as error:
+                error.filename = str(self.path)
+                raise
             if not piece:
                 raise self._damaged("it is cut short")
             content += piece

@@ -122,8 +122,9 @@ class Target:
         final.parent.mkdir(exist_ok=True)
         temporary = final.parent / f".{final.name}{_TEMPORARY}"
         try:
-            yield temporary
-            self.commit(temporary, final)
+            with names(final):
+                yield temporary
+                self.commit(temporary, final)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -133,6 +134,16 @@ class Target:
         sync(written)
         os.replace(written, final)
         sync(final.parent)
+
+
+@contextlib.contextmanager
+def names(path: Path) -> Iterator[None]:
+    """An error of the system that names no file, as of a full disk, is of this one."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def sync(path: Path) -> None:

@@ -77,11 +77,16 @@ class FaissWriter:
         return True
 
     def _read(self, name: str) -> Any:
-        return self._faiss.read_index(str(self._target.path / name))
+        path = self._target.path / name
+        try:
+            return self._faiss.read_index(str(path))
+        except RuntimeError as error:
+            raise NinaError(f"{path}: FAISS cannot read it ({reason_of(error)}); --overwrite starts anew") from error
 
     def _write(self, index: Any, name: str) -> None:
-        with self._target.file(name) as path:
-            self._faiss.write_index(index, str(path))
+        """Through Python's file: FAISS's own loses the last bytes on a full disk, and does not tell."""
+        with self._target.file(name) as path, open(path, "wb") as file:
+            self._faiss.write_index(index, self._faiss.PyCallbackIOWriter(file.write))
 
     def is_done(self, number: int) -> bool:
         name = f"pieces/piece-{number:05d}.faiss"

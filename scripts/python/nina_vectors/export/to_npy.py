@@ -9,7 +9,7 @@ import numpy as np
 
 from ..output import Output
 from .options import Options, Progress
-from .target import Target, sync
+from .target import Target, names, sync
 from .to_parquet import IdFiles
 
 NAME = "vectors.npy"
@@ -43,7 +43,7 @@ class NpyWriter:
 
     def piece(self, number: int, start: int, stop: int, progress: Progress) -> None:
         path, rows = self._target.path / PARTIAL, self._options.batch_rows(self._output)
-        with open(path, "r+b" if path.exists() else "x+b") as file:
+        with names(path), open(path, "r+b" if path.exists() else "x+b") as file:
             file.write(self._header)
             file.seek(self._end_of(start))
             for first in range(start, stop, rows):
