@@ -7,7 +7,7 @@
 #include "io/line_reader.h"
 #include "io/text.h"
 
-enum shard_state { SHARD_UNKNOWN, SHARD_SAME, SHARD_OTHER };
+enum shard_state { SHARD_UNKNOWN, SHARD_SAME, SHARD_OTHER, SHARD_UNREADABLE };
 
 struct shard_text {
   const struct stored_run *run;
@@ -55,8 +55,9 @@ static bool shard_is_same(struct shard_text *shards, int32_t number) {
     const struct shard *then = &shards->run->manifest->shards.shard[number];
     struct shard now = {.path = then->path};
     struct error unreadable;
-    const bool same = shard_examine(&now, &unreadable) && shard_same_content(then, &now);
-    shards->state[number] = same ? SHARD_SAME : SHARD_OTHER;
+    shards->state[number] = !shard_examine(&now, &unreadable) ? SHARD_UNREADABLE
+                            : shard_same_content(then, &now)  ? SHARD_SAME
+                                                              : SHARD_OTHER;
   }
   return shards->state[number] == SHARD_SAME;
 }
@@ -124,7 +125,10 @@ bool shard_text_read(struct shard_text *shards, const struct row_proof *proof, s
   else if (strcmp(path, "-") == 0)
     error_set(&reason, ERROR_INPUT, "it came from standard input (--store-text keeps texts)");
   else if (!shard_is_same(shards, passage->shard))
-    error_set(&reason, ERROR_INPUT, "%s is not there, or has changed since", path);
+    error_set(&reason, ERROR_INPUT, "%s is not there, or has changed since%s", path,
+              *path == '/' || shards->state[passage->shard] == SHARD_OTHER
+                  ? ""
+                  : "; relative paths are those of the folder in which nina embed was started");
   else if (document_read(shards, path, proof, passage, &reason))
     return true;
   else if (reason.code == ERROR_MEMORY) {

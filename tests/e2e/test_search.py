@@ -294,7 +294,19 @@ def test_texts_come_from_plain_shards_by_their_offsets(tmp_path: Path, stored: P
     marked.unlink()
     shown = search(out, "--top-k", 60, QUESTIONS[0]).stdout
     assert shown.count("marked.jsonl is not there, or has changed since") == 1
-    assert shown.count("[shard 0, line ") == 25
+    assert shown.count("[shard 0, line ") == 25 and "relative paths" not in shown
+
+
+def test_relative_paths_of_shards_are_explained_in_another_folder(tmp_path: Path) -> None:
+    write_shard(tmp_path / "a.jsonl", [{"text": "u"}])
+    command = [PROGRAM, "embed", "--model", MODEL, "--out", "out", "a.jsonl"]
+    subprocess.run(command, cwd=tmp_path, env=environment(), check=True, capture_output=True)
+    shown = search(tmp_path / "out", "u").stdout
+    assert "a.jsonl is not there, or has changed since; relative paths are those of the folder in which nina embed was started" in shown
+    ask = [PROGRAM, "search", "--model", MODEL, "--vectors", "out", "u"]
+    (tmp_path / "a.jsonl").write_text('{"text": "v"}\n')
+    shown = subprocess.run(ask, cwd=tmp_path, env=environment(), check=True, capture_output=True, text=True).stdout
+    assert "a.jsonl is not there, or has changed since\n" in shown
 
 
 SWAPPED: dict[str, dict[str, Any]] = {
