@@ -4,6 +4,8 @@ import math
 import os
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from models import (
     set_tensor,
     write,
 )
-from program import DONE, FAILED, FULL, GOLDEN, USAGE, embed, nina
+from program import DONE, FAILED, FULL, GOLDEN, ROOT, USAGE, embed, nina
 from shards import write_shard
 
 OLD, NEW = GOLDEN / "xlmr-cls-v3", GOLDEN / "bert-mean-v6"
@@ -242,3 +244,26 @@ def test_a_vocabulary_that_is_cut_is_warned_of(tmp_path: Path) -> None:
         assert ("most words are unknown" in nina("info", folder).stdout) == warned
         result = embed(tmp_path / f"out-{warned}", shard, model=folder, device="cpu")
         assert ("vocab.txt has 310 pieces, and the word table 621 rows" in result.stderr) == warned
+
+
+STUBS = {  # of the packages that convert-model needs, in place of which a file of weights is a JSON object
+    "torch.py": "import json\nclass Tensor(str):\n    detach = contiguous = clone = lambda self: self\n"
+    "def load(path, **how):\n    return {name: Tensor(of) if isinstance(of, str) else of for name, of in json.load(open(path)).items()}\n",
+    "safetensors/torch.py": "import json\ndef save_file(weights, path, metadata):\n    json.dump(weights, open(path, 'w'))\n",
+}
+
+
+def test_convert_model_leaves_a_whole_folder_or_none(tmp_path: Path) -> None:
+    for name, content in STUBS.items():
+        (tmp_path / "stubs" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "stubs" / name).write_text(content)
+    (tmp_path / "model" / "2_Dense").mkdir(parents=True)
+    (tmp_path / "model" / "pytorch_model.bin").write_text('{"a": "1"}')
+    dense, out = tmp_path / "model" / "2_Dense" / "pytorch_model.bin", tmp_path / "out"
+    command = [sys.executable, "-B", ROOT / "scripts" / "convert-model", tmp_path / "model", out]
+    for content, phrase in (('{"torn', "JSON"), ('{"state": {"b": "2"}}', "holds no tensors by their names"), ('{"b": "2"}', "")):
+        dense.write_text(content)
+        done = subprocess.run(command, env={"PYTHONPATH": str(tmp_path / "stubs")}, capture_output=True, text=True, check=False)
+        assert (done.returncode != 0) == bool(phrase) and phrase in done.stderr and out.exists() == (not phrase)
+    assert (out / "model.safetensors").read_text() == '{"a": "1"}' and (out / "2_Dense" / "model.safetensors").read_text() == '{"b": "2"}'
+    assert not out.with_name("out.unfinished").exists()
