@@ -64,7 +64,7 @@ static enum tail buffer_resized(struct block_buffer *buffer, int64_t size) {
   buffer->resized = true;
   error_set(&buffer->failure, ERROR_INPUT,
             "the size of %s changed while the run read it, from %lld to %lld bytes: it is still being "
-            "written, or was replaced",
+            "written, was replaced, or, under mpirun, is another file on this machine",
             buffer->path, (long long)buffer->size_expected, (long long)size);
   return TAIL_DAMAGED;
 }
