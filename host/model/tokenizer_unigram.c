@@ -38,14 +38,15 @@ static const char *spaces_strip_right(const struct charsmap *map, const char *te
 
 static const char *spaces_strip_left(const struct charsmap *map, const char *text, const char *end) {
   const char *at = text;
-  for (size_t size, next; at < end; at += size) {
+  for (size_t size, next_size; at < end; at += size) {
     const uint32_t character = utf8_read(at, end, &size);
     const bool space = character_is_space(character);
-    int32_t state = 0;
     if (!space && !is_deleted(map, at, size)) break;
-    if (space && at + size < end && characters_join(character, utf8_read(at + size, end, &next), &state))
-      break;
-    if (space) text = at + size;
+    if (!space) continue;
+    const uint32_t next = at + size < end ? utf8_read(at + size, end, &next_size) : ' ';
+    int32_t state = 0;
+    if (!character_is_space(next) && characters_join(character, next, &state)) break;
+    text = at + size;
   }
   return text;
 }

@@ -458,6 +458,10 @@ static void white_space_at_the_ends_of_a_text_is_stripped(void **state) {
                 ", " JOIN(" ") "]}, " ALONE "}");
   struct opened opened = open_whole(folder);
   EXPECT(&opened, "\xc2\x85 ab \xc2\x85 ", TINY_FIRST, TINY_WORD_AB, TINY_LAST);
+  EXPECT(&opened,
+         "\r\n\xc2\x85"
+         "ab\r\n",
+         TINY_FIRST, TINY_WORD_AB, TINY_LAST);
   EXPECT(&opened, "ab\xc2\x85</s>\xc2\x85\xc2\x85", TINY_FIRST, TINY_WORD_AB, TINY_LAST, TINY_LAST);
   EXPECT(&opened,
          "ab\xc2\x85"
