@@ -11,6 +11,7 @@ import sys
 import termios
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -168,6 +169,17 @@ def test_copy_text_has_the_json_of_fields_as_it_came_but_for_nul(tmp_path: Path)
     assert [line.split("\t")[8].replace("\\\\", "\\") for line in lines] == expected
     sql = (tmp_path / "c" / "load.sql").read_text()
     assert 'CREATE TABLE "user" (' in sql and sql.index("SET client_encoding = 'UTF8';") < sql.index('\\copy "user" FROM')
+
+
+def test_columns_of_json_are_json_whatever_the_numbers(tmp_path: Path) -> None:
+    values = ['{"a":-1e400,"b":"\\\\\\"Infinity"}', '[1e400,"-Infinity"]', "1e400", '"Infinity"']
+    embed(tmp_path / "out", write_shard(tmp_path / "a.jsonl", [f'{{"text":"casa","n":{value}}}'.encode() for value in values]), widths="8", keep_fields="n")
+    export(tmp_path / "out", "parquet", tmp_path / "p")
+
+    def strict(text: str) -> Any:
+        return json.loads(text, parse_constant=pytest.fail)
+
+    assert [strict(text) for text in pq.read_table(tmp_path / "p")["n"].to_pylist()] == [strict(value) for value in values]
 
 
 def test_an_export_refuses_what_it_must_not_touch(everything: Output, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
     JSON: pa.string(),
 }
+_STRING_OR_INFINITY = re.compile(r'("(?:[^"\\]|\\.)*")|Infinity')
 LIST = "list of "  # before one of the first four
 
 ROW_COLUMNS = [
@@ -92,7 +94,11 @@ def types_seen(output: Output) -> dict[str, str]:
 
 
 def as_json(value: Any) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if value is None:
+        return None
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    # A number such as 1e400 is infinite in Python, whose word for it JSON does not know.
+    return _STRING_OR_INFINITY.sub(lambda found: found[1] or "1e999", text) if "Infinity" in text else text
 
 
 def array_of(values: Iterable[Any], type_name: str) -> pa.Array:
