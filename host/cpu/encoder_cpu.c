@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/cpu/int8_kernels.h"
 #include "host/cpu/slot.h"
 #include "host/model/widths.h"
 
@@ -133,13 +134,19 @@ static bool options_check(const struct model_shape *shape, const struct encoder_
     return error_set(
         error, ERROR_USAGE,
         "the cpu encoder computes in fp32, bf16 or int8, not fp16: pass auto, fp32, bf16 or int8");
-  if (options->precision == PRECISION_INT8 && !encoder_cpu_check_int8(error)) return false;
+  if (options->precision == PRECISION_INT8 && !encoder_cpu_check_int8(shape, error)) return false;
   if (options->precision == PRECISION_INT8 && !options->int8_plan)
     return error_set(error, ERROR_USAGE, "int8 has no plan for this model: int8_calibrate comes first");
   return encoder_options_check(options, shape, error);
 }
 
-bool encoder_cpu_check_int8(struct error *error) {
+bool encoder_cpu_check_int8(const struct model_shape *shape, struct error *error) {
+  const int32_t most = INT32_MAX / ((BYTE_ZERO + BYTE_MAX) * BYTE_MAX);
+  const int32_t terms = shape->ffn > shape->hidden ? shape->ffn : shape->hidden;
+  if (terms > most)
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "int8 adds up at most %d products, and this model's layers have %d: use fp32 or bf16",
+                     most, terms);
   return gemm_library_int8() ||
          error_set(error, ERROR_DEVICE,
                    "int8 needs a processor with VNNI, and this one has none (oneDNN uses %s): use fp32",

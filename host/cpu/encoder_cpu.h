@@ -11,8 +11,9 @@
 struct encoder *encoder_cpu_open(const struct model *model, const struct encoder_options *options,
                                  struct error *error);
 
-/* False, with ERROR_DEVICE, if int8's products are not right on this processor. */
-bool encoder_cpu_check_int8(struct error *error);
+/* False if int8's products are not right: with ERROR_DEVICE on this processor, with ERROR_UNSUPPORTED for a
+ * model whose sums may pass 32 bits. */
+bool encoder_cpu_check_int8(const struct model_shape *shape, struct error *error);
 
 /* How many lines a block has by default: a power of two from 256 to 2,048. A larger model has fewer, so that
  * a block is committed every few seconds to every minute. The number depends only on the shape, so every

@@ -112,7 +112,8 @@ static bool agree(struct ranks *ranks, bool ok, struct error *error) {
 
 static bool plan_make(const struct model *model, const struct tokenizer *tokenizer, struct int8_plan **plan,
                       struct error *error) {
-  *plan = encoder_cpu_check_int8(error) ? int8_texts_plan(model, tokenizer, error) : NULL;
+  *plan =
+      encoder_cpu_check_int8(&model->config.shape, error) ? int8_texts_plan(model, tokenizer, error) : NULL;
   return *plan != NULL;
 }
 

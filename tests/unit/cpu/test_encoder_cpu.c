@@ -473,6 +473,16 @@ static void larger_models_get_smaller_blocks(void **state) {
   }
 }
 
+static void int8_refuses_sums_that_could_pass_32_bits(void **state) {
+  (void)state;
+  struct error error;
+  const struct model_shape most = {.hidden = 1024, .ffn = 66311}, more = {.hidden = 1024, .ffn = 66312};
+  assert_true(255LL * 127 * most.ffn <= INT32_MAX && 255LL * 127 * more.ffn > INT32_MAX);
+  assert_true(encoder_cpu_check_int8(&most, &error) || error.code == ERROR_DEVICE);
+  assert_false(encoder_cpu_check_int8(&more, &error));
+  assert_int_equal(error.code, ERROR_UNSUPPORTED);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(fp32_rows_are_the_reference_s),
@@ -489,6 +499,7 @@ int main(void) {
       cmocka_unit_test(row_that_cannot_be_stored_names_its_sequence_and_layer),
       cmocka_unit_test(row_that_dense_modules_spoil_names_the_module),
       cmocka_unit_test(options_that_cannot_be_are_refused),
+      cmocka_unit_test(int8_refuses_sums_that_could_pass_32_bits),
       cmocka_unit_test(larger_models_get_smaller_blocks),
       cmocka_unit_test(compute_class_names_what_decides_the_bits),
   };
