@@ -72,6 +72,11 @@ static const char *part_text(const struct character_set *characters, const struc
 bool word_normalise(const struct charsmap *map, const struct character_set *characters,
                     const struct word *word, struct word_text *text, struct error *error) {
   text->length = 0;
+  if (word->spaced) {
+    if (!word_text_reserve(text, WORD_MARK_BYTES, error)) return false;
+    memcpy(text->bytes, WORD_MARK, WORD_MARK_BYTES);
+    text->length = WORD_MARK_BYTES;
+  }
   if (word->plain) return plain_normalise(map, word, text, error);
   bool mark = true;
   struct cluster_place place = {.at = word->bytes, .end = word->bytes + word->length};

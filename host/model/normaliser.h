@@ -20,8 +20,8 @@ bool word_text_reserve(struct word_text *text, size_t more, struct error *error)
 
 /* Writes the normalised word: each part, replaced by the map. If the map leaves a border alone, the border
  * becomes a space. Spaces at both ends are dropped; any other run of spaces becomes one mark; a mark comes
- * before the first character: "½" may give "▁1⁄2", and "´" after an a "▁a▁ ́". If nothing is left, the result
- * is empty. Returns false if memory is short. */
+ * before the first character, and if the word is `spaced` one more: "½" may give "▁1⁄2", and "´" after an a
+ * "▁a▁ ́". If nothing is left, the result is empty. Returns false if memory is short. */
 bool word_normalise(const struct charsmap *map, const struct character_set *characters,
                     const struct word *word, struct word_text *text, struct error *error);
 

@@ -51,12 +51,13 @@ static const char *spaces_strip_left(const struct charsmap *map, const char *tex
   return text;
 }
 
-/* If all white space ends words, there is nothing to strip. */
+/* If all white space ends words, there is nothing to strip, and no space beside a mark counts. */
 static struct word_reader words(const struct tokenizer *tokenizer, const char *text, const char *end) {
   const struct tokenizer_source *source = &tokenizer->source;
   if (source->only_spaces) end = spaces_strip_right(&tokenizer->map, text, end);
   if (source->only_spaces && source->strips_left) text = spaces_strip_left(&tokenizer->map, text, end);
-  return (struct word_reader){.characters = &tokenizer->characters, .at = text, .end = end};
+  return (struct word_reader){
+      .characters = &tokenizer->characters, .at = text, .end = end, .marks = source->only_spaces};
 }
 
 /* The normalised form is one word without its mark. A mark in the token itself is none that a word gets. */

@@ -1,5 +1,8 @@
 #include "host/model/words.h"
 
+#include <string.h>
+
+#include "host/model/normaliser.h"
 #include "host/model/utf8.h"
 
 /* The class of the character at `at`; *size is its length in bytes. */
@@ -46,8 +49,11 @@ bool word_next(struct word_reader *reader, struct word *word) {
     plain = plain && class == CHARACTER_PLAIN;
     if (class == CHARACTER_PREPENDS) prepended = at + size;
   }
+  const bool marked = reader->marks && (reader->spaced || start > reader->at) &&
+                      at - start >= WORD_MARK_BYTES && !memcmp(start, WORD_MARK, WORD_MARK_BYTES);
   reader->at = at + size; /* after the border, if there is one */
-  *word = (struct word){.bytes = start, .length = (size_t)(at - start), .plain = plain};
+  reader->spaced = true;
+  *word = (struct word){.bytes = start, .length = (size_t)(at - start), .plain = plain, .spaced = marked};
   return at > start;
 }
 

@@ -19,7 +19,7 @@ struct word {
   const char *bytes;
   size_t length;
   bool plain;  /* every character is a cluster */
-  bool spaced; /* byte_words.h: a space that is not in the text comes before the bytes */
+  bool spaced; /* a space that is not in the bytes comes before them (byte_words.h: nor in the text) */
   bool blank;  /* byte_words.h: white space alone */
 };
 
@@ -28,6 +28,7 @@ struct word_reader {
   const struct character_set *characters; /* not for byte_words.h */
   const char *at, *end;
   bool spaced; /* of the next word */
+  bool marks;  /* a word that begins with a mark of its own is `spaced` if a space comes before it */
   bool whole;  /* byte_words.h: the text is one word */
 };
 

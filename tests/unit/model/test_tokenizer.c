@@ -458,6 +458,12 @@ static void white_space_at_the_ends_of_a_text_is_stripped(void **state) {
                 ", " JOIN(" ") "]}, " ALONE "}");
   struct opened opened = open_whole(folder);
   EXPECT(&opened, "\xc2\x85 ab \xc2\x85 ", TINY_FIRST, TINY_WORD_AB, TINY_LAST);
+  /* A mark in the text is a word's beginning, and so is the space before it. */
+  EXPECT(&opened,
+         "\xe2\x96\x81"
+         "ab \xe2\x96\x81"
+         "ab",
+         TINY_FIRST, TINY_WORD_AB, TINY_SPACE, TINY_WORD_AB, TINY_LAST);
   EXPECT(&opened,
          "\r\n\xc2\x85"
          "ab\r\n",
