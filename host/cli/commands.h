@@ -57,7 +57,7 @@ int command_leave(struct ranks *ranks, int status);
 
 /* For a command that works in one process: several would print everything several times, one's bytes between
  * another's. If a launcher started several, rank 0 says that `what` is for one; returns false then, with the
- * exit status in *status. */
+ * exit status in *status. MPI is not initialised (see world_told in host/ranks/world.h). */
 bool command_alone(const char *what, int *status);
 
 /* Prints "nina: <message>" and returns the error's exit status. */

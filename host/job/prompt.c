@@ -109,9 +109,8 @@ bool prompt_check_room(const struct tokenizer *tokenizer, const char *prompt, in
   if (!prompt_encode(tokenizer, prompt, max_tokens, &tokens, &truncated, error)) return false;
   return tokens < max_tokens ||
          error_set(error, ERROR_USAGE,
-                   "the prompt takes all of the %d tokens that a text may have with "
-                   "it, so all vectors would be the "
-                   "same: give a shorter prompt (or, to embed and eval, more --max-tokens)",
+                   "the prompt takes all of the %d tokens that a text may have with it, so all vectors would "
+                   "be the same: give a shorter prompt (or, to embed and eval, more --max-tokens)",
                    max_tokens);
 }
 

@@ -14,6 +14,30 @@ static const char *launcher_variable(void) {
   return NULL;
 }
 
+/* A launcher's number for this process; -1: it tells none. */
+static int32_t told(const char *variable) {
+  const char *text = getenv(variable);
+  char *end;
+  const long number = text ? strtol(text, &end, 10) : -1;
+  return text && end > text && !*end && number >= 0 && number < INT32_MAX ? (int32_t)number : -1;
+}
+
+void world_told(int32_t *rank, int32_t *size) {
+  /* Open MPI's, Hydra's, and Slurm's beside PMIx, which tells the rank alone. */
+  static const char *const pairs[][2] = {{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
+                                         {"PMI_RANK", "PMI_SIZE"},
+                                         {"PMIX_RANK", "SLURM_STEP_NUM_TASKS"}};
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    *rank = told(pairs[i][0]);
+    *size = told(pairs[i][1]);
+    if (*rank < 0) continue;
+    if (*size <= *rank) *size = *rank + 1;
+    return;
+  }
+  *rank = 0;
+  *size = 1;
+}
+
 bool world_open(struct world **world, struct error *error) {
   *world = NULL;
   const char *variable = launcher_variable();

@@ -168,8 +168,7 @@ static bool shards_resume(struct run_log *log, const struct run_request *request
   if (now < then)
     return error_set(error, ERROR_CONFLICT,
                      "%d shard%s, but the run in %.200s has %d: its shard %d, %.300s, is missing; give all "
-                     "of them, in the "
-                     "same order, or " NEW_OUT,
+                     "of them, in the same order, or " NEW_OUT,
                      now, now == 1 ? "" : "s", log->out, then, at, log->shards.shard[at].path, log->out);
   for (int32_t i = 0; i < now; i++) {
     const bool refused = shard_changed(log, i, &request->shards[i]);

@@ -2,15 +2,16 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from many import needs_mpirun, nina_many
+from many import LAUNCHER, finish, needs_mpirun, nina_many, start_command
 from models import copy_model, set_number
 from output import Output, frame_texts, seekable
-from program import FAILED, GOLDEN, MODEL, REJECTS, USAGE, Result, embed, nina
+from program import DONE, FAILED, GOLDEN, MODEL, PROGRAM, REJECTS, USAGE, Result, embed, nina
 from shards import compress, line_of, make_documents, read_shard, write_shard
 
 ALL = 1000  # more parts than any OUT here has
@@ -282,3 +283,30 @@ def test_many_ranks_are_refused_by_commands_that_work_in_one_process(tmp_path: P
     assert not target.exists()
     if command != "cat .":  # Open MPI's standard output is a terminal
         nina_many(*words, ranks=1)
+
+
+@needs_mpirun
+def test_a_rank_that_is_a_shell_starts_such_commands_one_after_another_and_in_pipes(tmp_path: Path) -> None:
+    """A night's script under mpirun or srun. MPI lets each rank be initialised by one process alone."""
+    out = tmp_path / "out"
+    embed(out, write_shard(tmp_path / "one.jsonl", make_documents(3, 1)))
+    script = 'set -e; "$0" diff "$1" "$1"; "$0" cat "$1" | wc -c; "$0" verify --deep 1 --model "$2" "$1" && "$0" cat "$1" | "$0" cat "$1" | wc -c'
+    words = [*LAUNCHER, "-n", "1", "sh", "-c", script, str(PROGRAM), str(out), str(MODEL)]
+    result = finish(start_command(words, subprocess.DEVNULL), DONE)
+    assert "MPI" not in result.stderr
+    counts = [line for line in result.stdout.splitlines() if line.isdigit()]
+    assert len(counts) == 2 and counts[0] == counts[1] != "0"
+
+
+@pytest.mark.parametrize("told", ["OMPI_COMM_WORLD_RANK=1 OMPI_COMM_WORLD_SIZE=2", "PMI_RANK=1 PMI_SIZE=2", "PMIX_RANK=1 SLURM_STEP_NUM_TASKS=2", "PMIX_RANK=1"])
+def test_of_several_processes_only_the_first_one_speaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str) -> None:
+    """Without joining them; srun tells the size beside PMIx, and another launcher with PMIx the rank alone."""
+    out = tmp_path / "out"
+    embed(out, write_shard(tmp_path / "one.jsonl", make_documents(3, 1)))
+    for word in told.split():
+        monkeypatch.setenv(*word.split("="))
+    result = nina("cat", out)
+    assert result.stdout == "" and result.stderr == ""
+    monkeypatch.setenv(told.partition("=")[0], "0")
+    if "2" in told:
+        assert nina("cat", out, status=USAGE).error == "nina cat works in one process, and 2 were started: start it without mpirun"
