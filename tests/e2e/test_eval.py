@@ -560,7 +560,9 @@ def test_scripts_for_evaluation_say_what_is_wrong_with_their_files(judged: tuple
     assert script_error(*make, "none").endswith("error: there is no file none")
     assert script_error(*make, pairs) == f"{pairs}, pair 1: no strings called question/passage, query/passage, anchor/positive; it has ask, answer; --fields names the two"
     assert script_error(*make, "--fields", "ask", "text", pairs).endswith("no strings called ask/text; it has ask, answer; --fields names the two")
-    assert script_error("make-eval-set", "--out", tmp_path, pairs).endswith("whose files are replaced: give another --out")
+    own = pairs.rename(tmp_path / "train.jsonl")
+    assert script_error("make-eval-set", "--out", tmp_path, own).endswith("replaced by the set's own train.jsonl: give another --out")
+    pairs = own.rename(pairs)
     metrics = judged[0] / "metrics.json"
     assert script_error("plot-eval", "none") == "scripts/plot-eval: none: [Errno 2] No such file or directory: 'none'"
     assert script_error("plot-eval", pairs).startswith(f"scripts/plot-eval: {pairs}: Extra data")
@@ -585,6 +587,14 @@ def test_made_set_leaks_no_passage_and_depends_on_the_pairs_alone(tmp_path: Path
     assert not {pair["passage"] for pair in trained} & set(corpus.values())
     assert trained == [pair for pair in pairs if pair in trained]  # in the original order
     assert len(corpus) > len({passage for _, passage, _ in qrels})  # plus the archive's
+
+
+def test_pairs_may_lie_in_the_sets_folder_or_come_through_a_pipe(tmp_path: Path) -> None:
+    pairs = write_shard(tmp_path / "pairs.jsonl", [{"query": f"Què és {i}?", "passage": text} for i, text in enumerate(make_texts(20, 3))])
+    make = [sys.executable, "-B", ROOT / "scripts" / "make-eval-set", "--out"]
+    subprocess.run([*make, tmp_path, pairs], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*make, tmp_path / "piped", "/dev/stdin"], input=pairs.read_bytes(), check=True, stdout=subprocess.DEVNULL)
+    assert (tmp_path / "corpus.jsonl").read_bytes() == (tmp_path / "piped" / "corpus.jsonl").read_bytes()
 
 
 def test_squad_becomes_a_set_that_eval_takes(tmp_path: Path) -> None:
