@@ -249,6 +249,7 @@ def test_a_vocabulary_that_is_cut_is_warned_of(tmp_path: Path) -> None:
 STUBS = {  # of the packages that convert-model needs, in place of which a file of weights is a JSON object
     "torch.py": "import json\nclass Tensor(str):\n    detach = contiguous = clone = lambda self: self\n"
     "def load(path, **how):\n    return {name: Tensor(of) if isinstance(of, str) else of for name, of in json.load(open(path)).items()}\n",
+    "safetensors/__init__.py": "",  # without it Python would take an installed package
     "safetensors/torch.py": "import json\ndef save_file(weights, path, metadata):\n    json.dump(weights, open(path, 'w'))\n",
 }
 
@@ -265,5 +266,5 @@ def test_convert_model_leaves_a_whole_folder_or_none(tmp_path: Path) -> None:
         dense.write_text(content)
         done = subprocess.run(command, env={"PYTHONPATH": str(tmp_path / "stubs")}, capture_output=True, text=True, check=False)
         assert (done.returncode != 0) == bool(phrase) and phrase in done.stderr and out.exists() == (not phrase)
+        assert not out.with_name("out.unfinished").exists()
     assert (out / "model.safetensors").read_text() == '{"a": "1"}' and (out / "2_Dense" / "model.safetensors").read_text() == '{"b": "2"}'
-    assert not out.with_name("out.unfinished").exists()
