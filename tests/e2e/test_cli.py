@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -32,6 +31,7 @@ from program import (
     run_on_terminal,
     start_embed,
     tokenize,
+    wait_for_parts,
 )
 from shards import make_archive, make_documents, write_shard
 
@@ -158,10 +158,10 @@ def test_the_last_line_of_json_is_the_end_however_a_run_ends(tmp_path: Path, end
     shard = write_shard(tmp_path / "a.jsonl.gz", [*lines, "no JSON"] if end == "rejects" else lines)
     if end == "damage":
         shard.write_bytes(shard.read_bytes()[:-9])
-    slow = {"null_rate": 100, "threads": 1, "block_lines": 5} if end == "stop" else {}
+    slow = {"null_rate": 200, "threads": 1, "block_lines": 5} if end == "stop" else {}
     with start_embed(tmp_path / "out", shard, widths=8, progress="json", **slow) as process:
         if end == "stop":
-            time.sleep(0.5)
+            wait_for_parts(tmp_path / "out", 1, process)
             process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=LONGEST_RUN)
     events = [json.loads(line) for line in said.decode().splitlines()]

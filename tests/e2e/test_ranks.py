@@ -230,7 +230,7 @@ def test_rank_that_sees_a_shorter_shard_embeds_none_of_it(tmp_path: Path) -> Non
     for rank, lines in enumerate([400, 399]):
         (tmp_path / str(rank)).mkdir()
         write_shard(tmp_path / str(rank) / "a.jsonl", [{"text": f"{i * 7919 * (rank + 1) % 1000:03} " * 20} for i in range(lines)])
-    arguments = embed_arguments(tmp_path / "out", Path("a.jsonl"), **OPTIONS, null_rate=6000)
+    arguments = embed_arguments(tmp_path / "out", Path("a.jsonl"), **OPTIONS, null_rate=3000)
     words = [*LAUNCHER, "-n", "2", "sh", "-c", 'cd "$0/$OMPI_COMM_WORLD_RANK"; exec "$@"', str(tmp_path), str(PROGRAM), *arguments]
     finish(start_command(words), FAILED).says("rank 1 on ", "the size of a.jsonl changed while the run read it")
     embed(tmp_path / "wanted", tmp_path / "0" / "a.jsonl", **OPTIONS)
