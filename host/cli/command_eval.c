@@ -20,6 +20,8 @@ struct eval_arguments {
   int progress;             /* enum progress_mode */
   bool all, quiet, help;
   struct option_strings strings;
+  /* The first option on the command line for the purpose, or NULL. */
+  const char *embeds, *evaluates, *compares;
 };
 
 #define EVAL(field) offsetof(struct eval_arguments, eval.field)
@@ -168,45 +170,30 @@ static int compare_files(const struct eval_arguments *arguments) {
   return done ? EXIT_DONE : command_fail(&error);
 }
 
-/* The first option that decides how texts are embedded; NULL if there is none. */
-static const char *embedding_option(const struct eval_options *eval) {
-  const struct compute_options *compute = &eval->compute;
-  return eval->query_prompt                     ? "query-prompt"
-         : eval->query_prompt_name              ? "query-prompt-name"
-         : eval->passage_prompt                 ? "passage-prompt"
-         : eval->passage_prompt_name            ? "passage-prompt-name"
-         : compute->max_tokens > 0              ? "max-tokens"
-         : eval->chunks.tokens > 0              ? "chunk-tokens"
-         : eval->chunks.overlap > 0             ? "chunk-overlap"
-         : compute->tokenizer != TOKENIZER_AUTO ? "tokenizer"
-         : eval->overwrite                      ? "overwrite"
-         : compute->precision != PRECISION_AUTO ? "precision"
-         : compute->batch_tokens > 0            ? "batch-tokens"
-                                                : NULL;
-}
+/* What only an evaluation needs; the last ones decide how texts are embedded. */
+#define OF_EMBEDDING                                                                          \
+  "query-prompt", "query-prompt-name", "passage-prompt", "passage-prompt-name", "max-tokens", \
+      "chunk-tokens", "chunk-overlap", "tokenizer", "overwrite", "precision", "batch-tokens", NULL
+static const char *const of_embedding[] = {OF_EMBEDDING};
+static const char *const of_evaluation[] = {"model",  "vectors", "data",      "out",
+                                            "widths", "metrics", OF_EMBEDDING};
+static const char *const of_comparison[] = {"all", NULL};
 
 /* nina eval --compare OLD NEW evaluates nothing. */
 static bool compare_check(const struct eval_arguments *arguments, struct error *error) {
-  const struct eval_options *eval = &arguments->eval;
-  const char *other = eval->model              ? "model"
-                      : eval->vectors          ? "vectors"
-                      : eval->data             ? "data"
-                      : eval->out              ? "out"
-                      : eval->widths.count > 0 ? "widths"
-                      : eval->metrics          ? "metrics"
-                                               : embedding_option(eval);
-  return !other ||
+  return !arguments->evaluates ||
          error_set(error, ERROR_USAGE,
                    "--compare %s %s compares these two files and evaluates nothing: leave out --%s, "
                    "or, to evaluate and compare, leave out %s",
-                   arguments->compare, arguments->compare_with, other, arguments->compare_with);
+                   arguments->compare, arguments->compare_with, arguments->evaluates,
+                   arguments->compare_with);
 }
 
 static bool arguments_check(const struct eval_arguments *arguments, int extra, struct error *error) {
   const struct eval_options *eval = &arguments->eval;
   if (extra > 0)
     return error_set(error, ERROR_USAGE, "nina eval takes no INPUT: --data names the set (nina eval --help)");
-  if (arguments->all && !arguments->compare)
+  if (arguments->compares && !arguments->compare)
     return error_set(error, ERROR_USAGE, "--all is for --compare: it prints what chance explains, too");
   if (arguments->compare && !eval->model && !eval->vectors && !eval->data)
     return error_set(
@@ -217,10 +204,10 @@ static bool arguments_check(const struct eval_arguments *arguments, int extra, s
   if (!eval->model == !eval->vectors)
     return error_set(error, ERROR_USAGE,
                      "pass either --model, to embed, or --vectors, to judge what is embedded");
-  if (eval->vectors && embedding_option(eval))
+  if (eval->vectors && arguments->embeds)
     return error_set(error, ERROR_USAGE,
                      "--%s is for --model: --vectors judges what %s holds, and embeds nothing",
-                     embedding_option(eval), eval->vectors);
+                     arguments->embeds, eval->vectors);
   if (!eval->out && !eval->vectors)
     return error_set(error, ERROR_USAGE, "--out is required (nina eval --help)");
   if (eval->metrics && !eval->out)
@@ -237,6 +224,9 @@ static bool parse(int argc, char **argv, struct eval_arguments *arguments, struc
     return false;
   if (arguments->compare && argc - first == 1) arguments->compare_with = argv[first];
   if (arguments->help) return true;
+  arguments->embeds = options_typed(specs, argc, argv, of_embedding);
+  arguments->evaluates = options_typed(specs, argc, argv, of_evaluation);
+  arguments->compares = options_typed(specs, argc, argv, of_comparison);
   return arguments->compare_with ? compare_check(arguments, error)
                                  : arguments_check(arguments, argc - first, error);
 }

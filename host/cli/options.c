@@ -203,6 +203,18 @@ bool options_parse(const char *command, const struct option_spec *specs, int arg
   return true;
 }
 
+const char *options_typed(const struct option_spec *specs, int argc, char **argv, const char *const *names) {
+  struct option table[OPTIONS_MAX + 2];
+  getopt_table(specs, table);
+  opterr = 0;
+  optind = 0; /* restart getopt */
+  int found;
+  while ((found = getopt_long(argc, argv, ":h", table, NULL)) != -1)
+    for (int i = 0; found >= OPTIONS_BASE && names[i]; i++)
+      if (strcmp(names[i], specs[found - OPTIONS_BASE].name) == 0) return names[i];
+  return NULL;
+}
+
 void option_help_line(const struct option_spec *spec, char text[OPTION_HELP_MAX]) {
   snprintf(text, OPTION_HELP_MAX, "%s", spec->help + strspn(spec->help, "\n"));
   for (char *at = text; (at = strchr(at, '\n'));) *at = ' ';

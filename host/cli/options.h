@@ -86,6 +86,11 @@ bool options_parse(const char *command, const struct option_spec *specs, int arg
 
 void option_strings_free(struct option_strings *kept);
 
+/* The first option on the command line that is one of `names`, which end with NULL; NULL if there is none.
+ * For options that a use of a command would pass over: a file may have them for its other uses. After
+ * options_parse. */
+const char *options_typed(const struct option_spec *specs, int argc, char **argv, const char *const *names);
+
 #define OPTION_HELP_MAX 512
 
 /* Writes an option's help as one line. */

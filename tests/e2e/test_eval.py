@@ -526,6 +526,17 @@ def test_no_option_of_embedding_is_passed_over_if_nothing_is_embedded(option: st
         assert sentence.format(other) == nina("eval", "--compare", "a", "b", other, "c", status=USAGE).error
 
 
+def test_file_of_options_may_have_some_for_other_uses_of_the_command(tmp_path: Path) -> None:
+    """As configs/ has the widths of a model: the file serves eval with --model, with --vectors, and --compare OLD NEW."""
+    lines = [option.lstrip("-").replace("=", " = ") for option in EMBEDDING if option != "--overwrite"]
+    config = tmp_path / "mine.ini"
+    config.write_text("[eval]\n" + "\n".join(lines) + "\noverwrite = true\nall = true\nmetrics = ndcg@3\nwidths = 32\n")
+    table = nina("eval", "--config", config, "--vectors", VECTORS, "--data", MUNICIPAL, "--out", tmp_path / "again").stdout
+    assert "ndcg@3" in table.lower()
+    metrics = tmp_path / "again" / "metrics.json"
+    assert "differ   in nothing" in nina("eval", "--config", config, "--compare", metrics, metrics).stdout
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"format":2}', '{"format":1,"queries":{"ids":["a"]},"metrics":{}}'])
 def test_comparison_with_another_file_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "old.json").write_text(text)
