@@ -34,7 +34,7 @@ struct block_buffer {
   size_t hold;  /* the most bytes of one line that are held */
 };
 
-/* Close it also if it was not opened. */
+/* If this fails, close the buffer too. */
 bool block_buffer_open(struct block_buffer *buffer, const struct block_source *source,
                        const struct block_limits *limits, struct error *error);
 

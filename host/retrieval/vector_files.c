@@ -125,8 +125,8 @@ static bool worker_open(struct vector_files *all, struct file_worker *worker, in
   if (wanted->size > 0 && look.size != wanted->size)
     return error_set(
         error, ERROR_INPUT,
-        "%s has %lld bytes, and had %lld where and when the search began: it was replaced since, or "
-        "this machine sees another one",
+        "%s has %lld bytes, and had %lld when the search began: it was replaced since, or, under mpirun, "
+        "is another file on this machine",
         wanted->path, (long long)look.size, (long long)wanted->size);
   const int64_t rows = npy_zst_reader_rows(worker->reader);
   if (rows == wanted->rows) return true;

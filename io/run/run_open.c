@@ -68,7 +68,7 @@ static bool shard_changed(const struct run_log *log, int32_t i, const struct sha
 }
 
 /* The way on for an archive that has changed. */
-#define NEW_OUT "give another --out, where nina embed --reuse %.200s encodes only what is new"
+#define NEW_OUT "give another --out (nina embed --reuse %.200s then encodes only what is new)"
 
 static bool shard_refuse(const struct run_log *log, const struct shard *now, int32_t i, struct error *error) {
   const struct shard *then = &log->shards.shard[i];

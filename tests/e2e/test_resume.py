@@ -127,7 +127,7 @@ def test_changed_input_is_refused_by_name(small: tuple[Output, list[Path]]) -> N
     shards[0].write_bytes(content[:-2] + b"x\n")
     changed = f"shard 0 ({shards[0]}) has changed since this run began"
     assert changed in (error := refused(*shards)) and "fingerprint" in error
-    assert f"; give another --out, where nina embed --reuse {output.path} encodes only what is new, or start anew with --overwrite" in error
+    assert f"; give another --out (nina embed --reuse {output.path} then encodes only what is new), or start anew with --overwrite" in error
     shards[0].write_bytes(content + b"\n")
     assert f"size {len(content)} → {len(content) + 1}" in refused(*shards)
 
