@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "host/retrieval/qrels_read.h"
+#include "io/text.h"
 
 #define PAIRS_FIRST 1024
-#define NAME_BYTES 96 /* bytes of an id shown in a sentence */
+#define NAME_BYTES 96 /* of an id shown in a sentence, with NUL */
 
 /* A judgement as read. */
 struct pair {
@@ -35,8 +36,8 @@ struct qrels_reading {
 static void oddity_count(struct oddity *oddity, int64_t line, struct qrels_field name) {
   if (oddity->count++ > 0 && line > oddity->line) return;
   oddity->line = line;
-  snprintf(oddity->name, sizeof oddity->name, "%.*s",
-           name.length < NAME_BYTES ? (int)name.length : NAME_BYTES, name.bytes);
+  snprintf(oddity->name, sizeof oddity->name, "%.*s", (int)text_cut(name.bytes, name.length, NAME_BYTES - 1),
+           name.bytes);
 }
 
 static bool pair_append(struct qrels_reading *reading, struct pair pair, struct error *error) {

@@ -138,6 +138,17 @@ static void query_that_is_not_there_is_passed_over(void **state) {
   assert_warned(fixture, "2 judgements are of a query that is not there (first: line 2, \"q9\")");
 }
 
+static void long_name_is_cut_between_two_characters(void **state) {
+  struct fixture *fixture = *state;
+  char text[256] = "q0\td0\t1\n", *end = text + strlen(text), shown[128] = "line 2, \"";
+  for (int i = 0; i < 60; i++) end = stpcpy(end, "\xc3\xa0");
+  strcpy(end, "\td0\t1\n");
+  for (int i = 0; i < 47; i++) strcat(shown, "\xc3\xa0"); /* 94 of 95 bytes */
+  strcat(shown, "\")");
+  assert_read(fixture, text);
+  assert_warned(fixture, shown);
+}
+
 static void query_without_relevant_passage_is_left_out(void **state) {
   struct fixture *fixture = *state;
   assert_read(fixture, "q0\td0\t1\nq1\td0\t0\n");
@@ -264,6 +275,7 @@ static void missing_file_is_an_error(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      WITH_FIXTURE(long_name_is_cut_between_two_characters),
       WITH_FIXTURE(every_form_reads_the_same),
       WITH_FIXTURE(grades_above_zero_are_relevant),
       WITH_FIXTURE(relevant_passage_outside_the_corpus_counts_as_not_found),
