@@ -47,13 +47,15 @@ static uint8_t *sections_pack(const uint8_t *data, size_t size, size_t *packed_s
   return packed;
 }
 
-/* True if some of these files may be packed already, or lie in a folder whose name the packed copy would
- * change. */
+/* True if packing may change more than the files' bytes: some file may be packed already, or lie in a folder
+ * whose name the packed copy would change, or stand under two names there because a section of another kind
+ * has the name too. */
 static bool packing_may_differ(const uint8_t *data, size_t size) {
-  static const char *const mark[] = {"\x1f\x8b", "\x28\xb5", "\x2a\x4d", "@@z",
-                                     ".gz",      ".zst",     ".jsonl/",  ".tsv/"};
+  static const char *const mark[] = {"\x1f\x8b", "\x28\xb5", "\x2a\x4d", ".gz", ".zst", ".jsonl/", ".tsv/"};
   for (size_t i = 0; i < sizeof mark / sizeof mark[0]; i++)
     if (memmem(data, size, mark[i], strlen(mark[i]))) return true;
+  for (size_t i = 0; i + 2 < size; i++)
+    if (data[i] == '@' && data[i + 1] == '@' && data[i + 2] != ' ') return true;
   return false;
 }
 

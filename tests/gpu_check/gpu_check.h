@@ -41,7 +41,7 @@ extern const struct check_scale scale_small, scale_quick, scale_full;
 #define TABLE_LINES_MAX 128
 
 struct table_line {
-  char what[64], measured[32], beside[56], verdict[32];
+  char what[64], measured[32], beside[80], verdict[32];
   double value; /* the number in `measured`, for programs */
   bool failed;
 };
