@@ -52,7 +52,7 @@ bool word_next(struct word_reader *reader, struct word *word) {
   const bool marked = reader->marks && (reader->spaced || start > reader->at) &&
                       at - start >= WORD_MARK_BYTES && !memcmp(start, WORD_MARK, WORD_MARK_BYTES);
   reader->at = at + size; /* after the border, if there is one */
-  reader->spaced = true;
+  reader->spaced = size > 0;
   *word = (struct word){.bytes = start, .length = (size_t)(at - start), .plain = plain, .spaced = marked};
   return at > start;
 }

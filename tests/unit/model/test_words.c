@@ -174,6 +174,23 @@ static void cluster_of_a_megabyte_is_read_in_pieces(void **state) {
 }
 
 /* Text must be UTF-8 by contract, but other bytes are read inside their bounds, each byte once. */
+static void word_that_is_cut_is_no_space(void **state) {
+  const struct fixture *fixture = *state;
+  const size_t length = WORD_BYTES_MAX + 2 * (WORD_MARK_BYTES + 2);
+  char *text = malloc(length + 1);
+  assert_non_null(text);
+  memset(text, 'a', WORD_BYTES_MAX);
+  strcpy(text + WORD_BYTES_MAX, WORD_MARK "b " WORD_MARK "b ");
+  struct word_reader reader = {
+      .characters = &fixture->characters, .at = text, .end = text + length, .marks = true};
+  struct word word;
+  for (int i = 0; i < 3; i++) {
+    assert_true(word_next(&reader, &word));
+    assert_int_equal(word.spaced, i == 2);
+  }
+  free(text);
+}
+
 static void bytes_that_are_no_text_are_read_within_bounds(void **state) {
   const struct fixture *fixture = *state;
   static const char parts[][4] = {"a",    "\xe5\xad", "\xf0\x9f\x98", "\x81", "\xcc",
@@ -212,6 +229,7 @@ int main(void) {
       cmocka_unit_test(borders_inside_clusters_end_words),
       cmocka_unit_test(words_begin_and_end_with_clusters),
       cmocka_unit_test(cluster_of_a_megabyte_is_read_in_pieces),
+      cmocka_unit_test(word_that_is_cut_is_no_space),
       cmocka_unit_test(bytes_that_are_no_text_are_read_within_bounds),
   };
   return cmocka_run_group_tests(tests, fixture_open, fixture_close);
