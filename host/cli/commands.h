@@ -56,8 +56,9 @@ struct ranks *command_join(bool parsed, const char *way, const char *const *plac
 int command_leave(struct ranks *ranks, int status);
 
 /* For a command that works in one process: several would print everything several times, one's bytes between
- * another's. If a launcher started several, rank 0 says that `what` is for one; returns false then, with the
- * exit status in *status. MPI is not initialised (see world_told in host/ranks/world.h). */
+ * another's. If a launcher started several, says that `what` is for one, and returns false with the
+ * exit status in *status; in each of them, since the rank may be a shell that goes on. MPI is not initialised
+ * (see world_told_size in host/ranks/world.h). */
 bool command_alone(const char *what, int *status);
 
 /* Prints "nina: <message>" and returns the error's exit status. */

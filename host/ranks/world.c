@@ -22,20 +22,16 @@ static int32_t told(const char *variable) {
   return text && end > text && !*end && number >= 0 && number < INT32_MAX ? (int32_t)number : -1;
 }
 
-void world_told(int32_t *rank, int32_t *size) {
+int32_t world_told_size(void) {
   /* Open MPI's, Hydra's, and Slurm's beside PMIx, which tells the rank alone. */
   static const char *const pairs[][2] = {{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
                                          {"PMI_RANK", "PMI_SIZE"},
                                          {"PMIX_RANK", "SLURM_STEP_NUM_TASKS"}};
   for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-    *rank = told(pairs[i][0]);
-    *size = told(pairs[i][1]);
-    if (*rank < 0) continue;
-    if (*size <= *rank) *size = *rank + 1;
-    return;
+    const int32_t rank = told(pairs[i][0]), size = told(pairs[i][1]);
+    if (rank >= 0) return size > rank ? size : rank + 1;
   }
-  *rank = 0;
-  *size = 1;
+  return 1;
 }
 
 bool world_open(struct world **world, struct error *error) {

@@ -35,10 +35,10 @@ struct world_vtable {
  * without MPI. */
 bool world_open(struct world **world, struct error *error);
 
-/* This process's number among those that its launcher has started, and how many these are at least: what the
- * environment tells. MPI is not initialised: a launcher lets only one process do that for each rank, and its
- * rank may be a shell, which starts nina several times. Without a launcher: 0 of 1. */
-void world_told(int32_t *rank, int32_t *size);
+/* How many ranks the launcher has started at least, by what the environment tells; 1 without a launcher. MPI
+ * is not initialised: a launcher lets only one process do that for each rank, and its rank may be a shell,
+ * which starts nina several times. */
+int32_t world_told_size(void);
 
 #define WORLD_LIBRARY_MAX 64
 
