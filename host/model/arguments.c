@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Up to NULL: how to load, and not what. */
-static const char *const of_loading[] = {"trust_remote_code", "cache_dir",      "token", "use_auth_token",
+/* Up to NULL: how to load, and not what. (sentence-transformers puts its own caller's revision and subfolder
+ * in their place.) */
+static const char *const of_loading[] = {"trust_remote_code", "cache_dir",      "revision",
+                                         "subfolder",         "token",          "use_auth_token",
                                          "local_files_only",  "force_download", NULL};
 static const char *const of_tokenizer[] = {"model_max_length",
                                            "truncation_side",

@@ -146,6 +146,8 @@ static void longest_input_is_that_of_the_reference(void **state) {
       {"{\"processing_kwargs\": {\"text\": {\"truncation\": false}, \"common\": {\"max_length\": 10}}}", "{}",
        32},
       {"{\"max_seq_length\": 12, \"document_length\": null}", "{}", 12},
+      {"{\"max_seq_length\": 12, \"model_args\": {\"trust_remote_code\": true, \"revision\": \"main\"}}",
+       "{}", 12},
   };
   char *folder = tiny_folder();
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
