@@ -195,7 +195,7 @@ static bool adapter_check(const char *place, struct error *error) {
   return !there ||
          error_set(error, ERROR_UNSUPPORTED,
                    "%s/adapter_config.json: an adapter (PEFT) to a base model, which nina does not put "
-                   "together; expected one model: merge_and_unload() in Python makes it, and save it",
+                   "together; expected one model: make it with merge_and_unload() in Python, and save it",
                    place);
 }
 
