@@ -19,7 +19,7 @@ static inline float vector_number(uint32_t *state) {
 /* Returns [count, width] fp16 with norm 1; the caller frees them. */
 static inline uint16_t *vectors_make(uint32_t seed, int64_t count, int32_t width) {
   float *row = calloc((size_t)width, sizeof *row);
-  uint16_t *rows = calloc((size_t)(count * width), sizeof *rows);
+  uint16_t *rows = calloc((size_t)count, (size_t)width * sizeof *rows);
   assert_true(row && rows);
   for (int64_t r = 0; r < count; r++) {
     for (int32_t i = 0; i < width; i++) row[i] = vector_number(&seed);
@@ -53,7 +53,7 @@ static inline void vectors_store(void *folder, const uint16_t *rows, int32_t wid
 /* Returns such rows in fp32; the caller frees them. */
 static inline float *queries_make(uint32_t seed, int64_t count, int32_t width) {
   uint16_t *rows = vectors_make(seed, count, width);
-  float *wide = calloc((size_t)(count * width), sizeof *wide);
+  float *wide = calloc((size_t)count, (size_t)width * sizeof *wide);
   assert_non_null(wide);
   for (int64_t i = 0; i < count * width; i++) wide[i] = half_to_float(rows[i]);
   free(rows);
