@@ -5,8 +5,8 @@
 #include "host/ranks/ranks.h"
 #include "io/run/manifest.h"
 
-/* Rank 0's INPUTs are those of the run. If a rank was started with others, which nobody would read, all ranks
- * get ERROR_USAGE. */
+/* Rank 0's INPUTs are those of the run. No rank would read those of a rank that was started with others:
+ * then all ranks get ERROR_USAGE. */
 bool agree_inputs(struct ranks *ranks, const char *const *input, int32_t count, struct error *error);
 
 /* Sends rank 0's *manifest (NULL: none) to all ranks, to resolve their settings with. Shards and parts are
