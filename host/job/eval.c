@@ -120,9 +120,8 @@ static bool hashes_check(const struct stored_run *run, struct error *error) {
   bool ok = true;
   for (int64_t p = 0; ok && p < run->part_count; p++) {
     struct look look;
-    char *path = stored_run_path(run, FOLDER_HASHES, 0, &run->part[p], error);
-    ok = path && look_at(path, &look, error);
-    if (ok && look.kind == LOOK_NOTHING) ok = error_set(error, ERROR_INPUT, "there is no file %s", path);
+    char *path = stored_run_look(run, FOLDER_HASHES, 0, &run->part[p], &look, error);
+    ok = path && (look.kind != LOOK_NOTHING || error_set(error, ERROR_INPUT, "there is no file %s", path));
     free(path);
   }
   return ok;

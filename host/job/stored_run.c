@@ -6,7 +6,6 @@
 
 #include "host/job/eval_files.h"
 #include "io/file.h"
-#include "io/look.h"
 #include "io/run/id_line.h"
 #include "io/run/job_lock.h"
 #include "io/run/record.h"
@@ -101,9 +100,8 @@ void stored_run_close(struct stored_run *run) {
   *run = (struct stored_run){0};
 }
 
-/* *look: what is there. */
-static char *path_look(const struct stored_run *run, enum folder folder, int32_t width,
-                       const struct stored_part *part, struct look *look, struct error *error) {
+char *stored_run_look(const struct stored_run *run, enum folder folder, int32_t width,
+                      const struct stored_part *part, struct look *look, struct error *error) {
   char name[PART_PATH_MAX];
   part_path_format(name, folder, width, part->shard, part->block);
   char *path = file_join(run->out, name);
@@ -124,7 +122,7 @@ static char *path_look(const struct stored_run *run, enum folder folder, int32_t
 char *stored_run_path(const struct stored_run *run, enum folder folder, int32_t width,
                       const struct stored_part *part, struct error *error) {
   struct look look;
-  return path_look(run, folder, width, part, &look, error);
+  return stored_run_look(run, folder, width, part, &look, error);
 }
 
 struct line_reader *stored_run_lines(const struct stored_run *run, enum folder folder,
@@ -178,7 +176,7 @@ struct vector_file *stored_run_files(const struct stored_run *run, int32_t width
   for (int64_t p = 0; p < run->part_count; p++) {
     const struct stored_part *part = &run->part[p];
     struct look look = {0};
-    files[p].path = path_look(run, FOLDER_VECTORS, width, part, &look, error);
+    files[p].path = stored_run_look(run, FOLDER_VECTORS, width, part, &look, error);
     files[p].first_row = part->first_row;
     files[p].rows = part->rows;
     files[p].size = look.size;

@@ -7,6 +7,7 @@
 #include "host/retrieval/id_map.h"
 #include "host/retrieval/vector_files.h"
 #include "io/line_reader.h"
+#include "io/look.h"
 #include "io/npy_zst.h"
 #include "io/run/manifest.h"
 
@@ -47,6 +48,10 @@ bool stored_run_check_rows(const struct stored_run *run, struct error *error);
  * or the file is a link. */
 char *stored_run_path(const struct stored_run *run, enum folder folder, int32_t width,
                       const struct stored_part *part, struct error *error);
+
+/* The same. *look: what is there. */
+char *stored_run_look(const struct stored_run *run, enum folder folder, int32_t width,
+                      const struct stored_part *part, struct look *look, struct error *error);
 
 /* Opens a part's file of ids/, text/ or fields/ (stored_lines_open). NULL on error. */
 struct line_reader *stored_run_lines(const struct stored_run *run, enum folder folder,
