@@ -135,9 +135,8 @@ static bool shape_check(const struct model *model, struct error *error) {
 static bool card_find(struct cuda_card *card, int32_t device, struct error *error) {
   const bool found = cuda_card_find(device, card, error);
   if (found && cublaslt_library(error)) return true;
-  const struct error why = *error;
-  return error_set(error, found ? ERROR_UNSUPPORTED : why.code, "%.900s; --device cpu does without a card",
-                   why.message);
+  if (found) error->code = ERROR_UNSUPPORTED;
+  return error_append(error, "--device cpu does without a card");
 }
 
 /* The largest batch such that each of a batch's matrices has at most NUMBERS_MAX numbers. */

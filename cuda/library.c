@@ -29,12 +29,12 @@ struct wanted {
 struct quest {
   const struct wanted *wanted;
   void *table; /* [wanted.count] addresses, in the same order as wanted.functions */
-  char places[640], rejected[256];
+  char places[PATH_MOST], rejected[PATH_MOST];
 };
 
 static void list_append(char *list, size_t size, const char *item) {
   const size_t used = strlen(list);
-  snprintf(list + used, size - used, "%s%s", used ? ", " : "", item);
+  snprintf(list + used, size - used, "%s%.*s", used ? ", " : "", (int)(size - used), item);
 }
 
 /* Fills the table from an open library. False if the library lacks a function or has another version. */
@@ -77,9 +77,7 @@ static bool folder_try(struct quest *quest, const char *folder) {
   struct look look;
   struct error error;
   if (look_at(path, &look, &error)) return look.kind != LOOK_NOTHING && library_try(quest, path);
-  char why[224];
-  snprintf(why, sizeof why, "%.*s", (int)sizeof why - 1, error.message);
-  list_append(quest->rejected, sizeof quest->rejected, why);
+  list_append(quest->rejected, sizeof quest->rejected, error.message);
   return false;
 }
 

@@ -5,11 +5,32 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "io/text.h"
+
+#define CUT "…"
+
+/* Writes from byte `used` of the message on. */
+__attribute__((format(printf, 3, 0))) static void message_write(struct error *error, size_t used,
+                                                                const char *format, va_list arguments) {
+  const size_t room = sizeof error->message - used;
+  if (vsnprintf(error->message + used, room, format, arguments) < (int)room) return;
+  const size_t most = sizeof error->message - sizeof CUT;
+  strcpy(error->message + text_cut(error->message, sizeof error->message - 1, most), CUT);
+}
+
+__attribute__((format(printf, 3, 4))) static void message_add(struct error *error, size_t used,
+                                                              const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  message_write(error, used, format, arguments);
+  va_end(arguments);
+}
+
 bool error_set(struct error *error, enum error_code code, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
   error->code = code;
-  vsnprintf(error->message, sizeof error->message, format, arguments);
+  message_write(error, 0, format, arguments);
   va_end(arguments);
   return false;
 }
@@ -19,12 +40,10 @@ bool error_set_errno(struct error *error, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
   error->code = ERROR_IO;
-  vsnprintf(error->message, sizeof error->message, format, arguments);
+  message_write(error, 0, format, arguments);
   va_end(arguments);
-  const size_t used = strlen(error->message);
   char text[128];
-  snprintf(error->message + used, sizeof error->message - used, ": %s",
-           strerror_r(number, text, sizeof text));
+  message_add(error, strlen(error->message), ": %s", strerror_r(number, text, sizeof text));
   return false;
 }
 
@@ -37,12 +56,9 @@ bool error_prefix(struct error *error, const char *format, ...) {
   struct error whole = {.code = error->code};
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(whole.message, sizeof whole.message, format, arguments);
+  message_write(&whole, 0, format, arguments);
   va_end(arguments);
-  const size_t used = strlen(whole.message);
-  /* Cut on purpose: a message longer than the room ends early. */
-  snprintf(whole.message + used, sizeof whole.message - used, ": %.*s", (int)(sizeof whole.message - 3),
-           error->message);
+  message_add(&whole, strlen(whole.message), ": %s", error->message);
   *error = whole;
   return false;
 }
@@ -55,6 +71,6 @@ bool error_append(struct error *error, const char *format, ...) {
   va_end(arguments);
   const size_t length = strlen(error->message), more = strlen(words) + 2;
   const size_t most = sizeof error->message - 1 - more;
-  snprintf(error->message + (length < most ? length : most), more + 1, "; %s", words);
+  snprintf(error->message + text_cut(error->message, length, most), more + 1, "; %s", words);
   return false;
 }

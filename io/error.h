@@ -6,6 +6,7 @@
  * input. */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -20,12 +21,16 @@ enum error_code {
   ERROR_DEVICE,      /* an encoder or its device failed */
 };
 
+/* Room for a sentence that names two paths of any length. */
+#define SENTENCE_BYTES (2 * PATH_MAX + 1024)
+
 struct error {
   enum error_code code;
-  char message[1024];
+  char message[SENTENCE_BYTES];
 };
 
-/* Fills `error` (a longer message is cut) and returns false, so that `return error_set(...)` reads well. */
+/* Fills `error` (a longer message is cut, and ends in "…") and returns false, so that `return error_set(...)`
+ * reads well. */
 bool error_set(struct error *error, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "host/job/search.h"
+#include "io/error.h"
 #include "io/text.h"
 
 struct answers {
@@ -15,7 +16,7 @@ struct answers {
   int64_t last;     /* question printed last; -1 before the first */
   int64_t textless; /* answers without text; the reason is told once */
   bool why_told;
-  char why[512];    /* reason for the first answer without text */
+  char why[SENTENCE_BYTES]; /* reason for the first answer without text */
   struct text line; /* JSON: the question's object so far; else what is shown of an id or a text. If it has
                        `failed`, no more is printed, and answers_end says so */
 };

@@ -6,8 +6,6 @@
 
 #include "io/text.h"
 
-#define INPUT_NAMED 300 /* bytes of a path in the sentence */
-
 /* ERROR_USAGE with the first INPUT that differs from rank 0's. */
 static bool inputs_compare(const char *own, const char *first, struct error *error) {
   if (strcmp(own, first) == 0) return true;
@@ -23,8 +21,7 @@ static bool inputs_compare(const char *own, const char *first, struct error *err
       "this rank was started with other INPUTs than rank 0 (%.*s instead of %.*s): the ranks of a "
       "job share its INPUTs, so name all of them to every rank; for a job each, start nina "
       "without mpirun",
-      (int)text_cut(own, strcspn(own, "\n"), INPUT_NAMED), own,
-      (int)text_cut(first, strcspn(first, "\n"), INPUT_NAMED), first);
+      (int)strcspn(own, "\n"), own, (int)strcspn(first, "\n"), first);
 }
 
 bool agree_inputs(struct ranks *ranks, const char *const *input, int32_t count, struct error *error) {

@@ -27,7 +27,7 @@ static void say_found(const struct embedding *run, bool complete) {
 }
 
 static void say_space(const struct embedding *run) {
-  char sentence[900];
+  char sentence[SENTENCE_BYTES];
   if (!space_suffices(run->options->out, run->log, &run->settings.flow, sentence, sizeof sentence))
     notice(run->callbacks, run->ranks, "%s", sentence);
 }

@@ -90,7 +90,7 @@ static void say_passed_over(const struct embedding *run) {
 }
 
 static void say_prompt(const struct embedding *run) {
-  char sentence[900];
+  char sentence[SENTENCE_BYTES];
   prompt_describe(&run->model->config, run->options->side, &run->settings.prompt, sentence, sizeof sentence);
   notice_once(run->callbacks, run->ranks, "%s", sentence);
 }
@@ -237,7 +237,7 @@ static bool check_old(const struct embedding *run, const struct run_identity *id
 
 /* Rank 0 builds the index. */
 static bool index_make(struct embedding *run, struct error *error) {
-  char sentence[300];
+  char sentence[SENTENCE_BYTES];
   if (!old_runs_index(&run->old, run_log_job_folder(run->log), sentence, sizeof sentence, error))
     return false;
   notice(run->callbacks, run->ranks, "%s", sentence);

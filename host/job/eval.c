@@ -85,7 +85,7 @@ static bool sides_prepare(const struct evaluation *eval, struct embed_options *c
 
 static bool warn_of_prompts(const struct evaluation *eval, struct error *error) {
   struct model_config model;
-  char sentence[900];
+  char sentence[SENTENCE_BYTES];
   if (!eval->options->model) return true;
   if (!model_config_open(&model, eval->options->model, error)) return false;
   if (!prompt_sides_fit(&model, eval->vectors.corpus.manifest->identity.settings.prompt,

@@ -95,15 +95,14 @@ static struct top_k *files_search(const struct scoring *scoring, struct ranks *r
   struct scan_passages passages = {.files = files, .file_count = scoring->set->corpus.part_count};
   struct top_k *top_k = scan_lead(ranks, options, &scan->means, &passages, error);
   if (top_k || !scan_blames_card(options, error)) return top_k;
-  const struct error why = *error;
   if (!scan->may_do_without) {
-    error_set(error, why.code,
-              "%.700s; `nina eval --vectors %.200s --device cpu` with the same --data judges these vectors "
-              "without a card",
-              why.message, scoring->set->folder);
+    error_append(
+        error,
+        "`nina eval --vectors %s --device cpu` with the same --data judges these vectors without a card",
+        scoring->set->folder);
     return NULL;
   }
-  notice_once(scan->callbacks, ranks, "searching without a card, which finds the same: %s", why.message);
+  notice_once(scan->callbacks, ranks, "searching without a card, which finds the same: %s", error->message);
   options->on_card = false;
   return scan_lead(ranks, options, &scan->means, &passages, error);
 }

@@ -13,9 +13,9 @@
 struct glance {
   const struct first_lines *first;
   int64_t rejected;
-  int64_t bytes;                             /* of text, from shards that are done */
-  bool over;                                 /* found an accepted line, or enough rejected lines */
-  char where[300], reason[256], fields[300]; /* for the first rejected line */
+  int64_t bytes;                                       /* of text, from shards that are done */
+  bool over;                                           /* found an accepted line, or enough rejected lines */
+  char where[PATH_MAX + 40], reason[256], fields[300]; /* for the first rejected line */
 };
 
 /* Lists the names of an object's members: `"id", "cos"`. Empty if the line is not an object. */
@@ -49,7 +49,7 @@ static void glance_at(struct glance *glance, const struct line_reader *reader, c
       break;
     case DOCUMENT_REJECTED:
       if (glance->rejected++ > 0) break;
-      snprintf(glance->where, sizeof glance->where, "%.250s, line %lld", line_reader_name(reader),
+      snprintf(glance->where, sizeof glance->where, "%s, line %lld", line_reader_name(reader),
                (long long)line_reader_number(reader));
       memcpy(glance->reason, reason, sizeof reason);
       if (!line->too_long) name_fields(line, glance->fields, sizeof glance->fields);

@@ -150,7 +150,7 @@ static bool trials_run(struct ranks *ranks, struct witness *witness, folder_tria
     struct folder_trial trial = {.promise = trials[i].promise, .without = trials[i].without};
     trial.needed = !trial.without;
     trial.kept = trial_run(ranks, i, witness, &error);
-    if (!trial.kept) snprintf(trial.reason, sizeof trial.reason, "%.255s", error.message);
+    if (!trial.kept) snprintf(trial.reason, sizeof trial.reason, "%s", error.message);
     if (trial.needed && !trial.kept) may = false;
     if (witness->first) tell(context, &trial);
   }

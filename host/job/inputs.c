@@ -49,8 +49,8 @@ static void inputs_pass_over(struct inputs *inputs, const char *path) {
   const bool folder = is_folder(path, &look);
   const size_t used = strlen(passed->names);
   if (passed->count < PASSED_OVER_NAMED)
-    snprintf(passed->names + used, sizeof passed->names - used, "%s%.*s%s", passed->count ? ", " : "",
-             (int)text_cut(path, strlen(path), 200), path, folder ? "/" : "");
+    snprintf(passed->names + used, sizeof passed->names - used, "%s%s%s", passed->count ? ", " : "", path,
+             folder ? "/" : "");
   passed->count++;
 }
 
@@ -100,7 +100,7 @@ static bool inputs_add_path(struct inputs *inputs, const char *path, const char 
                      "%s is neither a regular file nor a folder; pass a pipe's content as standard input: -",
                      path);
   if (!shard_ending_fits(path)) {
-    char advice[700];
+    char advice[SENTENCE_BYTES];
     shard_ending_advise(path, advice, sizeof advice);
     return error_set(error, ERROR_USAGE, "%s does not end in " SHARD_ENDINGS "; %s", path, advice);
   }

@@ -11,7 +11,7 @@
 /* Entries in the folders that are not shards; hidden files do not count. */
 struct passed_over {
   int32_t count;
-  char names[640]; /* first PASSED_OVER_NAMED paths, with commas; a folder's path ends in / */
+  char names[SENTENCE_BYTES]; /* first PASSED_OVER_NAMED paths, with commas; a folder's path ends in / */
 };
 
 struct inputs {

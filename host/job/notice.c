@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SENTENCE_BYTES 1400 /* an error sentence and the words around */
-
 typedef void say_fn(void *context, const char *sentence);
 
 /* Says a sentence after the rank's name; rank 0's sentences have no name. */

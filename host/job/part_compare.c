@@ -17,7 +17,7 @@
 #define PIECE_BYTES ((int64_t)128 << 10) /* vectors read at a time */
 #define HASHES_AT_ONCE 512
 #define SHOWN 160 /* bytes of a line or an id in a finding */
-#define ROW_NAME_BYTES 700
+#define ROW_NAME_BYTES (PATH_MAX + 400)
 
 struct comparing {
   struct part_comparison *comparison;
@@ -30,7 +30,7 @@ static void compare_report(const struct comparing *this, enum finding_kind kind,
 
 static void compare_report(const struct comparing *this, enum finding_kind kind, enum repair repair,
                            const char *path, const char *format, ...) {
-  char detail[1280];
+  char detail[SENTENCE_BYTES];
   const struct block_border *border = &this->record->border;
   va_list arguments;
   va_start(arguments, format);
@@ -74,7 +74,7 @@ static void row_name(const struct comparing *this, int64_t row, char name[ROW_NA
   for (int64_t i = 0; i <= row && lines_next(&lines, &line, &length);) i++;
   char *copy = strndup(line, length);
   const bool named = copy && id_line_parse(copy, (int64_t)length, &id);
-  snprintf(name, ROW_NAME_BYTES, "row %lld (%.300s:%lld, id \"%.*s\")", (long long)row,
+  snprintf(name, ROW_NAME_BYTES, "row %lld (%s:%lld, id \"%.*s\")", (long long)row,
            this->comparison->shard_path,
            (long long)(this->record->border.first_line + this->work->row[row].line),
            named ? shown(id.id, (size_t)id.id_length) : 0, named ? id.id : "");

@@ -3,6 +3,7 @@
 
 #include "host/job/row_again.h"
 #include "io/document.h"
+#include "io/error.h"
 
 struct passage {
   struct span id;
@@ -12,8 +13,8 @@ struct passage {
   bool is_chunk; /* `text` is a chunk of the document's, from code point `start` to `end` */
   int32_t chunk; /* its number in the document */
   int64_t start, end;
-  struct span title, text; /* text.bytes NULL: see `missing` */
-  char missing[512];       /* why there is no text, a phrase for people; "": text is there */
+  struct span title, text;      /* text.bytes NULL: see `missing` */
+  char missing[SENTENCE_BYTES]; /* why there is no text, a phrase for people; "": text is there */
 };
 
 struct passage_reader;

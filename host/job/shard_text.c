@@ -135,6 +135,6 @@ bool shard_text_read(struct shard_text *shards, const struct row_proof *proof, s
     *error = reason;
     return false;
   }
-  snprintf(passage->missing, sizeof passage->missing, "%.500s", reason.message);
+  snprintf(passage->missing, sizeof passage->missing, "%s", reason.message);
   return true;
 }

@@ -296,9 +296,9 @@ bool stored_run_blame(const struct stored_run *run, struct error *error) {
   const bool changing = is_changing(run, &anew);
   if (anew) return begun_anew(run, error);
   if (changing)
-    return error_append(
-        error, "%.200s was changed while it was read: start again when its nina embed is done", run->out);
-  return error_append(error, "nina verify %.200s says what is damaged, and what repairs it", run->out);
+    return error_append(error, "%s was changed while it was read: start again when its nina embed is done",
+                        run->out);
+  return error_append(error, "nina verify %s says what is damaged, and what repairs it", run->out);
 }
 
 bool stored_run_check_device(const struct stored_run *run, enum device asked, struct error *error) {

@@ -1,6 +1,7 @@
 #include "host/ranks/message.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "host/ranks/state.h"
 
@@ -11,7 +12,7 @@ static size_t message_size(const struct message *message) {
     case MESSAGE_REPORT:
       return offsetof(struct message, report) + sizeof message->report;
     case MESSAGE_LEAVE:
-      return sizeof *message;
+      return offsetof(struct message, failure.message) + strlen(message->failure.message) + 1;
     case MESSAGE_STOP:
       return offsetof(struct message, stop) + sizeof message->stop;
     case MESSAGE_WANT:

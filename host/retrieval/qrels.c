@@ -158,20 +158,20 @@ static void warnings_fill(struct qrels *qrels, const struct qrels_reading *readi
   const struct oddity *query = &reading->strange_query, *passage = &reading->strange_passage,
                       *repeated = &reading->repeated;
   if (query->count > 0)
-    warning_add(qrels, "%.200s: %lld judgements are of a query that is not there (first: line %lld, \"%s\")",
+    warning_add(qrels, "%s: %lld judgements are of a query that is not there (first: line %lld, \"%s\")",
                 reading->path, (long long)query->count, (long long)query->line, query->name);
   if (passage->count > 0)
     warning_add(qrels,
-                "%.200s: %lld judgements are of a passage that is not in the corpus (first: line %lld, "
+                "%s: %lld judgements are of a passage that is not in the corpus (first: line %lld, "
                 "\"%s\"); a relevant one counts as not found",
                 reading->path, (long long)passage->count, (long long)passage->line, passage->name);
   if (repeated->count > 0)
     warning_add(qrels,
-                "%.200s: %lld pairs are judged more than once (first again: line %lld, query \"%s\"); the "
+                "%s: %lld pairs are judged more than once (first again: line %lld, query \"%s\"); the "
                 "last grade counts",
                 reading->path, (long long)repeated->count, (long long)repeated->line, repeated->name);
   if (qrels->judged < qrels->queries)
-    warning_add(qrels, "%.200s: %lld of %lld queries have no relevant passage; the metrics leave them out",
+    warning_add(qrels, "%s: %lld of %lld queries have no relevant passage; the metrics leave them out",
                 reading->path, (long long)(qrels->queries - qrels->judged), (long long)qrels->queries);
 }
 

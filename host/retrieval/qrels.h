@@ -37,7 +37,7 @@ struct qrels {
 
   /* Sentences for the user about skipped or odd lines, with a count and the first place. */
   int warning_count;
-  char warning[QRELS_WARNINGS_MAX][512];
+  char warning[QRELS_WARNINGS_MAX][SENTENCE_BYTES];
 };
 
 /* Reads a file. Odd input:

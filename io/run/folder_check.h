@@ -13,7 +13,7 @@ struct folder_trial {
   bool needed;         /* OUT cannot stand there without it */
   const char *without; /* if it is not needed: what is different without it */
   bool kept;
-  char reason[256]; /* if it is not kept */
+  char reason[SENTENCE_BYTES]; /* if it is not kept */
 };
 
 typedef void folder_trial_fn(void *context, const struct folder_trial *trial);

@@ -320,8 +320,8 @@ bool manifest_check_identity(const char *out, const struct manifest *manifest,
     error_set_memory(error, PATH_MAX, "a comparison");
   else if (difference.count > 0)
     ok = error_set(error, ERROR_CONFLICT,
-                   "%.200s holds another run (--overwrite starts anew, another --out leaves it alone): %s",
-                   out, phrase);
+                   "%s holds another run (--overwrite starts anew, another --out leaves it alone): %s", out,
+                   phrase);
   difference_free(&difference);
   return ok;
 }

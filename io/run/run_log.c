@@ -187,7 +187,7 @@ static bool shard_take_back(struct run_log *log, int32_t s, const struct part *m
   if (!run_state_cut(log, s, first, error)) return false;
   return error_set(
       error, ERROR_INPUT,
-      "shard %d (%.400s) was changed in its middle after blocks of it were embedded: block %d "
+      "shard %d (%s) was changed in its middle after blocks of it were embedded: block %d "
       "begins at line %lld, byte %lld, but should at line %lld, byte %lld. Its parts from block %d on "
       "have been taken back: start the same command again, and they are made from the shard as it is "
       "then; if blocks before may have changed too, start anew with --overwrite",

@@ -68,18 +68,18 @@ static bool shard_changed(const struct run_log *log, int32_t i, const struct sha
 }
 
 /* The way on for an archive that has changed. */
-#define NEW_OUT "give another --out (nina embed --reuse %.200s then encodes only what is new)"
+#define NEW_OUT "give another --out (nina embed --reuse %s then encodes only what is new)"
 
 static bool shard_refuse(const struct run_log *log, const struct shard *now, int32_t i, struct error *error) {
   const struct shard *then = &log->shards.shard[i];
-  char what[128], name[300] = "";
+  char what[128], name[PATH_MAX + 20] = "";
   if (then->size != now->size)
     snprintf(what, sizeof what, "size %lld → %lld", (long long)then->size, (long long)now->size);
   else
     snprintf(what, sizeof what, "fingerprint %s → %s", then->fingerprint, now->fingerprint);
-  if (strcmp(then->path, now->path) != 0) snprintf(name, sizeof name, ", when it was %.280s", then->path);
+  if (strcmp(then->path, now->path) != 0) snprintf(name, sizeof name, ", when it was %s", then->path);
   return error_set(error, ERROR_CONFLICT,
-                   "shard %d (%.300s) has changed since this run began%s: %s; " NEW_OUT
+                   "shard %d (%s) has changed since this run began%s: %s; " NEW_OUT
                    ", or start anew with --overwrite",
                    i, now->path, name, what, log->out);
 }
@@ -124,16 +124,14 @@ static bool shards_explain(const struct run_log *log, const struct run_request *
   free(match);
   if (changed) return false;
   if (fresh == 0)
-    return error_set(
-        error, ERROR_CONFLICT,
-        "the shards of the run in %s stand in another order: shard %d was %.350s, and is %.350s now; "
-        "use --append, which takes them in any order",
-        log->out, at, then->path, now->path);
-  return error_set(
-      error, ERROR_CONFLICT,
-      "%.350s is new: shard %d of the run in %s was %.350s, and is %.350s now; use --append to add "
-      "new shards at the end of its list, or --overwrite to start anew",
-      request->shards[first].path, at, log->out, then->path, now->path);
+    return error_set(error, ERROR_CONFLICT,
+                     "the shards of the run in %s stand in another order: shard %d was %s, and is %s now; "
+                     "use --append, which takes them in any order",
+                     log->out, at, then->path, now->path);
+  return error_set(error, ERROR_CONFLICT,
+                   "%s is new: shard %d of the run in %s was %s, and is %s now; use --append to add "
+                   "new shards at the end of its list, or --overwrite to start anew",
+                   request->shards[first].path, at, log->out, then->path, now->path);
 }
 
 static bool path_renew(struct shard *then, const struct shard *now, bool *changed, struct error *error) {
@@ -167,7 +165,7 @@ static bool shards_resume(struct run_log *log, const struct run_request *request
         now, log->out, then, request->shards[at].path);
   if (now < then)
     return error_set(error, ERROR_CONFLICT,
-                     "%d shard%s, but the run in %.200s has %d: its shard %d, %.300s, is missing; give all "
+                     "%d shard%s, but the run in %s has %d: its shard %d, %s, is missing; give all "
                      "of them, in the same order, or " NEW_OUT,
                      now, now == 1 ? "" : "s", log->out, then, at, log->shards.shard[at].path, log->out);
   for (int32_t i = 0; i < now; i++) {

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "io/error.h"
 #include "io/run/manifest.h"
 #include "io/run/part_table.h"
 #include "io/run/run_log.h"
@@ -12,10 +13,10 @@ struct run_log {
   char *out;
   char *job; /* the job's folder: io/run/job_folder.h */
   struct shard_list shards;
-  char *version;                                              /* of the program that began the run */
-  struct run_identity identity;                               /* not if attached */
-  char moved[SHARD_SENTENCE_MAX], copies[SHARD_SENTENCE_MAX]; /* on shards of RUN_APPEND, or "" */
-  bool attached;                                              /* not the rank that opened the run */
+  char *version;                                      /* of the program that began the run */
+  struct run_identity identity;                       /* not if attached */
+  char moved[SENTENCE_BYTES], copies[SENTENCE_BYTES]; /* on shards of RUN_APPEND, or "" */
+  bool attached;                                      /* not the rank that opened the run */
   bool resumed;
   bool finished; /* the manifest says "complete", and nothing has changed since */
   pthread_mutex_t lock;

@@ -83,10 +83,10 @@ static bool entry_check(void *context, const char *path, const char *folder, con
 }
 
 static void unfinished_report(struct verification *verification, const char *state) {
-  char which[600] = "", open[700] = "";
+  char which[PATH_MAX + 32] = "", open[PATH_MAX + 128] = "";
   const int32_t count = verification->open_shards, shard = verification->first_open;
   if (count > 0)
-    snprintf(which, sizeof which, "shard %d (%.500s)", shard, verification->shards.shard[shard].path);
+    snprintf(which, sizeof which, "shard %d (%s)", shard, verification->shards.shard[shard].path);
   if (count == 1)
     snprintf(open, sizeof open, ": blocks of %s are yet to be done, the first is %d", which,
              verification->first_open_block);

@@ -266,27 +266,27 @@ static int32_t count_known(const struct shard_match *match, int32_t count, enum 
 }
 
 void shards_describe_moved(const struct shard_list *list, const struct shard *given, int32_t count,
-                           const struct shard_match *match, char sentence[SHARD_SENTENCE_MAX]) {
+                           const struct shard_match *match, char sentence[SENTENCE_BYTES]) {
   int32_t first = 0;
   const int32_t moved = count_known(match, count, SHARD_MOVED, &first);
   *sentence = '\0';
   if (moved == 0) return;
-  snprintf(sentence, SHARD_SENTENCE_MAX,
-           "%d shard%s %s at another path than before, and %s not embedded again: %.350s has the content of "
-           "%.350s, which is there no more%s",
+  snprintf(sentence, SENTENCE_BYTES,
+           "%d shard%s %s at another path than before, and %s not embedded again: %s has the content of "
+           "%s, which is there no more%s",
            moved, moved == 1 ? "" : "s", moved == 1 ? "is" : "are", moved == 1 ? "is" : "are",
            given[first].path, list->shard[match[first].listed].path, moved == 1 ? "" : ", …");
 }
 
 void shards_describe_copies(const struct shard_list *list, const struct shard *given, int32_t count,
-                            const struct shard_match *match, char sentence[SHARD_SENTENCE_MAX]) {
+                            const struct shard_match *match, char sentence[SENTENCE_BYTES]) {
   int32_t first = 0;
   const int32_t copies = count_known(match, count, SHARD_COPY, &first);
   *sentence = '\0';
   if (copies == 0) return;
-  snprintf(sentence, SHARD_SENTENCE_MAX,
+  snprintf(sentence, SENTENCE_BYTES,
            "warning: %d new shard%s the content of one that is embedded already, and will be embedded too: "
-           "%.350s has the content of %.350s%s",
+           "%s has the content of %s%s",
            copies, copies == 1 ? " has" : "s have", given[first].path, list->shard[match[first].listed].path,
            copies == 1 ? "" : ", …");
 }

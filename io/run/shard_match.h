@@ -1,6 +1,7 @@
 /* Which of the given shards a run has already, whatever their paths are called today. */
 #pragma once
 
+#include "io/error.h"
 #include "io/run/shard.h"
 
 enum shard_known {
@@ -24,8 +25,7 @@ bool shards_match(const struct shard_list *list, const struct shard *given, int3
                   struct shard_match *match, struct error *error);
 
 /* Says for people which shards were moved, and which are copies: a sentence each, or "". */
-#define SHARD_SENTENCE_MAX 1000
 void shards_describe_moved(const struct shard_list *list, const struct shard *given, int32_t count,
-                           const struct shard_match *match, char sentence[SHARD_SENTENCE_MAX]);
+                           const struct shard_match *match, char sentence[SENTENCE_BYTES]);
 void shards_describe_copies(const struct shard_list *list, const struct shard *given, int32_t count,
-                            const struct shard_match *match, char sentence[SHARD_SENTENCE_MAX]);
+                            const struct shard_match *match, char sentence[SENTENCE_BYTES]);

@@ -3,8 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define DETAIL_BYTES 1280 /* of a finding */
-
 void finding_send(struct verification *verification, const struct finding *finding) {
   if (finding->kind == FINDING_MISSING || finding->kind == FINDING_DAMAGED ||
       finding->kind == FINDING_UNJUDGED)
@@ -14,7 +12,7 @@ void finding_send(struct verification *verification, const struct finding *findi
 
 void finding_report(struct verification *verification, enum finding_kind kind, enum repair repair,
                     const char *path, const char *format, ...) {
-  char detail[DETAIL_BYTES];
+  char detail[SENTENCE_BYTES];
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(detail, sizeof detail, format, arguments);
@@ -24,7 +22,7 @@ void finding_report(struct verification *verification, enum finding_kind kind, e
 
 void record_report(struct verification *verification, enum finding_kind kind, enum repair repair,
                    int32_t shard, int32_t block, const char *format, ...) {
-  char detail[DETAIL_BYTES], path[PART_PATH_MAX];
+  char detail[SENTENCE_BYTES], path[PART_PATH_MAX];
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(detail, sizeof detail, format, arguments);

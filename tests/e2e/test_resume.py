@@ -132,6 +132,30 @@ def test_changed_input_is_refused_by_name(small: tuple[Output, list[Path]]) -> N
     assert f"size {len(content)} → {len(content) + 1}" in refused(*shards)
 
 
+def test_long_paths_are_named_whole(tmp_path: Path) -> None:
+    """Paths of 1,900 bytes: a sentence with two of them still ends with what to do."""
+    deep = Path(*(str(level) * 235 for level in range(1, 8)))
+    folder, out = tmp_path / "in" / deep, tmp_path / "out" / deep
+    folder.mkdir(parents=True)
+    first, second, third = (write_shard(folder / f"{name}.jsonl", make_documents(5, name)) for name in range(3))
+    embed(out, first, second, widths=8)
+    embed(out, first, second, widths=8).says(f"{out} is already complete")
+    (folder / "notes.txt").touch()
+    embed(tmp_path / "folder", folder, widths=8).says(f"not read: {folder / 'notes.txt'}")
+
+    def refused(*inputs: Path, **options: int) -> str:
+        return embed(out, *inputs, status=USAGE, **{"widths": 8, **options}).error.strip()
+
+    order = f"shard 0 was {first}, and is {second} now; use --append, which takes them in any order"
+    assert refused(second, first).endswith(order)
+    assert f"{third} is new: shard 1 of the run in {out} was {second}, and is {third} now" in refused(first, third)
+    assert refused(first).endswith(f"(nina embed --reuse {out} then encodes only what is new)")
+    assert f"{out} holds another run" in refused(first, second, widths=16)
+    write_shard(second, make_documents(9, 4))
+    changed = refused(first, second)
+    assert f"shard 1 ({second}) has changed" in changed and changed.endswith("or start anew with --overwrite")
+
+
 def test_run_whose_parts_contradict_each_other_is_not_complete(tmp_path: Path) -> None:
     """A change in the middle of a large shard is not seen at the start; a block that is made again shows it."""
     shard, out, options = tmp_path / "a.jsonl", tmp_path / "out", {"widths": 8, "block_lines": 100}
