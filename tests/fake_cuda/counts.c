@@ -62,7 +62,7 @@ void fake_sticky_set(cudaError_t error) {
 }
 
 bool fake_fails(enum fake_count kind, int64_t number, const char *how) {
-  const char *wish = getenv("FAKE_CUDA_FAIL");
+  const char *wish = fake_variable("FAKE_CUDA_FAIL");
   char any[64], this[80];
   if (!wish) return false;
   snprintf(any, sizeof any, "%s:%lld:%s", names[kind], (long long)number, how);
@@ -71,14 +71,14 @@ bool fake_fails(enum fake_count kind, int64_t number, const char *how) {
 }
 
 int64_t fake_spoils(const char *what) {
-  const char *wish = getenv("FAKE_CUDA_SPOIL");
+  const char *wish = fake_variable("FAKE_CUDA_SPOIL");
   const size_t length = strlen(what);
   const bool meant = wish && strncmp(wish, what, length) == 0 && wish[length] == ':';
   return meant ? strtoll(wish + length + 1, NULL, 10) : -1;
 }
 
 __attribute__((destructor)) static void log_write(void) {
-  const char *path = getenv("FAKE_CUDA_LOG");
+  const char *path = fake_variable("FAKE_CUDA_LOG");
   FILE *file = path ? fopen(path, "w") : NULL;
   if (!file) return;
   for (int i = 0; i < FAKE_COUNTS; i++)

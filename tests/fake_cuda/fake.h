@@ -14,7 +14,7 @@
  *   - All memory starts as 0xff bytes, NaN in every format.
  *   - The next wait reports an error in a queue, and so does every later call, like CUDA's sticky errors.
  *
- * Environment, read at each use:
+ * Environment, read at each use by the thread that calls (a stream reads none: a test may be changing it):
  *
  *   FAKE_CUDA_CARDS       number of cards (1); 0: a driver without a card; -1: no driver
  *   FAKE_CUDA_COUNT       status of the driver's count of cards: 35 (a driver for CUDA 12.0), 802, 803 (0)
@@ -119,6 +119,12 @@ void fake_sticky_set(cudaError_t error);
 /* The thread's current card, by the machine's number and by the process's number. */
 int32_t fake_card(void);
 int32_t fake_current(void);
+
+/* getenv. In a stream's thread it ends the process. */
+const char *fake_variable(const char *name);
+
+/* Makes this thread a stream's, with that card as its current one. */
+void fake_become_stream(int32_t card);
 
 /* The number after "what:" in FAKE_CUDA_SPOIL, or -1. */
 int64_t fake_spoils(const char *what);

@@ -23,6 +23,7 @@ struct embedding_call {
   const int32_t *ids, *offsets;
   int32_t sequences, tokens, hidden;
   uint16_t *state;
+  int64_t spoiled; /* this token becomes NaN; -1: none */
 };
 
 static cudaError_t embedding_run(const void *arguments) {
@@ -36,18 +37,18 @@ static cudaError_t embedding_run(const void *arguments) {
   TO_MEMORY(call.norm.weight, hidden);
   TO_MEMORY(call.norm.bias, hidden);
   TO_MEMORY(call.state, call.tokens * hidden);
-  const int64_t spoiled = fake_spoils("token");
   const cudaError_t status = compute_embedding(&call.tables, &call.norm, call.ids, call.offsets,
                                                call.sequences, call.tokens, call.hidden, call.state);
   for (int64_t t = 0; t < call.tokens; t++)
-    if (call.ids[t] == spoiled) call.state[t * hidden] = NOT_A_NUMBER;
+    if (call.ids[t] == call.spoiled) call.state[t * hidden] = NOT_A_NUMBER;
   return status;
 }
 
 cudaError_t kernel_embedding(const struct kernel_embedding_tables *tables, const struct kernel_norm *norm,
                              const int32_t *ids, const int32_t *offsets, int32_t sequences, int32_t tokens,
                              int32_t hidden, uint16_t *state, cudaStream_t stream) {
-  const struct embedding_call call = {*tables, *norm, ids, offsets, sequences, tokens, hidden, state};
+  const struct embedding_call call = {
+      *tables, *norm, ids, offsets, sequences, tokens, hidden, state, fake_spoils("token")};
   if (!is_aligned16(tables->word) || !is_aligned16(tables->position) || !is_aligned16(tables->type) ||
       !is_aligned16(state))
     return cudaErrorInvalidValue;

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fake_cuda/fake.h"
+
 #define FUNCTION(name) .name = name,
 
 static bool is_missing(const char *library, enum error_code code, struct error *error) {
-  const char *missing = getenv("FAKE_CUDA_MISSING");
+  const char *missing = fake_variable("FAKE_CUDA_MISSING");
   if (!missing || strcmp(missing, library) != 0) return false;
   error_set(error, code, "%s was not found", library);
   return true;

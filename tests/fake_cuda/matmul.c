@@ -146,7 +146,7 @@ static cudaError_t product_run(const void *arguments) {
  * number, and the number in FAKE_CUDA_REFUSE. If "!" follows that number, the algorithm that takes every
  * number refuses it too. */
 static bool is_refused(const cublasLtMatmulAlgo_t *algorithm, uint64_t tokens) {
-  const char *wish = getenv("FAKE_CUDA_REFUSE");
+  const char *wish = fake_variable("FAKE_CUDA_REFUSE");
   char *end = NULL;
   const bool named = wish && strtoull(wish, &end, 10) == tokens;
   if (algorithm->data[ALGORITHM_TOKENS] == tokens) return false;
@@ -164,7 +164,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
                               cublasLtMatrixLayout_t c_layout, void *d, cublasLtMatrixLayout_t d_layout,
                               const cublasLtMatmulAlgo_t *algorithm, void *workspace, size_t workspace_bytes,
                               cudaStream_t stream) {
-  const char *stray = getenv("FAKE_CUDA_STRAY");
+  const char *stray = fake_variable("FAKE_CUDA_STRAY");
   const struct product product = {operation->epilogue,
                                   (int64_t)a_layout->columns,
                                   (int64_t)a_layout->rows,
@@ -175,7 +175,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
                                   b,
                                   d,
                                   stray ? strtod(stray, NULL) : 1,
-                                  getenv("FAKE_CUDA_SLOW") && !algorithm->data[ALGORITHM_DOES_ALL]};
+                                  fake_variable("FAKE_CUDA_SLOW") && !algorithm->data[ALGORITHM_DOES_ALL]};
   if (!handle || *(const float *)alpha != 1 || operation->transpose_a != CUBLAS_OP_T || c != d ||
       c_layout != d_layout || a_layout->rows != b_layout->rows || d_layout->rows != a_layout->columns ||
       d_layout->columns != b_layout->columns || algorithm->data[ALGORITHM_MARK] != ALGORITHM ||

@@ -27,16 +27,27 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct allocation allocations[ALLOCATIONS_MAX]; /* under `lock` */
 static size_t device_used[CARDS_MAX];                  /* under `lock` */
 
+static _Thread_local int current; /* card, as the process numbers them */
+static _Thread_local bool is_stream;
+
+void fake_become_stream(int32_t card) {
+  current = card;
+  is_stream = true;
+}
+
+const char *fake_variable(const char *name) {
+  if (is_stream) abort();
+  return getenv(name);
+}
+
 static long environment_number(const char *name, long otherwise) {
-  const char *value = getenv(name);
+  const char *value = fake_variable(name);
   return value ? strtol(value, NULL, 10) : otherwise;
 }
 
 static size_t device_all(void) {
   return (size_t)environment_number("FAKE_CUDA_MEMORY", 4096) * MEBI;
 }
-
-static _Thread_local int current; /* card, as the process numbers them */
 
 /* --- Cards ---------------------------------------------------------------------------------------------- */
 
@@ -55,7 +66,7 @@ cudaError_t cudaRuntimeGetVersion(int *version) {
 /* Returns the machine's number for a card of this process, or -1 if the process has no such card. As in CUDA,
  * the list of visible cards ends at the first entry that is not a card's number. */
 static int machine_card(int device) {
-  const char *visible = getenv("CUDA_VISIBLE_DEVICES");
+  const char *visible = fake_variable("CUDA_VISIBLE_DEVICES");
   const long cards = environment_number("FAKE_CUDA_CARDS", 1);
   if (!visible) return device >= 0 && device < cards ? device : -1;
   for (int i = 0;; i++) {
@@ -97,7 +108,7 @@ cudaError_t cudaGetDriverEntryPointByVersion(const char *symbol, void **function
                                              unsigned long long flags,
                                              enum cudaDriverEntryPointQueryResult *result) {
   static int (*const known)(cudaUUID_t *, int) = device_uuid;
-  const char *missing = getenv("FAKE_CUDA_MISSING");
+  const char *missing = fake_variable("FAKE_CUDA_MISSING");
   if (strcmp(symbol, "cuDeviceGetUuid") != 0 || version < 11040 || flags != cudaEnableDefault)
     return cudaErrorInvalidValue;
   const bool found = !missing || strcmp(missing, symbol) != 0;
@@ -109,7 +120,7 @@ cudaError_t cudaGetDriverEntryPointByVersion(const char *symbol, void **function
 /* The cards look like instances of one GPU: the runtime gives that GPU's uuid, the driver gives each card's
  * own. */
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device) {
-  const char *capability = getenv("FAKE_CUDA_CAPABILITY");
+  const char *capability = fake_variable("FAKE_CUDA_CAPABILITY");
   const int card = machine_card(device);
   if (card < 0 || card == environment_number("FAKE_CUDA_FAULTY", -1)) return cudaErrorInvalidDevice;
   *properties = (struct cudaDeviceProp){.totalGlobalMem = device_all(),

@@ -32,7 +32,7 @@ struct CUevent_st {
 
 static void *stream_run(void *argument) {
   cudaStream_t stream = argument;
-  cudaSetDevice(stream->card);
+  fake_become_stream(stream->card);
   pthread_mutex_lock(&stream->lock);
   for (;;) {
     while (stream->done == stream->wanted && !stream->closing)
@@ -56,7 +56,7 @@ static void *stream_run(void *argument) {
 /* If FAKE_CUDA_EAGER is set, lets the stream begin at once, which CUDA allows too. The caller holds the
  * stream's lock. */
 static void stream_hasten(cudaStream_t stream) {
-  if (!getenv("FAKE_CUDA_EAGER")) return;
+  if (!fake_variable("FAKE_CUDA_EAGER")) return;
   stream->wanted = stream->queued;
   pthread_cond_broadcast(&stream->changed);
 }
@@ -204,7 +204,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 
 cudaError_t fake_event_no_wait(cudaEvent_t event) {
   static atomic_int waits;
-  const char *skipped = getenv("FAKE_CUDA_SKIPPED_WAIT");
+  const char *skipped = fake_variable("FAKE_CUDA_SKIPPED_WAIT");
   const int number = atomic_fetch_add(&waits, 1) + 1;
   return skipped && atoi(skipped) != number ? cudaEventSynchronize(event) : fake_sticky();
 }
