@@ -1,5 +1,6 @@
 """Runs a command with tests/preload's library in front, which fails one call (call_sites.h), and judges how the command ends."""
 
+import hashlib
 import json
 import os
 import shlex
@@ -126,6 +127,7 @@ class Trial:
         assert self.straight.status in (DONE, REJECTS), self.straight
         counts = (line.split() for line in (scratch / "count").read_text().splitlines())
         self.calls = {site: int(count) for site, count in counts}
+        self.went_on_from: set[tuple[bytes, bytes]] = set()
 
     def prepared(self, name: str) -> Path:
         new = self.scratch / name
@@ -186,9 +188,13 @@ class Trial:
         return "told"
 
     def check_goes_on(self, new: Path, context: object) -> None:
-        """The same command, started again, ends like an untouched run."""
+        """The same command, started again, ends like an untouched run. From one state of the files this is tried once."""
+        state = digest_of(new), digest_of(self.given)
+        if state in self.went_on_from:
+            return
         again, files = self.run(new, {})
         assert (again.status, files) == (self.straight.status, self.files), (context, again, differing(files, self.files))
+        self.went_on_from.add(state)
 
     def check_done(self, new: Path, site: str, result: Result, files: dict[str, bytes]) -> None:
         """The right result: what could not be removed may lie there, and the next command does not mind it."""
@@ -207,6 +213,15 @@ class Trial:
         assert any(word in last for word in meanings), result
         for finding in "damaged", "missing", "different", "repair     rm", "repair     start":
             assert finding not in result.stdout, result
+
+
+def digest_of(folder: Path) -> bytes:
+    """Of the names and contents of all that lies in a folder; a folder that is not there has one too."""
+    digest = hashlib.blake2b()
+    for path in sorted(folder.rglob("*")):
+        content = path.read_bytes() if path.is_file() else b""
+        digest.update(f"{path.relative_to(folder)}\0{len(content)}\0".encode() + content)
+    return digest.digest() + bytes([folder.exists()])
 
 
 def differing(files: dict[str, bytes], others: dict[str, bytes]) -> list[str]:
