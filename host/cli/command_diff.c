@@ -48,6 +48,8 @@ static void print_warnings(const struct diff_report *report, const char *new) {
   human_count(report->rejected, rejected);
   if (report->other_fields)
     say("the two were made with other --keep-fields: a document whose kept fields differ counts as changed");
+  if (report->other_texts)
+    say("one of the two was made with --store-text, the other without: every document counts as changed");
   if (report->other_ids)
     say("warning: the two were made with another --id-field, so equal ids need not be one document's");
   if (report->rejected > 0)
@@ -102,8 +104,9 @@ const struct command command_diff = {
     .about =
         "Prints one JSON object a line for each document that was added, changed or removed from OLD to NEW:\n"
         "{\"op\":\"add\",\"id\":…,\"part\":\"part-00003-00017\",\"row\":…}. Part and row are NEW's, in the order of its rows;\n"
-        "of a removed document they are OLD's, and come last. A document is changed if its row or its kept fields\n"
-        "(--keep-fields) are. Ids are compared as text, so they must differ within an output. Both need hashes/.\n"
+        "of a removed document they are OLD's, and come last. A document is changed if its row is, its kept fields\n"
+        "(--keep-fields), its stored text (--store-text), or what was embedded of the text. Ids are compared as\n"
+        "text, so they must differ within an output. Both need hashes/.\n"
         "\n"
         "  nina diff out/yesterday out/today > changes.jsonl\n"
         "\n"

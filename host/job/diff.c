@@ -19,7 +19,7 @@ struct row_record {
   unsigned char id[ROW_HASH_BYTES];      /* XXH3-128 of its id and its chunk's number */
   unsigned char side;                    /* enum side */
   unsigned char row[8];                  /* number in its run */
-  unsigned char content[ROW_HASH_BYTES]; /* XXH3-128 of its hash and its fields */
+  unsigned char content[ROW_HASH_BYTES]; /* XXH3-128 of what a database has of it */
 };
 
 /* A change, as it is sorted: NEW's rows, then OLD's. */
@@ -77,15 +77,21 @@ static void settings_compare(const struct diff *diff, struct diff_report *report
   const struct run_settings *then = &old->identity.settings, *now = &new->identity.settings;
   report->other_fields = names_differ(then->keep_fields, now->keep_fields);
   report->other_ids = names_differ(then->id_field, now->id_field);
+  report->other_texts = then->store_text != now->store_text;
   report->rejected = new->totals.rejected;
 }
 
-/* What a document is, beside its id: the hash of its row, and its kept fields. */
+/* What a database has of a document, beside its id and its place in the shards: its row, by the row's hash,
+ * what was embedded of the text, the kept fields, and the stored text. Two texts may have the same tokens. */
 static void content_put(unsigned char content[ROW_HASH_BYTES], const struct walked_row *row) {
-  unsigned char both[2 * ROW_HASH_BYTES];
-  memcpy(both, row->hash, ROW_HASH_BYTES);
-  row_hash_bytes(row->fields.bytes, (size_t)row->fields.length, both + ROW_HASH_BYTES);
-  row_hash_bytes(both, sizeof both, content);
+  unsigned char all[3 * ROW_HASH_BYTES + 2 * 8 + 1], *at = all;
+  memcpy(at, row->hash, ROW_HASH_BYTES);
+  row_hash_bytes(row->fields.bytes, (size_t)row->fields.length, at += ROW_HASH_BYTES);
+  row_hash_bytes(row->text.bytes, (size_t)row->text.length, at += ROW_HASH_BYTES);
+  number_put(at += ROW_HASH_BYTES, row->id.start);
+  number_put(at += 8, row->id.end);
+  at[8] = row->id.truncated;
+  row_hash_bytes(all, sizeof all, content);
 }
 
 /* A document's only row is its first chunk. */

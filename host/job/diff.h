@@ -1,9 +1,9 @@
 /* The job `diff`: what changed between two snapshots of an archive, by document ids.
  *
  * A document is added, changed or removed; if documents are cut into chunks, a chunk is, by its document's id
- * and its number. It is changed if its row is another one (by its hash:
- * io/run/row_hash.h) or if its kept fields are. Both runs are read once and sorted by id, in files if need
- * be, so memory does not grow with them. */
+ * and its number. It is changed if its row is another one (by its hash: io/run/row_hash.h), or if its kept
+ * fields, its stored text, or what was embedded of its text are. Both runs are read once and sorted by id, in
+ * files if need be, so memory does not grow with them. */
 #pragma once
 
 #include <stdint.h>
@@ -33,6 +33,7 @@ struct diff_report {
   int64_t op[DIFF_REMOVE + 1]; /* changes of each kind */
   int64_t same;
   bool other_fields; /* the two keep other fields, so every document with fields counts as changed */
+  bool other_texts;  /* one of the two stores texts, so every document counts as changed */
   bool other_ids;    /* the two take their ids from other fields */
   int64_t rejected;  /* lines of NEW that were not embedded: their documents count as removed */
 };

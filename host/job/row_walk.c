@@ -7,7 +7,7 @@ struct row_walk {
   const struct stored_run *run;
   enum walk_extent extent;
   int64_t part, next; /* the open part (-1: none), and the number of the row that its files stand before */
-  struct line_reader *ids, *fields;
+  struct line_reader *ids, *fields, *texts;
   unsigned char *hashes; /* [rows of the part, ROW_HASH_BYTES] */
 };
 
@@ -21,8 +21,9 @@ struct row_walk *row_walk_open(const struct stored_run *run, enum walk_extent ex
 static void part_close(struct row_walk *walk) {
   line_reader_close(walk->ids);
   line_reader_close(walk->fields);
+  line_reader_close(walk->texts);
   free(walk->hashes);
-  walk->ids = walk->fields = NULL;
+  walk->ids = walk->fields = walk->texts = NULL;
   walk->hashes = NULL;
   walk->part = -1;
 }
@@ -53,13 +54,17 @@ static bool part_open(struct row_walk *walk, int64_t number, struct error *error
   if (walk->extent == ROW_WHOLE && settings->keep_fields &&
       !(walk->fields = stored_run_lines(walk->run, FOLDER_FIELDS, part, error)))
     return false;
+  if (walk->extent == ROW_WHOLE && settings->store_text &&
+      !(walk->texts = stored_run_lines(walk->run, FOLDER_TEXT, part, error)))
+    return false;
   walk->part = number;
   walk->next = part->first_row;
   return true;
 }
 
-/* The next line of a file; a file without one has too few. */
+/* The next line of a file, if there is a file; one without a next line has too few. */
 static bool line_take(struct line_reader *reader, struct line *line, struct error *error) {
+  if (!reader) return true;
   switch (line_reader_next(reader, line, error)) {
     case LINE_READ:
       return true;
@@ -73,15 +78,16 @@ static bool line_take(struct line_reader *reader, struct line *line, struct erro
 }
 
 bool row_walk_to(struct row_walk *walk, int64_t row, struct walked_row *found, struct error *error) {
-  struct line id = {0}, fields = {0};
+  struct line id = {0}, fields = {0}, text = {0};
   if (row >= walk->run->rows || !part_open(walk, stored_run_part(walk->run, row), error))
     return row < walk->run->rows
                ? false
                : error_set(error, ERROR_INPUT, "%s has no row %lld", walk->run->out, (long long)row);
   for (; walk->next <= row; walk->next++)
-    if (!line_take(walk->ids, &id, error) || (walk->fields && !line_take(walk->fields, &fields, error)))
+    if (!line_take(walk->ids, &id, error) || !line_take(walk->fields, &fields, error) ||
+        !line_take(walk->texts, &text, error))
       return false;
-  *found = (struct walked_row){.fields = {fields.text, fields.length}};
+  *found = (struct walked_row){.fields = {fields.text, fields.length}, .text = {text.text, text.length}};
   if (!id_line_parse(id.text, id.length, &found->id))
     return error_set(error, ERROR_INPUT, "%s, line %lld: not a record of a document's id",
                      line_reader_name(walk->ids), (long long)line_reader_number(walk->ids));

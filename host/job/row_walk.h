@@ -1,4 +1,4 @@
-/* Reads a stored run's rows in their order: ids and, if asked for, hashes and kept fields. */
+/* Reads a stored run's rows in their order: ids and, if asked for, hashes, kept fields and texts. */
 #pragma once
 
 #include "host/job/stored_run.h"
@@ -11,13 +11,14 @@ struct walked_row {
   struct id_line id;
   const unsigned char *hash; /* [ROW_HASH_BYTES]; NULL if not asked for */
   struct span fields;        /* the line of fields/; absent if the run keeps none, or not asked for */
+  struct span text;          /* the line of text/; likewise */
 };
 
 /* What is read of a row. */
 enum walk_extent {
   ROW_ID,
   ROW_ID_AND_HASH,
-  ROW_WHOLE, /* the fields too, if the run keeps some */
+  ROW_WHOLE, /* the fields and the text too, if the run has them */
 };
 
 struct row_walk;

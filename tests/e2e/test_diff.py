@@ -111,6 +111,29 @@ def test_what_decides_rows_changes_every_document(tmp_path: Path) -> None:
     result.says("other --keep-fields")
 
 
+def test_texts_of_the_same_tokens_differ_if_texts_are_stored(tmp_path: Path) -> None:
+    old = documents(30)
+    today = list(old)
+    today[7] = today[7] | {"text": today[7]["text"] + "  "}
+    for name, options in ("without", {}), ("with", {"store_text": True}):
+        one, two = (snapshot(tmp_path / f"{name}-{side}", rows, **options) for side, rows in (("old", old), ("new", today)))
+        assert [(change["op"], change["id"]) for change in diff(one, two)] == ([("change", "d7")] if options else [])
+    result = nina("diff", tmp_path / "without-old" / "out", two.path)
+    assert len(result.stdout.splitlines()) == 30
+    result.says("one of the two was made with --store-text")
+
+
+def test_what_was_embedded_of_a_text_is_a_part_of_its_document(tmp_path: Path) -> None:
+    """The tokens are the same, and the chunks after the first, or the cut, are at another place of the text."""
+    text = "La plaça major.\n\n" + "el carrer de la festa del barri " * 20
+    for name, options in ("cut", {"max_tokens": 16}), ("chunks", {"chunk_tokens": 16}):
+        texts = text, text.replace(".\n\n", ".\n\n\n")
+        one, two = (snapshot(tmp_path / f"{name}-{side}", [{"id": "d", "text": text}], **options) for side, text in enumerate(texts))
+        assert [row.get("tokens") for row in one.ids()] == [row.get("tokens") for row in two.ids()]
+        moved = [row.get("chunk", 0) for old, row in zip(one.ids(), two.ids(), strict=True) if old != row]
+        assert moved and [change.get("chunk", 0) for change in diff(one, two)] == moved
+
+
 def test_ids_that_stand_twice_are_named(tmp_path: Path) -> None:
     old = documents(60)
     repeated = [document | {"text": "un altre"} for document in old[20:35]]

@@ -21,6 +21,7 @@ from output import Output, same_bits
 from package import ENVIRONMENT, KINDS, export, needs_full, python, write
 from program import FAILED, LONGEST_RUN, MODEL, REJECTS, USAGE, embed, nina
 from shards import make_archive, make_documents, make_texts, write_shard
+from nina_vectors.export.columns import TypeSeen  # package.py makes it be found
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -171,8 +172,12 @@ def test_copy_text_has_the_json_of_fields_as_it_came_but_for_nul(tmp_path: Path)
     assert 'CREATE TABLE "user" (' in sql and sql.index("SET client_encoding = 'UTF8';") < sql.index('\\copy "user" FROM')
 
 
-def test_columns_of_json_are_json_whatever_the_numbers(tmp_path: Path) -> None:
-    values = ['{"a":-1e400,"b":"\\\\\\"Infinity"}', '[1e400,"-Infinity"]', "1e400", '"Infinity"']
+@pytest.mark.parametrize("values", [
+    ['{"a":-1e400,"b":"\\\\\\"Infinity"}', '[1e400,"-Infinity"]', "1e400", '"Infinity"'],
+    ["1.5", "1e400"],
+    ["[1.5]", "[2,1e400]"],
+])
+def test_columns_of_json_are_json_whatever_the_numbers(tmp_path: Path, values: list[str]) -> None:
     embed(tmp_path / "out", write_shard(tmp_path / "a.jsonl", [f'{{"text":"casa","n":{value}}}'.encode() for value in values]), widths="8", keep_fields="n")
     export(tmp_path / "out", "parquet", tmp_path / "p")
 
@@ -180,6 +185,15 @@ def test_columns_of_json_are_json_whatever_the_numbers(tmp_path: Path) -> None:
         return json.loads(text, parse_constant=pytest.fail)
 
     assert [strict(text) for text in pq.read_table(tmp_path / "p")["n"].to_pylist()] == [strict(value) for value in values]
+
+
+def test_a_list_in_lists_is_looked_at_no_deeper_than_its_type_needs() -> None:
+    deep: list[Any] = []
+    for _ in range(5_000):
+        deep = [deep]
+    seen = TypeSeen()
+    seen.add(deep)
+    assert seen.name() == "json"
 
 
 def test_an_export_refuses_what_it_must_not_touch(everything: Output, tmp_path: Path) -> None:

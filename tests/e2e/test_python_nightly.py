@@ -14,6 +14,7 @@ from package import export, needs_full, python
 from postgres import Server, needs_postgres, server_started
 from program import FAILED, USAGE, embed, nina
 from shards import make_texts, write_shard
+import nina_vectors  # package.py makes it be found
 
 KINDS: dict[str, dict[str, Any]] = {"documents": {}, "chunks": {"chunk_tokens": 16}}
 Rows = dict[tuple[str, str], tuple[str, ...]]  # by id and chunk: what a table has of a row, but for its place in the shards
@@ -27,7 +28,8 @@ class Night(NamedTuple):
 
 @pytest.fixture(scope="module", params=KINDS)
 def night(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Night:
-    """A tenth of the documents have another text or field, or are gone; others are new; all have moved."""
+    """A tenth of the documents have another text or field, or are gone; others are new; all have moved. Some texts have the same
+    tokens as before, at other places."""
     folder, rng = tmp_path_factory.mktemp("night"), random.Random(3)
     old = [{"id": i if i % 5 == 0 else f"d{i}\t\\\n'", "text": text, "n": i} for i, text in enumerate(make_texts(300, 1))]
     today = [dict(document) for document in rng.sample(old, 280)]
@@ -35,6 +37,8 @@ def night(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         document["text"] = "un altre\u0001 text, més llarg que no era" * rng.randint(1, 9)
     for document in today[15:25]:
         document["n"] = "no és cap\\ nombre\n"
+    for document in today[25:35]:
+        document["text"] = document["text"].replace(" ", "   ", 1)
     today += [{"id": f"m{i}", "text": text, "n": None} for i, text in enumerate(make_texts(30, 2))]
     rng.shuffle(today)
     for name, rows in (("old", old), ("new", today)):
@@ -127,6 +131,25 @@ def test_pgvector_has_the_rows_of_each_night(night: Night, server: Server, tmp_p
 
 
 @needs_full
+def test_a_request_to_qdrant_is_never_much_larger_than_allowed(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nina_vectors.nightly import qdrant
+
+    class Client:
+        sent: list[list[Any]] = []
+
+        def upsert(self, collection: str, points: list[Any], wait: bool) -> None:
+            assert collection == "nina" and wait
+            self.sent.append(points)
+
+    monkeypatch.setattr(qdrant, "REQUEST_BYTES", 20_000)
+    with nina_vectors.open(night.new.path) as new:
+        qdrant.put(Client(), "nina", new, list(range(100)), 64)  # type: ignore[arg-type]
+        ids = [qdrant.point_id(row.id, row.chunk) for row in new.ids(0, 100)]
+    assert [point.id for points in Client.sent for point in points] == ids and len(Client.sent) > 5
+    assert all(sum(len(json.dumps(point.payload)) for point in points[:-1]) < 20_000 for points in Client.sent)
+
+
+@needs_full
 def test_qdrant_has_the_rows_of_each_night(night: Night, tmp_path: Path) -> None:
     from qdrant_client import QdrantClient
 
@@ -157,7 +180,14 @@ def test_qdrant_has_the_rows_of_each_night(night: Night, tmp_path: Path) -> None
         assert "has other vectors than of 128 numbers: give its --width" in said
     equal = write_shard(tmp_path / "equal.jsonl", [{"id": row_id, "text": f"casa {i}"} for i, row_id in enumerate((1, "1", "d", "d"))])
     embed(tmp_path / "equal", equal, widths="8", id_field="id")
-    words = (tmp_path / "equal", "--path", tmp_path / "q", "--collection", "equal")
-    assert "has 2 points for 4 rows" in python("-m", "nina_vectors.nightly.qdrant", *words, status=FAILED).stderr
+    other = write_shard(tmp_path / "other.jsonl", [{"id": f"o{i}", "text": "plaça"} for i in range(9)])
+    embed(tmp_path / "other", other, widths="8", id_field="id")
+    python("-m", "nina_vectors.nightly.qdrant", tmp_path / "other", "--path", tmp_path / "q", "--collection", "full")
+    for collection in "empty", "full":
+        words = (tmp_path / "equal", "--path", tmp_path / "q", "--collection", collection)
+        assert "has 2 points for 4 rows" in python("-m", "nina_vectors.nightly.qdrant", *words, status=FAILED).stderr
+    for url in "http://localhost:633333", "ftp://a":
+        said = python("-m", "nina_vectors.nightly.qdrant", night.new.path, "--url", url, status=USAGE).stderr
+        assert f"--url {url} is no address of a server" in said
     said = python("-m", "nina_vectors.nightly.qdrant", night.new.path, "--url", "http://127.0.0.1:9", status=FAILED).stderr
     assert "Qdrant at http://127.0.0.1:9" in said and "refused" in said

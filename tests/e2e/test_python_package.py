@@ -138,6 +138,9 @@ def test_an_output_that_is_begun_anew_while_it_is_read_gives_no_rows_of_two_runs
         embed(tmp_path / "out", shard, widths="8", block_lines=2, overwrite=True, fault=fault, status=status)
     with pytest.raises(nina_vectors.ChangedError, match="was begun anew while it was read"):
         _ = list(batches) if read == "rows" else out.check_hashes()
+    for _ in range(2):  # nor later, if the caller tries once more
+        with pytest.raises(nina_vectors.ChangedError):
+            list(out.ids(2, 4))
 
 
 def test_an_output_is_read_on_if_the_link_to_it_or_the_working_folder_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,11 +170,14 @@ def test_an_output_that_grows_while_it_is_read_gives_the_rows_that_it_had(tmp_pa
     assert out.rows == 40 and nina_vectors.open(tmp_path / "out").rows == 80
 
 
-def test_fields_that_python_cannot_parse_are_not_called_damaged(tmp_path: Path) -> None:
-    depth = 100_000  # Python 3.13 reads 10,000
-    shard = write_shard(tmp_path / "a.jsonl", ['{"text":"a","deep":' + "[" * depth + "]" * depth + "}"])
-    embed(tmp_path / "out", shard, widths=8, keep_fields="deep")
-    with pytest.raises(nina_vectors.NinaError, match="nested deeper than Python's json module reads; no damage") as told:
+@pytest.mark.parametrize("value, phrase", [
+    ("[" * 100_000 + "]" * 100_000, "nested deeper than Python's json module reads; no damage"),  # Python 3.13 reads 10,000
+    ("1" * 5_000, "an integer of more digits than Python reads; no damage"),
+], ids=["deep", "long"])
+def test_fields_that_python_cannot_parse_are_not_called_damaged(tmp_path: Path, value: str, phrase: str) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", [f'{{"text":"a","n":{value}}}'])
+    embed(tmp_path / "out", shard, widths=8, keep_fields="n")
+    with pytest.raises(nina_vectors.NinaError, match=phrase) as told:
         list(nina_vectors.open(tmp_path / "out").fields())
     assert not isinstance(told.value, nina_vectors.DamagedError)
 

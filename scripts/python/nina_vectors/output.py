@@ -257,8 +257,11 @@ class Output:
         except RecursionError as error:
             deep = "a line is nested deeper than Python's json module reads; no damage: nina search and nina diff read it"
             raise NinaError(f"{self.path / folder}: {deep}") from error
-        except ValueError as error:
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise DamagedError(f"{self.path / folder}: a line cannot be parsed: {error}") from error
+        except ValueError as error:  # sys.set_int_max_str_digits
+            long = "a line has an integer of more digits than Python reads; no damage: nina search and nina diff read it"
+            raise NinaError(f"{self.path / folder}: {long} ({error})") from error
         if len(objects) != len(lines):
             raise DamagedError(f"{self.path / folder}: {len(lines)} lines hold {len(objects)} values")
         return objects
@@ -349,10 +352,14 @@ class Output:
         except (DamagedError, OSError):
             self._check_stands()
             raise
+        try:
+            self._check_stands()
+        except ChangedError:
+            file.close()
+            raise
         self._files[key] = file
         if len(self._files) > _OPEN_FILES:
             self._files.popitem(last=False)[1].close()
-        self._check_stands()
         return file
 
     def _part_open(self, folder: str, number: int) -> NumberFile | LineFile:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -43,9 +44,11 @@ ROW_COLUMNS = [
 class TypeSeen:
     """What the values of one column have been so far. Null has every type."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_item: bool = False) -> None:
+        self.is_item = is_item
         self.kinds: set[type] = set()
         self.largest = 0  # of whole numbers, their size
+        self.beyond = False  # there is a number such as 1e400, which is infinite in fp64
         self.items: TypeSeen | None = None
 
     def add(self, value: Any) -> None:
@@ -53,8 +56,10 @@ class TypeSeen:
         self.kinds.add(kind)
         if kind is int:
             self.largest = max(self.largest, abs(value))
-        elif kind is list:
-            self.items = self.items or TypeSeen()
+        elif kind is float:
+            self.beyond |= math.isinf(value)
+        elif kind is list and not self.is_item:  # a list of lists is JSON, whatever they hold
+            self.items = self.items or TypeSeen(is_item=True)
             for item in value:
                 self.items.add(item)
 
@@ -67,11 +72,13 @@ class TypeSeen:
             return "bool"
         if kinds == {int} and self.largest <= INT64_MOST:
             return "int64"
+        if self.beyond:
+            return JSON
         if kinds == {float} or (kinds == {int, float} and self.largest <= EXACT_MOST):
             return "float64"
         if kinds == {list} and self.items:
             item = self.items.name()
-            return JSON if item == JSON or item.startswith(LIST) else LIST + item
+            return JSON if item == JSON else LIST + item
         return JSON
 
 

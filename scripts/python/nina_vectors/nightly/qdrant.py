@@ -8,12 +8,15 @@ transactions: during the update a search may find rows of both nights. If it is 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import uuid
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from .. import Output, Row, UsageError, open as open_output
 from ..changes import changes_read
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from qdrant_client import QdrantClient
 
 POINTS_AT_ONCE = 256
+REQUEST_BYTES = 8 << 20  # after which a request has no more points; a server takes 32 MB (service.max_request_size_mb)
+NUMBER_BYTES = 22  # of JSON
 # A point's id is a number or a UUID, so a document's id becomes one; it stands in the payload too.
 NAMESPACE = uuid.UUID("f3b1a3c2-8c1e-5f0b-9d3a-6e696e610001")
 
@@ -47,9 +52,25 @@ def put(client: QdrantClient, collection: str, new: Output, numbers: list[int], 
     """Puts rows of NEW in the place of those with the same ids."""
     from qdrant_client.models import PointStruct
 
-    points = [PointStruct(id=point_id(row.id.id, row.id.chunk), vector=row.vector.tolist(), payload=payload_of(row))
-              for row in new.take(numbers, width)]
-    client.upsert(collection, points, wait=True)
+    points: list[PointStruct] = []
+    size = 0
+    for row in new.take(numbers, width):
+        payload = payload_of(row)
+        points.append(PointStruct(id=point_id(row.id.id, row.id.chunk), vector=row.vector.tolist(), payload=payload))
+        size += len(json.dumps(payload)) + NUMBER_BYTES * len(row.vector)
+        if size >= REQUEST_BYTES:
+            client.upsert(collection, points, wait=True)
+            points, size = [], 0
+    if points:
+        client.upsert(collection, points, wait=True)
+
+
+def points_of(new: Output) -> int:
+    """How many points the rows of NEW are: rows with the same id are one. In 16 bytes of memory a row, twice."""
+    ids = np.empty((new.rows, 16), np.uint8)
+    for number, row in enumerate(new.ids()):
+        ids[number] = np.frombuffer(uuid.UUID(point_id(row.id, row.chunk)).bytes, np.uint8)
+    return int(np.unique(ids.view("V16")).size)
 
 
 def check_width(client: QdrantClient, collection: str, width: int) -> None:
@@ -59,14 +80,15 @@ def check_width(client: QdrantClient, collection: str, width: int) -> None:
                          "--collection")
 
 
-def collection_make(client: QdrantClient, collection: str, width: int) -> None:
-    """Rows have length 1, so the dot product is the cosine; a row of zeros has none."""
+def collection_make(client: QdrantClient, collection: str, width: int) -> bool:
+    """Rows have length 1, so the dot product is the cosine; a row of zeros has none. False if the collection is there."""
     from qdrant_client.models import Datatype, Distance, VectorParams
 
     if client.collection_exists(collection):  # a first night that was stopped
         check_width(client, collection, width)
-        return
+        return False
     client.create_collection(collection, VectorParams(size=width, distance=Distance.DOT, datatype=Datatype.FLOAT16))
+    return True
 
 
 def in_lots(items: Iterator[Any]) -> Iterator[list[Any]]:
@@ -78,10 +100,10 @@ def apply(client: QdrantClient, collection: str, new: Output, changes: Path | No
     from qdrant_client.models import PointIdsList
 
     if changes is None:
-        collection_make(client, collection, new.vectors(width).shape[1])
+        made = collection_make(client, collection, new.vectors(width).shape[1])
         for lot in in_lots(iter(range(new.rows))):
             put(client, collection, new, lot, width)
-        points = client.count(collection, exact=True).count
+        points = client.count(collection, exact=True).count if made else points_of(new)
         if points < new.rows:
             raise NinaError(f"the collection {collection} has {points} points for {new.rows} rows: of documents with the same id "
                             f"only one stays (nina diff {new.path} {new.path} names some)")
@@ -99,9 +121,19 @@ def apply(client: QdrantClient, collection: str, new: Output, changes: Path | No
                 client.delete(collection, PointIdsList(points=removed), wait=True)
 
 
+def connect(words: argparse.Namespace) -> QdrantClient:
+    from qdrant_client import QdrantClient
+
+    if words.path:
+        return QdrantClient(path=str(words.path))
+    try:
+        return QdrantClient(words.url)
+    except ValueError as error:
+        raise UsageError(f"--url {words.url} is no address of a server ({error}); expected one such as http://localhost:6333") from error
+
+
 def connect_and_apply(words: argparse.Namespace) -> None:
     try:
-        from qdrant_client import QdrantClient
         from qdrant_client.http.exceptions import ApiException
     except ImportError as error:
         raise needs("qdrant-client", "this script") from error
@@ -109,7 +141,7 @@ def connect_and_apply(words: argparse.Namespace) -> None:
         if not new.complete:
             raise UsageError(f"{words.new} is not complete: start the same nina embed again first")
         try:
-            client = QdrantClient(path=str(words.path)) if words.path else QdrantClient(words.url)
+            client = connect(words)
             try:
                 apply(client, words.collection, new, words.changes, words.width)
             finally:
