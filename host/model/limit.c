@@ -39,12 +39,19 @@ static bool expect_right(const struct config_file *file, struct error *error) {
   return expect_string(file, "truncation_side", "right", error);
 }
 
+/* If there is a way to take messages, every text becomes one, in the words of a chat template. */
+static bool messages_check(const struct config_file *modalities, struct error *error) {
+  const json_t *message = config_member(modalities, "message");
+  return !message || config_refuse(modalities, ERROR_UNSUPPORTED, "message", message,
+                                   "none, because nina has no chat templates", error);
+}
+
 /* Version 6 says what of the transformer's output goes on to the pooling: it may be another head's. */
 static bool output_check(const struct config_file *file, struct error *error) {
   struct config_file modalities, text;
   return expect_string(file, "transformer_task", "feature-extraction", error) &&
          expect_string(file, "module_output_name", "token_embeddings", error) &&
-         object_open(file, "modality_config", &modalities, error) &&
+         object_open(file, "modality_config", &modalities, error) && messages_check(&modalities, error) &&
          object_open(&modalities, "text", &text, error) && expect_string(&text, "method", "forward", error) &&
          expect_string(&text, "method_output_name", "last_hidden_state", error);
 }
@@ -55,11 +62,11 @@ struct limit {
 };
 
 /* Reads the truncation strategy: true or the name of one that cuts a text at its end, or a value that
- * switches truncation off. */
+ * switches truncation off, as null does. */
 static bool truncation_read(const struct config_file *file, const json_t *value, struct limit *limit,
                             struct error *error) {
   const char *name = json_string_value(value);
-  limit->off = json_is_false(value) || (name && !strcmp(name, "do_not_truncate"));
+  limit->off = json_is_false(value) || json_is_null(value) || (name && !strcmp(name, "do_not_truncate"));
   const bool cuts =
       json_is_true(value) || (name && (!strcmp(name, "longest_first") || !strcmp(name, "only_first")));
   return limit->off || cuts ||
@@ -82,7 +89,7 @@ static bool processing_group_read(const struct config_file *processing, const ch
   json_object_foreach(group.root, name, value) {
     bool known = json_is_null(value) || (!strcmp(name, "add_special_tokens") && json_is_true(value));
     for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++) known |= !strcmp(name, harmless[i]);
-    if (!strcmp(name, "truncation") && !known) {
+    if (!strcmp(name, "truncation")) {
       if (!truncation_read(&group, value, limit, error)) return false;
     } else if (!known) {
       return config_refuse(&group, ERROR_UNSUPPORTED, name, value, "nothing that changes the token ids",

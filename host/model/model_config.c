@@ -84,6 +84,7 @@ static bool shape_read(const char *folder, struct model_config *config, struct e
   bool done = family_read(&file, &config->family, error);
   const struct family_keys *keys = done ? family_config(config->family) : NULL;
   done = done && config_expect(&file, keys->activation, "gelu", error) &&
+         config_expect(&file, "transformers_weights", "model.safetensors", error) &&
          config_expect(&file, "position_embedding_type", "absolute", error) &&
          config_flag(&file, "is_decoder", &decoder, error) &&
          sizes_read(&file, keys, &config->shape, error) && position_read(&file, config, error);

@@ -17,9 +17,12 @@ const char *module_class(const char *type) {
   return dot ? dot + 1 : type;
 }
 
-/* PLACES if unknown. */
+#define PACKAGE "sentence_transformers."
+
+/* PLACES if unknown. A class outside of the package is code of the model's own, whatever its name. */
 static enum module_place place_of(const char *type) {
   int place = 0;
+  if (strncmp(type, PACKAGE, strlen(PACKAGE)) != 0) return PLACES;
   while (place < PLACES && strcmp(module_class(type), place_names[place]) != 0) place++;
   return (enum module_place)place;
 }
@@ -94,10 +97,22 @@ static bool module_add(const struct config_file *file, const char *folder, const
   return *slot != NULL;
 }
 
+/* Whether a module before module `index` has the same name. */
+static bool name_is_taken(const json_t *modules, size_t index) {
+  const char *name = json_string_value(json_object_get(json_array_get(modules, index), "name"));
+  for (size_t i = 0; name && i < index; i++) {
+    const char *other = json_string_value(json_object_get(json_array_get(modules, i), "name"));
+    if (other && !strcmp(name, other)) return true;
+  }
+  return false;
+}
+
 static bool modules_fill(const struct config_file *file, const char *folder, struct modules *modules,
                          struct error *error) {
   static const char known[] =
-      "Transformer, Pooling, any Dense modules and, optionally, Normalize, in this order";
+      "Transformer, Pooling, any Dense modules and, optionally, Normalize, in this order, all of them "
+      "classes "
+      "of sentence_transformers";
   const size_t count = json_array_size(file->root);
   enum module_place before = PLACES;
   for (size_t i = 0; i < count; i++) {
@@ -108,6 +123,10 @@ static bool modules_fill(const struct config_file *file, const char *folder, str
     if (!place_follows(i, before, place))
       return error_set(error, ERROR_UNSUPPORTED, "%s: module %zu is %s; supported are the modules %s",
                        file->path, i, name, known);
+    if (name_is_taken(file->root, i))
+      return config_refuse(
+          file, ERROR_UNSUPPORTED, "name", json_object_get(module, "name"),
+          "one that no module before has, because sentence-transformers keeps one of each name", error);
     if (!module_add(file, folder, module, place, modules, error)) return false;
     before = place;
   }

@@ -48,6 +48,18 @@ static bool source_missing(const struct added_files *files, const struct vocabul
   return error_set(error, ERROR_UNSUPPORTED, "%s: found %s; expected " EXPECTED NO_CONVERSION, folder, found);
 }
 
+/* transformers takes the newest file of such a list that it can read. */
+static bool versions_check(const struct added_files *files, struct error *error) {
+  const json_t *names = config_member(&files->config, "fast_tokenizer_files");
+  for (size_t i = 0; i < json_array_size(names); i++) {
+    const char *name = json_string_value(json_array_get(names, i));
+    if (!name || strcmp(name, TOKENIZER_JSON) != 0)
+      return config_refuse(&files->config, ERROR_UNSUPPORTED, "fast_tokenizer_files", names,
+                           "[\"" TOKENIZER_JSON "\"] alone, the file that nina reads", error);
+  }
+  return true;
+}
+
 /* If tokenizer.json exists, it counts, as in transformers. A vocab.txt without a class is BERT's: no other
  * family that is supported has one. */
 static bool pieces_read(struct added_files *files, struct tokenizer_source *source, const char **name,
@@ -57,7 +69,7 @@ static bool pieces_read(struct added_files *files, struct tokenizer_source *sour
   struct vocabularies there;
   *name = TOKENIZER_JSON;
   if (!vocabularies_look(folder, &there, error)) return false;
-  if (there.json) return tokenizer_json_read(files, source, error);
+  if (there.json) return versions_check(files, error) && tokenizer_json_read(files, source, error);
   if ((files->class == CLASS_ROBERTA || files->class == CLASS_UNNAMED) && there.vocab && there.merges) {
     files->class = CLASS_ROBERTA;
     *name = TOKENIZER_VOCAB;

@@ -22,6 +22,15 @@ static bool added_tokens_put_all(struct json_reader *reader, struct error *error
 }
 
 /* Older files do not name the type; transformers then goes by the members. */
+static bool is_unigram(const json_t *model) {
+  return type_is(model, "Unigram") || (!json_object_get(model, "type") && json_object_get(model, "unk_id") &&
+                                       json_is_array(json_object_get(model, "vocab")));
+}
+
+static bool is_bpe(const json_t *model) {
+  return type_is(model, "BPE") || (!json_object_get(model, "type") && json_object_get(model, "merges"));
+}
+
 static bool is_wordpiece(const json_t *model) {
   return type_is(model, "WordPiece") ||
          (!json_object_get(model, "type") && !json_object_get(model, "merges") &&
@@ -68,9 +77,9 @@ static bool model_refuse(const struct json_reader *reader, struct error *error) 
 static bool model_read(struct json_reader *reader, struct error *error) {
   struct added_files *files = reader->files;
   reader->model = config_member(&reader->file, "model");
-  if (type_is(reader->model, "Unigram") && class_takes(files, CLASS_XLM_ROBERTA))
+  if (is_unigram(reader->model) && class_takes(files, CLASS_XLM_ROBERTA))
     return tokenizer_json_unigram(reader, error);
-  if (type_is(reader->model, "BPE") && class_takes(files, CLASS_ROBERTA))
+  if (is_bpe(reader->model) && class_takes(files, CLASS_ROBERTA))
     return tokenizer_json_byte_bpe(reader, error);
   if (is_wordpiece(reader->model) && class_takes(files, CLASS_BERT))
     return tokenizer_json_wordpiece(reader, error);

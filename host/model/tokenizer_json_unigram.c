@@ -112,9 +112,12 @@ static bool normaliser_read(struct json_reader *reader, enum spaces *spaces, str
   return true;
 }
 
-/* True if Metaspace puts a mark before every word; with another scheme, some words have none. */
+/* True if Metaspace puts a mark before every word; with another scheme, some words have none. The pieces of
+ * another mark would be unknown. */
 static bool is_metaspace(const json_t *one) {
+  const json_t *mark = json_object_get(one, "replacement");
   if (!type_is(one, "Metaspace") || json_is_false(json_object_get(one, "split"))) return false;
+  if (mark && !string_is(mark, WORD_MARK)) return false;
   const json_t *scheme = json_object_get(one, "prepend_scheme");
   return scheme ? string_is(scheme, "always") : json_is_true(json_object_get(one, "add_prefix_space"));
 }
@@ -131,12 +134,12 @@ static bool pre_tokenizer_read(const struct json_reader *reader, enum spaces spa
   if (alone) reader->source->marks_stay = true;
   if (!alone) reader->source->strips_left = false; /* there all white space ends words */
   return splits || (alone && spaces == SPACES_JOINED) ||
-         reader_refuse(
-             reader, "pre_tokenizer", whole,
-             "Metaspace with prepend_scheme \"always\", after WhitespaceSplit, or alone if the normalizer "
-             "has "
-             "Strip and Replace of \" {2,}\"",
-             error);
+         reader_refuse(reader, "pre_tokenizer", whole,
+                       "Metaspace with replacement \"" WORD_MARK
+                       "\" and prepend_scheme \"always\", after WhitespaceSplit, or alone if the normalizer "
+                       "has "
+                       "Strip and Replace of \" {2,}\"",
+                       error);
 }
 
 static bool piece_put(const struct json_reader *reader, const struct vocabulary *vocabulary, int32_t id,

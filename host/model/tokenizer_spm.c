@@ -89,12 +89,14 @@ static bool piece_read(const struct proto_field *message, struct spm_piece *piec
   return message->is_bytes && result == PROTO_END;
 }
 
-/* The kind of a piece that Hugging Face would segment in another way, or NULL. */
-static const char *piece_trouble(const struct spm_piece *piece) {
-  return piece->type == PIECE_USER_DEFINED ? "user-defined"
-         : piece->type == PIECE_UNUSED     ? "unused"
-         : piece->type == PIECE_BYTE       ? "a byte"
-                                           : NULL;
+/* The kind of a piece that Hugging Face would segment in another way, or NULL. There, a control piece that is
+ * none of the special ones is cut out of the text. */
+static const char *piece_trouble(const struct spm_piece *piece, int32_t number) {
+  return number >= SPECIAL_PIECES && piece->type == PIECE_CONTROL ? "a control piece"
+         : piece->type == PIECE_USER_DEFINED                      ? "user-defined"
+         : piece->type == PIECE_UNUSED                            ? "unused"
+         : piece->type == PIECE_BYTE                              ? "a byte"
+                                                                  : NULL;
 }
 
 /* The file's first three pieces must be the ones that the special ids stand for. */
@@ -113,7 +115,7 @@ static bool piece_put(struct spm_reader *reader, const struct proto_field *messa
   if (!piece_read(message, &piece)) return damaged(reader, error);
   if (reader->pieces == TOKENIZER_PIECES_MAX)
     return error_set(error, ERROR_INPUT, "%s: more than %d pieces", reader->path, TOKENIZER_PIECES_MAX);
-  const char *trouble = piece_trouble(&piece);
+  const char *trouble = piece_trouble(&piece, reader->pieces);
   if (trouble)
     return error_set(error, ERROR_UNSUPPORTED,
                      "%s: piece %d (\"%.*s\") is %s; expected a Unigram model without such pieces",

@@ -44,6 +44,13 @@ def set_module(index: int, **members: Any) -> Change:
     return edit_json(MODULES, lambda modules: modules[index].update(members))
 
 
+def set_mark(tokenizer: dict[str, Any]) -> None:
+    one = tokenizer["pre_tokenizer"]
+    for metaspace in one.get("pretokenizers", [one]):
+        if metaspace["type"] == "Metaspace":
+            metaspace["replacement"] = "_"
+
+
 def set_pieces(change: Callable[[list[Any]], Any]) -> Change:
     return edit_json(TOKENIZER, lambda value: value["model"].update(vocab=change(value["model"]["vocab"])))
 
@@ -51,6 +58,8 @@ def set_pieces(change: Callable[[list[Any]], Any]) -> Change:
 def rename_tensor(header: dict[str, Any], data: bytes) -> bytes:
     return join_weights({"other" if name == QUERY else name: header[name] for name in header}, data)
 
+
+TEXT = {"method": "forward", "method_output_name": "last_hidden_state"}
 
 # A model, a change to it, and words from the sentence.
 CASES: dict[str, tuple[Path, Change, *tuple[str, ...]]] = {
@@ -96,6 +105,11 @@ CASES: dict[str, tuple[Path, Change, *tuple[str, ...]]] = {
         "3_Dense",
         "scripts/convert-model",
     ),
+    "transformer_of_its_own": (OLD, set_module(0, type="custom_st.Transformer"), MODULES, "custom_st.Transformer", "classes of sentence_transformers"),
+    "pooling_of_its_own": (OLD, set_module(1, type="custom_st.Pooling"), MODULES, "custom_st.Pooling"),
+    "dense_of_its_own": (DENSE, set_module(2, type="custom_st.Dense"), MODULES, "custom_st.Dense"),
+    "normalize_of_its_own": (OLD, set_module(2, type="sentence_transformersx.Normalize"), MODULES, "sentence_transformersx.Normalize"),
+    "two_of_one_name": (DENSE, set_module(3, name="2"), MODULES, '"name" is "2"'),
     "module_outside": (OLD, set_module(1, path="../elsewhere"), MODULES, '"path"'),
     "pooling_is_a_string": (OLD, write(POOLING, b'"cls"'), POOLING, "does not hold a JSON object"),
     "limits_are_a_list": (OLD, write(SENTENCE, b"[]"), SENTENCE, "does not hold a JSON object"),
@@ -115,6 +129,13 @@ CASES: dict[str, tuple[Path, Change, *tuple[str, ...]]] = {
         "method_output_name",
         "last_hidden_state",
     ),
+    "a_chat_template": (
+        NEW,
+        set_json(SENTENCE, modality_config={"text": TEXT, "message": TEXT | {"format": "flat"}}),
+        SENTENCE,
+        '"message" is {',
+        "chat templates",
+    ),
     "no_pooling": (OLD, remove(POOLING), POOLING),
     "unknown_flag": (OLD, set_json(POOLING, pooling_mode_median=True), POOLING, "pooling_mode_median", "lasttoken"),
     "unknown_pooling": (NEW, set_json(POOLING, pooling_mode="median"), POOLING, '"median"', '"weightedmean"'),
@@ -122,6 +143,7 @@ CASES: dict[str, tuple[Path, Change, *tuple[str, ...]]] = {
     "cls_without_prompt": (OLD, set_json(POOLING, include_prompt=False), POOLING, "include_prompt", "without cls"),
     # Weights
     "no_weights": (OLD, remove(WEIGHTS), WEIGHTS),
+    "weights_of_another_name": (OLD, set_json(CONFIG, transformers_weights="tuned.safetensors"), CONFIG, '"transformers_weights" is "tuned.safetensors"'),
     "pytorch_weights": (OLD, rename(WEIGHTS, "pytorch_model.bin"), "pytorch_model.bin", WEIGHTS),
     "weights_are_a_pointer": (
         OLD,
@@ -164,6 +186,13 @@ CASES: dict[str, tuple[Path, Change, *tuple[str, ...]]] = {
     "pieces_empty": (OLD, write(PIECES, b""), PIECES),
     "pieces_cut": (OLD, edit(PIECES, lambda content: content[:100_000]), PIECES),
     "bpe": (NEW, edit_json(TOKENIZER, lambda value: value["model"].update(type="BPE")), TOKENIZER, "BPE"),
+    "tokenizer_of_versions": (
+        NEW,
+        set_json("tokenizer_config.json", fast_tokenizer_files=["tokenizer.json", "tokenizer.4.0.0.json"]),
+        "tokenizer_config.json",
+        "tokenizer.4.0.0.json",
+    ),
+    "another_mark": (NEW, edit_json(TOKENIZER, set_mark), TOKENIZER, '"pre_tokenizer"', "replacement"),
     "tokenizer_cut": (NEW, write(TOKENIZER, b'{"model":{"type":"Unigram"'), TOKENIZER, "not valid JSON"),
     "tokenizer_without_model": (NEW, write(TOKENIZER, b"{}"), TOKENIZER),
     "pieces_without_scores": (NEW, set_pieces(lambda pieces: [piece for piece, _ in pieces]), TOKENIZER),

@@ -103,6 +103,17 @@ def test_a_model_with_other_added_tokens_is_another_one(tmp_path: Path) -> None:
         embed(tmp_path / "out", shard, model=model, status=USAGE, **options).says("tokenizer")
 
 
+@pytest.mark.parametrize("name", ["bert-mean-v6", "roberta", "bert-cased"])
+def test_a_tokenizer_without_a_type_is_known_by_its_members(tmp_path: Path, name: str) -> None:
+    """Older tokenizer.json files do not name their model's type."""
+    model = copy_model(tmp_path, GOLDEN / name)
+    whole = json.loads((model / "tokenizer.json").read_text())
+    del whole["model"]["type"]
+    replace(model / "tokenizer.json", json.dumps(whole).encode())
+    texts = [json.loads(line)["text"] for line in (GOLDEN / name / "texts.jsonl").read_text().splitlines()[:50]]
+    assert tokenize(texts, model=model) == tokenize(texts, model=GOLDEN / name)
+
+
 def test_added_token_of_another_id_is_refused(tmp_path: Path) -> None:
     model = with_tokens(tmp_path, "[PREGUNTA]")
     whole = json.loads((model / "tokenizer.json").read_text())

@@ -140,6 +140,7 @@ static void longest_input_is_that_of_the_reference(void **state) {
       {"{\"processing_kwargs\": {\"common\": {\"max_length\": 10}, \"text\": {\"max_length\": 12}}}", "{}",
        10},
       {"{\"max_seq_length\": 12, \"processing_kwargs\": {\"text\": {\"truncation\": false}}}", "{}", 32},
+      {"{\"max_seq_length\": 12, \"processing_kwargs\": {\"text\": {\"truncation\": null}}}", "{}", 32},
       {"{\"max_seq_length\": 12, \"processing_kwargs\": {\"text\": {\"truncation\": true, \"padding\": "
        "\"longest\"}}}",
        "{}", 12},
@@ -206,8 +207,9 @@ static void modules_may_lie_in_folders_of_their_own(void **state) {
   char *folder = tiny_folder();
   char *inside = file_join(folder, "0_Transformer");
   folder_put(folder, "modules.json",
-             "[{\"path\": \"0_Transformer\", \"type\": \"a.Transformer\"}, {\"path\": \"p\", \"type\": "
-             "\"b.Pooling\"}]");
+             "[{\"path\": \"0_Transformer\", \"type\": \"sentence_transformers.Transformer\"}, {\"path\": "
+             "\"p\", \"type\": "
+             "\"sentence_transformers.Pooling\"}]");
   folder_put(folder, "p/config.json", TINY_POOLING);
   folder_put(folder, "0_Transformer/config.json", TINY_CONFIG);
   folder_drop(folder, "config.json");
@@ -399,9 +401,9 @@ static void width_and_similarity_are_the_folders(void **state) {
   assert_string_equal(model->config.similarity, "dot");
   assert_false(model_config_loses_lengths(&model->config)); /* Normalize has made all lengths 1 */
   model_close(model);
-  folder_put(
-      folder, "modules.json",
-      "[{\"path\": \"\", \"type\": \"a.Transformer\"}, {\"path\": \"1_Pooling\", \"type\": \"a.Pooling\"}]");
+  folder_put(folder, "modules.json",
+             "[{\"path\": \"\", \"type\": \"sentence_transformers.Transformer\"}, {\"path\": \"1_Pooling\", "
+             "\"type\": \"sentence_transformers.Pooling\"}]");
   model = open_whole(folder);
   assert_true(model_config_loses_lengths(&model->config));
   model_close(model);
@@ -500,10 +502,10 @@ static void adapter_beside_the_weights_is_refused(void **state) {
   folder_remove(folder);
 }
 
-#define START_POOLING "{\"path\": \"1_Pooling\", \"type\": \"a.Pooling\"}"
-#define START "[{\"path\": \"\", \"type\": \"a.Transformer\"}, " START_POOLING ","
-#define DENSE "{\"path\": \"2_Dense\", \"type\": \"a.Dense\"},"
-#define NORMALIZE "{\"path\": \"2_Normalize\", \"type\": \"a.Normalize\"}"
+#define START_POOLING "{\"path\": \"1_Pooling\", \"type\": \"sentence_transformers.Pooling\"}"
+#define START "[{\"path\": \"\", \"type\": \"sentence_transformers.Transformer\"}, " START_POOLING ","
+#define DENSE "{\"path\": \"2_Dense\", \"type\": \"sentence_transformers.Dense\"},"
+#define NORMALIZE "{\"path\": \"2_Normalize\", \"type\": \"sentence_transformers.Normalize\"}"
 
 static void unknown_modules_are_refused(void **state) {
   (void)state;
@@ -515,17 +517,18 @@ static void unknown_modules_are_refused(void **state) {
       {START " {\"path\": \"2_Rescale\", \"type\": \"mine.Rescale\"}]", ERROR_UNSUPPORTED,
        "module 2 is mine.Rescale; supported are the modules Transformer, Pooling, any "
        "Dense"},
-      {START NORMALIZE ", {\"path\": \"3_Dense\", \"type\": \"a.Dense\"}]", ERROR_UNSUPPORTED,
-       "module 3 is a.Dense"},
-      {START NORMALIZE ", " NORMALIZE "]", ERROR_UNSUPPORTED, "module 3 is a.Normalize"},
-      {START START_POOLING "]", ERROR_UNSUPPORTED, "module 2 is a.Pooling"},
+      {START NORMALIZE ", {\"path\": \"3_Dense\", \"type\": \"sentence_transformers.Dense\"}]",
+       ERROR_UNSUPPORTED, "module 3 is sentence_transformers.Dense"},
+      {START NORMALIZE ", " NORMALIZE "]", ERROR_UNSUPPORTED, "module 3 is sentence_transformers.Normalize"},
+      {START START_POOLING "]", ERROR_UNSUPPORTED, "module 2 is sentence_transformers.Pooling"},
       {START DENSE DENSE DENSE DENSE DENSE DENSE DENSE DENSE NORMALIZE "]", ERROR_IO, "2_Dense/config.json"},
       {START DENSE DENSE DENSE DENSE DENSE DENSE DENSE DENSE DENSE NORMALIZE "]", ERROR_UNSUPPORTED,
        "more than 8 Dense modules"},
-      {"[{\"path\": \"\", \"type\": \"a.StaticEmbedding\"}]", ERROR_UNSUPPORTED,
-       "module 0 is a.StaticEmbedding"},
-      {"[{\"path\": \"\", \"type\": \"a.Transformer\"}]", ERROR_INPUT, "1 modules"},
-      {"[{\"path\": \"../x\", \"type\": \"a.Transformer\"}, {\"path\": \"p\", \"type\": \"a.Pooling\"}]",
+      {"[{\"path\": \"\", \"type\": \"sentence_transformers.StaticEmbedding\"}]", ERROR_UNSUPPORTED,
+       "module 0 is sentence_transformers.StaticEmbedding"},
+      {"[{\"path\": \"\", \"type\": \"sentence_transformers.Transformer\"}]", ERROR_INPUT, "1 modules"},
+      {"[{\"path\": \"../x\", \"type\": \"sentence_transformers.Transformer\"}, {\"path\": \"p\", \"type\": "
+       "\"sentence_transformers.Pooling\"}]",
        ERROR_INPUT, "\"path\" is \"../x\""},
       {"{}", ERROR_INPUT, "does not hold a JSON array"},
       {"[]", ERROR_INPUT, "0 modules"},

@@ -22,9 +22,10 @@ static char *home_make(void) {
 }
 
 #define REPOSITORY "models--ca--model"
-#define MODULES                                                               \
-  "[{\"path\": \"\", \"type\": \"a.Transformer\"}, {\"path\": \"1_Pooling\"," \
-  " \"type\": \"a.Pooling\"}, {\"path\": \"2_Normalize\", \"type\": \"a.Normalize\"}]"
+#define MODULES                                                                                   \
+  "[{\"path\": \"\", \"type\": \"sentence_transformers.Transformer\"}, {\"path\": \"1_Pooling\"," \
+  " \"type\": \"sentence_transformers.Pooling\"}, {\"path\": \"2_Normalize\", \"type\": "         \
+  "\"sentence_transformers.Normalize\"}]"
 
 static void put_below(const char *cache, const char *below, const char *text) {
   char name[300];

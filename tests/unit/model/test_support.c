@@ -2,8 +2,9 @@
 
 #include "tests/unit/model/folder.h"
 
-#define TRANSFORMER \
-  "[{\"path\": \"\", \"type\": \"a.Transformer\"}, {\"path\": \"1_Pooling\", \"type\": \"a.Pooling\"}]"
+#define TRANSFORMER                                                                                          \
+  "[{\"path\": \"\", \"type\": \"sentence_transformers.Transformer\"}, {\"path\": \"1_Pooling\", \"type\": " \
+  "\"sentence_transformers.Pooling\"}]"
 
 static void model_of_another_kind_is_refused_by_name(void **state) {
   (void)state;
@@ -26,7 +27,8 @@ static void model_of_another_kind_is_refused_by_name(void **state) {
       {"modules.json",
        "[{\"path\": \"\", \"type\": \"a.MLMTransformer\"}, {\"path\": \"p\", \"type\": \"a.SpladePooling\"}]",
        "sparse"},
-      {"modules.json", "[{\"path\": \"\", \"type\": \"a.StaticEmbedding\"}]", "static embeddings"},
+      {"modules.json", "[{\"path\": \"\", \"type\": \"sentence_transformers.StaticEmbedding\"}]",
+       "static embeddings"},
       {"config_sentence_transformers.json", "{\"model_type\": \"SparseEncoder\"}", "sparse"},
       {"config_sentence_transformers.json", "{\"model_type\": \"CrossEncoder\"}", "cross-encoder"},
       {"config_sentence_transformers.json", "{\"model_type\": \"MultiVectorEncoder\"}",
@@ -50,7 +52,8 @@ static void transformer_in_a_folder_of_its_own_is_found(void **state) {
   (void)state;
   char *folder = folder_make();
   struct error error = {0};
-  folder_put(folder, "modules.json", "[{\"path\": \"0_Transformer\", \"type\": \"a.Transformer\"}]");
+  folder_put(folder, "modules.json",
+             "[{\"path\": \"0_Transformer\", \"type\": \"sentence_transformers.Transformer\"}]");
   folder_put(folder, "0_Transformer/config.json", "{\"model_type\": \"mpnet\"}");
   assert_false(support_check(folder, &error));
   assert_non_null(strstr(error.message, "0_Transformer/config.json"));

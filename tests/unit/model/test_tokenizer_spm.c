@@ -105,6 +105,7 @@ static void pieces_of_other_models_are_refused(void **state) {
     const char *part;
   } cases[] = {
       {"c", -1, USER_DEFINED, ERROR_UNSUPPORTED, "piece 7 (\"c\") is user-defined"},
+      {"[Q]", 0, CONTROL, ERROR_UNSUPPORTED, "piece 7 (\"[Q]\") is a control piece"},
       {"c", -1, UNUSED, ERROR_UNSUPPORTED, "piece 7 (\"c\") is unused"},
       {"<0x41>", -1, BYTE, ERROR_UNSUPPORTED, "piece 7 (\"<0x41>\") is a byte"},
       {"a", -1, NORMAL, ERROR_INPUT, "piece 7: the piece \"a\" is there twice"},
