@@ -34,7 +34,7 @@ static struct {
   atomic_llong calls[FAULT_SITES];
 } fault = {.once = PTHREAD_ONCE_INIT};
 
-static const char *const site_names[FAULT_SITES] = {"write", "sync", "rename", "read", "remove"};
+static const char *const site_names[FAULT_SITES] = {"write", "sync", "rename", "read", "remove", "discard"};
 
 static const struct {
   const char *name;

@@ -182,6 +182,7 @@ bool job_folder_discard(const char *folder, const char *out, const char *path, s
   bool ok = whole && discarded;
   if (!ok) error_set_memory(error, PATH_MAX, "a path");
   /* Each file replaces the one before, and so removes it. */
+  ok = ok && ((errno = fault_point(FAULT_DISCARD)) == 0 || error_set_errno(error, "cannot remove %s", whole));
   ok = ok && (rename(whole, discarded) == 0 || (errno == ENOENT && job_folder_stands(folder)) ||
               error_set_errno(error, "cannot remove %s", whole));
   free(discarded);

@@ -132,7 +132,7 @@ static bool folders_sync(const struct run_log *log, const struct part_record *re
 }
 
 /* Removes files that a part's earlier record names and its new record does not. If this fails, nothing
- * breaks: `verify` reports the files as foreign. */
+ * breaks: the run's end removes them (run_state_tidy). */
 static void files_remove_left_over(const struct run_log *log, const struct part_record *before,
                                    const struct part_record *now) {
   struct error ignored;
@@ -212,7 +212,8 @@ bool run_log_finish(struct run_log *log, struct error *error) {
   if (log->finished || log->attached) return true;
   const enum manifest_state state = run_log_complete(log) ? MANIFEST_COMPLETE : MANIFEST_INCOMPLETE;
   log_lock(log);
-  const bool ok = run_state_save(log, state, error);
+  const bool ok =
+      (state != MANIFEST_COMPLETE || run_state_tidy(log, error)) && run_state_save(log, state, error);
   log_unlock(log);
   return ok;
 }

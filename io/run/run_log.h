@@ -92,5 +92,5 @@ bool run_log_complete(const struct run_log *log);
 bool run_log_join(struct run_log *log, struct error *error);
 
 /* Completes the manifest: totals, the list of parts, and "state": "complete", or "incomplete" if a block is
- * missing. */
+ * missing. Of a complete run, first removes files of parts that it does not have. */
 bool run_log_finish(struct run_log *log, struct error *error);

@@ -1,10 +1,13 @@
 #include "io/run/run_state.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/folder.h"
 #include "io/look.h"
 #include "io/run/job_folder.h"
+#include "io/run/layout.h"
 #include "io/run/record.h"
 
 struct run_log *run_state_new(const char *out, struct error *error) {
@@ -61,6 +64,37 @@ bool run_state_save(struct run_log *log, enum manifest_state state, struct error
   const bool ok = manifest_write(log->job, log->out, &manifest, error) || run_state_failed(log, error);
   free(manifest.parts);
   return ok;
+}
+
+/* Whether a part of the run has a file in this folder: a part without rejects has none in rejects/. */
+static bool part_has(const struct run_log *log, const char *folder, int32_t shard, int32_t block) {
+  const struct part *part = part_table_find(&log->parts, shard, block);
+  enum folder kind;
+  return part && layout_folder_find(folder, &kind) && (kind != FOLDER_REJECTS || part->sums.rejected > 0);
+}
+
+static bool entry_tidy(void *context, const char *path, const char *folder, const char *name,
+                       struct error *error) {
+  const struct run_log *log = context;
+  int32_t shard, block;
+  return !part_name_parse(folder, name, &shard, &block) || part_has(log, folder, shard, block) ||
+         job_folder_discard(log->job, log->out, path, error);
+}
+
+static bool folder_sync(void *context, const char *name, struct error *error) {
+  const struct run_log *log = context;
+  enum folder folder;
+  if (!layout_folder_find(name, &folder)) return true;
+  char *path = file_join(log->out, name);
+  const bool ok = path ? file_sync_folder(path, error) : error_set_memory(error, PATH_MAX, "a path");
+  free(path);
+  return ok;
+}
+
+bool run_state_tidy(const struct run_log *log, struct error *error) {
+  void *context = (void *)(uintptr_t)log;
+  return (layout_visit(log->out, entry_tidy, context, error) || run_state_failed(log, error)) &&
+         folder_visit(log->out, folder_sync, context, error);
 }
 
 bool run_state_cut(struct run_log *log, int32_t shard, int32_t first, struct error *error) {

@@ -33,6 +33,11 @@ bool run_state_failed(const struct run_log *log, struct error *error);
 /* Writes the manifest; unless the run is running, with totals and parts. */
 bool run_state_save(struct run_log *log, enum manifest_state state, struct error *error);
 
+/* Of a complete run: removes the files of parts that it does not have. A job that was killed while it took
+ * parts back has left them, and readers that go by names would count their rows. What it removes, and what
+ * was removed before, stays removed after a power loss. Looks at names only. */
+bool run_state_tidy(const struct run_log *log, struct error *error);
+
 /* Removes a shard's parts from block `first` on, with their records. */
 bool run_state_cut(struct run_log *log, int32_t shard, int32_t first, struct error *error);
 

@@ -544,6 +544,64 @@ static void failure_to_take_a_part_back_is_told_as_it_is(void **state) {
   assert_int_equal(of_part, 4); /* for the table of parts and before it goes; each time to the file's end */
 }
 
+/* Shard 0 is damaged in its second block; what was read of it has a reject. */
+static int run_to_the_damage(void *folder) {
+  const struct shard shard = shard_named("a", 100);
+  struct error error;
+  struct run_log *log = fixture_open(folder, &shard, 1, RUN_RESUME, &error);
+  const bool ok = log && part_make(log, 0, 0, PART_REJECTS, &error) &&
+                  part_make(log, 0, 1, PART_PLAIN, &error) && part_make(log, 0, 2, PART_INCOMPLETE, &error) &&
+                  run_log_finish(log, &error);
+  run_log_close(log);
+  return ok ? 0 : 1;
+}
+
+/* Once repaired, it ends with its first block, which has no reject any more. */
+static int run_repaired(void *folder) {
+  const struct shard shard = shard_named("a", 50);
+  struct error error;
+  struct run_log *log = fixture_open(folder, &shard, 1, RUN_RESUME, &error);
+  bool ok = log != NULL;
+  if (ok && run_log_shard_damaged(log, 0)) ok = run_log_forget(log, 0, 0, &error);
+  if (ok && !run_log_complete(log)) ok = part_make(log, 0, 0, PART_END, &error);
+  ok = ok && run_log_finish(log, &error);
+  run_log_close(log);
+  return ok ? 0 : 1;
+}
+
+static void death_at_any_removal_leaves_no_file_that_no_record_names(void **state) {
+  assert_int_equal(child_run("", run_repaired, *state), 0);
+  const uint64_t expected = out_sum(*state);
+  int result = -SIGKILL, deaths = -1;
+  for (int n = 1; result != 0; n++, deaths++) {
+    char fault[32];
+    out_remove(*state);
+    assert_int_equal(child_run("", run_to_the_damage, *state), 0);
+    scratch_write(*state, "out/w8/part-00000-00002.npy.zst.mine", "x", 1);
+    snprintf(fault, sizeof fault, "discard:%d:kill", n);
+    result = child_run(fault, run_repaired, *state);
+    if (result != 0) assert_int_equal(result, -SIGKILL);
+    assert_int_equal(child_run("", run_repaired, *state), 0);
+    assert_true(scratch_exists(*state, "out/w8/part-00000-00002.npy.zst.mine")); /* no file of a part */
+    char path[512];
+    assert_int_equal(unlink(scratch_path(path, *state, "out/w8/part-00000-00002.npy.zst.mine")), 0);
+    assert_true(out_sum(*state) == expected);
+  }
+  assert_int_equal(deaths, 3 * 4 + 1); /* three parts with a record and three files, one with a reject */
+}
+
+/* A later commit of a part may have no rejects; the job dies before it removes those of the earlier one. */
+static void left_rejects_go_before_the_run_is_complete(void **state) {
+  const struct shard shard = shard_named("a", 100);
+  struct error error;
+  struct run_log *log = must_open(*state, &shard, 1, RUN_RESUME);
+  must_make(log, 0, 0, PART_END);
+  scratch_write(*state, "out/rejects/part-00000-00000.jsonl", "x", 1);
+  assert_ok(run_log_finish(log, &error), &error);
+  assert_false(scratch_exists(*state, "out/rejects/part-00000-00000.jsonl"));
+  run_log_close(log);
+}
+
 int main(void) {
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
   const struct CMUnitTest tests[] = {
@@ -552,6 +610,7 @@ int main(void) {
       IN_SCRATCH(failure_at_any_sync_is_reported_and_the_next_start_completes),
       IN_SCRATCH(overwrite_cut_short_leaves_no_valid_part),
       IN_SCRATCH(failure_to_take_a_part_back_is_told_as_it_is),
+      IN_SCRATCH(death_at_any_removal_leaves_no_file_that_no_record_names),
       IN_SCRATCH(committed_parts_are_taken_over),
       IN_SCRATCH(part_with_a_missing_or_short_file_is_done_again),
       IN_SCRATCH(record_that_points_elsewhere_is_not_believed),
@@ -564,6 +623,7 @@ int main(void) {
       IN_SCRATCH(moved_shard_is_the_same_shard),
       IN_SCRATCH(append_adds_new_shards_at_the_end),
       IN_SCRATCH(complete_run_is_left_as_it_is),
+      IN_SCRATCH(left_rejects_go_before_the_run_is_complete),
       IN_SCRATCH(overwrite_removes_the_run_and_nothing_else),
       IN_SCRATCH(folder_of_somebody_else_is_refused),
       IN_SCRATCH(damaged_or_newer_manifest_is_refused),
