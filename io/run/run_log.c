@@ -67,8 +67,8 @@ int32_t run_log_shard_blocks(const struct run_log *log, int32_t shard) {
 
 bool run_log_shard_damaged(const struct run_log *log, int32_t shard) {
   log_lock(log);
-  const struct part *last = part_table_last(&log->parts, shard);
-  const bool damaged = last && last->border.incomplete;
+  const struct shard_parts *list = &log->parts.shard[shard];
+  const bool damaged = list->done < list->count;
   log_unlock(log);
   return damaged;
 }

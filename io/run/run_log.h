@@ -57,7 +57,7 @@ int32_t run_log_shard_blocks(const struct run_log *log, int32_t shard);
 /* True if this block or a later one of the shard has a part, an incomplete one too. Thread-safe. */
 bool run_log_shard_reaches(const struct run_log *log, int32_t shard, int32_t block);
 
-/* True if a shard's last part is incomplete: the shard was damaged when it was read. Thread-safe. */
+/* True if a part of the shard is incomplete: the shard was damaged when it was read. Thread-safe. */
 bool run_log_shard_damaged(const struct run_log *log, int32_t shard);
 
 /* Takes back a shard's parts from `block` on: removes their records, so they count as not committed. Used

@@ -256,7 +256,8 @@ static bool run_continue(struct run_log *log, const struct run_request *request,
   manifest->shards = (struct shard_list){0};
   if (!part_table_reach(&log->parts, log->shards.count, error)) return false;
   if (!folders_make(log, error)) return false;
-  if (!parts_load(log, error)) return false;
+  /* An earlier job's last changes may not be synced, and this one goes on from what it finds. */
+  if (!parts_load(log, error) || !run_state_sync(log, error)) return false;
   log->resumed = log->parts.totals.parts > 0;
   if (request->mode == RUN_APPEND ? !shards_append(log, request, &changed, error)
                                   : !shards_resume(log, request, &changed, error))

@@ -97,12 +97,25 @@ bool run_state_tidy(const struct run_log *log, struct error *error) {
          folder_visit(log->out, folder_sync, context, error);
 }
 
-bool run_state_cut(struct run_log *log, int32_t shard, int32_t first, struct error *error) {
+bool run_state_sync(const struct run_log *log, struct error *error) {
+  char *path = file_join(log->out, RECORD_FOLDER);
+  const bool ok = path ? file_sync_folder(path, error) : error_set_memory(error, PATH_MAX, "a path");
+  free(path);
+  return ok;
+}
+
+/* Removes the incomplete parts from `place` on, or the others, in their order. */
+static bool parts_remove(struct run_log *log, int32_t shard, int32_t place, bool incomplete,
+                         struct error *error) {
   const struct shard_parts *list = &log->parts.shard[shard];
-  const int32_t place = part_table_place(list, first);
-  while (list->count > place) {
-    const int32_t block = list->part[list->count - 1]->border.index;
+  const int32_t count = list->count;
+  while (place < list->count) {
+    const int32_t block = list->part[place]->border.index;
     struct part_record record;
+    if (list->part[place]->border.incomplete != incomplete) {
+      place++;
+      continue;
+    }
     if (record_read(log->out, shard, block, &record, error)) {
       if (!record_remove(log->job, log->out, &record, error)) return run_state_failed(log, error);
     } else if (error->code != ERROR_INPUT) {
@@ -110,7 +123,14 @@ bool run_state_cut(struct run_log *log, int32_t shard, int32_t first, struct err
     }
     part_table_remove(&log->parts, shard, block);
   }
-  return true;
+  return list->count == count || run_state_sync(log, error);
+}
+
+/* As long as one part is incomplete, a start compares the shard's blocks with its parts. So if this job dies
+ * here, the next one finds again what was to go: the incomplete part goes last. */
+bool run_state_cut(struct run_log *log, int32_t shard, int32_t first, struct error *error) {
+  const int32_t place = part_table_place(&log->parts.shard[shard], first);
+  return parts_remove(log, shard, place, false, error) && parts_remove(log, shard, place, true, error);
 }
 
 bool run_state_cut_end(struct run_log *log, int32_t shard, struct error *error) {

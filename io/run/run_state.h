@@ -38,7 +38,10 @@ bool run_state_save(struct run_log *log, enum manifest_state state, struct error
  * was removed before, stays removed after a power loss. Looks at names only. */
 bool run_state_tidy(const struct run_log *log, struct error *error);
 
-/* Removes a shard's parts from block `first` on, with their records. */
+/* Syncs the folder of records. */
+bool run_state_sync(const struct run_log *log, struct error *error);
+
+/* Removes a shard's parts from block `first` on, with their records, and syncs that. */
 bool run_state_cut(struct run_log *log, int32_t shard, int32_t first, struct error *error);
 
 /* The same for parts after the shard's last part: an earlier reading of a longer shard left them. */

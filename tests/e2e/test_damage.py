@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import signal
 import subprocess
 import zlib
 from collections.abc import Callable
@@ -309,6 +310,20 @@ def test_damaged_shard_may_be_replaced_by_another(tmp_path: Path, replacement: s
     shard.write_bytes(compress(REPLACEMENTS[replacement], ending))
     status = embed(tmp_path / "fresh", shard, status=(DONE, REJECTS), **options).status
     embed(tmp_path / "out", shard, status=status, **options)
+    output, fresh = Output(tmp_path / "out"), Output(tmp_path / "fresh")
+    assert output.files("*/*", "manifest.json") == fresh.files("*/*", "manifest.json")
+    nina("verify", output.path)
+
+
+@pytest.mark.parametrize("kill", ["discard:2:kill", "discard:7:kill"])
+def test_job_killed_while_it_takes_parts_back_leaves_none_of_their_files(tmp_path: Path, kill: str) -> None:
+    shard, options = tmp_path / "a.jsonl.gz", OPTIONS | {"block_lines": 10}
+    shard.write_bytes(compress(WHOLE, ".gz")[:-20])
+    embed(tmp_path / "out", shard, status=FAILED, **options)
+    shard.write_bytes(compress(REPLACEMENTS["its first blocks alone"], ".gz"))
+    embed(tmp_path / "fresh", shard, **options)
+    embed(tmp_path / "out", shard, fault=kill, status=-signal.SIGKILL, **options)
+    embed(tmp_path / "out", shard, **options)
     output, fresh = Output(tmp_path / "out"), Output(tmp_path / "fresh")
     assert output.files("*/*", "manifest.json") == fresh.files("*/*", "manifest.json")
     nina("verify", output.path)

@@ -244,6 +244,22 @@ static void forgotten_parts_count_as_not_committed(void **state) {
   run_log_close(log);
 }
 
+/* A later run met the damage in the middle, or the system lost the removal of what lies behind it. */
+static void shard_with_an_incomplete_part_anywhere_is_damaged(void **state) {
+  struct error error;
+  struct run_log *log = two_open(*state);
+  assert_ok(part_make(log, 0, 0, PART_PLAIN, &error), &error);
+  assert_ok(part_make(log, 0, 1, PART_INCOMPLETE, &error), &error);
+  assert_ok(part_make(log, 0, 2, PART_END, &error), &error);
+  assert_true(run_log_shard_damaged(log, 0));
+  struct run_log *attached = fixture_attach(*state, log);
+  assert_true(run_log_shard_damaged(attached, 0));
+  run_log_close(attached);
+  assert_ok(part_make(log, 0, 1, PART_PLAIN, &error), &error);
+  assert_false(run_log_shard_damaged(log, 0));
+  run_log_close(log);
+}
+
 /* A shard was changed in its middle, and a part of it made again. Which of two parts is of the shard as it
  * is, no record can tell: both are done again, and all behind them. */
 static void parts_that_contradict_each_other_are_taken_back(void **state) {
@@ -450,10 +466,10 @@ static int commit_one(void *folder) {
 
 static void record_appears_after_all_else_is_synced(void **state) {
   assert_int_equal(child_run("", begin_only, *state), 0);
-  /* The open syncs what holds OUT, and OUT, for an earlier job may have been killed before it did. Three
-   * files, three folders and the record's own bytes are synced before the record appears. The record's folder
-   * is synced after. */
-  const int opening = 2, last = opening + 8;
+  /* The open syncs what holds OUT, OUT, and the folder of records, for an earlier job may have been killed
+   * before it did. Three files, three folders and the record's own bytes are synced before the record
+   * appears. The record's folder is synced after. */
+  const int opening = 3, last = opening + 8;
   for (int n = 1; n <= last; n++) {
     char fault[32];
     snprintf(fault, sizeof fault, "sync:%d:EIO", n);
@@ -500,6 +516,7 @@ int main(void) {
       IN_SCRATCH(file_that_a_part_no_longer_has_is_removed),
       IN_SCRATCH(parts_beyond_a_shards_end_are_removed),
       IN_SCRATCH(forgotten_parts_count_as_not_committed),
+      IN_SCRATCH(shard_with_an_incomplete_part_anywhere_is_damaged),
       IN_SCRATCH(parts_that_contradict_each_other_are_taken_back),
       IN_SCRATCH(finished_manifest_lists_totals_and_parts),
       IN_SCRATCH(numbers_past_five_digits_keep_all_of_them),

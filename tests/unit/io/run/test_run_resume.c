@@ -544,6 +544,33 @@ static void failure_to_take_a_part_back_is_told_as_it_is(void **state) {
   assert_int_equal(of_part, 4); /* for the table of parts and before it goes; each time to the file's end */
 }
 
+/* The damaged shard was replaced. Returns how many of its parts are there. */
+static int resume_with_another(void *folder) {
+  const struct shard shards[] = {shard_named("a", 300), shard_named("b", 200)};
+  struct error error;
+  struct run_log *log = fixture_open(folder, shards, 2, RUN_RESUME, &error);
+  if (!log) return 100;
+  struct run_totals totals;
+  run_log_totals(log, &totals);
+  run_log_close(log);
+  return (int)totals.parts;
+}
+
+static void parts_are_gone_for_good_before_the_manifest_has_another_shard(void **state) {
+  assert_int_equal(child_run("", run_damaged, *state), 0);
+  /* What holds OUT, OUT, the folder of records as it was found, then without the part behind the damage. */
+  const int last = 4;
+  const int64_t manifest = file_inode(*state, "out/manifest.json");
+  for (int n = 1; n <= last; n++) {
+    char fault[32];
+    snprintf(fault, sizeof fault, "sync:%d+:EIO", n);
+    assert_int_equal(child_run(fault, resume_with_another, *state), 100);
+    assert_int_equal(scratch_exists(*state, "out/parts/part-00000-00002.json"), n < last);
+    assert_int_equal(file_inode(*state, "out/manifest.json"), manifest);
+  }
+  assert_int_equal(child_run("", resume_with_another, *state), 2);
+}
+
 /* Shard 0 is damaged in its second block; what was read of it has a reject. */
 static int run_to_the_damage(void *folder) {
   const struct shard shard = shard_named("a", 100);
@@ -610,6 +637,7 @@ int main(void) {
       IN_SCRATCH(failure_at_any_sync_is_reported_and_the_next_start_completes),
       IN_SCRATCH(overwrite_cut_short_leaves_no_valid_part),
       IN_SCRATCH(failure_to_take_a_part_back_is_told_as_it_is),
+      IN_SCRATCH(parts_are_gone_for_good_before_the_manifest_has_another_shard),
       IN_SCRATCH(death_at_any_removal_leaves_no_file_that_no_record_names),
       IN_SCRATCH(committed_parts_are_taken_over),
       IN_SCRATCH(part_with_a_missing_or_short_file_is_done_again),
