@@ -17,10 +17,13 @@
 #include "io/folder.h"
 #include "io/json_parse.h"
 #include "io/look.h"
+#include "io/proc.h"
 #include "io/run/layout.h"
 #include "io/run/lock_owner.h"
+#include "io/text.h"
 
-#define TAKE_TRIES 8 /* a try fails only if another job did something at the same moment */
+#define SEEN_BYTES_MAX (64 * 1024) /* some 800 clocks; a longer note begins anew */
+#define TAKE_TRIES 8               /* a try fails only if another job did something at the same moment */
 
 struct job_lock {
   char *path;
@@ -40,34 +43,56 @@ static int64_t seconds_since_boot(void) {
   return now.tv_sec;
 }
 
-/* Seconds for which this host has seen the lock's text unchanged, noted in job.lock.seen. If this file cannot
- * be written, the result is 0. */
-static int64_t lock_seen_for(const char *out, const char *lock, const struct lock_owner *self) {
-  int64_t seen_for = 0;
+/* The key of this clock in job.lock.seen: the kernel's start, whatever a container calls its host, and what
+ * shifts the clock within this kernel (a time namespace). */
+static char *clock_key(const struct machine *machine) {
+  char shift[40];
+  struct error unread;
+  if (!*machine->boot) return text_format("%s", machine->host);
+  if (!proc_read_link("/proc/self/ns/time", shift, sizeof shift, &unread)) *shift = '\0';
+  return text_format("%s %s", machine->boot, shift);
+}
+
+/* The note in job.lock.seen, if it is of this text of the lock; else an empty one. NULL if memory is short.
+ */
+static json_t *seen_read(const char *path, const char *lock) {
   char *text = NULL;
   size_t size;
   struct error ignored;
-  char *path = file_join(out, LOCK_SEEN_NAME);
-  json_t *json = NULL;
   json_error_t problem;
-  const char *then, *host, *boot;
-  json_int_t since;
-  if (path && file_read(path, 4 * LOCK_BYTES_MAX, &text, &size, &ignored))
-    json = json_parse(text, size, 0, &problem);
-  if (json &&
-      json_unpack(json, "{s:s, s:s, s:s, s:I}", "lock", &then, "host", &host, "boot", &boot, "since",
-                  &since) == 0 &&
-      strcmp(then, lock) == 0 && strcmp(host, self->machine.host) == 0 &&
-      strcmp(boot, self->machine.boot) == 0) {
-    seen_for = seconds_since_boot() - since;
-  } else if (path) {
-    json_t *note = json_pack("{s:s, s:s, s:s, s:I}", "lock", lock, "host", self->machine.host, "boot",
-                             self->machine.boot, "since", (json_int_t)seconds_since_boot());
-    if (note) json_dump_file(note, path, JSON_COMPACT);
-    json_decref(note);
-  }
-  json_decref(json);
+  json_t *note = NULL, *since;
+  const char *then;
+  if (file_read(path, SEEN_BYTES_MAX, &text, &size, &ignored)) note = json_parse(text, size, 0, &problem);
   free(text);
+  if (note && json_unpack(note, "{s:s, s:o}", "lock", &then, "since", &since) == 0 &&
+      strcmp(then, lock) == 0 && json_is_object(since))
+    return note;
+  json_decref(note);
+  return json_pack("{s:s, s:{}}", "lock", lock, "since");
+}
+
+/* As a whole: another try may read it at the same moment. */
+static void seen_write(const char *path, const json_t *note) {
+  char *temporary = file_temporary(path);
+  if (temporary && (json_dump_file(note, temporary, JSON_COMPACT) != 0 || rename(temporary, path) != 0))
+    unlink(temporary);
+  free(temporary);
+}
+
+/* Seconds for which the lock's text has stood unchanged by this clock, which notes its first sight of it in
+ * job.lock.seen, beside other clocks. If this file cannot be written, the result is 0. */
+static int64_t lock_seen_for(const char *out, const char *lock, const struct lock_owner *self) {
+  const int64_t now = seconds_since_boot();
+  int64_t seen_for = 0;
+  char *path = file_join(out, LOCK_SEEN_NAME), *key = clock_key(&self->machine);
+  json_t *note = path && key ? seen_read(path, lock) : NULL;
+  json_t *all = json_object_get(note, "since"), *since = all ? json_object_get(all, key) : NULL;
+  if (json_is_integer(since) && json_integer_value(since) <= now)
+    seen_for = now - json_integer_value(since);
+  else if (all && json_object_set_new(all, key, json_integer(now)) == 0)
+    seen_write(path, note);
+  json_decref(note);
+  free(key);
   free(path);
   return seen_for;
 }

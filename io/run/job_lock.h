@@ -9,8 +9,9 @@
  * If the owner is dead, the lock is taken over. If host, boot id and PID namespace are this process's own, a
  * dead owner shows at once: there is no such process, or it has another start. For any other owner, only a
  * counter that stands still shows its death. A refused job therefore notes the counter and the time in
- * OUT/job.lock.seen. A later try that finds the same counter JOB_LOCK_STILL seconds later, by its own clock,
- * takes the lock over.
+ * OUT/job.lock.seen. A later try that finds the same counter JOB_LOCK_STILL seconds later, by the same clock,
+ * takes the lock over. A clock is a kernel's since its start, so all containers of a machine share it; tries
+ * on machines in turn note one time each.
  *
  * So after a restart of the machine, and in a new container, a dead job's lock also costs this minute:
  * another machine with the same host name may have a living job. */

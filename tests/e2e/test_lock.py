@@ -78,7 +78,8 @@ def test_lock_of_another_host_is_taken_over_when_its_counter_has_stood_still(tmp
     assert refusal in embed(tmp_path, shard, status=USAGE, **OPTIONS).error
     # A minute passes: the first sighting is made a minute older.
     seen = json.loads((tmp_path / "job.lock.seen").read_text())
-    (tmp_path / "job.lock.seen").write_text(json.dumps(seen | {"since": seen["since"] - 60}))
+    since = {clock: first - 60 for clock, first in seen["since"].items()}
+    (tmp_path / "job.lock.seen").write_text(json.dumps(seen | {"since": since}))
     embed(tmp_path, shard, **OPTIONS).says("are already there")
     check_complete(tmp_path, wanted)
 

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -125,11 +126,24 @@ static void job_killed_while_it_wrote_its_lock_is_in_nobodys_way(void **state) {
   job_lock_release(lock);
 }
 
-/* Makes the first sighting, as job.lock.seen notes it, look `seconds` older. */
+/* Makes the first sighting by each clock, as job.lock.seen notes it, look `seconds` older. */
 static void seen_age(const void *out, int64_t seconds) {
-  json_t *json = lock_read(out, "job.lock.seen");
-  json_t *since = json_object_get(json, "since");
-  json_integer_set(since, json_integer_value(since) - seconds);
+  const char *key;
+  json_t *since, *json = lock_read(out, "job.lock.seen");
+  json_object_foreach(json_object_get(json, "since"), key, since)
+      json_integer_set(since, json_integer_value(since) - seconds);
+  lock_write(out, "job.lock.seen", json);
+  json_decref(json);
+}
+
+/* Another host tries in between: its clock's sighting, of `ago` seconds, is noted beside the others, or
+ * instead of them. */
+static void seen_elsewhere(const void *out, int64_t ago, bool beside) {
+  struct timespec now;
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  json_t *json = lock_read(out, "job.lock.seen"), *since = json_object_get(json, "since");
+  if (!beside) json_object_clear(since);
+  json_object_set_new(since, "another boot", json_integer(now.tv_sec - ago));
   lock_write(out, "job.lock.seen", json);
   json_decref(json);
 }
@@ -164,6 +178,54 @@ static void job_on_another_host_is_given_a_minute(void **state) {
   struct job_lock *lock = job_lock_take(*state, &error);
   assert_non_null(lock);
   assert_false(scratch_exists(*state, "job.lock.seen"));
+  job_lock_release(lock);
+}
+
+static int take_on_a_host_of_another_name(void *out) {
+  struct error error;
+  if (unshare(CLONE_NEWUTS) != 0 || sethostname("another", 7) != 0) return 77;
+  return job_lock_take(out, &error) ? 0 : 1;
+}
+
+/* Each container has a name of its own. */
+static void minute_goes_on_under_another_host_name(void **state) {
+  struct error error;
+  lock_leave(*state, "host", json_string("elsewhere"));
+  assert_null(job_lock_take(*state, &error));
+  seen_age(*state, 60);
+  const int status = child_run("", take_on_a_host_of_another_name, *state);
+  if (status == 77) skip();
+  assert_int_equal(status, 0);
+}
+
+static void hosts_that_try_in_turn_keep_a_minute_each(void **state) {
+  struct error error;
+  lock_leave(*state, "host", json_string("elsewhere"));
+  assert_null(job_lock_take(*state, &error));
+  seen_elsewhere(*state, 1000, false);
+  assert_null(job_lock_take(*state, &error)); /* another clock's time says nothing here */
+  assert_says(&error, "in 60 s");
+  json_t *json = lock_read(*state, "job.lock.seen");
+  assert_int_equal(json_object_size(json_object_get(json, "since")), 2);
+  json_decref(json);
+  seen_age(*state, 60);
+  seen_elsewhere(*state, 0, true);
+  struct job_lock *lock = job_lock_take(*state, &error);
+  assert_non_null(lock);
+  job_lock_release(lock);
+}
+
+/* As after a note that is damaged: no minute in the future keeps a dead lock. */
+static void first_sight_that_is_yet_to_come_does_not_count(void **state) {
+  struct error error;
+  lock_leave(*state, "host", json_string("elsewhere"));
+  assert_null(job_lock_take(*state, &error));
+  seen_age(*state, -100000);
+  assert_null(job_lock_take(*state, &error));
+  assert_says(&error, "in 60 s");
+  seen_age(*state, 60);
+  struct job_lock *lock = job_lock_take(*state, &error);
+  assert_non_null(lock);
   job_lock_release(lock);
 }
 
@@ -267,6 +329,9 @@ int main(void) {
       IN_SCRATCH(living_job_on_this_host_is_left_alone),
       IN_SCRATCH(dead_job_on_this_host_is_taken_over_at_once),
       IN_SCRATCH(job_on_another_host_is_given_a_minute),
+      IN_SCRATCH(minute_goes_on_under_another_host_name),
+      IN_SCRATCH(hosts_that_try_in_turn_keep_a_minute_each),
+      IN_SCRATCH(first_sight_that_is_yet_to_come_does_not_count),
       IN_SCRATCH(job_of_another_boot_or_namespace_is_given_a_minute),
       IN_SCRATCH(lock_of_an_earlier_version_is_given_a_minute),
       IN_SCRATCH(counter_that_moves_starts_the_minute_anew),
