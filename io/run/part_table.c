@@ -154,7 +154,11 @@ const struct part *part_table_last(const struct part_table *table, int32_t shard
 
 bool part_table_complete(const struct part_table *table, int32_t shard) {
   const struct shard_parts *list = &table->shard[shard];
-  return list->blocks >= 0 && list->done == list->blocks;
+  if (list->blocks < 0) return false;
+  int32_t done = list->done;
+  for (int32_t p = list->count - 1; p >= 0 && list->part[p]->border.index >= list->blocks; p--)
+    if (!list->part[p]->border.incomplete) done--;
+  return done == list->blocks;
 }
 
 bool part_joins(const struct part *before, const struct part *part, int64_t *line, int64_t *offset) {

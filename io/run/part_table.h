@@ -64,5 +64,6 @@ bool part_joins(const struct part *before, const struct part *part, int64_t *lin
  * is none. */
 const struct part *part_table_misfit(const struct part_table *table, int32_t shard);
 
-/* True if a shard has its last part and all parts before, and none is incomplete. */
+/* True if a shard has its last part and all parts before, and none of them is incomplete. Parts after the
+ * last one do not count. */
 bool part_table_complete(const struct part_table *table, int32_t shard);

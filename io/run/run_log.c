@@ -155,8 +155,7 @@ bool run_log_commit(struct run_log *log, const struct part_record *record, struc
   if (again) files_remove_left_over(log, &before, record);
   log_lock(log);
   log->finished = false;
-  const bool ok = part_table_put(&log->parts, record, error) &&
-                  (!record->border.end_of_shard || run_state_cut_end(log, shard, error));
+  const bool ok = part_table_put(&log->parts, record, error) && run_state_cut_end(log, shard, error);
   log_unlock(log);
   return ok;
 }

@@ -74,9 +74,10 @@ bool run_log_file_commit(const struct run_log *log, struct file_writer *writer, 
                          struct error *error);
 
 /* Commits a part whose files are all in the record: syncs their folders, writes the record, syncs its folder.
- * If the part had a record before, files named only there are removed. If the part ends its shard, parts
- * beyond it are removed. A commit waits for the disk some 15 times, so several threads may commit at once.
- * Thread-safe. */
+ * If the part had a record before, files named only there are removed. Parts beyond the shard's end are
+ * removed if this log knows the end: those after this part, or this part, if it was claimed before the end
+ * was known. A commit waits for the disk some 15 times, so several threads may commit at once. Thread-safe.
+ */
 bool run_log_commit(struct run_log *log, const struct part_record *record, struct error *error);
 
 /* Totals over all parts so far, incomplete ones too. Thread-safe. */

@@ -155,8 +155,8 @@ bool run_log_adopt(struct run_log *log, const struct part_summary *summary, stru
                      border->index, border->shard, log->shards.count);
   pthread_mutex_lock(&log->lock);
   log->finished = false;
-  const bool ok = part_table_enter(&log->parts, summary, error) != NULL;
-  if (ok && border->end_of_shard) part_table_cut(&log->parts, border->shard, border->index + 1);
+  const bool ok =
+      part_table_enter(&log->parts, summary, error) != NULL && run_state_cut_end(log, border->shard, error);
   pthread_mutex_unlock(&log->lock);
   return ok;
 }

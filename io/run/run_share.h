@@ -13,6 +13,6 @@
 bool run_log_pack(const struct run_log *log, void **bytes, size_t *size, struct error *error);
 struct run_log *run_log_attach(const char *out, const void *bytes, size_t size, struct error *error);
 
-/* Enters a part that another rank has committed. If the part ends its shard, parts beyond it leave the log;
- * the other rank has removed them from OUT. Thread-safe. */
+/* Enters a part that another rank has committed. Parts beyond the shard's end are removed, from OUT too: this
+ * one, if its rank did not know the end, or those of a third rank, if this one is the end. Thread-safe. */
 bool run_log_adopt(struct run_log *log, const struct part_summary *summary, struct error *error);

@@ -104,7 +104,8 @@ bool run_state_sync(const struct run_log *log, struct error *error) {
   return ok;
 }
 
-/* Removes the incomplete parts from `place` on, or the others, in their order. */
+/* Removes the incomplete parts from `place` on, or the others, in their order. A record that is gone was
+ * removed by another rank of the job. */
 static bool parts_remove(struct run_log *log, int32_t shard, int32_t place, bool incomplete,
                          struct error *error) {
   const struct shard_parts *list = &log->parts.shard[shard];
@@ -118,7 +119,8 @@ static bool parts_remove(struct run_log *log, int32_t shard, int32_t place, bool
     }
     if (record_read(log->out, shard, block, &record, error)) {
       if (!record_remove(log->job, log->out, &record, error)) return run_state_failed(log, error);
-    } else if (error->code != ERROR_INPUT) {
+    } else if (error->code != ERROR_INPUT &&
+               (record_exists(log->out, shard, block) || !job_folder_stands(log->job))) {
       return run_state_failed(log, error);
     }
     part_table_remove(&log->parts, shard, block);

@@ -44,5 +44,6 @@ bool run_state_sync(const struct run_log *log, struct error *error);
 /* Removes a shard's parts from block `first` on, with their records, and syncs that. */
 bool run_state_cut(struct run_log *log, int32_t shard, int32_t first, struct error *error);
 
-/* The same for parts after the shard's last part: an earlier reading of a longer shard left them. */
+/* The same for parts after the shard's last part, if that is known. An earlier reading of a longer shard left
+ * them, or a rank that held the block after the last one when the shard changed. */
 bool run_state_cut_end(struct run_log *log, int32_t shard, struct error *error);

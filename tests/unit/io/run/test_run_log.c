@@ -203,6 +203,91 @@ static void file_that_a_part_no_longer_has_is_removed(void **state) {
   run_log_close(log);
 }
 
+/* Makes a part on another rank, and tells `log`, as rank 0 is told. */
+static void part_adopt(struct run_log *log, const void *folder, struct run_log *other, int32_t block,
+                       enum part_kind kind) {
+  struct part_record record;
+  struct part_summary summary;
+  struct error error;
+  assert_ok(part_make(other, 0, block, kind, &error), &error);
+  assert_ok(record_read(fixture_out(folder), 0, block, &record, &error), &error);
+  part_summary_of(&record, &summary);
+  assert_ok(run_log_adopt(log, &summary, &error), &error);
+}
+
+/* One rank reads a shard's last block. Another one holds the block after it, and meets a change of the shard
+ * on its way there: it makes an incomplete part whose place is not known. */
+static void part_beyond_a_shards_end_undoes_nothing(void **state) {
+  (void)state;
+  for (int order = 0; order < 4; order++) {
+    void *folder = NULL;
+    assert_int_equal(scratch_make(&folder), 0);
+    struct error error;
+    struct run_log *log = two_open(folder), *late = fixture_attach(folder, log);
+    struct run_log *ends = order < 2 ? log : fixture_attach(folder, log);
+    shard_make(log, 1, 1);
+    assert_ok(part_make(log, 0, 0, PART_PLAIN, &error), &error);
+    if (order % 2) part_adopt(log, folder, late, 2, PART_INCOMPLETE);
+    if (ends == log)
+      assert_ok(part_make(log, 0, 1, PART_END, &error), &error);
+    else
+      part_adopt(log, folder, ends, 1, PART_END);
+    if (order % 2 == 0) part_adopt(log, folder, late, 2, PART_INCOMPLETE);
+
+    assert_ok(run_log_join(log, &error), &error);
+    assert_true(run_log_complete(log));
+    assert_non_null(run_log_part(log, 0, 1));
+    assert_true(scratch_exists(folder, "out/parts/part-00000-00001.json"));
+    assert_false(scratch_exists(folder, "out/parts/part-00000-00002.json"));
+    assert_false(scratch_exists(folder, "out/w8/part-00000-00002.npy.zst"));
+    struct run_totals totals;
+    run_log_totals(log, &totals);
+    assert_int_equal(totals.parts, 3);
+    if (ends != log) run_log_close(ends);
+    run_log_close(late);
+    run_log_close(log);
+    scratch_remove(&folder);
+  }
+}
+
+/* The rank that has read a shard's last block comes to its end once more, and removes the part itself. */
+static void part_beyond_the_end_that_its_rank_has_removed_is_adopted(void **state) {
+  struct error error;
+  struct run_log *log = two_open(*state), *other = fixture_attach(*state, log);
+  const struct part_summary beyond = {.border = {.shard = 0, .index = 1, .incomplete = true}};
+  part_adopt(log, *state, other, 0, PART_END);
+  assert_ok(part_make(other, 0, 1, PART_INCOMPLETE, &error), &error);
+  assert_false(scratch_exists(*state, "out/parts/part-00000-00001.json"));
+  assert_ok(run_log_adopt(log, &beyond, &error), &error);
+  assert_false(run_log_shard_reaches(log, 0, 1));
+  assert_int_equal(run_log_shard_blocks(log, 0), 1);
+  run_log_close(other);
+  run_log_close(log);
+}
+
+/* The shard was appended to by a whole block, which another rank read. */
+static void part_beyond_a_shards_end_stands_in_for_no_other(void **state) {
+  struct error error;
+  struct run_log *log = two_open(*state), *other = fixture_attach(*state, log);
+  shard_make(log, 1, 1);
+  assert_ok(part_make(log, 0, 0, PART_PLAIN, &error), &error);
+  assert_ok(part_make(log, 0, 2, PART_END, &error), &error);
+  part_adopt(log, *state, other, 3, PART_PLAIN);
+  assert_false(run_log_complete(log));
+  assert_false(scratch_exists(*state, "out/parts/part-00000-00003.json"));
+  /* Nor if it cannot be removed. */
+  char then[512], now[512];
+  scratch_path(then, *state, "out");
+  scratch_path(now, *state, "elsewhere");
+  assert_int_equal(rename(then, now), 0);
+  const struct part_summary beyond = {.border = {.shard = 0, .index = 3}};
+  assert_false(run_log_adopt(log, &beyond, &error));
+  assert_true(run_log_shard_reaches(log, 0, 3));
+  assert_false(run_log_complete(log));
+  run_log_close(other);
+  run_log_close(log);
+}
+
 /* A shard was damaged after its last complete line. Once repaired, it ends one part earlier. */
 static void parts_beyond_a_shards_end_are_removed(void **state) {
   struct run_totals totals;
@@ -515,6 +600,9 @@ int main(void) {
       IN_SCRATCH(incomplete_part_counts_as_not_committed),
       IN_SCRATCH(file_that_a_part_no_longer_has_is_removed),
       IN_SCRATCH(parts_beyond_a_shards_end_are_removed),
+      cmocka_unit_test(part_beyond_a_shards_end_undoes_nothing),
+      IN_SCRATCH(part_beyond_the_end_that_its_rank_has_removed_is_adopted),
+      IN_SCRATCH(part_beyond_a_shards_end_stands_in_for_no_other),
       IN_SCRATCH(forgotten_parts_count_as_not_committed),
       IN_SCRATCH(shard_with_an_incomplete_part_anywhere_is_damaged),
       IN_SCRATCH(parts_that_contradict_each_other_are_taken_back),
