@@ -96,11 +96,11 @@ static void embedding_judge(struct embedding *run, const struct watch *watch, st
   /* Before the run says that it is complete, or says it again. */
   const bool joined = !run_log_complete(run->log) || run_log_join(run->log, &misfit);
   report->failed_ranks = ranks_failed(run->ranks, &outcome->error);
+  if (ranks_job_failed(run->ranks, run_log_complete(run->log))) run_log_fail(run->log);
   const bool finished = run_log_finish(run->log, &unwritten);
   const bool complete = finished && run_log_complete(run->log);
   run_log_totals(run->log, &report->totals);
-  /* If some ranks fail, the others may still complete the job. */
-  const bool failed = report->failed_ranks > 0 && !(complete && ranks_size(run->ranks) > 1);
+  const bool failed = ranks_job_failed(run->ranks, complete);
   if (!failed && !finished) outcome->error = unwritten;
   if (!failed && !joined) outcome->error = misfit;
   outcome->done = !failed && finished && joined;

@@ -164,5 +164,9 @@ bool ranks_leave(struct ranks *ranks, const struct error *failure, struct error 
 bool ranks_others_work(const struct ranks *ranks);
 
 /* On rank 0, when all have left: the number of failed ranks, and the first one's error with its name in
- * front. [main] */
+ * front. If a failure is one that every rank would meet, the first of these counts. [main] */
 int32_t ranks_failed(const struct ranks *ranks, struct error *first);
+
+/* Likewise: true if the job has failed, given that its log is `complete` or not. If some ranks fail, the
+ * others may do the job; not if all would meet the failure: then the parts may be of other input. [main] */
+bool ranks_job_failed(const struct ranks *ranks, bool complete);

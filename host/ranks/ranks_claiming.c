@@ -282,3 +282,8 @@ int32_t ranks_failed(const struct ranks *ranks, struct error *first) {
   if (ranks->failed > 0) *first = ranks->first_failure;
   return ranks->failed;
 }
+
+bool ranks_job_failed(const struct ranks *ranks, bool complete) {
+  if (ranks->failed == 0) return false;
+  return !complete || ranks->size == 1 || ranks_failure_is_everybodys(&ranks->first_failure);
+}

@@ -48,11 +48,13 @@ static bool member_leave(struct ranks *ranks, int32_t from, const struct error *
   member->wants = false;
   member->left = true;
   ranks->left++;
-  if (failure->code != ERROR_NONE && ranks->failed++ == 0) {
+  const bool everybodys = ranks_failure_is_everybodys(failure);
+  if (failure->code != ERROR_NONE &&
+      (ranks->failed++ == 0 || (everybodys && !ranks_failure_is_everybodys(&ranks->first_failure)))) {
     ranks->first_failure = *failure;
     if (ranks->size > 1) error_prefix(&ranks->first_failure, "rank %d on %s", from, ranks->place[from].host);
   }
-  if (ranks_failure_is_everybodys(failure) && !stop_all(ranks, RANKS_STOP_SOON, error)) return false;
+  if (everybodys && !stop_all(ranks, RANKS_STOP_SOON, error)) return false;
   if (ranks->left < ranks->size) return true;
   const struct message end = {.kind = MESSAGE_END};
   for (int32_t i = 1; i < ranks->size; i++)

@@ -42,7 +42,7 @@ struct ranks {
   struct ranks_member *member; /* [size] on rank 0 */
   int32_t left, wants;         /* counts of members with these set */
   int32_t failed;
-  struct error first_failure;
+  struct error first_failure; /* if one is everybody's, the first of these */
 
   pthread_mutex_t lock;   /* protects all below */
   pthread_cond_t changed; /* wakes the pipeline's threads */

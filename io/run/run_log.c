@@ -166,9 +166,15 @@ void run_log_totals(const struct run_log *log, struct run_totals *totals) {
   log_unlock(log);
 }
 
-bool run_log_complete(const struct run_log *log) {
-  bool complete = true;
+void run_log_fail(struct run_log *log) {
   log_lock(log);
+  log->failed = !log->finished;
+  log_unlock(log);
+}
+
+bool run_log_complete(const struct run_log *log) {
+  log_lock(log);
+  bool complete = !log->failed;
   for (int32_t shard = 0; complete && shard < log->shards.count; shard++)
     complete = part_table_complete(&log->parts, shard);
   log_unlock(log);

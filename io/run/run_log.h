@@ -83,7 +83,12 @@ bool run_log_commit(struct run_log *log, const struct part_record *record, struc
 /* Totals over all parts so far, incomplete ones too. Thread-safe. */
 void run_log_totals(const struct run_log *log, struct run_totals *totals);
 
-/* True if every block of every shard is committed. */
+/* Says that the run has failed, because an input is not the one that its parts were made of: it is not
+ * complete then, even if no part is missing. Changes nothing if the run was complete when it was opened, and
+ * no part was committed since. */
+void run_log_fail(struct run_log *log);
+
+/* True if every block of every shard is committed, and run_log_fail was not called. */
 bool run_log_complete(const struct run_log *log);
 
 /* Holds each part's end against the beginning of the next one, without reading a shard. If two contradict

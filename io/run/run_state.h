@@ -19,6 +19,7 @@ struct run_log {
   bool attached;                                      /* not the rank that opened the run */
   bool resumed;
   bool finished; /* the manifest says "complete", and nothing has changed since */
+  bool failed;   /* the run has failed, so that it is not complete even if no part is missing */
   pthread_mutex_t lock;
   struct part_table parts; /* under `lock` */
 };

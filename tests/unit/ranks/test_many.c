@@ -21,8 +21,9 @@ struct plan {
   int32_t fails;              /* rank that fails, or NEVER */
   int32_t fails_after;        /* commits before the failure; until the failure the others commit nothing */
   enum error_code failure;
-  int32_t stops;   /* rank that asks all to stop after its first commit, or NEVER */
-  int32_t differs; /* first block in shard 0 that differs from an earlier run, or NEVER */
+  enum error_code others_fail; /* the other ranks fail too, after that one, or ERROR_NONE */
+  int32_t stops;               /* rank that asks all to stop after its first commit, or NEVER */
+  int32_t differs;             /* first block in shard 0 that differs from an earlier run, or NEVER */
   struct run *run;
   struct plan *then; /* the same ranks' next plan, or NULL */
   struct hub hub;    /* set in the first plan only */
@@ -31,6 +32,7 @@ struct plan {
   atomic_bool fallen; /* the failing rank has failed */
   atomic_int failed;  /* failed ranks, as rank 0 counts them */
   struct error first;
+  bool job_failed[2]; /* if the log is incomplete, complete */
 };
 
 struct member {
@@ -54,6 +56,7 @@ static bool work_on(struct member *member, const struct claim *claim, int32_t *c
     return error_set(&member->failure, plan->failure, "the card fell off the bus");
   }
   while (plan->fails != NEVER && member->rank != plan->fails && !atomic_load(&plan->fallen)) sched_yield();
+  if (plan->others_fail) return error_set(&member->failure, plan->others_fail, "the input has changed");
   const bool last = claim->block == plan->blocks[claim->shard] - 1;
   const struct part_record record = part_of(claim->shard, claim->block, last ? PART_LAST : PART_MIDDLE);
   if (!run_log_commit(member->log, &record, &member->failure)) return false;
@@ -136,7 +139,10 @@ static void member_run(struct member *member) {
     assert_memory_equal(ranks_reported(ranks, i), &i, sizeof i);
     assert_int_equal((uintptr_t)ranks_reported(ranks, i) % alignof(max_align_t), 0);
   }
-  if (member->rank == 0) atomic_store(&member->plan->failed, ranks_failed(ranks, &member->plan->first));
+  if (member->rank > 0) return;
+  atomic_store(&member->plan->failed, ranks_failed(ranks, &member->plan->first));
+  for (int complete = 0; complete < 2; complete++)
+    member->plan->job_failed[complete] = ranks_job_failed(ranks, complete);
 }
 
 static void *rank_main(void *argument) {
@@ -231,6 +237,7 @@ static void blocks_of_a_failed_rank_are_done_by_the_others(void **state) {
     char name[32];
     snprintf(name, sizeof name, "rank %d on ", fails);
     assert_int_equal(plan.failed, 1);
+    assert_true(plan.job_failed[false] && !plan.job_failed[true]);
     assert_non_null(strstr(plan.first.message, name));
     assert_non_null(strstr(plan.first.message, "fell off the bus"));
     run_close(&run);
@@ -254,6 +261,29 @@ static void failure_that_all_would_meet_ends_the_job(void **state) {
   assert_int_equal(plan.first.code, ERROR_CONFLICT);
   assert_false(run_log_complete(run.log));
   run_close(&run);
+}
+
+/* A rank meets a changed shard, while another one does the last block that was missing. */
+static void failure_that_all_would_meet_fails_the_job_even_if_no_block_is_missing(void **state) {
+  (void)state;
+  for (int others = 0; others < 2; others++) {
+    struct plan plan = {.ranks = 3,
+                        .shards = 3,
+                        .blocks = {4, 4, 4},
+                        .fails = 0,
+                        .fails_after = 0,
+                        .failure = others ? ERROR_DEVICE : ERROR_CONFLICT,
+                        .others_fail = others ? ERROR_CONFLICT : ERROR_NONE,
+                        .stops = NEVER,
+                        .differs = NEVER};
+    struct run run;
+    run_open(&run, 3);
+    plan_run(&plan, &run);
+    assert_true(plan.failed >= 1 + others);
+    assert_int_equal(plan.first.code, ERROR_CONFLICT);
+    assert_true(plan.job_failed[false] && plan.job_failed[true]);
+    run_close(&run);
+  }
 }
 
 /* The shard has no end: only the stop ends this run. */
@@ -404,6 +434,7 @@ int main(void) {
       cmocka_unit_test(ranks_share_the_blocks_of_one_shard),
       cmocka_unit_test(blocks_of_a_failed_rank_are_done_by_the_others),
       cmocka_unit_test(failure_that_all_would_meet_ends_the_job),
+      cmocka_unit_test(failure_that_all_would_meet_fails_the_job_even_if_no_block_is_missing),
       cmocka_unit_test(stop_on_one_rank_stops_all),
       cmocka_unit_test(changed_shard_is_taken_back_once_and_done_anew),
       cmocka_unit_test(run_is_not_touched_by_the_one_before_it),

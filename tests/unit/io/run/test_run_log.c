@@ -403,6 +403,30 @@ static void finished_manifest_lists_totals_and_parts(void **state) {
   json_decref(manifest);
 }
 
+static void failed_run_is_not_complete_though_no_part_is_missing(void **state) {
+  struct error error;
+  struct run_log *log = two_open(*state);
+  shard_make(log, 0, 2);
+  shard_make(log, 1, 1);
+  run_log_fail(log);
+  assert_false(run_log_complete(log));
+  assert_ok(run_log_finish(log, &error), &error);
+  run_log_close(log);
+  json_t *manifest = json_read(*state, "out/manifest.json");
+  assert_json(manifest, "state", "\"incomplete\"");
+  json_decref(manifest);
+  /* The next start finds nothing wrong. */
+  log = two_open(*state);
+  assert_true(run_log_complete(log));
+  assert_ok(run_log_finish(log, &error), &error);
+  run_log_close(log);
+  /* This one commits nothing, and OUT is as good as before. */
+  log = two_open(*state);
+  run_log_fail(log);
+  assert_true(run_log_complete(log));
+  run_log_close(log);
+}
+
 static void numbers_past_five_digits_keep_all_of_them(void **state) {
   struct error error;
   struct file_writer writer;
@@ -607,6 +631,7 @@ int main(void) {
       IN_SCRATCH(shard_with_an_incomplete_part_anywhere_is_damaged),
       IN_SCRATCH(parts_that_contradict_each_other_are_taken_back),
       IN_SCRATCH(finished_manifest_lists_totals_and_parts),
+      IN_SCRATCH(failed_run_is_not_complete_though_no_part_is_missing),
       IN_SCRATCH(numbers_past_five_digits_keep_all_of_them),
       IN_SCRATCH(shard_that_the_run_does_not_have_is_refused),
       IN_SCRATCH(removed_output_is_named_as_such),
