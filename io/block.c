@@ -208,7 +208,11 @@ bool block_reader_seek(struct block_reader *reader, const struct block_border *p
   const bool last = previous->end_of_shard || previous->incomplete;
   if (!last) {
     if (!byte_source_can_seek(reader->buffer.source)) return false;
-    if (!block_buffer_seek(&reader->buffer, previous->next_offset, error)) return false;
+    if (!block_buffer_seek(&reader->buffer, previous->next_offset, error)) {
+      /* If the file ends before this offset, nothing has moved, and reading on meets the change. */
+      if (error->code == ERROR_INPUT) error->code = ERROR_NONE;
+      return false;
+    }
     reader->consumed = 0;
   }
   reader_advance(reader, previous);

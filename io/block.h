@@ -104,7 +104,8 @@ void block_reader_give_up(const struct block_reader *reader, int32_t index,
                           const struct block_border *previous, struct block *block);
 
 /* Goes straight to the block after `previous`, a border recorded by an earlier run. Works on plain files. If
- * the shard must be read through instead, returns false without an error (ERROR_NONE). */
+ * the shard must be read through instead, returns false without an error (ERROR_NONE), also if the file has
+ * become too short: then a skip meets the change. */
 bool block_reader_seek(struct block_reader *reader, const struct block_border *previous, struct error *error);
 
 /* True after the shard's last block, or the block before its damage. */

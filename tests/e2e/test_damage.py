@@ -227,15 +227,21 @@ def test_shard_that_changes_while_it_is_read_but_keeps_its_size_is_not_complete(
 
 @pytest.mark.parametrize("ending", ["", ".gz"])
 @pytest.mark.parametrize("put_back", [True, False])
-def test_block_from_the_middle_of_a_shard_that_was_replaced_is_done_again(tmp_path: Path, put_back: bool, ending: str) -> None:
-    """Of a .gz, the blocks before are skipped to get there, and a skip meets the change. The last shard is done all the same."""
+@pytest.mark.parametrize("change", ["another file", "shortened to a third"])
+def test_block_from_the_middle_of_a_shard_that_was_replaced_is_done_again(tmp_path: Path, change: str, put_back: bool, ending: str) -> None:
+    """Of a .gz, or if the block lies past the end, the blocks before are skipped, and a skip meets the change. The last shard is done all the same."""
     shards, out = even_shards(tmp_path, ("", ending, "")), tmp_path / "out"
     embed(out, *shards, **EVEN)
     for lost in [*(out / "parts").glob("part-0000[02]-*"), out / "parts" / "part-00001-00005.json"]:
         lost.unlink()
     old = shards[1].read_bytes()
-    result = change_during_a_run(out, shards, 1, lambda: change_keeping_size(shards[1], "another file"))
-    result.says(f"{shards[1]} changed while the run read it, and kept its size")
+    if change == "another file":
+        result = change_during_a_run(out, shards, 1, lambda: change_keeping_size(shards[1], change))
+        result.says(f"{shards[1]} changed while the run read it, and kept its size")
+    else:
+        third = stored(even_lines(EVEN_LINES[1] // 3, 1), ending)
+        result = change_during_a_run(out, shards, 1, lambda: shards[1].write_bytes(third))
+        result.says(f"the size of {shards[1]} changed while the run read it, from {len(old)} to {len(third)} bytes")
     assert [record["block"] for record in Output(out).records() if record["incomplete"]] == [5]
     assert len(list((out / "parts").glob("part-00002-*"))) == 4 and (out / "report.json").is_file()
     assert nina("verify", out, status=FAILED).stdout.count("part-00001") == 1
