@@ -104,13 +104,14 @@ static bool lock_is_dead(const char *out, const char *text, const struct lock_ow
   bool parsed;
   if (!lock_owner_parse(text, &owner, &parsed, error)) return false;
   if (parsed && lock_owner_is_here(&owner, self)) {
-    bool gone;
-    if (!lock_owner_await(&owner, &gone, error)) return false;
-    if (gone) return true;
-    return error_set(error, ERROR_CONFLICT,
-                     "another job, process %" PRId64
-                     " on this host, is writing to %s: wait until it ends, or give another --out",
-                     owner.process, out);
+    enum owner_state state;
+    if (!lock_owner_await(&owner, &state, error)) return false;
+    if (state == OWNER_GONE) return true;
+    if (state == OWNER_LIVES)
+      return error_set(error, ERROR_CONFLICT,
+                       "another job, process %" PRId64
+                       " on this host, is writing to %s: wait until it ends, or give another --out",
+                       owner.process, out);
   }
   const int64_t left = JOB_LOCK_STILL - lock_seen_for(out, text, self);
   if (left <= 0) return true;
@@ -291,13 +292,13 @@ bool job_lock_look(const char *out, struct error *error) {
     ok = look.kind == LOOK_NOTHING || lock_has_gone(path, error); /* the job has ended meanwhile */
     goto out;
   }
-  bool parsed, lives = true;
+  bool parsed;
+  enum owner_state state = OWNER_HIDDEN;
   if (!lock_owner_self(&self, error) || !lock_owner_parse(text, &owner, &parsed, error)) goto out;
-  const bool here = parsed && lock_owner_is_here(&owner, &self);
-  if (here && !lock_owner_look(&owner, &lives, error)) goto out;
-  if (!lives) {
+  if (parsed && lock_owner_is_here(&owner, &self) && !lock_owner_look(&owner, &state, error)) goto out;
+  if (state == OWNER_GONE) {
     ok = true;
-  } else if (here) {
+  } else if (state == OWNER_LIVES) {
     error_set(error, ERROR_CONFLICT,
               "another job, process %" PRId64 " on this host, is writing to %s: wait until it ends",
               owner.process, out);

@@ -7,8 +7,9 @@
  * and a counter. A thread of the owner bumps the counter every few seconds.
  *
  * If the owner is dead, the lock is taken over. If host, boot id and PID namespace are this process's own, a
- * dead owner shows at once: there is no such process, or it has another start. For any other owner, only a
- * counter that stands still shows its death. A refused job therefore notes the counter and the time in
+ * dead owner shows at once: there is no such process, or it has another start. For any other owner, and where
+ * the system hides the process that has the owner's number now (another user's, with hidepid), only a counter
+ * that stands still shows its death. A refused job therefore notes the counter and the time in
  * OUT/job.lock.seen. A later try that finds the same counter JOB_LOCK_STILL seconds later, by the same clock,
  * takes the lock over. A clock is a kernel's since its start, so all containers of a machine share it; tries
  * on machines in turn note one time each.

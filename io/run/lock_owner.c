@@ -15,7 +15,7 @@
 
 #define PROC_BYTES 1024    /* for a line of /proc/<pid>/stat: some 50 numbers */
 #define ORPHAN_NAPS 50     /* a tenth of a second each */
-#define START_UNKNOWN (-1) /* the process lives, and /proc does not show it */
+#define START_UNKNOWN (-1) /* a process of this number lives, and /proc does not show it */
 
 /* Field 22 of /proc/<process>/stat; 0 if there is no such process, or only its zombie. False if the system
  * cannot tell. */
@@ -85,21 +85,19 @@ bool lock_owner_is_here(const struct lock_owner *owner, const struct lock_owner 
          machine_same(&owner->machine, &self->machine) && strcmp(owner->namespace, self->namespace) == 0;
 }
 
-bool lock_owner_look(const struct lock_owner *owner, bool *lives, struct error *error) {
+bool lock_owner_look(const struct lock_owner *owner, enum owner_state *state, struct error *error) {
   int64_t start;
   const bool ok = process_start(owner->process, &start, error);
-  *lives = start == owner->start || start == START_UNKNOWN;
+  *state = start == START_UNKNOWN ? OWNER_HIDDEN : start == owner->start ? OWNER_LIVES : OWNER_GONE;
   return ok;
 }
 
-bool lock_owner_await(const struct lock_owner *owner, bool *gone, struct error *error) {
+bool lock_owner_await(const struct lock_owner *owner, enum owner_state *state, struct error *error) {
   const struct timespec nap = {.tv_nsec = 100 * 1000 * 1000};
   int64_t parent;
-  bool lives;
   for (int naps = 0;; naps++) {
-    if (!lock_owner_look(owner, &lives, error) || !process_start(owner->parent, &parent, error)) return false;
-    *gone = !lives;
-    if (*gone || naps == ORPHAN_NAPS || parent != 0) return true;
+    if (!lock_owner_look(owner, state, error) || !process_start(owner->parent, &parent, error)) return false;
+    if (*state != OWNER_LIVES || naps == ORPHAN_NAPS || parent != 0) return true;
     nanosleep(&nap, NULL);
   }
 }

@@ -31,9 +31,15 @@ bool lock_owner_parse(const char *text, struct lock_owner *owner, bool *whole, s
 /* True if the owner's numbers mean the same to `self`, so that the next two functions can tell. */
 bool lock_owner_is_here(const struct lock_owner *owner, const struct lock_owner *self);
 
-/* Whether an owner that is here lives. False if the system cannot tell; likewise the next function. */
-bool lock_owner_look(const struct lock_owner *owner, bool *lives, struct error *error);
+enum owner_state {
+  OWNER_GONE,
+  OWNER_LIVES,
+  OWNER_HIDDEN /* a process has this number, and the system hides which: the owner, or a later one */
+};
+
+/* Whether an owner that is here lives. False if the system fails; likewise the next function. */
+bool lock_owner_look(const struct lock_owner *owner, enum owner_state *state, struct error *error);
 
 /* Waits for an owner to end, if its parent has ended. The ranks of a killed mpirun live on for a second or
  * so; after this wait the same command can start again at once. */
-bool lock_owner_await(const struct lock_owner *owner, bool *gone, struct error *error);
+bool lock_owner_await(const struct lock_owner *owner, enum owner_state *state, struct error *error);

@@ -1,5 +1,6 @@
 #include "io/run/job_lock.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <sched.h>
@@ -22,6 +23,17 @@ int __wrap_rename(const char *from, const char *to) {
   written_first = NULL;
   if (json) assert_int_equal(json_dump_file(json, from, JSON_COMPACT), 0);
   return __real_rename(from, to);
+}
+
+int __real_kill(pid_t process, int number);
+int __wrap_kill(pid_t process, int number);
+
+static pid_t hidden; /* kill(2) finds a process of this number, of another user */
+
+int __wrap_kill(pid_t process, int number) {
+  if (!hidden || process != hidden) return __real_kill(process, number);
+  errno = EPERM;
+  return -1;
 }
 
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
@@ -229,6 +241,24 @@ static void first_sight_that_is_yet_to_come_does_not_count(void **state) {
   job_lock_release(lock);
 }
 
+/* With hidepid, another user's process may have a dead job's number, or be the job. */
+static void owner_that_the_system_hides_is_given_a_minute(void **state) {
+  struct error error;
+  lock_leave(*state, "pid", json_integer(999999999));
+  hidden = 999999999;
+  assert_null(job_lock_take(*state, &error));
+  assert_int_equal(error.code, ERROR_CONFLICT);
+  assert_says(&error, "process 999999999 on host ");
+  assert_says(&error, "in 60 s");
+  assert_false(job_lock_look(*state, &error));
+  assert_says(&error, "if it is dead, remove the file");
+  seen_age(*state, 60);
+  struct job_lock *lock = job_lock_take(*state, &error);
+  assert_non_null(lock);
+  job_lock_release(lock);
+  hidden = 0;
+}
+
 /* After another boot or in another namespace, a living process may have this process's number. */
 static void job_of_another_boot_or_namespace_is_given_a_minute(void **state) {
   static const char *const keys[] = {"boot", "namespace"};
@@ -332,6 +362,7 @@ int main(void) {
       IN_SCRATCH(minute_goes_on_under_another_host_name),
       IN_SCRATCH(hosts_that_try_in_turn_keep_a_minute_each),
       IN_SCRATCH(first_sight_that_is_yet_to_come_does_not_count),
+      IN_SCRATCH(owner_that_the_system_hides_is_given_a_minute),
       IN_SCRATCH(job_of_another_boot_or_namespace_is_given_a_minute),
       IN_SCRATCH(lock_of_an_earlier_version_is_given_a_minute),
       IN_SCRATCH(counter_that_moves_starts_the_minute_anew),
