@@ -54,6 +54,7 @@ COMMANDS: dict[str, Command] = {
     "embed of standard input": Command([*STREAM, "-"], stdin="packed.jsonl.zst"),
     "resume": Command([*NULL, "SHARD", "MORE"], "begun"),
     "resume of a job that died": Command([*ONE, "SHARD"], "locked"),
+    "repair": Command([*NULL, "REPAIRED"], "damaged"),
     "append": Command([*NULL, "--append", "SHARD", "MORE"], "short"),
     "overwrite": Command([*NULL, "--overwrite", "SHARD", "MORE"], "out"),
     "chunk": Command([*NULL, "--chunk-tokens", 16, "--chunk-overlap", 4, "--keep-fields", "id", "SHARD", "MORE"]),
@@ -91,7 +92,7 @@ def dead_lock() -> str:
 
 
 def make_given(folder: Path) -> Path:
-    """Shards, a finished run of them and two that are not, an evaluation set, its evaluation."""
+    """Shards, a finished run of them and three that are not, one of them of a damaged shard, an evaluation set, its evaluation."""
     shard = write_shard(folder / "shard.jsonl", [{"id": "a", "text": "la plaça"}, {"id": "b", "text": "el carrer major"}, "no", ""])
     more = write_shard(folder / "more.jsonl", [{"id": "d", "text": "la festa major del barri"}, {"id": "e", "text": ""}, {"id": "f", "text": "taxa"}])
     for ending in ".gz", ".zst":
@@ -101,6 +102,10 @@ def make_given(folder: Path) -> Path:
     null: dict[str, Any] = {"threads": 2, "id_field": "id", "store_text": True, "widths": "32,8", "block_lines": 2, "allow_rejects": True}
     embed(folder / "short", shard, status=REJECTS, **null)
     embed(folder / "begun", shard, more, fault="rename:9:kill", status=-9, **null)
+    cut = write_shard(folder / "cut.jsonl.gz", [{"id": f"n{number}", "text": f"la plaça {number}"} for number in range(8)])
+    cut.write_bytes(cut.read_bytes()[:-6])
+    embed(folder / "damaged", cut, status=FAILED, **null)
+    write_shard(folder / "repaired.jsonl.gz", [{"id": f"n{number}", "text": f"la plaça {number % 3}"} for number in range(4)])
     (folder / "locked").mkdir()
     (folder / "locked" / "job.lock").write_text(dead_lock())
     later = write_shard(folder / "later.jsonl", [{"id": "a", "text": "la plaça"}, {"id": "c", "text": "el riu"}])
@@ -140,6 +145,7 @@ class Trial:
         names = {"NEW": new, "EVAL/metrics.json": self.given / "eval" / "metrics.json"}
         names |= {name.upper(): self.given / name for name in ("out", "set", "later", "kept", "eval")}
         names |= {"SHARD": self.given / "shard.jsonl", "MORE": self.given / "more.jsonl"}
+        names |= {"REPAIRED": self.given / "repaired.jsonl.gz"}
         names |= {f"PACKED{ending}": self.given / f"packed.jsonl{ending}" for ending in (".gz", ".zst")}
         return [str(PROGRAM), *(str(names.get(str(word), word)) for word in self.command.words)]
 

@@ -21,7 +21,7 @@ from failing import COMMANDS, Trial, differing, make_given
 from power import FATES, KEPT, TORN, Disk, Folder, put
 from program import DONE, FAILED, FULL, REJECTS, SANITIZER_WORDS, USAGE, nina
 
-RUNS = ("embed with two threads", "resume", "append", "overwrite", "chunk", "reuse")
+RUNS = ("embed with two threads", "resume", "repair", "append", "overwrite", "chunk", "reuse")
 TRIED = 1  # state of a run and a fate, unless all are
 
 
