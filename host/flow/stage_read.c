@@ -110,6 +110,20 @@ static enum reach border_differs(struct shard_cursor *cursor, struct flow *flow,
   return REACH_FAILED;
 }
 
+/* Goes past the blocks before the claim's that are recorded, as far as the shard can be read from there: the
+ * block before the claim's may be in another rank's hands. If the shard was damaged, goes nowhere: its start
+ * may have changed too, so every block is compared. False on an error. */
+static bool cursor_seek(struct shard_cursor *cursor, struct flow *flow, const struct claim *claim,
+                        struct error *error) {
+  struct block_border border;
+  *error = (struct error){0};
+  if (run_log_shard_damaged(flow->parts.log, claim->shard) ||
+      !run_log_border_before(flow->parts.log, claim->shard, claim->block, &border) ||
+      border.index < block_reader_position(cursor->reader))
+    return true;
+  return block_reader_seek(cursor->reader, &border, error) || error->code == ERROR_NONE;
+}
+
 /* Moves the cursor to the claim's block. */
 static enum reach cursor_reach(struct shard_cursor *cursor, struct flow *flow, const struct claim *claim,
                                struct error *error) {
@@ -120,12 +134,7 @@ static enum reach cursor_reach(struct shard_cursor *cursor, struct flow *flow, c
   struct block_reader *reader = cursor->reader;
   if (claim->block == block_reader_position(reader)) return REACHED;
   struct block_border border;
-  *error = (struct error){0};
-  /* If the shard was damaged, compare every block instead of seeking: its start may have changed too. */
-  if (!run_log_shard_damaged(flow->parts.log, claim->shard) &&
-      run_log_border(flow->parts.log, claim->shard, claim->block - 1, &border) &&
-      !block_reader_seek(reader, &border, error) && error->code != ERROR_NONE)
-    return REACH_FAILED;
+  if (!cursor_seek(cursor, flow, claim, error)) return REACH_FAILED;
   while (block_reader_position(reader) < claim->block) {
     if (reading_ends(flow)) return REACH_STOPPED;
     if (block_reader_position(reader) == claim->counted) cursor_advance(cursor);

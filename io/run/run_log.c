@@ -58,6 +58,17 @@ bool run_log_border(const struct run_log *log, int32_t shard, int32_t block, str
   return there;
 }
 
+bool run_log_border_before(const struct run_log *log, int32_t shard, int32_t block,
+                           struct block_border *border) {
+  log_lock(log);
+  const struct shard_parts *list = &log->parts.shard[shard];
+  int32_t p = part_table_place(list, block) - 1;
+  while (p >= 0 && list->part[p]->border.incomplete) p--;
+  if (p >= 0) *border = list->part[p]->border;
+  log_unlock(log);
+  return p >= 0;
+}
+
 int32_t run_log_shard_blocks(const struct run_log *log, int32_t shard) {
   log_lock(log);
   const int32_t blocks = log->parts.shard[shard].blocks;

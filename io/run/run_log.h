@@ -51,6 +51,10 @@ const struct block_border *run_log_part(const struct run_log *log, int32_t shard
  * if run_log_part gives NULL. Thread-safe. */
 bool run_log_border(const struct run_log *log, int32_t shard, int32_t block, struct block_border *border);
 
+/* The same of the last committed block before `block`. Thread-safe. */
+bool run_log_border_before(const struct run_log *log, int32_t shard, int32_t block,
+                           struct block_border *border);
+
 /* Number of blocks in a shard, or -1 if the part with end_of_shard is not committed yet. Thread-safe. */
 int32_t run_log_shard_blocks(const struct run_log *log, int32_t shard);
 

@@ -76,6 +76,7 @@ struct fixture {
   char folder[64], shard[96], out[96];
   struct shard shards[1];
   struct tokenizer *tokenizer;
+  bool shared; /* another rank holds the run's first free block */
 };
 
 static int fixture_open(void **state) {
@@ -129,7 +130,10 @@ static bool run_with(struct fixture *fixture, struct fake_encoder *fake, bool ha
   const struct run_request request = {.identity = &identity, .shards = fixture->shards, .shard_count = 1};
   struct run_log *log = run_log_open(fixture->out, &request, error);
   struct ranks *ranks = ranks_open(error);
+  struct claim others;
+  int64_t waited = 0;
   assert_true(log && ranks && ranks_begin(ranks, log, error));
+  if (fixture->shared) assert_true(ranks_claim(ranks, &others, &waited));
   run_log_totals(log, &before);
   struct flow *flow =
       flow_start(&options,
@@ -236,6 +240,35 @@ static void next_batch_is_submitted_before_the_last_ones_rows_are_placed(void **
   check_rows(*state);
 }
 
+/* A rank knows of no part that the others have made since the start. If it came to its block from the shard's
+ * beginning, it would read, and compare, all that is recorded: here a block that has changed. */
+static void recorded_blocks_are_passed_over_unread_on_the_way_to_a_block_behind_another_ranks(void **state) {
+  struct fixture *fixture = *state;
+  struct run_totals totals;
+  struct error error = {0};
+  char record[160];
+  FILE *file = fopen(fixture->shard, "w");
+  assert_non_null(file);
+  for (int i = 0; i < LINES; i++) fprintf(file, "{\"text\":\"a b c\",\"more\":\"%01000d\"}\n", i);
+  assert_int_equal(fclose(file), 0);
+  assert_true(shard_examine(&fixture->shards[0], &error));
+  assert_true(run(fixture, 0, false, &totals, &error));
+  assert_int_equal(totals.rows, LINES);
+
+  for (int block = 9; block < 12; block++) {
+    snprintf(record, sizeof record, "%s/parts/part-00000-%05d.json", fixture->out, block);
+    assert_int_equal(unlink(record), 0);
+  }
+  file = fopen(fixture->shard, "r+"); /* far from both ends, which the shard's fingerprint is of */
+  assert_non_null(file);
+  assert_int_equal(fseek(file, fixture->shards[0].size / 2, SEEK_SET), 0);
+  assert_int_equal(fputc('1', file), '1');
+  assert_int_equal(fclose(file), 0);
+  fixture->shared = true;
+  if (!run(fixture, 0, false, &totals, &error)) fail_msg("%s", error.message);
+  assert_int_equal(totals.rows, LINES - BLOCK_LINES); /* without the other rank's block */
+}
+
 /* The lines have 23 different texts, and a block 32 lines. */
 static void equal_texts_of_a_block_are_encoded_once(void **state) {
   struct fake_encoder fake = {.encoder = {.vtable = &fake_vtable, .info = {.slots = 1, .batch_tokens = 64}},
@@ -256,6 +289,9 @@ int main(void) {
                                       fixture_close),
       cmocka_unit_test_setup_teardown(next_batch_is_submitted_before_the_last_ones_rows_are_placed,
                                       fixture_open, fixture_close),
+      cmocka_unit_test_setup_teardown(
+          recorded_blocks_are_passed_over_unread_on_the_way_to_a_block_behind_another_ranks, fixture_open,
+          fixture_close),
       cmocka_unit_test_setup_teardown(stopped_run_commits_whole_blocks_only, fixture_open, fixture_close),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
