@@ -171,12 +171,13 @@ static int compare_files(const struct eval_arguments *arguments) {
 }
 
 /* What only an evaluation needs; the last ones decide how texts are embedded. */
-#define OF_EMBEDDING                                                                          \
-  "query-prompt", "query-prompt-name", "passage-prompt", "passage-prompt-name", "max-tokens", \
-      "chunk-tokens", "chunk-overlap", "tokenizer", "overwrite", "precision", "batch-tokens", NULL
+#define OF_EMBEDDING                                                                                         \
+  "query-prompt", "query-prompt-name", "passage-prompt", "passage-prompt-name", "max-tokens",                \
+      "chunk-tokens", "chunk-overlap", "tokenizer", "overwrite", "precision", "batch-tokens", "gemm-tuning", \
+      NULL
 static const char *const of_embedding[] = {OF_EMBEDDING};
-static const char *const of_evaluation[] = {"model",  "vectors", "data",      "out",
-                                            "widths", "metrics", OF_EMBEDDING};
+static const char *const of_evaluation[] = {"model",  "vectors", "data",   "split",   "out",
+                                            "widths", "metrics", "device", "threads", OF_EMBEDDING};
 static const char *const of_comparison[] = {"all", NULL};
 
 /* nina eval --compare OLD NEW evaluates nothing. */

@@ -92,7 +92,7 @@ static bool unknown_option(const struct option_spec *specs, const char *argument
   return unknown_name(specs, "option", "--", name, command, error);
 }
 
-/* From here on the values are the command line's. */
+/* From here on the values are another file's, or the command line's. */
 static void lists_end_file(const struct option_spec *specs, void *target) {
   for (; !spec_ends(specs); specs++)
     if (specs->type == OPTION_STRINGS)
@@ -185,6 +185,7 @@ static bool options_pass(const char *command, const struct option_spec *specs, i
     if (found == '?') return unknown_option(specs, argv[optind - 1], command, error);
     const struct option_spec *spec = &specs[found - OPTIONS_BASE];
     if ((spec->type == OPTION_CONFIG) != configuration) continue;
+    if (configuration) lists_end_file(specs, target);
     if (!option_store(spec, optarg, target, error) ||
         (configuration && !options_read_ini(command, specs, optarg, target, kept, error)))
       return false;

@@ -19,7 +19,7 @@ static bool check_width(const struct stored_run *run, int32_t width, struct erro
 }
 
 static bool check_rows(const struct stored_run *run, int64_t first, int64_t end, struct error *error) {
-  if (end <= run->rows && (first < end || run->rows == 0)) return true;
+  if (end <= run->rows && (first < end || (first == 0 && run->rows == 0))) return true;
   return error_set(error, ERROR_USAGE, "--rows %lld:%lld: %s has the rows 0:%lld", (long long)first,
                    (long long)end, run->out, (long long)run->rows);
 }

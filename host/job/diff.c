@@ -81,12 +81,18 @@ static void settings_compare(const struct diff *diff, struct diff_report *report
   report->rejected = new->totals.rejected;
 }
 
+/* A document without any of the kept fields is like one of a run that keeps none. */
+static bool has_fields(const struct span *fields) {
+  return fields->length > 0 && !(fields->length == 2 && memcmp(fields->bytes, "{}", 2) == 0);
+}
+
 /* What a database has of a document, beside its id and its place in the shards: its row, by the row's hash,
  * what was embedded of the text, the kept fields, and the stored text. Two texts may have the same tokens. */
 static void content_put(unsigned char content[ROW_HASH_BYTES], const struct walked_row *row) {
   unsigned char all[3 * ROW_HASH_BYTES + 2 * 8 + 1], *at = all;
   memcpy(at, row->hash, ROW_HASH_BYTES);
-  row_hash_bytes(row->fields.bytes, (size_t)row->fields.length, at += ROW_HASH_BYTES);
+  row_hash_bytes(row->fields.bytes, has_fields(&row->fields) ? (size_t)row->fields.length : 0,
+                 at += ROW_HASH_BYTES);
   row_hash_bytes(row->text.bytes, (size_t)row->text.length, at += ROW_HASH_BYTES);
   number_put(at += ROW_HASH_BYTES, row->id.start);
   number_put(at += 8, row->id.end);

@@ -218,12 +218,33 @@ static bool scans_on_card(const struct evaluation *eval) {
   return device == DEVICE_CUDA;
 }
 
+/* If the set has the side's texts (`path`, or NULL), the side's vectors must be theirs: another set may have
+ * the same ids. */
+static bool side_check_texts(const char *path, const struct stored_run *side, struct error *error) {
+  const struct shard_list *list = &side->manifest->shards;
+  struct shard now = {.path = (char *)(uintptr_t)path};
+  if (!path) return true;
+  if (!shard_examine(&now, error)) return false;
+  for (int32_t i = 0; i < list->count; i++)
+    if (shard_same_content(&list->shard[i], &now)) return true;
+  return error_set(error, ERROR_CONFLICT,
+                   "the vectors in %s are of other texts than %s holds (of %s): give the set that was "
+                   "embedded, or, if its "
+                   "texts are the same in another form, a --data with its qrels/ alone",
+                   side->out, path, list->count > 0 ? list->shard[0].path : "no file");
+}
+
+static bool check_texts(const struct evaluation *eval, struct error *error) {
+  return side_check_texts(eval->set.corpus, &eval->vectors.corpus, error) &&
+         side_check_texts(eval->set.queries, &eval->vectors.queries, error);
+}
+
 static bool score(struct evaluation *eval, const char *out, struct error *error) {
   const char *vectors = eval->options->vectors ? eval->options->vectors : out;
   struct eval_result *result = &eval->report->result;
   int64_t replaced;
   const enum device device = eval->options->compute.device;
-  if (!eval_vectors_open(vectors, eval->set.qrels, &eval->vectors, error) ||
+  if (!eval_vectors_open(vectors, eval->set.qrels, &eval->vectors, error) || !check_texts(eval, error) ||
       !stored_run_check_device(&eval->vectors.corpus, device, error) ||
       !stored_run_check_device(&eval->vectors.queries, device, error) || !result_name(eval, error) ||
       !result_texts(eval, error) || !result_widths(eval, error) || !warn_of_prompts(eval, error) ||
@@ -276,6 +297,25 @@ static bool out_refuse(const char *out, const char *run, struct error *error) {
                    "the results cannot stand in %s, among the vectors of %s: give another --out", out, run);
 }
 
+/* Results of these vectors do not stand beside the vectors of another evaluation. */
+static bool check_others(const char *vectors, const char *out, struct error *error) {
+  struct look own, there;
+  bool ok = look_at(vectors, &own, error) && look_at(out, &there, error);
+  for (size_t i = 0; ok && !look_is_same(&own, &there) && i < SIDES; i++) {
+    bool manifest = false;
+    char *side = file_join(out, sides[i]);
+    ok = side ? look_in(side, MANIFEST_NAME, &manifest, error)
+              : error_set_memory(error, strlen(out), "a path");
+    if (manifest)
+      ok = error_set(
+          error, ERROR_USAGE,
+          "%s holds the vectors of another evaluation, and these results are of %s: give another --out", out,
+          vectors);
+    free(side);
+  }
+  return ok;
+}
+
 /* OUT may hold embedded sides, but not be one, nor another run's output. */
 static bool check_out(const struct evaluation *eval, const char *out, struct error *error) {
   const char *vectors = eval->options->vectors;
@@ -287,7 +327,8 @@ static bool check_out(const struct evaluation *eval, const char *out, struct err
     if (inside) ok = out_refuse(out, side, error);
     free(side);
   }
-  ok = ok && look_in(out, MANIFEST_NAME, &manifest, error) && look_in(out, RECORD_FOLDER, &records, error);
+  ok = ok && (!vectors || check_others(vectors, out, error)) &&
+       look_in(out, MANIFEST_NAME, &manifest, error) && look_in(out, RECORD_FOLDER, &records, error);
   return ok && (!manifest || !records || out_refuse(out, "nina embed", error));
 }
 

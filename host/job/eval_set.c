@@ -10,6 +10,7 @@
 #include "host/retrieval/trec_run.h"
 #include "io/document.h"
 #include "io/file.h"
+#include "io/json_text.h"
 #include "io/line_reader.h"
 #include "io/look.h"
 #include "io/text.h"
@@ -50,6 +51,8 @@ static bool file_find(const char *data, const char *name, char **path, struct er
 static bool set_find(const char *data, const char *split, bool judgements_only, struct eval_set *set,
                      struct error *error) {
   char judgements[256], lines[256];
+  if (!json_text_can_hold(split)) /* metrics.json names it */
+    return error_set(error, ERROR_USAGE, "--split: the name is not UTF-8");
   if (snprintf(judgements, sizeof judgements, "qrels/%s.tsv", split) >= (int)sizeof judgements ||
       snprintf(lines, sizeof lines, "qrels/%s.jsonl", split) >= (int)sizeof lines)
     return error_set(error, ERROR_USAGE, "--split: the name is too long");
@@ -60,6 +63,9 @@ static bool set_find(const char *data, const char *split, bool judgements_only, 
     return false;
   set->name = name_of(data);
   if (!set->name) return error_set_memory(error, strlen(data), "a name");
+  if (!json_text_can_hold(set->name))
+    return error_set(error, ERROR_USAGE, "%s: the folder's name is not UTF-8, and metrics.json names it",
+                     data);
   const char *missing = !set->qrels       ? judgements
                         : judgements_only ? NULL
                         : !set->corpus    ? "corpus.jsonl"

@@ -305,7 +305,13 @@ bool stored_run_check_device(const struct stored_run *run, enum device asked, st
   const struct compute_classes *classes = &run->manifest->identity.compute;
   bool hashes = false;
   for (int32_t i = 0; i < classes->count; i++) hashes |= strcmp(classes->item[i].encoder, "null") == 0;
-  if (!hashes || asked == DEVICE_NULL) return true;
+  if (hashes == (asked == DEVICE_NULL)) return true;
+  if (!hashes)
+    return error_set(
+        error, ERROR_CONFLICT,
+        "the vectors in %s are a model's, and a question of --device null would be hashes: leave "
+        "out --device null",
+        run->out);
   return error_set(error, ERROR_CONFLICT,
                    "the vectors in %s are no model's, but hashes: they were made with --device null, for a "
                    "test; embed anew, or pass --device null here too",

@@ -74,7 +74,8 @@ def test_width_that_is_not_stored_is_derived_bit_for_bit(output: Output, tmp_pat
 def test_an_output_without_documents_is_an_array_without_rows(tmp_path: Path) -> None:
     embed(tmp_path / "out", *make_archive(tmp_path / "in", (0,)), **OPTIONS)
     assert cat_bytes("--width", 16, tmp_path / "out") == saved(np.empty((0, 16), np.float16))
-    nina("cat", "--rows", "0:1", tmp_path / "out", status=USAGE).says("has the rows 0:0")
+    for rows in "0:1", "5:":
+        nina("cat", "--rows", rows, tmp_path / "out", status=USAGE).says("has the rows 0:0")
 
 
 @pytest.mark.sanitize

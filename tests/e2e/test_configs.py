@@ -1,5 +1,6 @@
 """The files in configs/: every key is one that nina takes, and README says when to take which file."""
 
+import json
 import re
 from pathlib import Path
 
@@ -41,6 +42,16 @@ def test_of_several_files_the_later_one_wins_and_the_command_line_over_both(tmp_
     settings = Output(tmp_path / "out").manifest()["settings"]
     assert settings["widths"] == [32, 8] and settings["max_tokens"] == 30
     assert settings["id_field"] == "id" and settings["zstd_level"] == 3
+
+
+def test_of_several_files_the_later_list_wins_too(tmp_path: Path) -> None:
+    rows = [{"id": i, "text": text, "of": "ab"[i % 2]} for i, text in enumerate(make_texts(8, 1))]
+    nina("embed", "--model", MODEL, "--out", tmp_path / "out", "--device", "null", "--id-field", "id", "--keep-fields", "of", write_shard(tmp_path / "a.jsonl", rows))
+    for name, lines in ("a", "of=a"), ("b", "of=b\nwhere = of!=c"), ("c", None):
+        (tmp_path / f"{name}.ini").write_text(f"[search]\nwhere = {lines}\n" if lines else "top-k = 3\n")
+    files = [word for name in "abc" for word in ("--config", tmp_path / f"{name}.ini")]
+    found = nina("search", *files, "--model", MODEL, "--vectors", tmp_path / "out", "--device", "null", "--json", "q").stdout
+    assert [answer["id"] % 2 for answer in json.loads(found)["answers"]] == [1, 1, 1]  # of b
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.name)

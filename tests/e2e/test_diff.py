@@ -109,6 +109,9 @@ def test_what_decides_rows_changes_every_document(tmp_path: Path) -> None:
     result = nina("diff", one.path, three.path)
     assert len(result.stdout.splitlines()) == 30
     result.says("other --keep-fields")
+    few = [{key: value for key, value in document.items() if key != "n" or document["id"] == "d7"} for document in documents(30)]
+    four, five = (snapshot(tmp_path / f"few-{kept}", few, keep_fields=kept) for kept in (None, "n"))
+    assert [(change["op"], change["id"]) for change in diff(four, five)] == [("change", "d7")]
 
 
 def test_texts_of_the_same_tokens_differ_if_texts_are_stored(tmp_path: Path) -> None:

@@ -510,7 +510,7 @@ def test_wrong_usage_is_told_with_the_way_out(sentence: str) -> None:
 
 EMBEDDING = (
     "--query-prompt=x --query-prompt-name=x --passage-prompt= --passage-prompt-name=x --max-tokens=9 --chunk-tokens=16 "
-    "--chunk-overlap=8 --tokenizer=sentencepiece --overwrite --precision=fp32 --batch-tokens=99"
+    "--chunk-overlap=8 --tokenizer=sentencepiece --overwrite --precision=fp32 --batch-tokens=99 --gemm-tuning=f"
 ).split()
 
 
@@ -522,8 +522,39 @@ def test_no_option_of_embedding_is_passed_over_if_nothing_is_embedded(option: st
     compare = nina("eval", "--compare", "a", "b", option, status=USAGE)
     sentence = "--compare a b compares these two files and evaluates nothing: leave out {}, or, to evaluate and compare, leave out b"
     assert compare.error == sentence.format(name)
-    for other in ("--model", "--data", "--out", "--metrics"):
-        assert sentence.format(other) == nina("eval", "--compare", "a", "b", other, "c", status=USAGE).error
+    for other, value in ("--model", "c"), ("--data", "c"), ("--out", "c"), ("--metrics", "c"), ("--split", "c"), ("--device", "cpu"), ("--threads", "1"):
+        assert sentence.format(other) == nina("eval", "--compare", "a", "b", other, value, status=USAGE).error
+
+
+def test_vectors_of_other_texts_than_the_set_has_are_not_judged(tmp_path: Path) -> None:
+    """The ids are the same, so nothing else would tell the two sets apart."""
+    data, other = small_set(tmp_path / "set"), small_set(tmp_path / "other")
+    evaluate(data, tmp_path / "out", "--device", "null")
+    judge = ["eval", "--vectors", tmp_path / "out", "--device", "null", "--out", tmp_path / "again", "--data"]
+    nina(*judge, other)  # the same bytes at another place
+    for name in "queries.jsonl", "corpus.jsonl":
+        lines = (other / name).read_text()
+        (other / name).write_text(lines.replace('"text": "', '"text": "x ', 1).replace('"text":"', '"text":"x ', 1))
+        assert f"are of other texts than {other / name} holds" in nina(*judge, other, status=USAGE).error
+        (other / name).unlink()
+    nina(*judge, other)  # judgements alone
+
+
+def test_results_do_not_stand_beside_another_evaluation(tmp_path: Path) -> None:
+    data = small_set(tmp_path / "set")
+    for name in "one", "two":
+        evaluate(data, tmp_path / name, "--device", "null")
+    before = (tmp_path / "two" / "metrics.json").read_bytes()
+    error = nina("eval", "--vectors", tmp_path / "one", "--data", data, "--device", "null", "--out", tmp_path / "two", status=USAGE).error
+    assert f"{tmp_path / 'two'} holds the vectors of another evaluation, and these results are of {tmp_path / 'one'}" in error
+    assert (tmp_path / "two" / "metrics.json").read_bytes() == before
+
+
+def test_split_that_json_cannot_name_is_refused(tmp_path: Path) -> None:
+    data = small_set(tmp_path / "set")
+    (data / "qrels" / "test.tsv").rename(data / "qrels" / "prov\udce0.tsv")
+    assert "not UTF-8" in evaluate(data, tmp_path / "out", "--device", "null", "--split", "prov\udce0", status=USAGE).error
+    assert not (tmp_path / "out").exists()
 
 
 def test_file_of_options_may_have_some_for_other_uses_of_the_command(tmp_path: Path) -> None:

@@ -422,6 +422,10 @@ def test_vectors_of_no_model_are_searched_only_if_asked_for(tmp_path: Path) -> N
     assert nina(*ask, "--device", "null").stdout
 
 
+def test_a_models_vectors_are_not_searched_with_hashes(stored: Path) -> None:
+    assert "a question of --device null would be hashes" in search(stored, "--device", "null", "q", status=USAGE).error
+
+
 def damage(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-30] + bytes(30))
 
