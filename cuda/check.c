@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "cuda/kernels.h"
+
 bool cuda_check(cudaError_t status, struct error *error, const char *doing, ...) {
   if (status == cudaSuccess) return true;
   char what[512];
@@ -25,4 +27,21 @@ bool cublas_check(const struct cublaslt *library, cublasStatus_t status, struct 
   va_end(arguments);
   return error_set(error, ERROR_DEVICE, "%s: cuBLASLt says %s (%s)", what,
                    library->cublasLtGetStatusName(status), library->cublasLtGetStatusString(status));
+}
+
+bool cuda_turn(const struct cuda_card *card, struct error *error) {
+  cudaError_t status = cudaSetDevice(card->device);
+  if (status == cudaErrorDevicesUnavailable) {
+    cuda_check(status, error, "CUDA card %d is held by another process, or nobody may use it", card->device);
+    error->code = ERROR_UNSUPPORTED;
+    return error_append(error, "--device cpu does without a card");
+  }
+  if (!cuda_check(status, error, "turning to card %d", card->device)) return false;
+  if (cuda_check(kernel_image_check(), error,
+                 "this nina has no code for CUDA card %d (compute capability %d.%d): build it with "
+                 "-DNINA_CUDA_ARCHITECTURES=%d%d",
+                 card->device, card->major, card->minor, card->major, card->minor))
+    return true;
+  error->code = ERROR_UNSUPPORTED;
+  return error_append(error, "--device cpu does without a card");
 }

@@ -4,6 +4,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include "cuda/cards.h"
 #include "cuda/library.h"
 #include "io/error.h"
 
@@ -12,3 +13,7 @@ bool cuda_check(cudaError_t status, struct error *error, const char *doing, ...)
 
 bool cublas_check(const struct cublaslt *library, cublasStatus_t status, struct error *error,
                   const char *doing, ...) __attribute__((format(printf, 4, 5)));
+
+/* Makes a card this thread's current one, where work on it begins. ERROR_UNSUPPORTED if another process holds
+ * the card, or if this program has no code that it runs. */
+bool cuda_turn(const struct cuda_card *card, struct error *error);

@@ -257,8 +257,8 @@ struct encoder *encoder_cuda_open_empty(const struct model *model, const struct 
   cuda->forward.width_count = options->width_count;
   memcpy(cuda->forward.widths, options->widths, sizeof cuda->forward.widths);
   cuda->on_card = true;
-  if (!cuda_check(cudaSetDevice(device), error, "turning to card %d", device) ||
-      !memory_check(cuda, model, error) || !cuda_weights_open(&cuda->forward.weights, model, error) ||
+  if (!cuda_turn(&cuda->card, error) || !memory_check(cuda, model, error) ||
+      !cuda_weights_open(&cuda->forward.weights, model, error) ||
       !cuda_streams_open(&cuda->forward.streams, error) || !slots_open(cuda, error))
     goto failed;
   return &cuda->encoder;

@@ -81,7 +81,9 @@ static bool class_tune(const struct timing *timing, int class, json_t *products,
   for (int i = 0; i < count; i++) {
     double time;
     if (!cuda_gemm_choose(timing->gemm, class, &candidates[i])) continue;
+    const int64_t refused = cuda_gemm_refusals(timing->gemm);
     if (!class_time(timing, tokens, &time, error)) return false;
+    if (cuda_gemm_refusals(timing->gemm) > refused) continue; /* the time is another algorithm's */
     if (best < 0) first = time;
     if (time >= least) continue;
     least = time;

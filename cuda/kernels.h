@@ -45,6 +45,10 @@ struct kernel_embedding_tables {
   int32_t first_position;   /* position id of a sequence's first token */
 };
 
+/* cudaSuccess if this program has code for the current card. Otherwise every launch would fail with the same
+ * status: cudaErrorNoKernelImageForDevice, cudaErrorUnsupportedPtxVersion. */
+cudaError_t kernel_image_check(void);
+
 /* state [tokens, hidden] fp16 = norm(word[ids[t]] + position[first_position + index of t in its sequence] +
  * type), summed in fp32. The padding's token, whose id is first_position - 1, has that position wherever it
  * stands, and the index of a token does not count those before it.

@@ -173,9 +173,7 @@ static bool widths_open(struct top_k_search *search, const struct top_k_card_opt
 static bool search_start(struct top_k_search *search, const struct top_k_card_options *options,
                          struct error *error) {
   struct cuda_card card;
-  if (!cuda_card_find(options->device, &card, error) ||
-      !cuda_check(cudaSetDevice(options->device), error, "turning to card %d", options->device))
-    return false;
+  if (!cuda_card_find(options->device, &card, error) || !cuda_turn(&card, error)) return false;
   if (!memory_take(search, error) || !streams_open(search, error) || !steps_make(search, error)) return false;
   search->blas = cuda_blas_open(search->stream, search->workspace, error);
   return search->blas && widths_open(search, options, error);

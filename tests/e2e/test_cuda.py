@@ -201,15 +201,20 @@ def test_one_card_with_a_fault_leaves_the_others_to_auto(tmp_path: Path, monkeyp
     assert [card["usable"] for card in cards] == [False, True] and "cudaErrorInvalidDevice" in cards[0]["fault"]
 
 
-def test_a_card_without_cublaslt_leaves_auto_to_the_cpu_and_stops_who_asked_for_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("missing, phrase", [
+    ("cuBLASLt", "cuBLASLt was not found"),
+    ("kernels", "this nina has no code for CUDA card 0 (compute capability 9.0)"),
+    ("permission", "CUDA card 0 is held by another process"),
+])
+def test_a_card_that_lacks_something_leaves_auto_to_the_cpu_and_stops_who_asked_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str, phrase: str
 ) -> None:
     shard = write_shard(tmp_path / "a.jsonl", make_documents(3, 6))
-    monkeypatch.setenv("FAKE_CUDA_MISSING", "cuBLASLt")
-    embed(tmp_path / "auto", shard, device="auto").says("computing on the CPU: cuBLASLt was not found")
+    monkeypatch.setenv("FAKE_CUDA_MISSING", missing)
+    embed(tmp_path / "auto", shard, device="auto").says(f"computing on the CPU: {phrase}")
     assert Output(tmp_path / "auto").manifest()["compute_class"]["encoder"] == "cpu"
     asked = embed(tmp_path / "cuda", shard, device="cuda", status=FAILED)
-    assert "cuBLASLt was not found; --device cpu does without a card" in asked.error
+    assert phrase in asked.error and "; --device cpu does without a card" in asked.error
 
 
 def test_auto_goes_on_with_what_the_run_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

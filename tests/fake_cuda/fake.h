@@ -33,7 +33,8 @@
  *   FAKE_CUDA_STRAY       a search's products err by this many times the allowed error (1)
  *   FAKE_CUDA_SLOW        set: each algorithm takes 20 ms longer, except the heuristic's second
  *   FAKE_CUDA_EAGER       set: streams work at once, even on input that arrives too early
- *   FAKE_CUDA_MISSING     cuBLASLt, NCCL or cuDeviceGetUuid: this library or driver function is missing
+ *   FAKE_CUDA_MISSING     cuBLASLt, NCCL or cuDeviceGetUuid: this library or driver function is missing;
+ *                         kernels: the program has no code for the cards; permission: to use a card
  *   FAKE_CUDA_LOG         file for the counts: one JSON object, written when the process ends */
 #pragma once
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cuda/kernels.h"
 #include "tests/fake_cuda/fake.h"
 
 #define DEVICE_TAG ((uintptr_t)1 << 60) /* set in no address that a process can have */
@@ -135,11 +136,21 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int devic
   return cudaSuccess;
 }
 
+static bool lacks(const char *what) {
+  const char *missing = fake_variable("FAKE_CUDA_MISSING");
+  return missing && strcmp(missing, what) == 0;
+}
+
 cudaError_t cudaSetDevice(int device) {
+  if (lacks("permission")) return cudaErrorDevicesUnavailable;
   if (machine_card(device) < 0 || device >= CARDS_MAX) return cudaErrorInvalidDevice;
   current = device;
   fake_add(FAKE_TURNS, 1);
   return fake_sticky();
+}
+
+cudaError_t kernel_image_check(void) {
+  return lacks("kernels") ? cudaErrorNoKernelImageForDevice : fake_sticky();
 }
 
 cudaError_t cudaGetLastError(void) {
@@ -164,6 +175,10 @@ const char *cudaGetErrorName(cudaError_t error) {
       return "cudaErrorSystemDriverMismatch";
     case cudaErrorInvalidDevice:
       return "cudaErrorInvalidDevice";
+    case cudaErrorDevicesUnavailable:
+      return "cudaErrorDevicesUnavailable";
+    case cudaErrorNoKernelImageForDevice:
+      return "cudaErrorNoKernelImageForDevice";
     case cudaErrorInvalidResourceHandle:
       return "cudaErrorInvalidResourceHandle";
     case cudaErrorNotReady:

@@ -195,7 +195,11 @@ static void encoder_that_finds_no_card_or_library_turns_to_no_card(void **state)
   check_refused(model, &options, 2, ERROR_DEVICE, "there is no CUDA card 2");
   setenv("FAKE_CUDA_MISSING", "cuBLASLt", 1);
   check_refused(model, &options, 1, ERROR_UNSUPPORTED, "cuBLASLt was not found");
+  setenv("FAKE_CUDA_MISSING", "permission", 1);
+  check_refused(model, &options, 1, ERROR_UNSUPPORTED, "CUDA card 1 is held by another process");
   assert_int_equal(fake_counted(FAKE_TURNS), turns);
+  setenv("FAKE_CUDA_MISSING", "kernels", 1);
+  check_refused(model, &options, 1, ERROR_UNSUPPORTED, "build it with -DNINA_CUDA_ARCHITECTURES=90");
   unsetenv("FAKE_CUDA_MISSING");
   unsetenv("FAKE_CUDA_CARDS");
   model_close(model);
