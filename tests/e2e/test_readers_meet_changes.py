@@ -94,12 +94,12 @@ GOES_ON = ("appended to", "moved")
 
 
 def make_given(folder: Path) -> Path:
-    """An evaluation set, the vectors of its corpus (the folder that changes) and of its questions, and of another corpus."""
+    """Judgements, the vectors of their corpus (the folder that changes) and of their questions, and of another corpus."""
     (folder / "set/qrels").mkdir(parents=True)
     other = write_shard(folder / "other.jsonl", documents(3, 16))
-    write_shard(folder / "set/corpus.jsonl", documents(0, 14))
+    write_shard(folder / "corpus.jsonl", documents(0, 14))
     archive = write_archive(folder, 0)
-    queries = write_shard(folder / "set/queries.jsonl", [{"_id": f"q-{n}", "kind": "0", "text": WORDS[n]} for n in range(4)])
+    queries = write_shard(folder / "queries.jsonl", [{"_id": f"q-{n}", "kind": "0", "text": WORDS[n]} for n in range(4)])
     (folder / "set/qrels/test.tsv").write_text("".join(f"q-{n}\td-{n}\t1\n" for n in range(4)))
     for name, shard in ("eval/corpus", archive), ("eval/queries", queries), ("other", other):
         embed(folder / name, shard, **OPTIONS)
@@ -127,7 +127,7 @@ class Meeting:
 
     def start(self, folder: Path, variables: dict[str, str]) -> subprocess.Popen[bytes]:
         names = {"OUT": folder / "eval/corpus", "OTHER": folder / "other", "EVAL": folder / "eval", "SET": folder / "set"}
-        names |= {"SHARD": folder / "set/corpus.jsonl", "NEW": folder / "new"}
+        names |= {"SHARD": folder / "corpus.jsonl", "NEW": folder / "new"}
         words = [str(names.get(str(word), word)) for word in READERS[self.reader]]
         pipe = subprocess.PIPE
         return subprocess.Popen([PROGRAM, *words], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=preloaded() | variables)
