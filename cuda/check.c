@@ -30,17 +30,15 @@ bool cublas_check(const struct cublaslt *library, cublasStatus_t status, struct 
 }
 
 bool cuda_turn(const struct cuda_card *card, struct error *error) {
-  cudaError_t status = cudaSetDevice(card->device);
-  if (status == cudaErrorDevicesUnavailable) {
+  const cudaError_t status = cudaSetDevice(card->device);
+  const bool held = status == cudaErrorDevicesUnavailable;
+  if (!held && !cuda_check(status, error, "turning to card %d", card->device)) return false;
+  if (held)
     cuda_check(status, error, "CUDA card %d is held by another process, or nobody may use it", card->device);
-    error->code = ERROR_UNSUPPORTED;
-    return error_append(error, "--device cpu does without a card");
-  }
-  if (!cuda_check(status, error, "turning to card %d", card->device)) return false;
-  if (cuda_check(kernel_image_check(), error,
-                 "this nina has no code for CUDA card %d (compute capability %d.%d): build it with "
-                 "-DNINA_CUDA_ARCHITECTURES=%d%d",
-                 card->device, card->major, card->minor, card->major, card->minor))
+  else if (cuda_check(kernel_image_check(), error,
+                      "this nina has no code for CUDA card %d (compute capability %d.%d): build it with "
+                      "-DNINA_CUDA_ARCHITECTURES=%d%d",
+                      card->device, card->major, card->minor, card->major, card->minor))
     return true;
   error->code = ERROR_UNSUPPORTED;
   return error_append(error, "--device cpu does without a card");

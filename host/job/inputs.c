@@ -10,7 +10,6 @@
 #include "io/file.h"
 #include "io/json_text.h"
 #include "io/look.h"
-#include "io/text.h"
 
 /* A manifest, and the records of rejects, hold a path as JSON. */
 static bool inputs_add(struct inputs *inputs, const char *path, struct error *error) {

@@ -111,8 +111,7 @@ static bool modules_fill(const struct config_file *file, const char *folder, str
                          struct error *error) {
   static const char known[] =
       "Transformer, Pooling, any Dense modules and, optionally, Normalize, in this order, all of them "
-      "classes "
-      "of sentence_transformers";
+      "classes of sentence_transformers";
   const size_t count = json_array_size(file->root);
   enum module_place before = PLACES;
   for (size_t i = 0; i < count; i++) {

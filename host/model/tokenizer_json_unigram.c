@@ -136,9 +136,8 @@ static bool pre_tokenizer_read(const struct json_reader *reader, enum spaces spa
   return splits || (alone && spaces == SPACES_JOINED) ||
          reader_refuse(reader, "pre_tokenizer", whole,
                        "Metaspace with replacement \"" WORD_MARK
-                       "\" and prepend_scheme \"always\", after WhitespaceSplit, or alone if the normalizer "
-                       "has "
-                       "Strip and Replace of \" {2,}\"",
+                       "\" and prepend_scheme \"always\", after WhitespaceSplit, or alone if the "
+                       "normalizer has Strip and Replace of \" {2,}\"",
                        error);
 }
 

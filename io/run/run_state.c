@@ -81,27 +81,26 @@ static bool entry_tidy(void *context, const char *path, const char *folder, cons
          job_folder_discard(log->job, log->out, path, error);
 }
 
-static bool folder_sync(void *context, const char *name, struct error *error) {
-  const struct run_log *log = context;
-  enum folder folder;
-  if (!layout_folder_find(name, &folder)) return true;
+static bool folder_sync(const struct run_log *log, const char *name, struct error *error) {
   char *path = file_join(log->out, name);
   const bool ok = path ? file_sync_folder(path, error) : error_set_memory(error, PATH_MAX, "a path");
   free(path);
   return ok;
 }
 
+static bool entry_sync(void *context, const char *name, struct error *error) {
+  enum folder folder;
+  return !layout_folder_find(name, &folder) || folder_sync(context, name, error);
+}
+
 bool run_state_tidy(const struct run_log *log, struct error *error) {
   void *context = (void *)(uintptr_t)log;
   return (layout_visit(log->out, entry_tidy, context, error) || run_state_failed(log, error)) &&
-         folder_visit(log->out, folder_sync, context, error);
+         folder_visit(log->out, entry_sync, context, error);
 }
 
 bool run_state_sync(const struct run_log *log, struct error *error) {
-  char *path = file_join(log->out, RECORD_FOLDER);
-  const bool ok = path ? file_sync_folder(path, error) : error_set_memory(error, PATH_MAX, "a path");
-  free(path);
-  return ok;
+  return folder_sync(log, RECORD_FOLDER, error);
 }
 
 /* Removes the incomplete parts from `place` on, or the others, in their order. A record that is gone was

@@ -124,6 +124,9 @@ int32_t fake_current(void);
 /* getenv. In a stream's thread it ends the process. */
 const char *fake_variable(const char *name);
 
+/* Whether FAKE_CUDA_MISSING names this. */
+bool fake_lacks(const char *what);
+
 /* Makes this thread a stream's, with that card as its current one. */
 void fake_become_stream(int32_t card);
 

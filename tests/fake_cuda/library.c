@@ -2,16 +2,12 @@
  * says so. */
 #include "cuda/library.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "tests/fake_cuda/fake.h"
 
 #define FUNCTION(name) .name = name,
 
 static bool is_missing(const char *library, enum error_code code, struct error *error) {
-  const char *missing = fake_variable("FAKE_CUDA_MISSING");
-  if (!missing || strcmp(missing, library) != 0) return false;
+  if (!fake_lacks(library)) return false;
   error_set(error, code, "%s was not found", library);
   return true;
 }

@@ -41,6 +41,11 @@ const char *fake_variable(const char *name) {
   return getenv(name);
 }
 
+bool fake_lacks(const char *what) {
+  const char *missing = fake_variable("FAKE_CUDA_MISSING");
+  return missing && strcmp(missing, what) == 0;
+}
+
 static long environment_number(const char *name, long otherwise) {
   const char *value = fake_variable(name);
   return value ? strtol(value, NULL, 10) : otherwise;
@@ -109,10 +114,9 @@ cudaError_t cudaGetDriverEntryPointByVersion(const char *symbol, void **function
                                              unsigned long long flags,
                                              enum cudaDriverEntryPointQueryResult *result) {
   static int (*const known)(cudaUUID_t *, int) = device_uuid;
-  const char *missing = fake_variable("FAKE_CUDA_MISSING");
   if (strcmp(symbol, "cuDeviceGetUuid") != 0 || version < 11040 || flags != cudaEnableDefault)
     return cudaErrorInvalidValue;
-  const bool found = !missing || strcmp(missing, symbol) != 0;
+  const bool found = !fake_lacks(symbol);
   *result = found ? cudaDriverEntryPointSuccess : cudaDriverEntryPointSymbolNotFound;
   if (found) memcpy(function, &known, sizeof known);
   return cudaSuccess;
@@ -136,13 +140,8 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int devic
   return cudaSuccess;
 }
 
-static bool lacks(const char *what) {
-  const char *missing = fake_variable("FAKE_CUDA_MISSING");
-  return missing && strcmp(missing, what) == 0;
-}
-
 cudaError_t cudaSetDevice(int device) {
-  if (lacks("permission")) return cudaErrorDevicesUnavailable;
+  if (fake_lacks("permission")) return cudaErrorDevicesUnavailable;
   if (machine_card(device) < 0 || device >= CARDS_MAX) return cudaErrorInvalidDevice;
   current = device;
   fake_add(FAKE_TURNS, 1);
@@ -150,7 +149,7 @@ cudaError_t cudaSetDevice(int device) {
 }
 
 cudaError_t kernel_image_check(void) {
-  return lacks("kernels") ? cudaErrorNoKernelImageForDevice : fake_sticky();
+  return fake_lacks("kernels") ? cudaErrorNoKernelImageForDevice : fake_sticky();
 }
 
 cudaError_t cudaGetLastError(void) {

@@ -148,22 +148,28 @@ static void seen_age(const void *out, int64_t seconds) {
   json_decref(json);
 }
 
-/* Another host tries in between: its clock's sighting, of `ago` seconds, is noted beside the others, or
- * instead of them. */
-static void seen_elsewhere(const void *out, int64_t ago, bool beside) {
-  struct timespec now;
-  clock_gettime(CLOCK_BOOTTIME, &now);
-  json_t *json = lock_read(out, "job.lock.seen"), *since = json_object_get(json, "since");
-  if (!beside) json_object_clear(since);
-  json_object_set_new(since, "another boot", json_integer(now.tv_sec - ago));
-  lock_write(out, "job.lock.seen", json);
-  json_decref(json);
+static void assert_taken_after_a_minute(const void *out) {
+  struct error error;
+  seen_age(out, 60);
+  struct job_lock *lock = job_lock_take(out, &error);
+  assert_non_null(lock);
+  job_lock_release(lock);
 }
 
 static int64_t seconds_now(void) {
   struct timespec now;
   clock_gettime(CLOCK_BOOTTIME, &now);
   return now.tv_sec;
+}
+
+/* Another host tries in between: its clock's sighting, of `ago` seconds, is noted beside the others, or
+ * instead of them. */
+static void seen_elsewhere(const void *out, int64_t ago, bool beside) {
+  json_t *json = lock_read(out, "job.lock.seen"), *since = json_object_get(json, "since");
+  if (!beside) json_object_clear(since);
+  json_object_set_new(since, "another boot", json_integer(seconds_now() - ago));
+  lock_write(out, "job.lock.seen", json);
+  json_decref(json);
 }
 
 /* Fails unless the error says "start again in `left` s", or less by the seconds that have passed since
@@ -235,10 +241,7 @@ static void first_sight_that_is_yet_to_come_does_not_count(void **state) {
   seen_age(*state, -100000);
   assert_null(job_lock_take(*state, &error));
   assert_says(&error, "in 60 s");
-  seen_age(*state, 60);
-  struct job_lock *lock = job_lock_take(*state, &error);
-  assert_non_null(lock);
-  job_lock_release(lock);
+  assert_taken_after_a_minute(*state);
 }
 
 /* With hidepid, another user's process may have a dead job's number, or be the job. */
@@ -252,10 +255,7 @@ static void owner_that_the_system_hides_is_given_a_minute(void **state) {
   assert_says(&error, "in 60 s");
   assert_false(job_lock_look(*state, &error));
   assert_says(&error, "if it is dead, remove the file");
-  seen_age(*state, 60);
-  struct job_lock *lock = job_lock_take(*state, &error);
-  assert_non_null(lock);
-  job_lock_release(lock);
+  assert_taken_after_a_minute(*state);
   hidden = 0;
 }
 
@@ -268,10 +268,7 @@ static void job_of_another_boot_or_namespace_is_given_a_minute(void **state) {
     assert_null(job_lock_take(*state, &error));
     assert_int_equal(error.code, ERROR_CONFLICT);
     assert_says(&error, "in 60 s");
-    seen_age(*state, 60);
-    struct job_lock *lock = job_lock_take(*state, &error);
-    assert_non_null(lock);
-    job_lock_release(lock);
+    assert_taken_after_a_minute(*state);
   }
 }
 
@@ -305,10 +302,7 @@ static void torn_lock_is_no_obstacle_for_ever(void **state) {
   scratch_write(*state, "job.lock", "{\"host\":", 8);
   assert_null(job_lock_take(*state, &error));
   assert_says(&error, "in 60 s");
-  seen_age(*state, 60);
-  struct job_lock *lock = job_lock_take(*state, &error);
-  assert_non_null(lock);
-  job_lock_release(lock);
+  assert_taken_after_a_minute(*state);
 }
 
 static void lock_that_was_taken_over_is_not_removed(void **state) {
