@@ -52,7 +52,8 @@ static bool set_find(const char *data, const char *split, bool judgements_only, 
                      struct error *error) {
   char judgements[256], lines[256];
   if (!json_text_can_hold(split)) /* metrics.json names it */
-    return error_set(error, ERROR_USAGE, "--split: the name is not UTF-8");
+    return error_set(error, ERROR_USAGE,
+                     "--split: the name is not UTF-8, and metrics.json names it: rename the file in qrels/");
   if (snprintf(judgements, sizeof judgements, "qrels/%s.tsv", split) >= (int)sizeof judgements ||
       snprintf(lines, sizeof lines, "qrels/%s.jsonl", split) >= (int)sizeof lines)
     return error_set(error, ERROR_USAGE, "--split: the name is too long");
@@ -64,8 +65,8 @@ static bool set_find(const char *data, const char *split, bool judgements_only, 
   set->name = name_of(data);
   if (!set->name) return error_set_memory(error, strlen(data), "a name");
   if (!json_text_can_hold(set->name))
-    return error_set(error, ERROR_USAGE, "%s: the folder's name is not UTF-8, and metrics.json names it",
-                     data);
+    return error_set(error, ERROR_USAGE,
+                     "%s: the folder's name is not UTF-8, and metrics.json names it: rename it", data);
   const char *missing = !set->qrels       ? judgements
                         : judgements_only ? NULL
                         : !set->corpus    ? "corpus.jsonl"
