@@ -12,13 +12,16 @@
 #define ID_COLUMNS 14    /* columns for an id: most ids fit, so texts begin in one column */
 #define ID_COLUMNS_MAX 40
 #define SHOWN_KEPT ((size_t)1 << 20)
+#define QUESTION_SHOWN 80 /* bytes of a question, in a warning */
 
-void answers_init(struct answers *answers, bool json, int32_t width, int32_t rescore) {
+void answers_init(struct answers *answers, const struct search_info *info, bool json, bool quiet) {
   struct winsize window;
   *answers = (struct answers){.json = json,
+                              .quiet = quiet,
                               .heading = true,
-                              .width = width,
-                              .rescore = rescore,
+                              .width = info->width,
+                              .rescore = info->rescore,
+                              .tokens = info->tokens,
                               .last = -1,
                               .columns = ANSWER_COLUMNS};
   if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0)
@@ -118,6 +121,17 @@ static void print_why(struct answers *answers) {
   answers->why_told = true;
 }
 
+static void warn_truncated(const struct answers *answers) {
+  const char *first = answers->question[answers->truncated_first];
+  const size_t length = strlen(first), shown = text_cut(first, length, QUESTION_SHOWN);
+  char count[48];
+  human_counted(answers->truncated, "question is", "questions are", count);
+  say("warning: %s longer than the %d tokens that the model reads, and only the beginning was read%s "
+      "\"%.*s%s\"",
+      count, answers->tokens, answers->truncated > 1 ? "; the first is" : ":", (int)shown, first,
+      shown < length ? "…" : "");
+}
+
 static void append_span(struct text *line, const char *key, const struct span *span) {
   if (!span->bytes) return;
   text_append_string(line, key);
@@ -166,7 +180,7 @@ static void json_end(struct answers *answers) {
   text_clear(&answers->line, SHOWN_KEPT);
 }
 
-static void question_begin(struct answers *answers, int64_t number) {
+static void question_begin(struct answers *answers, int64_t number, bool truncated) {
   const char *question = answers->question[number];
   if (answers->json) {
     json_end(answers);
@@ -174,24 +188,27 @@ static void question_begin(struct answers *answers, int64_t number) {
     text_append_json(&answers->line, question, strlen(question));
     append_count(&answers->line, ",\"width\":", answers->width);
     if (answers->rescore) append_count(&answers->line, ",\"rescore\":", answers->rescore);
+    if (truncated) text_append_string(&answers->line, ",\"truncated\":true");
     text_append_string(&answers->line, ",\"answers\":[");
   } else if (answers->heading) {
-    if (number || answers->last >= 0) putchar('\n');
+    if (answers->headed) putchar('\n');
     say_line(stdout, "%s", question);
+    answers->headed = true;
   }
   answers->last = number;
+  if (truncated && answers->truncated++ == 0) answers->truncated_first = number;
 }
 
 void answers_none(struct answers *answers, int64_t count) {
   for (int64_t q = 0; q < count; q++) {
-    question_begin(answers, q);
+    question_begin(answers, q, false);
     if (!answers->json) say_line(stdout, "no passage matches --where");
   }
 }
 
 bool answers_take(void *context, const struct search_answer *answer) {
   struct answers *answers = context;
-  if (answer->question != answers->last) question_begin(answers, answer->question);
+  if (answer->question != answers->last) question_begin(answers, answer->question, answer->truncated);
   if (answers->json)
     append_answer(&answers->line, answer);
   else
@@ -203,7 +220,9 @@ bool answers_end(struct answers *answers, struct error *error) {
   if (answers->json) json_end(answers);
   if (answers->textless > 0 && !answers->why_told) print_why(answers);
   if (answers->line.failed) return error_set_memory(error, answers->line.size, "the answers");
+  if (answers->truncated > 0 && !answers->quiet) warn_truncated(answers);
   answers->last = -1;
+  answers->truncated = 0;
   fflush(stdout);
   if (ferror(stdout))
     return error_set(error, ERROR_IO, "the answers could not be written to standard output");

@@ -8,12 +8,17 @@
 
 struct answers {
   bool json;
+  bool quiet;   /* no warnings */
   bool heading; /* print the question above its answers; false if a person has just typed it */
   int columns;  /* terminal's width; 0: ANSWER_COLUMNS */
   const char *const *question;
-  int32_t width;    /* width of the scan */
-  int32_t rescore;  /* width of the cosines, if it is wider; otherwise 0 */
-  int64_t last;     /* question printed last; -1 before the first */
+  int32_t width;     /* width of the scan */
+  int32_t rescore;   /* width of the cosines, if it is wider; otherwise 0 */
+  int32_t tokens;    /* that the model reads of a prompt and its question */
+  int64_t last;      /* question printed last; -1 before the first of a scan */
+  bool headed;       /* a question is printed: a blank line before the next */
+  int64_t truncated; /* questions of the scan that are longer than `tokens` */
+  int64_t truncated_first;
   int64_t textless; /* answers without text; the reason is told once */
   bool why_told;
   char why[SENTENCE_BYTES]; /* reason for the first answer without text */
@@ -23,7 +28,7 @@ struct answers {
 
 #define ANSWER_COLUMNS 160
 
-void answers_init(struct answers *answers, bool json, int32_t width, int32_t rescore);
+void answers_init(struct answers *answers, const struct search_info *info, bool json, bool quiet);
 void answers_free(struct answers *answers);
 
 /* search_fn; the context is the struct answers. */
@@ -32,5 +37,6 @@ bool answers_take(void *answers, const struct search_answer *answer);
 /* Prints questions 0 … count - 1 without answers: no passage matches --where. */
 void answers_none(struct answers *answers, int64_t count);
 
-/* Prints what is left to print after the last answer. False if memory was short. */
+/* Prints what is left to print after the last answer of a scan; a warning about questions that were cut off
+ * goes to standard error. False if memory was short. */
 bool answers_end(struct answers *answers, struct error *error);

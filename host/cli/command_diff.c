@@ -18,7 +18,7 @@ struct diff_arguments {
 // clang-format off
 static const struct option_spec specs[] = {
     {.name = "quiet", .type = OPTION_FLAG, .offset = offsetof(struct diff_arguments, quiet),
-     .help = "print no summary on standard error"},
+     .help = "on standard error, print warnings and errors only"},
     {.type = OPTION_END},
 };
 // clang-format on
@@ -43,13 +43,17 @@ static bool print_change(void *context, const struct diff_change *change, struct
          error_set(error, ERROR_IO, "the changes could not be written to standard output");
 }
 
-static void print_warnings(const struct diff_report *report, const char *new) {
-  char rejected[32];
-  human_count(report->rejected, rejected);
+static void print_remarks(const struct diff_report *report) {
   if (report->other_fields)
     say("the two were made with other --keep-fields: a document whose kept fields differ counts as changed");
   if (report->other_texts)
     say("one of the two was made with --store-text, the other without: every document counts as changed");
+}
+
+/* What may make the changes untrue. */
+static void print_warnings(const struct diff_report *report, const char *new) {
+  char rejected[32];
+  human_count(report->rejected, rejected);
   if (report->other_ids)
     say("warning: the two were made with another --id-field, so equal ids need not be one document's");
   if (report->rejected > 0)
@@ -92,7 +96,8 @@ static int diff_command(int argc, char **argv) {
   text_free(&line);
   if (!done) return command_fail(&error);
   if (!arguments.quiet) print_summary(&report);
-  if (!arguments.quiet) print_warnings(&report, argv[first + 1]);
+  if (!arguments.quiet) print_remarks(&report);
+  print_warnings(&report, argv[first + 1]);
   return EXIT_DONE;
 }
 

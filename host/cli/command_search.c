@@ -213,7 +213,7 @@ static int search_run(struct ranks *ranks, const struct search_arguments *argume
   if (!search) return command_fail(&error);
   if (!arguments->quiet) print_scope(search);
   search_describe(search, &info);
-  answers_init(&answers, arguments->json, info.width, info.rescore);
+  answers_init(&answers, &info, arguments->json, arguments->quiet);
   struct question_input input = {.person = isatty(STDIN_FILENO)};
   bool ok = arguments->count > 0 ? ask(search, &answers, arguments->question, arguments->count, &error)
                                  : ask_input(search, &answers, &input, &error);

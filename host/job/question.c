@@ -131,6 +131,10 @@ const char *question_encoder_description(const struct question_encoder *question
   return question->encoder->info.description;
 }
 
+int32_t question_encoder_tokens(const struct question_encoder *question) {
+  return question->options.max_tokens;
+}
+
 const struct model_config *question_encoder_model(const struct question_encoder *question) {
   return &question->model->config;
 }
@@ -140,16 +144,15 @@ const struct tokenizer *question_encoder_tokenizer(const struct question_encoder
 }
 
 static bool question_tokenize(struct question_encoder *question, const char *asked, int32_t *count,
-                              struct error *error) {
+                              bool *truncated, struct error *error) {
   struct text *text = &question->text;
-  bool truncated;
   if (!utf8_check(asked, "a question", error)) return false;
   text_clear(text, (size_t)1 << 20);
   text_append_string(text, question->prompt);
   text_append_string(text, asked);
   if (text->failed) return error_set_memory(error, strlen(asked), "a question");
   return token_encoder_encode(question->tokens, text->bytes, (int64_t)text->size,
-                              question->options.max_tokens, question->ids, count, &truncated, error);
+                              question->options.max_tokens, question->ids, count, truncated, error);
 }
 
 /* Adds the question to the error, shortened to whole characters. */
@@ -159,9 +162,10 @@ static bool question_blame(const char *asked, struct error *error) {
   return error_prefix(error, "the question \"%.*s%s\"", (int)shown, asked, shown < length ? "…" : "");
 }
 
-bool question_encode(struct question_encoder *question, const char *asked, struct error *error) {
+bool question_encode(struct question_encoder *question, const char *asked, bool *truncated,
+                     struct error *error) {
   int32_t offsets[2] = {0, 0};
-  if (!question_tokenize(question, asked, &offsets[1], error)) return false;
+  if (!question_tokenize(question, asked, &offsets[1], truncated, error)) return false;
   const struct batch batch = {question->ids, offsets, 1, question->prompt_tokens};
   return (encoder_submit(question->encoder, 0, &batch, error) &&
           encoder_wait(question->encoder, 0, question->rows, error)) ||

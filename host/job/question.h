@@ -28,12 +28,17 @@ const char *question_encoder_prompt(const struct question_encoder *question);
 const char *question_encoder_warning(const struct question_encoder *question);
 const char *question_encoder_description(const struct question_encoder *question);
 
+/* The tokens that the model reads of a prompt and its question, special ones counted. */
+int32_t question_encoder_tokens(const struct question_encoder *question);
+
 /* The model of the run and its tokenizer. Valid until close. */
 const struct model_config *question_encoder_model(const struct question_encoder *question);
 const struct tokenizer *question_encoder_tokenizer(const struct question_encoder *question);
 
-/* Embeds a question (UTF-8). */
-bool question_encode(struct question_encoder *question, const char *asked, struct error *error);
+/* Embeds a question (UTF-8). *truncated: it has more tokens than question_encoder_tokens, and its end was not
+ * read. */
+bool question_encode(struct question_encoder *question, const char *asked, bool *truncated,
+                     struct error *error);
 
 /* row [width] fp32: the vector of the question that was embedded last, at one of the widths, as stored fp16,
  * widened. */

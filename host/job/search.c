@@ -143,6 +143,7 @@ void search_describe(const struct search *search, struct search_info *info) {
                                search->width,
                                search->rescore,
                                search->run.complete,
+                               question_encoder_tokens(search->questions),
                                question_encoder_prompt(search->questions),
                                question_encoder_description(search->questions),
                                question_encoder_warning(search->questions)};
@@ -154,19 +155,21 @@ const struct search_stats *search_spent(const struct search *search) {
 
 /* The questions' vectors. */
 struct question_rows {
-  float *wide;   /* [count, rescore]; NULL without a second step */
-  float *narrow; /* [count, width] */
+  bool *truncated; /* [count] */
+  float *wide;     /* [count, rescore]; NULL without a second step */
+  float *narrow;   /* [count, width] */
 };
 
 static bool questions_encode(struct search *search, const char *const *question, int64_t count,
                              struct question_rows *rows, struct error *error) {
   const size_t bytes = (size_t)count * (size_t)(search->width + search->rescore) * sizeof(float);
+  rows->truncated = calloc((size_t)count, sizeof *rows->truncated);
   rows->narrow = calloc((size_t)count, (size_t)search->width * sizeof *rows->narrow);
   if (search->rescore) rows->wide = calloc((size_t)count, (size_t)search->rescore * sizeof *rows->wide);
-  if (!rows->narrow || (search->rescore && !rows->wide))
+  if (!rows->truncated || !rows->narrow || (search->rescore && !rows->wide))
     return error_set_memory(error, bytes, "the questions' vectors");
   for (int64_t q = 0; q < count; q++) {
-    if (!question_encode(search->questions, question[q], error)) return false;
+    if (!question_encode(search->questions, question[q], &rows->truncated[q], error)) return false;
     question_row(search->questions, search->width, rows->narrow + q * search->width);
     if (search->rescore) question_row(search->questions, search->rescore, rows->wide + q * search->rescore);
   }
@@ -221,17 +224,25 @@ static struct top_k *questions_rescore(struct search *search, const struct top_k
   return top_k;
 }
 
-/* Passes one question's answers to the caller's function. *wanted is false once it wants no more. */
-static bool answers_give(struct search *search, int64_t question, const struct hit *hits, const int64_t *rows,
-                         int32_t count, search_fn *take, void *context, bool *wanted, struct error *error) {
-  for (int32_t i = 0; *wanted && i < count; i++) {
+/* The caller's function. */
+struct answer_taker {
+  search_fn *take;
+  void *context;
+  bool wanted; /* false once it wants no more */
+};
+
+/* Passes one question's answers to the caller. */
+static bool answers_give(struct search *search, int64_t question, bool truncated, const struct hit *hits,
+                         const int64_t *rows, int32_t count, struct answer_taker *taker,
+                         struct error *error) {
+  for (int32_t i = 0; taker->wanted && i < count; i++) {
     struct passage passage;
     const int64_t found = rows ? rows[i] : hits[i].row;
     const int64_t row = search->filtered ? row_filter_row(&search->filter, found) : found;
     if (!passage_read(search->passages, row, &passage, error)) return false;
     if (!stored_run_stands(&search->run, error)) return false; /* no answer that may be of two runs */
-    const struct search_answer answer = {question, i + 1, hits[i].score, &passage};
-    *wanted = take(context, &answer);
+    const struct search_answer answer = {question, truncated, i + 1, hits[i].score, &passage};
+    taker->wanted = taker->take(taker->context, &answer);
   }
   return true;
 }
@@ -247,15 +258,15 @@ static struct top_k *rows_search(struct search *search, const struct question_ro
   return top_k;
 }
 
-static bool rows_ask(struct search *search, const struct question_rows *rows, int64_t count, search_fn *take,
-                     void *context, struct error *error) {
+static bool rows_ask(struct search *search, const struct question_rows *rows, int64_t count,
+                     struct answer_taker *taker, struct error *error) {
   struct hit *hits = malloc((size_t)search->k * sizeof *hits);
   if (!hits) return error_set_memory(error, (size_t)search->k * sizeof *hits, "answers");
   struct top_k *top_k = rows_search(search, rows, count, error);
-  bool ok = top_k != NULL, wanted = true;
-  for (int64_t q = 0; ok && wanted && q < count; q++) {
+  bool ok = top_k != NULL;
+  for (int64_t q = 0; ok && taker->wanted && q < count; q++) {
     const int32_t found = top_k_list(top_k, 0, q, hits);
-    ok = answers_give(search, q, hits, NULL, found, take, context, &wanted, error);
+    ok = answers_give(search, q, rows->truncated[q], hits, NULL, found, taker, error);
   }
   top_k_close(top_k);
   free(hits);
@@ -263,14 +274,13 @@ static bool rows_ask(struct search *search, const struct question_rows *rows, in
 }
 
 static bool documents_ask(struct search *search, const struct question_rows *rows, int64_t count,
-                          search_fn *take, void *context, struct error *error) {
+                          struct answer_taker *taker, struct error *error) {
   const struct top_k_options options = scan_options(search, rows->narrow, count, search->k);
   struct document_lists lists;
   bool ok = document_search(&search->documents, &options, questions_scan, search, &lists, error);
-  bool wanted = true;
-  for (int64_t q = 0; ok && wanted && q < count; q++)
-    ok = answers_give(search, q, lists.hit + q * lists.k, lists.row + q * lists.k, lists.count[q], take,
-                      context, &wanted, error);
+  for (int64_t q = 0; ok && taker->wanted && q < count; q++)
+    ok = answers_give(search, q, rows->truncated[q], lists.hit + q * lists.k, lists.row + q * lists.k,
+                      lists.count[q], taker, error);
   document_lists_free(&lists);
   return ok;
 }
@@ -278,12 +288,14 @@ static bool documents_ask(struct search *search, const struct question_rows *row
 bool search_ask(struct search *search, const char *const *question, int64_t count, search_fn *take,
                 void *context, struct error *error) {
   struct question_rows rows = {0};
+  struct answer_taker taker = {take, context, true};
   if (count == 0 || search->k == 0) return true;
   bool ok = questions_encode(search, question, count, &rows, error);
-  ok = ok && (search->by_document ? documents_ask(search, &rows, count, take, context, error)
-                                  : rows_ask(search, &rows, count, take, context, error));
+  ok = ok && (search->by_document ? documents_ask(search, &rows, count, &taker, error)
+                                  : rows_ask(search, &rows, count, &taker, error));
   search->stats.questions += count;
   free(rows.wide);
   free(rows.narrow);
+  free(rows.truncated);
   return ok;
 }

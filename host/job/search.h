@@ -37,6 +37,7 @@ struct search_info {
   int32_t width;    /* width of the scan */
   int32_t rescore;  /* width of the cosines, if it is wider; otherwise 0 */
   bool complete;    /* false: the run has not embedded all of its input */
+  int32_t tokens;   /* that the model reads of a prompt and its question */
   const char *prompt, *encoder;
   const char *warning; /* a sentence, or "" */
 };
@@ -53,6 +54,7 @@ const struct search_stats *search_spent(const struct search *search);
 /* One answer. `passage` is valid during the call. `rank` counts from 1. */
 struct search_answer {
   int64_t question;
+  bool truncated; /* the question has more tokens than the model reads: its end was not read */
   int32_t rank;
   float cosine;
   const struct passage *passage;

@@ -167,6 +167,8 @@ def test_rejected_lines_and_ids_of_another_field_are_warned_of(tmp_path: Path) -
     result.says("warning: 1 line of ", "could not be embedded", "counts as removed")
     nina("diff", one.path, snapshot(tmp_path / "other", old, id_field=None).path).says("warning: ", "another --id-field")
     assert "warning" not in nina("diff", one.path, one.path).stderr
+    error = nina("diff", "--quiet", one.path, tmp_path / "new").stderr
+    assert "warning: 1 line of " in error and len(error.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

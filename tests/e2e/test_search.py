@@ -176,6 +176,20 @@ def test_more_questions_than_one_scan_takes_are_all_answered(stored: Path) -> No
     questions = [f"{TEXTS[i % 60]} {i}" for i in range(300)]
     found = answers(search(stored, "--json", "--top-k", 1, stdin="\n".join(questions)))
     assert [one["question"] for one in found] == questions and all(len(one["answers"]) == 1 for one in found)
+    lines = search(stored, "--top-k", 1, stdin="\n".join(questions)).stdout.splitlines()
+    assert lines[::3] == questions and set(lines[2::3]) == {""} and len(lines) == 3 * 300 - 1
+
+
+def test_a_question_that_is_longer_than_the_models_input_is_told(stored: Path) -> None:
+    longest, longer = (" ".join(["a"] * count) for count in (766, 767))  # the model reads 768 tokens, two of them special
+    result = search(stored, "--json", "--top-k", 1, longest, longer, QUESTIONS[1], longer + " z")
+    assert [one.get("truncated") for one in answers(result)] == [None, True, None, True]
+    warning = "questions are longer than the 768 tokens that the model reads, and only the beginning was read"
+    result.says(f'warning: 2 {warning}; the first is "a a a', ' a …"')
+    search(stored, longer).says("warning: 1 question is longer than the 768 tokens")
+    assert search(stored, "--quiet", longer).stderr == "" and "longer" not in search(stored, longest).stderr
+    stdin = "\n".join([longer, *[QUESTIONS[1]] * 299])
+    assert search(stored, stdin=stdin).stderr.count("longer than the 768 tokens") == 1
 
 
 @pytest.mark.sanitize
