@@ -47,11 +47,6 @@ static bool side_embed(struct evaluation *eval, struct embed_options *embed, con
     notice_once(eval->callbacks, eval->ranks,
                 "warning: %d of %d ranks failed, as said above; the others did their work",
                 report.failed_ranks, report.status.ranks);
-  if (ok && report.totals.rejected > 0)
-    notice_once(eval->callbacks, eval->ranks,
-                "%lld line%s of %s could not be embedded; %s/rejects says which and why",
-                (long long)report.totals.rejected, report.totals.rejected == 1 ? "" : "s", input, out);
-  if (ok) eval->report->rejected += report.totals.rejected;
   return ok;
 }
 
@@ -239,6 +234,16 @@ static bool check_texts(const struct evaluation *eval, struct error *error) {
          side_check_texts(eval->set.queries, &eval->vectors.queries, error);
 }
 
+/* A passage that is not there is never found before a relevant one, so the metrics are too good. */
+static void side_count_rejected(const struct evaluation *eval, const struct stored_run *side) {
+  const int64_t rejected = side->manifest->totals.rejected;
+  eval->report->rejected += rejected;
+  if (rejected > 0)
+    notice_once(eval->callbacks, eval->ranks,
+                "%lld line%s of %s could not be embedded; %s/rejects says which and why", (long long)rejected,
+                rejected == 1 ? "" : "s", side->out, side->out);
+}
+
 static bool score(struct evaluation *eval, const char *out, struct error *error) {
   const char *vectors = eval->options->vectors ? eval->options->vectors : out;
   struct eval_result *result = &eval->report->result;
@@ -250,6 +255,8 @@ static bool score(struct evaluation *eval, const char *out, struct error *error)
       !result_texts(eval, error) || !result_widths(eval, error) || !warn_of_prompts(eval, error) ||
       !warn_of_empty_queries(eval, error))
     return false;
+  side_count_rejected(eval, &eval->vectors.corpus);
+  side_count_rejected(eval, &eval->vectors.queries);
   for (int i = 0; i < eval->vectors.qrels.warning_count; i++)
     notice_once(eval->callbacks, eval->ranks, "%s", eval->vectors.qrels.warning[i]);
   const struct eval_scan scan = {.means = eval->means,

@@ -389,6 +389,18 @@ def test_rejected_passage_is_told_and_counts_as_not_found(tmp_path: Path) -> Non
     assert metrics_of(tmp_path / "out")["metrics"]["dim_128"]["cosine_recall@10"] == 0.5
 
 
+@pytest.mark.parametrize("side", ["corpus", "queries"])
+def test_rejected_line_that_no_judgement_names_is_told_by_every_evaluation(tmp_path: Path, side: str) -> None:
+    sides = {"corpus": [{"_id": "a", "text": "plaça"}], "queries": [{"_id": "q", "text": "plaça"}]}
+    sides[side].append({"_id": "b", "text": 7})
+    data, out = write_set(tmp_path / "set", sides["corpus"], sides["queries"], ["q\ta\t1"]), tmp_path / "out"
+    sentence = f"1 line of {out / side} could not be embedded; {out / side}/rejects says which and why"
+    fresh = evaluate(data, out, "--device", "null", status=REJECTS)
+    resumed = evaluate(data, out, "--device", "null", status=REJECTS)
+    stored = nina("eval", "--vectors", out, "--data", data, "--device", "null", status=REJECTS)
+    assert [result.stderr.count(sentence) for result in (fresh, resumed, stored)] == [1, 1, 1]
+
+
 def test_odd_sets_are_evaluated_with_a_warning(tmp_path: Path) -> None:
     queries = [{"_id": i, "text": " \n" if i == 3 else f"pregunta {i}"} for i in range(8)]
     qrels = [*(f"{i}\td{3 * i}\t1" for i in range(4)), "7\tnot-there\t1", "unknown\td1\t1"]
