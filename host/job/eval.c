@@ -15,6 +15,7 @@
 #include "host/job/scan.h"
 #include "io/file.h"
 #include "io/look.h"
+#include "io/run/job_lock.h"
 #include "io/run/layout.h"
 
 struct evaluation {
@@ -24,6 +25,7 @@ struct evaluation {
   const atomic_int *stop;
   struct eval_report *report;
   struct scan_means means; /* for this rank's search */
+  struct job_lock *lock;   /* of OUT, on rank 0 */
   struct eval_set set;
   struct eval_vectors vectors;
 };
@@ -339,7 +341,7 @@ static bool check_out(const struct evaluation *eval, const char *out, struct err
   return ok && (!manifest || !records || out_refuse(out, "nina embed", error));
 }
 
-/* Checks everything before embedding. */
+/* Checks everything before embedding, and takes OUT's lock. */
 static bool evaluation_open(struct evaluation *eval, const char *out, struct error *error) {
   const struct eval_options *options = eval->options;
   struct metric_set *metrics = &eval->report->result.metrics;
@@ -349,9 +351,9 @@ static bool evaluation_open(struct evaluation *eval, const char *out, struct err
   if (options->vectors && !file_check_folder(options->vectors, error)) return false;
   if (!eval_set_open(options->data, split, options->vectors != NULL, &eval->set, error)) return false;
   if (ranks_rank(eval->ranks) > 0) return true;
-  if (!check_out(eval, out, error)) return false;
-  if (options->vectors) return file_make_folder(out, error);
-  return check_apart(eval, out, error) && file_make_folder(out, error) && eval_set_check(&eval->set, error);
+  if (!check_out(eval, out, error) || (!options->vectors && !check_apart(eval, out, error))) return false;
+  eval->lock = job_lock_take(out, error);
+  return eval->lock && (options->vectors || eval_set_check(&eval->set, error));
 }
 
 static bool evaluate(struct evaluation *eval, struct error *error) {
@@ -379,5 +381,6 @@ bool eval_run(struct ranks *ranks, const struct eval_options *options,
   const bool ok = evaluate(&eval, error);
   eval_vectors_close(&eval.vectors);
   eval_set_free(&eval.set);
+  job_lock_release(eval.lock);
   return ok;
 }

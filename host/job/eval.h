@@ -4,7 +4,10 @@
  * second start resumes. Then searches the stored fp16 vectors, not the encoder's output, exactly
  * (host/retrieval/top_k.h), and judges the hits (host/retrieval/metrics.h). At the end OUT holds
  * metrics.json, model-index.yml (host/job/eval_result.h) and run.wW.trec for each width
- * (host/retrieval/trec_run.h), with as many hits as the deepest metric needs. */
+ * (host/retrieval/trec_run.h), with as many hits as the deepest metric needs.
+ *
+ * Rank 0 holds OUT/job.lock meanwhile (io/run/job_lock.h), so that no other evaluation writes its results
+ * among these or embeds other vectors. */
 #pragma once
 
 #include "host/job/embed.h"

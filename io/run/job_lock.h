@@ -1,8 +1,9 @@
 /* OUT/job.lock: if two jobs are started on one OUT by mistake, the lock stops them from doing the same work
  * twice.
  *
- * The lock only saves work. If two jobs run all the same, the later one shuts the earlier one out
- * (io/run/job_folder.h), so OUT would be right without a lock. The lock is one line of JSON, written whole
+ * The lock only saves work of `nina embed`. If two jobs run all the same, the later one shuts the earlier one
+ * out (io/run/job_folder.h), so OUT would be right without a lock. An evaluation (host/job/eval.h) has no job
+ * folder: there the lock alone keeps the results of two apart. The lock is one line of JSON, written whole
  * under another name and then linked: the owner's host, boot id, PID namespace, process, the process's start,
  * and a counter. A thread of the owner bumps the counter every few seconds.
  *

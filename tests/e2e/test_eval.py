@@ -317,9 +317,47 @@ def test_no_result_of_an_earlier_evaluation_stands_beside_a_new_one(tmp_path: Pa
     nina("eval", "--vectors", out, "--data", MUNICIPAL, "--device", "null", "--widths", "16")
     assert results() == files | {"run.w16.trec"}
     nina(*arguments, "--widths", "32", "--overwrite", fault="sync:20:kill", status=-signal.SIGKILL)
-    assert results() == {own.name}  # the vectors are others now
+    assert results() == {own.name, "job.lock"}  # the vectors are others now
     nina(*arguments, "--widths", "32", "--overwrite")
     assert results() == files | {"run.w32.trec"}
+
+
+def held_evaluation(out: Path, release: Path, *arguments: Any) -> subprocess.Popen[str]:
+    """Has written a run, which it gives its name only when `release` is there."""
+    held = environment("rename:1:wait") | {"NINA_FAULT_UNTIL": str(release)}
+    process = subprocess.Popen([PROGRAM, "eval", *map(str, arguments)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=held)
+    while not list(out.glob(".run.w*.tmp")) and process.poll() is None:
+        time.sleep(0.01)
+    return process
+
+
+def test_second_evaluation_of_one_output_is_refused_until_the_first_one_is_done(tmp_path: Path) -> None:
+    data, out, release = small_set(tmp_path / "set"), tmp_path / "out", tmp_path / "release"
+    (data / "qrels" / "dev.tsv").write_text("\n".join(f"{i}\td1\t1" for i in range(8)))
+    evaluate(data, out, "--device", "null", "--widths", "32")
+    judge = ["--vectors", out, "--data", data, "--device", "null"]
+    first = held_evaluation(out, release, *judge, "--split", "dev")
+    refused = f"another job, process {first.pid} on this host, is writing to {out}: wait until it ends, or give another --out"
+    assert nina("eval", *judge, status=USAGE).error == refused
+    assert evaluate(data, out, "--device", "null", "--widths", "16", "--overwrite", status=USAGE).error == refused
+    nina("eval", *judge, "--out", tmp_path / "elsewhere")
+    release.touch()
+    assert first.communicate()[1] == "" and first.returncode == 0
+    assert {path.name for path in out.iterdir()} == {"corpus", "queries", "metrics.json", "model-index.yml", "run.w32.trec"}
+    assert metrics_of(out)["dataset"]["split"] == "dev" and len((out / "run.w32.trec").read_text().splitlines()) == 8 * 30
+    nina("eval", *judge)
+    assert metrics_of(out)["dataset"]["split"] == "test"
+
+
+def test_lock_of_an_evaluation_that_was_killed_is_taken_over(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    judge = ["--vectors", VECTORS, "--data", MUNICIPAL, "--out", out]
+    first = held_evaluation(out, tmp_path / "never", *judge)
+    first.kill()
+    first.communicate()
+    assert json.loads((out / "job.lock").read_text())["pid"] == first.pid
+    nina("eval", *judge)
+    assert not (out / "job.lock").exists() and metrics_of(out)["dataset"]["judged"] == 60
 
 
 def test_equal_passages_stand_in_the_order_of_their_ids(tmp_path: Path) -> None:
