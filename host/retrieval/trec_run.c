@@ -4,19 +4,29 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TREC_SPACES " \t\n\v\f\r"
+#include "host/model/characters.h"
+#include "host/model/utf8.h"
+
+/* White space as Python's str.split knows it, by which pytrec_eval reads a run: beside Unicode's, the four
+ * separators of ASCII. It includes all of C's, by which trec_eval reads. */
+static bool is_space(uint32_t code_point) {
+  return character_is_space(code_point) || (code_point >= 0x1c && code_point <= 0x1f);
+}
 
 /* Appends an id with its white space replaced; returns true if it had any. */
 static bool id_append(struct text *text, const char *id) {
+  const char *const end = id + strlen(id), *plain = id; /* not appended yet */
   bool replaced = false;
-  for (;;) {
-    const size_t length = strcspn(id, TREC_SPACES);
-    text_append(text, id, length);
-    if (id[length] == '\0') return replaced;
+  size_t size;
+  for (const char *at = id; at < end; at += size) {
+    if (!is_space(utf8_read(at, end, &size))) continue;
+    text_append(text, plain, (size_t)(at - plain));
     text_append(text, "_", 1);
+    plain = at + size;
     replaced = true;
-    id += length + 1;
   }
+  text_append(text, plain, (size_t)(end - plain));
+  return replaced;
 }
 
 /* Finds another id that the form spells as it spells the id of `row`: one without white space, or one of an

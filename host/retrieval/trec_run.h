@@ -4,7 +4,7 @@
  * These tools sort by score, and sort equal scores by their own order of ids. To make them see our order,
  * written scores strictly fall: if a hit ties with the hit before it, it gets the next smaller fp32 number.
  * Scores have 9 significant digits, which identify an fp32 number exactly. The form cannot hold white space
- * in an id: each such byte becomes '_'. */
+ * in an id, of Unicode neither (Python's tools split there too): each such character becomes '_'. */
 #pragma once
 
 #include "host/retrieval/hit.h"

@@ -370,6 +370,17 @@ def test_equal_passages_stand_in_the_order_of_their_ids(tmp_path: Path) -> None:
     assert metrics_of(tmp_path / "out")["metrics"]["dim_128"]["cosine_mrr@10"] == 1 / 6
 
 
+def test_run_is_read_by_tools_that_split_where_python_does(tmp_path: Path) -> None:
+    spaces = [character for character in map(chr, range(sys.maxunicode + 1)) if not character.split()]
+    names = [f"{ord(c):x}{c}x" for c in (*spaces, "\u180e", "\u200b", "\u2060", "\ufeff")]  # the last ones are no white space
+    corpus = [{"_id": name, "text": "plaça"} for name in names]
+    data = write_set(tmp_path / "set", corpus, [{"_id": "una\u00a0q", "text": "plaça"}], ["una\u00a0q\ta0\u00a0x\t1"])
+    nina("eval", "--model", MODEL, "--data", data, "--out", tmp_path / "out", "--device", "null", "--widths", 16)
+    lines = (tmp_path / "out" / "run.w16.trec").read_text().split("\n")[:-1]
+    assert {len(line.strip().split()) for line in lines} == {6} and {line.split()[0] for line in lines} == {"una_q"}
+    assert sorted(line.split()[2] for line in lines) == sorted("_".join(re.split(r"\s", name)) for name in names)
+
+
 @pytest.mark.parametrize("side", ["corpus", "queries"])
 def test_ids_that_would_be_one_in_the_run_are_refused_before_the_embedding(tmp_path: Path, side: str) -> None:
     twins = [{"_id": name, "text": f"la plaça {name}"} for name in ("a b", "a_b")]

@@ -66,6 +66,47 @@ static void white_space_in_ids_becomes_an_underscore(void **state) {
   id_map_close(map);
 }
 
+/* Python: [hex(c) for c in range(0x110000) if not chr(c).split()] */
+static const char *const spaces[] = {
+    "\t",           "\n",           "\v",           "\f",           "\r",
+    "\x1c",         "\x1d",         "\x1e",         "\x1f",         " ",
+    "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81",
+    "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86",
+    "\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8",
+    "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80"};
+
+static void white_space_of_python_becomes_an_underscore(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
+    char id[16];
+    struct error error = {0};
+    struct text text = {0};
+    snprintf(id, sizeof id, "é%s7", spaces[i]);
+    struct id_map *map = map_of(id, "b", "é_7");
+    trec_run_append(&text, "q", &(struct hit){0, 3}, 1, map, "t");
+    text_append(&text, "", 1);
+    assert_string_equal(text.bytes, "q Q0 é_7 1 3 t\n");
+    assert_false(trec_run_check(map, "passages", &error));
+    text_free(&text);
+    id_map_close(map);
+  }
+}
+
+/* Such as U+200B ZERO WIDTH SPACE: neither C nor Python splits there. The last id ends within a character. */
+static void other_characters_stay_as_they_are(void **state) {
+  (void)state;
+  struct id_map *map = map_of("a\xe2\x80\x8b\xe1\xa0\x8e\xef\xbb\xbf", "\xe2\x81\xa0\x01\x7f", "c\xe2\x80");
+  struct text text = {0};
+  const struct hit hits[] = {{0, 3}, {1, 2}, {2, 1}};
+  trec_run_append(&text, "q", hits, 3, map, "t");
+  text_append(&text, "", 1);
+  assert_string_equal(text.bytes,
+                      "q Q0 a\xe2\x80\x8b\xe1\xa0\x8e\xef\xbb\xbf 1 3 t\nq Q0 \xe2\x81\xa0\x01\x7f 2 2 t\nq "
+                      "Q0 c\xe2\x80 3 1 t\n");
+  text_free(&text);
+  id_map_close(map);
+}
+
 static void ids_that_would_become_one_are_refused(void **state) {
   (void)state;
   static const struct {
@@ -93,6 +134,8 @@ int main(void) {
       cmocka_unit_test(lines_are_in_trec_form),
       cmocka_unit_test(scores_fall_strictly_through_ties),
       cmocka_unit_test(white_space_in_ids_becomes_an_underscore),
+      cmocka_unit_test(white_space_of_python_becomes_an_underscore),
+      cmocka_unit_test(other_characters_stay_as_they_are),
       cmocka_unit_test(ids_that_would_become_one_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
