@@ -249,7 +249,6 @@ static void side_count_rejected(const struct evaluation *eval, const struct stor
 static bool score(struct evaluation *eval, const char *out, struct error *error) {
   const char *vectors = eval->options->vectors ? eval->options->vectors : out;
   struct eval_result *result = &eval->report->result;
-  int64_t replaced;
   const enum device device = eval->options->compute.device;
   if (!eval_vectors_open(vectors, eval->set.qrels, &eval->vectors, error) || !check_texts(eval, error) ||
       !stored_run_check_device(&eval->vectors.corpus, device, error) ||
@@ -265,11 +264,12 @@ static bool score(struct evaluation *eval, const char *out, struct error *error)
                                  .on_card = scans_on_card(eval),
                                  .may_do_without = eval->options->compute.device == DEVICE_AUTO,
                                  .callbacks = eval->callbacks};
-  if (!eval_score(eval->ranks, &eval->vectors, out, &scan, result, &replaced, error)) return false;
-  if (replaced > 0)
+  if (!eval_score(eval->ranks, &eval->vectors, out, &scan, result, error)) return false;
+  const int64_t spaced = eval->vectors.spaced_ids;
+  if (spaced > 0)
     notice_once(eval->callbacks, eval->ranks,
-                "run.w*.trec: %lld ids hold white space, which that form cannot; each became '_'",
-                (long long)replaced);
+                "run.w*.trec: %lld id%s white space, which that form cannot hold; each became '_'",
+                (long long)spaced, spaced == 1 ? " has" : "s have");
   return true;
 }
 

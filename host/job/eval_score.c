@@ -43,8 +43,8 @@ bool eval_vectors_open(const char *vectors, const char *qrels, struct eval_vecto
   return side_open(vectors, "corpus", &set->corpus, &set->passage_ids, &set->passages, error) &&
          side_open(vectors, "queries", &set->queries, &set->query_ids, NULL, error) &&
          stored_run_matches(&set->corpus, &set->queries, error) &&
-         trec_run_check(set->query_ids, "queries", error) &&
-         trec_run_check(set->passage_ids, "passages", error) &&
+         trec_run_check(set->query_ids, "queries", &set->spaced_ids, error) &&
+         trec_run_check(set->passage_ids, "passages", &set->spaced_ids, error) &&
          qrels_read(qrels, set->query_ids, set->passage_ids, &set->qrels, error);
 }
 
@@ -67,7 +67,6 @@ struct scoring {
   struct top_k *top_k;           /* NULL if passages are cut into chunks: then `lists` */
   struct document_lists lists;
   int32_t k;
-  int64_t replaced;
 };
 
 static bool judged_list(struct scoring *scoring, struct error *error) {
@@ -180,7 +179,7 @@ static void query_judge(struct scoring *scoring, int32_t w, int64_t q, struct hi
   qrels_judge(&set->qrels, row, hits, count, relevant);
   metrics_query(&result->metrics, relevant, count, set->qrels.relevant[row],
                 result->width[w].values + q * result->metrics.count);
-  scoring->replaced += trec_run_append(run, result->query_id[q], hits, count, set->passage_ids, RUN_TAG);
+  trec_run_append(run, result->query_id[q], hits, count, set->passage_ids, RUN_TAG);
 }
 
 static bool width_judge(struct scoring *scoring, int32_t w, struct file_writer *file, struct error *error) {
@@ -222,11 +221,10 @@ static bool width_write(struct scoring *scoring, const char *out, int32_t w, str
 }
 
 bool eval_score(struct ranks *ranks, struct eval_vectors *set, const char *out, const struct eval_scan *scan,
-                struct eval_result *result, int64_t *replaced, struct error *error) {
+                struct eval_result *result, struct error *error) {
   struct scoring scoring = {.set = set, .result = result};
   bool ok = corpus_search(&scoring, ranks, scan, error) && eval_files_remove(out, error);
   for (int32_t w = 0; ok && w < result->width_count; w++) ok = width_write(&scoring, out, w, error);
-  *replaced = scoring.replaced;
   top_k_close(scoring.top_k);
   document_lists_free(&scoring.lists);
   for (int32_t w = 0; w < result->width_count; w++) free(scoring.query_rows[w]);

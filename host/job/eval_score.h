@@ -14,6 +14,7 @@ struct eval_vectors {
   struct stored_run corpus, queries;
   struct id_map *passage_ids, *query_ids; /* by document */
   struct document_rows passages;          /* if they are cut into chunks */
+  int64_t spaced_ids;                     /* ids with white space, which run.wW.trec cannot hold */
   struct qrels qrels;
 };
 
@@ -33,7 +34,6 @@ void eval_vectors_close(struct eval_vectors *set);
 
 /* Runs on rank 0, which leads the other ranks in the search (host/job/scan.h). The result's metrics and
  * widths must be set. Fills width[].mean, width[].values, query_id and judged, removes what an earlier
- * evaluation left in OUT, and writes OUT/run.wW.trec, with the same bytes on any device. *replaced counts ids
- * that had white space. */
+ * evaluation left in OUT, and writes OUT/run.wW.trec, with the same bytes on any device. */
 bool eval_score(struct ranks *ranks, struct eval_vectors *set, const char *out, const struct eval_scan *scan,
-                struct eval_result *result, int64_t *replaced, struct error *error);
+                struct eval_result *result, struct error *error);

@@ -166,11 +166,12 @@ static bool ids_read(const char *path, int64_t text_most, struct id_map *map, st
 
 bool eval_set_check(const struct eval_set *set, struct error *error) {
   struct qrels qrels;
+  int64_t spaced = 0; /* told with the results */
   struct id_map *queries = id_map_open(error);
   struct id_map *passages = queries ? id_map_open(error) : NULL;
   bool ok = passages && ids_read(set->queries, QUERIES_BYTES, queries, error) &&
-            trec_run_check(queries, "queries", error) && ids_read(set->corpus, 0, passages, error) &&
-            trec_run_check(passages, "passages", error);
+            trec_run_check(queries, "queries", &spaced, error) && ids_read(set->corpus, 0, passages, error) &&
+            trec_run_check(passages, "passages", &spaced, error);
   if (ok) {
     ok = qrels_read(set->qrels, queries, passages, &qrels, error);
     if (ok) qrels_free(&qrels);

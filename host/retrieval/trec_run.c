@@ -52,7 +52,7 @@ static bool id_find(const struct id_map *ids, int64_t row, struct id_map *spelle
   return true;
 }
 
-bool trec_run_check(const struct id_map *ids, const char *what, struct error *error) {
+bool trec_run_check(const struct id_map *ids, const char *what, int64_t *spaced, struct error *error) {
   struct text text = {0};
   const char *other = NULL;
   struct id_map *spelled = id_map_open(error);
@@ -66,26 +66,25 @@ bool trec_run_check(const struct id_map *ids, const char *what, struct error *er
           "space: rename one",
           what, other, id_map_id(ids, row));
   }
+  if (ok) *spaced += id_map_count(spelled);
   id_map_close(spelled);
   text_free(&text);
   return ok;
 }
 
-int64_t trec_run_append(struct text *text, const char *query, const struct hit *hits, int32_t count,
-                        const struct id_map *passages, const char *tag) {
-  int64_t replaced = 0;
+void trec_run_append(struct text *text, const char *query, const struct hit *hits, int32_t count,
+                     const struct id_map *passages, const char *tag) {
   float last = INFINITY;
   for (int32_t i = 0; i < count; i++) {
     char number[64];
     const float score = hits[i].score < last ? hits[i].score : nextafterf(last, -INFINITY);
-    replaced += id_append(text, query);
+    id_append(text, query);
     text_append_string(text, " Q0 ");
-    replaced += id_append(text, id_map_id(passages, hits[i].row));
+    id_append(text, id_map_id(passages, hits[i].row));
     snprintf(number, sizeof number, " %d %.9g ", i + 1, score);
     text_append_string(text, number);
     text_append_string(text, tag);
     text_append(text, "\n", 1);
     last = score;
   }
-  return replaced;
 }

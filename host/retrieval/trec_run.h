@@ -12,10 +12,9 @@
 #include "io/text.h"
 
 /* ERROR_INPUT if the form would make one of two ids, with both; `what` has the ids: "passages" or "queries".
- */
-bool trec_run_check(const struct id_map *ids, const char *what, struct error *error);
+ * Adds the number of ids that hold white space to *spaced. */
+bool trec_run_check(const struct id_map *ids, const char *what, int64_t *spaced, struct error *error);
 
-/* Appends the lines for one query; text->failed is true if memory ran out. Returns the number of ids in which
- * white space was replaced. */
-int64_t trec_run_append(struct text *text, const char *query, const struct hit *hits, int32_t count,
-                        const struct id_map *passages, const char *tag);
+/* Appends the lines for one query; text->failed is true if memory ran out. */
+void trec_run_append(struct text *text, const char *query, const struct hit *hits, int32_t count,
+                     const struct id_map *passages, const char *tag);

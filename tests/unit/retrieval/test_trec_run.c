@@ -20,8 +20,8 @@ static void lines_are_in_trec_form(void **state) {
   struct id_map *map = map_of("a", "b", "c");
   struct text text = {0};
   const struct hit hits[] = {{2, 0.5f}, {0, 0.25f}, {1, -1e-3f}};
-  assert_int_equal(trec_run_append(&text, "q1", hits, 3, map, "nina-w64"), 0);
-  assert_int_equal(trec_run_append(&text, "q2", hits, 0, map, "nina-w64"), 0);
+  trec_run_append(&text, "q1", hits, 3, map, "nina-w64");
+  trec_run_append(&text, "q2", hits, 0, map, "nina-w64");
   text_append(&text, "", 1);
   assert_string_equal(text.bytes,
                       "q1 Q0 c 1 0.5 nina-w64\n"
@@ -59,11 +59,24 @@ static void white_space_in_ids_becomes_an_underscore(void **state) {
   struct id_map *map = map_of("acta 12", "b", "\tc\n");
   struct text text = {0};
   const struct hit hits[] = {{0, 3}, {1, 2}, {2, 1}};
-  assert_int_equal(trec_run_append(&text, "q", hits, 3, map, "t"), 2);
+  trec_run_append(&text, "q", hits, 3, map, "t");
   text_append(&text, "", 1);
   assert_string_equal(text.bytes, "q Q0 acta_12 1 3 t\nq Q0 b 2 2 t\nq Q0 _c_ 3 1 t\n");
   text_free(&text);
   id_map_close(map);
+}
+
+static void ids_with_white_space_are_counted_once_each(void **state) {
+  (void)state;
+  struct error error;
+  struct id_map *passages = map_of("acta 12", "b", "\tc\n"), *queries = map_of("a", "b", " c");
+  int64_t spaced = 0;
+  assert_ok(trec_run_check(passages, "passages", &spaced, &error), &error);
+  assert_int_equal(spaced, 2);
+  assert_ok(trec_run_check(queries, "queries", &spaced, &error), &error);
+  assert_int_equal(spaced, 3);
+  id_map_close(queries);
+  id_map_close(passages);
 }
 
 /* Python: [hex(c) for c in range(0x110000) if not chr(c).split()] */
@@ -79,6 +92,7 @@ static void white_space_of_python_becomes_an_underscore(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
     char id[16];
+    int64_t spaced = 0;
     struct error error = {0};
     struct text text = {0};
     snprintf(id, sizeof id, "é%s7", spaces[i]);
@@ -86,7 +100,7 @@ static void white_space_of_python_becomes_an_underscore(void **state) {
     trec_run_append(&text, "q", &(struct hit){0, 3}, 1, map, "t");
     text_append(&text, "", 1);
     assert_string_equal(text.bytes, "q Q0 é_7 1 3 t\n");
-    assert_false(trec_run_check(map, "passages", &error));
+    assert_false(trec_run_check(map, "passages", &spaced, &error));
     text_free(&text);
     id_map_close(map);
   }
@@ -116,15 +130,17 @@ static void ids_that_would_become_one_are_refused(void **state) {
                {{"x", "a b", "a\tb"}, false}, {{"a_b", "a_c", "a"}, true},  {{" ", "_ ", "___"}, true},
                {{" _", "_ ", "__x"}, false}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    int64_t spaced = 0;
     struct error error = {0};
     struct id_map *map = map_of(cases[i].id[0], cases[i].id[1], cases[i].id[2]);
-    assert_int_equal(trec_run_check(map, "passages", &error), cases[i].fit);
+    assert_int_equal(trec_run_check(map, "passages", &spaced, &error), cases[i].fit);
     if (!cases[i].fit) assert_int_equal(error.code, ERROR_INPUT);
     id_map_close(map);
   }
+  int64_t spaced = 0;
   struct error error;
   struct id_map *map = map_of("x", "a b", "a\tb");
-  assert_false(trec_run_check(map, "passages", &error));
+  assert_false(trec_run_check(map, "passages", &spaced, &error));
   assert_says(&error, "the passages \"a b\" and \"a\tb\" would have one id in run.wW.trec");
   id_map_close(map);
 }
@@ -134,6 +150,7 @@ int main(void) {
       cmocka_unit_test(lines_are_in_trec_form),
       cmocka_unit_test(scores_fall_strictly_through_ties),
       cmocka_unit_test(white_space_in_ids_becomes_an_underscore),
+      cmocka_unit_test(ids_with_white_space_are_counted_once_each),
       cmocka_unit_test(white_space_of_python_becomes_an_underscore),
       cmocka_unit_test(other_characters_stay_as_they_are),
       cmocka_unit_test(ids_that_would_become_one_are_refused),
