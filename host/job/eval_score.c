@@ -87,36 +87,36 @@ static bool judged_list(struct scoring *scoring, struct error *error) {
   return true;
 }
 
-/* Searches on cards if requested. If the cards fail, searches again without cards, if allowed. */
-static struct top_k *files_search(const struct scoring *scoring, struct ranks *ranks,
-                                  const struct eval_scan *scan, struct top_k_options *options,
-                                  const struct vector_file *files, struct error *error) {
-  struct scan_passages passages = {.files = files, .file_count = scoring->set->corpus.part_count};
-  struct top_k *top_k = scan_lead(ranks, options, &scan->means, &passages, error);
-  if (top_k || !scan_blames_card(options, error)) return top_k;
-  if (!scan->may_do_without) {
-    error_append(
-        error,
-        "`nina eval --vectors %s --device cpu` with the same --data judges these vectors without a card",
-        scoring->set->folder);
-    return NULL;
-  }
-  notice_once(scan->callbacks, ranks, "searching without a card, which finds the same: %s", error->message);
-  options->on_card = false;
-  return scan_lead(ranks, options, &scan->means, &passages, error);
-}
-
 /* What a search for rows takes, besides its options. */
 struct corpus_scan {
   const struct scoring *scoring;
   struct ranks *ranks;
   const struct eval_scan *scan;
   const struct vector_file *files;
+  bool on_card; /* false from the first failure of a card on */
 };
 
+/* Searches on cards if requested. If the cards fail, this search and the later ones do without cards, if
+ * allowed. */
 static struct top_k *corpus_scan_rows(void *context, struct top_k_options *options, struct error *error) {
-  const struct corpus_scan *this = context;
-  return files_search(this->scoring, this->ranks, this->scan, options, this->files, error);
+  struct corpus_scan *this = context;
+  const struct eval_scan *scan = this->scan;
+  const struct eval_vectors *set = this->scoring->set;
+  struct scan_passages passages = {.files = this->files, .file_count = set->corpus.part_count};
+  options->on_card = this->on_card;
+  struct top_k *top_k = scan_lead(this->ranks, options, &scan->means, &passages, error);
+  if (top_k || !scan_blames_card(options, error)) return top_k;
+  if (!scan->may_do_without) {
+    error_append(
+        error,
+        "`nina eval --vectors %s --device cpu` with the same --data judges these vectors without a card",
+        set->folder);
+    return NULL;
+  }
+  notice_once(scan->callbacks, this->ranks, "searching without a card, which finds the same: %s",
+              error->message);
+  options->on_card = this->on_card = false;
+  return scan_lead(this->ranks, options, &scan->means, &passages, error);
 }
 
 /* Ranks passages that are cut into chunks by their best row. */
@@ -142,8 +142,7 @@ static bool corpus_search(struct scoring *scoring, struct ranks *ranks, const st
                                   .passage_width = corpus->widths[0],
                                   .width_count = scoring->result->width_count,
                                   .order = scoring->order,
-                                  .order_rows = passages,
-                                  .on_card = scan->on_card};
+                                  .order_rows = passages};
   for (int32_t w = 0; w < options.width_count; w++) options.widths[w] = scoring->result->width[w].width;
   if (!stored_rows_read(&scoring->set->queries, scoring->judged, options.queries, options.width_count,
                         options.widths, scoring->query_rows, error))
@@ -151,7 +150,7 @@ static bool corpus_search(struct scoring *scoring, struct ranks *ranks, const st
   for (int32_t w = 0; w < options.width_count; w++) options.query_rows[w] = scoring->query_rows[w];
   struct vector_file *files = stored_run_files(corpus, corpus->widths[0], error);
   if (!files) return false;
-  struct corpus_scan rows = {scoring, ranks, scan, files};
+  struct corpus_scan rows = {scoring, ranks, scan, files, scan->on_card};
   const bool chunks = stored_run_has_chunks(corpus);
   if (!chunks) scoring->top_k = corpus_scan_rows(&rows, &options, error);
   const bool ok = chunks ? chunks_search(scoring, &rows, &options, error) : scoring->top_k != NULL;

@@ -191,6 +191,19 @@ def test_card_that_was_not_asked_for_and_fails_is_done_without(
     assert written(tmp_path / "out") == written(tmp_path / "well")
 
 
+def test_card_that_failed_is_left_alone_in_the_later_rounds_of_an_evaluation(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents of many chunks: the rows that are asked for at first are too few."""
+    data = write_set(tmp_path / "set")
+    texts = make_texts(80, 3)
+    write_shard(data / "corpus.jsonl", [{"_id": f"d{i}", "text": "\n\n".join(texts[i::16])} for i in range(16)])
+    nina(*evaluation(data, tmp_path / "well", "auto"), "--chunk-tokens", 16)
+    assert counted(log, "top_k_select") > 1
+    monkeypatch.setenv("FAKE_CUDA_FAIL", "top_k_select:1:launch")
+    result = nina(*evaluation(data, tmp_path / "out", "auto"), "--chunk-tokens", 16)
+    assert result.stderr.count("searching without a card, which finds the same: ") == 1
+    assert counted(log, "top_k_select") == 1 and written(tmp_path / "out") == written(tmp_path / "well")
+
+
 def test_card_that_was_asked_for_and_fails_names_a_way_that_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
