@@ -193,35 +193,45 @@ void stored_files_free(struct vector_file *files, int64_t count) {
   free(files);
 }
 
-static bool id_add(const struct stored_run *run, struct id_map *map, const struct id_line *parsed,
-                   struct error *error) {
+/* Reads the ids of a run. */
+struct ids_reading {
+  const struct stored_run *run;
+  struct id_map *map;
+  uint32_t *document; /* [run->rows], or NULL */
+  bool unfit;         /* an id cannot name its document, although no file is damaged */
+};
+
+static bool id_add(struct ids_reading *reading, const struct id_line *parsed, struct error *error) {
+  const char *out = reading->run->out;
+  const size_t length = (size_t)parsed->id_length;
   int64_t first;
-  if (memchr(parsed->id, '\0', (size_t)parsed->id_length))
-    return error_set(error, ERROR_INPUT, "%s: the id of shard %d, line %lld holds a NUL", run->out,
-                     parsed->shard, (long long)parsed->line);
-  if (!id_map_add(map, parsed->id, (size_t)parsed->id_length, &first, error)) return false;
+  reading->unfit = length == 0 || memchr(parsed->id, '\0', length);
+  if (reading->unfit)
+    return error_set(error, ERROR_INPUT, "%s: the id of shard %d, line %lld %s", out, parsed->shard,
+                     (long long)parsed->line, length == 0 ? "is empty" : "holds a NUL");
+  if (!id_map_add(reading->map, parsed->id, length, &first, error)) return false;
   if (first < 0) return true;
+  reading->unfit = true;
   return error_set(
       error, ERROR_INPUT,
-      "%s: the id \"%.*s\" of shard %d, line %lld is that of document %lld already: ids must differ",
-      run->out, (int)text_cut(parsed->id, (size_t)parsed->id_length, 200), parsed->id, parsed->shard,
-      (long long)parsed->line, (long long)first + 1);
+      "%s: the id \"%.*s\" of shard %d, line %lld is that of document %lld already: ids must differ", out,
+      (int)text_cut(parsed->id, length, 200), parsed->id, parsed->shard, (long long)parsed->line,
+      (long long)first + 1);
 }
 
 /* A row's id, if it begins a document; *document is the number of its document. */
-static bool row_id(const struct stored_run *run, struct id_map *map, const struct id_line *parsed,
-                   uint32_t *document, struct error *error) {
-  if (parsed->chunk == 0 && !id_add(run, map, parsed, error)) return false;
-  if (id_map_count(map) == 0)
-    return error_set(error, ERROR_INPUT, "%s/ids: the first row is chunk %d of a document", run->out,
+static bool row_id(struct ids_reading *reading, const struct id_line *parsed, uint32_t *document,
+                   struct error *error) {
+  if (parsed->chunk == 0 && !id_add(reading, parsed, error)) return false;
+  if (id_map_count(reading->map) == 0)
+    return error_set(error, ERROR_INPUT, "%s/ids: the first row is chunk %d of a document", reading->run->out,
                      parsed->chunk);
-  *document = (uint32_t)(id_map_count(map) - 1);
+  *document = (uint32_t)(id_map_count(reading->map) - 1);
   return true;
 }
 
-static bool part_ids(const struct stored_run *run, const struct stored_part *part, struct id_map *map,
-                     uint32_t *document, struct error *error) {
-  struct line_reader *reader = stored_run_lines(run, FOLDER_IDS, part, error);
+static bool part_ids(struct ids_reading *reading, const struct stored_part *part, struct error *error) {
+  struct line_reader *reader = stored_run_lines(reading->run, FOLDER_IDS, part, error);
   bool ok = reader != NULL;
   int64_t rows = 0;
   uint32_t number = 0;
@@ -232,8 +242,8 @@ static bool part_ids(const struct stored_run *run, const struct stored_part *par
     if (!id_line_parse(line.text, line.length, &parsed))
       ok = error_set(error, ERROR_INPUT, "%s, line %lld: not a record of a document's id",
                      line_reader_name(reader), (long long)rows + 1);
-    ok = ok && row_id(run, map, &parsed, &number, error);
-    if (ok && document && rows < part->rows) document[part->first_row + rows] = number;
+    ok = ok && row_id(reading, &parsed, &number, error);
+    if (ok && reading->document && rows < part->rows) reading->document[part->first_row + rows] = number;
     rows++;
   }
   ok = ok && result == LINE_END;
@@ -242,13 +252,6 @@ static bool part_ids(const struct stored_run *run, const struct stored_part *par
                    line_reader_name(reader), (long long)rows, (long long)part->rows);
   line_reader_close(reader);
   return ok;
-}
-
-bool stored_run_ids(const struct stored_run *run, struct id_map *map, uint32_t *document,
-                    struct error *error) {
-  for (int64_t p = 0; p < run->part_count; p++)
-    if (!part_ids(run, &run->part[p], map, document, error)) return stored_run_blame(run, error);
-  return true;
 }
 
 /* Whether OUT, whose manifest is another one now, still holds the run. */
@@ -290,15 +293,31 @@ static bool is_changing(const struct stored_run *run, bool *anew) {
   return !job_lock_look(run->out, &why) && why.code == ERROR_CONFLICT;
 }
 
-bool stored_run_blame(const struct stored_run *run, struct error *error) {
+/* Whether no job changed OUT since it was opened. If one did, says so: the error may come of that alone. */
+static bool was_left_alone(const struct stored_run *run, struct error *error) {
   bool anew;
-  if (error->code != ERROR_INPUT && error->code != ERROR_IO) return false;
   const bool changing = is_changing(run, &anew);
   if (anew) return begun_anew(run, error);
-  if (changing)
-    return error_append(error, "%s was changed while it was read: start again when its nina embed is done",
-                        run->out);
-  return error_append(error, "nina verify %s says what is damaged, and what repairs it", run->out);
+  return !changing ||
+         error_append(error, "%s was changed while it was read: start again when its nina embed is done",
+                      run->out);
+}
+
+bool stored_run_blame(const struct stored_run *run, struct error *error) {
+  if (error->code != ERROR_INPUT && error->code != ERROR_IO) return false;
+  return was_left_alone(run, error) &&
+         error_append(error, "nina verify %s says what is damaged, and what repairs it", run->out);
+}
+
+bool stored_run_ids(const struct stored_run *run, struct id_map *map, uint32_t *document,
+                    struct error *error) {
+  struct ids_reading reading = {run, map, document, false};
+  for (int64_t p = 0; p < run->part_count; p++) {
+    if (part_ids(&reading, &run->part[p], error)) continue;
+    if (!reading.unfit) return stored_run_blame(run, error);
+    return was_left_alone(run, error) && error_append(error, "give the document another id, and embed anew");
+  }
+  return true;
 }
 
 bool stored_run_check_device(const struct stored_run *run, enum device asked, struct error *error) {

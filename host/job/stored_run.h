@@ -73,7 +73,8 @@ void stored_files_free(struct vector_file *files, int64_t count);
 
 /* Adds the ids of all documents to an empty map, one by one: those of all rows, or, if documents are cut into
  * chunks, of each one's first row. `document` [run->rows], if not NULL, gets the number of each row's
- * document. If two documents have the same id, ERROR_INPUT names both. */
+ * document. ERROR_INPUT if an id is empty or holds a NUL, or if two documents have the same one: names the
+ * shard and the line, and what to do. */
 bool stored_run_ids(const struct stored_run *run, struct id_map *map, uint32_t *document,
                     struct error *error);
 

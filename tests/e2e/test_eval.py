@@ -555,6 +555,24 @@ def test_vectors_of_two_passages_with_one_id_are_refused(tmp_path: Path) -> None
     assert f'the id "{first["id"]}" of shard 0, line 2 is that of document 1 already: ids must differ' in error
 
 
+UNFIT = {
+    "repeated": ("a", 'the id "a" of shard 0, line 2 is that of document 1 already: ids must differ'),
+    "empty": ("", "the id of shard 0, line 2 is empty"),
+    "NUL": ("b\0", "the id of shard 0, line 2 holds a NUL"),
+}
+
+
+@pytest.mark.parametrize("case", UNFIT)
+def test_ids_that_cannot_name_a_passage_are_no_damage(tmp_path: Path, case: str) -> None:
+    own, sentence = UNFIT[case]
+    data = write_set(tmp_path / "set", [{"_id": name, "text": "plaça"} for name in ("a", own)], [{"_id": "q", "text": "plaça"}], ["q\ta\t1"])
+    for side in "corpus", "queries":
+        embed(tmp_path / "out" / side, data / f"{side}.jsonl", id_field="_id")
+    error = nina("eval", "--vectors", tmp_path / "out", "--data", data, "--device", "null", status=FAILED).error
+    assert error == f"{tmp_path / 'out' / 'corpus'}: {sentence}; give the document another id, and embed anew"
+    nina("verify", tmp_path / "out" / "corpus")
+
+
 USAGE_ERRORS = {
     "--data is required (nina eval --help)": ["--model", "m", "--out", "o"],
     "--out is required (nina eval --help)": ["--model", "m", "--data", "d"],
