@@ -92,19 +92,21 @@ static int pair_compare(const void *a, const void *b) {
   return (x->line > y->line) - (x->line < y->line);
 }
 
-/* Sorts the pairs and keeps each pair's last judgement. */
+/* Sorts the pairs and keeps each pair's last judgement. A repeated pair counts once, at its second line. */
 static void pairs_settle(struct qrels_reading *reading) {
   struct pair *pairs = reading->pairs;
   int64_t kept = 0;
+  bool counted = false; /* the pair before, as repeated */
   if (reading->count > 0) qsort(pairs, (size_t)reading->count, sizeof *pairs, pair_compare);
   for (int64_t i = 0; i < reading->count; i++) {
     const bool again =
         kept > 0 && pairs[kept - 1].query == pairs[i].query && pairs[kept - 1].row == pairs[i].row;
-    if (again) {
+    if (again && !counted) {
       const char *id = id_map_id(reading->queries, pairs[i].query);
       oddity_count(&reading->repeated, pairs[i].line, (struct qrels_field){id, strlen(id)});
-      kept--;
     }
+    counted = again;
+    if (again) kept--;
     pairs[kept++] = pairs[i];
   }
   reading->count = kept;
@@ -167,9 +169,10 @@ static void warnings_fill(struct qrels *qrels, const struct qrels_reading *readi
                 reading->path, (long long)passage->count, (long long)passage->line, passage->name);
   if (repeated->count > 0)
     warning_add(qrels,
-                "%s: %lld pairs are judged more than once (first again: line %lld, query \"%s\"); the "
-                "last grade counts",
-                reading->path, (long long)repeated->count, (long long)repeated->line, repeated->name);
+                "%s: %lld %s judged more than once (first again: line %lld, query \"%s\"); the last grade "
+                "counts",
+                reading->path, (long long)repeated->count, repeated->count == 1 ? "pair is" : "pairs are",
+                (long long)repeated->line, repeated->name);
   if (qrels->judged < qrels->queries)
     warning_add(qrels, "%s: %lld of %lld queries have no relevant passage; the metrics leave them out",
                 reading->path, (long long)(qrels->queries - qrels->judged), (long long)qrels->queries);

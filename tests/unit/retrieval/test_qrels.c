@@ -128,7 +128,7 @@ static void relevant_passage_outside_the_corpus_counts_as_not_found(void **state
   assert_int_equal(fixture->qrels.relevant[0], 2);
   assert_int_equal(fixture->qrels.relevant[1], 1);
   assert_warned(fixture, "4 judgements are of a passage that is not in the corpus (first: line 2, \"gone\")");
-  assert_warned(fixture, "1 pairs are judged more than once (first again: line 3, query \"q0\")");
+  assert_warned(fixture, "1 pair is judged more than once (first again: line 3, query \"q0\")");
 }
 
 static void query_that_is_not_there_is_passed_over(void **state) {
@@ -162,7 +162,7 @@ static void last_grade_of_a_pair_counts(void **state) {
   assert_read(fixture, "q0\td0\t1\nq1\td1\t1\nq2\td2\t1\nq0\td0\t0\nq0\td3\t1\nq0\td0\t2\n");
   assert_int_equal(qrels_grade(&fixture->qrels, 0, 0), 2);
   assert_int_equal(fixture->qrels.relevant[0], 2);
-  assert_warned(fixture, "2 pairs are judged more than once (first again: line 4, query \"q0\")");
+  assert_warned(fixture, "1 pair is judged more than once (first again: line 4, query \"q0\")");
   qrels_free(&fixture->qrels);
   assert_read(fixture, "q2\td0\t1\nq2\td0\t1\nq1\td0\t1\nq1\td0\t1\n");
   assert_warned(fixture, "2 pairs are judged more than once (first again: line 2, query \"q2\")");
