@@ -172,8 +172,9 @@ const struct command command_cat = {
         "  nina cat --width 64 --out archive-64.npy out/archive\n"
         "  nina cat --dtype f4 --rows 0:1000 out/archive | python3 my-script.py",
     .options = specs,
-    .exits = "0 done; 1 failed, or the reader closed the pipe; 2 wrong usage, or FILE is there already; 130 and\n"
-        "143 stopped by Ctrl-C and SIGTERM.",
+    .exits =
+        "0 done; 1 failed, or the reader closed the pipe; 2 wrong usage, FILE is there already, or OUT has\n"
+        "a link for a folder or was begun anew meanwhile; 130 and 143 stopped by Ctrl-C and SIGTERM.",
     .operands = OPERANDS_FOLDERS,
     .run = cat_command,
 };

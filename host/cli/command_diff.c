@@ -118,8 +118,9 @@ const struct command command_diff = {
         "Memory does not grow with the outputs: large ones are sorted in $TMPDIR (or /tmp), in about 41 bytes a row.",
     .options = specs,
     .exits =
-        "0 done, with or without a change; 1 failed, or an output is not complete or has an id twice;\n"
-        "2 wrong usage, or the two are of different models or widths.",
+        "0 done, with or without a change; 1 failed, or an output is not complete or has an id twice; 2\n"
+        "wrong usage, the two are of different models or widths, or an output has a link for a folder or was begun anew\n"
+        "meanwhile.",
     .operands = OPERANDS_FOLDERS,
     .run = diff_command,
 };

@@ -279,8 +279,8 @@ const struct command command_embed = {
         "  nina embed --model models/e5-small --out out/archive --id-field id --widths 384,128 archive/",
     .options = specs,
     .exits =
-        "0 done; 1 failed, or a shard is damaged; 2 wrong usage, or OUT holds another run;\n"
-        "3 done, and some documents were rejected (see OUT/rejects); 130 and 143 stopped by Ctrl-C and SIGTERM\n"
+        "0 done; 1 failed, or a shard is damaged; 2 wrong usage, OUT holds another run, or another job has\n"
+        "it; 3 done, and some documents were rejected (see OUT/rejects); 130 and 143 stopped by Ctrl-C and SIGTERM\n"
         "(under mpirun: 1).",
     .operands = OPERANDS_FILES,
     .run = embed_command,

@@ -285,8 +285,9 @@ const struct command command_eval = {
         "  nina eval --model models/e5-small --data sets/town --out out/eval --widths 384,256,128,64",
     .options = specs,
     .exits =
-        "0 done; 1 failed or stopped; 2 wrong usage, or OUT holds another run; 3 done, and some\n"
-        "passages or queries could not be embedded; 130 and 143 stopped by Ctrl-C and SIGTERM (under mpirun: 1).",
+        "0 done; 1 failed or stopped; 2 wrong usage, OUT holds another run, another job has it, or the\n"
+        "vectors were begun anew meanwhile; 3 done, and some passages or queries could not be embedded; 130 and 143\n"
+        "stopped by Ctrl-C and SIGTERM (under mpirun: 1).",
     .operands = OPERANDS_FILES,
     .run = eval_command,
 };

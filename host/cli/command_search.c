@@ -278,7 +278,9 @@ const struct command command_search = {
         "\n"
         "  nina search --model models/e5-small --vectors out/municipal \"Quan obre la biblioteca?\"",
     .options = specs,
-    .exits = "0 done; 1 failed, or a line got no answer; 2 wrong usage, or another model made the vectors.",
+    .exits =
+        "0 done; 1 failed, or a line got no answer; 2 wrong usage, another model made the vectors, or\n"
+        "their output has a link for a folder or was begun anew meanwhile.",
     .operands = OPERANDS_TEXT,
     .run = search_command,
 };
