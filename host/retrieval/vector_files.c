@@ -41,14 +41,6 @@ static struct npy_zst_reader *file_open(const char *path, int32_t width, struct 
   return NULL;
 }
 
-bool vector_file_rows(const char *path, int32_t width, int64_t *rows, struct error *error) {
-  struct npy_zst_reader *reader = file_open(path, width, error);
-  if (!reader) return false;
-  *rows = npy_zst_reader_rows(reader);
-  npy_zst_reader_close(reader);
-  return true;
-}
-
 struct vector_files *vector_files_open(const struct vector_file *files, int64_t count, int32_t width,
                                        int32_t threads, const struct row_filter *filter,
                                        struct error *error) {

@@ -8,12 +8,9 @@
 struct vector_file {
   const char *path;  /* a .npy.zst file (io/npy_zst.h); the caller's */
   int64_t first_row; /* number in the corpus of the file's first row */
-  int64_t rows;      /* from vector_file_rows or the run's record; must match the file */
+  int64_t rows;      /* from the run's record; must match the file */
   int64_t size;      /* must match the file: another rank may find another one at the path. 0: not known */
 };
-
-/* Reads a file's number of rows from its header; ERROR_INPUT if the file's width is not `width`. */
-bool vector_file_rows(const char *path, int32_t width, int64_t *rows, struct error *error);
 
 struct vector_files;
 

@@ -119,6 +119,15 @@ static uint16_t *file_load(const char *path, int64_t *rows, int32_t *width) {
   return values;
 }
 
+static int64_t file_rows(const char *path) {
+  struct error error;
+  struct npy_zst_reader *reader = npy_zst_reader_open(path, &error);
+  if (!reader) fail(error.message);
+  const int64_t rows = npy_zst_reader_rows(reader);
+  npy_zst_reader_close(reader);
+  return rows;
+}
+
 static struct top_k *search_open(struct settings *settings) {
   char path[PATH_BYTES];
   struct error error;
@@ -154,12 +163,11 @@ static struct top_k *search_open(struct settings *settings) {
 /* Finds the folder's files; the caller frees their paths. */
 static int64_t files_find(const struct settings *settings, struct vector_file files[FILES_MAX]) {
   char path[PATH_BYTES];
-  struct error error;
   int64_t count = 0, row = 0;
   while (count < FILES_MAX && access(part_path(path, settings->folder, count), F_OK) == 0) {
     files[count].path = strdup(path);
     files[count].first_row = row;
-    if (!vector_file_rows(path, settings->width, &files[count].rows, &error)) fail(error.message);
+    files[count].rows = file_rows(path);
     row += files[count++].rows;
   }
   return count;

@@ -135,16 +135,6 @@ static void other_files_than_recorded_are_refused(void **state) {
   scan_refuses(fixture, "");
 }
 
-static void rows_of_a_file_are_read_from_its_header(void **state) {
-  struct fixture *fixture = *state;
-  struct error error;
-  int64_t rows;
-  assert_ok(vector_file_rows(fixture->paths[2], WIDTH, &rows, &error), &error);
-  assert_int_equal(rows, 59899);
-  assert_false(vector_file_rows(fixture->paths[2], WIDTH + 1, &rows, &error));
-  assert_says(&error, "width 40: expected 41");
-}
-
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, fixture_make, fixture_remove)
 
 static void range_gives_its_rows_in_order(void **state) {
@@ -175,7 +165,6 @@ int main(void) {
       WITH_FIXTURE(scan_of_files_is_that_of_their_rows),
       WITH_FIXTURE(scan_with_a_filter_is_that_of_the_matching_rows),
       WITH_FIXTURE(other_files_than_recorded_are_refused),
-      WITH_FIXTURE(rows_of_a_file_are_read_from_its_header),
       WITH_FIXTURE(range_gives_its_rows_in_order),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
