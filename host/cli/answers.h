@@ -10,7 +10,7 @@ struct answers {
   bool json;
   bool quiet;   /* no warnings */
   bool heading; /* print the question above its answers; false if a person has just typed it */
-  int columns;  /* terminal's width; 0: ANSWER_COLUMNS */
+  int columns;  /* terminal's width; ANSWER_COLUMNS if it is not known */
   const char *const *question;
   int32_t width;     /* width of the scan */
   int32_t rescore;   /* width of the cosines, if it is wider; otherwise 0 */

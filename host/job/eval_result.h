@@ -41,7 +41,7 @@ struct eval_result {
   int32_t query_tokens, passage_tokens; /* at most, of the texts that are longer; 0: not known */
   char judgements[SET_DIGEST_TEXT];     /* hashes; "": not known */
   char query_rows[SET_DIGEST_TEXT], passage_rows[SET_DIGEST_TEXT];
-  struct model_identity model;    /* from the passages' manifest, without members */
+  struct model_identity model;    /* from the passages' manifest */
   struct compute_classes compute; /* from the same manifest; no classes if a file has none */
   int64_t passages, queries, judged;
   struct chunk_limits chunks; /* of passages; none: a passage is one row */

@@ -94,12 +94,9 @@ struct question_encoder *question_encoder_open(const struct question_options *op
     error_set_memory(error, sizeof *question, "an encoder of questions");
     return NULL;
   }
-  question->model = model_open(options->model, error);
-  if (question->model)
-    question->tokenizer =
-        tokenizer_open_engine(question->model->config.modules.transformer,
-                              model_load_engine(options->compute.tokenizer, run->manifest), error);
-  if (question->tokenizer) question->tokens = token_encoder_open(question->tokenizer, error);
+  if (model_load(options->model, model_load_engine(options->compute.tokenizer, run->manifest),
+                 &question->model, &question->tokenizer, error))
+    question->tokens = token_encoder_open(question->tokenizer, error);
   if (question->tokens && check_model(question, run, error) && model_check_finite(question->model, error) &&
       open_encoder(question, options, widths, run, error) && open_buffers(question, error))
     return question;
