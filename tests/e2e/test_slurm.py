@@ -1,7 +1,5 @@
-"""scripts/slurm.sbatch under a real Slurm, on hosts made of namespaces: the bytes of one process, and what it refuses."""
+"""scripts/slurm.sbatch under a real Slurm, on hosts made of namespaces: the bytes of one process, and what is not tried again."""
 
-import os
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +10,7 @@ import slurm as package
 from cluster import Cluster
 from hosts import LIBRARY, needs_hosts
 from many import LAUNCHER_VARIABLES, needs_mpirun
-from program import FULL, LONGEST_RUN, MODEL, PROGRAM, ROOT, USAGE
+from program import FULL, LONGEST_RUN, MODEL, PROGRAM, ROOT
 from shards import make_archive
 from slurm import ENDED, Slurm
 from test_cluster import OPTIONS, check_complete
@@ -88,34 +86,6 @@ def test_refusal_is_not_tried_again(slurm: Slurm, tmp_path: Path, archive: list[
     job = submit(slurm, archive, out, "mpirun", nina=["--widths", "4096"])
     assert slurm.wait_for(job, ENDED)["ExitCode"] == "2:0"
     assert "nina refused the options, the input or OUT" in log(out, job) and "queued again" not in log(out, job)
-
-
-def start_alone(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """The script without Slurm, and with a launcher that fails."""
-    launcher = folder / "bin" / "mpirun"
-    launcher.parent.mkdir()
-    launcher.write_text("#!/bin/sh\necho launched\nexit 1\n")
-    launcher.chmod(0o755)
-    variables = {"PATH": f"{launcher.parent}:{os.environ['PATH']}", "SLURM_JOB_ID": "1", "OUT": "out"}
-    return subprocess.run(["bash", SCRIPT, *options], env=variables, cwd=folder, capture_output=True, text=True)
-
-
-@pytest.mark.parametrize("options", [["--overwrite"], ["--overw"], ["--config", "a.ini"], ["--conf=a.ini"], ["--config", "b.ini", "--config=a.ini"]])
-def test_job_that_would_begin_anew_at_each_start_is_refused(tmp_path: Path, options: list[str]) -> None:
-    (tmp_path / "a.ini").write_text('[embed]\nwidths = 8\n overwrite = "yes"\n')
-    (tmp_path / "b.ini").write_text("[embed]\noverwrite = false\n")
-    refused = start_alone(tmp_path, "--widths", "8", *options)
-    assert refused.returncode == USAGE and "--overwrite would throw away what is committed" in refused.stderr
-    assert "launched" not in refused.stdout
-
-
-@pytest.mark.parametrize("files", [["other.ini"], ["a.ini", "off.ini"], ["none.ini"]])
-def test_job_whose_configuration_does_not_begin_anew_is_started(tmp_path: Path, files: list[str]) -> None:
-    (tmp_path / "a.ini").write_text("overwrite = true\n")
-    (tmp_path / "off.ini").write_text("# overwrite = true\n[embed]\noverwrite = no\n")
-    (tmp_path / "other.ini").write_text("[eval]\noverwrite = true\n[embed]\nwidths = 8\n")
-    started = start_alone(tmp_path, *(f"--config={name}" for name in files))
-    assert "launched" in started.stdout and "--overwrite" not in started.stderr
 
 
 def test_job_array_is_refused_with_what_to_do_instead(slurm: Slurm, tmp_path: Path, archive: list[Path]) -> None:
