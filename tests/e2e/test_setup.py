@@ -72,12 +72,37 @@ def test_without_apt_the_packages_are_named_in_other_systems_words(machine: Mach
     assert "dnf install gcc" in done.stderr and "conda install" in done.stderr and "not tried" in done.stderr
 
 
-def test_what_a_compiler_finds_need_not_be_a_package(machine: Machine) -> None:
-    (machine.folder / "bin" / "apt-get").unlink()
+def with_compiler(machine: Machine) -> None:
+    """It finds all libraries; the packages of MPI are not installed."""
+    machine.program("dpkg-query", 'case $4 in *openmpi*) exit 1;; esac; echo installed')
     for name in ("cc", "cmake", "ninja", "pkg-config", "python3", "zstd"):
         machine.program(name, "exit 0")
     machine.program("c++", "cat")
-    assert machine.setup("--system-only").returncode == 0
+
+
+def test_what_a_compiler_finds_need_not_be_a_package_without_apt(machine: Machine) -> None:
+    with_compiler(machine)
+    (machine.folder / "bin" / "apt-get").unlink()
+    done = machine.setup("--system-only")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_package_that_is_missing_is_installed_also_if_a_compiler_finds_all(machine: Machine) -> None:
+    """A build without MPI would pass: the tests of ranks are skipped then."""
+    with_compiler(machine)
+    machine.program("apt-get", 'echo "$@" >>apt')
+    done = machine.setup("--system-only")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Installing libopenmpi-dev openmpi-bin\n", "")
+    assert "install -y -q --no-install-recommends libopenmpi-dev openmpi-bin\n" in (machine.folder / "apt").read_text()
+
+
+@pytest.mark.parametrize("program, does, reason", [("id", "echo 1000", "no sudo"), ("apt-get", "exit 100", "apt-get could not fetch")])
+def test_what_apt_cannot_install_is_named_if_a_compiler_finds_enough(machine: Machine, program: str, does: str, reason: str) -> None:
+    with_compiler(machine)
+    machine.program(program, does)
+    done = machine.setup("--system-only")
+    assert done.returncode == 0
+    assert reason in done.stderr and "libopenmpi-dev openmpi-bin. The compiler finds what a build needs" in done.stderr
 
 
 def test_only_the_system_is_set_up_if_asked(machine: Machine) -> None:
@@ -85,6 +110,11 @@ def test_only_the_system_is_set_up_if_asked(machine: Machine) -> None:
     done = machine.setup("--system-only")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert not (machine.folder / ".venv").exists()
+
+
+def test_package_of_two_architectures_is_not_missing(machine: Machine) -> None:
+    machine.program("dpkg-query", "line=${3//'${db:Status-Status}'/installed}; printf $line$line")
+    assert machine.setup("--system-only").stdout == ""
 
 
 def test_slurm_is_installed_only_if_asked(machine: Machine) -> None:
