@@ -98,16 +98,22 @@ void completion_bash(FILE *stream) {
   fputs("  esac\n}\ncomplete -F _nina nina\n", stream);
 }
 
-/* Prints '--name=[help]:ARGUMENT:action', as _arguments expects. */
+/* Prints '--name=[help]:ARGUMENT:action', as _arguments expects; a star before the name of an option that may
+ * be given several times. */
 static void zsh_option(FILE *stream, const struct option_spec *spec) {
   char help[OPTION_HELP_MAX];
   const char *const *words;
   const enum value_kind kind = option_takes(spec, &words);
   option_help_line(spec, help);
-  fprintf(stream, " \\\n        '--%s%s[", spec->name, kind == VALUE_NONE ? "" : "=");
+  const bool several = spec->type == OPTION_STRINGS || spec->type == OPTION_CONFIG;
+  fprintf(stream, " \\\n        '%s--%s%s[", several ? "*" : "", spec->name, kind == VALUE_NONE ? "" : "=");
   print_escaped(stream, help, "[]:\\", "'\\''");
   fputs("]", stream);
-  if (kind != VALUE_NONE) fprintf(stream, ":%s:", spec->argument);
+  if (kind != VALUE_NONE) {
+    fputs(":", stream);
+    print_escaped(stream, spec->argument, ":\\", "'\\''");
+    fputs(":", stream);
+  }
   switch (kind) {
     case VALUE_FILE:
       fputs("_files", stream);

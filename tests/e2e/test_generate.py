@@ -100,6 +100,16 @@ def test_bash_completes_values_by_their_kind(folder: Path) -> None:
     assert complete(folder, "search", "") == complete(folder, "tokenize", "") == []
 
 
+def test_zsh_gets_the_form_of_each_option() -> None:
+    """'*--name=[help]:message:action': a star if the option may be given several times, a backslash before other colons."""
+    forms = re.findall(r"'(\*?)--([a-z-]+)(=?)\[(?:[^]\\]|\\.)*\](.*)'", nina("--generate", "complete-zsh").stdout)
+    assert {name for star, name, _, _ in forms if star} == {"config", "reuse", "where"}
+    for _, name, equals, rest in forms:
+        message, action = re.fullmatch(r":((?:[^:\\]|\\.)+):([^:]*)", rest).groups() if equals else (rest, "")  # type: ignore[union-attr]
+        assert bool(message) == bool(equals) and re.fullmatch(r"(_files( -/)?|\([a-z0-9 ]+\))?", action), name
+    assert ("", "rows", "=", ":A\\:B:") in forms
+
+
 @pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
 def test_fish_completes_commands_options_and_values(folder: Path) -> None:
     def offered(line: str) -> list[str]:
