@@ -1,5 +1,6 @@
-"""scripts/build and scripts/test, with stand-ins for what they start: what they say, and with which status they end."""
+"""scripts/build, scripts/test and scripts/gpu-check, with stand-ins for what they start: what they say, and with which status they end."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -53,3 +54,13 @@ def test_build_that_cannot_be_configured_says_why_and_leaves_nothing(machine: Ma
     done = start(machine, "build", folder)
     assert (done.returncode, done.stdout, done.stderr) == (1, "no compiler\n", "")
     assert set(tmp_path.rglob("*")) - before == {machine.folder / "bin" / "cmake"}
+
+
+@pytest.mark.parametrize("name", ["archive", "archive/a.jsonl"])
+def test_gpu_check_removes_no_folder_of_the_users(machine: Machine, tmp_path: Path, name: str) -> None:  # noqa: F811
+    (machine.folder / "bin" / "ls").symlink_to(shutil.which("ls") or "")
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "a.jsonl").write_text("{}\n")
+    done = start(machine, "gpu-check", "--fake", "build", str(tmp_path / name))
+    assert done.returncode == 2 and f"{tmp_path / name} is there, and is none of this script's" in done.stderr
+    assert (tmp_path / "archive" / "a.jsonl").exists()
