@@ -188,12 +188,30 @@ static bool shard_append(struct run_log *log, const struct shard *shard, const s
           path_renew(&log->shards.shard[match->listed], shard, changed, error));
 }
 
+/* A shard of the list that is not given is read by its path. Of "-", this job would read its own standard
+ * input, which is not the rest of the earlier job's. */
+static bool check_standard_input(const struct run_log *log, const struct shard_match *match, int32_t count,
+                                 struct error *error) {
+  for (int32_t i = 0; i < log->shards.count; i++) {
+    if (log->shards.shard[i].size >= 0 || part_table_complete(&log->parts, i)) continue;
+    bool given = false;
+    for (int32_t g = 0; !given && g < count; g++) given = match[g].listed == i;
+    if (!given)
+      return error_set(error, ERROR_CONFLICT,
+                       "the run in %s has not read its standard input (shard %d) to the end: give that input "
+                       "again first, with --append and - as the only INPUT, or start anew with --overwrite",
+                       log->out, i);
+  }
+  return true;
+}
+
 static bool shards_append(struct run_log *log, const struct run_request *request, bool *changed,
                           struct error *error) {
   const int32_t count = request->shard_count;
   struct shard_match *match = calloc((size_t)count + 1, sizeof *match);
   bool ok = match || error_set_memory(error, (size_t)count * sizeof *match, "the new shards");
-  ok = ok && shards_match(&log->shards, request->shards, count, match, error);
+  ok = ok && shards_match(&log->shards, request->shards, count, match, error) &&
+       check_standard_input(log, match, count, error);
   if (ok) {
     shards_describe_moved(&log->shards, request->shards, count, match, log->moved);
     shards_describe_copies(&log->shards, request->shards, count, match, log->copies);

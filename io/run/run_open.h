@@ -24,7 +24,8 @@ struct run_request {
  *   part of it is incomplete, the shard was repaired: its manifest entry is renewed instead). A shard with
  *   another path but the same content is the same shard.
  * - RUN_APPEND: another identity; a shard in the manifest is recognised in any spelling of its path, and by
- *   its content after it was moved (io/run/shard_match.h); new shards go to the end of the list.
+ *   its content after it was moved (io/run/shard_match.h); new shards go to the end of the list. Also refused:
+ *   other shards, while the list's standard input was not read to its end.
  * - RUN_OVERWRITE: an OUT without a readable manifest that holds more than a run's files. An earlier run's
  *   files (those in the layout, no others) are removed first, and its manifest is replaced. The manifest may
  *   be torn or lost.

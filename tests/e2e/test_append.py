@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from output import Output
-from program import USAGE, Result, embed
-from shards import make_documents, write_shard
+from program import FAILED, USAGE, Result, embed, nina
+from shards import compress, lines_of, make_documents, write_shard
 
 OPTIONS: dict[str, Any] = {"widths": 8, "block_lines": 20}
 
@@ -128,3 +128,28 @@ def test_link_that_leads_to_a_new_shard_is_no_change_of_the_old_one(out: Output,
     append(out, "day2.jsonl")
     assert listed(out) == [*AB, "latest.jsonl", "day2.jsonl"] and len(out.ids()) == 80
     assert "shard 2 (latest.jsonl) has changed since" in append(out, link.name, status=USAGE).error
+
+
+@pytest.mark.parametrize("end", ["stopped before its first part", "stopped", "damaged in its first block"])
+def test_standard_input_that_was_not_read_whole_comes_before_new_shards(out: Output, end: str) -> None:
+    """Each job has a standard input of its own: the new shards' job must not take it for the rest of the old one."""
+    stream, more = lines_of(make_documents(100, 3, longest=200)), write_shard(Path("more.jsonl"), make_documents(25, 4))
+    if end == "damaged in its first block":
+        append(out, "-", stdin=compress(stream, ".zst")[:400], status=FAILED)
+    else:
+        append(out, "-", stdin=stream, fault="rename:20:EIO" if end == "stopped" else "rename:2+:EIO", threads=1, status=FAILED)
+    before, shards = out.embedding(), listed(out)
+    assert shards == [*AB, "-"] and any(record["shard"] == 2 for record in out.records()) == (end != "stopped before its first part")
+    assert "has not read its standard input (shard 2) to the end" in append(out, more, status=USAGE).error
+    assert out.embedding() == before and listed(out) == shards
+    append(out, "-", stdin=stream)
+    append(out, more)
+    assert listed(out) == [*AB, "-", "more.jsonl"] and len(out.ids()) == 60 + 100 + 25
+    nina("verify", out.path)
+
+
+def test_standard_input_that_was_read_whole_stays_as_it_is(out: Output) -> None:
+    append(out, "-", stdin=lines_of(make_documents(50, 3)))
+    write_shard(Path("more.jsonl"), make_documents(25, 4))
+    append(out, "more.jsonl")
+    assert listed(out) == [*AB, "-", "more.jsonl"] and len(out.ids()) == 60 + 50 + 25
