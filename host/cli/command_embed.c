@@ -137,19 +137,18 @@ static const struct option_spec specs[] = {
 /* Returns the exit status. last [LAST_MAX]: the sentence that goes with it, or "". */
 static int embed_status_code(const struct embed_arguments *arguments, const struct embed_report *report,
                              char *last) {
-  const char *out = arguments->embed.out;
+  const char *out = arguments->embed.out, *again = embed_again(arguments->embed.overwrite);
   *last = '\0';
   if (report->interrupted && !report->complete) {
-    snprintf(last, LAST_MAX, "stopped; start the same command again to go on");
+    snprintf(last, LAST_MAX, "stopped; %s to go on", again);
     return EXIT_FAILED;
   }
   if (!report->complete) {
     snprintf(last, LAST_MAX,
              report->damaged_shards > 0
-                 ? "%s is not complete: repair or replace the damaged shards and start the same command again"
-                 : "%s is not complete, because memory ran out for the list of its blocks: start the same "
-                   "command again",
-             out);
+                 ? "%s is not complete: repair or replace the damaged shards and %s"
+                 : "%s is not complete, because memory ran out for the list of its blocks: %s",
+             out, again);
     return EXIT_FAILED;
   }
   if (report->totals.rejected == 0) return EXIT_DONE;

@@ -10,6 +10,10 @@
 #include "host/job/watch.h"
 #include "io/run/run_open.h"
 
+const char *embed_again(bool overwrite) {
+  return overwrite ? "start the same command again without --overwrite" : "start the same command again";
+}
+
 /* Gives a notice about OUT's contents at the start of the run. */
 static void say_found(const struct embedding *run, bool complete) {
   char there[64];
@@ -42,10 +46,12 @@ struct damage_report {
   int32_t count;
 };
 
+/* The sentence ends with the advice to start the same command again. */
 static void report_damage(void *context, const struct error *damage) {
   struct damage_report *report = context;
   report->count++;
-  notice_failure(report->run->callbacks, report->run->ranks, "%s", damage->message);
+  notice_failure(report->run->callbacks, report->run->ranks, "%s%s", damage->message,
+                 report->run->options->overwrite ? " without --overwrite" : "");
 }
 
 /* Runs this rank's pipeline from start to end. Returns false if the rank cannot go on with the others. If

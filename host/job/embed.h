@@ -81,6 +81,10 @@ struct embed_report {
   bool speaks;          /* this process speaks for the job: rank 0, or the only process */
 };
 
+/* What the user does to go on with a run that is not complete, after "and" or before "to go on": the same
+ * command would begin anew if it has --overwrite. */
+const char *embed_again(bool overwrite);
+
 /* Starts or resumes a run. Collective: all ranks call and return the same. May be called again for another
  * OUT. A signal handler may set *stop (enum embed_stop) to end the run early. Returns false on error: *report
  * then holds the progress so far, and committed blocks stay. After an error the ranks may be unusable: only

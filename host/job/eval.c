@@ -40,11 +40,11 @@ static bool side_embed(struct evaluation *eval, struct embed_options *embed, con
   notice_once(eval->callbacks, eval->ranks, "embedding %s", input);
   bool ok = embed_run(eval->ranks, embed, eval->callbacks, eval->stop, &report, error);
   if (ok && !report.complete)
-    ok = error_set(error, ERROR_INPUT, "%s is not complete: %s", out,
-                   report.interrupted ? "stopped; start the same command again to go on"
-                   : report.damaged_shards > 0
-                       ? "repair the damaged file and start the same command again"
-                       : "memory ran out for the list of its blocks; start the same command again");
+    ok = error_set(error, ERROR_INPUT, "%s is not complete: %s%s to go on", out,
+                   report.interrupted          ? "stopped; "
+                   : report.damaged_shards > 0 ? "repair the damaged file and "
+                                               : "memory ran out for the list of its blocks; ",
+                   embed_again(embed->overwrite));
   if (ok && report.failed_ranks > 0)
     notice_once(eval->callbacks, eval->ranks,
                 "warning: %d of %d ranks failed, as said above; the others did their work",
@@ -377,6 +377,7 @@ bool eval_run(struct ranks *ranks, const struct eval_options *options,
       .ranks = ranks, .options = options, .callbacks = callbacks, .stop = stop, .report = report};
   eval.means = scan_means_of(ranks, &options->compute);
   eval.means.stop = stop;
+  eval.means.again = embed_again(options->overwrite);
   *report = (struct eval_report){0};
   const bool ok = evaluate(&eval, error);
   eval_vectors_close(&eval.vectors);

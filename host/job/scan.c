@@ -133,13 +133,13 @@ static int64_t share_begin(const struct scan *scan, int32_t rank) {
 /* A source that fails if it is to stop. */
 struct stopping_source {
   struct passage_source source;
-  const atomic_int *stop;
+  const struct scan_means *means;
 };
 
 static bool stopping_next(void *context, int32_t worker, struct passages *piece, struct error *error) {
   const struct stopping_source *this = context;
-  if (atomic_load_explicit(this->stop, memory_order_relaxed))
-    return error_set(error, ERROR_UNSUPPORTED, "the search was stopped; start the same command again");
+  if (atomic_load_explicit(this->means->stop, memory_order_relaxed))
+    return error_set(error, ERROR_UNSUPPORTED, "the search was stopped; %s", this->means->again);
   return this->source.next(this->source.context, worker, piece, error);
 }
 
@@ -152,7 +152,7 @@ static bool share_scan(struct scan *scan, const struct scan_means *means, struct
   struct vector_files *files = vector_files_open(scan->files + begin, end - begin, options->passage_width,
                                                  options->threads, scan->filter, error);
   if (!files) return false;
-  struct stopping_source stopping = {vector_files_source(files), means->stop};
+  struct stopping_source stopping = {vector_files_source(files), means};
   const struct passage_source source =
       means->stop ? (struct passage_source){&stopping, stopping_next} : stopping.source;
   const bool ok = top_k_scan(scan->top_k, &source, error);

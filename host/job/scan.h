@@ -25,6 +25,7 @@ struct scan_means {
   int32_t threads;
   int32_t card;           /* as in compute_options; used if on_card is set: one card for each rank */
   const atomic_int *stop; /* not 0 on any rank: the scan fails, and its sentence says so. NULL: never */
+  const char *again;      /* with `stop`: what the user does to go on */
 };
 
 /* This rank's means, from its user's options. */

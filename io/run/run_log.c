@@ -205,8 +205,8 @@ static bool shard_take_back(struct run_log *log, int32_t s, const struct part *m
       error, ERROR_INPUT,
       "shard %d (%s) was changed in its middle after blocks of it were embedded: block %d "
       "begins at line %lld, byte %lld, but should at line %lld, byte %lld. Its parts from block %d on "
-      "have been taken back: start the same command again, and they are made from the shard as it is "
-      "then; if blocks before may have changed too, start anew with --overwrite",
+      "have been taken back: start the same command again (without --overwrite), and they are made from "
+      "the shard as it is then; if blocks before may have changed too, start anew with --overwrite",
       s, log->shards.shard[s].path, border.index, (long long)border.first_line,
       (long long)border.first_offset, (long long)line, (long long)offset, first);
 }

@@ -34,7 +34,7 @@ bool run_state_failed(const struct run_log *log, struct error *error) {
       error, ERROR_CONFLICT,
       "another job has begun in %s since, or somebody removed this one's folder %s, so this one can "
       "write nothing there any more: leave %s to the other job, or if there is none, start the same "
-      "command again",
+      "command again (without --overwrite)",
       log->out, strrchr(log->job, '/') + 1, log->out);
 }
 

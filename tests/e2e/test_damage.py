@@ -115,6 +115,13 @@ def test_rows_before_the_damage_are_kept_and_a_repaired_shard_completes(
     nina("verify", output.path)
 
 
+def test_damaged_shard_of_a_run_that_began_anew_is_no_reason_to_begin_again(tmp_path: Path) -> None:
+    shard, again = tmp_path / "a.jsonl.gz", "start the same command again without --overwrite\n"
+    shard.write_bytes(compress(WHOLE, ".gz")[:-4])
+    result = embed(tmp_path / "out", shard, overwrite=True, status=FAILED, **OPTIONS)
+    result.says(f"repair or replace it and {again}", f"out is not complete: repair or replace the damaged shards and {again}")
+
+
 def test_cut_file_of_plain_text_is_a_rejected_line(tmp_path: Path) -> None:
     """Only the last line shows that a plain file was cut."""
     shard = tmp_path / "a.jsonl"

@@ -272,18 +272,20 @@ def test_titles_that_a_set_has_not_got_are_not_missed(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out/corpus/report.json").read_text())["runs"][0]["missing_fields"] == []
 
 
-def test_warned_evaluation_stops_in_order_and_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [[], ["--overwrite"]], ids=["", "anew"])
+def test_warned_evaluation_stops_in_order_and_goes_on(tmp_path: Path, options: list[str]) -> None:
     passages = [{"_id": f"d{i}", "text": text} for i, text in enumerate(make_texts(12_000, 7))]  # several blocks
     data, out = small_set(tmp_path / "set", corpus=passages), tmp_path / "out"
     arguments = ["eval", "--model", MODEL, "--data", data, "--out", out, "--widths", 16, "--precision", "fp32", "--threads", 1]
     # Once it has committed a part, it cannot finish the next one until it is warned.
     held = environment("rename:8+:wait") | {"NINA_FAULT_UNTIL": str(tmp_path / "release")}
-    process = subprocess.Popen([PROGRAM, *map(str, arguments)], stderr=subprocess.PIPE, text=True, env=held)
+    process = subprocess.Popen([PROGRAM, *map(str, arguments), *options], stderr=subprocess.PIPE, text=True, env=held)
     wait_for_parts(out / "corpus", 1, process)
     process.send_signal(signal.SIGUSR1)
     (tmp_path / "release").touch()
     error = process.communicate()[1]
-    assert process.returncode == FAILED and "stopped; start the same command again to go on" in error
+    again = "start the same command again" + "".join(f" without {option}" for option in options)
+    assert process.returncode == FAILED and f"stopped; {again} to go on\n" in error
     nina(*arguments).says("resuming ")
     assert Output(out / "corpus").manifest()["totals"]["rows"] == len(passages)
 
@@ -300,6 +302,21 @@ def test_search_of_an_evaluation_can_be_stopped(tmp_path: Path, number: signal.S
     release.touch()
     assert process.communicate()[1] == "nina: the search was stopped; start the same command again\n"
     assert process.returncode == 128 + number and list(out.iterdir()) == []
+
+
+def test_stopped_search_of_new_vectors_does_not_advise_to_embed_them_again(tmp_path: Path) -> None:
+    data, out = small_set(tmp_path / "set"), tmp_path / "out"
+    held = environment("rename:16:wait") | {"NINA_FAULT_UNTIL": str(tmp_path / "release")}  # the last one before the search
+    arguments = ["eval", "--model", MODEL, "--data", data, "--out", out, "--device", "null", "--threads", 1]
+    process = subprocess.Popen([PROGRAM, *map(str, arguments), "--overwrite"], stderr=subprocess.PIPE, text=True, env=held)
+    wait_for_parts(out / "queries", 1, process)
+    while Output(out / "queries").manifest()["state"] != "complete" and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    (tmp_path / "release").touch()
+    error = process.communicate()[1].splitlines()[-1]
+    assert error == "nina: the search was stopped; start the same command again without --overwrite"
+    assert nina(*arguments).stderr.count("is already complete") == 2
 
 
 def test_no_result_of_an_earlier_evaluation_stands_beside_a_new_one(tmp_path: Path) -> None:

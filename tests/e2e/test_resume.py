@@ -320,6 +320,20 @@ def test_signal_stops_in_order_and_the_same_command_goes_on(
     assert output.files("*/*", "manifest.json") == whole.files("*/*", "manifest.json")
 
 
+@pytest.mark.parametrize("how", ["option", "file"])
+def test_stopped_job_that_began_anew_goes_on_without_overwrite(tmp_path: Path, straight: tuple[Output, list[Path]], how: str) -> None:
+    whole, shards = straight
+    output, file = Output(tmp_path / "out"), tmp_path / "nina.ini"
+    file.write_text("[embed]\noverwrite = true\n")
+    anew: dict[str, Any] = {"overwrite": True} if how == "option" else {"config": file}
+    process = start_embed(output.path, *shards, threads=2, null_rate=8_000, **anew, **OPTIONS)
+    wait_for_parts(output.path, 5, process)
+    stop(process, signal.SIGTERM, TERMINATED).says("nina: stopped; start the same command again without --overwrite to go on\n")
+    done = len(output.records())
+    embed(output.path, *shards, **OPTIONS).says(f"documents in {done} parts are already there")
+    assert output.files("*/*", "manifest.json") == whole.files("*/*", "manifest.json")
+
+
 def committed_lines(output: Output) -> set[tuple[int, int]]:
     return {(record["shard"], record["block"]) for record in output.records()}
 
