@@ -8,6 +8,7 @@
 #include "host/job/run_report.h"
 #include "host/job/space.h"
 #include "host/job/watch.h"
+#include "io/run/job_folder.h"
 #include "io/run/run_open.h"
 
 const char *embed_again(bool overwrite) {
@@ -131,7 +132,7 @@ static void embedding_report(const struct embedding *run, const struct watch *wa
                                      .failure = failed ? &outcome->error : NULL,
                                      .started = started};
   struct error error;
-  if (failed && outcome->error.code == ERROR_CONFLICT) return; /* OUT belongs to another job now */
+  if (!job_folder_stands(run_log_job_folder(run->log))) return; /* OUT is not its own any more */
   if (!run_report_write(&written, &error))
     notice(run->callbacks, run->ranks, "warning: no report of this run: %s", error.message);
 }

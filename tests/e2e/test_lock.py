@@ -105,7 +105,9 @@ def test_job_that_another_has_shut_out_can_change_nothing_any_more(tmp_path: Pat
     (out / "job.lock").unlink()  # as if its counter had stood still for a minute, seen from another host
     embed(out, shard, overwrite=True, **OPTIONS)
     check_complete(out, wanted)
+    report = (out / "report.json").read_bytes()
     late = stop(first, signal.SIGCONT, USAGE)
-    assert f"another job has begun in {out} since" in late.error
+    assert f"another job has begun in {out} since" in late.error and "no report" not in late.stderr
+    assert (out / "report.json").read_bytes() == report
     check_complete(out, wanted)
     embed(out, shard, **OPTIONS).says("nothing to do")

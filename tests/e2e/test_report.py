@@ -10,8 +10,8 @@ import pytest
 
 from many import Ranks, embed_many, needs_mpirun
 from output import Output
-from program import ANY, DONE, FAILED, REJECTS, embed, nina, start_embed, stop, wait_for_parts
-from shards import make_archive, make_documents, write_shard
+from program import ANY, DONE, FAILED, REJECTS, USAGE, embed, nina, start_embed, stop, wait_for_parts
+from shards import lines_of, make_archive, make_documents, write_shard
 
 OPTIONS: dict[str, Any] = {"widths": "16,8", "block_lines": 20, "threads": 2}
 
@@ -150,6 +150,15 @@ def test_a_rank_that_failed_is_told(tmp_path: Path) -> None:
     (run,) = report["runs"]
     assert run["end"] == ("complete" if report["state"] == "complete" else "failed")
     assert len(run["ranks"]) == run["ranks_in_all"] == 2
+
+
+def test_a_run_that_meets_another_input_is_told(tmp_path: Path) -> None:
+    """It may have committed blocks of other shards before, and OUT is still its own."""
+    lines, output = lines_of(make_documents(100, 1)), Output(tmp_path / "out")
+    embed(output.path, "-", stdin=lines, fault="rename:12:EIO", status=FAILED, **OPTIONS)
+    refused = embed(output.path, "-", stdin=lines[:500], status=USAGE, **OPTIONS)
+    runs = check_truth(output)["runs"]
+    assert [run["end"] for run in runs] == ["failed", "failed"] and runs[1]["error"] == refused.error
 
 
 def test_runs_that_change_nothing_leave_the_report_alone(tmp_path: Path) -> None:
