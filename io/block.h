@@ -96,7 +96,7 @@ enum block_result block_reader_skip(struct block_reader *reader, struct block_bo
 /* True if the file no longer has its size or its fingerprint, as far as it was read. */
 bool block_reader_changed(const struct block_reader *reader);
 
-/* After an incomplete block was skipped because the file changed: makes `block` the block `index`, which lies
+/* After an incomplete block was skipped: makes `block` the block `index`, which lies
  * at the reader's position or behind it, and cannot be found any more. It has no line and is incomplete. It
  * begins where `previous`, the block before, ends. If that is NULL, this is not known, and the block has the
  * least line and offset that its number allows. */

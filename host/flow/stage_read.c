@@ -43,7 +43,7 @@ enum reach {
   REACHED,
   REACHED_END,
   REACH_AGAIN,   /* read the shard from its start again, for the same claim */
-  REACH_CHANGED, /* the shard changed since the run began, so nothing leads to the block */
+  REACH_DAMAGED, /* the shard is damaged, or changed since the run began, so nothing leads to the block */
   REACH_STOPPED,
   REACH_FAILED
 };
@@ -70,6 +70,12 @@ static bool border_ends_earlier(const struct flow *flow, const struct block_bord
          !recorded.end_of_shard;
 }
 
+/* True if the shard is damaged in this block or right after it, but was not when the block was recorded. Of a
+ * block that is not recorded, the rank that holds it will tell. */
+static bool border_is_damaged(const struct flow *flow, const struct block_border *border) {
+  return border->incomplete && run_log_part(flow->parts.log, border->shard, border->index) != NULL;
+}
+
 static bool shard_changed(const struct flow *flow, int32_t shard, const char *what, struct error *error) {
   return error_set(
       error, ERROR_CONFLICT,
@@ -79,9 +85,12 @@ static bool shard_changed(const struct flow *flow, int32_t shard, const char *wh
 }
 
 static bool border_changed(const struct flow *flow, const struct block_border *border, struct error *error) {
-  char what[96];
-  snprintf(what, sizeof what, "its lines %lld to %lld have changed", (long long)border->first_line,
-           (long long)(border->first_line + border->lines - 1));
+  const long long last = border->first_line + border->lines - 1;
+  char what[96] = "it is empty";
+  if (border->incomplete)
+    snprintf(what, sizeof what, "it is damaged after line %lld", last);
+  else if (border->lines > 0)
+    snprintf(what, sizeof what, "its lines %lld to %lld have changed", (long long)border->first_line, last);
   return shard_changed(flow, border->shard, what, error);
 }
 
@@ -89,18 +98,21 @@ static bool shard_shortened(const struct flow *flow, int32_t shard, struct error
   return shard_changed(flow, shard, "it has fewer lines", error);
 }
 
-/* Handles a skipped block that differs from its record. If the shard was damaged in the earlier run, the
- * blocks read before the damage showed may have been wrong: do the shard again from this block. Otherwise
- * somebody has changed the shard: fail. Standard input cannot be read again from here. */
+/* Handles a skipped block that differs from its record. If the shard is damaged here, its parts stay until it
+ * is repaired. If it was damaged in the earlier run, the blocks read before the damage showed may have been
+ * wrong: do the shard again from this block. Otherwise somebody has changed the shard: fail. Standard input
+ * cannot be read again from here. */
 static enum reach border_differs(struct shard_cursor *cursor, struct flow *flow,
                                  const struct block_border *border, struct error *error) {
-  if (run_log_shard_damaged(flow->parts.log, border->shard) && !is_standard_input(flow, border->shard)) {
+  const bool is_file = !is_standard_input(flow, border->shard);
+  if (is_file && border_is_damaged(flow, border)) return REACH_DAMAGED;
+  if (is_file && run_log_shard_damaged(flow->parts.log, border->shard)) {
     if (!ranks_shard_restarts(flow->parts.ranks, border->shard, border->index, error))
       return error->code == ERROR_NONE ? REACH_STOPPED : REACH_FAILED;
     cursor_close(cursor);
     return REACH_AGAIN;
   }
-  if (border_is_other(flow, border)) {
+  if (border_is_other(flow, border) || border_is_damaged(flow, border)) {
     border_changed(flow, border, error);
   } else if (border_ends_earlier(flow, border)) {
     shard_shortened(flow, border->shard, error);
@@ -141,8 +153,9 @@ static enum reach cursor_reach(struct shard_cursor *cursor, struct flow *flow, c
     const enum block_result result = block_reader_skip(reader, &border, error);
     if (result == BLOCK_FAILED) return REACH_FAILED;
     if (result == BLOCK_END) return REACHED_END;
-    if (border.incomplete && block_reader_changed(reader)) return REACH_CHANGED;
-    if (border_is_other(flow, &border) || border_ends_earlier(flow, &border))
+    if (border.incomplete && block_reader_changed(reader)) return REACH_DAMAGED;
+    if (border_is_other(flow, &border) || border_ends_earlier(flow, &border) ||
+        border_is_damaged(flow, &border))
       return border_differs(cursor, flow, &border, error);
   }
   const int64_t passed = cursor_advance(cursor);
@@ -166,9 +179,9 @@ static void pass_block(struct flow *flow, struct flow_block *work, int64_t *wait
   if (!flow_gate_enter(flow, work, waited) || !queue_push(&flow->read, work)) flow_release(flow, work);
 }
 
-/* The shard has changed before the claim's block, which other ranks or an earlier run may have read up to. An
- * empty incomplete block in the claim's place ends the shard there: the other shards go on, and the next
- * start accepts the shard as it is then. */
+/* The shard has changed, or is damaged, before the claim's block, which other ranks or an earlier run may
+ * have read up to. An empty incomplete block in the claim's place ends the shard there: the other shards go
+ * on, and the next start accepts the shard as it is then. */
 static void give_up_block(struct flow *flow, struct shard_cursor *cursor, const struct claim *claim,
                           struct flow_block *work, int64_t *waited) {
   struct block_border previous;
@@ -206,7 +219,7 @@ static bool read_claim(struct flow *flow, struct shard_cursor *cursor, struct cl
       case REACHED:
         if (!queue_pop(&flow->idle, &work, waited)) return false;
         return read_block(flow, cursor, work, waited, error);
-      case REACH_CHANGED:
+      case REACH_DAMAGED:
         if (!queue_pop(&flow->idle, &work, waited)) return false;
         give_up_block(flow, cursor, claim, work, waited);
         return true;
@@ -239,6 +252,7 @@ static bool compare_rest(struct flow *flow, struct shard_cursor *cursor, int32_t
       case BLOCK_READ:
         break;
     }
+    if (border.incomplete) return border_changed(flow, &border, error);
     if (blocks >= 0 && position >= blocks) return shard_changed(flow, shard, "it has more lines", error);
     if (border_is_other(flow, &border)) return border_changed(flow, &border, error);
   }

@@ -13,7 +13,7 @@ import pytest
 
 from many import Ranks, command, finish, group_command, needs_mpirun, start, start_command
 from output import Output, same_bits
-from program import DONE, FAILED, LONGEST_RUN, PROGRAM, REJECTS, Result, checked, embed, embed_arguments, nina, start_embed, wait_for_parts
+from program import DONE, FAILED, LONGEST_RUN, PROGRAM, REJECTS, USAGE, Result, checked, embed, embed_arguments, nina, start_embed, wait_for_parts
 from shards import compress, lines_of, make_archive, make_documents
 
 ROWS = (30, 400, 30)
@@ -261,6 +261,33 @@ def test_block_from_the_middle_of_a_shard_that_was_replaced_is_done_again(tmp_pa
     nina("verify", out)
 
 
+@pytest.mark.parametrize("earlier", ["whole", "cut at its end"])
+def test_damage_among_blocks_that_are_done_is_told_and_costs_none_of_them(tmp_path: Path, earlier: str) -> None:
+    """A skip meets the damage right between two blocks, each of which is a member of the file; its size and its ends do not show it."""
+    shard, out, options = tmp_path / "a.jsonl.gz", tmp_path / "out", EVEN | {"block_lines": 100}
+    lines = even_lines(2000, 1).splitlines(keepends=True)
+    members = [stored(b"".join(lines[at : at + 100]), ".gz") for at in range(0, len(lines), 100)]
+    whole = b"".join(members)
+    shard.write_bytes(whole if earlier == "whole" else whole[:-4])
+    embed(out, shard, status=DONE if earlier == "whole" else FAILED, **options)
+    if earlier == "whole":
+        (out / "parts" / "part-00000-00015.json").unlink()
+    before = [record for record in Output(out).records() if not record["incomplete"]]
+    broken = bytearray(shard.read_bytes())
+    broken[sum(map(len, members[:10]))] ^= 0xFF
+    shard.write_bytes(broken)
+    result = embed(out, shard, status=FAILED, **options)
+    block = 15 if earlier == "whole" else 20
+    result.says(f"shard {shard} is damaged before its block {block}: ", "repair or replace the damaged shards and start")
+    assert [record for record in Output(out).records() if not record["incomplete"]] == before
+
+    shard.write_bytes(whole)
+    embed(out, shard, **options)
+    embed(tmp_path / "fresh", shard, **options)
+    assert Output(out).files("*/*", "manifest.json") == Output(tmp_path / "fresh").files("*/*", "manifest.json")
+    nina("verify", out)
+
+
 @needs_mpirun
 @pytest.mark.parametrize("ending", ["", ".gz"])
 @pytest.mark.parametrize("change", ["its beginning", "its end", "its size"])
@@ -349,6 +376,22 @@ def test_damage_on_standard_input_is_completed_by_a_whole_one(tmp_path: Path, st
     embed(tmp_path / "out", "-", stdin=content, **OPTIONS)
     whole = straight.vectors(32)[ROWS[0] : ROWS[0] + ROWS[1]]
     assert same_bits(Output(tmp_path / "out").vectors(32), whole)
+
+
+def test_damage_on_standard_input_before_its_missing_blocks_is_told(tmp_path: Path) -> None:
+    """The stream is cut inside a block, and between two: a member of its own each."""
+    lines = WHOLE.splitlines(keepends=True)
+    members = [compress(b"".join(lines[at : at + 64]), ".gz") for at in range(0, len(lines), 64)]
+    embed(tmp_path / "out", "-", stdin=WHOLE, **OPTIONS)
+    (tmp_path / "out" / "parts" / "part-00000-00005.json").unlink()
+    before = Output(tmp_path / "out").embedding()
+    for end in -9, 5:
+        content = b"".join(members)[: sum(map(len, members[:3])) + end]
+        result = embed(tmp_path / "out", "-", stdin=content, status=USAGE, **OPTIONS)
+        result.says("shard 0 (-) is not the one that this run began with: it is damaged after line 1")
+        assert Output(tmp_path / "out").embedding() == before
+    embed(tmp_path / "out", "-", stdin=b"".join(members), **OPTIONS)
+    assert Output(tmp_path / "out").manifest()["state"] == "complete"
 
 
 def most_memory(arguments: list[str]) -> int:

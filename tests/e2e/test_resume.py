@@ -415,11 +415,15 @@ def test_other_standard_input_is_refused_by_a_finished_run(tmp_path: Path, appen
     output = Output(tmp_path / "out")
     embed(output.path, "-", stdin=b"".join(lines), **OPTIONS)
     before = output.embedding()
-    others = {"it has more lines": lines + lines[:30], "lines 21 to 39 have changed": lines[:39], "it has fewer lines": lines[:40], "lines 1 to 20 have changed": lines[1:]}
+    others = {"it has more lines": lines + lines[:30], "lines 21 to 39 have changed": lines[:39], "it has fewer lines": lines[:40], "lines 1 to 20 have changed": lines[1:], "it is empty": []}
     for what, other in others.items():
         refused = embed(output.path, "-", stdin=b"".join(other), append=append, status=USAGE, **OPTIONS)
         refused.says("shard 0 (-)", what)
         assert "nothing to do" not in refused.stderr
+    packed = compress(b"".join(lines), ".gz")
+    for what, other in {"it is damaged after line 100": packed[:-4], "it is damaged after line 0": packed[:5]}.items():
+        refused = embed(output.path, "-", stdin=other, append=append, status=USAGE, **OPTIONS)
+        refused.says("shard 0 (-)", what)
     embed(output.path, "-", stdin=b"".join(lines), append=append, **OPTIONS).says("already complete")
     assert output.embedding() == before
 
@@ -432,9 +436,9 @@ def test_shorter_standard_input_is_refused_by_an_unfinished_run(tmp_path: Path) 
     straight = output.embedding()
     for block in 5, 9:
         (output.path / "parts" / f"part-00000-{block:05}.json").unlink()
-    for count in 60, 110:
+    for count, what in {60: "it has fewer lines", 110: "it has fewer lines", 0: "it is empty"}.items():
         refused = embed(output.path, "-", stdin=b"".join(lines[:count]), status=USAGE, **OPTIONS)
-        refused.says("shard 0 (-)", "it has fewer lines")
+        refused.says("shard 0 (-)", what)
     embed(output.path, "-", stdin=b"".join(lines), **OPTIONS)
     assert output.embedding() == straight
 
