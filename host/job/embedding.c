@@ -206,10 +206,11 @@ static bool open_log(struct embedding *run, const struct run_identity *identity,
                                       .mode = options->overwrite ? RUN_OVERWRITE
                                               : options->append  ? RUN_APPEND
                                                                  : RUN_RESUME,
+                                      .results = options->results,
+                                      .results_remove = eval_files_remove,
                                       .mixed = options->mixed};
   run->lock = job_lock_take(options->out, error);
   if (!run->lock) return false;
-  if (options->overwrite && options->results && !eval_files_remove(options->results, error)) return false;
   run->log = run_log_open(options->out, &request, error);
   if (!run->log) return false;
   if (*run_log_moved(run->log)) notice(run->callbacks, run->ranks, "%s", run_log_moved(run->log));

@@ -287,13 +287,15 @@ static bool write_result(const struct eval_result *result, const char *out, stru
 static const char *const sides[] = {EVAL_CORPUS, EVAL_QUERIES};
 #define SIDES (sizeof sides / sizeof *sides)
 
-/* Before one side begins: the other's input may lie in it. */
-static bool check_apart(const struct evaluation *eval, const char *out, struct error *error) {
+/* What would refuse the second side is said before the first one begins: its input lies in the other's
+ * output, or its old output cannot be removed. */
+static bool check_sides(const struct evaluation *eval, const char *out, struct error *error) {
   bool ok = true;
   for (size_t i = 0; ok && i < SIDES; i++) {
     char *folder = file_join(out, sides[i]);
     ok = folder ? input_check_apart(eval->set.corpus, folder, error) &&
-                      input_check_apart(eval->set.queries, folder, error)
+                      input_check_apart(eval->set.queries, folder, error) &&
+                      (!eval->options->overwrite || layout_check_removable(folder, error))
                 : error_set_memory(error, strlen(out), "a path");
     free(folder);
   }
@@ -351,7 +353,7 @@ static bool evaluation_open(struct evaluation *eval, const char *out, struct err
   if (options->vectors && !file_check_folder(options->vectors, error)) return false;
   if (!eval_set_open(options->data, split, options->vectors != NULL, &eval->set, error)) return false;
   if (ranks_rank(eval->ranks) > 0) return true;
-  if (!check_out(eval, out, error) || (!options->vectors && !check_apart(eval, out, error))) return false;
+  if (!check_out(eval, out, error) || (!options->vectors && !check_sides(eval, out, error))) return false;
   eval->lock = job_lock_take(out, error);
   return eval->lock && (options->vectors || eval_set_check(&eval->set, error));
 }

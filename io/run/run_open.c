@@ -308,6 +308,8 @@ struct run_log *run_log_open(const char *out, const struct run_request *request,
   if (!(log->job = job_folder_take(log->out, error))) goto out;
   if (!manifest_find(log->out, request->mode, &manifest, error)) goto out;
   if (request->mode == RUN_OVERWRITE && !layout_check_removable(log->out, error)) goto out;
+  if (request->mode == RUN_OVERWRITE && request->results && !request->results_remove(request->results, error))
+    goto out;
   if (!layout_remove_left_over(log->job, log->out, error) ||
       (request->mode == RUN_OVERWRITE && !layout_remove_run(log->job, log->out, error))) {
     run_state_failed(log, error);

@@ -6,12 +6,19 @@
 
 enum run_mode { RUN_RESUME, RUN_APPEND, RUN_OVERWRITE };
 
-/* A request for a run. Owns nothing. */
+/* A request for a run. Owns nothing.
+ *
+ * RUN_OVERWRITE: `results`, if not NULL, is a folder with what was made from the vectors in OUT. After the
+ * last check that may refuse, and before the first file of the run is removed, `results_remove` removes
+ * them and syncs that. So a refusal costs nothing, and if the job dies at any moment, no result stands beside
+ * vectors that it was not made from. */
 struct run_request {
   const struct run_identity *identity;
   const struct shard *shards;
   int32_t shard_count;
   enum run_mode mode;
+  const char *results;
+  bool (*results_remove)(const char *results, struct error *error);
   bool mixed; /* several compute classes: the manifest's need not agree, and are replaced */
 };
 
@@ -24,8 +31,8 @@ struct run_request {
  *   part of it is incomplete, the shard was repaired: its manifest entry is renewed instead). A shard with
  *   another path but the same content is the same shard.
  * - RUN_APPEND: another identity; a shard in the manifest is recognised in any spelling of its path, and by
- *   its content after it was moved (io/run/shard_match.h); new shards go to the end of the list. Also refused:
- *   other shards, while the list's standard input was not read to its end.
+ *   its content after it was moved (io/run/shard_match.h); new shards go to the end of the list. Also
+ *   other shards than the list's standard input, if that was not read to its end.
  * - RUN_OVERWRITE: an OUT without a readable manifest that holds more than a run's files. An earlier run's
  *   files (those in the layout, no others) are removed first, and its manifest is replaced. The manifest may
  *   be torn or lost.

@@ -333,10 +333,28 @@ def test_no_result_of_an_earlier_evaluation_stands_beside_a_new_one(tmp_path: Pa
     assert results() == files | {"run.w64.trec", "run.w32.trec"}
     nina("eval", "--vectors", out, "--data", MUNICIPAL, "--device", "null", "--widths", "16")
     assert results() == files | {"run.w16.trec"}
-    nina(*arguments, "--widths", "32", "--overwrite", fault="sync:20:kill", status=-signal.SIGKILL)
-    assert results() == {own.name, "job.lock"}  # the vectors are others now
-    nina(*arguments, "--widths", "32", "--overwrite")
-    assert results() == files | {"run.w32.trec"}
+    for moment in "discard:2", "sync:20":  # one vector is gone; the vectors are others now
+        nina(*arguments, "--widths", "32", "--overwrite", fault=f"{moment}:kill", status=-signal.SIGKILL)
+        assert results() == {own.name, "job.lock"}
+        nina(*arguments, "--widths", "32", "--overwrite")
+        assert results() == files | {"run.w32.trec"}
+
+
+@pytest.mark.parametrize("obstacle", ["corpus", "queries", "foreign"])
+def test_refused_overwrite_leaves_results_and_vectors(tmp_path: Path, obstacle: str) -> None:
+    data, out = small_set(tmp_path / "set"), tmp_path / "out"
+    arguments = ["eval", "--model", MODEL, "--data", data, "--out", out, "--device", "null"]
+    nina(*arguments, "--widths", "16")
+    if obstacle == "foreign":
+        (out / "corpus" / "manifest.json").unlink()
+        (out / "corpus" / "notes.txt").touch()
+    else:
+        (out / obstacle / "w16" / "part-00000-00099.npy.zst").mkdir()
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert {"metrics.json", "model-index.yml", "run.w16.trec"} <= {path.name for path in before}
+    error = nina(*arguments, "--widths", "16", "--overwrite", status=USAGE).error
+    assert ("is not the output of a run" if obstacle == "foreign" else "is a folder, where a run has a file") in error
+    assert before == {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
 def held_evaluation(out: Path, release: Path, *arguments: Any) -> subprocess.Popen[str]:
