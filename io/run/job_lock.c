@@ -15,6 +15,7 @@
 
 #include "io/file.h"
 #include "io/folder.h"
+#include "io/hash_text.h"
 #include "io/json_parse.h"
 #include "io/look.h"
 #include "io/proc.h"
@@ -54,43 +55,47 @@ static char *clock_key(const struct machine *machine) {
 }
 
 /* The note in job.lock.seen, if it is of this text of the lock; else an empty one. NULL if memory is short.
- */
+ * The note holds the text's hash: JSON cannot hold a text that is not UTF-8. */
 static json_t *seen_read(const char *path, const char *lock) {
-  char *text = NULL;
+  char *text = NULL, hash[33];
   size_t size;
   struct error ignored;
   json_error_t problem;
   json_t *note = NULL, *since;
   const char *then;
+  hash_text(XXH3_128bits(lock, strlen(lock)), hash);
   if (file_read(path, SEEN_BYTES_MAX, &text, &size, &ignored)) note = json_parse(text, size, 0, &problem);
   free(text);
   if (note && json_unpack(note, "{s:s, s:o}", "lock", &then, "since", &since) == 0 &&
-      strcmp(then, lock) == 0 && json_is_object(since))
+      strcmp(then, hash) == 0 && json_is_object(since))
     return note;
   json_decref(note);
-  return json_pack("{s:s, s:{}}", "lock", lock, "since");
+  return json_pack("{s:s, s:{}}", "lock", hash, "since");
 }
 
 /* As a whole: another try may read it at the same moment. */
-static void seen_write(const char *path, const json_t *note) {
+static bool seen_write(const char *path, const json_t *note) {
   char *temporary = file_temporary(path);
-  if (temporary && (json_dump_file(note, temporary, JSON_COMPACT) != 0 || rename(temporary, path) != 0))
-    unlink(temporary);
+  const bool ok =
+      temporary && json_dump_file(note, temporary, JSON_COMPACT) == 0 && rename(temporary, path) == 0;
+  if (temporary && !ok) unlink(temporary);
   free(temporary);
+  return ok;
 }
 
 /* Seconds for which the lock's text has stood unchanged by this clock, which notes its first sight of it in
- * job.lock.seen, beside other clocks. If this file cannot be written, the result is 0. */
-static int64_t lock_seen_for(const char *out, const char *lock, const struct lock_owner *self) {
+ * job.lock.seen, beside other clocks. If it cannot write there, the result is 0, *noted false. */
+static int64_t lock_seen_for(const char *out, const char *lock, const struct lock_owner *self, bool *noted) {
   const int64_t now = seconds_since_boot();
   int64_t seen_for = 0;
   char *path = file_join(out, LOCK_SEEN_NAME), *key = clock_key(&self->machine);
   json_t *note = path && key ? seen_read(path, lock) : NULL;
   json_t *all = json_object_get(note, "since"), *since = all ? json_object_get(all, key) : NULL;
-  if (json_is_integer(since) && json_integer_value(since) <= now)
+  *noted = json_is_integer(since) && json_integer_value(since) <= now;
+  if (*noted)
     seen_for = now - json_integer_value(since);
-  else if (all && json_object_set_new(all, key, json_integer(now)) == 0)
-    seen_write(path, note);
+  else
+    *noted = all && json_object_set_new(all, key, json_integer(now)) == 0 && seen_write(path, note);
   json_decref(note);
   free(key);
   free(path);
@@ -113,25 +118,31 @@ static bool lock_is_dead(const char *out, const char *text, const struct lock_ow
                        " on this host, is writing to %s: wait until it ends, or give another --out",
                        owner.process, out);
   }
-  const int64_t left = JOB_LOCK_STILL - lock_seen_for(out, text, self);
+  bool noted;
+  char way[120] = "remove that file (its age cannot be noted: " LOCK_SEEN_NAME " cannot be written there)";
+  const int64_t left = JOB_LOCK_STILL - lock_seen_for(out, text, self, &noted);
   if (left <= 0) return true;
+  if (noted) snprintf(way, sizeof way, "start again in %" PRId64 " s, and its lock will be taken over", left);
   return error_set(error, ERROR_CONFLICT,
                    "another job, process %" PRId64 " on host %s, has %s/" LOCK_NAME
-                   ": if it is dead, start again in %" PRId64
-                   " s, and its lock will be taken over; if it lives, wait until it ends, or give another "
-                   "--out",
-                   owner.process, parsed ? owner.machine.host : "unknown", out, left);
+                   ": if it is dead, %s; if it lives, wait until it ends, or give another --out",
+                   owner.process, parsed ? owner.machine.host : "unknown", out, way);
 }
 
 /* Removes the lock if it still has this text. The lock is first put aside, then read: if two jobs find the
- * same dead owner, the later job must not remove the new lock that the earlier job has made. False if
- * memory is short. */
+ * same dead owner, the later job must not remove the new lock that the earlier job has made. False if this
+ * user may not remove the lock (another user's, in a sticky folder), or memory is short. */
 static bool lock_remove(const char *path, const char *text, struct error *error) {
   char *aside = file_temporary(path), *found = NULL;
   size_t size;
   struct error ignored;
   if (!aside) return error_set_memory(error, PATH_MAX, "a path");
-  if (rename(path, aside) != 0) goto out;
+  bool ok = rename(path, aside) == 0;
+  if (!ok) {
+    ok = errno == ENOENT || errno == ESTALE; /* another job has removed it */
+    if (!ok) error_set_errno(error, "cannot remove %s, which a dead job left", path);
+    goto out;
+  }
   const bool same = file_read(aside, LOCK_BYTES_MAX, &found, &size, &ignored) && strcmp(found, text) == 0;
   /* If another job has made a third lock meanwhile, the third lock counts, and this one cannot be put
    * back. */
@@ -141,7 +152,7 @@ static bool lock_remove(const char *path, const char *text, struct error *error)
 out:
   free(found);
   free(aside);
-  return true;
+  return ok;
 }
 
 /* Writes the lock to a new file at `path`, which stays open. Returns 0, or the errno. */

@@ -36,6 +36,12 @@ static bool process_start(int64_t process, int64_t *start, struct error *error) 
   return true;
 }
 
+/* The lock is JSON, and a host's name may be any bytes. */
+static void host_make_plain(char *host) {
+  for (; *host; host++)
+    if (*host <= ' ' || *host > '~' || *host == '"' || *host == '\\') *host = '_';
+}
+
 bool lock_owner_self(struct lock_owner *owner, struct error *error) {
   char namespace[sizeof owner->namespace];
   memset(owner, 0, sizeof *owner);
@@ -46,6 +52,7 @@ bool lock_owner_self(struct lock_owner *owner, struct error *error) {
       !proc_read_link("/proc/self/ns/pid", namespace, sizeof namespace, error) ||
       !process_start(owner->process, &owner->start, error))
     return false;
+  host_make_plain(owner->machine.host);
   snprintf(owner->namespace, sizeof owner->namespace, "%s", namespace);
   return true;
 }

@@ -18,9 +18,15 @@ int __wrap_rename(const char *from, const char *to);
 static const json_t
     *written_first; /* the next rename(2) finds this in its file instead; NULL: what is there */
 
+static int rename_error; /* errno of every rename(2); 0: works */
+
 int __wrap_rename(const char *from, const char *to) {
   const json_t *json = written_first;
   written_first = NULL;
+  if (rename_error) {
+    errno = rename_error;
+    return -1;
+  }
   if (json) assert_int_equal(json_dump_file(json, from, JSON_COMPACT), 0);
   return __real_rename(from, to);
 }
@@ -298,10 +304,52 @@ static void counter_that_moves_starts_the_minute_anew(void **state) {
 }
 
 static void torn_lock_is_no_obstacle_for_ever(void **state) {
+  static const char *const texts[] = {"{\"host\":", "\377", ""};
   struct error error;
-  scratch_write(*state, "job.lock", "{\"host\":", 8);
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    scratch_write(*state, "job.lock", texts[i], strlen(texts[i]));
+    assert_null(job_lock_take(*state, &error));
+    assert_says(&error, "in 60 s");
+    assert_taken_after_a_minute(*state);
+  }
+}
+
+static int take_and_die_on_an_odd_host(void *out) {
+  if (unshare(CLONE_NEWUTS) != 0 || sethostname("a\377\"b", 4) != 0) return 77;
+  return take_and_die(out);
+}
+
+static int take_on_an_odd_host(void *out) {
+  struct error error;
+  if (unshare(CLONE_NEWUTS) != 0 || sethostname("a\377\"b", 4) != 0) return 77;
+  return job_lock_take(out, &error) ? 0 : 1;
+}
+
+static void host_name_of_any_bytes_tells_whose_lock_it_is(void **state) {
+  const int status = child_run("", take_and_die_on_an_odd_host, *state);
+  if (status == 77) skip();
+  assert_int_equal(status, -SIGKILL);
+  assert_int_equal(child_run("", take_on_an_odd_host, *state), 0);
+}
+
+/* In a sticky folder, a file of another user cannot be replaced or removed. */
+static void lock_whose_age_cannot_be_noted_is_for_the_user_to_remove(void **state) {
+  struct error error;
+  lock_leave(*state, "host", json_string("elsewhere"));
+  rename_error = EPERM;
+  assert_null(job_lock_take(*state, &error));
+  assert_int_equal(error.code, ERROR_CONFLICT);
+  assert_says(&error, "if it is dead, remove that file (");
+  assert_says(&error, "job.lock.seen cannot be written");
+  rename_error = 0;
   assert_null(job_lock_take(*state, &error));
   assert_says(&error, "in 60 s");
+  seen_age(*state, 60);
+  rename_error = EPERM;
+  assert_null(job_lock_take(*state, &error));
+  assert_int_equal(error.code, ERROR_IO);
+  assert_says(&error, "job.lock, which a dead job left: Operation not permitted");
+  rename_error = 0;
   assert_taken_after_a_minute(*state);
 }
 
@@ -361,6 +409,8 @@ int main(void) {
       IN_SCRATCH(lock_of_an_earlier_version_is_given_a_minute),
       IN_SCRATCH(counter_that_moves_starts_the_minute_anew),
       IN_SCRATCH(torn_lock_is_no_obstacle_for_ever),
+      IN_SCRATCH(host_name_of_any_bytes_tells_whose_lock_it_is),
+      IN_SCRATCH(lock_whose_age_cannot_be_noted_is_for_the_user_to_remove),
       IN_SCRATCH(lock_that_was_taken_over_is_not_removed),
       IN_SCRATCH(only_the_lock_that_was_judged_is_removed),
       IN_SCRATCH(lock_that_somebody_put_aside_is_removed),
