@@ -302,7 +302,8 @@ bool manifest_goes_on(const char *out, const struct manifest *then, bool *same, 
   *same = false;
   if (!manifest_read(out, &now, error)) return error->code == ERROR_INPUT; /* it is no run's now */
   if (!now) return true;
-  const bool ok = run_identity_compare(&then->identity, &now->identity, false, &difference);
+  /* --mixed adds classes to a run that goes on. */
+  const bool ok = run_identity_compare(&then->identity, &now->identity, true, &difference);
   *same = ok && difference.count == 0 && shards_go_on(&then->shards, &now->shards);
   difference_free(&difference);
   manifest_free(now);

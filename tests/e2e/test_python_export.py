@@ -247,10 +247,23 @@ def test_a_finished_export_stays_finished_if_the_runs_shards_are_moved(tmp_path:
     assert "already there" in export(tmp_path / "out", "npy", tmp_path / "n")
 
 
+def test_a_finished_export_stays_finished_if_the_model_has_another_name_or_nina_more_settings(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "a.jsonl", make_documents(30, 1))
+    embed(tmp_path / "out", shard, widths="8")
+    export(tmp_path / "out", "parquet", tmp_path / "p")
+    path = tmp_path / "out" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for change in {"model": manifest["model"] | {"name": "other"}}, {"settings": manifest["settings"] | {"new": False}}:
+        path.write_text(json.dumps(manifest | change))
+        assert "already there" in export(tmp_path / "out", "parquet", tmp_path / "p")
+    path.write_text(json.dumps(manifest | {"settings": manifest["settings"] | {"new": True}}))
+    assert "is another run" in export(tmp_path / "out", "parquet", tmp_path / "p", status=USAGE)
+
+
 def test_an_export_that_an_older_version_began_is_refused(everything: Output, tmp_path: Path) -> None:
     export(everything.path, "npy", tmp_path / "n")
     path = tmp_path / "n" / "_export.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 1}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 3}))
     assert "an older or a newer nina_vectors wrote it" in export(everything.path, "npy", tmp_path / "n", status=USAGE)
     assert "complete" in export(everything.path, "npy", tmp_path / "n", "--overwrite")
 

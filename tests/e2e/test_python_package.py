@@ -1,5 +1,6 @@
 """scripts/python/nina_vectors reads every output of the program."""
 
+import json
 import pickle
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 from output import Output, derive, same_bits
 from package import KINDS, write
-from program import FAILED, GOLDEN, REJECTS, embed
+from program import FAILED, GOLDEN, MODEL, REJECTS, embed
 from shards import make_archive, make_documents, write_shard
 
 import nina_vectors  # package.py makes it be found
@@ -168,6 +169,32 @@ def test_an_output_that_grows_while_it_is_read_gives_the_rows_that_it_had(tmp_pa
     embed(tmp_path / "out", *shards, widths="8", block_lines=2, append=True)
     assert same_bits(np.concatenate([batch.vectors for batch in (first, *batches)]), before)
     assert out.rows == 40 and nina_vectors.open(tmp_path / "out").rows == 80
+
+
+def newer_nina_went_on(out: Path) -> None:
+    """As if a resume by a nina that knows more settings had written the manifest."""
+    path = out / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["settings"] |= {"new_flag": False, "new_text": None, "new_number": 0}
+    path.write_text(json.dumps(manifest))
+
+
+def test_a_run_that_goes_on_under_another_name_class_or_nina_is_the_same_run(tmp_path: Path) -> None:
+    shards = [write_shard(tmp_path / f"{n}.jsonl", make_documents(40, n)) for n in range(3)]
+    options = {"device": "cpu", "widths": "8", "block_lines": 2}
+    embed(tmp_path / "out", shards[0], precision="fp32", **options)
+    before, out = Output(tmp_path / "out").vectors(8), nina_vectors.open(tmp_path / "out")
+    batches = out.batches(2)
+    read = [next(batches).vectors]
+    shutil.copytree(MODEL, tmp_path / "other name")
+    embed(tmp_path / "out", *shards[:2], append=True, precision="fp32", model=tmp_path / "other name", **options)
+    assert Output(tmp_path / "out").manifest()["model"]["name"] == "other name"
+    read.append(next(batches).vectors)
+    embed(tmp_path / "out", *shards, append=True, precision="bf16", mixed=True, **options)
+    assert len(Output(tmp_path / "out").manifest()["compute_class"]["mixed"]) == 2
+    read.append(next(batches).vectors)
+    newer_nina_went_on(tmp_path / "out")
+    assert same_bits(np.concatenate([*read, *(batch.vectors for batch in batches)]), before)
 
 
 @pytest.mark.parametrize("value, phrase", [

@@ -15,6 +15,7 @@ from .errors import DamagedError, NinaError, UsageError
 MANIFEST = "manifest.json"
 RECORDS = "parts"
 FORMAT = 1  # of both; a newer one is refused
+_DEFAULTS = {"text_field": "text"}  # of settings; all others are null, false, 0 or "" by default
 AGAIN = "start the same nina embed again, unless one is at work there"
 
 _RECORD_NAME = re.compile(r"part-([0-9]{5,10})-([0-9]{5,10})\.json")
@@ -62,7 +63,7 @@ class Manifest:
     state: str  # "running", "complete", "incomplete"
     model: dict[str, Any]
     settings: dict[str, Any]
-    compute_class: Any
+    compute_class: dict[str, Any]
     shards: list[Shard]
     parts: list[tuple[int, int, int]] | None  # shard, block, rows
 
@@ -107,9 +108,9 @@ def manifest_read(out: Path) -> Manifest:
         manifest = Manifest(
             version=json_of["nina"],
             state=json_of["state"],
-            model=json_of["model"],
-            settings=json_of["settings"],
-            compute_class=json_of["compute_class"],
+            model=dict(json_of["model"]),
+            settings=dict(json_of["settings"]),
+            compute_class=dict(json_of["compute_class"]),
             shards=[Shard(shard["path"], shard["size"], shard["fingerprint"]) for shard in json_of["shards"]],
             parts=parts,
         )
@@ -144,12 +145,26 @@ def _contents(shards: list[Shard]) -> list[tuple[int, str]]:
     return [(shard.size, shard.fingerprint) for shard in shards]
 
 
+def _model_and_settings(manifest: Manifest) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a resume compares of them. The model's name does not count: it is that of a folder, which may be another one with
+    the same model. A setting that an older nina did not write has its default."""
+    model = {key: value for key, value in manifest.model.items() if key != "name"}
+    return model, {key: value for key, value in (_DEFAULTS | manifest.settings).items() if value}
+
+
+def _classes(manifest: Manifest) -> list[Any]:
+    """The compute classes; a mixed run has several."""
+    said = manifest.compute_class
+    return list(said["mixed"]) if "mixed" in said else [said]
+
+
 def goes_on(then: Manifest, now: Manifest) -> bool:
     """Whether `now`, read from the same OUT later, can be of the same run, which may have gone on since. Not known, so
     False, of standard input. Two runs of shards with the same fingerprints have equal manifests: ask about a part's record
     too."""
     sizes_known = all(shard.size >= 0 for shard in then.shards)
-    same = (then.model, then.settings, then.compute_class) == (now.model, now.settings, now.compute_class)
+    same = _model_and_settings(then) == _model_and_settings(now)
+    same = same and all(one in _classes(now) for one in _classes(then))  # --mixed adds classes
     return same and sizes_known and _contents(then.shards) == _contents(now.shards)[: len(then.shards)]
 
 
@@ -199,9 +214,10 @@ def parts_committed(out: Path) -> list[tuple[int, int, int]]:
 
 
 def identity_of(out: Path, manifest: Manifest, parts: list[Part]) -> str:
-    """A hash (hexadecimal) of all that decides the rows (model, settings, shards, compute class and parts), and of the
-    hashes of the parts' files: shards may change without changing in the manifest. Reads every record."""
-    said = [manifest.model, manifest.settings, _contents(manifest.shards), manifest.compute_class, parts]
+    """A hash (hexadecimal) of all that decides the rows (model, settings, shards and parts), and of the hashes of the parts'
+    files: shards may change without changing in the manifest. Compute classes do not count: the files tell, and a mixed run
+    that is started again may get another class without another row. Reads every record."""
+    said = [*_model_and_settings(manifest), _contents(manifest.shards), parts]
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     for part in parts:
         digest.update(json.dumps(record_read(out, part.shard, part.block).files, sort_keys=True).encode())

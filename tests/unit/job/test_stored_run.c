@@ -110,13 +110,14 @@ static void a_run_without_rows_opens_but_has_nothing_to_find(void **state) {
   stored_run_close(&run);
 }
 
-/* A complete manifest of one row; `shards` is the list's content. */
-static void run_put(const void *folder, const char *widths, const char *shards, const char *parts) {
+/* A complete manifest of one row; `shards` is the list's content, `class` that of the compute class. */
+static void run_put(const void *folder, const char *class, const char *widths, const char *shards,
+                    const char *parts) {
   char text[2000];
   snprintf(text, sizeof text,
            "{\"format\":1,\"nina\":\"0\",\"state\":\"complete\",\"model\":{},\"settings\":{\"widths\":%s},"
-           "\"compute_class\":{},\"shards\":[%s],\"totals\":{},\"parts\":[[\"00000-00000\",1]%s]}",
-           widths, shards, parts);
+           "\"compute_class\":{%s},\"shards\":[%s],\"totals\":{},\"parts\":[[\"00000-00000\",1]%s]}",
+           widths, class, shards, parts);
   manifest_put(folder, text);
 }
 
@@ -139,24 +140,28 @@ static void manifest_age(const void *folder, time_t seconds) {
   assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[]){{1, 0}, {seconds, 0}}, 0), 0);
 }
 
+#define CPU "\"encoder\":\"cpu\""
+
 #define SHARD(name, size, last) \
   "{\"path\":\"" name "\",\"size\":" size ",\"fingerprint\":\"0000000000000000000000000000000" last "\"}"
 
 static void a_run_that_goes_on_stands_and_one_begun_anew_does_not(void **state) {
   static const char first[] = SHARD("a", "5", "1");
   static const struct {
-    const char *widths, *shards, *parts;
+    const char *class, *widths, *shards, *parts;
     bool stands;
   } cases[] = {
-      {"[8,4]", SHARD("a", "5", "1"), "", true},
-      {"[8,4]", SHARD("a", "5", "1"), ",[\"00000-00001\",2]", true},
-      {"[8,4]", SHARD("a", "5", "1") "," SHARD("b", "7", "2"), ",[\"00001-00000\",2]", true},
-      {"[8]", SHARD("a", "5", "1"), "", false},
-      {"[8,4]", SHARD("moved/a", "5", "1"), "", true},
-      {"[8,4]", SHARD("a", "6", "1"), "", false},
-      {"[8,4]", SHARD("a", "5", "2"), "", false},
-      {"[8,4]", "", "", false},
-      {"torn", "", "", false},
+      {CPU, "[8,4]", SHARD("a", "5", "1"), "", true},
+      {"\"mixed\":[{" CPU "},{\"encoder\":\"cuda\"}]", "[8,4]", SHARD("a", "5", "1"), "", true},
+      {"\"encoder\":\"null\"", "[8,4]", SHARD("a", "5", "1"), "", false},
+      {CPU, "[8,4]", SHARD("a", "5", "1"), ",[\"00000-00001\",2]", true},
+      {CPU, "[8,4]", SHARD("a", "5", "1") "," SHARD("b", "7", "2"), ",[\"00001-00000\",2]", true},
+      {CPU, "[8]", SHARD("a", "5", "1"), "", false},
+      {CPU, "[8,4]", SHARD("moved/a", "5", "1"), "", true},
+      {CPU, "[8,4]", SHARD("a", "6", "1"), "", false},
+      {CPU, "[8,4]", SHARD("a", "5", "2"), "", false},
+      {CPU, "[8,4]", "", "", false},
+      {CPU, "torn", "", "", false},
   };
   char path[512];
   scratch_path(path, *state, "manifest.json");
@@ -164,10 +169,10 @@ static void a_run_that_goes_on_stands_and_one_begun_anew_does_not(void **state) 
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct stored_run run;
     struct error error = {0}, damage = {.code = ERROR_INPUT, .message = "damage"};
-    run_put(*state, "[8,4]", first, "");
+    run_put(*state, CPU, "[8,4]", first, "");
     assert_ok(stored_run_open(*state, &run, &error), &error);
     assert_ok(stored_run_stands(&run, &error), &error);
-    run_put(*state, cases[i].widths, cases[i].shards, cases[i].parts);
+    run_put(*state, cases[i].class, cases[i].widths, cases[i].shards, cases[i].parts);
     manifest_age(*state, (time_t)i + 2);
     stored_run_blame(&run, &damage);
     assert_says(&damage,
@@ -193,7 +198,7 @@ static void a_run_begun_anew_with_an_equal_manifest_does_not_stand(void **state)
     char path[512];
     struct stored_run run;
     struct error error = {0};
-    run_put(*state, "[8,4]", shard, "");
+    run_put(*state, CPU, "[8,4]", shard, "");
     manifest_age(*state, 1);
     record_put(*state, 1);
     assert_ok(stored_run_open(*state, &run, &error), &error);
@@ -216,10 +221,10 @@ static void standard_input_is_not_known_to_be_the_same(void **state) {
   struct stored_run run;
   struct error error = {0};
   record_put(*state, 1);
-  run_put(*state, "[8]", input, "");
+  run_put(*state, CPU, "[8]", input, "");
   assert_ok(stored_run_open(*state, &run, &error), &error);
   assert_ok(stored_run_stands(&run, &error), &error);
-  run_put(*state, "[8]", input, ",[\"00000-00001\",1]");
+  run_put(*state, CPU, "[8]", input, ",[\"00000-00001\",1]");
   assert_false(stored_run_stands(&run, &error));
   stored_run_close(&run);
 }

@@ -16,7 +16,9 @@ from .to_npy import NpyWriter
 from .to_parquet import ParquetWriter
 from .to_pgcopy import PgcopyWriter
 
-FORMAT = 3  # of _export.json; the source's identity: in 1 of the manifest alone, in 2 of the shards' paths too
+# Of _export.json. The source's identity: in 1 of the manifest alone, in 2 of the shards' paths too, in 3 of the model's name and
+# of the compute class.
+FORMAT = 4
 
 WRITERS: dict[str, WriterMaker] = {
     "parquet": ParquetWriter,
