@@ -205,6 +205,13 @@ def test_an_export_refuses_what_it_must_not_touch(everything: Output, tmp_path: 
     assert "not a folder" in export(tmp_path / "none", "pgcopy", tmp_path / "y", status=USAGE)
 
 
+def test_a_folder_that_cannot_be_made_is_wrong_usage(everything: Output, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "nowhere").symlink_to("none")
+    for into, reason in (("file/x", "Not a directory"), ("nowhere", "File exists"), ("x" * 300, "File name too long")):
+        assert export(everything.path, "pgcopy", tmp_path / into, status=USAGE).endswith(f"{into}: {reason}\n")
+
+
 def of_standard_input(out: Path, words: list[str]) -> None:
     lines = "".join(f'{{"text":"{word}"}}\n' for word in words)
     nina("embed", "--model", MODEL, "--out", out, "--widths", 8, "--block-lines", 2, "--device", "null", "--overwrite", "-", stdin=lines.encode())

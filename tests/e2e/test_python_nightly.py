@@ -92,6 +92,8 @@ def test_changes_that_are_not_those_to_the_output_commit_nothing(night: Night, t
         (tmp_path / "changes").write_bytes(damaged)
         sql, said = pgvector(night, changes=tmp_path / "changes", status=USAGE)
         assert "COMMIT;" not in sql.split("\n") and said.startswith("nina_vectors: ")
+    for changes, reason in ((tmp_path / "chnages", "No such file or directory"), (tmp_path, "Is a directory")):
+        assert pgvector(night, changes=changes, status=USAGE) == ("", f"nina_vectors: {changes}: {reason}\n")
     assert "small letters" in pgvector(night, "--table", "a; drop", status=USAGE)[1]
 
 

@@ -239,6 +239,21 @@ def test_a_list_of_parts_that_has_one_twice_is_damage(tmp_path: Path) -> None:
         path.write_bytes(content)
 
 
+def test_a_part_that_vanishes_before_it_is_opened_is_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nina_vectors import output
+
+    embed(tmp_path / "out", write_shard(tmp_path / "a.jsonl", make_documents(3, 1)), widths="8")
+    opened = output.NumberFile
+
+    def removed(path: Path) -> output.NumberFile:
+        path.unlink()
+        return opened(path)
+
+    monkeypatch.setattr(output, "NumberFile", removed)
+    with pytest.raises(nina_vectors.DamagedError, match="w8/part-00000-00000.npy.zst is missing: start the same nina embed again"):
+        nina_vectors.open(tmp_path / "out").vectors().read(0, 1)
+
+
 def test_damage_is_named(written: Output, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-r", written.path, copy], check=True)

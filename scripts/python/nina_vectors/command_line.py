@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from .errors import NinaError
+from .errors import NinaError, UsageError
 
 INTERRUPTED = 130
+# Of a name that is mistyped or may not be used, so that the same command would fail again.
+WRONG_NAME = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM,
+              errno.EROFS}
 
 
 def say(sentence: str) -> None:
@@ -26,8 +30,12 @@ def run(work: Callable[[], None], out: Path) -> int:
         say(str(error))
         return error.status
     except OSError as error:
-        say(f"{error.filename or out}: {error.strerror or error}; start the same command again to go on")
-        return 1
+        wrong = f"{error.filename or out}: {error.strerror or error}"
+        if error.errno in WRONG_NAME:
+            say(wrong)
+            return UsageError.status
+        say(f"{wrong}; start the same command again to go on")
+        return NinaError.status
     except KeyboardInterrupt:
         say("stopped; start the same command again to go on")
         return INTERRUPTED

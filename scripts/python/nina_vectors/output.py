@@ -349,6 +349,9 @@ class Output:
             return self._files[key]
         try:
             file = self._part_open(folder, number)
+        except FileNotFoundError as error:
+            self._check_stands()
+            raise DamagedError(f"{error.filename} is missing: {AGAIN}") from error
         except (DamagedError, OSError):
             self._check_stands()
             raise
@@ -401,10 +404,7 @@ class Output:
         entry = record_read(self.path, part.shard, part.block).files.get(f"{path.parent.name}/{path.name}")
         if entry is None:
             raise DamagedError(f"{path} is not in its part's record; nina verify says how it is repaired")
-        try:
-            size = path.stat().st_size
-        except FileNotFoundError as error:
-            raise DamagedError(f"{path} is missing: {AGAIN}") from error
+        size = path.stat().st_size
         if size != entry[0]:
             raise DamagedError(f"{path} has {size} bytes, but its record says {entry[0]}: {AGAIN}")
         if self._check_hashes:
