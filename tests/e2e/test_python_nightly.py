@@ -1,7 +1,9 @@
 """What `nina diff` says, applied to databases: nina_vectors.nightly."""
 
+import argparse
 import json
 import random
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -88,13 +90,47 @@ def test_changes_that_are_not_those_to_the_output_commit_nothing(night: Night, t
     sql, said = pgvector(night, new=night.old.path, status=USAGE)
     assert "COMMIT;" not in sql.split("\n") and "make them anew" in said
     content = night.changes.read_bytes()
-    for damaged in (content[:-1], content.replace(b'"op"', b'"pp"', 1), content + b'{"op":"add","id":"x","part":"part-1","row":0}\n'):
+    for damaged in (content[:-1], b"".join(content.splitlines(True)[::-1]), content.replace(b'"op"', b'"pp"', 1), content + b'{"op":"add","id":"x","part":"part-1","row":0}\n'):
         (tmp_path / "changes").write_bytes(damaged)
         sql, said = pgvector(night, changes=tmp_path / "changes", status=USAGE)
         assert "COMMIT;" not in sql.split("\n") and said.startswith("nina_vectors: ")
     for changes, reason in ((tmp_path / "chnages", "No such file or directory"), (tmp_path, "Is a directory")):
         assert pgvector(night, changes=changes, status=USAGE) == ("", f"nina_vectors: {changes}: {reason}\n")
     assert "small letters" in pgvector(night, "--table", "a; drop", status=USAGE)[1]
+
+
+def test_sql_for_removed_rows_is_written_while_the_changes_are_read(night: Night) -> None:
+    from nina_vectors.nightly import pgvector as script
+
+    changes = [script.Change("add", "", None, number) for number in range(2, 9)]
+    changes += [script.Change("remove", f"r{number}", None, None) for number in range(1000)]
+    left = iter(changes)
+    with nina_vectors.open(night.new.path) as new:
+        sql = script.sql_of(left, script.CopyLines(new, 8, False), "t")
+        written = list(iter(lambda: next(sql), "r0\t0\n"))
+        assert len(written) == 1 + 7 + 1 and len(list(left)) == 999 and "INSERT INTO t" in "".join(sql)
+        sql = script.sql_of(iter(changes), script.CopyLines(new, 8, False), "t")
+        assert [line for line in sql if line.startswith("r")] == [f"{change.id}\t0\n" for change in changes[7:]]
+
+
+def test_points_are_counted_in_little_memory() -> None:
+    from nina_vectors.nightly import qdrant
+
+    class New:
+        def __init__(self, rows: int, ids: int) -> None:
+            self.rows, self.different = rows, ids
+
+        def ids(self) -> Iterator[argparse.Namespace]:
+            return (argparse.Namespace(id=number % self.different, chunk=None) for number in range(self.rows))
+
+    for rows, ids in (0, 1), (1, 1), (7, 7), (7, 1):
+        assert qdrant.points_of(New(rows, ids)) == min(rows, ids)
+    tracemalloc.start()
+    try:
+        assert qdrant.points_of(New(20_000, 15_000)) == 15_000
+        assert tracemalloc.get_traced_memory()[1] < 20 * 20_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.fixture(scope="module")

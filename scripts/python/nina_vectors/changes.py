@@ -29,14 +29,17 @@ class Change(NamedTuple):
 def changes_read(new: Output, lines: Iterable[bytes]) -> Iterator[Change]:
     """The changes of `nina diff OLD NEW` in their order: rows of NEW in NEW's order, then what is removed. UsageError if
     the lines are not those of such a diff with `new` as NEW, or if the last one is cut."""
+    op = ""
     for at, line in enumerate(lines, 1):
         try:
             if not line.endswith(b"\n"):
                 raise ValueError("it is cut short")
             said = json.loads(line)
-            op, row_id, part, row = said["op"], said["id"], said["part"], said["row"]
+            before, op, row_id, part, row = op, said["op"], said["id"], said["part"], said["row"]
             if op not in _OPS:
                 raise ValueError(f"there is no change {op!r}")
+            if before == "remove" != op:
+                raise ValueError("it stands after a removal")
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"line {at} of the changes is not one of nina diff's ({error!r}): make them anew") from error
         number = None

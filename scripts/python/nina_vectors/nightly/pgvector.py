@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from .. import UsageError, open as open_output
@@ -20,12 +21,14 @@ from ..export.to_pgcopy import CLIENT_ENCODING, COLUMNS, CopyLines, check_table,
 KEY = ("id", "chunk")
 
 
-def rows_of(changes: Iterable[Change], removed: list[Change]) -> Iterator[tuple[int, int]]:
-    """Rows of NEW that are to be written, as (start, stop) of those that follow each other. Fills `removed`."""
+def rows_of(changes: Iterator[Change], removed: list[Change]) -> Iterator[tuple[int, int]]:
+    """Rows of NEW that are to be written, as (start, stop) of those that follow each other. Ends with the first removal, which
+    goes into `removed`; `changes` has the others still."""
     start = stop = -1
     for change in changes:
         if change.number is None:
             removed.append(change)
+            break
         elif change.number == stop:
             stop += 1
         else:
@@ -36,7 +39,7 @@ def rows_of(changes: Iterable[Change], removed: list[Change]) -> Iterator[tuple[
         yield start, stop
 
 
-def sql_of(changes: Iterable[Change], lines: CopyLines, table: str) -> Iterator[str]:
+def sql_of(changes: Iterator[Change], lines: CopyLines, table: str) -> Iterator[str]:
     names = [*COLUMNS, "embedding"]
     others = [name for name in names if name not in KEY]
     removed: list[Change] = []
@@ -44,7 +47,7 @@ def sql_of(changes: Iterable[Change], lines: CopyLines, table: str) -> Iterator[
     for start, stop in rows_of(changes, removed):
         yield from lines.of(start, stop)
     yield "\\.\nCREATE TEMP TABLE nina_removed (id text, chunk integer) ON COMMIT DROP;\nCOPY nina_removed FROM STDIN;\n"
-    for change in removed:
+    for change in chain(removed, changes):
         yield f"{copy_text(str(change.id))}\t{change.chunk or 0}\n"
     yield f"\\.\nDELETE FROM {table} t USING nina_removed r WHERE (t.id, t.chunk) = (r.id, r.chunk);\n"
     yield (f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(names)} FROM nina_changed\n"

@@ -66,11 +66,13 @@ def put(client: QdrantClient, collection: str, new: Output, numbers: list[int], 
 
 
 def points_of(new: Output) -> int:
-    """How many points the rows of NEW are: rows with the same id are one. In 16 bytes of memory a row, twice."""
+    """How many points the rows of NEW are: rows with the same id are one. In 17 bytes of memory a row."""
     ids = np.empty((new.rows, 16), np.uint8)
     for number, row in enumerate(new.ids()):
         ids[number] = np.frombuffer(uuid.UUID(point_id(row.id, row.chunk)).bytes, np.uint8)
-    return int(np.unique(ids.view("V16")).size)
+    points = ids.view("V16").ravel()
+    points.sort()
+    return int(np.count_nonzero(points[1:] != points[:-1])) + min(1, new.rows)
 
 
 def check_width(client: QdrantClient, collection: str, width: int) -> None:
