@@ -715,11 +715,14 @@ def test_scripts_for_evaluation_say_what_is_wrong_with_their_files(judged: tuple
     pairs = write_shard(tmp_path / "pairs.jsonl", [{"ask": "?", "answer": "!"}] * 20)
     make = ("make-eval-set", "--out", tmp_path / "set")
     assert script_error(*make, "none").endswith("error: there is no file none")
-    assert script_error(*make, pairs) == f"{pairs}, pair 1: no strings called question/passage, query/passage, anchor/positive; it has ask, answer; --fields names the two"
+    assert script_error(*make, pairs) == f"{pairs}, line 1: no strings called question/passage, query/passage, anchor/positive; it has ask, answer; --fields names the two"
     assert script_error(*make, "--fields", "ask", "text", pairs).endswith("no strings called ask/text; it has ask, answer; --fields names the two")
     own = pairs.rename(tmp_path / "train.jsonl")
     assert script_error("make-eval-set", "--out", tmp_path, own).endswith("replaced by the set's own train.jsonl: give another --out")
     pairs = own.rename(pairs)
+    archive = write_shard(tmp_path / "archive.jsonl", [{"text": "a"}, b"", {"title": "b", "body": "c"}])
+    said = script_error(*make, "--fields", "ask", "answer", "--archive", archive, "--fraction", 1, pairs)
+    assert said == f"{archive}, line 3: no string called text; it has title, body" and not (tmp_path / "set").exists()
     metrics = judged[0] / "metrics.json"
     assert script_error("plot-eval", "none") == "scripts/plot-eval: none: [Errno 2] No such file or directory: 'none'"
     assert script_error("plot-eval", pairs).startswith(f"scripts/plot-eval: {pairs}: Extra data")
