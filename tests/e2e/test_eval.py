@@ -727,6 +727,14 @@ def test_scripts_for_evaluation_say_what_is_wrong_with_their_files(judged: tuple
     assert script_error("plot-eval", "none") == "scripts/plot-eval: none: [Errno 2] No such file or directory: 'none'"
     assert script_error("plot-eval", pairs).startswith(f"scripts/plot-eval: {pairs}: Extra data")
     assert f"{metrics} has no metric ndcg@7; it has accuracy@1, " in script_error("plot-eval", "--metrics", "ndcg@7", metrics)
+    of_set, other = json.loads(metrics.read_text()), tmp_path / "other.json"
+    for change, name in (
+        ({"dataset": of_set["dataset"] | {"passages": 1, "judged": 1}}, "passages, judged"),
+        ({"hashes": {"judgements": "0" * 32}}, "judgements"),
+    ):
+        other.write_text(json.dumps(of_set | change))
+        said = script_error("plot-eval", "--out", tmp_path, metrics, other)
+        assert said == f"scripts/plot-eval: {other} is of another evaluation set than the first file ({name}): draw each set alone"
 
 
 def test_made_set_leaks_no_passage_and_depends_on_the_pairs_alone(tmp_path: Path) -> None:

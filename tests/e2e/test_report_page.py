@@ -141,7 +141,7 @@ def test_page_of_an_evaluation_has_the_curve_and_the_questions_that_changed(tmp_
     changed.write_text(json.dumps(metrics | {"hashes": {"judgements": "0" * 32}, "dataset": metrics["dataset"] | {"passages": 1}}))
     assert "is of another set (passages, judgements)" in write_page(tmp_path, "--compare", changed, tmp_path / "two")
     changed.write_text(json.dumps(metrics | {"queries": metrics["queries"] | {"ids": [f"x{i}" for i in metrics["queries"]["ids"]]}}))
-    assert "nothing is compared" in write_page(tmp_path, "--compare", changed, tmp_path / "two")
+    assert "has none of these questions: nothing is compared" in write_page(tmp_path, "--compare", changed, tmp_path / "two")
     assert {"NDCG@10", "MRR@10", "64", "8"} <= set(Page(drawn).drawn) and "with 95 % intervals" in Page(drawn).text
 
 
@@ -154,6 +154,31 @@ def test_page_of_an_evaluation_draws_the_metrics_that_it_has(tmp_path: Path) -> 
     assert f"width bytes RECALL@3 64 128 {mean:.3f} (" in text and "NDCG" not in text
     lost = subprocess.run([sys.executable, "-B", ROOT / "scripts/report", "--questions", data, out], capture_output=True, text=True)
     assert lost.returncode == 1 and "a line was expected" in lost.stderr and "Traceback" not in lost.stderr
+
+
+def test_an_earlier_result_is_compared_by_a_metric_that_both_have(tmp_path: Path) -> None:
+    out, old = tmp_path / "out", tmp_path / "old.json"
+    nina("eval", "--model", MODEL, "--data", ROOT / "tests/data/town", "--out", out, "--widths", "64,8")
+    metrics = json.loads((out / "metrics.json").read_text())
+    for name, metric in ("MRR@10", "cosine_mrr@10"), ("RECALL@3", "cosine_recall@3"):
+        now = metrics["queries"]["dim_64"][metric]
+        old.write_text(json.dumps(metrics | {"queries": metrics["queries"] | {"dim_64": {metric: [1 - value for value in now]}}}))
+        losing, gaining = sum(value < 0.5 for value in now), sum(value > 0.5 for value in now)
+        text = Page(write_page(tmp_path, "--compare", old, out)).text
+        assert f"since the earlier result, width 64 {name}: {losing} of {len(now)} lose, {gaining} gain, " in text
+    for width in {"dim_64": {}}, {"dim_32": metrics["queries"]["dim_64"]}:
+        old.write_text(json.dumps(metrics | {"queries": {"ids": metrics["queries"]["ids"]} | width}))
+        assert "has none of these metrics at width 64: nothing is compared" in write_page(tmp_path, "--compare", old, out)
+
+
+def test_options_for_an_evaluation_are_refused_for_another_output(out: Path, tmp_path: Path) -> None:
+    (tmp_path / "old.json").write_text('{"format": 1}')
+    (tmp_path / "queries.jsonl").write_text('{"_id": "a", "text": "b"}\n')
+    for option, file in ("--compare", "old.json"), ("--questions", "queries.jsonl"):
+        command = [sys.executable, "-B", ROOT / "scripts/report", "--out", tmp_path / "page.html", option, tmp_path / file, out]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 1 and done.stderr.endswith(f"{out} has no metrics.json: {option} is for the output of nina eval\n")
+    assert not (tmp_path / "page.html").exists()
 
 
 def test_page_of_a_failed_job_of_many_ranks_says_what_is_known(out: Path, tmp_path: Path) -> None:
