@@ -7,12 +7,16 @@ import pty
 import signal
 import struct
 import subprocess
+import sys
 import termios
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("NINA", ROOT / "build" / "nina")).absolute()  # tests start it from other folders
@@ -111,6 +115,15 @@ def run_on_terminal(
     os.close(master)
     assert process.returncode == status
     return content.removesuffix(end_of_output).decode()
+
+
+def script_module(name: str) -> ModuleType:
+    """A Python script of scripts/, to call its functions."""
+    loader = SourceFileLoader(name.replace("-", "_"), str(ROOT / "scripts" / name))
+    module = module_from_spec(spec_from_loader(loader.name, loader))
+    sys.dont_write_bytecode = True
+    loader.exec_module(module)
+    return module
 
 
 def embed_arguments(

@@ -1,7 +1,5 @@
 """scripts/report: one page about an output, that needs no other file."""
 
-import importlib.machinery
-import importlib.util
 import json
 import os
 import re
@@ -13,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from program import MODEL, REJECTS, ROOT, embed, nina
+from program import MODEL, REJECTS, ROOT, embed, nina, script_module
 from shards import make_archive, write_shard
 
 VOID = {"meta", "hr", "br", "img", "link", "input", "wbr"}
@@ -209,10 +207,7 @@ def test_page_of_a_failed_job_of_many_ranks_says_what_is_known(out: Path, tmp_pa
 
 
 def test_bars_of_a_plot_over_time_are_few_and_add_up_to_the_run() -> None:
-    loader = importlib.machinery.SourceFileLoader("report", str(ROOT / "scripts" / "report"))
-    report = importlib.util.module_from_spec(importlib.util.spec_from_loader("report", loader))
-    sys.dont_write_bytecode = True
-    loader.exec_module(report)
+    report = script_module("report")
     for count in 1, 2, 79, 80, 81, 160, 161, 240:
         for rest in 0.01, 0.3, 0.5:
             seconds = (count - 1) * 0.5 + rest
