@@ -15,5 +15,5 @@ bool cublas_check(const struct cublaslt *library, cublasStatus_t status, struct 
                   const char *doing, ...) __attribute__((format(printf, 4, 5)));
 
 /* Makes a card this thread's current one, where work on it begins. ERROR_UNSUPPORTED if another process holds
- * the card, or if this program has no code that it runs. */
+ * the card, or if this program has no code that it runs; ERROR_DEVICE if the card fails. */
 bool cuda_turn(const struct cuda_card *card, struct error *error);

@@ -131,12 +131,16 @@ static bool shape_check(const struct model *model, struct error *error) {
   return true;
 }
 
+static bool cpu_advise(struct error *error) {
+  return error_append(error, "--device cpu does without a card");
+}
+
 /* Finds the card and cuBLASLt. The error says what is wrong and how to run without a card. */
 static bool card_find(struct cuda_card *card, int32_t device, struct error *error) {
   const bool found = cuda_card_find(device, card, error);
   if (found && cublaslt_library(error)) return true;
   if (found) error->code = ERROR_UNSUPPORTED;
-  return error_append(error, "--device cpu does without a card");
+  return cpu_advise(error);
 }
 
 /* The largest batch such that each of a batch's matrices has at most NUMBERS_MAX numbers. */
@@ -257,7 +261,7 @@ struct encoder *encoder_cuda_open_empty(const struct model *model, const struct 
   cuda->forward.width_count = options->width_count;
   memcpy(cuda->forward.widths, options->widths, sizeof cuda->forward.widths);
   cuda->on_card = true;
-  if (!cuda_turn(&cuda->card, error) || !memory_check(cuda, model, error) ||
+  if (!(cuda_turn(&cuda->card, error) || cpu_advise(error)) || !memory_check(cuda, model, error) ||
       !cuda_weights_open(&cuda->forward.weights, model, error) ||
       !cuda_streams_open(&cuda->forward.streams, error) || !slots_open(cuda, error))
     goto failed;

@@ -10,8 +10,9 @@
 #include "host/model/encoder.h"
 
 /* Opens the model on card `device`. On return the weights are on the card, and the model may be closed.
- * ERROR_UNSUPPORTED: the kernels do not support the model's shape, or there is a card but no cuBLASLt. If
- * the card's memory is short, the error names the --batch-tokens that fits. */
+ * ERROR_UNSUPPORTED: the kernels do not support the model's shape, or there is a card, but no cuBLASLt or no
+ * code for the card, or another process holds the card. If the card's memory is short, the error names the
+ * --batch-tokens that fits. */
 struct encoder *encoder_cuda_open(const struct model *model, const struct encoder_options *options,
                                   int32_t device, struct error *error);
 

@@ -45,8 +45,9 @@ struct kernel_embedding_tables {
   int32_t first_position;   /* position id of a sequence's first token */
 };
 
-/* cudaSuccess if this program has code for the current card. Otherwise every launch would fail with the same
- * status: cudaErrorNoKernelImageForDevice, cudaErrorUnsupportedPtxVersion. */
+/* cudaSuccess if this program's code for the current card could be loaded. Otherwise every launch would fail
+ * with the same status: there is no such code (cudaErrorNoKernelImageForDevice,
+ * cudaErrorUnsupportedPtxVersion), or the card fails (cudaErrorMemoryAllocation). */
 cudaError_t kernel_image_check(void);
 
 /* state [tokens, hidden] fp16 = norm(word[ids[t]] + position[first_position + index of t in its sequence] +

@@ -170,10 +170,16 @@ static bool widths_open(struct top_k_search *search, const struct top_k_card_opt
   return true;
 }
 
+static bool card_turn(int32_t device, struct error *error) {
+  struct cuda_card card;
+  if (cuda_card_find(device, &card, error) && cuda_turn(&card, error)) return true;
+  error->code = ERROR_DEVICE; /* top_k_card_open's ERROR_UNSUPPORTED speaks of a query */
+  return false;
+}
+
 static bool search_start(struct top_k_search *search, const struct top_k_card_options *options,
                          struct error *error) {
-  struct cuda_card card;
-  if (!cuda_card_find(options->device, &card, error) || !cuda_turn(&card, error)) return false;
+  if (!card_turn(options->device, error)) return false;
   if (!memory_take(search, error) || !streams_open(search, error) || !steps_make(search, error)) return false;
   search->blas = cuda_blas_open(search->stream, search->workspace, error);
   return search->blas && widths_open(search, options, error);

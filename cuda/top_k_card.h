@@ -62,7 +62,8 @@ struct top_k_card_lists {
 };
 
 /* ERROR_UNSUPPORTED: a query holds a number that fp16 cannot hold, or that is not finite. The product cannot
- * take such a query; search these queries on the CPU. */
+ * take such a query; search these queries on the CPU. ERROR_DEVICE also if this process cannot use the card.
+ */
 struct top_k_card *top_k_card_open(const struct top_k_card_options *options, struct error *error);
 void top_k_card_close(struct top_k_card *card);
 

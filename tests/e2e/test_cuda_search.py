@@ -254,6 +254,8 @@ def test_card_that_fails_or_lacks_memory_is_named(tmp_path: Path, monkeypatch: p
     troubles = {
         ("FAKE_CUDA_MEMORY", "256"): "a search of 60 queries needs",
         ("FAKE_CUDA_CARDS", "-1"): "no CUDA driver on this machine",
+        ("FAKE_CUDA_MISSING", "permission"): "CUDA card 0 is held by another process",
+        ("FAKE_CUDA_MISSING", "kernels"): "this nina has no code for CUDA card 0",
         ("FAKE_CUDA_FAIL", "top_k_score:1:run"): "cudaErrorLaunchFailure",
         ("FAKE_CUDA_FAIL", "top_k_select:1:launch"): "the kernel that selects candidates: cudaErrorInvalidValue",
         ("FAKE_CUDA_FAIL", "matmul:1:launch"): "the product of [64, 64] and",

@@ -18,6 +18,7 @@
  *
  *   FAKE_CUDA_CARDS       number of cards (1); 0: a driver without a card; -1: no driver
  *   FAKE_CUDA_COUNT       status of the driver's count of cards: 35 (a driver for CUDA 12.0), 802, 803 (0)
+ *   FAKE_CUDA_IMAGE       status of the look for the cards' code (0)
  *   FAKE_CUDA_FAULTY      the machine's card that gives no properties, from 0 (none)
  *   FAKE_CUDA_CAPABILITY  the cards' compute capability (9.0)
  *   FAKE_CUDA_MACHINE     number of the machine, which is in its cards' uuids (0)

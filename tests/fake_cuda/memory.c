@@ -149,6 +149,8 @@ cudaError_t cudaSetDevice(int device) {
 }
 
 cudaError_t kernel_image_check(void) {
+  const cudaError_t status = (cudaError_t)environment_number("FAKE_CUDA_IMAGE", cudaSuccess);
+  if (status != cudaSuccess) return status;
   return fake_lacks("kernels") ? cudaErrorNoKernelImageForDevice : fake_sticky();
 }
 
@@ -178,6 +180,18 @@ const char *cudaGetErrorName(cudaError_t error) {
       return "cudaErrorDevicesUnavailable";
     case cudaErrorNoKernelImageForDevice:
       return "cudaErrorNoKernelImageForDevice";
+    case cudaErrorInvalidDeviceFunction:
+      return "cudaErrorInvalidDeviceFunction";
+    case cudaErrorInvalidPtx:
+      return "cudaErrorInvalidPtx";
+    case cudaErrorJitCompilerNotFound:
+      return "cudaErrorJitCompilerNotFound";
+    case cudaErrorUnsupportedPtxVersion:
+      return "cudaErrorUnsupportedPtxVersion";
+    case cudaErrorJitCompilationDisabled:
+      return "cudaErrorJitCompilationDisabled";
+    case cudaErrorECCUncorrectable:
+      return "cudaErrorECCUncorrectable";
     case cudaErrorInvalidResourceHandle:
       return "cudaErrorInvalidResourceHandle";
     case cudaErrorNotReady:

@@ -205,6 +205,30 @@ static void encoder_that_finds_no_card_or_library_turns_to_no_card(void **state)
   model_close(model);
 }
 
+/* Only a program without code for the card is told to be built anew; a card that fails is no other card. */
+static void kernels_that_cannot_be_loaded_are_blamed_on_the_build_or_on_the_card(void **state) {
+  static const char *const without_code[] = {"98", "209", "218", "221", "222", "223"};
+  static const char *const failing[][2] = {{"2", "cudaErrorMemoryAllocation"},
+                                           {"214", "cudaErrorECCUncorrectable"},
+                                           {"700", "cudaErrorIllegalAddress"}};
+  struct model *model = model_of_golden();
+  const struct encoder_options options = options_of(model);
+  char sentence[128];
+  (void)state;
+  for (size_t i = 0; i < sizeof without_code / sizeof *without_code; i++) {
+    setenv("FAKE_CUDA_IMAGE", without_code[i], 1);
+    check_refused(model, &options, 0, ERROR_UNSUPPORTED, "this nina has no code for CUDA card 0");
+  }
+  for (size_t i = 0; i < sizeof failing / sizeof *failing; i++) {
+    setenv("FAKE_CUDA_IMAGE", failing[i][0], 1);
+    snprintf(sentence, sizeof sentence, "loading the kernels onto card 0: %s", failing[i][1]);
+    check_refused(model, &options, 0, ERROR_DEVICE, sentence);
+    check_refused(model, &options, 0, ERROR_DEVICE, "; --device cpu does without a card");
+  }
+  unsetenv("FAKE_CUDA_IMAGE");
+  model_close(model);
+}
+
 /* A matrix of 2^31 numbers is the first that is too large: 524,288 tokens of 4,096 columns. */
 static void batch_whose_widest_matrix_is_too_large_is_refused(void **state) {
   struct model *model = model_of_golden();
@@ -380,6 +404,7 @@ int main(void) {
       cmocka_unit_test(instances_of_one_gpu_have_names_of_their_own),
       cmocka_unit_test(short_memory_names_the_batch_tokens_that_fit),
       cmocka_unit_test(encoder_that_finds_no_card_or_library_turns_to_no_card),
+      cmocka_unit_test(kernels_that_cannot_be_loaded_are_blamed_on_the_build_or_on_the_card),
       cmocka_unit_test(batch_whose_widest_matrix_is_too_large_is_refused),
       cmocka_unit_test(weight_that_fp16_cannot_hold_names_its_tensor),
       cmocka_unit_test(model_that_the_kernels_do_not_have_is_refused),

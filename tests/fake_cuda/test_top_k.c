@@ -383,6 +383,9 @@ static void damage_in_the_source_ends_the_scan(void **state) {
 }
 
 static void what_a_card_lacks_is_named(void **state) {
+  static const char *const lacks[][2] = {{"permission", "CUDA card 0 is held by another process"},
+                                         {"kernels", "this nina has no code for CUDA card 0"},
+                                         {"cuBLASLt", "cuBLASLt was not found"}};
   (void)state;
   struct error error = {.message = ""};
   struct world world;
@@ -394,6 +397,13 @@ static void what_a_card_lacks_is_named(void **state) {
   assert_says(&error, "a search of 3 queries needs");
   assert_says(&error, "of which 100 MiB are free");
   assert_int_equal(error.code, ERROR_MEMORY);
+  for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++) {
+    setenv("FAKE_CUDA_MISSING", lacks[i][0], 1);
+    assert_null(top_k_open(&world.options, &error));
+    assert_says(&error, lacks[i][1]);
+    assert_int_equal(error.code, ERROR_DEVICE);
+  }
+  unsetenv("FAKE_CUDA_MISSING");
   world.options.card = 1;
   assert_null(top_k_open(&world.options, &error));
   assert_says(&error, "there is no CUDA card 1");
