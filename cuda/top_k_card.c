@@ -42,7 +42,7 @@ static bool options_check(const struct top_k_card_options *options, struct error
 
 /* Query blocks are as equal as possible, so that the last block is not mostly empty. Blocks are small enough
  * for 2 k candidates per query. If k is huge, the list has room for one least step instead. */
-static void sizes_resolve(struct top_k_search *search, const struct top_k_card_options *options) {
+void top_k_sizes_resolve(struct top_k_search *search, const struct top_k_card_options *options) {
   const struct top_k_card_sizes *sizes = &options->sizes;
   const int64_t row_bytes = (int64_t)options->passage_width * (int64_t)sizeof(uint16_t);
   const int64_t chunk_rows = sizes->chunk_rows ? sizes->chunk_rows : (int64_t)CHUNK_BYTES / row_bytes;
@@ -199,7 +199,7 @@ struct top_k_card *top_k_card_open(const struct top_k_card_options *options, str
   for (int32_t w = 0; w < options->width_count; w++)
     search->width[w] =
         (struct top_k_width){.width = options->widths[w], .stride = top_k_stride(options->widths[w])};
-  sizes_resolve(search, options);
+  top_k_sizes_resolve(search, options);
   if (search_start(search, options, error)) return &search->card;
   top_k_card_close(&search->card);
   return NULL;

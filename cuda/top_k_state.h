@@ -1,4 +1,4 @@
-/* A search's state on a card. Private to this folder's top_k_*.c. */
+/* A search's state on a card. Private to this folder's top_k_*.c, and to tests. */
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -63,6 +63,9 @@ static inline bool top_k_as_stored(const struct top_k_search *search, const stru
 static inline size_t top_k_control_bytes(const struct top_k_search *search) {
   return sizeof(struct top_k_control) + (size_t)search->block * sizeof(float);
 }
+
+/* Fills the numbers of queries, blocks, a chunk's rows, step_max and candidates_max. */
+void top_k_sizes_resolve(struct top_k_search *search, const struct top_k_card_options *options);
 
 /* Copies queries [queries, width] to the card, with their slack. ERROR_UNSUPPORTED as in top_k_card_open. */
 bool top_k_queries_send(struct top_k_search *search, const struct top_k_width *width, const float *queries,

@@ -4,17 +4,15 @@
 #include <stdlib.h>
 
 #include "cuda/gemm.h"
-#include "cuda/kernels.h"
+#include "cuda/top_k_state.h"
 #include "host/model/half.h"
 #include "host/model/widths.h"
-#include "host/retrieval/top_k.h"
+#include "host/retrieval/top_k_panels.h"
 #include "tests/gpu_check/gpu_check.h"
 
 #define THREADS 8
 #define K 100
-#define STEP_ROWS 16           /* TOP_K_ROWS in cuda/top_k_state.h */
-#define PASSAGES_MAX (1 << 14) /* in a chunk of width 1024: the largest step */
-#define CORNER 256             /* passages, and queries, whose products are checked */
+#define CORNER 256 /* passages, and queries, whose products are checked */
 
 static int32_t multiple_up(int32_t count, int32_t of) {
   return (count + of - 1) / of * of;
@@ -23,7 +21,7 @@ static int32_t multiple_up(int32_t count, int32_t of) {
 /* --- The products' error -------------------------------------------------------------------------------- */
 
 /* Products with the shapes that the search uses, because cuBLASLt chooses an algorithm by the shape: a query
- * block, and as many passages as a step at width 1024 can have (cuda/top_k_card.c). */
+ * block, and as many passages as a step of a search for rows of this width can have. */
 struct products {
   int32_t width, queries, passages;
   uint16_t *host_queries, *host_passages; /* [queries, width], [passages, width] */
@@ -56,10 +54,12 @@ static uint16_t *rows_make(size_t count, bool positive, uint64_t seed) {
 /* Numbers with both signs, or all positive: then the sum grows all the way, and so does what is cut off. */
 static bool products_open(struct products *products, struct check *check, int32_t width, bool positive,
                           struct error *error) {
-  const int32_t most = check->scale->search_passages / STEP_ROWS * STEP_ROWS;
-  *products = (struct products){.width = width,
-                                .queries = multiple_up(check->scale->search_queries, STEP_ROWS),
-                                .passages = most < PASSAGES_MAX ? most : PASSAGES_MAX};
+  const int32_t most = check->scale->search_passages / TOP_K_ROWS * TOP_K_ROWS;
+  struct top_k_search search;
+  top_k_sizes_resolve(&search, &(struct top_k_card_options){
+                                   .k = K, .queries = check->scale->search_queries, .passage_width = width});
+  *products = (struct products){
+      .width = width, .queries = search.block, .passages = most < search.step_max ? most : search.step_max};
   const struct cuda_gemm_shape shape = {products->queries, width, CUDA_GEMM_SCORES};
   const size_t queries = (size_t)products->queries, passages = (size_t)products->passages;
   const size_t query_numbers = queries * (size_t)width, passage_numbers = passages * (size_t)width;
@@ -116,7 +116,7 @@ static bool error_check(struct check *check, int32_t width, bool positive, struc
   struct products products;
   double worst = 0;
   const bool done = products_open(&products, check, width, positive, error) &&
-                    products_measure(&products, check, multiple_up(K, STEP_ROWS), &worst, error) &&
+                    products_measure(&products, check, multiple_up(K, TOP_K_ROWS), &worst, error) &&
                     products_measure(&products, check, products.passages, &worst, error);
   if (done) {
     struct table_line *line =
@@ -219,12 +219,13 @@ static bool lists_check(struct check *check, int32_t width, struct error *error)
   if (done) {
     const int64_t different = lists_differ(card, cpu, corpus.query_count);
     struct table_line *line =
-        table_add(&check->table, different > 0, "top-%d, %lld queries, widths %d and %d", K,
+        table_add(&check->table, different > 0 || !card->card, "top-%d, %lld queries, widths %d and %d", K,
                   (long long)corpus.query_count, width, width / 2);
     line->value = (double)corpus.count / card_seconds;
     snprintf(line->measured, sizeof line->measured, "%.3g passages/s", (double)corpus.count / card_seconds);
-    snprintf(line->beside, sizeof line->beside, "CPU %.3g/s, %lld hits differ",
-             (double)corpus.count / cpu_seconds, (long long)different);
+    snprintf(line->beside, sizeof line->beside, "CPU %.3g/s, %lld hits differ%s",
+             (double)corpus.count / cpu_seconds, (long long)different,
+             card->card ? "" : ", searched without the card");
     table_print(&check->table);
   }
   top_k_close(cpu);
