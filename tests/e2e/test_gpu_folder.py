@@ -84,6 +84,8 @@ def test_full_measures_and_survives_a_kill_half_way(folder: Path, tmp_path: Path
     assert statuses(lines) == dict.fromkeys(FULL, "ok") | {"torch_ceiling": "skipped", "transformers": "skipped"}
     passages = [line for line in lines if line["part"] == "passages"]
     assert any(line.get("same_bytes_after_a_kill") for line in passages)
+    (kill,) = [line for line in passages if "parts_at_the_kill" in line]
+    assert 0 < kill["parts_at_the_kill"] < kill["parts"] == 8
     (end,) = [line for line in passages if line.get("event") == "end"]
     assert [line["ok"] for line in lines if line["part"] == "tuning" and "cosine_least" in line] == [True]
     assert end["documents"] == 160 and end["busy"] and end["bottleneck"]
@@ -110,6 +112,13 @@ def test_parts_for_which_no_time_is_left_have_not_failed(folder: Path, tmp_path:
     assert status == 0 and statuses(lines) == dict.fromkeys(QUICK, "skipped")
     assert report.splitlines()[-1] == f"nothing has failed in quick, but no time was left for: {' '.join(QUICK)}"
     assert not (tmp_path / "results" / "passed").exists()
+
+
+def test_a_part_that_has_found_something_wrong_has_failed_also_if_no_time_is_left(folder: Path, tmp_path: Path, stand_ins: Path) -> None:
+    (stand_ins / "compute-sanitizer").write_text("#!/usr/bin/env bash\n[[ $2 != memcheck ]] || exit 9\nsleep 100\n")
+    status, report, lines = run(folder, "full", tmp_path / "results", stand_ins, NINA_GPU_PARTS="sanitizers", NINA_GPU_SECONDS="30")
+    assert [line["ok"] for line in lines if "tool" in line] == [False], report  # the second tool was stopped
+    assert status == 1 and statuses(lines) == {"sanitizers": "failed"} and report.endswith("FAILED in full: sanitizers\n")
 
 
 def test_a_half_has_passed_without_its_extras(folder: Path, tmp_path: Path, stand_ins: Path) -> None:
