@@ -10,6 +10,7 @@ import types
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from program import PROGRAM, ROOT
@@ -177,12 +178,40 @@ def test_a_tool_does_not_outlive_the_part_that_is_stopped(folder: Path, tmp_path
     assert not gone.exists()
 
 
-def test_older_transformers_get_the_argument_that_they_know(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(dtype=object))
+@pytest.fixture
+def compare(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """compare.py with a clock of its own, in seconds, which stands at 0 when the file begins."""
+    clock = types.SimpleNamespace(seconds=0.0, perf_counter=lambda: clock.seconds)
+    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(dtype=object, __version__="2.9.0"))
+    monkeypatch.setitem(sys.modules, "time", clock)
     spec = importlib.util.spec_from_file_location("compare", ROOT / "tests" / "gpu_check" / "folder" / "compare.py")
     assert spec and spec.loader
-    compare = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(compare)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_comparison_ends_in_time_whatever_the_imports_take(compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Model:
+        def __init__(self, *_: Any, **__: Any) -> None:
+            compare.time.seconds += 10.0
+
+        def encode(self, texts: list[str], **_: Any) -> np.ndarray:
+            compare.time.seconds += len(texts) / 2000
+            return np.ones((len(texts), 2))
+
+    monkeypatch.setitem(sys.modules, "transformers", types.SimpleNamespace(__version__="5.0.0"))
+    monkeypatch.setitem(sys.modules, "sentence_transformers", types.SimpleNamespace(__version__="5.0.0", SentenceTransformer=Model))
+    monkeypatch.setattr(compare, "plain", lambda path: b'{"text": "a"}\n' * 10000)
+    monkeypatch.setattr(compare, "nina_rows", lambda folder, count: np.ones((count, 2)))
+    said: dict[str, Any] = {}
+    monkeypatch.setattr(compare, "say", said.update)
+    compare.time.seconds = 20.0  # the imports took so long
+    compare.encode(types.SimpleNamespace(passages="", model="", rows="", seconds=40.0), "cpu", object)
+    assert 2500 < said["texts"] < 10000 and 35 < compare.time.seconds <= 40
+
+
+def test_older_transformers_get_the_argument_that_they_know(compare: Any) -> None:
     names = {version: compare.dtype_name(version) for version in ("4.55.4", "4.56.0", "4.60.0.dev0", "5.0.0rc1")}
     assert names == {"4.55.4": "torch_dtype", "4.56.0": "dtype", "4.60.0.dev0": "dtype", "5.0.0rc1": "dtype"}
 
