@@ -5,6 +5,7 @@
 #include "tests/gpu_check/gpu_check.h"
 
 #define CASE_SEQUENCES_MAX 128
+#define CASE_POISON 0xffff /* a NaN that no kernel writes for numbers that are finite */
 
 struct kernel_case {
   struct check *check;
