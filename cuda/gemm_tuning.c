@@ -71,7 +71,8 @@ static json_t *entry_make(const struct cuda_gemm *gemm, int32_t tokens,
                    "microseconds", least, "untuned_microseconds", untuned);
 }
 
-/* Leaves out a class if cuBLASLt accepts none of its own candidates. */
+/* Leaves out a class if cuBLASLt accepts none of its own candidates. Such a class has the heuristic's choice
+ * again, as in the slots that were not timed. */
 static bool class_tune(const struct timing *timing, int class, json_t *products, struct error *error) {
   struct cuda_gemm_algorithm candidates[CUDA_GEMM_CANDIDATES];
   const int32_t tokens = cuda_gemm_class_tokens(timing->gemm, class);
@@ -89,6 +90,7 @@ static bool class_tune(const struct timing *timing, int class, json_t *products,
     least = time;
     best = i;
   }
+  cuda_gemm_choose(timing->gemm, class, &candidates[best < 0 ? 0 : best]);
   if (best < 0) return true;
   json_t *entry = entry_make(timing->gemm, tokens, &candidates[best], least, first);
   return json_array_append_new(products, entry) == 0 ||

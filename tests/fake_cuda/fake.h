@@ -31,6 +31,8 @@
  *   FAKE_CUDA_SPOIL       token:id: the embedding gives NaN for this token
  *                         layer_norm:n: the n-th launch gives NaN in its first row, once
  *   FAKE_CUDA_REFUSE      number of tokens: algorithms chosen for another number refuse this one
+ *   FAKE_CUDA_LATE        number of tokens: there is a third algorithm, and all but the first refuse this
+ *                         number, but only when they run
  *   FAKE_CUDA_STRAY       a search's products err by this many times the allowed error (1)
  *   FAKE_CUDA_SLOW        set: each algorithm takes 20 ms longer, except the heuristic's second
  *   FAKE_CUDA_EAGER       set: streams work at once, even on input that arrives too early

@@ -15,13 +15,13 @@
 #define PANEL 16      /* outputs summed at once, for TOKENS tokens */
 #define TOKENS 4
 
-/* What an algorithm holds: a mark, the number of tokens that it was chosen for, and whether it takes every
- * other number too, as the heuristic's second algorithm does. */
+/* What an algorithm holds: a mark, the number of tokens that it was chosen for, whether it takes every other
+ * number too, as the heuristic's second algorithm does, and whether it is the third. */
 #define ALGORITHM 0x6e696e61
 #define SLOW_MILLISECONDS 20
 #define REFUSED_EACH 5
 #define REFUSED_REST 3
-enum { ALGORITHM_MARK, ALGORITHM_TOKENS, ALGORITHM_DOES_ALL };
+enum { ALGORITHM_MARK, ALGORITHM_TOKENS, ALGORITHM_DOES_ALL, ALGORITHM_THIRD };
 
 struct fake_handle {
   int32_t card;
@@ -143,15 +143,22 @@ static cudaError_t product_run(const void *arguments) {
 }
 
 /* A real algorithm may refuse any number of tokens that it was not chosen for. Here it refuses every fifth
- * number, and the number in FAKE_CUDA_REFUSE. If "!" follows that number, the algorithm that takes every
- * number refuses it too. */
+ * number, and, but for the third, the number in FAKE_CUDA_REFUSE. If "!" follows that number, the algorithm
+ * that takes every number refuses it too. */
 static bool is_refused(const cublasLtMatmulAlgo_t *algorithm, uint64_t tokens) {
   const char *wish = fake_variable("FAKE_CUDA_REFUSE");
   char *end = NULL;
   const bool named = wish && strtoull(wish, &end, 10) == tokens;
   if (algorithm->data[ALGORITHM_TOKENS] == tokens) return false;
   if (algorithm->data[ALGORITHM_DOES_ALL]) return named && *end == '!';
-  return named || tokens % REFUSED_EACH == REFUSED_REST;
+  return (named && !algorithm->data[ALGORITHM_THIRD]) || tokens % REFUSED_EACH == REFUSED_REST;
+}
+
+/* Whether an algorithm refuses, when it runs, what cublasLtMatmulAlgoCheck has said that it does. */
+static bool is_refused_late(const cublasLtMatmulAlgo_t *algorithm, uint64_t tokens) {
+  const char *wish = fake_variable("FAKE_CUDA_LATE");
+  return wish && strtoull(wish, NULL, 10) == tokens &&
+         (algorithm->data[ALGORITHM_DOES_ALL] || algorithm->data[ALGORITHM_THIRD]);
 }
 
 static bool is_aligned(const void *pointer) {
@@ -185,7 +192,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
   if (d_layout->type != type || a_layout->type != CUDA_R_16F || b_layout->type != CUDA_R_16F ||
       (is_scores(&product) && product.beta != 0))
     return CUBLAS_STATUS_NOT_SUPPORTED;
-  if (is_refused(algorithm, b_layout->columns)) return CUBLAS_STATUS_NOT_SUPPORTED;
+  if (is_refused(algorithm, b_layout->columns) || is_refused_late(algorithm, b_layout->columns))
+    return CUBLAS_STATUS_NOT_SUPPORTED;
   if (handle->card != fake_current()) return CUBLAS_STATUS_EXECUTION_FAILED;
   if (!is_aligned(a) || !is_aligned(b) || !is_aligned(d) || !is_aligned(operation->bias))
     return CUBLAS_STATUS_NOT_SUPPORTED;
@@ -206,9 +214,10 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
   if (!handle || (!operation->bias && !scores) || a->rows != b->rows || wanted < 1 ||
       preference->schemes != CUBLASLT_REDUCTION_SCHEME_NONE)
     return CUBLAS_STATUS_INVALID_VALUE;
-  *found = wanted < 2 ? wanted : 2;
+  const int known = fake_variable("FAKE_CUDA_LATE") ? 3 : 2;
+  *found = wanted < known ? wanted : known;
   for (int i = 0; i < *found; i++)
-    results[i] = (cublasLtMatmulHeuristicResult_t){.algo.data = {ALGORITHM, b->columns, i == 1},
+    results[i] = (cublasLtMatmulHeuristicResult_t){.algo.data = {ALGORITHM, b->columns, i == 1, i == 2},
                                                    .state = CUBLAS_STATUS_SUCCESS};
   return CUBLAS_STATUS_SUCCESS;
 }
