@@ -6,7 +6,7 @@
  * softmax over the tile, and the weighted sum over the tile's values. */
 #pragma once
 
-#include <float.h>
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -57,10 +57,10 @@ struct head {
 };
 
 /* 2^x for x ≤ 0. The polynomial is the minimax fit, with a relative error up to 7.5e-8. If x < -126, the
- * result is 2^-126. */
+ * result is 2^-126; if x is NaN, so is the result. */
 static inline vec vec_exp2(vec x) {
   static const float p[] = {1.0f, 0.69314694f, 0.2402212f, 0.05550713f, 0.00967554f, 0.0013276471f};
-  const vec bounded = vec_max(x, vec_set(-126));
+  const vec bounded = vec_max(vec_set(-126), x); /* in this order, a NaN stays one */
   const vec whole = vec_round(bounded);
   const vec rest = vec_sub(bounded, whole);
   vec y = vec_set(p[5]);
@@ -121,7 +121,7 @@ INLINE void logits_compute_for(const struct head *head, int32_t first, int32_t c
       logits_tile(head, keys, queries, VECTORS - 1, logits);
   }
   for (int q = 0; q < queries; q++)
-    for (int32_t k = count; k < vectors * VEC_LANES; k++) head->logits[q * ATTENTION_ROW + k] = -FLT_MAX;
+    for (int32_t k = count; k < vectors * VEC_LANES; k++) head->logits[q * ATTENTION_ROW + k] = -INFINITY;
 }
 
 /* Functions of their own, because GCC 12 keeps a tile's vectors in memory if it finds the loops inside a
@@ -134,10 +134,11 @@ NOINLINE void logits_compute(const struct head *head, int32_t first, int32_t cou
 }
 
 /* Sets logits = 2^(logits - top), and updates top and sum for the block's query `q`. Returns the factor for
- * the context so far. */
+ * the context so far. If a logit is NaN or infinity, or if all are minus infinity, a weight is NaN: what
+ * overflowed must not give a row that looks right. */
 static float softmax_update(struct head *head, int32_t count, float *logits, int32_t q) {
   vec top = vec_set(head->top[q]);
-  for (int32_t k = 0; k < count; k += VEC_LANES) top = vec_max(top, vec_load(logits + k));
+  for (int32_t k = 0; k < count; k += VEC_LANES) top = vec_max(vec_load(logits + k), top); /* not a NaN */
   const float highest = vec_top(top);
   const vec shift = vec_set(highest);
   vec sum = vec_set(0);
@@ -229,7 +230,7 @@ static void attend_block(struct head *head, int32_t first, int32_t count, float 
   memset(head->context, 0,
          sizeof(float) * (size_t)((count + QUERIES - 1) / QUERIES * QUERIES) * (size_t)head->size);
   for (int32_t q = 0; q < QUERY_BLOCK; q++) {
-    head->top[q] = -FLT_MAX;
+    head->top[q] = -INFINITY;
     head->sum[q] = 0;
   }
   for (int32_t key = 0; key < head->tokens; key += ATTENTION_TILE) {

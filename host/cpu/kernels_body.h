@@ -42,7 +42,8 @@ __attribute__((always_inline)) static inline float row_moment(const float *row, 
 static inline void row_norm(const struct norm_weights *norm, float *row, uint16_t *copy) {
   const vec mean = vec_set(row_moment(row, norm->hidden, vec_set(0), 1) / (float)norm->hidden);
   const float variance = row_moment(row, norm->hidden, mean, 2) / (float)norm->hidden;
-  const vec factor = vec_set(1.0f / sqrtf(variance + norm->epsilon));
+  /* If the variance overflowed, 0 · variance is NaN: without it, every number would become the bias. */
+  const vec factor = vec_set(1.0f / sqrtf(variance + norm->epsilon) + 0 * variance);
   for (int32_t i = 0; i < norm->hidden; i += VEC_LANES) {
     const vec x = vec_mul(vec_sub(vec_load(row + i), mean), factor);
     const vec y = vec_fma(x, vec_load(norm->weight + i), vec_load(norm->bias + i));

@@ -70,6 +70,7 @@ static inline vec vec_div(vec a, vec b) {
 static inline vec vec_fma(vec a, vec b, vec c) {
   return _mm256_fmadd_ps(a, b, c);
 }
+/* If a or b is NaN, the result is b (also of vec_min). */
 static inline vec vec_max(vec a, vec b) {
   return _mm256_max_ps(a, b);
 }

@@ -63,6 +63,7 @@ static inline vec vec_div(vec a, vec b) {
 static inline vec vec_fma(vec a, vec b, vec c) {
   return vfmaq_f32(c, a, b);
 }
+/* If a or b is NaN, so is the result (also of vec_min). */
 static inline vec vec_max(vec a, vec b) {
   return vmaxq_f32(a, b);
 }

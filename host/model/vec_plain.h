@@ -58,6 +58,7 @@ static inline vec vec_div(vec a, vec b) {
 static inline vec vec_fma(vec a, vec b, vec c) {
   return a * b + c;
 }
+/* If a or b is NaN, the result is b (also of vec_min). */
 static inline vec vec_max(vec a, vec b) {
   return a > b ? a : b;
 }
@@ -77,9 +78,9 @@ static inline vec vec_round(vec x) {
   return rintf(x);
 }
 
-/* x · 2^n for whole n from -126 to 127. */
+/* x · 2^n for whole n from -126 to 127; if both are NaN, so is the result. */
 static inline vec vec_scale(vec x, vec n) {
-  const uint32_t bits = (uint32_t)((int32_t)n + 127) << 23;
+  const uint32_t bits = (uint32_t)((n == n ? (int32_t)n : 0) + 127) << 23;
   float power;
   memcpy(&power, &bits, sizeof power);
   return x * power;

@@ -10,6 +10,7 @@
 
 #include "host/cpu/encoder_cpu.h"
 #include "host/cpu/gemm.h"
+#include "host/cpu/int8_calibration.h"
 #include "host/cpu/isa.h"
 #include "host/cpu/kernels.h"
 #include "tests/unit/cpu/random_model.h"
@@ -50,19 +51,30 @@ static uint16_t *texts_encode(struct encoder *encoder, const struct texts *texts
 
 static struct encoder *encoder_make(const struct model *model, enum precision precision, enum isa isa) {
   struct error error = {.message = ""};
+  static const int32_t ids[] = {0, 5, 7, 11, 2}, offsets[] = {0, 5};
+  struct int8_plan *plan = NULL;
+  if (precision == PRECISION_INT8 &&
+      !(plan = int8_calibrate(model, &(struct batch){ids, offsets, 1, 0}, isa, &error)))
+    fail_msg("%s", error.message);
   const struct encoder_options options = {.precision = precision,
+                                          .int8_plan = plan,
                                           .slots = 2,
                                           .max_tokens = model->config.shape.max_tokens,
                                           .width_count = 1,
                                           .widths = {model->config.shape.widest}};
   struct encoder *encoder = encoder_cpu_open_isa(model, &options, isa, &error);
   if (!encoder) fail_msg("%s", error.message);
+  free(plan);
   return encoder;
 }
 
 /* With AVX-512, oneDNN offers bf16 even if the hardware has no bf16. */
 static bool bf16_runs(void) {
   return strncmp(gemm_library_isa(), "avx512_core", 11) == 0;
+}
+
+static bool precision_runs(enum precision precision) {
+  return precision == PRECISION_INT8 ? gemm_library_int8() : precision == PRECISION_FP32 || bf16_runs();
 }
 
 static const struct model_shape shape_32 = {2,    64, 2, 32, 160, 100, 80, 0, 1e-12f, {1, {POOLING_MEAN}},
@@ -362,11 +374,12 @@ static void tensor_fill(const struct tensor *tensor, float number) {
 
 /* Every text in the batch fails, except the empty text if the row is all zero. The error names the first text
  * that failed, and the next batch is not spoilt. */
-static void check_refused(const struct model *model, enum precision precision, const char *phrase) {
+static void check_refused_by(const struct model *model, enum precision precision, enum isa isa,
+                             const char *phrase) {
   static const int32_t ids[] = {0, 2, 0, 5, 2}, offsets[] = {0, 2, 5};
   struct error error = {.message = ""};
   uint16_t row[2 * 128], *rows[] = {row};
-  struct encoder *encoder = encoder_make(model, precision, isa_detect());
+  struct encoder *encoder = encoder_make(model, precision, isa);
   assert_true(encoder_submit(encoder, 1, &(struct batch){ids, offsets, 2, 0}, &error));
   assert_false(encoder_wait(encoder, 1, rows, &error));
   assert_int_equal(error.code, ERROR_DEVICE);
@@ -379,12 +392,18 @@ static void check_refused(const struct model *model, enum precision precision, c
   encoder_close(encoder);
 }
 
+static void check_refused(const struct model *model, enum precision precision, const char *phrase) {
+  check_refused_by(model, precision, isa_detect(), phrase);
+}
+
+static const enum precision precisions[] = {PRECISION_FP32, PRECISION_BF16, PRECISION_INT8};
+
 static void row_that_cannot_be_stored_names_its_sequence_and_layer(void **state) {
   static const struct model_shape *const shapes[] = {&shape_32, &shape_64};
-  static const enum precision precisions[] = {PRECISION_FP32, PRECISION_BF16};
   (void)state;
   for (int i = 0; i < 2; i++)
-    for (int p = 0; p < (bf16_runs() ? 2 : 1); p++) {
+    for (int p = 0; p < 3; p++) {
+      if (!precision_runs(precisions[p])) continue;
       struct random_model *random = random_model_open(shapes[i], DTYPE_F32, 1);
       struct layer *last = &random->model.layer[1];
       tensor_fill(last->output_norm.weight, 0);
@@ -396,6 +415,24 @@ static void row_that_cannot_be_stored_names_its_sequence_and_layer(void **state)
       check_refused(&random->model, precisions[p], "is not finite: layer 0, of layers 0 to 1, is the first");
       tensor_fill(random->model.position_embedding, NAN);
       check_refused(&random->model, precisions[p], "the embedding, before layer 0, already");
+      random_model_close(random);
+    }
+}
+
+/* Infinity less infinity is NaN, which no instruction set's maximum may turn into a weight. */
+static void infinite_logits_are_refused_with_every_instruction_set(void **state) {
+  static const struct model_shape *const shapes[] = {&shape_32, &shape_64, &shape_24};
+  (void)state;
+  for (int i = 0; i < 3; i++)
+    for (int sign = -1; sign < 2; sign += 2) {
+      struct random_model *random = random_model_open(shapes[i], DTYPE_F32, 1);
+      tensor_fill(random->model.layer[0].query.bias, 1e20f);
+      tensor_fill(random->model.layer[0].key.bias, sign * 1e20f);
+      for (int p = 0; p < 3; p++)
+        for (int isa = ISA_PLAIN; isa <= (int)isa_detect(); isa++)
+          if (precision_runs(precisions[p]) && kernels_of((enum isa)isa))
+            check_refused_by(&random->model, precisions[p], (enum isa)isa,
+                             "is not finite: layer 0, of layers 0 to 1, is the first");
       random_model_close(random);
     }
 }
@@ -497,6 +534,7 @@ int main(void) {
       cmocka_unit_test(ids_past_the_word_table_are_an_error),
       cmocka_unit_test(batches_out_of_bounds_are_errors),
       cmocka_unit_test(row_that_cannot_be_stored_names_its_sequence_and_layer),
+      cmocka_unit_test(infinite_logits_are_refused_with_every_instruction_set),
       cmocka_unit_test(row_that_dense_modules_spoil_names_the_module),
       cmocka_unit_test(options_that_cannot_be_are_refused),
       cmocka_unit_test(int8_refuses_sums_that_could_pass_32_bits),

@@ -72,6 +72,20 @@ static void layer_norm_is_right(void **state) {
     }
 }
 
+/* Otherwise the row would be the bias, whatever the text. */
+static void norm_of_a_variance_that_overflows_is_not_finite(void **state) {
+  (void)state;
+  enum { HIDDEN = 48 };
+  static const float zeros[HIDDEN];
+  const struct norm_weights norm = {zeros, zeros, 1e-5f, HIDDEN};
+  for (int t = 0; t < table_count; t++) {
+    float row[HIDDEN];
+    for (int i = 0; i < HIDDEN; i++) row[i] = i % 2 ? 1e20f : -1e20f;
+    tables[t]->add_norm(&norm, zeros, 1, row, NULL);
+    for (int i = 0; i < HIDDEN; i++) assert_false(isfinite(row[i]));
+  }
+}
+
 /* The tables start one byte off any alignment, in each stored type. */
 static void embedding_is_the_norm_of_word_and_position(void **state) {
   (void)state;
@@ -236,6 +250,51 @@ static void attention_survives_large_logits(void **state) {
     }
 }
 
+/* Attention over `tokens` tokens whose numbers are all 1, but for the given ones: the query's and the key's
+ * from `from` on. No number of the context may be finite: the reference's are NaN. */
+static void check_spoilt(const struct kernels *kernels, int32_t size, int32_t tokens, float query, float key,
+                         int32_t from, bool bf16) {
+  const struct attention_shape shape = {1, size, 1 / sqrtf((float)size)};
+  const size_t count = (size_t)tokens * 3 * (size_t)size, out = (size_t)tokens * (size_t)size;
+  float qkv[600 * 3 * 32], context[600 * 32];
+  uint16_t narrow[600 * 3 * 32], narrow_context[600 * 32];
+  void *scratch = aligned_alloc(64, (attention_scratch(&shape, tokens) + 63) / 64 * 64);
+  assert_non_null(scratch);
+  for (size_t i = 0; i < count; i++) {
+    const int32_t token = (int32_t)i / (3 * size), part = (int32_t)i / size % 3;
+    qkv[i] = part == 0 ? query : part == 1 && token >= from ? key : 1;
+    narrow[i] = bfloat_from_float(qkv[i]);
+  }
+  if (bf16)
+    kernels->attention_bf16(&shape, narrow, tokens, tokens, narrow_context, scratch);
+  else
+    kernels->attention_f32(&shape, qkv, tokens, tokens, context, scratch);
+  for (size_t i = 0; i < out; i++) {
+    const float got = bf16 ? bfloat_to_float(narrow_context[i]) : context[i];
+    if (isfinite(got))
+      fail_msg("%s, %s, heads of %d, %d tokens, q %g, k %g from %d on: number %zu is %g",
+               isa_name(kernels->isa), bf16 ? "bf16" : "fp32", size, tokens, (double)query, (double)key, from,
+               i, (double)got);
+  }
+  free(scratch);
+}
+
+/* Otherwise a text whose numbers overflowed would get a row that looks right. */
+static void logits_that_are_not_finite_spoil_the_context(void **state) {
+  (void)state;
+  static const int32_t lengths[] = {1, 5, 16, 70, 600};
+  for (int t = 0; t < table_count; t++)
+    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++)
+      for (int32_t size = 16; size <= 32; size += 16)
+        for (int bf16 = 0; bf16 < 2; bf16++)
+          for (int32_t last = 0; last < 2; last++) {
+            const int32_t tokens = lengths[l], from = last ? tokens - 1 : 0;
+            check_spoilt(tables[t], size, tokens, 1e20f, 1e20f, from, bf16);
+            check_spoilt(tables[t], size, tokens, 1, NAN, from, bf16);
+            if (from == 0) check_spoilt(tables[t], size, tokens, 1e20f, -1e20f, 0, bf16);
+          }
+}
+
 static void kernels_whose_vectors_do_not_divide_the_sizes_are_not_chosen(void **state) {
   (void)state;
 #if defined(__aarch64__)
@@ -254,11 +313,13 @@ int main(void) {
   tables_find();
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(layer_norm_is_right),
+      cmocka_unit_test(norm_of_a_variance_that_overflows_is_not_finite),
       cmocka_unit_test(embedding_is_the_norm_of_word_and_position),
       cmocka_unit_test(gelu_is_the_erf_form),
       cmocka_unit_test(attention_is_right_at_every_border),
       cmocka_unit_test(attention_of_the_first_query_alone_is_right),
       cmocka_unit_test(attention_survives_large_logits),
+      cmocka_unit_test(logits_that_are_not_finite_spoil_the_context),
       cmocka_unit_test(kernels_whose_vectors_do_not_divide_the_sizes_are_not_chosen),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
