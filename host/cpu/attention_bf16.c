@@ -5,8 +5,8 @@
 
 #include "host/cpu/attention_bf16.h"
 
-#include <float.h>
 #include <immintrin.h>
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -28,15 +28,22 @@ enum {
   QUERY_BLOCK = 64 /* queries that share a walk over K and V */
 };
 
-/* One head in one sequence. Logits are exponents to base 2. If a sequence has several tiles, `top` and `sum`
- * are the highest logit and the sum of exponentials so far. */
+/* A weight is 2^(factor · (logit - top)). As 2^(factor · logit - shift), with the shift factor · top, it
+ * takes one instruction less. But the shift is rounded and the fused product is not. The rounding divides
+ * out, since all weights of a query have it, unless it is so large that they leave fp32's range: with logits
+ * of 2^33, the highest weight can be 0 or infinite. From this size on, where the rounding may pass 1/4, a
+ * head is therefore computed again `exactly`: the difference first, then the factor. */
+#define FUSED_LOGIT_MAX 0x1p24f
+
+/* One head in one sequence. If a sequence has several tiles, `top` is the queries' shift so far (exactly: the
+ * highest logit), and `sum` the sum of exponentials. */
 struct head_bf16 {
   const uint16_t *query, *key, *value; /* token 0's; the next token is `stride` numbers on */
   uint16_t *context;                   /* [queries, context_stride], from this head's columns on */
   int64_t stride, context_stride;
   int32_t tokens, queries;
   bool last;         /* no head follows */
-  float factor;      /* logits = factor · (q · k) */
+  float factor;      /* for logits as exponents to base 2 */
   __m512i *keys;     /* [⌈tokens / 16⌉, size / 2]: lane l holds two components of key 16 b + l */
   __m512i *values;   /* [⌈tokens / 2⌉, size / 16]: lanes as unpack_lo and unpack_hi order them */
   float *logits;     /* [QUERIES, ATTENTION_ROW] */
@@ -44,6 +51,7 @@ struct head_bf16 {
   float *sums;       /* [QUERY_BLOCK, size]: weighted sums so far, if there are several tiles */
   _Alignas(16) float top[QUERY_BLOCK];
   _Alignas(16) float sum[QUERY_BLOCK];
+  __m512 farthest; /* by lane, the queries' highest logit that is farthest from 0, without its sign */
 };
 
 INLINE void pack_keys(const struct head_bf16 *head, const int size) {
@@ -81,7 +89,7 @@ INLINE __m512bh pair_broadcast(const uint16_t *pair) {
 }
 
 /* Computes `queries` queries' logits against `vectors` · 16 keys. In the last vector, lanes outside `inside`
- * are past the last key, and get a number below every logit. `top` collects each lane's highest logit. */
+ * are past the last key, and get minus infinity. `top` collects each lane's highest logit. */
 INLINE void logits_tile(const uint16_t *const query[QUERIES], const __m512i *keys, const int size,
                         const int queries, const int vectors, __mmask16 inside, float *logits,
                         __m512 top[QUERIES]) {
@@ -98,7 +106,7 @@ INLINE void logits_tile(const uint16_t *const query[QUERIES], const __m512i *key
     }
   }
   for (int q = 0; q < queries; q++) {
-    sum[q][vectors - 1] = _mm512_mask_mov_ps(_mm512_set1_ps(-FLT_MAX), inside, sum[q][vectors - 1]);
+    sum[q][vectors - 1] = _mm512_mask_mov_ps(_mm512_set1_ps(-INFINITY), inside, sum[q][vectors - 1]);
     for (int v = 0; v < vectors; v++) {
       _mm512_store_ps(logits + q * ATTENTION_ROW + v * LANES, sum[q][v]);
       top[q] = _mm512_max_ps(top[q], sum[q][v]);
@@ -112,7 +120,7 @@ INLINE void logits_compute(const struct head_bf16 *head, const uint16_t *const q
   const __mmask16 inside = (__mmask16)(0xffff >> (vectors * LANES - count));
   const __m512i *keys = head->keys + (int64_t)(first / LANES) * (size / 2);
   float *logits = head->logits;
-  for (int q = 0; q < queries; q++) top[q] = _mm512_set1_ps(-FLT_MAX);
+  for (int q = 0; q < queries; q++) top[q] = _mm512_set1_ps(-INFINITY);
   const int most = SUMS / queries;
   for (int32_t left = vectors; left > 0; left -= most) {
     const __mmask16 mask = left > most ? 0xffff : inside;
@@ -164,10 +172,21 @@ INLINE __m512 exp2_short(__m512 x) {
   return _mm512_scalef_ps(y, x);
 }
 
-/* weights = 2^(factor · logits - shift) in bf16, with zeros up to a multiple of 32 keys. sum[q] collects the
- * weights in fp32. */
+/* The shift of four queries, by lane, whose highest logits are `top`. */
+INLINE __m512 shift_of(struct head_bf16 *head, __m512 top, const bool exactly) {
+  head->farthest = _mm512_max_ps(_mm512_abs_ps(top), head->farthest); /* passes over a NaN */
+  return exactly ? top : _mm512_mul_ps(top, _mm512_set1_ps(head->factor));
+}
+
+INLINE __m512 weight_of(__m512 logit, __m512 factor, __m512 shift, const bool exactly) {
+  return exp2_short(exactly ? _mm512_mul_ps(_mm512_sub_ps(logit, shift), factor)
+                            : _mm512_fmsub_ps(logit, factor, shift));
+}
+
+/* Computes the weights in bf16, with zeros up to a multiple of 32 keys. sum[q] collects the weights in fp32.
+ */
 INLINE void weights_compute(const struct head_bf16 *head, int32_t count, const int queries,
-                            const __m512 shift[QUERIES], __m512 sum[QUERIES]) {
+                            const __m512 shift[QUERIES], const bool exactly, __m512 sum[QUERIES]) {
   const __m512 factor = _mm512_set1_ps(head->factor);
   for (int q = 0; q < queries; q++) {
     const float *logits = head->logits + q * ATTENTION_ROW;
@@ -175,13 +194,13 @@ INLINE void weights_compute(const struct head_bf16 *head, int32_t count, const i
     sum[q] = _mm512_setzero_ps();
     int32_t k = 0;
     for (; k + LANES < count; k += 2 * LANES) {
-      const __m512 low = exp2_short(_mm512_fmsub_ps(_mm512_load_ps(logits + k), factor, shift[q]));
-      const __m512 high = exp2_short(_mm512_fmsub_ps(_mm512_load_ps(logits + k + LANES), factor, shift[q]));
+      const __m512 low = weight_of(_mm512_load_ps(logits + k), factor, shift[q], exactly);
+      const __m512 high = weight_of(_mm512_load_ps(logits + k + LANES), factor, shift[q], exactly);
       sum[q] = _mm512_add_ps(sum[q], _mm512_add_ps(low, high));
       _mm512_store_si512(weights + k, (__m512i)_mm512_cvtne2ps_pbh(high, low));
     }
     if (k < count) {
-      const __m512 low = exp2_short(_mm512_fmsub_ps(_mm512_load_ps(logits + k), factor, shift[q]));
+      const __m512 low = weight_of(_mm512_load_ps(logits + k), factor, shift[q], exactly);
       sum[q] = _mm512_add_ps(sum[q], low);
       _mm512_store_si512(weights + k, (__m512i)_mm512_cvtne2ps_pbh(_mm512_setzero_ps(), low));
     }
@@ -236,14 +255,14 @@ INLINE void queries_find(const struct head_bf16 *head, int32_t first, const int 
 
 /* Does `queries` queries in a sequence that fits one tile: memory holds only K, V, the logits and the
  * weights. */
-INLINE void attend_tile(const struct head_bf16 *head, int32_t first, const int size, const int queries) {
+INLINE void attend_tile(struct head_bf16 *head, int32_t first, const int size, const int queries,
+                        const bool exactly) {
   const uint16_t *query[QUERIES];
   __m512 top[QUERIES], shift[QUERIES], total[QUERIES], share[QUERIES], sum[QUERIES][PARTS];
   queries_find(head, first, size, queries, query);
   logits_compute(head, query, 0, head->tokens, size, queries, top);
-  for (int q = 0; q < queries; q += 4)
-    spread(_mm512_mul_ps(highest_of_four(top + q), _mm512_set1_ps(head->factor)), shift + q);
-  weights_compute(head, head->tokens, queries, shift, total);
+  for (int q = 0; q < queries; q += 4) spread(shift_of(head, highest_of_four(top + q), exactly), shift + q);
+  weights_compute(head, head->tokens, queries, shift, exactly, total);
   for (int q = 0; q < queries; q += 4)
     spread(_mm512_div_ps(_mm512_set1_ps(1), sum_of_four(total + q)), share + q);
   const int group = size == 32 ? queries : 4; /* queries in a tile of the weighted sum */
@@ -258,21 +277,21 @@ INLINE void attend_tile(const struct head_bf16 *head, int32_t first, const int s
 /* Adds one more key tile for QUERIES queries in a longer sequence; `row` is the first query's place in the
  * block. */
 INLINE void attend_step(struct head_bf16 *head, int32_t first, int32_t row, int32_t key, int32_t keys,
-                        const int size) {
+                        const int size, const bool exactly) {
   const uint16_t *query[QUERIES];
   __m512 top[QUERIES], shift[QUERIES], total[QUERIES], keep[QUERIES], share[QUERIES / 4], sum[QUERIES][PARTS];
   queries_find(head, first + row, size, QUERIES, query);
   logits_compute(head, query, key, keys, size, QUERIES, top);
   for (int q = 0; q < QUERIES; q += 4) {
     const __m512 before = _mm512_broadcast_f32x4(_mm_load_ps(head->top + row + q));
-    const __m512 now =
-        _mm512_max_ps(before, _mm512_mul_ps(highest_of_four(top + q), _mm512_set1_ps(head->factor)));
-    share[q / 4] = exp2_short(_mm512_sub_ps(before, now));
+    const __m512 now = _mm512_max_ps(before, shift_of(head, highest_of_four(top + q), exactly));
+    share[q / 4] =
+        weight_of(before, exactly ? _mm512_set1_ps(head->factor) : _mm512_set1_ps(1), now, exactly);
     spread(now, shift + q);
     spread(share[q / 4], keep + q);
     _mm_store_ps(head->top + row + q, _mm512_castps512_ps128(now));
   }
-  weights_compute(head, keys, QUERIES, shift, total);
+  weights_compute(head, keys, QUERIES, shift, exactly, total);
   for (int q = 0; q < QUERIES; q += 4) {
     const __m512 old = _mm512_broadcast_f32x4(_mm_load_ps(head->sum + row + q));
     const __m512 all = _mm512_fmadd_ps(old, share[q / 4], sum_of_four(total + q));
@@ -291,15 +310,17 @@ INLINE void attend_step(struct head_bf16 *head, int32_t first, int32_t row, int3
 }
 
 /* Does `count` queries from `first` in a sequence with several tiles. */
-INLINE void attend_block(struct head_bf16 *head, int32_t first, int32_t count, const int size) {
+INLINE void attend_block(struct head_bf16 *head, int32_t first, int32_t count, const int size,
+                         const bool exactly) {
   memset(head->sums, 0, sizeof(float) * (size_t)((count + QUERIES - 1) / QUERIES * QUERIES) * (size_t)size);
   for (int32_t q = 0; q < QUERY_BLOCK; q++) {
-    head->top[q] = -FLT_MAX;
+    head->top[q] = -INFINITY;
     head->sum[q] = 0;
   }
   for (int32_t key = 0; key < head->tokens; key += ATTENTION_TILE) {
     const int32_t keys = head->tokens - key < ATTENTION_TILE ? head->tokens - key : ATTENTION_TILE;
-    for (int32_t row = 0; row < count; row += QUERIES) attend_step(head, first, row, key, keys, size);
+    for (int32_t row = 0; row < count; row += QUERIES)
+      attend_step(head, first, row, key, keys, size, exactly);
   }
   for (int32_t row = 0; row < count; row += QUERIES) {
     __m512 sum[QUERIES][PARTS], share[QUERIES];
@@ -313,19 +334,26 @@ INLINE void attend_block(struct head_bf16 *head, int32_t first, int32_t count, c
   }
 }
 
-INLINE void attend_head(struct head_bf16 *head, const int size) {
-  pack_keys(head, size);
-  pack_values(head, size);
+INLINE void attend_queries(struct head_bf16 *head, const int size, const bool exactly) {
   if (head->tokens <= ATTENTION_TILE) {
     int32_t first = 0;
-    for (; head->queries - first > 4; first += QUERIES) attend_tile(head, first, size, QUERIES);
-    if (first < head->queries) attend_tile(head, first, size, 4);
+    for (; head->queries - first > 4; first += QUERIES) attend_tile(head, first, size, QUERIES, exactly);
+    if (first < head->queries) attend_tile(head, first, size, 4, exactly);
     return;
   }
   for (int32_t first = 0; first < head->queries; first += QUERY_BLOCK) {
     const int32_t count = head->queries - first < QUERY_BLOCK ? head->queries - first : QUERY_BLOCK;
-    attend_block(head, first, count, size);
+    attend_block(head, first, count, size, exactly);
   }
+}
+
+/* If some logits turn out to be huge, computes all queries again. */
+INLINE void attend_head(struct head_bf16 *head, const int size) {
+  pack_keys(head, size);
+  pack_values(head, size);
+  head->farthest = _mm512_setzero_ps();
+  attend_queries(head, size, false);
+  if (_mm512_reduce_max_ps(head->farthest) > FUSED_LOGIT_MAX) attend_queries(head, size, true);
 }
 
 /* A constant head size lets the compiler keep the sums in registers. */

@@ -250,6 +250,19 @@ static void attention_survives_large_logits(void **state) {
     }
 }
 
+/* Logits around 1e10 and 1e12, whose product with softmax's factor fp32 holds to hundreds: the highest one's
+ * exponent must be 0 all the same. */
+static void attention_survives_huge_logits(void **state) {
+  (void)state;
+  for (int t = 0; t < table_count; t++)
+    for (int32_t size = 16; size <= 64; size += 16)
+      for (float reach = 1e6f; reach < 1e13f; reach *= 100)
+        for (int bf16 = 0; bf16 < 2; bf16++) {
+          check_attention(tables[t], 2, size, 70, 70, reach, bf16);
+          check_attention(tables[t], 2, size, 600, 600, reach, bf16);
+        }
+}
+
 /* Attention over `tokens` tokens whose numbers are all 1, but for the given ones: the query's and the key's
  * from `from` on. No number of the context may be finite: the reference's are NaN. */
 static void check_spoilt(const struct kernels *kernels, int32_t size, int32_t tokens, float query, float key,
@@ -319,6 +332,7 @@ int main(void) {
       cmocka_unit_test(attention_is_right_at_every_border),
       cmocka_unit_test(attention_of_the_first_query_alone_is_right),
       cmocka_unit_test(attention_survives_large_logits),
+      cmocka_unit_test(attention_survives_huge_logits),
       cmocka_unit_test(logits_that_are_not_finite_spoil_the_context),
       cmocka_unit_test(kernels_whose_vectors_do_not_divide_the_sizes_are_not_chosen),
   };
