@@ -3,8 +3,6 @@
  * it to bytes. */
 #pragma once
 
-#include <float.h>
-
 #include "host/cpu/kernels_body.h"
 #include "host/model/unroll.h"
 
@@ -43,7 +41,7 @@ INT8_INLINE vec source_load(const struct source *source, int32_t i) {
 }
 
 INT8_INLINE void extent_add(struct row_extent *extent, vec x) {
-  extent->top = vec_max(extent->top, vec_abs(x));
+  extent->top = vec_max(vec_abs(x), extent->top); /* not a NaN */
   extent->check = vec_fma(x, vec_set(0), extent->check);
 }
 
@@ -136,11 +134,11 @@ INT8_INLINE struct row_extent row_make(const struct byte_form *form, const struc
 /* Rounds the row to bytes, and returns the number for which a step of 1 stands. */
 static float row_round(const float *row, int32_t columns, const struct row_extent *extent, uint8_t *bytes) {
   const float top = vec_top(extent->top), check = vec_sum(extent->check);
-  const bool zero = !(top >= FLT_MIN); /* 127 / top may overflow below */
-  const vec factor = vec_set(zero ? 0 : BYTE_MAX / top);
+  const bool scaled = BYTE_MAX / top < INFINITY; /* else all numbers are zero, or as good as zero */
+  const vec factor = vec_set(scaled ? BYTE_MAX / top : 0);
   for (int32_t i = 0; i < columns; i += VEC_LANES)
     vec_store_byte(bytes + i, vec_mul(vec_load(row + i), factor), BYTE_ZERO);
-  return (zero ? 0 : top / BYTE_MAX) + check;
+  return (scaled ? top / BYTE_MAX : 0) + check;
 }
 
 INT8_INLINE float bytes_make(const struct byte_form *form, const struct source *source, const int stride,

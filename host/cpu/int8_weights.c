@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/cpu/linears.h"
+#include "host/model/half.h"
 
 /* Added and taken away again, rounds a float below 2^22 to the nearest whole number, ties to even. The
  * compiler vectorises this, which it cannot do with rintf for the base instruction set. */
@@ -32,18 +33,30 @@ static void row_rotate(float *row, int32_t columns, int32_t block, int32_t strid
   for (int32_t i = 0; i < columns; i++) row[i] *= factor;
 }
 
-/* Rounds a row to bytes. Returns the number for which a step of 1 stands. */
-static float row_round(const float *row, int32_t columns, int8_t *bytes, int32_t *sum) {
-  float top = 0;
-  int32_t total = 0;
-  for (int32_t i = 0; i < columns; i++) top = fabsf(row[i]) > top ? fabsf(row[i]) : top;
-  const float factor = top > 0 && BYTE_MAX / top < INFINITY ? BYTE_MAX / top : 0;
+/* The greatest absolute number; if one is not finite, the result is not either. Without the sign, numbers'
+ * bits are in the order of the numbers, with infinity and then NaNs above them. */
+static float row_top(const float *row, int32_t columns) {
+  uint32_t top = 0;
   for (int32_t i = 0; i < columns; i++) {
-    bytes[i] = (int8_t)(row[i] * factor + ROUNDER - ROUNDER);
+    const uint32_t bits = float_bits(row[i]) & 0x7fffffff;
+    top = bits > top ? bits : top;
+  }
+  return float_from_bits(top);
+}
+
+/* Rounds a row to bytes. Returns the number for which a step of 1 stands: NaN if a number is not finite, so
+ * that no text's row can be stored. */
+static float row_round(const float *row, int32_t columns, int8_t *bytes, int32_t *sum) {
+  const float top = row_top(row, columns);
+  const bool finite = isfinite(top);
+  const float factor = top > 0 && BYTE_MAX / top < INFINITY ? BYTE_MAX / top : 0;
+  int32_t total = 0;
+  for (int32_t i = 0; i < columns; i++) {
+    bytes[i] = finite ? (int8_t)(row[i] * factor + ROUNDER - ROUNDER) : 0;
     total += bytes[i];
   }
   *sum = total;
-  return factor > 0 ? top / BYTE_MAX : 0;
+  return !finite ? NAN : factor > 0 ? top / BYTE_MAX : 0;
 }
 
 /* Makes one product from weight [outputs, inputs] and bias [outputs]; changes `weight`. exponents: the

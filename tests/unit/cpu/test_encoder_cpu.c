@@ -437,6 +437,25 @@ static void infinite_logits_are_refused_with_every_instruction_set(void **state)
     }
 }
 
+/* Without a NaN as their scale, channels of such weights would give their bias alone. The last number is
+ * finite, but not the sum of 128 that the rotation makes. */
+static void weights_that_int8_cannot_hold_are_refused(void **state) {
+  static const float numbers[] = {NAN, INFINITY, -INFINITY, 5e36f};
+  (void)state;
+  if (!gemm_library_int8()) skip();
+  for (int n = 0; n < 4; n++)
+    for (int l = 0; l < 2; l++) {
+      struct random_model *random = random_model_open(&shape_64, DTYPE_F32, 1);
+      const struct tensor *weight = random->model.layer[l].key.weight;
+      float *row = (float *)(uintptr_t)weight->data + 77 * weight->shape[1];
+      for (int64_t i = 0; i < (isfinite(numbers[n]) ? weight->shape[1] : 1); i++) row[i] = numbers[n];
+      check_refused(&random->model, PRECISION_INT8,
+                    l == 0 ? "is not finite: layer 0, of layers 0 to 1, is the first"
+                           : "is not finite: layer 1, of layers 0 to 1, is the first");
+      random_model_close(random);
+    }
+}
+
 static void row_that_dense_modules_spoil_names_the_module(void **state) {
   (void)state;
   struct random_model *random = dense_model(true, DTYPE_F32);
@@ -535,6 +554,7 @@ int main(void) {
       cmocka_unit_test(batches_out_of_bounds_are_errors),
       cmocka_unit_test(row_that_cannot_be_stored_names_its_sequence_and_layer),
       cmocka_unit_test(infinite_logits_are_refused_with_every_instruction_set),
+      cmocka_unit_test(weights_that_int8_cannot_hold_are_refused),
       cmocka_unit_test(row_that_dense_modules_spoil_names_the_module),
       cmocka_unit_test(options_that_cannot_be_are_refused),
       cmocka_unit_test(int8_refuses_sums_that_could_pass_32_bits),

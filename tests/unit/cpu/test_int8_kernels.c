@@ -105,17 +105,23 @@ static void bf16_rows_become_bytes(void **state) {
   }
 }
 
-/* A row of zeros stays zero. A row that is too small for fp32's normal numbers is as good as zero. */
+/* A row of zeros stays zero. A row of numbers so small that BYTE_MAX divided by them overflows is as good as
+ * zero. */
 static void rows_of_zeros_stay_zero(void **state) {
   enum { COLUMNS = 64 };
+  static const float numbers[] = {0, FLT_MIN / 4, FLT_MIN, 3e-37f, -3.7e-37f};
   const struct byte_form form = {NULL, COLUMNS, 64};
   (void)state;
   for (int t = 0; t < table_count; t++)
-    for (int tiny = 0; tiny < 2; tiny++) {
-      for (int i = 0; i < COLUMNS; i++) from[i] = tiny && i == 5 ? FLT_MIN / 4 : 0;
+    for (size_t n = 0; n < sizeof numbers / sizeof *numbers; n++) {
+      for (int i = 0; i < COLUMNS; i++) from[i] = i == 5 ? numbers[n] : 0;
       tables[t]->int8->f32_to_bytes(&form, from, 1, row, (struct byte_rows){bytes, scales});
       assert_true(scales[0] == 0);
       for (int i = 0; i < COLUMNS; i++) assert_int_equal(bytes[i], BYTE_ZERO);
+      for (int i = 0; i < COLUMNS; i++) from[i] = i == 5 ? 3.8e-37f : 0;
+      tables[t]->int8->f32_to_bytes(&form, from, 1, row, (struct byte_rows){bytes, scales});
+      assert_true(scales[0] > 0);
+      for (int i = 0; i < COLUMNS; i++) assert_int_equal(abs(bytes[i] - BYTE_ZERO), BYTE_MAX);
     }
 }
 
