@@ -4,18 +4,22 @@
 #include "cuda/check.h"
 #include "cuda/cuda_slot_state.h"
 
-/* Sets *wrong if the blamed sequence's row is as wrong here as at the end. If one token is wrong, the tokens'
- * mean is wrong too. */
-static bool rows_judge(struct cuda_slot *slot, const struct cuda_rows *rows, enum row_verdict verdict,
-                       bool *wrong, struct error *error) {
+/* Sets *wrong if the newest verdict on the blamed sequence's row is the one that the batch came down with. */
+static bool verdict_read(struct cuda_slot *slot, enum row_verdict verdict, bool *wrong, struct error *error) {
   int32_t *const seen = slot->host_verdicts + slot->blamed;
-  const bool ok = cuda_slot_judge(slot, rows, error) &&
-                  cuda_check(cudaMemcpyAsync(seen, slot->verdicts + slot->blamed, sizeof *seen,
+  const bool ok = cuda_check(cudaMemcpyAsync(seen, slot->verdicts + slot->blamed, sizeof *seen,
                                              cudaMemcpyDeviceToHost, slot->stream),
                              error, "copying a row's verdict from the card") &&
                   cuda_check(cudaStreamSynchronize(slot->stream), error, "running a batch again");
   *wrong = ok && *seen == (int32_t)verdict;
   return ok;
+}
+
+/* Sets *wrong if the blamed sequence's row is as wrong here as at the end. If one token is wrong, the tokens'
+ * mean is wrong too. */
+static bool rows_judge(struct cuda_slot *slot, const struct cuda_rows *rows, enum row_verdict verdict,
+                       bool *wrong, struct error *error) {
+  return cuda_slot_judge(slot, rows, error) && verdict_read(slot, verdict, wrong, error);
 }
 
 /* `firsts`: the state holds only each sequence's first row. */
@@ -43,6 +47,16 @@ static bool module_find(struct cuda_slot *slot, enum row_verdict verdict, int32_
   return true;
 }
 
+/* Whole rows may be right though the part that the run stores is not, or without the prompt's tokens. */
+static bool widths_find(struct cuda_slot *slot, enum row_verdict verdict, int32_t *layer,
+                        struct error *error) {
+  bool wrong;
+  if (!cuda_slot_pool(slot, slot->prompt_tokens, error) || !verdict_read(slot, verdict, &wrong, error))
+    return false;
+  *layer = wrong ? ROW_LAYER_WIDTHS : ROW_LAYER_NONE;
+  return true;
+}
+
 static bool layer_find(struct cuda_slot *slot, enum row_verdict verdict, int32_t *layer,
                        struct error *error) {
   const struct attention_plan plan = cuda_slot_plan(slot);
@@ -54,8 +68,7 @@ static bool layer_find(struct cuda_slot *slot, enum row_verdict verdict, int32_t
         !state_judge(slot, cuda_slot_firsts_only(slot, *layer), verdict, &wrong, error))
       return false;
   if (!wrong && !module_find(slot, verdict, layer, &wrong, error)) return false;
-  if (!wrong) *layer = ROW_LAYER_NONE;
-  return true;
+  return wrong || widths_find(slot, verdict, layer, error);
 }
 
 bool cuda_slot_blame(struct cuda_slot *slot, struct error *error) {

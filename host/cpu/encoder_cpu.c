@@ -87,9 +87,8 @@ static bool encoder_cpu_wait(struct encoder *encoder, int32_t slot, uint16_t *co
     return false;
   }
   if (done || this->blamed < 0) return done;
-  const int32_t narrowest = cpu->widths[cpu->width_count - 1];
-  return slot_blame(this->slot, &this->batch, this->blamed, out.verdict,
-                    out.verdict == ROW_ZERO ? narrowest : cpu->widths[0], error);
+  const int32_t columns = cpu->widths[out.verdict == ROW_ZERO ? cpu->width_count - 1 : 0];
+  return slot_blame(this->slot, &this->batch, this->blamed, out.verdict, columns, row_write, &out, error);
 }
 
 static int32_t encoder_cpu_blamed(const struct encoder *encoder, int32_t slot) {

@@ -347,7 +347,7 @@ const struct encoder_times *slot_times(const struct slot *slot) {
 }
 
 bool slot_blame(struct slot *slot, const struct batch *batch, int32_t sequence, enum row_verdict verdict,
-                int32_t columns, struct error *error) {
+                int32_t columns, slot_row_fn *row, void *context, struct error *error) {
   const struct model_shape *shape = &slot->forward->shape;
   const bool exact = slot->forward->precision == PRECISION_FP32;
   const int32_t dense = slot->forward->weights.dense_count;
@@ -357,8 +357,10 @@ bool slot_blame(struct slot *slot, const struct batch *batch, int32_t sequence, 
   sequences_pool(slot, batch->offsets + sequence, 0, 1, batch->prompt_tokens);
   watch.whole = dense > 0;
   rows_watch(slot->pooled, 1, shape->hidden * shape->pooling.count, &watch, ROW_LAYER_POOLING);
-  return dense_run(slot, 1, &watch, error) &&
-         row_refuse(verdict, watch.first, slot->forward->shape.layers,
+  const float *done = dense_run(slot, 1, &watch, error);
+  if (!done) return false;
+  if (watch.first == ROW_LAYER_NONE && !row(context, sequence, done)) watch.first = ROW_LAYER_WIDTHS;
+  return row_refuse(verdict, watch.first, shape->layers,
                     exact ? "this is fp32, so look at the model's own numbers" : "pass --precision fp32",
                     error);
 }

@@ -37,6 +37,7 @@ bool slot_run(struct slot *slot, const struct batch *batch, slot_row_fn *row, vo
 const struct encoder_times *slot_times(const struct slot *slot);
 
 /* Fills *error for a sequence whose row cannot be stored. Runs the sequence again by itself, which gives the
- * same row, and checks the first `columns` of the state after each layer. Returns false. */
+ * same row, and checks the first `columns` of the state after each layer. If all are right, `row` takes the
+ * pooled row once more: if it returns false again, what follows the layers spoils the row. Returns false. */
 bool slot_blame(struct slot *slot, const struct batch *batch, int32_t sequence, enum row_verdict verdict,
-                int32_t columns, struct error *error);
+                int32_t columns, slot_row_fn *row, void *context, struct error *error);

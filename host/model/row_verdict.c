@@ -24,10 +24,15 @@ bool row_refuse(enum row_verdict verdict, int32_t layer, int32_t layers, const c
                 struct error *error) {
   const char *what = verdict == ROW_ZERO ? "all zero" : "not finite";
   char where[160];
+  if (layer == ROW_LAYER_WIDTHS)
+    return error_set(error, ERROR_DEVICE,
+                     "the text's row is %s: the layers' numbers are right, but too small for fp16 in the %s "
+                     "of --widths; pass a wider one",
+                     what, verdict == ROW_ZERO ? "narrowest" : "widest");
   if (layer == ROW_LAYER_NONE)
     snprintf(where, sizeof where,
-             "a second run of the same batch was right, so the hardware may be failing (nvidia-smi -q, the "
-             "kernel's log)");
+             "a second run of the same batch was right, so the hardware may be failing (the kernel's log; "
+             "for a card, nvidia-smi -q)");
   else if (layer == ROW_LAYER_EMBEDDING)
     snprintf(where, sizeof where, "the embedding, before layer 0, already gives such numbers");
   else if (layer == ROW_LAYER_POOLING)

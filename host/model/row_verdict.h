@@ -25,10 +25,12 @@ bool row_passes(enum row_verdict verdict, int32_t tokens, int32_t prompt_tokens)
 #define ROW_LAYER_EMBEDDING (-1)
 #define ROW_LAYER_NONE (-2) /* a second run of the batch had no such row */
 #define ROW_LAYER_POOLING (-3)
+#define ROW_LAYER_WIDTHS \
+  (-4) /* all layers are right; the row is wrong once it is cut, normalised and rounded */
 
 /* Layers from `layers` on stand for the Dense modules: layers + 1 is the second one. */
 
 /* Describes a wrong row, as ERROR_DEVICE. `layer` is the first layer, out of `layers`, with the same fault in
- * its output. `advice` says what may help; it ends the sentence. Returns false. */
+ * its output. `advice` says what may help with such a layer; it ends the sentence. Returns false. */
 bool row_refuse(enum row_verdict verdict, int32_t layer, int32_t layers, const char *advice,
                 struct error *error);

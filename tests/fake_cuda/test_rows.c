@@ -170,6 +170,19 @@ static void zero_row_is_refused_unless_the_text_is_empty(void **state) {
   free(zeros);
 }
 
+/* The last module's first eight numbers are zero: its whole rows are not, but those of width 8 are. */
+static void row_that_is_zero_in_a_narrow_width_alone_blames_the_width(void **state) {
+  struct world world;
+  (void)state;
+  world_open(&world, DENSE);
+  tensor_fill(&world, &world.model->dense[1].weight, 1);
+  memset(world.numbers, 0, 8 * (size_t)world.changed.shape[1] * sizeof *world.numbers);
+  encoder_make(&world);
+  check_refused(&world, &three, ANY_SEQUENCE,
+                "the layers' numbers are right, but too small for fp16 in the narrowest of --widths");
+  world_close(&world);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(row_that_is_not_finite_names_its_sequence_and_the_embedding),
@@ -177,6 +190,7 @@ int main(void) {
       cmocka_unit_test(overflow_in_a_dense_module_names_the_module),
       cmocka_unit_test(wrong_number_that_does_not_come_again_points_to_the_hardware),
       cmocka_unit_test(zero_row_is_refused_unless_the_text_is_empty),
+      cmocka_unit_test(row_that_is_zero_in_a_narrow_width_alone_blames_the_width),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

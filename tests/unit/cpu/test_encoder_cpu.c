@@ -456,6 +456,36 @@ static void weights_that_int8_cannot_hold_are_refused(void **state) {
     }
 }
 
+/* The last layer's first eight numbers are so far below the others that a row of 64 in fp16 has zeros there;
+ * then all its numbers are so small that the inverse of the row's length overflows. */
+static void row_that_is_too_small_for_fp16_blames_the_width(void **state) {
+  static const int32_t ids[] = {0, 5, 2}, offsets[] = {0, 3};
+  struct random_model *random = random_model_open(&shape_32, DTYPE_F32, 1);
+  const struct norm *last = &random->model.layer[1].output_norm;
+  (void)state;
+  for (int all = 0; all < 2; all++) {
+    const struct encoder_options options = {
+        .precision = PRECISION_FP32, .slots = 1, .max_tokens = 80, .width_count = 2, .widths = {64, 8}};
+    struct error error = {.message = ""};
+    uint16_t wide[64], narrow[8], *rows[] = {wide, narrow};
+    for (int i = 0; i < (all ? 64 : 8); i++) {
+      ((float *)(uintptr_t)last->weight->data)[i] = 0;
+      ((float *)(uintptr_t)last->bias->data)[i] = all ? 1e-41f : 1e-8f;
+    }
+    struct encoder *encoder = encoder_cpu_open(&random->model, &options, &error);
+    assert_non_null(encoder);
+    assert_true(encoder_submit(encoder, 0, &(struct batch){ids, offsets, 1, 0}, &error));
+    assert_false(encoder_wait(encoder, 0, rows, &error));
+    const char *phrase =
+        all ? "is not finite: the layers' numbers are right, but too small for fp16 in the widest"
+            : "is all zero: the layers' numbers are right, but too small for fp16 in the narrowest";
+    if (!strstr(error.message, phrase)) fail_msg("%s", error.message);
+    assert_int_equal(encoder_blamed(encoder, 0), 0);
+    encoder_close(encoder);
+  }
+  random_model_close(random);
+}
+
 static void row_that_dense_modules_spoil_names_the_module(void **state) {
   (void)state;
   struct random_model *random = dense_model(true, DTYPE_F32);
@@ -555,6 +585,7 @@ int main(void) {
       cmocka_unit_test(row_that_cannot_be_stored_names_its_sequence_and_layer),
       cmocka_unit_test(infinite_logits_are_refused_with_every_instruction_set),
       cmocka_unit_test(weights_that_int8_cannot_hold_are_refused),
+      cmocka_unit_test(row_that_is_too_small_for_fp16_blames_the_width),
       cmocka_unit_test(row_that_dense_modules_spoil_names_the_module),
       cmocka_unit_test(options_that_cannot_be_are_refused),
       cmocka_unit_test(int8_refuses_sums_that_could_pass_32_bits),

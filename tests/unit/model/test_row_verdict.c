@@ -62,6 +62,12 @@ static void sentence_says_what_and_where_and_what_to_do(void **state) {
   assert_non_null(strstr(error.message, "Dense module 1, counted from 0, is the first"));
   row_refuse(ROW_ZERO, ROW_LAYER_NONE, 24, "do this", &error);
   assert_non_null(strstr(error.message, "a second run of the same batch was right"));
+  row_refuse(ROW_ZERO, ROW_LAYER_WIDTHS, 24, "do this", &error);
+  assert_string_equal(error.message,
+                      "the text's row is all zero: the layers' numbers are right, but too small for fp16 in "
+                      "the narrowest of --widths; pass a wider one");
+  row_refuse(ROW_NOT_FINITE, ROW_LAYER_WIDTHS, 24, "do this", &error);
+  assert_non_null(strstr(error.message, "in the widest of --widths"));
 }
 
 int main(void) {
