@@ -7,11 +7,11 @@
 #include "host/cli/options.h"
 #include "host/cli/say.h"
 #include "host/cli/signals.h"
-#include "host/cpu/isa.h"
 #include "host/job/cat.h"
 #include "io/file.h"
 #include "io/file_writer.h"
 #include "io/look.h"
+#include "io/processors.h"
 
 struct cat_arguments {
   int32_t width;

@@ -7,6 +7,7 @@
 #include "host/cpu/int8_kernels.h"
 #include "host/cpu/slot.h"
 #include "host/model/widths.h"
+#include "io/processors.h"
 
 #define BATCH_TOKENS 1024 /* enough for full speed; more changes nothing */
 /* Default block size: the most lines that stay under this many operations, with each line counted as one

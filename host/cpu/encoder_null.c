@@ -5,9 +5,9 @@
 #include <time.h>
 #include <xxhash.h>
 
-#include "host/cpu/isa.h"
 #include "host/model/widths.h"
 #include "io/clock.h"
+#include "io/processors.h"
 
 #define BATCH_TOKENS 16384
 #define BLOCK_LINES 16384

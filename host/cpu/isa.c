@@ -1,7 +1,5 @@
 #include "host/cpu/isa.h"
 
-#include <sched.h>
-
 #include "host/model/processor.h"
 
 enum isa isa_detect(void) {
@@ -27,9 +25,4 @@ const char *isa_name(enum isa isa) {
     default:
       return "plain";
   }
-}
-
-int32_t processors_allowed(void) {
-  cpu_set_t set;
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }

@@ -12,9 +12,6 @@ enum isa isa_detect(void);
 /* Returns "plain", "neon", "avx2" (with FMA and F16C), "avx512" (F, BW, DQ, VL) or "avx512-bf16". */
 const char *isa_name(enum isa isa);
 
-/* How many processors this process's affinity mask has. */
-int32_t processors_allowed(void);
-
 /* encoder_cpu_open with kernels up to this instruction set, for tests. oneDNN still chooses by itself. AUTO
  * precision is bf16 only at ISA_AVX512_BF16. */
 struct encoder *encoder_cpu_open_isa(const struct model *model, const struct encoder_options *options,

@@ -1,20 +1,15 @@
 #include "host/job/settings.h"
 
 #include <limits.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/processors.h"
 #include "io/seekable_zst.h"
 
-static int32_t processors(void) {
-  cpu_set_t mask;
-  return sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
-}
-
 static int32_t threads_of(const struct compute_options *options) {
-  return options->threads ? options->threads : processors();
+  return options->threads ? options->threads : processors_allowed();
 }
 
 static int64_t first_nonzero(int64_t a, int64_t b, int64_t c) {

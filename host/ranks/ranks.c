@@ -2,25 +2,22 @@
 #include "host/ranks/ranks.h"
 
 #include <assert.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/ranks/state.h"
 #include "io/machine.h"
+#include "io/processors.h"
 
 /* What each rank tells the others at the start. */
 struct arrival {
   struct machine machine;
-  cpu_set_t mask;
+  struct processors processors;
 };
 
 static bool arrival_fill(struct arrival *arrival, struct error *error) {
   memset(arrival, 0, sizeof *arrival);
-  if (sched_getaffinity(0, sizeof arrival->mask, &arrival->mask) != 0) {
-    CPU_ZERO(&arrival->mask);
-    CPU_SET(0, &arrival->mask);
-  }
+  processors_read(&arrival->processors);
   return machine_here(&arrival->machine, error);
 }
 
@@ -28,12 +25,12 @@ static void places_fill(struct ranks *ranks, const struct arrival *arrival) {
   for (int32_t i = 0; i < ranks->size; i++) {
     struct ranks_place *place = &ranks->place[i];
     memcpy(place->host, arrival[i].machine.host, sizeof place->host);
-    place->processors = CPU_COUNT(&arrival[i].mask);
+    place->processors = arrival[i].processors.count;
     for (int32_t j = 0; j < ranks->size; j++) {
       if (!machine_same(&arrival[i].machine, &arrival[j].machine)) continue;
       if (place->local_size++ == 0) place->machine = j;
       place->local_rank += j < i;
-      place->sharers += CPU_EQUAL(&arrival[i].mask, &arrival[j].mask) != 0;
+      place->sharers += arrival[i].processors.mask == arrival[j].processors.mask;
     }
   }
 }
