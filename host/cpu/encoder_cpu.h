@@ -1,7 +1,7 @@
-/* The encoder for CPUs. oneDNN runs the GEMMs in fp32 or bf16, over weights that are packed once and shared
- * by all slots. Attention, LayerNorm, embeddings, GELU and pooling are vectorised C; the instruction set is
- * chosen at run time: AVX-512-BF16, AVX-512, AVX2 or plain C. Each slot is single-threaded: wait does its
- * work, in the calling thread. max_tokens bounds its memory.
+/* The encoder for CPUs. oneDNN runs the GEMMs in fp32, bf16 or int8, over weights that are packed once and
+ * shared by all slots. Attention, LayerNorm, embeddings, GELU and pooling are vectorised C; the instruction
+ * set is chosen at run time: AVX-512-BF16, AVX-512, AVX2, NEON or plain C. Each slot is single-threaded: wait
+ * does its work, in the calling thread. max_tokens bounds its memory.
  *
  * The word table is read from the model's mapping, so the model must outlive the encoder. */
 #pragma once
