@@ -32,7 +32,7 @@ struct embed_options {
   int32_t zstd_level;                    /* 0: EMBED_ZSTD_LEVEL */
   bool store_text;
   bool append, overwrite;
-  const char *results; /* folder whose evaluation `overwrite` removes before the vectors; NULL: none */
+  const char *results; /* nina eval's OUT: `overwrite` removes its results and queries first; NULL: none */
   bool allow_rejects;  /* skips the check in host/job/first_lines.h */
   bool profile;        /* measure where the time goes (struct flow_times); refused if the encoder cannot */
   bool mixed;          /* ranks and runs may have different compute classes */

@@ -207,7 +207,7 @@ static bool open_log(struct embedding *run, const struct run_identity *identity,
                                               : options->append  ? RUN_APPEND
                                                                  : RUN_RESUME,
                                       .results = options->results,
-                                      .results_remove = eval_files_remove,
+                                      .results_remove = eval_vectors_outdate,
                                       .mixed = options->mixed};
   run->lock = job_lock_take(options->out, error);
   if (!run->lock) return false;

@@ -287,15 +287,13 @@ static bool write_result(const struct eval_result *result, const char *out, stru
 static const char *const sides[] = {EVAL_CORPUS, EVAL_QUERIES};
 #define SIDES (sizeof sides / sizeof *sides)
 
-/* What would refuse the second side is said before the first one begins: its input lies in the other's
- * output, or its old output cannot be removed. */
-static bool check_sides(const struct evaluation *eval, const char *out, struct error *error) {
+/* Of both sides before the first one begins: a side's input may lie in the other's output. */
+static bool check_apart(const struct evaluation *eval, const char *out, struct error *error) {
   bool ok = true;
   for (size_t i = 0; ok && i < SIDES; i++) {
     char *folder = file_join(out, sides[i]);
     ok = folder ? input_check_apart(eval->set.corpus, folder, error) &&
-                      input_check_apart(eval->set.queries, folder, error) &&
-                      (!eval->options->overwrite || layout_check_removable(folder, error))
+                      input_check_apart(eval->set.queries, folder, error)
                 : error_set_memory(error, strlen(out), "a path");
     free(folder);
   }
@@ -343,6 +341,21 @@ static bool check_out(const struct evaluation *eval, const char *out, struct err
   return ok && (!manifest || !records || out_refuse(out, "nina embed", error));
 }
 
+/* Takes OUT's lock. If a job on another machine has died in OUT, it may have held a side's lock as well:
+ * their minutes (io/run/job_lock.h) then begin together. */
+static bool lock_take(struct evaluation *eval, const char *out, struct error *error) {
+  eval->lock = job_lock_take(out, error);
+  for (size_t i = 0; !eval->lock && i < SIDES; i++) {
+    struct error ignored;
+    bool there = false;
+    char *side = file_join(out, sides[i]);
+    if (side && look_in(out, sides[i], &there, &ignored) && there)
+      job_lock_release(job_lock_take(side, &ignored));
+    free(side);
+  }
+  return eval->lock != NULL;
+}
+
 /* Checks everything before embedding, and takes OUT's lock. */
 static bool evaluation_open(struct evaluation *eval, const char *out, struct error *error) {
   const struct eval_options *options = eval->options;
@@ -353,9 +366,8 @@ static bool evaluation_open(struct evaluation *eval, const char *out, struct err
   if (options->vectors && !file_check_folder(options->vectors, error)) return false;
   if (!eval_set_open(options->data, split, options->vectors != NULL, &eval->set, error)) return false;
   if (ranks_rank(eval->ranks) > 0) return true;
-  if (!check_out(eval, out, error) || (!options->vectors && !check_sides(eval, out, error))) return false;
-  eval->lock = job_lock_take(out, error);
-  return eval->lock && (options->vectors || eval_set_check(&eval->set, error));
+  if (!check_out(eval, out, error) || (!options->vectors && !check_apart(eval, out, error))) return false;
+  return lock_take(eval, out, error) && (options->vectors || eval_set_check(&eval->set, error));
 }
 
 static bool evaluate(struct evaluation *eval, struct error *error) {

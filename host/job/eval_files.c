@@ -10,6 +10,7 @@
 #include "io/folder.h"
 #include "io/look.h"
 #include "io/run/manifest.h"
+#include "io/run/run_open.h"
 
 #define RUN_BEFORE "run.w"
 #define RUN_AFTER ".trec"
@@ -59,4 +60,12 @@ static bool entry_remove(void *context, const char *name, struct error *error) {
 bool eval_files_remove(const char *out, struct error *error) {
   struct earlier_files earlier = {.out = out};
   return folder_visit(out, entry_remove, &earlier, error) && (!earlier.done || file_sync_folder(out, error));
+}
+
+bool eval_vectors_outdate(const char *out, struct error *error) {
+  char *queries = file_join(out, EVAL_QUERIES);
+  const bool ok = queries ? run_remove(queries, out, eval_files_remove, error)
+                          : error_set_memory(error, strlen(out), "a path");
+  free(queries);
+  return ok;
 }

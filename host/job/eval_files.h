@@ -24,3 +24,8 @@ bool eval_files_check(const char *place, struct error *error);
 /* Removes these files of an earlier evaluation, of whatever widths, so that none of them stands beside
  * another one's vectors or results. No error if OUT is not there. */
 bool eval_files_remove(const char *out, struct error *error);
+
+/* A results_remove_fn of OUT/corpus: also removes the vectors in OUT/queries. The queries are embedded after
+ * the corpus, and old ones, with another prompt or precision, would pass for the new ones if the evaluation
+ * stopped before that. */
+bool eval_vectors_outdate(const char *out, struct error *error);

@@ -25,10 +25,10 @@ bool row_refuse(enum row_verdict verdict, int32_t layer, int32_t layers, const c
   const char *what = verdict == ROW_ZERO ? "all zero" : "not finite";
   char where[160];
   if (layer == ROW_LAYER_WIDTHS)
-    return error_set(error, ERROR_DEVICE,
-                     "the text's row is %s: the layers' numbers are right, but too small for fp16 in the %s "
-                     "of --widths; pass a wider one",
-                     what, verdict == ROW_ZERO ? "narrowest" : "widest");
+    return error_set(error, ERROR_DEVICE, "the text's row is %s: the layers' numbers are right, but %s", what,
+                     verdict == ROW_ZERO
+                         ? "too small for fp16 in the narrowest of --widths; pass a wider one"
+                         : "too large for fp16, or too small for the row's length to be made 1");
   if (layer == ROW_LAYER_NONE)
     snprintf(where, sizeof where,
              "a second run of the same batch was right, so the hardware may be failing (the kernel's log; "

@@ -328,7 +328,9 @@ out:
 
 struct job_lock *job_lock_take(const char *out, struct error *error) {
   /* Through a link the lock, or the note on it, would be read and written elsewhere. */
-  if (!file_make_folder(out, error) || !layout_check_links(out, error)) return NULL;
+  if (!file_make_folder(out, error) || !layout_check_link(out, LOCK_NAME, error) ||
+      !layout_check_link(out, LOCK_SEEN_NAME, error))
+    return NULL;
   struct job_lock *lock = calloc(1, sizeof *lock);
   char *path = file_join(out, LOCK_NAME), *seen = file_join(out, LOCK_SEEN_NAME);
   if (!lock || !path || !seen) {

@@ -27,7 +27,7 @@
 struct job_lock;
 
 /* Takes the lock of OUT; makes OUT if missing. If another job has the lock: ERROR_CONFLICT, with the owner
- * and what to do. ERROR_CONFLICT too if the lock is a link (layout_check_links). */
+ * and what to do. ERROR_CONFLICT too if the lock is a link. */
 struct job_lock *job_lock_take(const char *out, struct error *error);
 
 /* Looks whether another job is writing to OUT, without a trace. ERROR_CONFLICT, with the owner, if one is, or

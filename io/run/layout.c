@@ -165,13 +165,8 @@ bool layout_check_empty(const char *out, bool overwrite, struct error *error) {
   return layout_visit(out, entry_refuse, &(struct emptiness){out, overwrite}, error);
 }
 
-static bool entry_check_link(void *context, const char *name, struct error *error) {
-  const char *out = context;
+bool layout_check_link(const char *out, const char *name, struct error *error) {
   struct look look;
-  enum folder folder;
-  if (!layout_folder_find(name, &folder) && strcmp(name, MANIFEST_NAME) != 0 &&
-      strcmp(name, REPORT_NAME) != 0 && !layout_is_lock(name))
-    return true;
   char *path = file_join(out, name);
   if (!path) return error_set_memory(error, PATH_MAX, "a path");
   bool ok = look_at_link(path, &look, error);
@@ -183,6 +178,13 @@ static bool entry_check_link(void *context, const char *name, struct error *erro
         path);
   free(path);
   return ok;
+}
+
+static bool entry_check_link(void *context, const char *name, struct error *error) {
+  enum folder folder;
+  const bool own = layout_folder_find(name, &folder) || strcmp(name, MANIFEST_NAME) == 0 ||
+                   strcmp(name, REPORT_NAME) == 0 || layout_is_lock(name);
+  return !own || layout_check_link(context, name, error);
 }
 
 bool layout_check_links(const char *out, struct error *error) {

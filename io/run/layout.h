@@ -86,9 +86,12 @@ bool layout_visit(const char *out, layout_fn *visit, void *context, struct error
  * such entry. If `overwrite`, part files and a torn manifest are allowed too. */
 bool layout_check_empty(const char *out, bool overwrite, struct error *error);
 
-/* ERROR_CONFLICT, with the name, if a folder of the layout, the manifest or the lock is a symbolic link: the
- * run would write and remove files elsewhere. OUT itself may be a link. (If a part's file is a link, it
- * counts as missing.) */
+/* ERROR_CONFLICT if the entry `name` of OUT is a symbolic link: what is written and removed there would be
+ * elsewhere. */
+bool layout_check_link(const char *out, const char *name, struct error *error);
+
+/* The same for each folder of the layout, the manifest, the report and the lock. OUT itself may be a link.
+ * (If a part's file is a link, it counts as missing.) */
 bool layout_check_links(const char *out, struct error *error);
 
 /* ERROR_CONFLICT, with the name, if layout_remove_run, or the next manifest, would find a folder or a device

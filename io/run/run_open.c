@@ -9,6 +9,7 @@
 
 #include "io/look.h"
 #include "io/run/job_folder.h"
+#include "io/run/job_lock.h"
 #include "io/run/layout.h"
 #include "io/run/record.h"
 #include "io/run/record_list.h"
@@ -322,6 +323,29 @@ out:
   if (ok) return log;
   run_log_close(log);
   return NULL;
+}
+
+/* The manifest goes first: without it, a run that does not begin anew is refused while parts are left. */
+static bool run_discard(const char *job, const char *out, struct error *error) {
+  return job_folder_discard(job, out, MANIFEST_NAME, error) && file_sync_folder(out, error) &&
+         layout_remove_left_over(job, out, error) && layout_remove_run(job, out, error);
+}
+
+bool run_remove(const char *out, const char *results, results_remove_fn *results_remove,
+                struct error *error) {
+  struct look look;
+  struct manifest *manifest = NULL;
+  if (!look_at(out, &look, error)) return false;
+  if (look.kind == LOOK_NOTHING) return results_remove(results, error);
+  struct job_lock *lock = job_lock_take(out, error);
+  char *job = lock ? job_folder_take(out, error) : NULL;
+  const bool ok = job && manifest_find(out, RUN_OVERWRITE, &manifest, error) &&
+                  layout_check_removable(out, error) && results_remove(results, error) &&
+                  run_discard(job, out, error);
+  manifest_free(manifest);
+  job_folder_leave(job);
+  job_lock_release(lock);
+  return ok;
 }
 
 void run_log_close(struct run_log *log) {

@@ -6,19 +6,19 @@
 
 enum run_mode { RUN_RESUME, RUN_APPEND, RUN_OVERWRITE };
 
-/* A request for a run. Owns nothing.
- *
- * RUN_OVERWRITE: `results`, if not NULL, is a folder with what was made from the vectors in OUT. After the
- * last check that may refuse, and before the first file of the run is removed, `results_remove` removes
- * them and syncs that. So a refusal costs nothing, and if the job dies at any moment, no result stands beside
- * vectors that it was not made from. */
+/* Removes what was made from a run's vectors, in the folder `results`, and syncs that. Called after the last
+ * check that may refuse to remove the run, and before its first file is removed. So a refusal costs nothing,
+ * and if the job dies at any moment, no result stands beside vectors that it was not made from. */
+typedef bool results_remove_fn(const char *results, struct error *error);
+
+/* A request for a run. Owns nothing. */
 struct run_request {
   const struct run_identity *identity;
   const struct shard *shards;
   int32_t shard_count;
   enum run_mode mode;
-  const char *results;
-  bool (*results_remove)(const char *results, struct error *error);
+  const char *results; /* with RUN_OVERWRITE; NULL: none */
+  results_remove_fn *results_remove;
   bool mixed; /* several compute classes: the manifest's need not agree, and are replaced */
 };
 
@@ -40,5 +40,10 @@ struct run_request {
  *   Nothing is removed if a folder stands where a run has a file.
  * - any mode: a link inside OUT (layout_check_links). */
 struct run_log *run_log_open(const char *out, const struct run_request *request, struct error *error);
+
+/* Removes the run in OUT, under its lock, and before that its results; a missing OUT is no error. Refuses as
+ * RUN_OVERWRITE does. If the job dies meanwhile, OUT is still that run's with all its parts, or a run that
+ * does not begin anew is refused there. */
+bool run_remove(const char *out, const char *results, results_remove_fn *results_remove, struct error *error);
 
 void run_log_close(struct run_log *log);

@@ -17,7 +17,7 @@ import pytest
 
 from models import copy_model, save_as_version_6
 from output import Output, derive, seekable, unzstd
-from program import FAILED, GOLDEN, MODEL, PROGRAM, REJECTS, ROOT, USAGE, Result, Status, embed, environment, nina, wait_for_parts
+from program import ANY, DONE, FAILED, GOLDEN, MODEL, PROGRAM, REJECTS, ROOT, USAGE, Result, Status, embed, environment, nina, wait_for_parts
 from shards import make_texts, write_shard
 
 MUNICIPAL = ROOT / "tests" / "data" / "municipal"
@@ -340,21 +340,61 @@ def test_no_result_of_an_earlier_evaluation_stands_beside_a_new_one(tmp_path: Pa
         assert results() == files | {"run.w32.trec"}
 
 
-@pytest.mark.parametrize("obstacle", ["corpus", "queries", "foreign"])
+@pytest.mark.parametrize("moment", ["discard:2", "discard:3", "discard:6", "discard:9", "rename:2", "sync:12", "stopped"])
+def test_queries_of_an_earlier_evaluation_are_not_taken_for_those_of_a_new_one(tmp_path: Path, moment: str) -> None:
+    """Queries come after the corpus, so a job that begins anew and dies before that leaves none: old ones had another prompt."""
+    data, out = small_set(tmp_path / "set"), tmp_path / "out"
+    arguments = ["eval", "--model", MODEL, "--data", data, "--device", "null", "--widths", "16"]
+    nina(*arguments, "--out", tmp_path / "fresh")
+    nina(*arguments, "--out", out, "--query-prompt", "X: ")
+    if moment == "stopped":
+        held = environment("rename:2:wait") | {"NINA_FAULT_UNTIL": str(tmp_path / "release")}  # the corpus's first part
+        process = subprocess.Popen([PROGRAM, *map(str, arguments), "--out", out, "--overwrite"], stderr=subprocess.PIPE, text=True, env=held)
+        while (out / "metrics.json").exists() and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        (tmp_path / "release").touch()
+        assert "start the same command again without --overwrite" in process.communicate()[1]
+    else:
+        nina(*arguments, "--out", out, "--overwrite", fault=f"{moment}:kill", status=-signal.SIGKILL)
+    again = nina(*arguments, "--out", out, status=ANY)
+    if again.status == USAGE:  # the queries are half removed
+        assert moment.startswith("discard") and "out/queries holds " in again.error and "--overwrite starts anew" in again.error
+        nina(*arguments, "--out", out, "--overwrite")
+    else:
+        assert again.status == DONE
+    for side in "corpus", "queries":
+        files = [Output(folder / side).files("*/*", "manifest.json") for folder in (out, tmp_path / "fresh")]
+        assert files[0] == files[1]
+    assert metrics_of(out)["metrics"] == metrics_of(tmp_path / "fresh")["metrics"]
+
+
+@pytest.mark.parametrize("obstacle", ["corpus", "queries", "foreign corpus", "foreign queries", "link", "held"])
 def test_refused_overwrite_leaves_results_and_vectors(tmp_path: Path, obstacle: str) -> None:
     data, out = small_set(tmp_path / "set"), tmp_path / "out"
     arguments = ["eval", "--model", MODEL, "--data", data, "--out", out, "--device", "null"]
     nina(*arguments, "--widths", "16")
-    if obstacle == "foreign":
-        (out / "corpus" / "manifest.json").unlink()
-        (out / "corpus" / "notes.txt").touch()
+    folder = out / obstacle.removeprefix("foreign ")
+    if obstacle.startswith("foreign"):
+        (folder / "manifest.json").unlink()
+        (folder / "notes.txt").touch()
+        said = "is not the output of a run"
+    elif obstacle == "link":
+        (out / "queries" / "w16").rename(tmp_path / "w16")
+        (out / "queries" / "w16").symlink_to(tmp_path / "w16")
+        said = "out/queries/w16 is a link"
+    elif obstacle == "held":
+        (out / "queries" / "job.lock").write_text("of a job that nobody knows")
+        said = "host unknown, has"
     else:
-        (out / obstacle / "w16" / "part-00000-00099.npy.zst").mkdir()
+        (folder / "w16" / "part-00000-00099.npy.zst").mkdir()
+        said = "is a folder, where a run has a file"
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     assert {"metrics.json", "model-index.yml", "run.w16.trec"} <= {path.name for path in before}
     error = nina(*arguments, "--widths", "16", "--overwrite", status=USAGE).error
-    assert ("is not the output of a run" if obstacle == "foreign" else "is a folder, where a run has a file") in error
-    assert before == {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert said in error
+    after = {path: path.read_bytes() for path in out.rglob("*") if path.is_file() and path.name != "job.lock.seen"}
+    assert after == before
 
 
 def held_evaluation(out: Path, release: Path, *arguments: Any) -> subprocess.Popen[str]:

@@ -147,7 +147,8 @@ def _contents(shards: list[Shard]) -> list[tuple[int, str]]:
 
 def _model_and_settings(manifest: Manifest) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a resume compares of them. The model's name does not count: it is that of a folder, which may be another one with
-    the same model. A setting that an older nina did not write has its default."""
+    the same model. A setting that an older nina did not write has its default. (A model without a hash, of an older nina,
+    counts as another one than the same with its hash.)"""
     model = {key: value for key, value in manifest.model.items() if key != "name"}
     return model, {key: value for key, value in (_DEFAULTS | manifest.settings).items() if value}
 
