@@ -1,11 +1,13 @@
 """Starts nina on many ranks."""
 
+import contextlib
 import os
 import select
 import shlex
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,10 +20,18 @@ from program import DONE, LONGEST_RUN, PROGRAM, Argument, Result, Status, checke
 
 needs_mpirun = pytest.mark.skipif(not shutil.which("mpirun"), reason="mpirun is not there: scripts/setup installs it")
 
-# For Open MPI: root may run it, as in a container, and more ranks than cores are allowed. All ranks are on this machine; Open MPI 5
-# would complain about other network interfaces that it cannot use.
-LAUNCHER = ["mpirun", "--oversubscribe"]
-LAUNCHER_VARIABLES = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_btl_tcp_if_include": "lo"}
+# For Open MPI: root may run it, as in a container, and more ranks than cores are allowed. Without --bind-to none, Open MPI 4 binds one
+# or two ranks to the first cores, where the jobs of all tests that run at the same time would meet.
+LAUNCHER = ["mpirun", "--oversubscribe", "--bind-to", "none"]
+AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+
+# Jobs of one user share a folder below /tmp. If one removes the folder at its end while another starts, the other fails
+# (https://github.com/open-mpi/ompi/issues/8510). So each process with tests has a folder of its own for its jobs (conftest.py).
+SESSIONS = os.environ.get("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+SESSION_VARIABLES = {"OMPI_MCA_orte_tmpdir_base": SESSIONS, "PRTE_MCA_prte_tmpdir_base": SESSIONS}  # Open MPI 4, 5
+
+# All ranks are on this machine; Open MPI 5 would complain about other network interfaces that it cannot use.
+LAUNCHER_VARIABLES = AS_ROOT | SESSION_VARIABLES | {"OMPI_MCA_btl_tcp_if_include": "lo"}
 OVER_TCP = ["--mca", "pml", "ob1", "--mca", "btl", "tcp,self"]
 
 
@@ -74,7 +84,16 @@ def start(
 
 
 def finish(job: subprocess.Popen[bytes], status: Status, stdin: bytes | None = None) -> Result:
-    stdout, stderr = job.communicate(stdin, timeout=LONGEST_RUN)
+    """Waits for a job's end. A job that hangs is killed, and its ranks on this host too: mpirun may wait for itself alone."""
+    try:
+        stdout, stderr = job.communicate(stdin, timeout=LONGEST_RUN)
+    except subprocess.TimeoutExpired as late:
+        ranks = rank_processes(job)
+        for process in [*ranks, job.pid]:  # each rank has a process group of its own
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        said = ((late.stdout or b"")[-2000:] + (late.stderr or b"")[-8000:]).decode(errors="replace")
+        pytest.fail(f"the job has not ended after {LONGEST_RUN} s; ranks that lived: {ranks or 'none'}\n{said}")
     return checked(Result(job.returncode, stdout.decode(), stderr.decode()), status)
 
 

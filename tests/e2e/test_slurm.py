@@ -9,7 +9,7 @@ import pytest
 import slurm as package
 from cluster import Cluster
 from hosts import LIBRARY, needs_hosts
-from many import LAUNCHER_VARIABLES, needs_mpirun
+from many import AS_ROOT, needs_mpirun
 from program import FULL, LONGEST_RUN, MODEL, PROGRAM, ROOT
 from shards import make_archive
 from slurm import ENDED, Slurm
@@ -37,7 +37,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def launcher_variables() -> dict[str, str]:
-    return LAUNCHER_VARIABLES | {"OMPI_MCA_btl_tcp_if_include": "eth0", "OMPI_MCA_oob_tcp_if_include": "eth0"}
+    return AS_ROOT | {"OMPI_MCA_btl_tcp_if_include": "eth0", "OMPI_MCA_oob_tcp_if_include": "eth0"}
 
 
 def submit(
