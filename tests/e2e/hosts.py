@@ -41,9 +41,9 @@ preload=$(printenv "FAKE_PRELOAD_$host") && export LD_PRELOAD="$preload"
 FAKE_CUDA_MACHINE=${host#node} exec "$0" "$@" $options"""
 
 
-def start_on(cluster: Cluster, ranks: dict[str, int], *arguments: Argument) -> subprocess.Popen[bytes]:
-    """Starts nina with so many ranks on each host, the first host's first."""
-    variables = environment()
+def start_on(cluster: Cluster, ranks: dict[str, int], *arguments: Argument, fault: str | None = None) -> subprocess.Popen[bytes]:
+    """Starts nina with so many ranks on each host, the first host's first. A fault that waits waits for ever."""
+    variables = environment(fault)
     names = [name for name in sorted(variables) if name.startswith(("CLOCK_", "FAKE_", "NINA_"))]
     passed_on = [] if MPICH else [word for name in names for word in ("-x", name)]
     words = [*cluster.launcher(ranks, LIBRARY), *passed_on, "sh", "-c", RANK, str(PROGRAM), *map(str, arguments)]
@@ -54,8 +54,10 @@ def nina_on(cluster: Cluster, ranks: dict[str, int], *arguments: Argument, statu
     return finish(start_on(cluster, ranks, *arguments), status)
 
 
-def start_embed_on(cluster: Cluster, ranks: dict[str, int], out: Path, *inputs: Argument, **options: Argument) -> subprocess.Popen[bytes]:
-    return start_on(cluster, ranks, *embed_arguments(out, *inputs, **options))
+def start_embed_on(
+    cluster: Cluster, ranks: dict[str, int], out: Path, *inputs: Argument, fault: str | None = None, **options: Argument
+) -> subprocess.Popen[bytes]:
+    return start_on(cluster, ranks, *embed_arguments(out, *inputs, **options), fault=fault)
 
 
 def embed_on(cluster: Cluster, ranks: dict[str, int], out: Path, *inputs: Argument, status: Status = DONE, **options: Argument) -> Result:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from program import DONE, LONGEST_RUN, PROGRAM, Argument, Result, Status, checked, embed_arguments, environment
+from program import DONE, LONGEST_RUN, NEVER, PROGRAM, Argument, Result, Status, checked, embed_arguments, environment
 
 needs_mpirun = pytest.mark.skipif(not shutil.which("mpirun"), reason="mpirun is not there: scripts/setup installs it")
 
@@ -37,7 +37,8 @@ OVER_TCP = ["--mca", "pml", "ob1", "--mca", "btl", "tcp,self"]
 
 @dataclass
 class Ranks:
-    """`count` ranks that start alike; a fault in each, or their own options or variables."""
+    """`count` ranks that start alike; a fault in each, or their own options or variables. A fault that waits waits for ever, or for the
+    file in the variable NINA_FAULT_UNTIL."""
 
     count: int
     fault: str | None = None
@@ -59,7 +60,8 @@ def command(ranks: int | list[Ranks], arguments: Callable[[Ranks], list[str]], l
 
 
 def group_command(group: Ranks, arguments: list[str]) -> list[str]:
-    variables = group.variables | ({"NINA_FAULT": group.fault} if group.fault else {})
+    fault = {"NINA_FAULT": group.fault, "NINA_FAULT_UNTIL": NEVER} if group.fault else {}
+    variables = fault | group.variables
     given = ["env", *(f"{name}={value}" for name, value in variables.items())] if variables else []
     return [*given, str(PROGRAM), *arguments]
 

@@ -35,6 +35,9 @@ SANITIZER_OPTIONS = {
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:exitcode=99",
 }
 
+# A file that never comes, for a thread that waits until its run is killed.
+NEVER = Path("/nonexistent/release")
+
 Argument = str | int | Path | bool | None
 Status = int | tuple[int, ...]
 
@@ -57,11 +60,12 @@ class Result:
             assert phrase in self.stderr, f"{phrase!r} is not in:\n{self.stderr}"
 
 
-def environment(fault: str | None = None) -> dict[str, str]:
+def environment(fault: str | None = None, release: Path = NEVER) -> dict[str, str]:
+    """A thread that the fault makes wait (io/fault.h) goes on when the file `release` is there."""
     variables = {name: value for name, value in os.environ.items() if name != "NINA_FAULT"}
     for name, options in SANITIZER_OPTIONS.items():
         variables[name] = f"{variables[name]}:{options}" if variables.get(name) else options
-    return variables | ({"NINA_FAULT": fault} if fault else {})
+    return variables | ({"NINA_FAULT": fault, "NINA_FAULT_UNTIL": str(release)} if fault else {})
 
 
 def checked(result: Result, status: Status) -> Result:
@@ -153,16 +157,24 @@ def embed(
 
 
 def start_embed(
-    out: Path, *inputs: Argument, stdin: int = subprocess.DEVNULL, **options: Argument
+    out: Path,
+    *inputs: Argument,
+    stdin: int = subprocess.DEVNULL,
+    fault: str | None = None,
+    release: Path = NEVER,
+    **options: Argument,
 ) -> subprocess.Popen[bytes]:
-    """Starts such a run; the test must end it with `stop`."""
+    """Starts such a run; the test must end it with `stop`. A run that must live until then is held by a fault that waits."""
     command = [str(PROGRAM), *embed_arguments(out, *inputs, **options)]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=stdin, stdout=pipe, stderr=pipe, env=environment())
+    return subprocess.Popen(command, stdin=stdin, stdout=pipe, stderr=pipe, env=environment(fault, release))
 
 
-def stop(process: subprocess.Popen[bytes], number: signal.Signals, status: Status) -> Result:
+def stop(process: subprocess.Popen[bytes], number: signal.Signals, status: Status, release: Path | None = None) -> Result:
+    """Lets a held run go on as soon as the signal is sent."""
     process.send_signal(number)
+    if release:
+        release.touch()
     stdout, stderr = process.communicate(timeout=LONGEST_RUN)
     return checked(Result(process.returncode, stdout.decode(), stderr.decode()), status)
 

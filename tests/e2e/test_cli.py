@@ -158,11 +158,14 @@ def test_the_last_line_of_json_is_the_end_however_a_run_ends(tmp_path: Path, end
     shard = write_shard(tmp_path / "a.jsonl.gz", [*lines, "no JSON"] if end == "rejects" else lines)
     if end == "damage":
         shard.write_bytes(shard.read_bytes()[:-9])
-    slow = {"null_rate": 200, "threads": 1, "block_lines": 5} if end == "stop" else {}
-    with start_embed(tmp_path / "out", shard, widths=8, progress="json", **slow) as process:
+    slow, release = {"null_rate": 600, "threads": 1, "block_lines": 1, "fault": "write:30+:wait"}, tmp_path / "release"
+    with start_embed(
+        tmp_path / "out", shard, widths=8, progress="json", release=release, **slow if end == "stop" else {}
+    ) as process:
         if end == "stop":
             wait_for_parts(tmp_path / "out", 1, process)
             process.send_signal(signal.SIGINT)
+            release.touch()
         _, said = process.communicate(timeout=LONGEST_RUN)
     events = [json.loads(line) for line in said.decode().splitlines()]
     assert [event["event"] for event in events[-2:]] == ["notice", "end"] and events[-1]["complete"] is (end == "rejects")

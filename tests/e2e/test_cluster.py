@@ -19,7 +19,7 @@ from test_ranks_search import embed_set, results, write_set
 pytestmark = [needs_mpirun, needs_hosts]
 
 OPTIONS: dict[str, Any] = {"widths": "32,8", "block_lines": 16, "threads": 1}
-SLOW = {"null_rate": 1000}  # tokens/s per rank: a block takes about a second
+HELD = "write:60+:wait"  # each rank commits some of the 31 blocks, and waits in the middle of another
 TWO_EACH = {"node1": 2, "node2": 2}
 DIED = (1, 137, 205, -signal.SIGKILL)
 if LIBRARY == "Open MPI v5":
@@ -95,7 +95,7 @@ def test_host_whose_every_process_is_killed_ends_the_job_and_the_next_start_comp
     cluster: Cluster, tmp_path: Path, archive: list[Path], victim: str
 ) -> None:
     out = tmp_path / "out"
-    job = start_embed_on(cluster, TWO_EACH, out, *archive, **OPTIONS, **SLOW)
+    job = start_embed_on(cluster, TWO_EACH, out, *archive, fault=HELD, **OPTIONS)
     wait_for_parts(out, 3, job)
     cluster.kill(victim)
     cluster.wait_for_end(PROGRAM, LONGEST_RUN)
@@ -112,7 +112,7 @@ def test_host_whose_every_process_is_killed_ends_the_job_and_the_next_start_comp
 
 
 def test_job_on_another_host_is_refused_while_the_first_lives(cluster: Cluster, tmp_path: Path, archive: list[Path]) -> None:
-    job = start_embed_on(cluster, TWO_EACH, tmp_path / "out", *archive, **OPTIONS, **SLOW)
+    job = start_embed_on(cluster, TWO_EACH, tmp_path / "out", *archive, fault=HELD, **OPTIONS)
     wait_for_parts(tmp_path / "out", 1, job)
     embed_on(cluster, {"node2": 1}, tmp_path / "out", *archive, status=USAGE, **OPTIONS).says("on host node1, has")
     cluster.kill("node1")

@@ -15,11 +15,12 @@ from hosts import embed_on, needs_hosts, start_embed_on
 from many import needs_mpirun
 from program import DONE, FULL, PROGRAM, USAGE, Result, wait_for_parts
 from shards import make_archive
-from test_cluster import DIED, OPTIONS, SLOW, TWO_EACH, check_complete
+from test_cluster import DIED, OPTIONS, TWO_EACH, check_complete
 
 pytestmark = [needs_mpirun, needs_hosts, pytest.mark.skipif(not FULL, reason="takes minutes; NINA_FULL_TESTS=1")]
 
 LONGEST = 1800  # seconds until every process must have ended: the kernel gives up unanswered TCP after 15 to 20 minutes
+SLOW = {"null_rate": 1000}  # tokens/s per rank: a block takes about a second
 # Open MPI's daemons notice a dead connection after a minute.
 KEEPALIVE = {"oob_tcp_keepalive_time": "30", "oob_tcp_keepalive_intvl": "10", "oob_tcp_keepalive_probes": "3"}
 

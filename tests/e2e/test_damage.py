@@ -13,7 +13,7 @@ import pytest
 
 from many import Ranks, command, finish, group_command, needs_mpirun, start, start_command
 from output import Output, same_bits
-from program import DONE, FAILED, LONGEST_RUN, PROGRAM, REJECTS, USAGE, Result, checked, embed, embed_arguments, nina, start_embed, wait_for_parts
+from program import DONE, FAILED, PROGRAM, REJECTS, USAGE, Argument, Result, embed, embed_arguments, nina, wait_for_parts
 from shards import compress, lines_of, make_archive, make_documents
 
 ROWS = (30, 400, 30)
@@ -146,17 +146,16 @@ def test_shard_that_changes_its_size_while_it_is_read_is_not_complete(tmp_path: 
     middle = lines.index(b"\n", len(lines) * 2 // 3) + 1
     shard, out = tmp_path / "a.jsonl", tmp_path / "out"
     shard.write_bytes(lines if change == "shortened" else lines[:middle])
-    # So slow that the reader, a few blocks ahead, is still far from the shard's end.
-    options = {"widths": 8, "block_lines": 100, "threads": 1}
-    run = start_embed(out, shard, null_rate=150_000, **options)
-    wait_for_parts(out, 1, run)
-    if change == "shortened":
-        os.truncate(shard, middle)
-    else:
-        with shard.open("ab") as file:
-            file.write(lines[middle:])
-    stdout, stderr = run.communicate(timeout=LONGEST_RUN)
-    result = checked(Result(run.returncode, stdout.decode(), stderr.decode()), FAILED)
+
+    def resize() -> None:
+        if change == "shortened":
+            os.truncate(shard, middle)
+        else:
+            with shard.open("ab") as file:
+                file.write(lines[middle:])
+
+    options = EVEN | {"block_lines": 100}
+    result = change_during_a_run(out, [shard], 1, resize, options)
     sizes = (len(lines), middle) if change == "shortened" else (middle, len(lines))
     result.says(f"the size of {shard} changed while the run read it, from {sizes[0]} to {sizes[1]} bytes")
     assert Output(out).manifest()["state"] == "incomplete"
@@ -202,11 +201,13 @@ def change_keeping_size(shard: Path, change: str) -> None:
         file.write(b"Z")
 
 
-def change_during_a_run(out: Path, shards: list[Path], ranks: int, change: Callable[[], None]) -> Result:
+def change_during_a_run(
+    out: Path, shards: list[Path], ranks: int, change: Callable[[], None], options: dict[str, Argument] = EVEN
+) -> Result:
     """Each rank commits a part, reads a few blocks ahead, and waits until the change has been made."""
     release = out.with_name("release")
     group = Ranks(ranks, fault="write:40+:wait", variables={"NINA_FAULT_UNTIL": release})
-    arguments = embed_arguments(out, *shards, **EVEN)
+    arguments = embed_arguments(out, *shards, **options)
     before = len(list((out / "parts").glob("part-*")))
     run = start_command(group_command(group, arguments) if ranks == 1 else command([group], lambda _: arguments))
     wait_for_parts(out, before + 1, run)

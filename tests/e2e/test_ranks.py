@@ -20,6 +20,7 @@ OPTIONS = {"widths": "32,8", "block_lines": 16, "threads": 1}
 SLOW = {"null_rate": 1000}  # tokens/s per rank: a block takes about a second
 STUCK_FINALIZE = PROGRAM.parent / "tests" / "preload" / "libstuck_finalize.so"
 HELD = "write:20+:wait"  # the rank has begun, but can commit nothing until the test lets it
+HELD_LATER = "write:60+:wait"  # the rank has committed some of the 32 blocks
 
 
 @pytest.fixture(scope="module")
@@ -72,20 +73,20 @@ def test_rank_that_computes_holds_up_nobody_over_tcp(
     assert Output(tmp_path).embedding() == wanted["one", "null"]
 
 
-def test_warned_job_finishes_its_blocks_and_another_number_of_ranks_goes_on(
-    tmp_path: Path, archive: dict[str, list[Path]], wanted: dict[tuple[str, str], dict[str, bytes]]
-) -> None:
-    job = start(tmp_path, *archive["many"], ranks=3, grace=20, **OPTIONS, **SLOW)
-    wait_for_parts(tmp_path, 3, job)
-    output = Output(tmp_path)
+def test_warned_job_finishes_its_blocks_and_another_number_of_ranks_goes_on(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "a.jsonl.zst", make_documents(3000, 1))  # a minute's work, of which the ranks do some seconds
+    output = Output(tmp_path / "out")
+    job = start(output.path, shard, ranks=3, grace=20, **OPTIONS, **SLOW)
+    wait_for_parts(output.path, 3, job)
     warned = len(output.records())
     job.send_signal(signal.SIGUSR1)
     finish(job, FAILED).says("stopped; start the same command again to go on")
     assert output.manifest()["state"] == "incomplete" and not output.temporaries()
     before = len(output.records())
     assert before > warned
-    embed_many(tmp_path, *archive["many"], ranks=5, **OPTIONS).says(f"in {before} parts are already there")
-    assert output.embedding() == wanted["many", "null"]
+    embed_many(output.path, shard, ranks=5, **OPTIONS).says(f"in {before} parts are already there")
+    embed(tmp_path / "wanted", shard, **OPTIONS)
+    assert output.embedding() == Output(tmp_path / "wanted").embedding()
 
 
 def test_grace_that_is_over_drops_the_blocks_in_flight(tmp_path: Path, archive: dict[str, list[Path]]) -> None:
@@ -108,7 +109,7 @@ def test_grace_that_is_over_drops_the_blocks_in_flight(tmp_path: Path, archive: 
 def test_killed_job_is_resumed_without_mpirun(
     tmp_path: Path, archive: dict[str, list[Path]], wanted: dict[tuple[str, str], dict[str, bytes]], victim: str
 ) -> None:
-    job = start(tmp_path, *archive["one"], ranks=3, **OPTIONS, **SLOW)
+    job = start(tmp_path, *archive["one"], ranks=[Ranks(3, fault=HELD_LATER)], **OPTIONS)
     wait_for_parts(tmp_path, 3, job)
     if victim == "everybody":
         os.killpg(job.pid, signal.SIGSTOP)  # so that no process notices

@@ -19,6 +19,7 @@ from shards import compress, lines_of, make_archive, make_documents, write_shard
 
 TERMINATED = 128 + signal.SIGTERM
 OPTIONS: dict[str, Any] = {"widths": "32,8", "block_lines": 20, "store_text": True}
+HELD = "write:100+:wait"  # some of the 200 blocks are committed
 
 
 @pytest.fixture
@@ -306,11 +307,11 @@ def test_signal_stops_in_order_and_the_same_command_goes_on(
     tmp_path: Path, straight: tuple[Output, list[Path]], number: signal.Signals
 ) -> None:
     whole, shards = straight
-    output = Output(tmp_path / "out")
-    process = start_embed(output.path, *shards, threads=2, null_rate=8_000, **OPTIONS)
+    output, release = Output(tmp_path / "out"), tmp_path / "release"
+    process = start_embed(output.path, *shards, threads=2, null_rate=8_000, fault=HELD, release=release, **OPTIONS)
     wait_for_parts(output.path, 5, process)
     status = FAILED if number == signal.SIGUSR1 else 128 + number
-    stop(process, number, status).says("nina: stopped; start the same command again to go on")
+    stop(process, number, status, release).says("nina: stopped; start the same command again to go on")
     assert output.manifest()["state"] == "incomplete" and output.temporaries() == []
     done = len(output.records())
     assert 5 <= done < len(whole.records())
@@ -326,9 +327,10 @@ def test_stopped_job_that_began_anew_goes_on_without_overwrite(tmp_path: Path, s
     output, file = Output(tmp_path / "out"), tmp_path / "nina.ini"
     file.write_text("[embed]\noverwrite = true\n")
     anew: dict[str, Any] = {"overwrite": True} if how == "option" else {"config": file}
-    process = start_embed(output.path, *shards, threads=2, null_rate=8_000, **anew, **OPTIONS)
+    release = tmp_path / "release"
+    process = start_embed(output.path, *shards, threads=2, null_rate=8_000, fault=HELD, release=release, **anew, **OPTIONS)
     wait_for_parts(output.path, 5, process)
-    stop(process, signal.SIGTERM, TERMINATED).says("nina: stopped; start the same command again without --overwrite to go on\n")
+    stop(process, signal.SIGTERM, TERMINATED, release).says("nina: stopped; start the same command again without --overwrite to go on\n")
     done = len(output.records())
     embed(output.path, *shards, **OPTIONS).says(f"documents in {done} parts are already there")
     assert output.files("*/*", "manifest.json") == whole.files("*/*", "manifest.json")
@@ -340,25 +342,28 @@ def committed_lines(output: Output) -> set[tuple[int, int]]:
 
 @pytest.mark.threads
 def test_first_interrupt_finishes_what_was_begun_and_the_second_drops_it(tmp_path: Path) -> None:
-    """Here the encoder takes seconds per block: it has begun one block, and the next blocks wait for it."""
-    shard = write_shard(tmp_path / "a.jsonl", make_documents(400, 1))
-    options = {"widths": 8, "block_lines": 100, "threads": 1, "null_rate": 1000}
-
-    output = Output(tmp_path / "first")
-    process = start_embed(output.path, shard, **options)
+    """The encoder takes long for a block: it has begun one block, and the next blocks wait for it."""
+    documents = make_documents(3000, 1)
+    shard = write_shard(tmp_path / "a.jsonl", documents)
+    output = Output(tmp_path / "first")  # a block takes about a second, all blocks more than a minute
+    process = start_embed(output.path, shard, widths=8, block_lines=20, threads=1, null_rate=1000)
     wait_for_parts(output.path, 1, process)
-    time.sleep(0.2)
+    before = len(output.records())
     result = stop(process, signal.SIGINT, 128 + signal.SIGINT)
     result.says("stopping: the blocks that the encoder has begun are finished and committed, for at most 30 s")
-    assert 2 <= len(output.records()) < 4 and output.temporaries() == []
+    assert before < len(output.records()) < 150 and output.temporaries() == []
 
-    output = Output(tmp_path / "second")
-    process = start_embed(output.path, shard, **options)
-    wait_for_parts(output.path, 1, process)
+    one, many = write_shard(tmp_path / "one.jsonl", documents[:1]), write_shard(tmp_path / "many.jsonl", documents)
+    output = Output(tmp_path / "second")  # the second block takes many minutes, a batch less than a second
+    options = {"widths": 8, "threads": 1, "null_rate": 50, "max_tokens": 32, "batch_tokens": 32}
+    process = start_embed(output.path, one, many, progress="json", **options)
+    assert process.stderr
+    events = map(json.loads, process.stderr)
+    next(event for event in events if event.get("tokens", 0) > 32)  # the encoder has begun the second block
     process.send_signal(signal.SIGINT)
-    time.sleep(0.2)
+    next(event for event in events if event.get("sentence", "").startswith("stopping"))
     stop(process, signal.SIGINT, 128 + signal.SIGINT)
-    assert len(output.records()) < 3 and output.temporaries() == []
+    assert len(output.records()) == 1 and output.temporaries() == []
 
 
 def test_signal_before_the_first_row_of_a_block_loses_none(tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_what_is_no_run_or_has_no_hashes_gets_a_sentence(tmp_path: Path, old: di
 
 def test_run_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
     shards = write(tmp_path / "in", documents())
-    job = start_embed(tmp_path / "old", *shards, null_rate=1000, **OPTIONS)
+    job = start_embed(tmp_path / "old", *shards, threads=1, fault="write:40+:wait", **OPTIONS)
     wait_for_parts(tmp_path / "old", 1, job)
     error = embed(tmp_path / "new", *shards, reuse=tmp_path / "old", status=USAGE, **OPTIONS).error
     assert f"process {job.pid} on this host, is writing to {tmp_path / 'old'}: wait until it ends" in error
