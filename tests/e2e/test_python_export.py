@@ -300,7 +300,7 @@ def test_an_export_for_which_there_is_no_room_says_so_and_goes_on(everything: Ou
 
 def test_an_export_of_a_run_that_is_not_complete_is_of_what_it_has(tmp_path: Path) -> None:
     (shard,) = make_archive(tmp_path / "in", (100,))
-    embed(tmp_path / "out", shard, widths="8", block_lines=10, fault="rename:20+:EIO", status=FAILED)
+    embed(tmp_path / "out", shard, widths="8", block_lines=10, threads=1, fault="rename:20+:EIO", status=FAILED)
     said = export(tmp_path / "out", "parquet", tmp_path / "p")
     assert "start the same nina embed again" in said
     rows = pq.read_table(tmp_path / "p")["line"].to_pylist()

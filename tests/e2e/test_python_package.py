@@ -114,7 +114,7 @@ def test_any_rows_are_reached_in_any_order(written: Output) -> None:
 
 def test_a_run_that_is_not_complete_gives_what_it_has_with_a_warning(tmp_path: Path) -> None:
     shards = make_archive(tmp_path / "in", (100,))
-    embed(tmp_path / "out", *shards, widths="8", block_lines=10, fault="rename:20+:EIO", status=FAILED)
+    embed(tmp_path / "out", *shards, widths="8", block_lines=10, threads=1, fault="rename:20+:EIO", status=FAILED)
     with pytest.warns(nina_vectors.IncompleteWarning, match="start the same nina embed again"):
         out = nina_vectors.open(tmp_path / "out")
     assert 0 < len(out) == len(list(out.ids())) < 100
