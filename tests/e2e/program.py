@@ -92,13 +92,20 @@ def run_on_terminal(
     arguments: Sequence[Argument], columns: int = 80, stream: str = "stderr", status: int = DONE
 ) -> str:
     """Runs nina with a terminal as standard error or output, "stderr" or "stdout"; returns what nina wrote there."""
+    return command_on_terminal([PROGRAM, *arguments], environment(), columns, stream, status)
+
+
+def command_on_terminal(
+    words: Sequence[Argument], variables: dict[str, str], columns: int = 80, stream: str = "stderr", status: int = DONE
+) -> str:
+    """The same for any program."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    command, null = [str(PROGRAM), *map(str, arguments)], subprocess.DEVNULL
+    command, null = [str(word) for word in words], subprocess.DEVNULL
     streams = {"stdout": null, "stderr": None} | {stream: slave}  # None: the errors are shown with the test's
     end_of_output = b"\0the program has ended\0"
     content = b""
-    with subprocess.Popen(command, stdin=null, env=environment(), **streams) as process:
+    with subprocess.Popen(command, stdin=null, env=variables, **streams) as process:
 
         def say_the_end() -> None:
             try:

@@ -1,14 +1,10 @@
 """`python -m nina_vectors export` writes all of an output in other formats, and goes on where it was interrupted."""
 
-import fcntl
 import json
 import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +15,7 @@ import pytest
 
 from output import Output, same_bits
 from package import ENVIRONMENT, KINDS, export, needs_full, python, write
-from program import FAILED, LONGEST_RUN, MODEL, REJECTS, USAGE, embed, nina
+from program import FAILED, MODEL, REJECTS, USAGE, command_on_terminal, embed, nina
 from shards import make_archive, make_documents, make_texts, write_shard
 from nina_vectors.export.columns import TypeSeen  # package.py makes it be found
 
@@ -409,12 +405,7 @@ def test_packages_that_are_missing_are_named(everything: Output, tmp_path: Path)
 
 def test_a_terminal_sees_a_bar_and_a_file_does_not(everything: Output, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "nina_vectors", "export", everything.path, "--to", "pgcopy", "--into"]
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    subprocess.run([*command, tmp_path / "a"], check=True, stderr=slave, env=ENVIRONMENT, timeout=LONGEST_RUN)
-    said = os.read(master, 1 << 16).decode()
-    os.close(slave)
-    os.close(master)
+    said = command_on_terminal([*command, tmp_path / "a"], ENVIRONMENT)
     assert "100%" in said and "221/221" in said and "complete after" in said
     assert "221/221" not in export(everything.path, "pgcopy", tmp_path / "b")
     assert export(everything.path, "pgcopy", tmp_path / "c", "--quiet") == ""
