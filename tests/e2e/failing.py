@@ -14,12 +14,11 @@ from typing import Any
 
 from many import LAUNCHER, LAUNCHER_VARIABLES
 from output import Output
-from program import DONE, FAILED, GOLDEN, MODEL, PROGRAM, REJECTS, SANITIZER_WORDS, USAGE, Result, embed, environment, nina
+from program import DONE, FAILED, GOLDEN, LONGEST_RUN, MODEL, PROGRAM, REJECTS, SANITIZER_WORDS, USAGE, Result, embed, environment, nina
 from shards import write_shard
 
 PRELOAD = PROGRAM.parent / "tests" / "preload"
 LIBRARY = PRELOAD / "libfail_call.so"
-HANGS = 120  # seconds; a run takes a tenth of one
 DISK = ("open", "close", "read", "write", "sync", "rename", "link", "remove", "folder", "truncate", "look", "list")
 MEMORY = ("heap", "map", "thread")
 LEAKS = Path(__file__).resolve().parents[1] / "preload" / "leaks.supp"
@@ -160,7 +159,7 @@ class Trial:
             given = {name: value for name, value in given.items() if name != "LD_PRELOAD"} | LAUNCHER_VARIABLES
             variables = {}
         lines = (self.given / self.command.stdin).read_bytes() if self.command.stdin else b'"la pla\xc3\xa7a"\n'
-        done = subprocess.run(words, input=lines, capture_output=True, env=given | variables, timeout=HANGS)
+        done = subprocess.run(words, input=lines, capture_output=True, env=given | variables, timeout=LONGEST_RUN)
         said = done.stdout.decode().replace(str(new), "NEW")
         files = Output(new).files("*", "*/*", "*/*/*") if self.command.writes else {}
         # The next start removes the folder of a job that could not remove it. A report tells of its run's time, and a run goes on without one.

@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from failing import HANGS, preloaded
+from failing import preloaded
 from output import Output
-from program import DONE, FAILED, FULL, MODEL, PROGRAM, SANITIZER_WORDS, USAGE, Result, embed
+from program import DONE, FAILED, FULL, LONGEST_RUN, MODEL, PROGRAM, SANITIZER_WORDS, USAGE, Result, embed
 from shards import write_shard
 
 SITES = ("open", "read", "map", "look", "list")  # what a reader does with a folder
@@ -133,7 +133,7 @@ class Meeting:
         return subprocess.Popen([PROGRAM, *words], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=preloaded() | variables)
 
     def end(self, process: subprocess.Popen[bytes], folder: Path) -> tuple[Result, dict[str, bytes]]:
-        stdout, stderr = process.communicate(timeout=HANGS)
+        stdout, stderr = process.communicate(timeout=LONGEST_RUN)
         files = Output(folder / "new").files("metrics.json", "w*/*", "run*")
         return Result(process.returncode, stdout.decode("latin-1"), stderr.decode()), files
 

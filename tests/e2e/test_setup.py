@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from program import ROOT
+from program import LONGEST_RUN, ROOT
 
 # The programs that the script itself runs; the test machines have no others.
 TOOLS = "bash cat cmp cp dirname env grep mktemp rm sed tail tr".split()
@@ -27,7 +27,7 @@ class Machine:
 
     def setup(self, *options: str) -> subprocess.CompletedProcess[str]:
         command = ["/bin/bash", str(self.folder / "scripts" / "setup"), *options]
-        return subprocess.run(command, env={"PATH": str(self.folder / "bin")}, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, env={"PATH": str(self.folder / "bin")}, capture_output=True, text=True, timeout=LONGEST_RUN)
 
 
 @pytest.fixture

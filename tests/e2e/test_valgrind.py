@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from output import Output
-from program import DONE, FULL, GOLDEN, PROGRAM, Result, checked, environment, nina
+from program import DONE, FULL, GOLDEN, LONGEST_RUN, PROGRAM, Result, checked, environment, nina
 
 MODEL = GOLDEN / "bert-uncased"
 SUPPRESSIONS = Path(__file__).with_name("valgrind.supp")
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not (FULL and shutil.which("valgrind")), reason=
 def watched(tool: str, *arguments: str | Path) -> Result:
     """Runs nina under a tool; what the tool finds fails the test."""
     command = ["valgrind", f"--tool={tool}", "--quiet", f"--error-exitcode={ERROR}", *TOOLS[tool], str(PROGRAM)]
-    done = subprocess.run([*command, *map(str, arguments)], capture_output=True, env=environment(), timeout=540, check=False)
+    done = subprocess.run([*command, *map(str, arguments)], capture_output=True, env=environment(), timeout=5 * LONGEST_RUN, check=False)
     result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
     assert "==" not in result.stderr, result.stderr  # a line of valgrind's begins with ==PID==
     return checked(result, DONE)

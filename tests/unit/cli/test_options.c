@@ -161,8 +161,8 @@ static void unknown_option_suggests_the_nearest(void **state) {
 /* Writes an .ini file; the returned path is static. */
 static char *ini_write(const char *text) {
   static char path[64];
-  snprintf(path, sizeof path, "/tmp/nina-options-%d.ini", (int)getpid());
-  FILE *file = fopen(path, "w");
+  strcpy(path, "/tmp/nina-options-XXXXXX.ini");
+  FILE *file = fdopen(mkstemps(path, (int)strlen(".ini")), "w");
   assert_non_null(file);
   fputs(text, file);
   fclose(file);

@@ -4,6 +4,7 @@
 #include "tests/unit/io/scratch.h"
 
 #define EQUALS 300
+#define OTHER_USER 65534
 
 /* The program is linked with --wrap=stat. */
 int __real_stat(const char *path, struct stat *status);
@@ -78,11 +79,20 @@ static void shard_whose_old_path_is_forbidden_counts_as_moved(void **state) {
   const struct shard_list list = {.shard = &shard, .count = 1};
   const uid_t user = geteuid();
   assert_int_equal(chmod(*state, 0755), 0);
+  if (user == 0) { /* nothing is forbidden to root, so root becomes another user, if the machine lets it */
+    const bool can = seteuid(OTHER_USER) == 0 && euidaccess(given.path, R_OK) == 0;
+    assert_int_equal(seteuid(user), 0);
+    if (!can) {
+      free(given.path);
+      free(shard.path);
+      skip();
+    }
+  }
   for (size_t i = 0; i < sizeof forbidden / sizeof *forbidden; i++) {
     struct shard_match match;
     struct error error = {0};
     assert_int_equal(chmod(scratch_path(path, *state, forbidden[i]), 0), 0);
-    if (user == 0) assert_int_equal(seteuid(65534), 0); /* nothing is forbidden to root */
+    if (user == 0) assert_int_equal(seteuid(OTHER_USER), 0);
     const bool ok = shards_match(&list, &given, 1, &match, &error);
     assert_int_equal(seteuid(user), 0);
     assert_int_equal(chmod(path, 0755), 0);
