@@ -36,7 +36,7 @@ def test_bytes_are_the_same_for_any_threads_and_after_a_kill(tmp_path: Path) -> 
     shards = write_archive(tmp_path / "in")
     one = embed(tmp_path / "one", *shards, threads=1, **OPTIONS)
     embed(tmp_path / "three", *shards, threads=3, **OPTIONS)
-    run = start_embed(tmp_path / "killed", *shards, threads=2, fault="write:40+:wait", **OPTIONS)
+    run = start_embed(tmp_path / "killed", *shards, threads=2, fault="write:50+:wait", **OPTIONS)
     wait_for_parts(tmp_path / "killed", 2, run)
     stop(run, signal.SIGKILL, -signal.SIGKILL)
     embed(tmp_path / "killed", *shards, threads=2, **OPTIONS)

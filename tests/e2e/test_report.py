@@ -72,7 +72,7 @@ def test_report_is_what_the_files_say(tmp_path: Path) -> None:
 def test_a_resume_an_append_and_a_killed_run_leave_no_gap(tmp_path: Path) -> None:
     shards = make_archive(tmp_path / "in", (400, 300))
     out = Output(tmp_path / "out")
-    with start_embed(out.path, *shards, fault="write:50+:wait", **OPTIONS) as process:
+    with start_embed(out.path, *shards, fault="write:60+:wait", **OPTIONS) as process:
         wait_for_parts(out.path, 3, process)
         stop(process, signal.SIGKILL, -9)
     assert not (out.path / "report.json").exists()
