@@ -6,6 +6,7 @@
 
 #include "host/model/arguments.h"
 #include "host/model/config_file.h"
+#include "io/look.h"
 
 #define LIMIT_LEAST 2             /* <s> and </s> */
 #define LIMIT_MOST CONFIG_NO_MOST /* tokenizer_config.json says 10^30 if no limit was set */
@@ -44,6 +45,29 @@ static bool messages_check(const struct config_file *modalities, struct error *e
   const json_t *message = config_member(modalities, "message");
   return !message || config_refuse(modalities, ERROR_UNSUPPORTED, "message", message,
                                    "none, because nina has no chat templates", error);
+}
+
+#define NO_TEMPLATES                                                                                     \
+  "nina has no chat templates; a modality_config with \"text\" alone in sentence_bert_config.json says " \
+  "that this one is not for texts"
+
+/* If modality_config does not say what the model takes, sentence-transformers 6 looks whether the tokenizer
+ * has a chat template, and if it has, every text becomes a message. */
+static bool template_check(const char *folder, const struct config_file *file, struct error *error) {
+  static const char *const names[] = {"chat_template.jinja", "additional_chat_templates"};
+  struct config_file tokenizer;
+  if (config_member(file, "modality_config")) return true;
+  if (!config_file_read(folder, "tokenizer_config.json", CONFIG_OPTIONAL, &tokenizer, error)) return false;
+  const json_t *template = config_member(&tokenizer, "chat_template");
+  bool ok = !template || config_refuse(&tokenizer, ERROR_UNSUPPORTED, "chat_template", template,
+                                       "null, because " NO_TEMPLATES, error);
+  config_file_free(&tokenizer);
+  for (size_t i = 0; ok && i < sizeof names / sizeof *names; i++) {
+    bool there = false;
+    ok = look_in(folder, names[i], &there, error);
+    if (there) ok = error_set(error, ERROR_UNSUPPORTED, "%s has %s, but " NO_TEMPLATES, folder, names[i]);
+  }
+  return ok;
 }
 
 /* Version 6 says what of the transformer's output goes on to the pooling: it may be another head's. */
@@ -134,8 +158,8 @@ static bool sentence_read(const char *folder, struct limit *limit, struct error 
   if (!sentence_file_read(folder, &file, error)) return false;
   const bool done = config_number(&file, "max_seq_length", LIMIT_LEAST, LIMIT_MOST, &limit->tokens, error) &&
                     expect_false(&file, "do_lower_case", error) && output_check(&file, error) &&
-                    opening_read(&file, limit, error) && processing_read(&file, limit, error) &&
-                    arguments_check(&file, folder, error);
+                    template_check(folder, &file, error) && opening_read(&file, limit, error) &&
+                    processing_read(&file, limit, error) && arguments_check(&file, folder, error);
   config_file_free(&file);
   return done;
 }

@@ -44,6 +44,10 @@ def set_module(index: int, **members: Any) -> Change:
     return edit_json(MODULES, lambda modules: modules[index].update(members))
 
 
+def set_folder(name: str) -> Change:
+    return lambda model: (model / name).mkdir()
+
+
 def set_mark(tokenizer: dict[str, Any]) -> None:
     one = tokenizer["pre_tokenizer"]
     for metaspace in one.get("pretokenizers", [one]):
@@ -136,6 +140,9 @@ CASES: dict[str, tuple[Path, Change, *tuple[str, ...]]] = {
         '"message" is {',
         "chat templates",
     ),
+    "a_chat_template_of_the_tokenizer": (OLD, set_json("tokenizer_config.json", chat_template="{{ m }}"), "tokenizer_config.json", "chat_template", "chat templates"),
+    "a_chat_template_in_a_file": (OLD, write("chat_template.jinja", b"{{ m }}"), "chat_template.jinja", "chat templates"),
+    "chat_templates_in_a_folder": (OLD, set_folder("additional_chat_templates"), "additional_chat_templates", "chat templates"),
     "no_pooling": (OLD, remove(POOLING), POOLING),
     "unknown_flag": (OLD, set_json(POOLING, pooling_mode_median=True), POOLING, "pooling_mode_median", "lasttoken"),
     "unknown_pooling": (NEW, set_json(POOLING, pooling_mode="median"), POOLING, '"median"', '"weightedmean"'),
@@ -222,6 +229,13 @@ def test_folder_that_cannot_be_used_is_told_by_file(tmp_path: Path, shard: Path,
     assert not (tmp_path / "out").exists()
     if case != "more_pieces_than_rows":  # info can describe this folder
         assert nina("info", model, status=FAILED).error == error
+
+
+def test_chat_template_of_a_model_that_says_that_it_takes_texts_is_passed_over(tmp_path: Path) -> None:
+    model = copy_model(tmp_path, OLD)
+    set_json("tokenizer_config.json", chat_template="{{ m }}")(model)
+    set_json(SENTENCE, modality_config={"text": TEXT})(model)
+    nina("info", model)
 
 
 def test_missing_model_folder_is_named(tmp_path: Path, shard: Path) -> None:
