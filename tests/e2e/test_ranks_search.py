@@ -76,8 +76,9 @@ def test_stored_vectors_are_judged_alike_where_ties_lie_on_several_ranks(tmp_pat
 def test_evaluation_whose_ranks_fail_is_gone_on_with_without_mpirun(tmp_path: Path) -> None:
     data = write_set(tmp_path / "set", 5000, 900)
     arguments = ["eval", "--model", MODEL, "--data", data, "--device", "null", "--widths", "8"]
-    # Enough syncs to begin with, too few for a commit: the rank that gets a block fails.
-    failed = nina_many(*arguments, "--out", tmp_path / "out", ranks=[Ranks(2, fault="sync:12+:EIO")], status=FAILED)
+    # Rank 0 has enough syncs to begin with, and too few for the blocks; rank 1, which syncs nothing at the start, has none.
+    ranks = [Ranks(1, fault="sync:12+:EIO"), Ranks(1, fault="sync:1+:EIO")]
+    failed = nina_many(*arguments, "--out", tmp_path / "out", ranks=ranks, status=FAILED)
     failed.says("this rank has stopped", "rank ", "Input/output error")
     assert "queries.jsonl" not in failed.stderr and not results(tmp_path / "out")
     nina(*arguments, "--out", tmp_path / "out")
