@@ -346,11 +346,8 @@ static bool check_out(const struct evaluation *eval, const char *out, struct err
 static bool lock_take(struct evaluation *eval, const char *out, struct error *error) {
   eval->lock = job_lock_take(out, error);
   for (size_t i = 0; !eval->lock && i < SIDES; i++) {
-    struct error ignored;
-    bool there = false;
     char *side = file_join(out, sides[i]);
-    if (side && look_in(out, sides[i], &there, &ignored) && there)
-      job_lock_release(job_lock_take(side, &ignored));
+    if (side) job_lock_note(side);
     free(side);
   }
   return eval->lock != NULL;

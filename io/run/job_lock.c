@@ -326,11 +326,27 @@ out:
   return ok;
 }
 
+/* Through a link the lock, or the note on it, would be read and written elsewhere. */
+static bool lock_check_links(const char *out, struct error *error) {
+  return layout_check_link(out, LOCK_NAME, error) && layout_check_link(out, LOCK_SEEN_NAME, error);
+}
+
+void job_lock_note(const char *out) {
+  struct lock_owner owner, self;
+  struct error ignored;
+  char *text = NULL, *path = file_join(out, LOCK_NAME);
+  size_t size;
+  bool parsed, noted;
+  if (path && lock_check_links(out, &ignored) && file_read(path, LOCK_BYTES_MAX, &text, &size, &ignored) &&
+      lock_owner_self(&self, &ignored) && lock_owner_parse(text, &owner, &parsed, &ignored) &&
+      !(parsed && lock_owner_is_here(&owner, &self)))
+    lock_seen_for(out, text, &self, &noted);
+  free(text);
+  free(path);
+}
+
 struct job_lock *job_lock_take(const char *out, struct error *error) {
-  /* Through a link the lock, or the note on it, would be read and written elsewhere. */
-  if (!file_make_folder(out, error) || !layout_check_link(out, LOCK_NAME, error) ||
-      !layout_check_link(out, LOCK_SEEN_NAME, error))
-    return NULL;
+  if (!file_make_folder(out, error) || !lock_check_links(out, error)) return NULL;
   struct job_lock *lock = calloc(1, sizeof *lock);
   char *path = file_join(out, LOCK_NAME), *seen = file_join(out, LOCK_SEEN_NAME);
   if (!lock || !path || !seen) {

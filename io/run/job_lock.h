@@ -34,5 +34,9 @@ struct job_lock *job_lock_take(const char *out, struct error *error);
  * if only its own machine could tell. No lock, or no OUT, is fine. */
 bool job_lock_look(const char *out, struct error *error);
 
+/* Notes the first sight of OUT's lock, as a refused job does, if its owner may have died on another machine.
+ * Takes nothing. No lock, or no OUT, is fine. */
+void job_lock_note(const char *out);
+
 /* Removes the lock, unless another job has taken it over. */
 void job_lock_release(struct job_lock *lock);

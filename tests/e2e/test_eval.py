@@ -435,6 +435,19 @@ def test_lock_of_an_evaluation_that_was_killed_is_taken_over(tmp_path: Path) -> 
     assert not (out / "job.lock").exists() and metrics_of(out)["dataset"]["judged"] == 60
 
 
+def test_minutes_of_the_locks_that_a_dead_evaluation_left_run_together(tmp_path: Path) -> None:
+    data, out, lock = small_set(tmp_path / "set"), tmp_path / "out", "of a job on another machine"
+    evaluate(data, out, "--device", "null", "--widths", "16")
+    for folder in out, out / "corpus":
+        (folder / "job.lock").write_text(lock)
+    queries = (out / "queries").stat().st_mtime_ns
+    refused = evaluate(data, out, "--device", "null", "--widths", "16", status=USAGE)
+    assert "its lock will be taken over" in refused.error
+    for folder in out, out / "corpus":
+        assert (folder / "job.lock").read_text() == lock and (folder / "job.lock.seen").exists()
+    assert (out / "queries").stat().st_mtime_ns == queries  # the job that has OUT may be about to lock this side
+
+
 def test_equal_passages_stand_in_the_order_of_their_ids(tmp_path: Path) -> None:
     names = ["é", "b", "a10", "a9", "Z", "ç"]
     corpus = [{"_id": name, "text": "la plaça del mercat"} for name in names]
