@@ -12,7 +12,6 @@
 #define ID_COLUMNS 14    /* columns for an id: most ids fit, so texts begin in one column */
 #define ID_COLUMNS_MAX 40
 #define SHOWN_KEPT ((size_t)1 << 20)
-#define QUESTION_SHOWN 80 /* bytes of a question, in a warning */
 
 void answers_init(struct answers *answers, const struct search_info *info, bool json, bool quiet) {
   struct winsize window;

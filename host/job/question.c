@@ -11,8 +11,6 @@
 #include "host/model/identity.h"
 #include "io/text.h"
 
-#define QUESTION_SHOWN 80 /* bytes */
-
 struct question_encoder {
   struct model *model;
   struct tokenizer *tokenizer;

@@ -4,6 +4,8 @@
 #include "host/job/device.h"
 #include "host/job/stored_run.h"
 
+#define QUESTION_SHOWN 80 /* bytes of a question, in a sentence */
+
 struct question_encoder;
 
 /* Give at most one of prompt and prompt_name. Neither: see host/job/prompt.h. */

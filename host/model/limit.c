@@ -47,9 +47,9 @@ static bool messages_check(const struct config_file *modalities, struct error *e
                                    "none, because nina has no chat templates", error);
 }
 
-#define NO_TEMPLATES                                                                                     \
-  "nina has no chat templates; a modality_config with \"text\" alone in sentence_bert_config.json says " \
-  "that this one is not for texts"
+#define NO_TEMPLATES                                                                                        \
+  "nina has no chat templates; if texts are embedded without one, say so in sentence_bert_config.json, by " \
+  "a modality_config with \"text\" alone"
 
 /* If modality_config does not say what the model takes, sentence-transformers 6 looks whether the tokenizer
  * has a chat template, and if it has, every text becomes a message. */

@@ -28,7 +28,8 @@ bool row_refuse(enum row_verdict verdict, int32_t layer, int32_t layers, const c
     return error_set(error, ERROR_DEVICE, "the text's row is %s: the layers' numbers are right, but %s", what,
                      verdict == ROW_ZERO
                          ? "too small for fp16 in the narrowest of --widths; pass a wider one"
-                         : "too large for fp16, or too small for the row's length to be made 1");
+                         : "too large for fp16, or too small for the row's length to be made 1; look at the "
+                           "numbers of the model's last layer");
   if (layer == ROW_LAYER_NONE)
     snprintf(where, sizeof where,
              "a second run of the same batch was right, so the hardware may be failing (the kernel's log; "

@@ -298,6 +298,12 @@ static bool manifest_find(const char *out, enum run_mode mode, struct manifest *
   return *manifest || layout_check_empty(out, overwrite, error);
 }
 
+/* The last check that may refuse to remove the run in OUT, and what goes before the run's own files. */
+static bool results_let_go(const char *out, const char *results, results_remove_fn *results_remove,
+                           struct error *error) {
+  return layout_check_removable(out, error) && (!results || results_remove(results, error));
+}
+
 struct run_log *run_log_open(const char *out, const struct run_request *request, struct error *error) {
   bool ok = false;
   struct manifest *manifest = NULL;
@@ -308,8 +314,8 @@ struct run_log *run_log_open(const char *out, const struct run_request *request,
   /* From here on no other job changes the files read below. */
   if (!(log->job = job_folder_take(log->out, error))) goto out;
   if (!manifest_find(log->out, request->mode, &manifest, error)) goto out;
-  if (request->mode == RUN_OVERWRITE && !layout_check_removable(log->out, error)) goto out;
-  if (request->mode == RUN_OVERWRITE && request->results && !request->results_remove(request->results, error))
+  if (request->mode == RUN_OVERWRITE &&
+      !results_let_go(log->out, request->results, request->results_remove, error))
     goto out;
   if (!layout_remove_left_over(log->job, log->out, error) ||
       (request->mode == RUN_OVERWRITE && !layout_remove_run(log->job, log->out, error))) {
@@ -340,8 +346,7 @@ bool run_remove(const char *out, const char *results, results_remove_fn *results
   struct job_lock *lock = job_lock_take(out, error);
   char *job = lock ? job_folder_take(out, error) : NULL;
   const bool ok = job && manifest_find(out, RUN_OVERWRITE, &manifest, error) &&
-                  layout_check_removable(out, error) && results_remove(results, error) &&
-                  run_discard(job, out, error);
+                  results_let_go(out, results, results_remove, error) && run_discard(job, out, error);
   manifest_free(manifest);
   job_folder_leave(job);
   job_lock_release(lock);

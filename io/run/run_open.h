@@ -35,9 +35,8 @@ struct run_request {
  *   other shards than the list's standard input, if that was not read to its end.
  * - RUN_OVERWRITE: an OUT without a readable manifest that holds more than a run's files. An earlier run's
  *   files (those in the layout, no others) are removed first, and its manifest is replaced. The manifest may
- *   be torn or lost.
+ *   be torn or lost. Nothing is removed if a folder stands in the place of a run's file.
  * - any other mode: an OUT that holds files but no manifest.
- *   Nothing is removed if a folder stands where a run has a file.
  * - any mode: a link inside OUT (layout_check_links). */
 struct run_log *run_log_open(const char *out, const struct run_request *request, struct error *error);
 

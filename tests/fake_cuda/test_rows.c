@@ -1,5 +1,5 @@
-/* A row that cannot be stored ends the wait for its batch. The error says which sequence it is, where in the
- * model the fault began, and what to do. */
+/* A row that cannot be stored ends the wait for its batch. The error says which sequence it is, in which
+ * layer the fault began, and what to do. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

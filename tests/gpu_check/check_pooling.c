@@ -35,9 +35,9 @@ enum pooled { POOLED_FIRST, POOLED_GATHERED, POOLED_MEAN };
 
 static const char *const names[] = {"pooling, first token", "pooling, gathered rows", "pooling, mean"};
 
-/* Runs the kernel and its twin. *host: where the twin's results lie in this->expected; the kernel's lie at
- * the same places in this->output. POOLED_GATHERED: the input's first rows are the first tokens' rows, as CLS
- * models pool them. */
+/* Runs the kernel and its twin. *host: the places of the twin's results in this->expected; the kernel's lie
+ * at the same places in this->output. POOLED_GATHERED: the input's first rows are the first tokens' rows, as
+ * CLS models pool them. */
 static bool pool_run(struct kernel_case *this, enum pooled pooled, struct kernel_widths *host,
                      struct error *error) {
   const bool mean = pooled == POOLED_MEAN, gathered = pooled == POOLED_GATHERED;

@@ -15,6 +15,15 @@ static struct id_map *map_of(const char *first_id, const char *second_id, const 
   return map;
 }
 
+/* Asserts the lines for query "q" and tag "t". */
+static void assert_lines(const struct id_map *map, const struct hit *hits, int32_t count, const char *lines) {
+  struct text text = {0};
+  trec_run_append(&text, "q", hits, count, map, "t");
+  text_append(&text, "", 1);
+  assert_string_equal(text.bytes, lines);
+  text_free(&text);
+}
+
 static void lines_are_in_trec_form(void **state) {
   (void)state;
   struct id_map *map = map_of("a", "b", "c");
@@ -57,12 +66,8 @@ static void scores_fall_strictly_through_ties(void **state) {
 static void white_space_in_ids_becomes_an_underscore(void **state) {
   (void)state;
   struct id_map *map = map_of("acta 12", "b", "\tc\n");
-  struct text text = {0};
   const struct hit hits[] = {{0, 3}, {1, 2}, {2, 1}};
-  trec_run_append(&text, "q", hits, 3, map, "t");
-  text_append(&text, "", 1);
-  assert_string_equal(text.bytes, "q Q0 acta_12 1 3 t\nq Q0 b 2 2 t\nq Q0 _c_ 3 1 t\n");
-  text_free(&text);
+  assert_lines(map, hits, 3, "q Q0 acta_12 1 3 t\nq Q0 b 2 2 t\nq Q0 _c_ 3 1 t\n");
   id_map_close(map);
 }
 
@@ -94,14 +99,10 @@ static void white_space_of_python_becomes_an_underscore(void **state) {
     char id[16];
     int64_t spaced = 0;
     struct error error = {0};
-    struct text text = {0};
     snprintf(id, sizeof id, "é%s7", spaces[i]);
     struct id_map *map = map_of(id, "b", "é_7");
-    trec_run_append(&text, "q", &(struct hit){0, 3}, 1, map, "t");
-    text_append(&text, "", 1);
-    assert_string_equal(text.bytes, "q Q0 é_7 1 3 t\n");
+    assert_lines(map, &(struct hit){0, 3}, 1, "q Q0 é_7 1 3 t\n");
     assert_false(trec_run_check(map, "passages", &spaced, &error));
-    text_free(&text);
     id_map_close(map);
   }
 }
@@ -110,14 +111,10 @@ static void white_space_of_python_becomes_an_underscore(void **state) {
 static void other_characters_stay_as_they_are(void **state) {
   (void)state;
   struct id_map *map = map_of("a\xe2\x80\x8b\xe1\xa0\x8e\xef\xbb\xbf", "\xe2\x81\xa0\x01\x7f", "c\xe2\x80");
-  struct text text = {0};
   const struct hit hits[] = {{0, 3}, {1, 2}, {2, 1}};
-  trec_run_append(&text, "q", hits, 3, map, "t");
-  text_append(&text, "", 1);
-  assert_string_equal(text.bytes,
-                      "q Q0 a\xe2\x80\x8b\xe1\xa0\x8e\xef\xbb\xbf 1 3 t\nq Q0 \xe2\x81\xa0\x01\x7f 2 2 t\nq "
-                      "Q0 c\xe2\x80 3 1 t\n");
-  text_free(&text);
+  assert_lines(map, hits, 3,
+               "q Q0 a\xe2\x80\x8b\xe1\xa0\x8e\xef\xbb\xbf 1 3 t\nq Q0 \xe2\x81\xa0\x01\x7f 2 2 t\nq "
+               "Q0 c\xe2\x80 3 1 t\n");
   id_map_close(map);
 }
 
